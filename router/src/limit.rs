@@ -1,0 +1,1 @@
+//! Limits: which rules apply to a payment, as counters, holds and immediate refusals.

@@ -1,0 +1,322 @@
+//! The canonical message: what every codec decodes into and encodes from.
+
+use crate::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
+use crate::money::Money;
+use crate::secret::{CardNumber, Secret};
+use crate::text::Text;
+
+/// What came in.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// Move money (0200, 0201; `POST /v1/payments`).
+    Payment(Box<PaymentRequest>),
+    /// Undo a payment (0400, 0401, 0420, 0421).
+    Reversal(Box<ReversalRequest>),
+    /// What became of a payment (0200 with DE3 32xxxx).
+    Inquiry(Box<InquiryRequest>),
+    /// Sign-on, sign-off, echo and the like (0800).
+    Network(NetworkRequest),
+}
+
+/// How money is moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rail {
+    /// Payer pays from the own bank's app; the bank reports the credit.
+    P2c,
+    /// The merchant asks, the payer authorises with a one-time key.
+    C2p,
+    /// Card at a gateway.
+    Card,
+    /// Bank transfer initiated under PSD2.
+    Psd2,
+    /// A wallet.
+    Wallet,
+    /// Debit of the payer's account or card through a bank's line (DE3 00).
+    Account,
+    /// Cash taken by a collector, paid out of a prefunded float (DE3 51).
+    CashFloat,
+}
+
+impl Rail {
+    /// Every rail, in the order the documentation lists them.
+    pub const ALL: [Self; 7] = [
+        Self::P2c,
+        Self::C2p,
+        Self::Card,
+        Self::Psd2,
+        Self::Wallet,
+        Self::Account,
+        Self::CashFloat,
+    ];
+
+    /// The name used in JSON, configuration and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::P2c => "p2c",
+            Self::C2p => "c2p",
+            Self::Card => "card",
+            Self::Psd2 => "psd2",
+            Self::Wallet => "wallet",
+            Self::Account => "account",
+            Self::CashFloat => "cash_float",
+        }
+    }
+
+    /// The rail of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rail| rail.name() == name)
+    }
+}
+
+/// The way a request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// A participant's ISO 8583 line.
+    Iso8583,
+    /// The JSON API.
+    Api,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// A network participant acting as acquirer.
+    Participant(ParticipantId),
+    /// A merchant with an API key.
+    Biller(BillerId),
+}
+
+impl Asker {
+    /// The name of the participant or biller.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Participant(id) => id.as_str(),
+            Self::Biller(id) => id.as_str(),
+        }
+    }
+
+    /// The way this asker's requests come in.
+    pub fn channel(&self) -> Channel {
+        match self {
+            Self::Participant(_) => Channel::Iso8583,
+            Self::Biller(_) => Channel::Api,
+        }
+    }
+}
+
+/// Who asked, boiled down to 128 bits: the first half of a SHA-256 over asker and key fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(pub u128);
+
+/// What exactly was asked, boiled down to 128 bits in the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub u128);
+
+/// Hashes parts into 128 bits; no two different lists of parts give the same input bytes.
+///
+/// Units: each part is preceded by its length (8 bytes, big-endian), so `["ab","c"]` and
+/// `["a","bc"]` differ.
+pub fn digest128(parts: &[&[u8]]) -> u128 {
+    use sha2::{Digest, Sha256};
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    let digest = hasher.finalize();
+    let mut first = [0; 16];
+    first.copy_from_slice(&digest[..16]);
+    u128::from_be_bytes(first)
+}
+
+/// A request to move money.
+#[derive(Debug, Clone)]
+pub struct PaymentRequest {
+    /// Who asks.
+    pub asker: Asker,
+    /// Repeats of one request share it.
+    pub key: IdempotencyKey,
+    /// Repeats that ask for the same thing share it.
+    pub fingerprint: Fingerprint,
+    /// How money is to be moved.
+    pub rail: Rail,
+    /// What the payee is to receive; fees come on top or out of it, by rule.
+    pub amount: Money,
+    /// The merchant that is paid, where one is named.
+    pub biller: Option<BillerId>,
+    /// The biller's number of the payer (DE48 tag 02).
+    pub client: Option<ClientRef>,
+    /// The bill that is paid (DE48 tag 06).
+    pub bill: Option<BillNo>,
+    /// Kind of credit or service (DE48 tag 07).
+    pub product: Option<Product>,
+    /// The collector's float (DE48 tag 05).
+    pub float_ref: Option<FloatRef>,
+    /// The person at the terminal (DE48 tag 04).
+    pub operator: Option<OperatorId>,
+    /// What the payer still owes before this payment (DE48 tag 09), where known.
+    pub remaining_debt: Option<Money>,
+    /// Who pays.
+    pub payer: Payer,
+    /// The asker's own trace of the request.
+    pub trace: Trace,
+    /// The asker's own reference, shown back (`reference` in JSON).
+    pub reference: Option<Text<40>>,
+    /// The asker's own data, a JSON object kept as it came.
+    pub metadata: Option<Box<str>>,
+    /// What the issuer must see and nobody may keep.
+    pub transient: Option<Box<Transient>>,
+}
+
+/// Who pays, as far as the asker knows.
+#[derive(Debug, Clone, Default)]
+pub struct Payer {
+    /// Card number (DE2).
+    pub card: Option<CardNumber>,
+    /// Card expiry, YYMM (DE14).
+    pub expiry: Option<Text<4>>,
+    /// Account number (DE102) or IBAN.
+    pub account: Option<Text<34>>,
+    /// Telephone, E.164 digits.
+    pub phone: Option<Text<15>>,
+    /// Identity document, kind and number, e.g. `V12345678`.
+    pub document: Option<Text<20>>,
+    /// The payer's bank: four digits in Venezuela, a CLABE prefix in Mexico, a BIC.
+    pub bank_code: Option<Text<11>>,
+}
+
+/// The data elements by which the asker, and later a reversal, names the request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// MTI as it came, e.g. `0200`; empty for JSON.
+    pub mti: Text<4>,
+    /// Processing code (DE3).
+    pub processing_code: Text<6>,
+    /// Systems trace audit number (DE11).
+    pub stan: Option<Stan>,
+    /// Transmission date and time, MMDDhhmmss (DE7).
+    pub transmitted_at: Text<10>,
+    /// Local time, hhmmss (DE12).
+    pub local_time: Text<6>,
+    /// Local date, MMDD (DE13).
+    pub local_date: Text<4>,
+    /// Merchant category (DE18).
+    pub merchant_category: Text<4>,
+    /// Point-of-service entry mode (DE22).
+    pub entry_mode: Text<3>,
+    /// Point-of-service condition code (DE25).
+    pub condition_code: Text<2>,
+    /// Acquiring institution (DE32).
+    pub acquirer: Text<11>,
+    /// Retrieval reference number of the asker (DE37).
+    pub rrn: Text<12>,
+    /// Terminal (DE41).
+    pub terminal: Text<8>,
+    /// Card acceptor (DE42).
+    pub merchant: Text<15>,
+}
+
+impl<const MAX: usize> Default for Text<MAX> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+/// Data that passes through to the issuer and is never stored, logged or shown.
+///
+/// Source: PCI DSS 3.3: sensitive authentication data is not kept after authorisation.
+#[derive(Debug, Clone, Default)]
+pub struct Transient {
+    /// Track 2 (DE35).
+    pub track2: Option<Secret>,
+    /// PIN block (DE52).
+    pub pin_block: Option<Secret>,
+    /// Chip data (DE55).
+    pub chip: Option<Secret>,
+}
+
+/// A request to undo a payment.
+#[derive(Debug, Clone)]
+pub struct ReversalRequest {
+    /// Who asks; only the payment's own asker may.
+    pub asker: Asker,
+    /// The payment meant.
+    pub original: Original,
+    /// The asker's trace of this very request.
+    pub trace: Trace,
+    /// An advice (x4 20): the asker has already undone its side and must not be refused.
+    pub is_advice: bool,
+    /// Amount of the original, where the message repeats it.
+    pub amount: Option<Money>,
+}
+
+/// A request for the state of a payment.
+#[derive(Debug, Clone)]
+pub struct InquiryRequest {
+    /// Who asks; only the payment's own asker may.
+    pub asker: Asker,
+    /// The payment meant.
+    pub original: Original,
+    /// The asker's trace of this very request.
+    pub trace: Trace,
+}
+
+/// How a reversal or inquiry names the payment it means (DE90, or DE37/DE48 tag 10).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Original {
+    /// STAN of the original (DE90 positions 5–10).
+    pub stan: Option<Stan>,
+    /// Transmission date and time of the original (DE90 positions 11–20).
+    pub transmitted_at: Text<10>,
+    /// Folio of the original, where the asker has it (DE48 tag 10).
+    pub folio: Text<12>,
+}
+
+/// A network management request (0800) by its DE70.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NetworkRequest {
+    /// What is asked.
+    pub kind: NetworkKind,
+    /// DE32, who says it.
+    pub acquirer: Text<11>,
+}
+
+/// DE70 of the 0800 messages the switch knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NetworkKind {
+    /// 001.
+    SignOn,
+    /// 002.
+    SignOff,
+    /// 101.
+    KeyChange,
+    /// 201.
+    CutOver,
+    /// 301.
+    Echo,
+}
+
+impl NetworkKind {
+    /// The kind of a DE70 value.
+    pub fn from_code(code: &[u8]) -> Option<Self> {
+        match code {
+            b"001" => Some(Self::SignOn),
+            b"002" => Some(Self::SignOff),
+            b"101" => Some(Self::KeyChange),
+            b"201" => Some(Self::CutOver),
+            b"301" => Some(Self::Echo),
+            _ => None,
+        }
+    }
+
+    /// The DE70 value.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::SignOn => "001",
+            Self::SignOff => "002",
+            Self::KeyChange => "101",
+            Self::CutOver => "201",
+            Self::Echo => "301",
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! One payment, folded from its records: the state machine of live traffic and replay alike.
+
+use crate::fee::Fees;
+use crate::id::{Folio, PaymentId};
+use crate::message::PaymentRequest;
+use crate::money::Money;
+use crate::notice::NoticeType;
+use crate::outcome::{Approval, Decline, Outcome};
+use crate::plan::{Plan, Routes};
+use crate::posting::Postings;
+use crate::record::{Attempt, Record, ReversalCause, ReversalStep};
+use crate::reservation::Settle;
+use crate::time::{Date, Timestamp};
+
+/// Where a payment stands. The names are those of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PaymentState {
+    /// Asked for, nothing sent.
+    Received,
+    /// Waits for the payer (key, redirect, consent).
+    AwaitingPayer,
+    /// Its intent is durable; it may be on its way.
+    Sent,
+    /// The participant said yes.
+    Approved,
+    /// The participant or a rule said no.
+    Declined,
+    /// Not known: a reversal or inquiry is owed.
+    Unknown,
+    /// Being undone.
+    Reversing,
+    /// Undone, with the participant's confirmation.
+    Reversed,
+    /// Ran out of time before anything was sent.
+    Expired,
+    /// Paid out.
+    Settled,
+    /// Given back by a separate payment.
+    Refunded,
+}
+
+impl PaymentState {
+    /// The name used in JSON and exports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::AwaitingPayer => "awaiting_payer",
+            Self::Sent => "sent",
+            Self::Approved => "approved",
+            Self::Declined => "declined",
+            Self::Unknown => "unknown",
+            Self::Reversing => "reversing",
+            Self::Reversed => "reversed",
+            Self::Expired => "expired",
+            Self::Settled => "settled",
+            Self::Refunded => "refunded",
+        }
+    }
+}
+
+/// One payment and what is known of it.
+#[derive(Debug, Clone)]
+pub struct Payment {
+    /// The payment.
+    pub id: PaymentId,
+    /// Its number for people.
+    pub folio: Folio,
+    /// Where it stands.
+    pub state: PaymentState,
+    /// When the request was received.
+    pub received_at: Timestamp,
+    /// The biller's calendar day it belongs to.
+    pub business_date: Date,
+    /// What was asked.
+    pub request: PaymentRequest,
+    /// Itemised fees; empty for a refused payment.
+    pub fees: Fees,
+    /// What the payer pays.
+    pub total: Money,
+    /// Candidate routes; empty for a refused payment.
+    pub routes: Routes,
+    /// The last participant asked, and how the request is named there.
+    pub attempt: Option<Attempt>,
+    /// What an approval posts.
+    pub planned_postings: Postings,
+    /// The outcome its asker was told; it never changes once told.
+    pub outcome: Option<Outcome>,
+    /// When the outcome was known, or given up.
+    pub concluded_at: Option<Timestamp>,
+    /// Why it is undone, where it is.
+    pub reversal_cause: Option<ReversalCause>,
+    /// When the undoing was confirmed.
+    pub reversed_at: Option<Timestamp>,
+    /// An answer that came too late, the first one.
+    pub late_answer: Option<Outcome>,
+    /// The payment it repeats, for `duplicate_transaction`.
+    pub original: Option<PaymentId>,
+    /// What people need beyond the reason's text.
+    pub detail: Option<Box<str>>,
+}
+
+/// What a record does beyond changing the payment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// How its reservation ends, if it ends here.
+    pub settle: Option<Settle>,
+    /// The notice it owes.
+    pub notice: Option<NoticeType>,
+    /// Whether a reversal must now be sent until it is confirmed.
+    pub owes_reversal: bool,
+}
+
+/// A record that cannot follow what happened before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a record of kind `{record}` cannot follow state `{state}`", state = .state.name())]
+pub struct IllegalStep {
+    /// State of the payment.
+    pub state: PaymentState,
+    /// Kind of the record.
+    pub record: &'static str,
+}
+
+impl Payment {
+    /// The payment that an intent or a refusal begins; none for any other record.
+    pub fn begin(record: &Record) -> Option<(Self, Effects)> {
+        match record {
+            Record::Intent(intent) => {
+                let Plan { business_date, routes, fees, total, postings, .. } = intent.plan.clone();
+                let payment = Self {
+                    attempt: Some(intent.attempt),
+                    business_date,
+                    fees,
+                    total,
+                    routes,
+                    planned_postings: postings,
+                    ..Self::bare(intent.payment, intent.folio, intent.at, intent.request.clone())
+                };
+                Some((payment, Effects::default()))
+            }
+            Record::Refused(refused) => {
+                let request = refused.request.clone();
+                let payment = Self {
+                    state: PaymentState::Declined,
+                    business_date: refused.business_date,
+                    outcome: Some(Outcome::Declined(Decline::ours(refused.reason))),
+                    concluded_at: Some(refused.at),
+                    original: refused.original,
+                    detail: refused.detail.clone(),
+                    ..Self::bare(refused.payment, refused.folio, refused.at, request)
+                };
+                let notice = Some(NoticeType::PaymentDeclined);
+                Some((payment, Effects { notice, ..Effects::default() }))
+            }
+            Record::Rerouted(_)
+            | Record::Outcome(_)
+            | Record::Reversal(_)
+            | Record::LateAnswer(_)
+            | Record::Account(_)
+            | Record::Endpoint(_)
+            | Record::NoticeMark(_) => None,
+        }
+    }
+
+    /// Takes the next record of this payment.
+    ///
+    /// Errors: [`IllegalStep`] when the record cannot follow; nothing is changed then.
+    pub fn apply(&mut self, record: &Record) -> Result<Effects, IllegalStep> {
+        let illegal = IllegalStep { state: self.state, record: record.kind() };
+        match record {
+            Record::Rerouted(rerouted) if self.state == PaymentState::Sent => {
+                self.attempt = Some(rerouted.attempt);
+                Ok(Effects::default())
+            }
+            Record::Outcome(concluded) if self.state == PaymentState::Sent => {
+                self.concluded_at = Some(concluded.at);
+                self.outcome = Some(concluded.outcome.clone());
+                let (state, effects) = effects_of(&concluded.outcome);
+                self.state = state;
+                Ok(effects)
+            }
+            Record::Reversal(reversal) => match reversal.step {
+                ReversalStep::Owed(cause) if self.may_be_reversed() => {
+                    self.state = PaymentState::Reversing;
+                    self.reversal_cause = Some(cause);
+                    Ok(Effects { owes_reversal: true, ..Effects::default() })
+                }
+                ReversalStep::Confirmed { .. } if self.state == PaymentState::Reversing => {
+                    self.state = PaymentState::Reversed;
+                    self.reversed_at = Some(reversal.at);
+                    let settle = if self.was_approved() { Settle::Undo } else { Settle::Release };
+                    let notice = Some(NoticeType::PaymentReversed);
+                    Ok(Effects { settle: Some(settle), notice, owes_reversal: false })
+                }
+                ReversalStep::Owed(_) | ReversalStep::Confirmed { .. } => Err(illegal),
+            },
+            Record::LateAnswer(late) if self.was_given_up() => {
+                self.late_answer.get_or_insert_with(|| late.outcome.clone());
+                Ok(Effects::default())
+            }
+            Record::Rerouted(_)
+            | Record::Outcome(_)
+            | Record::LateAnswer(_)
+            | Record::Intent(_)
+            | Record::Refused(_)
+            | Record::Account(_)
+            | Record::Endpoint(_)
+            | Record::NoticeMark(_) => Err(illegal),
+        }
+    }
+
+    /// Folds a payment from its records, oldest first; none when the first begins none.
+    pub fn fold<'a>(
+        mut records: impl Iterator<Item = &'a Record>,
+    ) -> Option<Result<Self, IllegalStep>> {
+        let (mut payment, _) = Self::begin(records.next()?)?;
+        for record in records {
+            if let Err(illegal) = payment.apply(record) {
+                return Some(Err(illegal));
+            }
+        }
+        Some(Ok(payment))
+    }
+
+    /// Whether the participant's yes was what the asker was told.
+    pub fn was_approved(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Approved(_)))
+    }
+
+    /// Whether a reversal may begin: money moved, or may have.
+    pub fn may_be_reversed(&self) -> bool {
+        matches!(self.state, PaymentState::Approved | PaymentState::Unknown)
+    }
+
+    /// Whether the outcome was given up as unknown.
+    pub fn was_given_up(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Unknown(_)))
+    }
+
+    /// Whether anything is still owed to a participant.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, PaymentState::Sent | PaymentState::Unknown | PaymentState::Reversing)
+    }
+
+    /// The approval the asker was told, if it was one.
+    pub fn approval(&self) -> Option<&Approval> {
+        match &self.outcome {
+            Some(Outcome::Approved(approval)) => Some(approval),
+            Some(Outcome::Declined(_) | Outcome::Unknown(_)) | None => None,
+        }
+    }
+
+    fn bare(id: PaymentId, folio: Folio, received_at: Timestamp, request: PaymentRequest) -> Self {
+        Self {
+            id,
+            folio,
+            state: PaymentState::Sent,
+            received_at,
+            business_date: Date(0),
+            fees: Fees::new(),
+            total: request.amount,
+            routes: Routes::new(),
+            attempt: None,
+            planned_postings: Postings::new(),
+            outcome: None,
+            concluded_at: None,
+            reversal_cause: None,
+            reversed_at: None,
+            late_answer: None,
+            original: None,
+            detail: None,
+            request,
+        }
+    }
+}
+
+/// Where an outcome leads, and what it does beyond.
+pub fn effects_of(outcome: &Outcome) -> (PaymentState, Effects) {
+    let (state, settle, notice) = match outcome {
+        Outcome::Approved(_) => {
+            (PaymentState::Approved, Some(Settle::Post), NoticeType::PaymentApproved)
+        }
+        Outcome::Declined(_) => {
+            (PaymentState::Declined, Some(Settle::Release), NoticeType::PaymentDeclined)
+        }
+        Outcome::Unknown(_) => (PaymentState::Unknown, None, NoticeType::PaymentUnknown),
+    };
+    let owes_reversal = state == PaymentState::Unknown;
+    (state, Effects { settle, notice: Some(notice), owes_reversal })
+}

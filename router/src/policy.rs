@@ -1,0 +1,208 @@
+//! The rules a payment is planned by, validated and ready to use: who may ask, where it may go,
+//! what it costs, what limits it.
+
+use std::collections::HashMap;
+
+use crate::fee::{Bearer, FeeTiming};
+use crate::id::{BillerId, ParticipantId, Product};
+use crate::message::Rail;
+use crate::money::{Currency, Money};
+use crate::reason::Reason;
+use crate::text::Text;
+use crate::time::Zone;
+
+/// All rules of one configuration version.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// Participants by id.
+    pub participants: HashMap<ParticipantId, Participant>,
+    /// Billers by id.
+    pub billers: HashMap<BillerId, Biller>,
+    /// Routes, best first; all that match are candidates, in this order.
+    pub routes: Vec<Route>,
+    /// Fees, each itemised on its own; all that match apply.
+    pub fees: Vec<FeeRule>,
+    /// Limits; all that match apply.
+    pub limits: Vec<LimitRule>,
+}
+
+/// What the rules need to know of a participant.
+#[derive(Debug, Clone)]
+pub struct Participant {
+    /// Its id.
+    pub id: ParticipantId,
+    /// Currencies it may be asked in; empty means any.
+    pub currencies: Vec<Currency>,
+    /// Whether it may ask (as an acquirer) and be asked (as an issuer).
+    pub status: ParticipantStatus,
+    /// Most it may owe before it settles, per currency; each is an account `cap:<id>:<currency>`.
+    pub net_debit_caps: Vec<Money>,
+}
+
+/// Whether a participant takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParticipantStatus {
+    /// Takes part.
+    Active,
+    /// Everything from it is refused with `participant_suspended`, nothing is routed to it.
+    Suspended,
+}
+
+/// What the rules need to know of a biller.
+#[derive(Debug, Clone)]
+pub struct Biller {
+    /// Its id.
+    pub id: BillerId,
+    /// Currencies it takes; empty means any.
+    pub currencies: Vec<Currency>,
+    /// Rails it takes; empty means any.
+    pub rails: Vec<Rail>,
+    /// Whose calendar days its limits count.
+    pub zone: Zone,
+    /// What a collector's float loses.
+    pub float_debits: FloatDebits,
+}
+
+/// What a float loses at a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FloatDebits {
+    /// The amount and the payer's fees: the collector has taken both in cash.
+    Total,
+    /// The amount alone.
+    Amount,
+}
+
+/// Sends matching payments to a participant. An empty criterion matches everything.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Rails it is for.
+    pub rails: Vec<Rail>,
+    /// First digits of card numbers it is for.
+    pub card_prefixes: Vec<Box<str>>,
+    /// Payer's bank codes it is for.
+    pub bank_codes: Vec<Box<str>>,
+    /// Billers it is for.
+    pub billers: Vec<BillerId>,
+    /// Currencies it is for.
+    pub currencies: Vec<Currency>,
+    /// Least amount, in minor units.
+    pub min_minor: Option<i64>,
+    /// Greatest amount, in minor units.
+    pub max_minor: Option<i64>,
+    /// Participants to try, best first.
+    pub to: Vec<ParticipantId>,
+}
+
+/// A fee on matching payments. An empty criterion matches everything.
+#[derive(Debug, Clone)]
+pub struct FeeRule {
+    /// What people read.
+    pub label: Text<24>,
+    /// Billers it is for.
+    pub billers: Vec<BillerId>,
+    /// Rails it is for.
+    pub rails: Vec<Rail>,
+    /// How much.
+    pub basis: FeeBasis,
+    /// Who bears it.
+    pub borne_by: Bearer,
+    /// How it is collected.
+    pub timing: FeeTiming,
+}
+
+/// How a fee is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeeBasis {
+    /// A share of the amount, in basis points (300 is 3 %), rounded half up once.
+    Share {
+        /// Hundredths of one per cent, 0..=10_000.
+        basis_points: u32,
+    },
+    /// A fixed amount, charged when the payment is in the same currency.
+    Fixed(Money),
+}
+
+/// A limit on matching payments. An empty criterion matches everything.
+#[derive(Debug, Clone)]
+pub struct LimitRule {
+    /// Its name in the configuration; part of its counters' names, so keep it stable.
+    pub name: Box<str>,
+    /// Billers it is for.
+    pub billers: Vec<BillerId>,
+    /// Rails it is for.
+    pub rails: Vec<Rail>,
+    /// Products it is for.
+    pub products: Vec<Product>,
+    /// What is limited.
+    pub measure: Measure,
+    /// Said when it is passed.
+    pub reason: Reason,
+}
+
+/// What a limit limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Measure {
+    /// The amount of one payment, inclusive bounds in minor units of a currency.
+    Amount {
+        /// Least.
+        min: Option<Money>,
+        /// Greatest.
+        max: Option<Money>,
+    },
+    /// Payments per scope and window.
+    Count {
+        /// Counted per what.
+        scope: Scope,
+        /// Counted over how long.
+        window: Window,
+        /// Most.
+        max: i64,
+    },
+    /// Sum of amounts per scope and window.
+    Sum {
+        /// Summed per what.
+        scope: Scope,
+        /// Summed over how long.
+        window: Window,
+        /// Most.
+        max: Money,
+    },
+    /// Debt that must remain after the payment, where the request says what is owed.
+    RemainingDebt {
+        /// Least that must stay owed.
+        must_leave: Money,
+    },
+    /// Only these products may be paid; a request that names none is refused too.
+    ProductAllowed {
+        /// The list.
+        products: Vec<Product>,
+    },
+    /// The same operator, client and amount on one day is a duplicate, not a second payment.
+    RepeatedOperation,
+}
+
+/// Per what a count or sum is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The biller's client (`client`), within the biller.
+    Client,
+    /// The operator at the terminal.
+    Operator,
+    /// The terminal.
+    Terminal,
+    /// The float.
+    Float,
+    /// The biller.
+    Biller,
+    /// The asking participant or biller.
+    Asker,
+}
+
+/// Over how long a count or sum is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Window {
+    /// A calendar day in the biller's zone (UTC without a biller).
+    Day,
+    /// A calendar month in the biller's zone.
+    Month,
+}

@@ -1,0 +1,219 @@
+//! What the journal keeps: one record for each step of a payment, and for what changes around it.
+
+use crate::id::{AccountId, BillerId, EndpointId, Folio, ParticipantId, PaymentId, Stan};
+use crate::message::PaymentRequest;
+use crate::money::Money;
+use crate::outcome::{Cause, Outcome};
+use crate::plan::Plan;
+use crate::posting::Postings;
+use crate::reason::Reason;
+use crate::text::Text;
+use crate::time::{Date, Timestamp};
+
+/// One step, as it is made durable.
+#[derive(Debug, Clone)]
+pub enum Record {
+    /// A payment is about to be sent.
+    Intent(Box<Intent>),
+    /// A payment was refused by a rule; nothing was or will be sent.
+    Refused(Box<Refused>),
+    /// A payment whose request certainly never left goes to its next route.
+    Rerouted(Rerouted),
+    /// What came of a payment.
+    Outcome(Box<Concluded>),
+    /// A step of undoing a payment.
+    Reversal(Reversal),
+    /// An answer that came after the payment had been given up.
+    LateAnswer(LateAnswer),
+    /// An account's balance was raised or lowered from outside a payment.
+    Account(AccountMovement),
+    /// A merchant's address for notices was set or removed.
+    Endpoint(Endpoint),
+    /// How far an endpoint's notices are delivered, so that a rebuild does not send them again.
+    NoticeMark(NoticeMark),
+}
+
+/// INTENT: everything needed to send, to answer, and – after a crash – to reverse.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// The payment.
+    pub payment: PaymentId,
+    /// Its number for people.
+    pub folio: Folio,
+    /// When the request was received.
+    pub at: Timestamp,
+    /// What was asked.
+    pub request: PaymentRequest,
+    /// How it is carried out.
+    pub plan: Plan,
+    /// Where it goes first.
+    pub attempt: Attempt,
+}
+
+/// One request to one participant, by the data elements that name it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// The participant asked.
+    pub participant: ParticipantId,
+    /// The STAN given to the request (DE11).
+    pub stan: Stan,
+    /// Its transmission date and time, MMDDhhmmss UTC (DE7).
+    pub transmitted_at: Text<10>,
+}
+
+/// A refusal that is final: a repeat of the key gets it again.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// The payment.
+    pub payment: PaymentId,
+    /// Its number for people.
+    pub folio: Folio,
+    /// When the request was received.
+    pub at: Timestamp,
+    /// The biller's calendar day it belongs to.
+    pub business_date: Date,
+    /// What was asked.
+    pub request: PaymentRequest,
+    /// Why it was refused.
+    pub reason: Reason,
+    /// The payment it repeats, for `duplicate_transaction`.
+    pub original: Option<PaymentId>,
+    /// What people need beyond the catalogue's text.
+    pub detail: Option<Box<str>>,
+}
+
+/// A change of route before anything left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rerouted {
+    /// The payment.
+    pub payment: PaymentId,
+    /// When.
+    pub at: Timestamp,
+    /// Where it goes now.
+    pub attempt: Attempt,
+}
+
+/// OUTCOME: what came of a payment, with its postings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Concluded {
+    /// The payment.
+    pub payment: PaymentId,
+    /// When the answer came or the deadline passed.
+    pub at: Timestamp,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What it posted; empty unless approved.
+    pub postings: Postings,
+}
+
+/// A step of undoing a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reversal {
+    /// The payment.
+    pub payment: PaymentId,
+    /// When.
+    pub at: Timestamp,
+    /// Which step.
+    pub step: ReversalStep,
+}
+
+/// The steps of undoing a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReversalStep {
+    /// It must be undone, and why.
+    Owed(ReversalCause),
+    /// The participant confirmed (0430, 0410) with this response code.
+    Confirmed {
+        /// DE39 of the confirmation.
+        response_code: [u8; 2],
+    },
+}
+
+/// Why a payment is undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReversalCause {
+    /// Its outcome is unknown.
+    Unknown(Cause),
+    /// Its asker said so.
+    Asked,
+}
+
+/// An answer that came after the payment had been given up. It changes nothing the asker was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateAnswer {
+    /// The payment.
+    pub payment: PaymentId,
+    /// When it came.
+    pub at: Timestamp,
+    /// What it said.
+    pub outcome: Outcome,
+}
+
+/// An account's balance was raised (top-up, cap) or lowered from outside a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountMovement {
+    /// The account.
+    pub account: AccountId,
+    /// When.
+    pub at: Timestamp,
+    /// How much; negative lowers.
+    pub delta: Money,
+}
+
+/// A merchant's address for notices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The endpoint.
+    pub id: EndpointId,
+    /// Whose payments it hears of.
+    pub biller: BillerId,
+    /// When it was set.
+    pub at: Timestamp,
+    /// Where notices go; none once the endpoint is deleted.
+    pub url: Option<Box<str>>,
+    /// The signing secret, sealed by the storage under a named key.
+    pub sealed_secret: Box<[u8]>,
+    /// The key's name.
+    pub key_name: Box<str>,
+    /// Types it wants; empty means all.
+    pub types: Vec<crate::notice::NoticeType>,
+}
+
+/// Every notice of records up to and including a position has been delivered or given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoticeMark {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The journal position (record sequence number).
+    pub through: u64,
+}
+
+impl Record {
+    /// The payment it belongs to, where it belongs to one.
+    pub fn payment(&self) -> Option<PaymentId> {
+        match self {
+            Self::Intent(intent) => Some(intent.payment),
+            Self::Refused(refused) => Some(refused.payment),
+            Self::Rerouted(rerouted) => Some(rerouted.payment),
+            Self::Outcome(concluded) => Some(concluded.payment),
+            Self::Reversal(reversal) => Some(reversal.payment),
+            Self::LateAnswer(late) => Some(late.payment),
+            Self::Account(_) | Self::Endpoint(_) | Self::NoticeMark(_) => None,
+        }
+    }
+
+    /// Its name in dumps and exports.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Intent(_) => "intent",
+            Self::Refused(_) => "refused",
+            Self::Rerouted(_) => "rerouted",
+            Self::Outcome(_) => "outcome",
+            Self::Reversal(_) => "reversal",
+            Self::LateAnswer(_) => "late_answer",
+            Self::Account(_) => "account",
+            Self::Endpoint(_) => "endpoint",
+            Self::NoticeMark(_) => "notice_mark",
+        }
+    }
+}
