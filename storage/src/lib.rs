@@ -1,1 +1,27 @@
-//! placeholder
+//! Guard and journal: decide once, make durable, read back.
+//!
+//! One payment passes through here twice. [`Store::admit`] asks the guard (idempotency, limits,
+//! balances) and makes the intent durable before any byte may leave for a participant;
+//! [`Store::append`] makes what came of it durable, and only then gives its reservation back.
+//!
+//! In reading order:
+//!
+//! 1. [`guard`]: the check-and-apply of reservations – a trait, and its form in memory;
+//! 2. [`record`] and [`seal`]: how a record becomes bytes, with card numbers encrypted;
+//! 3. [`journal`]: frames in segment files, chained and checksummed; replay and verification;
+//! 4. `writer`: the one thread that decides and appends, a group at a time;
+//! 5. `live`, `follower`, `view`, [`outbox`]: what is read back;
+//! 6. [`store`]: the handle that everything outside uses.
+//!
+//! What never happens here: a record is answered before it is durable; a hold is released before
+//! the record that ends it is durable; a failed write or sync is tried again.
+
+pub mod guard;
+pub mod outbox;
+pub mod seal;
+pub mod settings;
+pub mod store;
+
+pub use seal::Sealer;
+pub use settings::Settings;
+pub use store::{Admission, Appended, Balance, OpenError, Recovered, Store, StoreError};

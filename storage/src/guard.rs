@@ -1,0 +1,100 @@
+//! The guard: checks a reservation and applies it in one step, knowing no business rule.
+//!
+//! Everything of a reservation is checked, then everything is applied; or nothing is. Slots are
+//! checked first, then counters, then holds, each in the order listed. A batch is decided in its
+//! order, each ask seeing what the ones before it took, so every limit holds whatever the size of
+//! the batches.
+
+use router::id::{AccountId, PaymentId};
+use router::reason::Reason;
+use router::record::AccountMovement;
+use router::reservation::{Reservation, Settle};
+use router::time::Timestamp;
+
+/// One question to the guard.
+#[derive(Debug, Clone, Copy)]
+pub struct ReserveAsk<'a> {
+    /// The payment that asks.
+    pub payment: PaymentId,
+    /// When its request was received.
+    pub at: Timestamp,
+    /// What it needs.
+    pub reservation: &'a Reservation,
+}
+
+/// The guard's answer to one ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything is reserved under the payment's id.
+    Granted,
+    /// The key was used for the same thing by this payment; nothing is changed.
+    Duplicate(PaymentId),
+    /// The key was used for something else by this payment; nothing is changed.
+    KeyReused(PaymentId),
+    /// A rule would be broken. The key is remembered as this payment's; nothing else is changed.
+    Exceeded {
+        /// What the rule says of it.
+        reason: Reason,
+        /// Who holds the slot, where a slot was asked for.
+        owner: Option<PaymentId>,
+        /// What could still be taken, where a counter or hold was asked for; at least 0 for
+        /// a limit that is not overdrawn already.
+        headroom: Option<i64>,
+    },
+}
+
+/// How one reservation ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Settlement<'a> {
+    /// The payment.
+    pub payment: PaymentId,
+    /// How it ends.
+    pub settle: Settle,
+    /// What it had reserved; needed by [`Settle::Undo`], whose payment may be months old.
+    pub reservation: Option<&'a Reservation>,
+}
+
+/// What an account has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// What was put in less what was posted, in minor units.
+    pub balance: i64,
+    /// What open reservations hold of it, in minor units.
+    pub held: i64,
+}
+
+/// Why a guard gave no answer. Nothing of the batch was applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GuardError {
+    /// It cannot be reached, or is being rebuilt.
+    #[error("the guard is not available: {detail}")]
+    Unavailable {
+        /// What is known of the cause.
+        detail: Box<str>,
+    },
+}
+
+/// Checks and applies reservations.
+pub trait Guard: Send {
+    /// Decides a batch in its order; `verdicts` gets one answer for each ask, in the same order.
+    fn reserve(
+        &mut self,
+        batch: &[ReserveAsk<'_>],
+        verdicts: &mut Vec<Verdict>,
+    ) -> Result<(), GuardError>;
+
+    /// Remembers the key of a payment that was refused without a reservation.
+    ///
+    /// Gives [`Verdict::Granted`] when the key was free; duplicates and reuse as for an ask.
+    fn remember(&mut self, ask: ReserveAsk<'_>) -> Result<Verdict, GuardError>;
+
+    /// Ends reservations. Ending one that is not open changes nothing, except by
+    /// [`Settle::Undo`], which the caller gives once for each payment.
+    fn settle(&mut self, batch: &[Settlement<'_>]) -> Result<(), GuardError>;
+
+    /// Raises or lowers an account's balance.
+    fn credit(&mut self, movement: &AccountMovement) -> Result<(), GuardError>;
+
+    /// What an account has; nothing at all if it was never named.
+    fn balance(&self, account: AccountId) -> Result<Balance, GuardError>;
+}

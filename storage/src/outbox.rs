@@ -1,0 +1,72 @@
+//! Notices owed to merchants' endpoints, as the journal implies them.
+
+use router::id::{BillNo, EndpointId, NoticeId, PaymentId};
+use router::notice::NoticeType;
+use router::time::Timestamp;
+
+/// One notice that must still be delivered to one endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// The journal position of the record it tells of; notices of one endpoint are ordered by it.
+    pub sequence: u64,
+    /// The notice, the same for every endpoint and attempt.
+    pub notice_id: NoticeId,
+    /// The payment it tells of.
+    pub payment: PaymentId,
+    /// What it tells.
+    pub kind: NoticeType,
+    /// Notices with the same key are delivered in order.
+    pub order_key: OrderKey,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Not before; the epoch for a notice never tried.
+    pub next_at: Timestamp,
+}
+
+/// What keeps notices in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OrderKey {
+    /// The notices of one bill.
+    Bill(BillNo),
+    /// The notices of one payment that names no bill.
+    Payment(PaymentId),
+}
+
+/// Where a notice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// Never tried.
+    Queued,
+    /// Tried in vain, to be tried again.
+    Retrying,
+    /// Accepted by the endpoint.
+    Delivered,
+    /// Given up.
+    Dead,
+}
+
+/// What became of one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempted {
+    /// When.
+    pub at: Timestamp,
+    /// HTTP status of the answer; none when there was no answer.
+    pub status: Option<u16>,
+    /// Attempts so far, this one included.
+    pub attempts: u32,
+}
+
+/// One line of the log of notices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeRow {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// What is or was owed.
+    pub owed: Owed,
+    /// Where it stands.
+    pub delivery: Delivery,
+    /// HTTP status of the last answer.
+    pub last_status: Option<u16>,
+    /// When the last attempt was made.
+    pub last_at: Option<Timestamp>,
+}

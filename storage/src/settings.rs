@@ -1,0 +1,51 @@
+//! How an embedded store is laid out and bounded.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of an embedded store; every queue and buffer has its ceiling here.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The data folder; made when missing. One process at a time may have it open.
+    pub dir: PathBuf,
+    /// A segment of the journal is closed when it passes this many bytes.
+    pub segment_len_max: u64,
+    /// Commands that may wait for the writer. New payments are refused when three quarters are
+    /// taken; outcomes wait for room.
+    pub queue_len_max: usize,
+    /// Most records of one group commit.
+    pub group_len_max: usize,
+    /// Most bytes of records in one group commit.
+    pub frame_len_max: usize,
+    /// A repeat of an idempotency key is known for at least this long, by the records' own times.
+    pub key_retention: Duration,
+    /// Most durable records the read models may lag behind before the writer waits for them.
+    pub view_lag_max: u64,
+    /// Memory for blocks of the read models, in bytes.
+    pub view_cache_bytes: u64,
+    /// How often the head anchor is written while there is traffic.
+    pub anchor_interval: Duration,
+    /// A snapshot of the state is written after this many closed segments; 0 writes none.
+    pub snapshot_segments: u32,
+    /// An added delay of every sync, for tests and benches of slow disks.
+    pub fsync_delay: Duration,
+}
+
+impl Settings {
+    /// The defaults, in a folder.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            segment_len_max: 128 << 20,
+            queue_len_max: 16_384,
+            group_len_max: 2_048,
+            frame_len_max: 1 << 20,
+            key_retention: Duration::from_hours(48),
+            view_lag_max: 500_000,
+            view_cache_bytes: 64 << 20,
+            anchor_interval: Duration::from_secs(5),
+            snapshot_segments: 8,
+            fsync_delay: Duration::ZERO,
+        }
+    }
+}
