@@ -1,5 +1,7 @@
 //! One payment, folded from its records: the state machine of live traffic and replay alike.
 
+mod progress;
+
 use crate::fee::Fees;
 use crate::id::{Folio, PaymentId};
 use crate::message::PaymentRequest;
@@ -11,6 +13,8 @@ use crate::posting::Postings;
 use crate::record::{Attempt, Record, ReversalCause, ReversalStep};
 use crate::reservation::Settle;
 use crate::time::{Date, Timestamp};
+
+pub use progress::{Progress, Told, effects_of};
 
 /// Where a payment stands. The names are those of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -165,47 +169,34 @@ impl Payment {
     ///
     /// Errors: [`IllegalStep`] when the record cannot follow; nothing is changed then.
     pub fn apply(&mut self, record: &Record) -> Result<Effects, IllegalStep> {
-        let illegal = IllegalStep { state: self.state, record: record.kind() };
+        let mut progress = self.progress();
+        let effects = progress.apply(record)?;
+        self.state = progress.state;
         match record {
-            Record::Rerouted(rerouted) if self.state == PaymentState::Sent => {
-                self.attempt = Some(rerouted.attempt);
-                Ok(Effects::default())
-            }
-            Record::Outcome(concluded) if self.state == PaymentState::Sent => {
+            Record::Rerouted(rerouted) => self.attempt = Some(rerouted.attempt),
+            Record::Outcome(concluded) => {
                 self.concluded_at = Some(concluded.at);
                 self.outcome = Some(concluded.outcome.clone());
-                let (state, effects) = effects_of(&concluded.outcome);
-                self.state = state;
-                Ok(effects)
             }
             Record::Reversal(reversal) => match reversal.step {
-                ReversalStep::Owed(cause) if self.may_be_reversed() => {
-                    self.state = PaymentState::Reversing;
-                    self.reversal_cause = Some(cause);
-                    Ok(Effects { owes_reversal: true, ..Effects::default() })
-                }
-                ReversalStep::Confirmed { .. } if self.state == PaymentState::Reversing => {
-                    self.state = PaymentState::Reversed;
-                    self.reversed_at = Some(reversal.at);
-                    let settle = if self.was_approved() { Settle::Undo } else { Settle::Release };
-                    let notice = Some(NoticeType::PaymentReversed);
-                    Ok(Effects { settle: Some(settle), notice, owes_reversal: false })
-                }
-                ReversalStep::Owed(_) | ReversalStep::Confirmed { .. } => Err(illegal),
+                ReversalStep::Owed(cause) => self.reversal_cause = Some(cause),
+                ReversalStep::Confirmed { .. } => self.reversed_at = Some(reversal.at),
             },
-            Record::LateAnswer(late) if self.was_given_up() => {
+            Record::LateAnswer(late) => {
                 self.late_answer.get_or_insert_with(|| late.outcome.clone());
-                Ok(Effects::default())
             }
-            Record::Rerouted(_)
-            | Record::Outcome(_)
-            | Record::LateAnswer(_)
-            | Record::Intent(_)
+            Record::Intent(_)
             | Record::Refused(_)
             | Record::Account(_)
             | Record::Endpoint(_)
-            | Record::NoticeMark(_) => Err(illegal),
+            | Record::NoticeMark(_) => {}
         }
+        Ok(effects)
+    }
+
+    /// Where it stands, without its data.
+    pub fn progress(&self) -> Progress {
+        Progress { state: self.state, told: self.outcome.as_ref().map(Told::of) }
     }
 
     /// Folds a payment from its records, oldest first; none when the first begins none.
@@ -228,7 +219,7 @@ impl Payment {
 
     /// Whether a reversal may begin: money moved, or may have.
     pub fn may_be_reversed(&self) -> bool {
-        matches!(self.state, PaymentState::Approved | PaymentState::Unknown)
+        self.progress().may_be_reversed()
     }
 
     /// Whether the outcome was given up as unknown.
@@ -238,7 +229,7 @@ impl Payment {
 
     /// Whether anything is still owed to a participant.
     pub fn is_open(&self) -> bool {
-        matches!(self.state, PaymentState::Sent | PaymentState::Unknown | PaymentState::Reversing)
+        self.progress().is_open()
     }
 
     /// The approval the asker was told, if it was one.
@@ -271,19 +262,4 @@ impl Payment {
             request,
         }
     }
-}
-
-/// Where an outcome leads, and what it does beyond.
-pub fn effects_of(outcome: &Outcome) -> (PaymentState, Effects) {
-    let (state, settle, notice) = match outcome {
-        Outcome::Approved(_) => {
-            (PaymentState::Approved, Some(Settle::Post), NoticeType::PaymentApproved)
-        }
-        Outcome::Declined(_) => {
-            (PaymentState::Declined, Some(Settle::Release), NoticeType::PaymentDeclined)
-        }
-        Outcome::Unknown(_) => (PaymentState::Unknown, None, NoticeType::PaymentUnknown),
-    };
-    let owes_reversal = state == PaymentState::Unknown;
-    (state, Effects { settle, notice: Some(notice), owes_reversal })
 }
