@@ -1,1 +1,17 @@
-//! placeholder
+//! Bytes to canonical messages and back; pure, like the core: no I/O, no clock, no randomness.
+//!
+//! In the order a message passes them:
+//!
+//! 1. [`frame`] cuts a byte stream into frames, without copying;
+//! 2. [`iso8583`] indexes a frame by a [`iso8583::Spec`] loaded from TOML – one pass, no heap –
+//!    and packs answers;
+//! 3. [`iso8583::cauce87`] maps between that profile's fields and [`router::message`];
+//! 4. [`api`] holds the JSON shapes of the HTTP API, in and out.
+//!
+//! What cannot be decoded is an [`error::DecodeError`] that names the field and the offset and
+//! never repeats a byte of the message.
+
+pub mod api;
+pub mod error;
+pub mod frame;
+pub mod iso8583;

@@ -1,0 +1,159 @@
+//! What is wrong with a message: where, and by how much. Never what was in it.
+
+use std::fmt;
+
+/// The kinds of decoding errors; the names are those of the command line and of test vectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The message ends within a field's content.
+    ShortData,
+    /// The message ends within a field's length prefix.
+    ShortLength,
+    /// A length prefix holds something that is no number.
+    BadLength,
+    /// A length prefix states more than the field's maximum.
+    TooLong,
+    /// Bytes are left after the last field.
+    Trailing,
+    /// The bitmap is cut short or is not hexadecimal.
+    BadBitmap,
+    /// The bitmap announces a field that the spec does not define.
+    UndefinedField,
+    /// A tag within a field is cut short or badly made.
+    ShortTlv,
+    /// The content breaks the field's class, such as a letter in an amount.
+    BadContent,
+}
+
+impl ErrorKind {
+    /// The name used in JSON and test vectors.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ShortData => "short_data",
+            Self::ShortLength => "short_length",
+            Self::BadLength => "bad_length",
+            Self::TooLong => "too_long",
+            Self::Trailing => "trailing",
+            Self::BadBitmap => "bad_bitmap",
+            Self::UndefinedField => "undefined_field",
+            Self::ShortTlv => "short_tlv",
+            Self::BadContent => "bad_content",
+        }
+    }
+}
+
+/// Why a message could not be decoded.
+///
+/// Shape: `field` is the data element, 0 for the MTI, 1 for the bitmap; for [`ErrorKind::Trailing`]
+///        the last field read.
+/// Units: `offset` in bytes from the start of the message (without frame header); `need` and
+///        `have` in bytes, or for `TooLong` in the field's own units; 0 where they say nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub struct DecodeError {
+    /// What is wrong.
+    pub kind: ErrorKind,
+    /// Where: data element number.
+    pub field: u8,
+    /// Where: byte offset.
+    pub offset: usize,
+    /// What would have been right.
+    pub need: usize,
+    /// What was there.
+    pub have: usize,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, field, offset, need, have } = *self;
+        match kind {
+            ErrorKind::ShortData => write!(f, "field {field} needs {need} bytes, {have} left")?,
+            ErrorKind::ShortLength => {
+                write!(f, "length of field {field} needs {need} bytes, {have} left")?;
+            }
+            ErrorKind::BadLength => write!(f, "length of field {field} is not a number")?,
+            ErrorKind::TooLong => write!(f, "field {field} has length {have}, at most {need}")?,
+            ErrorKind::Trailing => write!(f, "{have} bytes left after last field {field}")?,
+            ErrorKind::BadBitmap => write!(f, "bitmap is cut short or malformed")?,
+            ErrorKind::UndefinedField => write!(f, "field {field} is not defined by the spec")?,
+            ErrorKind::ShortTlv => write!(f, "tag in field {field} is cut short or malformed")?,
+            ErrorKind::BadContent => write!(f, "content of field {field} breaks its class")?,
+        }
+        write!(f, " at offset {offset}")
+    }
+}
+
+/// Why a message could not be packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PackError {
+    /// The spec does not define the field.
+    #[error("field {field} is not defined by the spec")]
+    UndefinedField {
+        /// The data element.
+        field: u8,
+    },
+    /// Fields must be given in ascending order.
+    #[error("field {field} was given after field {after}")]
+    OutOfOrder {
+        /// The data element.
+        field: u8,
+        /// The one given before it.
+        after: u8,
+    },
+    /// The content has a length the field cannot take.
+    #[error("field {field} has length {have}, {allowed} allowed")]
+    Length {
+        /// The data element.
+        field: u8,
+        /// The content's length in bytes.
+        have: usize,
+        /// The fixed or maximal length in bytes.
+        allowed: usize,
+    },
+    /// The content breaks the field's class.
+    #[error("content of field {field} breaks its class at position {at}")]
+    Content {
+        /// The data element.
+        field: u8,
+        /// Position within the content, from 0.
+        at: usize,
+    },
+    /// A tag's value is longer than its length digits can say.
+    #[error("tag {tag} of field {field} has length {have}, at most {allowed}")]
+    Tag {
+        /// The data element.
+        field: u8,
+        /// The tag.
+        tag: u8,
+        /// The value's length.
+        have: usize,
+        /// The longest value.
+        allowed: usize,
+    },
+    /// The message carries a card number, which is only there sealed.
+    #[error("card number is sealed, a message needs it clear")]
+    CardSealed,
+    /// A request cannot be answered in kind, because it is none.
+    #[error("a message of type {mti:04} is not a request", mti = .mti)]
+    NotARequest {
+        /// Its message type indicator as a number.
+        mti: u16,
+    },
+    /// A value the message cannot do without is not there.
+    #[error("field {field} is needed and there is no value for it")]
+    Missing {
+        /// The data element.
+        field: u8,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_where_and_by_how_much() {
+        let error =
+            DecodeError { kind: ErrorKind::TooLong, field: 2, offset: 20, need: 19, have: 20 };
+        assert_eq!(error.to_string(), "field 2 has length 20, at most 19 at offset 20");
+    }
+}
