@@ -33,5 +33,7 @@ pub mod reason;
 pub mod record;
 pub mod reservation;
 pub mod secret;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod time;

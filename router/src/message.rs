@@ -1,5 +1,9 @@
 //! The canonical message: what every codec decodes into and encodes from.
 
+mod key;
+
+pub use key::{api_key_of, fingerprint, iso_key};
+
 use crate::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
 use crate::money::Money;
 use crate::secret::{CardNumber, Secret};

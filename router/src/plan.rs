@@ -1,16 +1,24 @@
 //! The decision that needs no state: routes, fees, postings, and what must be reserved.
 
+mod asked;
+#[cfg(test)]
+mod tests;
+
 use smallvec::SmallVec;
 
-use crate::fee::Fees;
+use crate::fee::{self, Fees};
 use crate::id::{AccountId, ParticipantId};
+use crate::limit;
 use crate::message::PaymentRequest;
 use crate::money::Money;
-use crate::policy::Policy;
-use crate::posting::Postings;
+use crate::policy::{ParticipantStatus, Policy, Route, allows};
+use crate::posting::{self, Postings};
 use crate::reason::Reason;
 use crate::reservation::Reservation;
+use crate::text::Text;
 use crate::time::{Date, Timestamp};
+
+pub(crate) use asked::Asked;
 
 /// How a payment is to be carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,16 +57,76 @@ pub struct Refusal {
 ///
 /// Shape: longer owners are cut at the account's 48 characters.
 pub fn account(kind: &str, owner: &str) -> AccountId {
-    let mut name = format!("{kind}:{owner}");
-    name.truncate(AccountId::LEN_MAX);
-    AccountId::new(&name).expect("invariant: kinds and ids are printable ASCII")
+    let mut name = [0; AccountId::LEN_MAX];
+    let mut len = 0;
+    for part in [kind, ":", owner] {
+        let taken = part.len().min(name.len() - len);
+        name[len..len + taken].copy_from_slice(&part.as_bytes()[..taken]);
+        len += taken;
+    }
+    AccountId(Text::from_ascii(&name[..len]).expect("invariant: kinds and ids are printable ASCII"))
 }
 
 /// Plans one payment by the rules alone; reads no state.
 ///
 /// Rules are asked in the catalogue's order of precedence: suspended participant, amount and
 /// currency, service, product, limits, route. The first that is broken refuses.
+///
+/// A merchant that asks without naming a biller is the biller itself.
 pub fn plan(request: &PaymentRequest, policy: &Policy, now: Timestamp) -> Result<Plan, Refusal> {
-    let _ = (request, policy, now);
-    unimplemented!("router helper: write me")
+    let asked = Asked::new(request, policy, now);
+    asked.check()?;
+    let limits = limit::matching(&policy.limits, &asked);
+    limit::check(&limits, &asked)?;
+    let overflow = |_| asked.refuse(Reason::AmountInvalid, "amount");
+    let charge = fee::charge(&policy.fees, asked.biller_id(), request.rail, request.amount)
+        .map_err(overflow)?;
+    let reservation = limit::reservation(&limits, &asked, &charge)?;
+    let routes = routes(&asked, policy);
+    if routes.is_empty() {
+        return Err(asked.refuse(Reason::NoRoute, None));
+    }
+    let postings = posting::approval(asked.source()?, asked.payee(), request.amount, &charge)
+        .map_err(overflow)?;
+    let (business_date, fees, total) = (asked.business_date, charge.fees, charge.total);
+    Ok(Plan { business_date, routes, fees, total, postings, reservation })
+}
+
+/// The participants of every matching route, in order and each once; without those that are
+/// unknown, suspended, or not to be asked in the currency.
+fn routes(asked: &Asked<'_>, policy: &Policy) -> Routes {
+    let mut routes = Routes::new();
+    let currency = &asked.request.amount.currency;
+    for route in policy.routes.iter().filter(|route| leads(route, asked)) {
+        for candidate in &route.to {
+            let open = policy.participants.get(candidate).is_some_and(|participant| {
+                participant.status == ParticipantStatus::Active
+                    && allows(&participant.currencies, Some(currency))
+            });
+            if open && !routes.contains(candidate) {
+                routes.push(*candidate);
+            }
+        }
+    }
+    routes
+}
+
+fn leads(route: &Route, asked: &Asked<'_>) -> bool {
+    let PaymentRequest { rail, amount, payer, .. } = asked.request;
+    allows(&route.rails, Some(rail))
+        && allows(&route.currencies, Some(&amount.currency))
+        && allows(&route.billers, asked.biller_id())
+        && route.min_minor.is_none_or(|least| amount.minor >= least)
+        && route.max_minor.is_none_or(|most| amount.minor <= most)
+        && matches_any(&route.bank_codes, payer.bank_code.as_ref(), |code, wanted| {
+            code.as_str() == wanted
+        })
+        && matches_any(&route.card_prefixes, payer.card.as_ref(), |card, prefix| {
+            card.masked().first.starts_with(prefix.as_bytes())
+        })
+}
+
+fn matches_any<T>(wanted: &[Box<str>], value: Option<&T>, is: impl Fn(&T, &str) -> bool) -> bool {
+    let any = |value| wanted.iter().any(|wanted| is(value, wanted));
+    wanted.is_empty() || value.is_some_and(any)
 }

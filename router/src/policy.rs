@@ -77,7 +77,8 @@ pub enum FloatDebits {
 pub struct Route {
     /// Rails it is for.
     pub rails: Vec<Rail>,
-    /// First digits of card numbers it is for.
+    /// First digits of card numbers it is for, 1 to 6 of them. The configuration refuses longer
+    /// ones: no more than six digits of a sealed card number can be seen.
     pub card_prefixes: Vec<Box<str>>,
     /// Payer's bank codes it is for.
     pub bank_codes: Vec<Box<str>>,
@@ -135,11 +136,15 @@ pub struct LimitRule {
     pub products: Vec<Product>,
     /// What is limited.
     pub measure: Measure,
-    /// Said when it is passed.
+    /// Said when it is passed. A rule with both a least and a greatest amount that says
+    /// `amount_over_limit` says `amount_below_minimum` at the lower one.
     pub reason: Reason,
 }
 
 /// What a limit limits.
+///
+/// A limit in one currency says nothing of payments in another. A count or sum refuses a request
+/// that does not name what it counts by: leaving a field out must not be a way around a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Measure {
     /// The amount of one payment, inclusive bounds in minor units of a currency.
@@ -177,7 +182,8 @@ pub enum Measure {
         /// The list.
         products: Vec<Product>,
     },
-    /// The same operator, client and amount on one day is a duplicate, not a second payment.
+    /// The same operator (terminal, where none is named), client and amount on one day is a
+    /// duplicate, not a second payment. Only a decline or a reversal allows it again that day.
     RepeatedOperation,
 }
 
@@ -186,9 +192,9 @@ pub enum Measure {
 pub enum Scope {
     /// The biller's client (`client`), within the biller.
     Client,
-    /// The operator at the terminal.
+    /// The operator at the terminal, within the asker.
     Operator,
-    /// The terminal.
+    /// The terminal, within the asker.
     Terminal,
     /// The float.
     Float,
@@ -205,4 +211,10 @@ pub enum Window {
     Day,
     /// A calendar month in the biller's zone.
     Month,
+}
+
+/// Whether a criterion matches a value: an empty one matches everything, another one what it
+/// names – so never a value that is not there.
+pub(crate) fn allows<T: PartialEq>(criterion: &[T], value: Option<&T>) -> bool {
+    criterion.is_empty() || value.is_some_and(|value| criterion.contains(value))
 }

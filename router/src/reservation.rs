@@ -1,7 +1,12 @@
 //! What must be reserved before a payment may be sent, as data.
 //!
 //! A guard checks everything, then applies everything, or applies nothing. It knows no business
-//! rule: [`crate::plan::plan`] wrote the rules down as holds, counters and slots.
+//! rule: [`crate::plan::plan`] wrote the rules down as slots, counters and holds.
+//!
+//! Order matters: a guard checks slots first, then counters, then holds, each list in its own
+//! order, and says the reason of the first that fails. That is the catalogue's precedence: a
+//! repeated operation is told as a duplicate and not as "one payment a day", and both before a
+//! float that is too low.
 
 use smallvec::SmallVec;
 
@@ -18,12 +23,12 @@ pub struct Reservation {
     pub key: IdempotencyKey,
     /// What exactly was asked.
     pub fingerprint: Fingerprint,
-    /// Money made unavailable until the outcome.
-    pub holds: SmallVec<[Hold; 2]>,
-    /// Counts and sums within a window.
-    pub counters: SmallVec<[Counter; 2]>,
-    /// Exclusive claims.
+    /// Exclusive claims; checked first.
     pub slots: SmallVec<[Slot; 1]>,
+    /// Counts and sums within a window; checked second.
+    pub counters: SmallVec<[Counter; 2]>,
+    /// Money made unavailable until the outcome; checked last.
+    pub holds: SmallVec<[Hold; 2]>,
 }
 
 /// Money made unavailable on an account: balance − held − amount must not go below the floor.
@@ -62,8 +67,10 @@ pub struct Slot {
     pub key: SlotKey,
     /// What an approval does to it.
     pub keep: Keep,
-    /// Said when somebody else has it.
-    pub reason: Reason,
+    /// Said while a payment without an outcome has it: a bill is being paid.
+    pub reason_while_open: Reason,
+    /// Said once an approved payment keeps it: the bill is paid.
+    pub reason_once_kept: Reason,
 }
 
 /// What becomes of a slot when the payment is approved.

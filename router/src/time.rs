@@ -107,6 +107,13 @@ impl Date {
         let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
         Self(to_i32(era * 146_097 + day_of_era - 719_468))
     }
+
+    /// The last day of this day's month.
+    pub fn month_end(self) -> Self {
+        let (year, month, _) = self.year_month_day();
+        let (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+        Self(Self::from_year_month_day(year, month, 1).0 - 1)
+    }
 }
 
 /// `2026-11-23`.
@@ -145,11 +152,24 @@ impl Zone {
         at.plus_micros(i64::from(self.offset_seconds(at)) * MICROS_PER_SECOND)
     }
 
-    /// The first instant of the day after `date` in this zone.
+    /// The first instant after which it is never again `date` (or earlier) in this zone.
+    ///
+    /// That is the next day's midnight, except where clocks are changed at midnight: put back
+    /// from 24:00 to 23:00, the day ends an hour later.
     pub fn end_of(&self, date: Date) -> Timestamp {
-        let naive = (i64::from(date.0) + 1) * SECONDS_PER_DAY * MICROS_PER_SECOND;
-        let offset = self.offset_seconds(Timestamp(naive));
-        Timestamp(naive - i64::from(offset) * MICROS_PER_SECOND)
+        let day = SECONDS_PER_DAY * MICROS_PER_SECOND;
+        let midnight = (i64::from(date.0) + 1) * day;
+        let near = self.offsets.partition_point(|(start, _)| start.0 <= midnight + day);
+        let mut next_change = self.offsets.get(near).map_or(i64::MAX, |(start, _)| start.0);
+        // The last stretch of one offset that begins before its own midnight holds the end.
+        for (position, (start, offset)) in self.offsets[..near].iter().enumerate().rev() {
+            let end = midnight - i64::from(*offset) * MICROS_PER_SECOND;
+            if start.0 < end || position == 0 {
+                return Timestamp(end.min(next_change));
+            }
+            next_change = start.0;
+        }
+        Timestamp(midnight)
     }
 }
 
@@ -187,5 +207,47 @@ mod tests {
         assert_eq!(mexico.date(before).to_string(), "2024-02-29");
         assert_eq!(mexico.date(before.plus_micros(1_000_000)).to_string(), "2024-03-01");
         assert_eq!(mexico.end_of(mexico.date(before)), before.plus_micros(1_000_000));
+    }
+
+    #[test]
+    fn a_day_that_is_put_back_at_its_end_lasts_an_hour_longer() {
+        // Clocks went back from Saturday 24:00 to 23:00 at 2026-04-05T03:00:00Z in Santiago.
+        let back = Timestamp(1_775_358_000_000_000);
+        let zone = Zone { offsets: vec![(Timestamp(i64::MIN), -3 * 3600), (back, -4 * 3600)] };
+        let second_last_hour = zone.date(back.plus_micros(1));
+        assert_eq!(second_last_hour.to_string(), "2026-04-04");
+        assert_eq!(zone.end_of(second_last_hour).to_string(), "2026-04-05T04:00:00.000Z");
+        // Clocks go forward from Saturday 24:00 to Sunday 01:00 at 2026-09-06T04:00:00Z.
+        let forward = Timestamp(1_788_667_200_000_000);
+        let zone = Zone { offsets: vec![(Timestamp(i64::MIN), -4 * 3600), (forward, -3 * 3600)] };
+        let saturday = zone.date(forward.plus_micros(-1));
+        assert_eq!(zone.end_of(saturday), forward);
+    }
+
+    #[test]
+    fn months_end_on_their_last_day() {
+        let end = |year, month, day| Date::from_year_month_day(year, month, day).month_end();
+        assert_eq!(end(2024, 2, 1).to_string(), "2024-02-29");
+        assert_eq!(end(2026, 12, 31).to_string(), "2026-12-31");
+        assert_eq!(end(2026, 11, 23).to_string(), "2026-11-30");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_end_of_a_day_is_where_its_date_ends(
+            first in -50_400_i32..50_400,
+            changes in proptest::collection::vec((0_i64..4_000_000, -50_400_i32..50_400), 0..6),
+            at in 0_i64..4_000_000,
+        ) {
+            let mut offsets = vec![(Timestamp(i64::MIN), first)];
+            offsets.extend(changes.into_iter().map(|(s, offset)| (Timestamp(s * 1_000_000), offset)));
+            offsets.sort();
+            let zone = Zone { offsets };
+            let now = Timestamp(at * 1_000_000);
+            let today = zone.date(now);
+            let end = zone.end_of(today);
+            proptest::prop_assert!(end > now);
+            proptest::prop_assert!(zone.date(end) > today);
+        }
     }
 }

@@ -1,0 +1,100 @@
+//! A request beside what every rule needs to know of it, worked out once.
+
+use crate::id::BillerId;
+use crate::message::{Asker, PaymentRequest, Rail};
+use crate::plan::Refusal;
+use crate::policy::{Biller, FloatDebits, Participant, ParticipantStatus, Policy, allows};
+use crate::posting::Source;
+use crate::reason::Reason;
+use crate::time::{Date, Timestamp, Zone};
+
+static UTC: Zone = Zone { offsets: Vec::new() };
+
+/// A request in the light of the policy.
+pub(crate) struct Asked<'a> {
+    /// The request.
+    pub(crate) request: &'a PaymentRequest,
+    /// The participant that asks, where it is one and is known.
+    pub(crate) participant: Option<&'a Participant>,
+    /// Whose calendar days count.
+    pub(crate) zone: &'a Zone,
+    /// Today, there.
+    pub(crate) business_date: Date,
+    biller_id: Option<&'a BillerId>,
+    biller: Option<&'a Biller>,
+}
+
+impl<'a> Asked<'a> {
+    /// Looks up what the policy says of the parties.
+    pub(crate) fn new(request: &'a PaymentRequest, policy: &'a Policy, now: Timestamp) -> Self {
+        let (participant, own_id) = match &request.asker {
+            Asker::Participant(id) => (policy.participants.get(id), None),
+            Asker::Biller(id) => (None, Some(id)),
+        };
+        let biller_id = request.biller.as_ref().or(own_id);
+        let biller = biller_id.and_then(|id| policy.billers.get(id));
+        let zone = biller.map_or(&UTC, |biller| &biller.zone);
+        Self { request, participant, zone, business_date: zone.date(now), biller_id, biller }
+    }
+
+    /// The merchant that is paid, where there is one.
+    pub(crate) fn biller_id(&self) -> Option<&'a BillerId> {
+        self.biller_id
+    }
+
+    /// Who is owed the money: the merchant, or else the asker.
+    pub(crate) fn payee(&self) -> &'a str {
+        self.biller_id.map_or_else(|| self.request.asker.as_str(), BillerId::as_str)
+    }
+
+    /// Where the money comes from.
+    ///
+    /// Errors: `format_error` for collector's cash without a float.
+    pub(crate) fn source(&self) -> Result<Source<'a>, Refusal> {
+        match (self.request.rail, &self.request.float_ref) {
+            (Rail::CashFloat, Some(float)) => {
+                let debits = self.biller.map_or(FloatDebits::Total, |biller| biller.float_debits);
+                Ok(Source::Float(float, debits))
+            }
+            (Rail::CashFloat, None) => Err(self.refuse(Reason::FormatError, "float_ref")),
+            (
+                rail @ (Rail::P2c
+                | Rail::C2p
+                | Rail::Card
+                | Rail::Psd2
+                | Rail::Wallet
+                | Rail::Account),
+                _,
+            ) => Ok(Source::Clearing(rail)),
+        }
+    }
+
+    /// A refusal for a reason, with the field to mend.
+    pub(crate) fn refuse(&self, reason: Reason, field: impl Into<Option<&'static str>>) -> Refusal {
+        let business_date = self.business_date;
+        Refusal { reason, field: field.into(), detail: None, business_date }
+    }
+
+    /// The rules that need no limit: may this party ask, is this an amount, is it taken.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        let PaymentRequest { asker, amount, rail, .. } = self.request;
+        let active = |participant: &Participant| participant.status == ParticipantStatus::Active;
+        if matches!(asker, Asker::Participant(_)) && !self.participant.is_some_and(active) {
+            return Err(self.refuse(Reason::ParticipantSuspended, None));
+        }
+        if amount.minor <= 0 {
+            return Err(self.refuse(Reason::AmountInvalid, "amount"));
+        }
+        let Some(biller) = self.biller else {
+            let unknown = || self.refuse(Reason::ServiceNotEnabled, "biller");
+            return self.biller_id.map_or(Ok(()), |_| Err(unknown()));
+        };
+        if !allows(&biller.currencies, Some(&amount.currency)) {
+            return Err(self.refuse(Reason::CurrencyNotAllowed, "amount"));
+        }
+        if !allows(&biller.rails, Some(rail)) {
+            return Err(self.refuse(Reason::ServiceNotEnabled, "rail"));
+        }
+        Ok(())
+    }
+}
