@@ -1,0 +1,34 @@
+# One verb for each thing done here every day; `make` alone lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test bench fmt fmt-check lint doc deny
+
+help: ## List these verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Start the switch with its demonstration, all on this machine
+	cargo run --release
+
+test: ## Run everything that must pass, after installing what it needs
+	@.ci/test
+
+bench: ## Measure: the benchmarks, then one run of load
+	cargo bench -p benches
+	benches/run.sh
+
+fmt: ## Format the code
+	cargo fmt --all
+
+fmt-check: ## Check that the code is formatted
+	cargo fmt --all --check
+
+lint: ## Find mistakes and breaches of the house rules (clippy)
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+doc: ## Build the documentation; a broken link is an error
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+deny: ## Check licences, bans and sources of all dependencies (needs cargo-deny)
+	cargo fetch --locked
+	cargo deny --offline --locked --config .deny.toml check --hide-inclusion-graph licenses bans sources
