@@ -1,1 +1,254 @@
 //! What must hold at every journal position; tests, audits and the start-up check share these.
+//!
+//! Each function looks at values and says what is wrong with them; none of them asks anyone. The
+//! load audit gathers [`PaymentFacts`] from the client, the journal, the issuer and the merchant
+//! and gives them to [`audit_payment`].
+
+mod audit;
+
+use std::collections::HashSet;
+
+use crate::id::{AccountId, PaymentId};
+use crate::message::IdempotencyKey;
+use crate::money::Currency;
+use crate::notice::NoticeType;
+use crate::outcome::Outcome;
+use crate::payment::{Payment, PaymentState, Told};
+use crate::posting::{Posting, Side};
+use crate::reservation::Counter;
+
+pub use audit::{PaymentFacts, ToldNotice, audit_payment};
+
+/// Something that must never be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// Debits and credits of one entry differ.
+    #[error("postings in {currency} are off by {off_minor} minor units (debits less credits)")]
+    PostingsUnbalanced {
+        /// In which currency.
+        currency: Currency,
+        /// Debits less credits, in minor units.
+        off_minor: i128,
+    },
+    /// A posting of zero or less.
+    #[error("posting on {account} is of {minor} minor units")]
+    PostingNotPositive {
+        /// The account.
+        account: AccountId,
+        /// Its amount.
+        minor: i64,
+    },
+    /// Money appeared on an account, or vanished from it.
+    #[error("account {account} came by {gained_minor} minor units nobody gave it")]
+    AccountNotConserved {
+        /// The account.
+        account: AccountId,
+        /// Completed, open and available less what was ever put in; negative where money is lost.
+        gained_minor: i128,
+    },
+    /// A counter stands above its ceiling.
+    #[error("counter {key:032x} stands at {value}, at most {ceiling} allowed", key = .counter.key.0, ceiling = .counter.ceiling)]
+    CounterExceeded {
+        /// The counter.
+        counter: Counter,
+        /// Where it stands.
+        value: i64,
+    },
+    /// One key was approved twice.
+    #[error("key {key:032x} was approved more than once", key = .key.0)]
+    ApprovedTwice {
+        /// The key.
+        key: IdempotencyKey,
+    },
+    /// An asker was told something else than the durable outcome.
+    #[error("{payment} was answered `{}` and recorded `{}`", .answer.name(), .recorded.name())]
+    AnswerDiffers {
+        /// The payment.
+        payment: PaymentId,
+        /// What the asker was told.
+        answer: Told,
+        /// What the journal holds.
+        recorded: Told,
+    },
+    /// A payment was given up as unknown and nothing is owed for it.
+    #[error("{payment} was told as unknown, stands as `{}` and owes nothing", .state.name())]
+    UnknownNotOwed {
+        /// The payment.
+        payment: PaymentId,
+        /// Where it stands.
+        state: PaymentState,
+    },
+    /// The asker heard an answer the journal does not support.
+    #[error("{key}: the asker heard `{}`, the journal says {}", .answer.name(), state_name(*.journal))]
+    AnswerNotInJournal {
+        /// The asker's name of the payment.
+        key: Box<str>,
+        /// What it heard.
+        answer: Told,
+        /// What the journal says; none where it knows nothing.
+        journal: Option<PaymentState>,
+    },
+    /// A participant was asked for a payment that the journal does not know.
+    #[error("{key}: an issuer was asked and the journal knows nothing")]
+    SentWithoutIntent {
+        /// The asker's name of the payment.
+        key: Box<str>,
+    },
+    /// The payer was debited more than once, or given back more than was taken.
+    #[error("{key}: {net_debits} net debits at the issuer")]
+    DebitedWrongly {
+        /// The asker's name of the payment.
+        key: Box<str>,
+        /// Debits less reversals at the issuer.
+        net_debits: i64,
+    },
+    /// Issuer and journal disagree on whether the payer paid.
+    #[error("{key}: {net_debits} net debits at the issuer, the journal says {}", state_name(*.journal))]
+    IssuerDisagrees {
+        /// The asker's name of the payment.
+        key: Box<str>,
+        /// What the journal says; none where it knows nothing.
+        journal: Option<PaymentState>,
+        /// Debits less reversals at the issuer.
+        net_debits: i64,
+    },
+    /// Everything is quiet and the payment is still open.
+    #[error("{key}: still `{}` after everything settled", .state.name())]
+    LeftOpen {
+        /// The asker's name of the payment.
+        key: Box<str>,
+        /// Where it stands.
+        state: PaymentState,
+    },
+    /// A merchant was not told.
+    #[error("{key}: the merchant never heard `{}`", .kind.name())]
+    NoticeMissing {
+        /// The asker's name of the payment.
+        key: Box<str>,
+        /// What it should have heard.
+        kind: NoticeType,
+    },
+    /// A merchant was told something that did not happen.
+    #[error("{key}: the merchant heard `{}`, the journal says {}", .kind.name(), state_name(*.journal))]
+    NoticeUntrue {
+        /// The asker's name of the payment.
+        key: Box<str>,
+        /// What it heard.
+        kind: NoticeType,
+        /// What the journal says; none where it knows nothing.
+        journal: Option<PaymentState>,
+    },
+    /// One event was told under more than one id.
+    #[error("{key}: `{}` was told under {ids} ids", .kind.name())]
+    NoticeIdsDiffer {
+        /// The asker's name of the payment.
+        key: Box<str>,
+        /// The event.
+        kind: NoticeType,
+        /// How many ids.
+        ids: usize,
+    },
+}
+
+fn state_name(state: Option<PaymentState>) -> &'static str {
+    state.map_or("nothing", PaymentState::name)
+}
+
+/// The postings of one entry sum to zero in every currency, and each is more than zero.
+pub fn postings_balance(postings: &[Posting]) -> Result<(), Violation> {
+    for posting in postings {
+        let Posting { account, amount, .. } = *posting;
+        if amount.minor <= 0 {
+            return Err(Violation::PostingNotPositive { account, minor: amount.minor });
+        }
+        let currency = amount.currency;
+        let of_currency = postings.iter().filter(|line| line.amount.currency == currency);
+        let off_minor: i128 = of_currency.map(signed).sum();
+        if off_minor != 0 {
+            return Err(Violation::PostingsUnbalanced { currency, off_minor });
+        }
+    }
+    Ok(())
+}
+
+fn signed(posting: &Posting) -> i128 {
+    match posting.side {
+        Side::Debit => i128::from(posting.amount.minor),
+        Side::Credit => -i128::from(posting.amount.minor),
+    }
+}
+
+/// The figures of one account at one journal position, in minor units of its currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountFigures {
+    /// The account.
+    pub account: AccountId,
+    /// What it began with.
+    pub opening: i64,
+    /// What was put in from outside payments, less what was taken out.
+    pub topups: i64,
+    /// What approved payments took, less what reversals gave back.
+    pub completed: i64,
+    /// What payments without an outcome hold.
+    pub open: i64,
+    /// What the guard calls available.
+    pub available: i64,
+}
+
+/// Opening balance and top-ups are what is completed, open and available.
+pub fn account_conserves(figures: &AccountFigures) -> Result<(), Violation> {
+    let put_in = i128::from(figures.opening) + i128::from(figures.topups);
+    let there = [figures.completed, figures.open, figures.available].map(i128::from);
+    match there.into_iter().sum::<i128>() - put_in {
+        0 => Ok(()),
+        gained_minor => {
+            Err(Violation::AccountNotConserved { account: figures.account, gained_minor })
+        }
+    }
+}
+
+/// A counter that stands at `value` has not passed its ceiling.
+pub fn counter_within(counter: &Counter, value: i64) -> Result<(), Violation> {
+    if value <= counter.ceiling {
+        return Ok(());
+    }
+    Err(Violation::CounterExceeded { counter: *counter, value })
+}
+
+/// No key has more than one approved payment: one item for each payment.
+pub fn one_approval_per_key<'a>(
+    payments: impl IntoIterator<Item = (IdempotencyKey, &'a Outcome)>,
+) -> Result<(), Violation> {
+    let mut approved = HashSet::new();
+    for (key, outcome) in payments {
+        if Told::of(outcome) == Told::Approved && !approved.insert(key) {
+            return Err(Violation::ApprovedTwice { key });
+        }
+    }
+    Ok(())
+}
+
+/// What the asker was told is what the journal holds.
+pub fn answer_matches_outcome(
+    payment: PaymentId,
+    answer: Told,
+    outcome: &Outcome,
+) -> Result<(), Violation> {
+    let recorded = Told::of(outcome);
+    if answer == recorded {
+        return Ok(());
+    }
+    Err(Violation::AnswerDiffers { payment, answer, recorded })
+}
+
+/// A payment that was given up as unknown is open until its undoing is confirmed.
+pub fn unknown_is_owed(payment: &Payment) -> Result<(), Violation> {
+    let undone = payment.state == PaymentState::Reversed && payment.reversed_at.is_some();
+    if !payment.was_given_up() || payment.is_open() || undone {
+        return Ok(());
+    }
+    Err(Violation::UnknownNotOwed { payment: payment.id, state: payment.state })
+}
+
+#[cfg(test)]
+mod tests;

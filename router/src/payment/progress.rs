@@ -35,6 +35,15 @@ impl Told {
             Outcome::Unknown(_) => Self::Unknown,
         }
     }
+
+    /// The name used in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Declined => "declined",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 impl Progress {

@@ -143,7 +143,8 @@ fn a_route_is_taken_only_when_all_its_criteria_match() {
     let mut with_card = request(10_000);
     with_card.payer.card = Some(testing::card("4111111111111111"));
     with_card.payer.bank_code = Some(Text::new("0102").unwrap());
-    let cases: &[(&str, fn(&mut Route), bool)] = &[
+    type Case = (&'static str, fn(&mut Route), bool);
+    let cases: &[Case] = &[
         ("card prefix", |route| route.card_prefixes = vec!["5".into(), "411111".into()], true),
         ("other card prefix", |route| route.card_prefixes = vec!["411112".into()], false),
         ("bank code", |route| route.bank_codes = vec!["0102".into()], true),
