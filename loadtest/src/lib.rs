@@ -1,1 +1,16 @@
-//! placeholder
+//! The switch's neighbours and its measuring rod: simulated banks, acquirers and merchants,
+//! open-loop load from planned instants, the end audit, and the reports.
+//!
+//! To this crate the switch is a black box. It knows the wire, the shared words of `router` and
+//! `codecs`, and the agreed shapes of logs and exports; the switch's own tests use the
+//! simulators.
+//!
+//! - [`simulator`]: a bank that answers as amounts ask it to, an acquirer's line, a merchant;
+//! - [`wire`]: the ISO 8583 messages these speak;
+//! - [`json_log`], [`clock`], [`tasks`]: what they stand on.
+
+pub mod clock;
+pub mod json_log;
+pub mod simulator;
+pub mod tasks;
+pub mod wire;
