@@ -104,3 +104,88 @@ impl Charge {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{self, fee, pesos};
+
+    const NET: FeeTiming = FeeTiming::Net;
+
+    fn share(basis_points: u32) -> FeeBasis {
+        FeeBasis::Share { basis_points }
+    }
+
+    fn of(rules: &[FeeRule], minor: i64) -> Charge {
+        charge(rules, Some(&testing::biller_id("isp")), Rail::P2c, pesos(minor)).unwrap()
+    }
+
+    #[test]
+    fn three_per_cent_is_rounded_half_up_once_per_payment() {
+        let rules = [fee(share(300), Bearer::Merchant, NET)];
+        for (amount, expect) in [(15_000, 450), (33, 1), (16, 0), (50, 2), (1, 0)] {
+            let charge = of(&rules, amount);
+            assert_eq!(charge.fees[0].amount, pesos(expect), "3 % of {amount}");
+            assert_eq!((charge.kept_back, charge.total), (pesos(expect), pesos(amount)));
+        }
+    }
+
+    #[test]
+    fn twelve_is_twelve_whatever_the_amount() {
+        let rules = [fee(FeeBasis::Fixed(pesos(1_200)), Bearer::Payer, NET)];
+        for amount in [100, 9_999_999] {
+            let charge = of(&rules, amount);
+            assert_eq!(charge.on_top, pesos(1_200));
+            assert_eq!(charge.total, pesos(amount + 1_200));
+        }
+    }
+
+    #[test]
+    fn every_matching_rule_has_a_line_and_each_goes_its_own_way() {
+        let dollars = Money::new(5, testing::currency("USD"));
+        let mut other_rail = fee(share(10_000), Bearer::Payer, NET);
+        other_rail.rails = vec![Rail::Card];
+        let mut other_biller = fee(share(10_000), Bearer::Payer, NET);
+        other_biller.billers = vec![testing::biller_id("lender")];
+        let rules = [
+            fee(share(100), Bearer::Payer, NET),
+            fee(FeeBasis::Fixed(pesos(7)), Bearer::Merchant, NET),
+            fee(share(200), Bearer::Payer, FeeTiming::Invoice),
+            fee(share(300), Bearer::Merchant, FeeTiming::Invoice),
+            fee(FeeBasis::Fixed(dollars), Bearer::Payer, NET),
+            other_rail,
+            other_biller,
+        ];
+        let charge = of(&rules, 10_000);
+        let lines: Vec<_> = charge.fees.iter().map(|fee| fee.amount.minor).collect();
+        assert_eq!(lines, [100, 7, 200, 300]);
+        assert_eq!((charge.on_top, charge.kept_back), (pesos(100), pesos(7)));
+        assert_eq!(charge.total, pesos(10_100));
+        assert_eq!(charge.income(), Ok(pesos(107)));
+    }
+
+    #[test]
+    fn a_total_that_does_not_fit_is_an_error_and_never_wraps() {
+        let rules = [fee(share(10_000), Bearer::Payer, NET)];
+        let charge = charge(&rules, None, Rail::P2c, pesos(i64::MAX));
+        assert_eq!(charge, Err(MoneyError::Overflow));
+    }
+
+    proptest! {
+        #[test]
+        fn a_share_is_within_half_a_unit_of_the_exact_one_and_grows_with_the_amount(
+            amount in 1_i64..1_000_000_000_000,
+            more in 0_i64..1_000_000,
+            basis_points in 0_u32..=10_000,
+        ) {
+            let rules = [fee(share(basis_points), Bearer::Payer, NET)];
+            let on_top = of(&rules, amount).on_top.minor;
+            let exact_times_10_000 = i128::from(amount) * i128::from(basis_points);
+            let off = i128::from(on_top) * 10_000 - exact_times_10_000;
+            prop_assert!((-4_999..=5_000).contains(&off), "off by {off} ten-thousandths");
+            prop_assert!(of(&rules, amount + more).on_top.minor >= on_top);
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! Limits: which rules apply to a payment, as counters, holds and immediate refusals.
 
 mod claim;
+#[cfg(test)]
+mod tests;
 
 use smallvec::SmallVec;
 

@@ -1,6 +1,8 @@
 //! One payment, folded from its records: the state machine of live traffic and replay alike.
 
 mod progress;
+#[cfg(test)]
+mod tests;
 
 use crate::fee::Fees;
 use crate::id::{Folio, PaymentId};

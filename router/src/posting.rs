@@ -82,3 +82,102 @@ pub fn approval(
     post("fee_income", payee, charge.income()?)?;
     Ok(postings)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fee::{Bearer, FeeTiming, charge};
+    use crate::invariant::postings_balance;
+    use crate::policy::{FeeBasis, FeeRule};
+    use crate::testing::{fee, pesos};
+
+    fn float() -> FloatRef {
+        FloatRef::new("58341122").unwrap()
+    }
+
+    fn lines(source: Source<'_>, amount: i64, on_top: i64, kept_back: i64) -> Vec<String> {
+        let fixed = |minor, bearer| fee(FeeBasis::Fixed(pesos(minor)), bearer, FeeTiming::Net);
+        let rules = [fixed(on_top, Bearer::Payer), fixed(kept_back, Bearer::Merchant)];
+        let charge = charge(&rules, None, Rail::P2c, pesos(amount)).unwrap();
+        let postings = approval(source, "isp", pesos(amount), &charge).unwrap();
+        assert_eq!(postings_balance(&postings), Ok(()));
+        let print =
+            |line: &Posting| format!("{:?} {} {}", line.side, line.account, line.amount.minor);
+        postings.iter().map(print).collect()
+    }
+
+    #[test]
+    fn a_participant_owes_the_total_and_fees_are_earned_from_both_sides() {
+        let clearing = Source::Clearing(Rail::P2c);
+        assert_eq!(
+            lines(clearing, 10_000, 100, 300),
+            ["Debit clearing:p2c 10100", "Credit payable:isp 9700", "Credit fee_income:isp 400"]
+        );
+        assert_eq!(
+            lines(clearing, 10_000, 0, 0),
+            ["Debit clearing:p2c 10000", "Credit payable:isp 10000"],
+            "no line of zero"
+        );
+    }
+
+    #[test]
+    fn a_fee_above_the_amount_is_owed_by_the_merchant() {
+        assert_eq!(
+            lines(Source::Clearing(Rail::P2c), 500, 0, 1_200),
+            ["Debit clearing:p2c 500", "Debit payable:isp 700", "Credit fee_income:isp 1200"]
+        );
+    }
+
+    #[test]
+    fn a_float_loses_what_its_biller_s_rule_says() {
+        let float = float();
+        assert_eq!(
+            lines(Source::Float(&float, FloatDebits::Total), 50_000, 1_200, 0),
+            [
+                "Debit float:58341122 51200",
+                "Credit payable:isp 50000",
+                "Credit fee_income:isp 1200"
+            ]
+        );
+        assert_eq!(
+            lines(Source::Float(&float, FloatDebits::Amount), 50_000, 1_200, 0),
+            [
+                "Debit float:58341122 50000",
+                "Debit collector_cash:58341122 1200",
+                "Credit payable:isp 50000",
+                "Credit fee_income:isp 1200",
+            ]
+        );
+    }
+
+    fn any_fee() -> impl Strategy<Value = FeeRule> {
+        let share = (0_u32..=10_000).prop_map(|basis_points| FeeBasis::Share { basis_points });
+        let fixed = (0_i64..1_000_000).prop_map(|minor| FeeBasis::Fixed(pesos(minor)));
+        let bearer = prop_oneof![Just(Bearer::Payer), Just(Bearer::Merchant)];
+        let timing = prop_oneof![Just(FeeTiming::Net), Just(FeeTiming::Invoice)];
+        (prop_oneof![share, fixed], bearer, timing)
+            .prop_map(|(basis, bearer, timing)| fee(basis, bearer, timing))
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_fees_the_postings_sum_to_zero(
+            amount in 1_i64..i64::MAX / 16,
+            rules in proptest::collection::vec(any_fee(), 0..6),
+            source in 0_usize..3,
+        ) {
+            let float = float();
+            let source = [
+                Source::Clearing(Rail::Card),
+                Source::Float(&float, FloatDebits::Total),
+                Source::Float(&float, FloatDebits::Amount),
+            ][source];
+            let charge = charge(&rules, None, Rail::Card, pesos(amount)).unwrap();
+            let postings = approval(source, "isp", pesos(amount), &charge).unwrap();
+            prop_assert_eq!(postings_balance(&postings), Ok(()));
+            prop_assert!(postings.len() >= 2);
+        }
+    }
+}

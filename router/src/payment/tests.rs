@@ -1,0 +1,326 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::id::{AccountId, BillerId, EndpointId, ParticipantId, Stan};
+use crate::invariant::unknown_is_owed;
+use crate::outcome::Cause;
+use crate::plan::plan;
+use crate::reason::Reason;
+use crate::record::{
+    AccountMovement, Concluded, Endpoint, Intent, LateAnswer, NoticeMark, Refused, Rerouted,
+    Reversal,
+};
+use crate::testing::{self, NOON};
+use crate::text::Text;
+
+const ID: PaymentId = PaymentId(7);
+
+fn attempt(participant: &str) -> Attempt {
+    let transmitted_at = Text::new("1123180000").unwrap();
+    let participant: ParticipantId = testing::participant_id(participant);
+    Attempt { participant, stan: Stan::new(1).unwrap(), transmitted_at }
+}
+
+fn intent() -> Record {
+    let request = testing::request(50_000);
+    let plan = plan(&request, &testing::policy(), NOON).unwrap();
+    let (folio, attempt) = (Folio::new(1).unwrap(), attempt("bank-a"));
+    Record::Intent(Box::new(Intent { payment: ID, folio, at: NOON, request, plan, attempt }))
+}
+
+fn refused() -> Record {
+    Record::Refused(Box::new(Refused {
+        payment: ID,
+        folio: Folio::new(1).unwrap(),
+        at: NOON,
+        business_date: Date(20_780),
+        request: testing::request(50_000),
+        reason: Reason::DuplicateTransaction,
+        original: Some(PaymentId(6)),
+        detail: Some("folio 000000000001".into()),
+    }))
+}
+
+fn yes() -> Outcome {
+    let authorisation = Text::new("123456").unwrap();
+    Outcome::Approved(Approval { authorisation, ..Approval::default() })
+}
+
+fn no() -> Outcome {
+    Outcome::Declined(Decline::ours(Reason::InsufficientFunds))
+}
+
+fn silence() -> Outcome {
+    Outcome::Unknown(Cause::Timeout)
+}
+
+fn concluded(outcome: Outcome) -> Record {
+    let postings = Postings::new();
+    Record::Outcome(Box::new(Concluded { payment: ID, at: NOON, outcome, postings }))
+}
+
+fn rerouted() -> Record {
+    Record::Rerouted(Rerouted { payment: ID, at: NOON, attempt: attempt("bank-b") })
+}
+
+fn reversal(step: ReversalStep) -> Record {
+    Record::Reversal(Reversal { payment: ID, at: NOON.plus_micros(1), step })
+}
+
+fn owed() -> Record {
+    reversal(ReversalStep::Owed(ReversalCause::Asked))
+}
+
+fn confirmed() -> Record {
+    reversal(ReversalStep::Confirmed { response_code: *b"00" })
+}
+
+fn late(outcome: Outcome) -> Record {
+    Record::LateAnswer(LateAnswer { payment: ID, at: NOON, outcome })
+}
+
+fn of_no_payment() -> [Record; 3] {
+    let (id, at, delta) = (EndpointId(1), NOON, testing::pesos(1));
+    let account = AccountId::new("float:1").unwrap();
+    let biller = BillerId::new("lender").unwrap();
+    let (url, types) = (None, Vec::new());
+    let (sealed_secret, key_name) = (Box::default(), "k1".into());
+    [
+        Record::Account(AccountMovement { account, at, delta }),
+        Record::Endpoint(Endpoint { id, biller, at, url, sealed_secret, key_name, types }),
+        Record::NoticeMark(NoticeMark { endpoint: id, through: 1 }),
+    ]
+}
+
+fn every_record() -> Vec<Record> {
+    let mut records = vec![intent(), refused(), rerouted()];
+    records.extend([yes(), no(), silence()].map(concluded));
+    records.extend([owed(), confirmed()]);
+    records.extend([yes(), no(), silence()].map(late));
+    records.extend(of_no_payment());
+    records
+}
+
+fn after(records: &[Record]) -> Payment {
+    Payment::fold(records.iter()).expect("a beginning").expect("legal steps")
+}
+
+/// What may follow a way a payment went; everything not named may not.
+struct Way {
+    name: &'static str,
+    records: Vec<Record>,
+    state: PaymentState,
+    may_follow: &'static [&'static str],
+}
+
+fn name_of(record: &Record) -> &'static str {
+    match record {
+        Record::Reversal(Reversal { step: ReversalStep::Owed(_), .. }) => "owed",
+        Record::Reversal(Reversal { step: ReversalStep::Confirmed { .. }, .. }) => "confirmed",
+        Record::Intent(_)
+        | Record::Refused(_)
+        | Record::Rerouted(_)
+        | Record::Outcome(_)
+        | Record::LateAnswer(_)
+        | Record::Account(_)
+        | Record::Endpoint(_)
+        | Record::NoticeMark(_) => record.kind(),
+    }
+}
+
+fn ways() -> Vec<Way> {
+    use PaymentState as State;
+    let way = |name, steps: Vec<Record>, state, may_follow| {
+        let records = [vec![intent()], steps].concat();
+        Way { name, records, state, may_follow }
+    };
+    let refusal =
+        Way { name: "refused", records: vec![refused()], state: State::Declined, may_follow: &[] };
+    let (ok, ko, lost) = (concluded(yes()), concluded(no()), concluded(silence()));
+    vec![
+        refusal,
+        way("sent", vec![], State::Sent, &["rerouted", "outcome"]),
+        way("rerouted", vec![rerouted()], State::Sent, &["rerouted", "outcome"]),
+        way("approved", vec![ok.clone()], State::Approved, &["owed"]),
+        way("declined", vec![ko], State::Declined, &[]),
+        way("unknown", vec![lost.clone()], State::Unknown, &["owed", "late_answer"]),
+        way("undoing a yes", vec![ok.clone(), owed()], State::Reversing, &["confirmed"]),
+        way(
+            "undoing an unknown",
+            vec![lost.clone(), owed()],
+            State::Reversing,
+            &["confirmed", "late_answer"],
+        ),
+        way("undone yes", vec![ok, owed(), confirmed()], State::Reversed, &[]),
+        way("undone unknown", vec![lost, owed(), confirmed()], State::Reversed, &["late_answer"]),
+    ]
+}
+
+#[test]
+fn only_the_records_of_the_table_may_follow() {
+    for way in ways() {
+        let payment = after(&way.records);
+        assert_eq!(payment.state, way.state, "{}", way.name);
+        for record in every_record() {
+            let mut next = payment.clone();
+            let legal = next.apply(&record).is_ok();
+            assert_eq!(
+                legal,
+                way.may_follow.contains(&name_of(&record)),
+                "{}: {record:?}",
+                way.name
+            );
+        }
+    }
+}
+
+#[test]
+fn a_record_that_cannot_follow_changes_nothing() {
+    for way in ways() {
+        let payment = after(&way.records);
+        for record in every_record() {
+            let mut next = payment.clone();
+            if let Err(illegal) = next.apply(&record) {
+                assert_eq!(illegal, IllegalStep { state: way.state, record: record.kind() });
+                assert_eq!(format!("{next:?}"), format!("{payment:?}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn states_that_no_record_leads_to_take_no_record() {
+    use PaymentState as State;
+    for state in
+        [State::Received, State::AwaitingPayer, State::Expired, State::Settled, State::Refunded]
+    {
+        for record in every_record() {
+            let mut payment = Payment { state, ..after(&[intent()]) };
+            assert!(payment.apply(&record).is_err(), "{state:?} {record:?}");
+        }
+    }
+}
+
+#[test]
+fn only_an_intent_or_a_refusal_begins_a_payment() {
+    for record in every_record() {
+        let begins = matches!(record, Record::Intent(_) | Record::Refused(_));
+        assert_eq!(Payment::begin(&record).is_some(), begins, "{record:?}");
+    }
+}
+
+#[test]
+fn an_approval_posts_its_reservation_and_tells_the_merchant() {
+    let mut payment = after(&[intent()]);
+    assert!(payment.is_open());
+    assert_eq!(payment.total, testing::pesos(51_200));
+    let effects = payment.apply(&concluded(yes())).unwrap();
+    let notice = Some(NoticeType::PaymentApproved);
+    assert_eq!(effects, Effects { settle: Some(Settle::Post), notice, owes_reversal: false });
+    assert_eq!(payment.approval().map(|approval| approval.authorisation.as_str()), Some("123456"));
+    assert_eq!(payment.concluded_at, Some(NOON));
+    assert!(!payment.is_open());
+}
+
+#[test]
+fn a_decline_releases_its_reservation_and_owes_nothing() {
+    let mut payment = after(&[intent(), rerouted()]);
+    assert_eq!(payment.attempt, Some(attempt("bank-b")));
+    let effects = payment.apply(&concluded(no())).unwrap();
+    let notice = Some(NoticeType::PaymentDeclined);
+    assert_eq!(effects, Effects { settle: Some(Settle::Release), notice, owes_reversal: false });
+    assert!(!payment.is_open() && !payment.may_be_reversed());
+}
+
+#[test]
+fn a_refusal_is_final_and_names_the_payment_it_repeats() {
+    let (payment, effects) = Payment::begin(&refused()).unwrap();
+    let notice = Some(NoticeType::PaymentDeclined);
+    assert_eq!(effects, Effects { settle: None, notice, owes_reversal: false });
+    assert_eq!(
+        payment.outcome,
+        Some(Outcome::Declined(Decline::ours(Reason::DuplicateTransaction)))
+    );
+    assert_eq!(payment.original, Some(PaymentId(6)));
+    assert_eq!(payment.detail.as_deref(), Some("folio 000000000001"));
+}
+
+#[test]
+fn an_unknown_keeps_its_reservation_until_its_undoing_is_confirmed() {
+    let mut payment = after(&[intent()]);
+    let effects = payment.apply(&concluded(silence())).unwrap();
+    let notice = Some(NoticeType::PaymentUnknown);
+    assert_eq!(effects, Effects { settle: None, notice, owes_reversal: true });
+    assert_eq!(unknown_is_owed(&payment), Ok(()));
+
+    let cause = ReversalCause::Unknown(Cause::Timeout);
+    let effects = payment.apply(&reversal(ReversalStep::Owed(cause))).unwrap();
+    assert_eq!(effects, Effects { settle: None, notice: None, owes_reversal: true });
+    assert_eq!(payment.reversal_cause, Some(cause));
+
+    let effects = payment.apply(&confirmed()).unwrap();
+    let notice = Some(NoticeType::PaymentReversed);
+    assert_eq!(effects, Effects { settle: Some(Settle::Release), notice, owes_reversal: false });
+    assert_eq!(payment.reversed_at, Some(NOON.plus_micros(1)));
+    assert_eq!(unknown_is_owed(&payment), Ok(()));
+
+    payment.state = PaymentState::Declined;
+    assert!(unknown_is_owed(&payment).is_err(), "silence is never a decline");
+}
+
+#[test]
+fn a_reversal_that_was_asked_for_undoes_what_was_posted() {
+    let mut payment = after(&[intent(), concluded(yes()), owed()]);
+    let effects = payment.apply(&confirmed()).unwrap();
+    assert_eq!(effects.settle, Some(Settle::Undo));
+    assert!(payment.was_approved(), "the asker was told yes, and that stays so");
+}
+
+#[test]
+fn a_late_yes_changes_neither_the_answer_nor_the_undoing() {
+    let mut payment = after(&[intent(), concluded(silence()), owed()]);
+    let effects = payment.apply(&late(yes())).unwrap();
+    assert_eq!(effects, Effects::default());
+    payment.apply(&late(no())).unwrap();
+    assert_eq!(payment.late_answer, Some(yes()), "the first one is kept");
+    assert_eq!(payment.outcome, Some(silence()));
+    assert_eq!(payment.state, PaymentState::Reversing);
+    assert!(payment.approval().is_none());
+    assert_eq!(payment.apply(&confirmed()).unwrap().settle, Some(Settle::Release));
+}
+
+#[test]
+fn folding_stops_at_the_first_record_that_cannot_follow() {
+    let illegal = IllegalStep { state: PaymentState::Declined, record: "outcome" };
+    let records = [intent(), concluded(no()), concluded(yes())];
+    assert_eq!(Payment::fold(records.iter()).unwrap().map(|_| ()), Err(illegal));
+    assert_eq!(illegal.to_string(), "a record of kind `outcome` cannot follow state `declined`");
+    assert!(Payment::fold([rerouted()].iter()).is_none());
+    assert!(Payment::fold([].iter()).is_none());
+}
+
+proptest! {
+    #[test]
+    fn no_sequence_of_records_changes_what_was_told_or_settles_twice(
+        choices in proptest::collection::vec(0_usize..14, 0..24),
+    ) {
+        let records = every_record();
+        let mut payment = after(&[intent()]);
+        let mut settled = Vec::new();
+        for choice in choices {
+            let told = payment.outcome.clone();
+            let first_late = payment.late_answer.clone();
+            if let Ok(effects) = payment.apply(&records[choice]) {
+                settled.extend(effects.settle);
+            }
+            prop_assert!(told.is_none() || payment.outcome == told);
+            prop_assert!(first_late.is_none() || payment.late_answer == first_late);
+            prop_assert_eq!(unknown_is_owed(&payment), Ok(()));
+            prop_assert_eq!(payment.is_open(), settled.is_empty() || payment.state == PaymentState::Reversing);
+        }
+        // A hold is released once; an approval that is undone is the only second step.
+        let allowed: [&[Settle]; 4] =
+            [&[], &[Settle::Post], &[Settle::Release], &[Settle::Post, Settle::Undo]];
+        prop_assert!(allowed.contains(&settled.as_slice()), "{settled:?}");
+    }
+}
