@@ -133,10 +133,10 @@ pub enum PackError {
     #[error("card number is sealed, a message needs it clear")]
     CardSealed,
     /// A request cannot be answered in kind, because it is none.
-    #[error("a message of type {mti:04} is not a request", mti = .mti)]
+    #[error("a message of type {} is not a request", .mti.escape_ascii())]
     NotARequest {
-        /// Its message type indicator as a number.
-        mti: u16,
+        /// Its message type indicator.
+        mti: [u8; 4],
     },
     /// A value the message cannot do without is not there.
     #[error("field {field} is needed and there is no value for it")]

@@ -150,7 +150,7 @@ impl LengthKind {
                 Self::Binary2 | Self::Binary4 => digit,
                 Self::Ascii4 => b'0' + digit,
                 Self::Hex4 => b"0123456789ABCDEF"[usize::from(digit)],
-                Self::Bcd2 => digit / 10 << 4 | digit % 10,
+                Self::Bcd2 => ((digit / 10) << 4) | (digit % 10),
             };
             rest /= base;
         }

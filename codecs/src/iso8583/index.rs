@@ -85,6 +85,11 @@ impl Index {
     }
 }
 
+/// The fields of `present` below `field`.
+fn before(present: u128, field: u8) -> u128 {
+    present & !(u128::MAX >> (u32::from(field) - 1))
+}
+
 #[inline]
 fn next_field(rest: &mut u128) -> Option<u8> {
     if *rest == 0 {
@@ -98,10 +103,30 @@ fn next_field(rest: &mut u128) -> Option<u8> {
 impl Spec {
     /// Finds every field of a message and checks lengths and content classes.
     ///
-    /// Errors: the first thing that is wrong, with field and offset; `index` is then of no use.
+    /// Errors: the first thing that is wrong, with field and offset; `index` then holds the fields
+    ///         that were read before it, so that an error answer can name the request.
     pub fn index(&self, bytes: &[u8], index: &mut Index) -> Result<(), DecodeError> {
         index.present = 0;
-        let (present, mut at) = self.head(bytes)?;
+        let (present, start) = self.head(bytes)?;
+        let scanned = self.scan(bytes, present, start, index);
+        index.present = match &scanned {
+            Ok(()) => present,
+            Err(error) if error.kind == ErrorKind::Trailing => present,
+            Err(error) => before(present, error.field),
+        };
+        scanned
+    }
+
+    /// The fields of `present`, the first of which begins at `start`.
+    #[inline]
+    fn scan(
+        &self,
+        bytes: &[u8],
+        present: u128,
+        start: usize,
+        index: &mut Index,
+    ) -> Result<(), DecodeError> {
+        let mut at = start;
         let mut rest = present;
         let mut last = BITMAP;
         while let Some(number) = next_field(&mut rest) {
@@ -120,7 +145,6 @@ impl Spec {
         if at < bytes.len() {
             return Err(error(ErrorKind::Trailing, last, at, 0, bytes.len() - at));
         }
-        index.present = present;
         Ok(())
     }
 

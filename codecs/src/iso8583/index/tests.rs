@@ -59,11 +59,19 @@ fn fields_are_found_where_they_are() {
 }
 
 #[test]
-fn an_index_that_failed_holds_nothing_of_the_message_before() {
+fn an_index_that_failed_holds_what_came_before_the_fault() {
     let spec = Spec::cauce87();
     let mut index = Index::default();
-    spec.index(b"0800\x00\x20\x00\x00\x00\x00\x00\x00123456", &mut index).expect("indexed");
-    assert!(index.has(11));
-    spec.index(b"0800\x00\x20\x00\x00\x00\x00\x00\x0012345", &mut index).expect_err("refused");
-    assert!(!index.has(11));
+    let echo =
+        b"0800\x82\x20\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x001123211722000042301";
+    spec.index(echo, &mut index).expect("indexed");
+    assert_eq!(index.fields().collect::<Vec<_>>(), [7, 11, 70]);
+    spec.index(&echo[..38], &mut index).expect_err("refused");
+    assert_eq!(index.fields().collect::<Vec<_>>(), [7, 11]);
+    spec.index(&echo[..32], &mut index).expect_err("refused");
+    assert_eq!(index.fields().collect::<Vec<_>>(), [7]);
+    spec.index(&[&echo[..], b"!"].concat(), &mut index).expect_err("refused");
+    assert_eq!(index.fields().collect::<Vec<_>>(), [7, 11, 70]);
+    spec.index(b"08", &mut index).expect_err("refused");
+    assert_eq!(index.fields().count(), 0);
 }

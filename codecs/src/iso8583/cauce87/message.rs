@@ -1,0 +1,181 @@
+//! A request of the profile as a canonical message.
+
+use router::id::{ParticipantId, Stan};
+use router::message::{
+    Asker, Fingerprint, InquiryRequest, Message, NetworkKind, NetworkRequest, Original, Payer,
+    PaymentRequest, Rail, ReversalRequest, Trace, Transient, fingerprint, iso_key,
+};
+use router::money::Money;
+use router::reason::Reason;
+use router::secret::{CardNumber, Pan, Secret};
+use router::text::Text;
+
+use super::private_data::PrivateData;
+use super::reader::{Reader, digits};
+use super::{MapError, Wire, WireKind};
+use crate::iso8583::index::Index;
+
+/// Maps a request into the canonical message.
+///
+/// Shape:  `bytes` is the message `wire` was read from.
+/// Errors: what is missing or makes no sense, with the reason to answer; an answer is no request.
+pub fn to_message(wire: &Wire, bytes: &[u8], asker: ParticipantId) -> Result<Message, MapError> {
+    let reader = Reader { index: &wire.index, bytes };
+    match wire.kind {
+        WireKind::PaymentRequest { .. } => payment(reader, asker).map(Message::Payment),
+        WireKind::InquiryRequest { .. } => inquiry(reader, asker).map(Message::Inquiry),
+        WireKind::ReversalRequest { is_advice, .. } => {
+            reversal(reader, asker, is_advice).map(Message::Reversal)
+        }
+        WireKind::NetworkRequest => network(reader).map(Message::Network),
+        WireKind::Unsupported { reason, .. } => Err(not_served(reader, reason)),
+        WireKind::AdviceRequest { .. } => Err(not_served(reader, Reason::ServiceNotEnabled)),
+        WireKind::PaymentAnswer
+        | WireKind::AdviceAnswer
+        | WireKind::ReversalAnswer { .. }
+        | WireKind::NetworkAnswer => Err(reader.fault(Reason::FormatError, 0, "not a request")),
+    }
+}
+
+/// A message type of the standard that is not served is one for its processing code.
+fn not_served(reader: Reader<'_>, reason: Reason) -> MapError {
+    match reason {
+        Reason::ServiceNotEnabled if reader.bytes.starts_with(b"020") => {
+            reader.fault(reason, 3, "processing code is not served")
+        }
+        _ => reader.fault(reason, 0, "message type is not served"),
+    }
+}
+
+fn payment(reader: Reader<'_>, asker: ParticipantId) -> Result<Box<PaymentRequest>, MapError> {
+    let rail = match &reader.required(3)?[..2] {
+        b"51" => Rail::CashFloat,
+        _ => Rail::Account,
+    };
+    let (stan, trace) = (reader.stan()?, trace(reader)?);
+    let amount = reader.amount()?;
+    let data = PrivateData::read(reader)?;
+    let mut request = Box::new(PaymentRequest {
+        asker: Asker::Participant(asker),
+        key: iso_key(&asker, stan, &trace.transmitted_at, &trace.terminal, &trace.rrn),
+        fingerprint: Fingerprint(0),
+        rail,
+        amount,
+        biller: data.biller,
+        client: data.client,
+        bill: data.bill,
+        product: data.product,
+        float_ref: data.float_ref,
+        operator: data.operator,
+        remaining_debt: data.remaining_debt.map(|minor| Money::new(minor, amount.currency)),
+        payer: payer(reader)?,
+        trace,
+        reference: None,
+        metadata: None,
+        transient: transient(reader),
+    });
+    request.fingerprint = fingerprint(&request);
+    Ok(request)
+}
+
+fn trace(reader: Reader<'_>) -> Result<Trace, MapError> {
+    Ok(Trace {
+        mti: Text::from_ascii(&Index::mti(reader.bytes).unwrap_or_default()).unwrap_or_default(),
+        processing_code: reader.text(3)?,
+        stan: Some(reader.stan()?),
+        transmitted_at: reader.required_text(7)?,
+        local_time: reader.text(12)?,
+        local_date: reader.text(13)?,
+        merchant_category: reader.text(18)?,
+        entry_mode: reader.text(22)?,
+        condition_code: reader.text(25)?,
+        acquirer: reader.text(32)?,
+        rrn: reader.text(37)?,
+        terminal: reader.text(41)?,
+        merchant: reader.text(42)?,
+    })
+}
+
+fn payer(reader: Reader<'_>) -> Result<Payer, MapError> {
+    Ok(Payer {
+        card: card(reader)?,
+        expiry: reader.known_text(14)?,
+        account: reader.known_text(102)?,
+        ..Payer::default()
+    })
+}
+
+/// The card number of DE2, else the one in track 2.
+fn card(reader: Reader<'_>) -> Result<Option<CardNumber>, MapError> {
+    let of_track = || {
+        let track = reader.field(35)?;
+        let end = track.iter().position(|byte| matches!(byte, b'=' | b'D'))?;
+        Some((35, &track[..end]))
+    };
+    let Some((field, number)) = reader.field(2).map(|number| (2, number)).or_else(of_track) else {
+        return Ok(None);
+    };
+    let pan = Pan::new(number)
+        .map_err(|_| reader.fault(Reason::CardInvalid, field, "not a card number"))?;
+    Ok(Some(CardNumber::Clear(pan)))
+}
+
+fn transient(reader: Reader<'_>) -> Option<Box<Transient>> {
+    let secret = |field| reader.field(field).map(Secret::new);
+    let transient = Transient { track2: secret(35), pin_block: secret(52), chip: secret(55) };
+    let Transient { track2, pin_block, chip } = &transient;
+    (track2.is_some() || pin_block.is_some() || chip.is_some()).then(|| Box::new(transient))
+}
+
+fn reversal(
+    reader: Reader<'_>,
+    asker: ParticipantId,
+    is_advice: bool,
+) -> Result<Box<ReversalRequest>, MapError> {
+    let amount = match (reader.field(4), reader.field(49)) {
+        (Some(_), Some(_)) => Some(reader.amount()?),
+        (Some(_), None) | (None, Some(_)) | (None, None) => None,
+    };
+    let (original, trace) = (original(reader)?, trace(reader)?);
+    let asker = Asker::Participant(asker);
+    Ok(Box::new(ReversalRequest { asker, original, trace, is_advice, amount }))
+}
+
+fn inquiry(reader: Reader<'_>, asker: ParticipantId) -> Result<Box<InquiryRequest>, MapError> {
+    let (original, trace) = (original(reader)?, trace(reader)?);
+    let asker = Asker::Participant(asker);
+    Ok(Box::new(InquiryRequest { asker, original, trace }))
+}
+
+/// The payment meant: DE90 and DE48 tag 10; without both, the folio in DE37.
+///
+/// Shape: DE90 is MTI (4), STAN (6), transmission date and time (10), acquirer (11), forwarder
+///        (11); zeros where the asker does not know.
+fn original(reader: Reader<'_>) -> Result<Original, MapError> {
+    let folio = PrivateData::read(reader)?.original_folio;
+    let Some(elements) = reader.field(90) else {
+        let folio = if folio.is_empty() { reader.text(37)? } else { folio };
+        if folio.is_empty() {
+            return Err(reader.fault(Reason::FormatError, 90, "needed and not there"));
+        }
+        return Ok(Original { stan: None, transmitted_at: Text::EMPTY, folio });
+    };
+    let stan = digits(&elements[4..10]).and_then(|number| u32::try_from(number).ok());
+    let transmitted_at = Text::from_ascii(&elements[10..20])
+        .map_err(|_| reader.fault(Reason::FormatError, 90, "not printable"))?;
+    Ok(Original { stan: stan.and_then(Stan::new), transmitted_at, folio })
+}
+
+fn network(reader: Reader<'_>) -> Result<NetworkRequest, MapError> {
+    reader.required(11)?;
+    let kind = NetworkKind::from_code(reader.required(70)?)
+        .ok_or_else(|| reader.fault(Reason::ServiceNotEnabled, 70, "not a known function"))?;
+    let acquirer = match kind {
+        NetworkKind::SignOn => reader.required_text(32)?,
+        NetworkKind::SignOff
+        | NetworkKind::KeyChange
+        | NetworkKind::CutOver
+        | NetworkKind::Echo => reader.text(32)?,
+    };
+    Ok(NetworkRequest { kind, acquirer })
+}
