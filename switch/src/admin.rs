@@ -1,0 +1,128 @@
+//! Health, readiness, metrics and drain, on a thread and runtime of their own: they answer when
+//! everything else is busy.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::Engine;
+
+/// The recorder forgets old samples at this pace.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// What the admin port knows.
+#[derive(Clone)]
+pub struct Admin {
+    engine: Arc<Engine>,
+    metrics: PrometheusHandle,
+    drain_asked: CancellationToken,
+    is_started: Arc<AtomicBool>,
+}
+
+impl Admin {
+    /// An admin port that says "starting" until [`Admin::set_started`].
+    pub fn new(engine: Arc<Engine>, metrics: PrometheusHandle) -> Self {
+        let is_started = Arc::default();
+        Self { engine, metrics, drain_asked: CancellationToken::new(), is_started }
+    }
+
+    /// Everything is up.
+    pub fn set_started(&self) {
+        self.is_started.store(true, Ordering::Release);
+    }
+
+    /// Cancelled when somebody posted to `/drain`.
+    pub fn drain_asked(&self) -> CancellationToken {
+        self.drain_asked.clone()
+    }
+
+    /// Starts the port's thread; gives the address it listens on.
+    ///
+    /// Errors: when the address cannot be had.
+    pub fn start(self, listen: SocketAddr) -> io::Result<SocketAddr> {
+        let listener = std::net::TcpListener::bind(listen)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
+            if let Err(error) = runtime.block_on(self.serve(listener)) {
+                tracing::error!(%error, "the admin port has failed");
+            }
+        })?;
+        Ok(address)
+    }
+
+    async fn serve(self, listener: std::net::TcpListener) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let metrics = self.metrics.clone();
+        let routes = Router::new()
+            .route("/healthz", get(healthz))
+            .route("/readyz", get(readyz))
+            .route("/metrics", get(show_metrics))
+            .route("/drain", post(drain))
+            .with_state(self);
+        let upkeep = async {
+            let mut tick = tokio::time::interval(UPKEEP_EVERY);
+            loop {
+                tick.tick().await;
+                metrics.run_upkeep();
+            }
+        };
+        tokio::select! {
+            served = axum::serve(listener, routes).into_future() => served,
+            () = upkeep => Ok(()),
+        }
+    }
+}
+
+use std::future::IntoFuture;
+
+/// The process lives and its journal works.
+async fn healthz(State(admin): State<Admin>) -> impl IntoResponse {
+    if *admin.engine.store.failed().borrow() {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "the journal has failed\n");
+    }
+    (StatusCode::OK, "ok\n")
+}
+
+/// New payments are welcome.
+async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
+    let draining = admin.engine.tasks.stages().draining.is_cancelled();
+    if draining || admin.drain_asked.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+    }
+    if !admin.is_started.load(Ordering::Acquire) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "starting\n");
+    }
+    if *admin.engine.store.failed().borrow() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the journal has failed\n");
+    }
+    (StatusCode::OK, "ready\n")
+}
+
+async fn show_metrics(State(admin): State<Admin>) -> impl IntoResponse {
+    let under_way = u32::try_from(admin.engine.tasks.payments_under_way()).unwrap_or(u32::MAX);
+    metrics::gauge!("cauce_payments_under_way").set(under_way);
+    for participant in admin.engine.participants.iter() {
+        let open = u32::try_from(participant.in_flight().len()).unwrap_or(u32::MAX);
+        let id = participant.id().to_string();
+        metrics::gauge!("cauce_participant_in_flight", "participant" => id).set(open);
+    }
+    let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (content_type, admin.metrics.render())
+}
+
+async fn drain(State(admin): State<Admin>) -> impl IntoResponse {
+    admin.drain_asked.cancel();
+    (StatusCode::ACCEPTED, "draining\n")
+}

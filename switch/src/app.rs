@@ -1,0 +1,246 @@
+//! The composition root: builds everything once, in order, and stops it in order.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use router::id::AccountId;
+use router::plan::account;
+use router::record::{AccountMovement, Record};
+use storage::settings::Settings;
+use storage::{OpenError, Store, StoreError};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::Admin;
+use crate::config::{Config, FloatConfig, ServiceConfig};
+use crate::engine::{Engine, Parts};
+use crate::keys::Keys;
+use crate::participant::tls::TlsError;
+use crate::participant::{Participants, dial, listen, tls};
+use crate::seal::KeyError;
+use crate::supervise::Supervisor;
+use crate::{clock, metrics, notice, payment, reversal, seal, web};
+
+/// Why the switch did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("{what} cannot listen on {address}")]
+    Listen {
+        /// The key of the address.
+        what: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The journal cannot be opened.
+    #[error("the journal cannot be opened")]
+    Open(#[from] OpenError),
+    /// The journal cannot be written.
+    #[error("the journal cannot be written")]
+    Store(#[from] StoreError),
+    /// The sealing keys cannot be used.
+    #[error("the sealing keys cannot be used")]
+    Seal(#[from] KeyError),
+    /// TLS files cannot be used.
+    #[error("TLS files cannot be used")]
+    Tls(#[from] TlsError),
+    /// The file of API keys cannot be read.
+    #[error("the file of API keys cannot be read")]
+    Keys(#[source] io::Error),
+    /// The metrics recorder cannot be made.
+    #[error("the metrics recorder cannot be made")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+}
+
+/// Where the switch listens, ports known.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// JSON API.
+    pub http: SocketAddr,
+    /// Participants' lines.
+    pub iso8583: SocketAddr,
+    /// Health, metrics, drain.
+    pub admin: SocketAddr,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Stopped as asked; all payments under way were finished.
+    Drained,
+    /// Stopped as asked, but the grace was over before all payments were finished.
+    CutShort,
+    /// A task the switch cannot do without died.
+    Died(&'static str),
+    /// The journal failed.
+    JournalFailed,
+}
+
+/// A running switch.
+pub struct App {
+    /// What every part works with.
+    pub engine: Arc<Engine>,
+    /// Where it listens.
+    pub addresses: Addresses,
+    supervisor: Supervisor,
+    drain_asked: CancellationToken,
+    grace: Duration,
+}
+
+impl App {
+    /// Starts everything: journal, reversals, notices, lines, API – then says it is ready.
+    ///
+    /// Not cancel-safe.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let metrics = metrics::install()?;
+        let supervisor = Supervisor::new();
+        let tasks = supervisor.tasks();
+        let service = &config.service;
+
+        // Addresses first: a port in use should not cost a replay of the journal.
+        let http = bind("http.listen", service.http.listen).await?;
+        let iso8583 = bind("iso8583.listen", service.iso8583.listen).await?;
+
+        let sealer = seal::sealer(&service.seal, &service.data.dir)?;
+        let (store, recovered) = Store::open(settings(service), sealer.clone())?;
+        tracing::info!(
+            records = recovered.records_replayed,
+            open = recovered.open.len(),
+            torn_bytes = recovered.torn_bytes,
+            took_ms = u64::try_from(recovered.took.as_millis()).unwrap_or(u64::MAX),
+            "journal opened"
+        );
+        let (owed, owed_queue) = reversal::Owed::new();
+        let engine = Arc::new(Engine::new(Parts {
+            store,
+            folio_next: recovered.folio_next,
+            participants: Participants::new(config.participants),
+            policy: config.policy,
+            tasks: tasks.clone(),
+            owed,
+            acquirer_id: service.acquirer_id,
+            framing: service.iso8583.framing,
+        }));
+        open_floats(&engine, &config.floats).await?;
+        payment::resume(&engine, &recovered.open).await?;
+
+        let admin = Admin::new(Arc::clone(&engine), metrics);
+        let drain_asked = admin.drain_asked();
+        let admin_address =
+            admin.clone().start(service.admin_listen).map_err(|source| StartError::Listen {
+                what: "admin.listen",
+                address: service.admin_listen,
+                source,
+            })?;
+        let addresses = Addresses {
+            http: http.local_addr().unwrap_or(service.http.listen),
+            iso8583: iso8583.local_addr().unwrap_or(service.iso8583.listen),
+            admin: admin_address,
+        };
+
+        tasks.critical("reversals", reversal::run(Arc::clone(&engine), owed_queue, service.reversals));
+        let notices = notice::Notices::new(Arc::clone(&engine), sealer, service.notices.clone());
+        let notices = Arc::new(notices);
+        tasks.critical("notices", notice::run(Arc::clone(&notices)));
+        start_lines(&engine, iso8583, service)?;
+        let keys = Arc::new(Keys::open(&service.data.dir).map_err(StartError::Keys)?);
+        let api = web::Api::new(Arc::clone(&engine), keys, notices);
+        let http_tls = service.http.tls.as_ref().map(tls::acceptor).transpose()?;
+        tasks.critical("http", web::run(api, http, service.http.clone(), http_tls));
+        admin.set_started();
+        tracing::info!(%addresses.http, %addresses.iso8583, %addresses.admin, "ready");
+        let grace = service.drain_grace;
+        Ok(Self { engine, addresses, supervisor, drain_asked, grace })
+    }
+
+    /// Serves until `stop` resolves, `/drain` is posted to, or something vital dies; then drains.
+    ///
+    /// Not cancel-safe.
+    pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> Ended {
+        let mut journal_failed = self.engine.store.failed();
+        let early = tokio::select! {
+            () = stop => None,
+            () = self.drain_asked.cancelled() => None,
+            name = self.supervisor.death() => Some(Ended::Died(name)),
+            _ = journal_failed.wait_for(|failed| *failed) => Some(Ended::JournalFailed),
+        };
+        if let Some(Ended::JournalFailed) = early {
+            // Nothing can be made durable any more: leave at once, the next start decides.
+            tracing::error!("the journal has failed; stopping at once");
+            return Ended::JournalFailed;
+        }
+        tracing::info!(under_way = self.engine.tasks.payments_under_way(), "draining");
+        let in_time = self.supervisor.drain(self.grace).await;
+        self.engine.store.clone().close().await;
+        let ended = if in_time { Ended::Drained } else { Ended::CutShort };
+        tracing::info!(?ended, "stopped");
+        early.unwrap_or(ended)
+    }
+}
+
+fn settings(service: &ServiceConfig) -> Settings {
+    let storage = &service.storage;
+    Settings {
+        segment_len_max: storage.segment_bytes_max,
+        queue_len_max: storage.queue_len_max,
+        group_len_max: storage.group_len_max,
+        key_retention: storage.key_retention,
+        view_lag_max: storage.view_lag_max,
+        snapshot_segments: storage.snapshot_segments,
+        fsync_delay: Duration::from_micros(storage.fsync_delay_us),
+        ..Settings::new(&service.data.dir)
+    }
+}
+
+async fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| StartError::Listen { what, address, source })
+}
+
+/// Opens the configured floats that the journal does not know yet.
+async fn open_floats(engine: &Engine, floats: &[FloatConfig]) -> Result<(), StoreError> {
+    for float in floats {
+        let id: AccountId = account("float", float.float_ref.as_str());
+        if engine.store.account_balance(id).await?.is_some() {
+            continue;
+        }
+        let movement = AccountMovement { account: id, at: clock::now(), delta: float.opening };
+        engine.store.append(Record::Account(movement)).await?;
+        tracing::info!(account = %id, opening = %float.opening, "float opened");
+    }
+    Ok(())
+}
+
+fn start_lines(
+    engine: &Arc<Engine>,
+    listener: TcpListener,
+    service: &ServiceConfig,
+) -> Result<(), StartError> {
+    let tasks = engine.tasks.clone();
+    let limits = Arc::new(service.iso8583.clone());
+    let acceptor = limits.tls.as_ref().map(tls::acceptor).transpose()?;
+    tasks.critical("lines", listen::run(Arc::clone(engine), listener, Arc::clone(&limits), acceptor));
+    for participant in engine.participants.iter() {
+        let watched = Arc::clone(participant);
+        tasks.critical("deadlines", {
+            let ending = tasks.stages().ending.clone();
+            async move {
+                tokio::select! {
+                    () = ending.cancelled() => {}
+                    () = watched.in_flight().watch_deadlines() => {}
+                }
+            }
+        });
+        let Some(reach) = &participant.config.reach else { continue };
+        for _ in 0..reach.lines {
+            let (engine, participant) = (Arc::clone(engine), Arc::clone(participant));
+            tasks.service("dial", dial::keep(engine, participant, reach.clone(), Arc::clone(&limits)));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! Configuration: files, environment and `--set` become one checked value, or a list of every
+//! mistake in them.
+
+pub mod layers;
+pub mod read;
+mod participant;
+mod rules;
+mod service;
+mod zone;
+
+use std::sync::Arc;
+
+use router::policy::Policy;
+
+pub use layers::{Layers, Mistake};
+pub use participant::{ParticipantConfig, Reach, TlsFiles};
+pub use rules::FloatConfig;
+pub use service::{
+    DataConfig, KeySource, HttpConfig, Iso8583Config, LogConfig, LogFormat, NoticesConfig, ReversalsConfig,
+    SealConfig, ServiceConfig, StorageConfig, TlsServerFiles,
+};
+
+use read::Section;
+
+/// A configuration that has been checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Addresses, ceilings and time-outs of the service itself.
+    pub service: ServiceConfig,
+    /// Participants, as far as their lines are concerned.
+    pub participants: Vec<ParticipantConfig>,
+    /// Floats to open at the first start.
+    pub floats: Vec<FloatConfig>,
+    /// The rules payments are planned by.
+    pub policy: Arc<Policy>,
+    /// Combinations that work but can hurt.
+    pub warnings: Vec<String>,
+}
+
+/// Reads and checks everything.
+///
+/// Errors: every mistake found, each with the place it stands and its key.
+pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
+    let mut root = Section::root(layers);
+    let service = service::read(&mut root);
+    let entries = participant::read_entries(&mut root);
+    let participants = rules::lines_of(&entries);
+    let (policy, floats) = rules::read(&mut root, entries);
+    let mistakes = root.finish();
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let warnings = warnings(&service, &participants);
+    Ok(Config { service, participants, floats, policy: Arc::new(policy), warnings })
+}
+
+/// Combinations that work but can hurt.
+fn warnings(service: &ServiceConfig, participants: &[ParticipantConfig]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let public = !service.iso8583.listen.ip().is_loopback();
+    if public && service.iso8583.tls.is_none() {
+        warnings.push("iso8583.listen is not loopback and iso8583.tls_certificate is empty: participants' lines are not encrypted".to_owned());
+    }
+    if !service.http.listen.ip().is_loopback() && service.http.tls.is_none() {
+        warnings.push("http.listen is not loopback and http.tls_certificate is empty: API keys travel in clear".to_owned());
+    }
+    if !service.admin_listen.ip().is_loopback() {
+        warnings.push("admin.listen is not loopback: anyone who reaches it can drain the switch".to_owned());
+    }
+    if service.notices.dangerous_allow_private_addresses {
+        warnings.push("notices.dangerous_allow_private_addresses is on: an endpoint can reach this network's own machines".to_owned());
+    }
+    if service.storage.fsync_delay_us != 0 {
+        warnings.push("storage.dangerous_fsync_delay_us is set: every payment waits for it".to_owned());
+    }
+    for participant in participants {
+        let slowest = participant.response_timeout_ms;
+        if service.http.request_timeout_ms <= slowest {
+            warnings.push(format!(
+                "http.request_timeout_ms ({}) is not above response_timeout_ms ({slowest}) of participant {}: merchants are cut off before their answer",
+                service.http.request_timeout_ms, participant.id
+            ));
+        }
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> Vec<String> {
+        let layers = Layers::compiled_in().with_text("test.toml", text);
+        match layers.and_then(|layers| load(&layers)) {
+            Ok(_) => Vec::new(),
+            Err(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(mistakes(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_with_file_and_key() {
+        let found = mistakes(
+            "[http]\nlisten = \"nowhere\"\nport = 1\n[storage]\nmode = \"cloud\"\nqueue_len_max = 0\n\
+             [[participants]]\nid = \"bank-a\"\nconnect = \"127.0.0.1:1\"\nresponse_timeout_ms = \"2s\"\n\
+             [[routes]]\nto = [\"bank-z\"]\n",
+        );
+        assert_eq!(
+            found,
+            [
+                "test.toml: http.listen: `nowhere` is not an address with a port, such as 127.0.0.1:8080",
+                "test.toml: http.port: unknown key",
+                "test.toml: storage.mode: `cloud` is not one of embedded, cluster",
+                "test.toml: storage.queue_len_max: 0 is outside 1..=1048576",
+                "test.toml: participants[0].response_timeout_ms: a whole number is expected, not a string",
+                "test.toml: routes[0].to: there is no participant `bank-z`",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_toml_is_told_with_its_line() {
+        let found = mistakes("[http\nlisten = 1\n");
+        assert!(found[0].starts_with("test.toml: line 1"), "{found:?}");
+    }
+
+    #[test]
+    fn later_layers_win_and_lists_of_tables_add_up() {
+        let layers = Layers::compiled_in()
+            .with_text("a.toml", "[http]\nlisten = \"127.0.0.1:1\"\n[[participants]]\nid = \"a\"\n")
+            .and_then(|layers| layers.with_text("b.toml", "[[participants]]\nid = \"b\"\n"))
+            .and_then(|layers| layers.with_set("http.listen=127.0.0.1:2"))
+            .and_then(|layers| layers.with_environment([("CAUCE_ADMIN_LISTEN", "127.0.0.1:3")]))
+            .expect("layers");
+        let config = load(&layers).expect("a valid configuration");
+        assert_eq!(config.service.http.listen.port(), 2);
+        assert_eq!(config.service.admin_listen.port(), 3);
+        assert_eq!(config.participants.len(), 2);
+    }
+}

@@ -1,0 +1,141 @@
+//! Participants, as far as their lines are concerned.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use router::id::{ParticipantId, Stan};
+use router::text::Text;
+
+use super::read::Section;
+use super::service::millis;
+
+/// One participant's lines.
+#[derive(Debug, Clone)]
+pub struct ParticipantConfig {
+    /// Its id.
+    pub id: ParticipantId,
+    /// What it is: `bank`, `aggregator`, `processor`; for people.
+    pub kind: String,
+    /// DE32 by which it signs on where it connects to us; none means it may not.
+    pub acquirer_id: Option<Text<11>>,
+    /// Fingerprint of the client certificate it must show, SHA-256 of its DER form.
+    pub certificate_sha256: Option<[u8; 32]>,
+    /// Where we connect to it; none means we do not.
+    pub reach: Option<Reach>,
+    /// Time it has to answer one request, in milliseconds.
+    pub response_timeout_ms: u64,
+    /// Requests to it that may be open at once.
+    pub in_flight_max: usize,
+}
+
+/// Where and how we connect to a participant.
+#[derive(Debug, Clone)]
+pub struct Reach {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Lines to keep open.
+    pub lines: usize,
+    /// Pause between echo tests (0800, DE70 301) on a quiet line.
+    pub echo_interval: Duration,
+    /// First pause before connecting again; doubles each time.
+    pub reconnect_min: Duration,
+    /// Longest pause before connecting again.
+    pub reconnect_max: Duration,
+    /// TLS; none means plain TCP.
+    pub tls: Option<TlsFiles>,
+}
+
+/// PEM files of a TLS line we open.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// Authorities of the participant's certificate.
+    pub ca: PathBuf,
+    /// Name its certificate must carry.
+    pub server_name: String,
+    /// Our certificate chain and key; none means we show none.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// The part of a `[[participants]]` entry the rules need, beside its lines.
+pub(super) struct Entry {
+    pub(super) lines: ParticipantConfig,
+    pub(super) rules: router::policy::Participant,
+}
+
+/// Reads all `[[participants]]`.
+pub(super) fn read_entries(root: &mut Section<'_>) -> Vec<Entry> {
+    let mut seen: Vec<ParticipantId> = Vec::new();
+    let mut acquirers: Vec<Text<11>> = Vec::new();
+    let entries = root.tables("participants", |section| {
+        let id: Option<ParticipantId> = section.required("id");
+        if let Some(id) = id {
+            if seen.contains(&id) {
+                section.mistake("id", format!("there is another participant `{id}`"));
+            }
+            seen.push(id);
+        }
+        let entry = read_one(section, id);
+        if let Some(acquirer_id) = entry.lines.acquirer_id {
+            if acquirers.contains(&acquirer_id) {
+                section.mistake("acquirer_id", format!("another participant has `{acquirer_id}`"));
+            }
+            acquirers.push(acquirer_id);
+        }
+        id.map(|_| entry)
+    });
+    entries.into_iter().flatten().collect()
+}
+
+fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>) -> Entry {
+    let id = id.unwrap_or(ParticipantId(Text::EMPTY));
+    section.choice("codec", &[("cauce-87", ())]);
+    section.choice("on_unknown", &[("reverse", ())]);
+    let lines = ParticipantConfig {
+        id,
+        kind: section.text("kind").unwrap_or_else(|| "bank".to_owned()),
+        acquirer_id: section.parsed("acquirer_id"),
+        certificate_sha256: fingerprint(section),
+        reach: reach(section),
+        response_timeout_ms: section.number("response_timeout_ms", 10..=600_000, 5000),
+        in_flight_max: section.size("in_flight_max", 1..=u64::from(Stan::COUNT) / 2, 20_000),
+    };
+    let rules = super::rules::participant(section, id);
+    Entry { lines, rules }
+}
+
+fn reach(section: &mut Section<'_>) -> Option<Reach> {
+    let address = section.parsed("connect");
+    let lines = section.size("lines", 1..=64, 1);
+    let echo_interval = millis(section, "echo_interval_ms", 30_000);
+    let reconnect_min = millis(section, "reconnect_min_ms", 200);
+    let reconnect_max = millis(section, "reconnect_max_ms", 10_000);
+    if reconnect_max < reconnect_min {
+        section.mistake("reconnect_max_ms", "is below reconnect_min_ms");
+    }
+    let tls = section.has("tls").then(|| section.section("tls", tls)).flatten();
+    Some(Reach { address: address?, lines, echo_interval, reconnect_min, reconnect_max, tls })
+}
+
+fn tls(section: &mut Section<'_>) -> Option<TlsFiles> {
+    let ca: Option<PathBuf> = section.required("ca");
+    let server_name: Option<String> = section.required("server_name");
+    let certificate: Option<PathBuf> = section.parsed("certificate");
+    let key: Option<PathBuf> = section.parsed("key");
+    if certificate.is_some() != key.is_some() {
+        section.mistake("certificate", "certificate and key go together");
+    }
+    Some(TlsFiles { ca: ca?, server_name: server_name?, identity: certificate.zip(key) })
+}
+
+fn fingerprint(section: &mut Section<'_>) -> Option<[u8; 32]> {
+    let text = section.text("certificate_sha256")?;
+    let mut bytes = [0; 32];
+    match hex::decode_to_slice(text.replace(':', ""), &mut bytes) {
+        Ok(()) => Some(bytes),
+        Err(_) => {
+            section.mistake("certificate_sha256", "64 hexadecimal digits are expected");
+            None
+        }
+    }
+}

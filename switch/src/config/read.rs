@@ -1,0 +1,260 @@
+//! Reading a merged table key by key, so that every mistake is found in one pass.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+use std::str::FromStr;
+
+use toml::{Table, Value};
+
+use super::layers::{Layers, Mistake};
+
+/// One table being read. What is never asked for is reported as an unknown key when it is dropped.
+pub struct Section<'a> {
+    layers: &'a Layers,
+    table: &'a Table,
+    path: String,
+    asked: HashSet<String>,
+    mistakes: Rc<RefCell<Vec<Mistake>>>,
+}
+
+impl<'a> Section<'a> {
+    /// The whole configuration.
+    pub fn root(layers: &'a Layers) -> Self {
+        let mistakes = Rc::default();
+        Self { layers, table: layers.table(), path: String::new(), asked: HashSet::new(), mistakes }
+    }
+
+    /// Ends the reading: every mistake, in the order it was found.
+    pub fn finish(self) -> Vec<Mistake> {
+        let mistakes = Rc::clone(&self.mistakes);
+        drop(self);
+        mistakes.take()
+    }
+
+    /// Reads a table; a missing one reads as empty.
+    pub fn section<T>(&mut self, name: &str, read: impl FnOnce(&mut Section<'a>) -> T) -> T {
+        static EMPTY: std::sync::LazyLock<Table> = std::sync::LazyLock::new(Table::new);
+        let table = match self.take(name) {
+            Some(Value::Table(table)) => table,
+            Some(other) => {
+                self.expected(name, "a table", other);
+                &EMPTY
+            }
+            None => &EMPTY,
+        };
+        let path = self.key(name);
+        read(&mut self.child(table, path))
+    }
+
+    /// Reads each table of a list of tables.
+    pub fn tables<T>(&mut self, name: &str, mut read: impl FnMut(&mut Section<'a>) -> T) -> Vec<T> {
+        let elements: &[Value] = match self.take(name) {
+            Some(Value::Array(elements)) => elements,
+            Some(other) => {
+                self.expected(name, "a list of tables", other);
+                &[]
+            }
+            None => &[],
+        };
+        let mut out = Vec::with_capacity(elements.len());
+        for (at, element) in elements.iter().enumerate() {
+            let path = format!("{}[{at}]", self.key(name));
+            match element {
+                Value::Table(table) => out.push(read(&mut self.child(table, path))),
+                other => self.expected(name, "a list of tables", other),
+            }
+        }
+        out
+    }
+
+    /// A text; none when it is missing or empty.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        match self.take(name)? {
+            Value::String(text) if text.is_empty() => None,
+            Value::String(text) => Some(text.clone()),
+            other => {
+                self.expected(name, "a text", other);
+                None
+            }
+        }
+    }
+
+    /// A text that must be there and read as a `T`.
+    pub fn required<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        if self.table.get(name).is_none() {
+            self.mistake(name, "is missing");
+        }
+        self.parsed(name)
+    }
+
+    /// A text that, where it is there, must read as a `T`.
+    pub fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        let text = self.text(name)?;
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.mistake(name, format!("`{text}`: {error}"));
+                None
+            }
+        }
+    }
+
+    /// A whole number within bounds; `default` when it is missing.
+    pub fn number(&mut self, name: &str, bounds: RangeInclusive<u64>, default: u64) -> u64 {
+        match self.take(name) {
+            None => default,
+            Some(Value::Integer(number)) => match u64::try_from(*number) {
+                Ok(number) if bounds.contains(&number) => number,
+                _ => {
+                    let (least, most) = (bounds.start(), bounds.end());
+                    self.mistake(name, format!("{number} is outside {least}..={most}"));
+                    default
+                }
+            },
+            Some(other) => {
+                self.expected(name, "a whole number", other);
+                default
+            }
+        }
+    }
+
+    /// [`Section::number`] as a size.
+    pub fn size(&mut self, name: &str, bounds: RangeInclusive<u64>, default: u64) -> usize {
+        usize::try_from(self.number(name, bounds, default)).unwrap_or(usize::MAX)
+    }
+
+    /// A signed whole number, where it is there.
+    pub fn integer(&mut self, name: &str) -> Option<i64> {
+        match self.take(name)? {
+            Value::Integer(number) => Some(*number),
+            other => {
+                self.expected(name, "a whole number", other);
+                None
+            }
+        }
+    }
+
+    /// Yes or no; `false` when it is missing.
+    pub fn flag(&mut self, name: &str) -> bool {
+        match self.take(name) {
+            Some(Value::Boolean(flag)) => *flag,
+            Some(other) => {
+                self.expected(name, "true or false", other);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// A list whose elements are texts; empty when it is missing.
+    pub fn texts(&mut self, name: &str) -> Vec<String> {
+        self.list(name, "a list of texts", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// A list of whole numbers that are not negative; empty when it is missing.
+    pub fn numbers(&mut self, name: &str) -> Vec<u64> {
+        self.list(name, "a list of whole numbers", |value| {
+            value.as_integer().and_then(|number| u64::try_from(number).ok())
+        })
+    }
+
+    /// A list of texts that each read as a `T`.
+    pub fn parsed_list<T: FromStr<Err: Display>>(&mut self, name: &str) -> Vec<T> {
+        let mut out = Vec::new();
+        for text in self.texts(name) {
+            match text.parse() {
+                Ok(value) => out.push(value),
+                Err(error) => self.mistake(name, format!("`{text}`: {error}")),
+            }
+        }
+        out
+    }
+
+    /// One of a closed list of words; the first when it is missing.
+    pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> T {
+        let Some(text) = self.text(name) else { return choices[0].1 };
+        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
+            return *value;
+        }
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        self.mistake(name, format!("`{text}` is not one of {}", words.join(", ")));
+        choices[0].1
+    }
+
+    /// The keys of this table; asking for them marks none of them as known.
+    pub fn keys(&self) -> Vec<String> {
+        self.table.keys().cloned().collect()
+    }
+
+    /// Whether the key is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.table.contains_key(name)
+    }
+
+    /// Notes a mistake at a key of this table.
+    pub fn mistake(&self, name: &str, problem: impl Into<String>) {
+        let key = self.key(name);
+        let source = self.layers.origin(&key);
+        self.mistakes.borrow_mut().push(Mistake { source, key, problem: problem.into() });
+    }
+
+    fn list<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Vec<T> {
+        let elements = match self.take(name) {
+            Some(Value::Array(elements)) => elements,
+            Some(other) => {
+                self.expected(name, expected, other);
+                return Vec::new();
+            }
+            None => return Vec::new(),
+        };
+        let read_all: Vec<T> = elements.iter().filter_map(read).collect();
+        if read_all.len() != elements.len() {
+            self.mistake(name, format!("{expected} is expected"));
+        }
+        read_all
+    }
+
+    fn take(&mut self, name: &str) -> Option<&'a Value> {
+        self.asked.insert(name.to_owned());
+        self.table.get(name)
+    }
+
+    fn key(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    fn child(&self, table: &'a Table, path: String) -> Section<'a> {
+        let mistakes = Rc::clone(&self.mistakes);
+        Section { layers: self.layers, table, path, asked: HashSet::new(), mistakes }
+    }
+
+    fn expected(&self, name: &str, expected: &str, found: &Value) {
+        let found = match found.type_str() {
+            "integer" => "a whole number",
+            "array" => "a list",
+            "boolean" => "true or false",
+            "table" => "a table",
+            "string" => "a string",
+            other => other,
+        };
+        self.mistake(name, format!("{expected} is expected, not {found}"));
+    }
+}
+
+impl Drop for Section<'_> {
+    fn drop(&mut self) {
+        let unknown: Vec<&String> =
+            self.table.keys().filter(|key| !self.asked.contains(*key)).collect();
+        for key in unknown {
+            self.mistake(key, "unknown key");
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! The service's own part: addresses, ceilings, time-outs.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use router::text::Text;
+
+use super::read::Section;
+
+/// Addresses, ceilings and time-outs of the service itself.
+#[derive(Debug, Clone)]
+pub struct ServiceConfig {
+    /// Where data lives.
+    pub data: DataConfig,
+    /// The JSON API.
+    pub http: HttpConfig,
+    /// Participants' lines.
+    pub iso8583: Iso8583Config,
+    /// Address of health, readiness, metrics and drain.
+    pub admin_listen: SocketAddr,
+    /// The journal.
+    pub storage: StorageConfig,
+    /// Keys that seal card numbers and secrets.
+    pub seal: SealConfig,
+    /// Notices to merchants.
+    pub notices: NoticesConfig,
+    /// Reversals.
+    pub reversals: ReversalsConfig,
+    /// How long a stop waits for payments under way.
+    pub drain_grace: Duration,
+    /// The log.
+    pub log: LogConfig,
+    /// DE32 of what this switch itself sends.
+    pub acquirer_id: Text<11>,
+}
+
+/// Where data lives.
+#[derive(Debug, Clone)]
+pub struct DataConfig {
+    /// The one folder.
+    pub dir: PathBuf,
+}
+
+/// The JSON API's listener.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// Its address.
+    pub listen: SocketAddr,
+    /// Connections at once.
+    pub connections_max: usize,
+    /// Time to send a request's header.
+    pub header_timeout: Duration,
+    /// Time for a whole request, in milliseconds.
+    pub request_timeout_ms: u64,
+    /// Largest body.
+    pub body_bytes_max: usize,
+    /// Certificate and key; none means plain HTTP.
+    pub tls: Option<TlsServerFiles>,
+}
+
+/// PEM files of a TLS listener.
+#[derive(Debug, Clone)]
+pub struct TlsServerFiles {
+    /// Certificate chain.
+    pub certificate: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
+    /// Authorities of client certificates; set, every client must show one.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// The listener of participants' lines.
+#[derive(Debug, Clone)]
+pub struct Iso8583Config {
+    /// Its address.
+    pub listen: SocketAddr,
+    /// Length prefix and header.
+    pub framing: codecs::frame::FrameSpec,
+    /// Lines at once.
+    pub connections_max: usize,
+    /// Time to sign on.
+    pub sign_on_timeout: Duration,
+    /// Longest silence.
+    pub idle_timeout: Duration,
+    /// Time for a frame that has begun.
+    pub partial_frame_timeout: Duration,
+    /// Time for a peer to take what we write.
+    pub write_timeout: Duration,
+    /// Requests of one line being worked on.
+    pub in_flight_max: usize,
+    /// Certificate and key; none means plain TCP.
+    pub tls: Option<TlsServerFiles>,
+}
+
+/// The journal.
+#[derive(Debug, Clone)]
+pub struct StorageConfig {
+    /// Requests waiting for the writer.
+    pub queue_len_max: usize,
+    /// Records per fdatasync.
+    pub group_len_max: usize,
+    /// Size at which a segment is closed.
+    pub segment_bytes_max: u64,
+    /// How long a key is remembered.
+    pub key_retention: Duration,
+    /// Records the read models may lag.
+    pub view_lag_max: u64,
+    /// Closed segments between snapshots.
+    pub snapshot_segments: u32,
+    /// Injected wait at each fdatasync, microseconds.
+    pub fsync_delay_us: u64,
+}
+
+/// Keys that seal card numbers and secrets.
+#[derive(Debug, Clone)]
+pub struct SealConfig {
+    /// Name of the key in use; none means one is made beside the data.
+    pub active: Option<String>,
+    /// Where each named key is.
+    pub keys: Vec<(String, KeySource)>,
+}
+
+/// Where a key's 64 hexadecimal digits are.
+#[derive(Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// In the configuration itself.
+    Inline(String),
+    /// In a file.
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for KeySource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Inline(_) => f.write_str("[secret]"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}
+
+/// Notices to merchants.
+#[derive(Debug, Clone)]
+pub struct NoticesConfig {
+    /// Time an endpoint has to answer.
+    pub timeout: Duration,
+    /// Pauses between tries; after the last the notice is given up.
+    pub retry_after: Vec<Duration>,
+    /// Deliveries at once to one endpoint.
+    pub in_flight_per_endpoint_max: usize,
+    /// Deliveries at once in all.
+    pub in_flight_max: usize,
+    /// Endpoints of one biller.
+    pub endpoints_per_biller_max: usize,
+    /// Whether endpoints may be on loopback and private networks.
+    pub dangerous_allow_private_addresses: bool,
+}
+
+/// Reversals.
+#[derive(Debug, Clone, Copy)]
+pub struct ReversalsConfig {
+    /// On their way at once.
+    pub concurrent_max: usize,
+    /// Pause before the first repeat.
+    pub retry_min: Duration,
+    /// Longest pause.
+    pub retry_max: Duration,
+}
+
+/// The log.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// Level or filter.
+    pub level: String,
+    /// Form of a line.
+    pub format: LogFormat,
+}
+
+/// Form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+const MS_MAX: u64 = 86_400_000;
+
+/// Reads the service's sections.
+pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
+    ServiceConfig {
+        data: root.section("data", |data| DataConfig {
+            dir: data.text("dir").unwrap_or_else(|| "./data".to_owned()).into(),
+        }),
+        http: root.section("http", http),
+        iso8583: root.section("iso8583", iso8583),
+        admin_listen: root.section("admin", |admin| address(admin, "listen", 9090)),
+        storage: root.section("storage", storage),
+        seal: root.section("seal", seal),
+        notices: root.section("notices", notices),
+        reversals: root.section("reversals", |section| ReversalsConfig {
+            concurrent_max: section.size("concurrent_max", 1..=100_000, 256),
+            retry_min: millis(section, "retry_min_ms", 1000),
+            retry_max: millis(section, "retry_max_ms", 60_000),
+        }),
+        drain_grace: root.section("drain", |drain| millis(drain, "grace_ms", 15_000)),
+        log: root.section("log", |log| LogConfig {
+            level: log.text("level").unwrap_or_else(|| "info".to_owned()),
+            format: log.choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
+        }),
+        acquirer_id: root.section("switch", |own| {
+            own.required("acquirer_id").unwrap_or(Text::EMPTY)
+        }),
+    }
+    .with_cluster_sections(root)
+}
+
+impl ServiceConfig {
+    /// The cluster form's sections are known names; their values are checked by that form.
+    fn with_cluster_sections(self, root: &mut Section<'_>) -> Self {
+        root.section("redis", |redis| redis.texts("urls"));
+        root.section("scylla", |scylla| scylla.texts("nodes"));
+        self
+    }
+}
+
+
+fn http(section: &mut Section<'_>) -> HttpConfig {
+    HttpConfig {
+        listen: address(section, "listen", 8080),
+        connections_max: section.size("connections_max", 1..=1_000_000, 4096),
+        header_timeout: millis(section, "header_timeout_ms", 10_000),
+        request_timeout_ms: section.number("request_timeout_ms", 1..=MS_MAX, 30_000),
+        body_bytes_max: section.size("body_bytes_max", 1024..=67_108_864, 65_536),
+        tls: tls_files(section),
+    }
+}
+
+fn iso8583(section: &mut Section<'_>) -> Iso8583Config {
+    use codecs::frame::{FrameSpec, HeaderKind, LengthKind};
+    let length =
+        section.choice("framing", &[("binary2", LengthKind::Binary2), ("ascii4", LengthKind::Ascii4)]);
+    let header = section.choice("header", &[("none", HeaderKind::None), ("tpdu", HeaderKind::Tpdu)]);
+    let body_len_max = section.size("frame_bytes_max", 64..=65_535, 4096);
+    Iso8583Config {
+        listen: address(section, "listen", 8583),
+        framing: FrameSpec { length, header, body_len_max },
+        connections_max: section.size("connections_max", 1..=1_000_000, 1024),
+        sign_on_timeout: millis(section, "sign_on_timeout_ms", 10_000),
+        idle_timeout: millis(section, "idle_timeout_ms", 120_000),
+        partial_frame_timeout: millis(section, "partial_frame_timeout_ms", 10_000),
+        write_timeout: millis(section, "write_timeout_ms", 10_000),
+        in_flight_max: section.size("in_flight_max", 1..=1_000_000, 4096),
+        tls: tls_files(section),
+    }
+}
+
+fn storage(section: &mut Section<'_>) -> StorageConfig {
+    if let "cluster" = section.choice("mode", &[("embedded", "embedded"), ("cluster", "cluster")]) {
+        section.mistake("mode", "the cluster form is not built into this version; use `embedded`");
+    }
+    StorageConfig {
+        queue_len_max: section.size("queue_len_max", 1..=1_048_576, 16_384),
+        group_len_max: section.size("group_len_max", 1..=65_536, 2048),
+        segment_bytes_max: section.number("segment_bytes_max", 65_536..=1 << 40, 128 << 20),
+        key_retention: Duration::from_secs(
+            section.number("key_retention_hours", 1..=87_600, 48) * 3600,
+        ),
+        view_lag_max: section.number("view_lag_max", 1000..=1 << 40, 500_000),
+        snapshot_segments: u32::try_from(section.number("snapshot_segments", 0..=100_000, 8))
+            .expect("invariant: the bounds fit"),
+        fsync_delay_us: section.number("dangerous_fsync_delay_us", 0..=1_000_000, 0),
+    }
+}
+
+fn seal(section: &mut Section<'_>) -> SealConfig {
+    let active = section.text("active");
+    let keys = section.section("keys", |keys| {
+        let names = keys.keys();
+        names.into_iter().filter_map(|name| Some((name.clone(), key_source(keys, &name)?))).collect()
+    });
+    let config = SealConfig { active, keys };
+    if let Some(active) = &config.active
+        && !config.keys.iter().any(|(name, _)| name == active)
+    {
+        section.mistake("active", format!("there is no key `{active}` in seal.keys"));
+    }
+    config
+}
+
+fn key_source(keys: &mut Section<'_>, name: &str) -> Option<KeySource> {
+    let text = keys.text(name)?;
+    if let Some(path) = text.strip_prefix("file:") {
+        return Some(KeySource::File(path.into()));
+    }
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Some(KeySource::Inline(text));
+    }
+    keys.mistake(name, "64 hexadecimal digits or file:PATH are expected");
+    None
+}
+
+fn notices(section: &mut Section<'_>) -> NoticesConfig {
+    let retry_after: Vec<Duration> =
+        section.numbers("retry_after_s").into_iter().map(Duration::from_secs).collect();
+    if retry_after.len() > 32 {
+        section.mistake("retry_after_s", "at most 32 pauses are allowed");
+    }
+    NoticesConfig {
+        timeout: millis(section, "timeout_ms", 10_000),
+        retry_after,
+        in_flight_per_endpoint_max: section.size("in_flight_per_endpoint_max", 1..=10_000, 32),
+        in_flight_max: section.size("in_flight_max", 1..=100_000, 256),
+        endpoints_per_biller_max: section.size("endpoints_per_biller_max", 1..=1000, 16),
+        dangerous_allow_private_addresses: section.flag("dangerous_allow_private_addresses"),
+    }
+}
+
+fn tls_files(section: &mut Section<'_>) -> Option<TlsServerFiles> {
+    let certificate = section.text("tls_certificate");
+    let key = section.text("tls_key");
+    let client_ca = if section.has("tls_client_ca") { section.text("tls_client_ca") } else { None };
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(TlsServerFiles {
+            certificate: certificate.into(),
+            key: key.into(),
+            client_ca: client_ca.map(PathBuf::from),
+        }),
+        (None, None) => {
+            if client_ca.is_some() {
+                section.mistake("tls_client_ca", "needs tls_certificate and tls_key");
+            }
+            None
+        }
+        (Some(_), None) => {
+            section.mistake("tls_key", "is missing beside tls_certificate");
+            None
+        }
+        (None, Some(_)) => {
+            section.mistake("tls_certificate", "is missing beside tls_key");
+            None
+        }
+    }
+}
+
+/// Reads a time in milliseconds, 1 ms to a day.
+pub(super) fn millis(section: &mut Section<'_>, name: &str, default: u64) -> Duration {
+    Duration::from_millis(section.number(name, 1..=MS_MAX, default))
+}
+
+fn address(section: &mut Section<'_>, name: &str, default_port: u16) -> SocketAddr {
+    let default = SocketAddr::from(([127, 0, 0, 1], default_port));
+    let Some(text) = section.text(name) else { return default };
+    text.parse().unwrap_or_else(|_| {
+        section.mistake(
+            name,
+            format!("`{text}` is not an address with a port, such as 127.0.0.1:{default_port}"),
+        );
+        default
+    })
+}

@@ -1,0 +1,47 @@
+//! Metrics: what they mean, their buckets, and their text for Prometheus.
+
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Upper bounds of time buckets, in seconds: 50 µs to a minute.
+const SECONDS: [f64; 19] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+    1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+];
+/// Upper bounds of batch-size buckets.
+const SIZES: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+/// Installs the recorder of this process. In a process that has one (tests), that one stays and
+/// the returned handle shows nothing.
+///
+/// Errors: [`BuildError`] when the buckets are no good.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_records".to_owned()), &SIZES)?
+        .build_recorder();
+    let handle = recorder.handle();
+    if metrics::set_global_recorder(recorder).is_ok() {
+        describe();
+    }
+    Ok(handle)
+}
+
+fn describe() {
+    describe_counter!("cauce_payments_total", "Payments concluded, by reason");
+    describe_histogram!("cauce_payment_seconds", "From decoding a request to its durable outcome");
+    describe_counter!("cauce_messages_refused_total", "Messages refused, by why");
+    describe_counter!("cauce_not_sent_total", "Requests that certainly never left, by why");
+    describe_counter!("cauce_payments_not_decided_total", "Requests the journal gave no answer to");
+    describe_counter!("cauce_answers_undelivered_total", "Answers whose line had gone");
+    describe_counter!("cauce_unmatched_answers_total", "Answers nobody waited for any more");
+    describe_counter!("cauce_reversals_confirmed_total", "Reversals with evidence");
+    describe_counter!("cauce_reversal_repeats_total", "Reversals that had to be repeated");
+    describe_gauge!("cauce_reversals_owed", "Payments that are unknown or being undone");
+    describe_gauge!("cauce_participant_lines", "Lines signed on, by participant");
+    describe_counter!("cauce_lines_closed_total", "Lines that ended, by why");
+    describe_counter!("cauce_lines_refused_total", "Connections refused, by why");
+    describe_counter!("cauce_line_write_failures_total", "Lines dropped because writing failed");
+    describe_counter!("cauce_reconnects_total", "Lines opened again, by participant");
+    describe_counter!("cauce_task_panics_total", "Tasks that panicked; a defect");
+}

@@ -1,0 +1,197 @@
+//! Network participants: their lines, what is asked of them and what they answer.
+
+pub mod in_flight;
+pub mod line;
+pub mod listen;
+pub mod dial;
+pub mod session;
+pub mod tls;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use codecs::iso8583::cauce87::ParticipantAnswer;
+use parking_lot::Mutex;
+use router::id::ParticipantId;
+use router::outcome::Cause;
+use router::record::Attempt;
+use router::text::Text;
+use router::time::Timestamp;
+
+use crate::clock;
+use crate::config::ParticipantConfig;
+use in_flight::{Claim, InFlight};
+use line::Line;
+
+/// Why a request brought no answer. The two differ in what may be done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// It certainly never left: another route may be tried.
+    NotSent(NotSent),
+    /// It may have left: only an inquiry or a reversal can tell.
+    MaybeSent(Cause),
+}
+
+/// Why a request certainly never left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotSent {
+    /// No line is signed on.
+    SignedOff,
+    /// All lines' queues are full, or too many requests are open.
+    Congested,
+}
+
+impl NotSent {
+    /// The name used in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SignedOff => "signed_off",
+            Self::Congested => "congested",
+        }
+    }
+}
+
+/// One participant.
+#[derive(Debug)]
+pub struct Participant {
+    /// Its configuration.
+    pub config: ParticipantConfig,
+    lines: ArcSwap<Vec<Arc<Line>>>,
+    changing: Mutex<()>,
+    next_line: AtomicUsize,
+    in_flight: InFlight,
+}
+
+impl Participant {
+    /// A participant with no line yet.
+    pub fn new(config: ParticipantConfig) -> Self {
+        let timeout = Duration::from_millis(config.response_timeout_ms);
+        Self {
+            in_flight: InFlight::new(config.in_flight_max, timeout),
+            lines: ArcSwap::default(),
+            changing: Mutex::new(()),
+            next_line: AtomicUsize::new(0),
+            config,
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> ParticipantId {
+        self.config.id
+    }
+
+    /// Whether a request could leave for it now.
+    pub fn is_signed_on(&self) -> bool {
+        self.lines.load().iter().any(|line| line.is_signed_on())
+    }
+
+    /// Its open requests.
+    pub fn in_flight(&self) -> &InFlight {
+        &self.in_flight
+    }
+
+    /// Takes a STAN for a request that is about to be made durable.
+    ///
+    /// Errors: [`NotSent`] when nothing could be sent anyway.
+    pub fn claim(&self, now: Timestamp) -> Result<(Claim<'_>, Attempt), NotSent> {
+        if !self.is_signed_on() {
+            return Err(NotSent::SignedOff);
+        }
+        let transmitted_at = clock::transmission_time(now);
+        let claim = self.in_flight.claim(transmitted_at).ok_or(NotSent::Congested)?;
+        let attempt = Attempt { participant: self.id(), stan: claim.stan(), transmitted_at };
+        Ok((claim, attempt))
+    }
+
+    /// Sends a frame under a claim and waits for its answer, at most the participant's deadline.
+    ///
+    /// Not cancel-safe: a dropped call may leave a request sent whose answer is then late.
+    pub async fn ask(
+        &self,
+        claim: Claim<'_>,
+        frame: Bytes,
+    ) -> Result<ParticipantAnswer, NoAnswer> {
+        let lines = self.lines.load_full();
+        let first = self.next_line.fetch_add(1, Ordering::Relaxed);
+        let mut refused = NotSent::SignedOff;
+        for offset in 0..lines.len() {
+            let line = &lines[first.wrapping_add(offset) % lines.len()];
+            if !line.is_signed_on() {
+                continue;
+            }
+            claim.expect_on(line.number());
+            match line.send_now(frame.clone()) {
+                Ok(()) => return claim.answer().await.map_err(NoAnswer::MaybeSent),
+                Err(not_sent) => refused = not_sent,
+            }
+        }
+        Err(NoAnswer::NotSent(refused))
+    }
+
+    /// Adds a line that has signed on.
+    pub fn attach(&self, line: Arc<Line>) {
+        let _changing = self.changing.lock();
+        let mut lines = Vec::clone(&self.lines.load());
+        lines.push(line);
+        self.set(lines);
+    }
+
+    /// Removes a line that has ended; what was open on it may have been sent.
+    pub fn detach(&self, line: &Line) {
+        {
+            let _changing = self.changing.lock();
+            let mut lines = Vec::clone(&self.lines.load());
+            lines.retain(|attached| attached.number() != line.number());
+            self.set(lines);
+        }
+        self.in_flight.fail_line(line.number());
+    }
+
+    fn set(&self, lines: Vec<Arc<Line>>) {
+        let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("cauce_participant_lines", "participant" => self.id().to_string())
+            .set(count);
+        self.lines.store(Arc::new(lines));
+    }
+}
+
+/// All participants, by the names they go by.
+#[derive(Debug, Default)]
+pub struct Participants {
+    by_id: HashMap<ParticipantId, Arc<Participant>>,
+    by_acquirer: HashMap<Text<11>, Arc<Participant>>,
+}
+
+impl Participants {
+    /// From the configuration.
+    pub fn new(configs: Vec<ParticipantConfig>) -> Self {
+        let mut all = Self::default();
+        for config in configs {
+            let participant = Arc::new(Participant::new(config));
+            if let Some(acquirer_id) = participant.config.acquirer_id {
+                all.by_acquirer.insert(acquirer_id, Arc::clone(&participant));
+            }
+            all.by_id.insert(participant.id(), participant);
+        }
+        all
+    }
+
+    /// By its id.
+    pub fn by_id(&self, id: ParticipantId) -> Option<&Arc<Participant>> {
+        self.by_id.get(&id)
+    }
+
+    /// By the DE32 of its sign-on.
+    pub fn by_acquirer(&self, acquirer_id: &Text<11>) -> Option<&Arc<Participant>> {
+        self.by_acquirer.get(acquirer_id)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Participant>> {
+        self.by_id.values()
+    }
+}

@@ -1,0 +1,165 @@
+//! Lines we open to participants: connect, sign on, test, and connect again when they fall.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use codecs::iso8583::cauce87;
+use router::message::NetworkKind;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::line::{Line, write_out};
+use super::session::{Closed, Session};
+use super::{Participant, tls};
+use crate::clock;
+use crate::config::{Iso8583Config, Reach};
+use crate::engine::Engine;
+
+/// Keeps one line to a participant open until the switch ends. Run as a service task.
+pub async fn keep(
+    engine: Arc<Engine>,
+    participant: Arc<Participant>,
+    reach: Reach,
+    limits: Arc<Iso8583Config>,
+) {
+    let ending = engine.tasks.stages().ending.clone();
+    let mut pause = reach.reconnect_min;
+    while !ending.is_cancelled() {
+        let was_signed_on = tokio::select! {
+            () = ending.cancelled() => return,
+            was_signed_on = open(&engine, &participant, &reach, &limits) => was_signed_on,
+        };
+        if was_signed_on {
+            pause = reach.reconnect_min;
+        }
+        metrics::counter!("cauce_reconnects_total", "participant" => participant.id().to_string())
+            .increment(1);
+        tokio::select! {
+            () = ending.cancelled() => return,
+            () = tokio::time::sleep(with_jitter(pause)) => {}
+        }
+        pause = (pause * 2).min(reach.reconnect_max);
+    }
+}
+
+/// Three quarters to one and a quarter of a pause, so that lines do not come back in step.
+fn with_jitter(pause: Duration) -> Duration {
+    pause * rand::random_range(75..=125) / 100
+}
+
+/// Opens one line and stays with it until it ends; tells whether it had signed on.
+async fn open(
+    engine: &Arc<Engine>,
+    participant: &Arc<Participant>,
+    reach: &Reach,
+    limits: &Arc<Iso8583Config>,
+) -> bool {
+    let id = participant.id();
+    let connecting = tokio::time::timeout(limits.sign_on_timeout, TcpStream::connect(reach.address));
+    let socket = match connecting.await {
+        Ok(Ok(socket)) => socket,
+        Ok(Err(error)) => {
+            tracing::warn!(participant = %id, address = %reach.address, %error, "cannot connect");
+            return false;
+        }
+        Err(_) => {
+            tracing::warn!(participant = %id, address = %reach.address, "connecting takes too long");
+            return false;
+        }
+    };
+    socket.set_nodelay(true).ok();
+    let Some(files) = &reach.tls else {
+        return converse(engine, participant, reach, limits, socket).await;
+    };
+    let secured = match tls::connect(files, socket) {
+        Ok(handshake) => tokio::time::timeout(limits.sign_on_timeout, handshake).await,
+        Err(error) => {
+            tracing::error!(participant = %id, %error, "TLS files cannot be used");
+            return false;
+        }
+    };
+    match secured {
+        Ok(Ok(socket)) => converse(engine, participant, reach, limits, socket).await,
+        Ok(Err(error)) => {
+            tracing::warn!(participant = %id, %error, "TLS handshake failed");
+            false
+        }
+        Err(_) => false,
+    }
+}
+
+async fn converse(
+    engine: &Arc<Engine>,
+    participant: &Arc<Participant>,
+    reach: &Reach,
+    limits: &Arc<Iso8583Config>,
+    socket: impl AsyncRead + AsyncWrite + Send + 'static,
+) -> bool {
+    let (reader, writer) = tokio::io::split(socket);
+    let (line, outgoing) = Line::new();
+    let line = Arc::new(line);
+    engine.tasks.service("line writer", write_out(outgoing, writer, limits.write_timeout));
+    let mut session = Session::opened(
+        Arc::clone(engine),
+        Arc::clone(&line),
+        Arc::clone(limits),
+        Arc::clone(participant),
+    );
+    let closed = tokio::select! {
+        closed = session.read(reader) => closed,
+        closed = stay_signed_on(engine, participant, &line, reach) => closed,
+    };
+    let was_signed_on = line.is_signed_on();
+    session.end(&closed);
+    was_signed_on
+}
+
+/// Signs on, then tests the line at each interval; comes back only when the line is no good.
+async fn stay_signed_on(
+    engine: &Arc<Engine>,
+    participant: &Arc<Participant>,
+    line: &Arc<Line>,
+    reach: &Reach,
+) -> Closed {
+    let patience = Duration::from_millis(participant.config.response_timeout_ms);
+    if !say(engine, participant, line, NetworkKind::SignOn).await {
+        return Closed::NoSignOn(patience);
+    }
+    line.set_signed_on(true);
+    participant.attach(Arc::clone(line));
+    tracing::info!(participant = %participant.id(), line = line.number(), "signed on");
+    loop {
+        tokio::time::sleep(reach.echo_interval).await;
+        if !say(engine, participant, line, NetworkKind::Echo).await {
+            return Closed::Idle(patience);
+        }
+    }
+}
+
+/// Says a network management request on one line; true when it was answered 00.
+async fn say(
+    engine: &Arc<Engine>,
+    participant: &Arc<Participant>,
+    line: &Arc<Line>,
+    kind: NetworkKind,
+) -> bool {
+    let transmitted_at = clock::transmission_time(clock::now());
+    let Some(claim) = participant.in_flight().claim(transmitted_at) else { return true };
+    let mut body = BytesMut::with_capacity(128);
+    let stan = claim.stan();
+    let written =
+        cauce87::network_request(kind, stan, &transmitted_at, &engine.acquirer_id, &mut body);
+    let frame = crate::payment::frame(engine, body, written.map_err(|error| error.to_string()));
+    claim.expect_on(line.number());
+    if line.send_now(frame).is_err() {
+        return false;
+    }
+    let answer = claim.answer().await;
+    let accepted = matches!(&answer, Ok(answer) if answer.de39 == *b"00");
+    if !accepted {
+        tracing::warn!(participant = %participant.id(), kind = kind.code(), ?answer,
+            "network management request refused or not answered");
+    }
+    accepted
+}

@@ -1,0 +1,211 @@
+//! Requests that wait for an answer, by the STAN they were given.
+//!
+//! An answer is matched by STAN *and* transmission time, so an old answer cannot meet a reused
+//! STAN. All requests of a participant have the same time limit, so deadlines form a queue and
+//! one task per participant watches its front.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use codecs::iso8583::cauce87::ParticipantAnswer;
+use dashmap::DashMap;
+use parking_lot::Mutex;
+use router::id::Stan;
+use router::outcome::Cause;
+use router::text::Text;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+/// Shards of the table; more than cores, so that readers and askers seldom meet.
+const SHARDS: usize = 64;
+/// Free STANs looked for before giving up.
+const STAN_TRIES_MAX: u32 = 64;
+/// The line of a request that has not been handed to one.
+const NO_LINE: u64 = 0;
+
+type Answered = Result<ParticipantAnswer, Cause>;
+
+/// The open requests of one participant.
+#[derive(Debug)]
+pub struct InFlight {
+    entries: DashMap<u32, Entry, foldhash::fast::RandomState>,
+    deadlines: Mutex<VecDeque<Deadline>>,
+    watched: Notify,
+    next_stan: AtomicU32,
+    next_ticket: AtomicU64,
+    open: AtomicUsize,
+    open_max: usize,
+    time_limit: Duration,
+}
+
+#[derive(Debug)]
+struct Entry {
+    ticket: u64,
+    line: u64,
+    transmitted_at: Text<10>,
+    reply: oneshot::Sender<Answered>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Deadline {
+    at: Instant,
+    stan: u32,
+    ticket: u64,
+}
+
+impl InFlight {
+    /// Nothing open; at most `open_max` at once, each for at most `time_limit`.
+    pub fn new(open_max: usize, time_limit: Duration) -> Self {
+        let hasher = foldhash::fast::RandomState::default();
+        Self {
+            entries: DashMap::with_hasher_and_shard_amount(hasher, SHARDS),
+            deadlines: Mutex::default(),
+            watched: Notify::new(),
+            next_stan: AtomicU32::new(rand::random_range(0..Stan::COUNT)),
+            next_ticket: AtomicU64::new(1),
+            open: AtomicUsize::new(0),
+            open_max,
+            time_limit,
+        }
+    }
+
+    /// Requests open now.
+    pub fn len(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is open.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes a STAN no open request has; none when too many are open.
+    pub fn claim(&self, transmitted_at: Text<10>) -> Option<Claim<'_>> {
+        if self.open.fetch_add(1, Ordering::Relaxed) >= self.open_max {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
+        let (reply, answered) = oneshot::channel();
+        let mut entry = Some(Entry { ticket, line: NO_LINE, transmitted_at, reply });
+        for _ in 0..STAN_TRIES_MAX {
+            let stan = self.next_stan.fetch_add(1, Ordering::Relaxed) % Stan::COUNT;
+            if let dashmap::Entry::Vacant(vacant) = self.entries.entry(stan) {
+                entry.take().map(|entry| vacant.insert(entry));
+                return Some(Claim { of: self, stan, ticket, answered });
+            }
+        }
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        None
+    }
+
+    /// Gives an answer to the request it belongs to; gives it back when there is none (any more).
+    pub fn answer(&self, answer: ParticipantAnswer) -> Result<(), ParticipantAnswer> {
+        let stan = answer.stan.number();
+        let matches =
+            |_: &u32, entry: &Entry| entry.transmitted_at == answer.transmitted_at;
+        match self.entries.remove_if(&stan, matches) {
+            Some((_, entry)) => entry.reply.send(Ok(answer)).map_err(|answer| {
+                answer.expect("invariant: an answer was sent")
+            }),
+            None => Err(answer),
+        }
+    }
+
+    /// Gives up everything that was handed to a line.
+    pub fn fail_line(&self, line: u64) {
+        let mut lost: Vec<u32> = Vec::new();
+        self.entries.iter().filter(|entry| entry.line == line).for_each(|entry| {
+            lost.push(*entry.key());
+        });
+        for stan in lost {
+            if let Some((_, entry)) = self.entries.remove_if(&stan, |_, entry| entry.line == line) {
+                // The asker may have gone; then nobody needs to hear it.
+                entry.reply.send(Err(Cause::LineLost)).ok();
+            }
+        }
+    }
+
+    /// Gives up what is past its deadline, for ever. Cancel-safe.
+    pub async fn watch_deadlines(&self) {
+        loop {
+            let front = self.deadlines.lock().front().map(|deadline| deadline.at);
+            match front {
+                None => self.watched.notified().await,
+                Some(at) => {
+                    tokio::time::sleep_until(at).await;
+                    self.expire(Instant::now());
+                }
+            }
+        }
+    }
+
+    fn expire(&self, now: Instant) {
+        loop {
+            let due = {
+                let mut deadlines = self.deadlines.lock();
+                match deadlines.front() {
+                    Some(deadline) if deadline.at <= now => deadlines.pop_front(),
+                    Some(_) | None => None,
+                }
+            };
+            let Some(Deadline { stan, ticket, .. }) = due else { return };
+            if let Some((_, entry)) =
+                self.entries.remove_if(&stan, |_, entry| entry.ticket == ticket)
+            {
+                entry.reply.send(Err(Cause::Timeout)).ok();
+            }
+        }
+    }
+}
+
+/// A STAN taken for one request; dropping it frees the STAN.
+#[derive(Debug)]
+pub struct Claim<'a> {
+    of: &'a InFlight,
+    stan: u32,
+    ticket: u64,
+    answered: oneshot::Receiver<Answered>,
+}
+
+impl Claim<'_> {
+    /// The STAN.
+    pub fn stan(&self) -> Stan {
+        Stan::new(self.stan).expect("invariant: STANs wrap at a million")
+    }
+
+    /// Notes the line the request is about to be handed to. Must come before the handing over, so
+    /// that a line which falls at that moment is noticed.
+    pub fn expect_on(&self, line: u64) {
+        if let Some(mut entry) = self.of.entries.get_mut(&self.stan)
+            && entry.ticket == self.ticket
+        {
+            entry.line = line;
+        }
+    }
+
+    /// Waits for the answer, at most the participant's time limit.
+    ///
+    /// Errors: why there is none; the request may have been sent. Not cancel-safe.
+    pub async fn answer(mut self) -> Answered {
+        let deadline =
+            Deadline { at: Instant::now() + self.of.time_limit, stan: self.stan, ticket: self.ticket };
+        let was_empty = {
+            let mut deadlines = self.of.deadlines.lock();
+            deadlines.push_back(deadline);
+            deadlines.len() == 1
+        };
+        if was_empty {
+            self.of.watched.notify_one();
+        }
+        (&mut self.answered).await.unwrap_or(Err(Cause::LineLost))
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.of.entries.remove_if(&self.stan, |_, entry| entry.ticket == self.ticket);
+        self.of.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}

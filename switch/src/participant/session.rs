@@ -1,0 +1,324 @@
+//! What is said on one line: sign-on, requests, answers – in both directions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use codecs::frame::{Frame, FrameError};
+use codecs::iso8583::cauce87::{self, Wire, WireKind};
+use router::message::{Message, NetworkKind};
+use router::reason::Reason;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::Semaphore;
+use tokio_util::codec::Decoder;
+
+use super::Participant;
+use super::line::Line;
+use crate::config::Iso8583Config;
+use crate::engine::Engine;
+use crate::{late, payment, respond, reversal};
+
+/// First size of a line's read buffer, and how much room each read has at least.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Why a line ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Closed {
+    /// The peer closed it.
+    #[error("closed by the peer")]
+    ByPeer,
+    /// The switch is stopping.
+    #[error("the switch is stopping")]
+    Stopping,
+    /// Nothing came for too long.
+    #[error("no byte for {} s", .0.as_secs())]
+    Idle(Duration),
+    /// A frame began and never ended.
+    #[error("a frame that began did not end within {} s", .0.as_secs())]
+    HalfFrame(Duration),
+    /// The peer did not sign on in time.
+    #[error("no sign-on within {} s", .0.as_secs())]
+    NoSignOn(Duration),
+    /// The bytes are no frames, or a frame is too long.
+    #[error("bad frame")]
+    Frame(#[from] FrameError),
+    /// Reading failed.
+    #[error("cannot read")]
+    Read(#[from] std::io::Error),
+}
+
+impl Closed {
+    /// The name used in metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ByPeer => "by_peer",
+            Self::Stopping => "stopping",
+            Self::Idle(_) => "idle",
+            Self::HalfFrame(_) => "half_frame",
+            Self::NoSignOn(_) => "no_sign_on",
+            Self::Frame(_) => "bad_frame",
+            Self::Read(_) => "read_error",
+        }
+    }
+}
+
+/// One line being read.
+pub struct Session {
+    engine: Arc<Engine>,
+    line: Arc<Line>,
+    limits: Arc<Iso8583Config>,
+    permits: Arc<Semaphore>,
+    participant: Option<Arc<Participant>>,
+    certificate: Option<[u8; 32]>,
+}
+
+impl Session {
+    /// A line that was accepted; its participant is told by its sign-on.
+    pub fn accepted(
+        engine: Arc<Engine>,
+        line: Arc<Line>,
+        limits: Arc<Iso8583Config>,
+        certificate: Option<[u8; 32]>,
+    ) -> Self {
+        let permits = Arc::new(Semaphore::new(limits.in_flight_max));
+        Self { engine, line, limits, permits, participant: None, certificate }
+    }
+
+    /// A line that we opened to a participant.
+    pub fn opened(
+        engine: Arc<Engine>,
+        line: Arc<Line>,
+        limits: Arc<Iso8583Config>,
+        participant: Arc<Participant>,
+    ) -> Self {
+        let permits = Arc::new(Semaphore::new(limits.in_flight_max));
+        Self { engine, line, limits, permits, participant: Some(participant), certificate: None }
+    }
+
+    /// Reads the line until it ends, and says why it ended. Not cancel-safe.
+    pub async fn read(&mut self, mut socket: impl AsyncRead + Unpin) -> Closed {
+        let mut framer = self.engine.framer().clone();
+        let mut buffer = BytesMut::with_capacity(READ_BUFFER_BYTES);
+        loop {
+            loop {
+                match framer.decode(&mut buffer) {
+                    Ok(Some(frame)) => self.take(frame).await,
+                    Ok(None) => break,
+                    Err(error) => return Closed::Frame(error),
+                }
+            }
+            if let Err(closed) = self.fill(&mut buffer, &mut socket).await {
+                return closed;
+            }
+        }
+    }
+
+    /// Ends the line: nobody sends on it any more, what was open on it is given up.
+    pub fn end(&self, closed: &Closed) {
+        self.line.set_signed_on(false);
+        metrics::counter!("cauce_lines_closed_total", "why" => closed.name()).increment(1);
+        let participant = self.participant.as_ref().map(|participant| participant.id());
+        tracing::info!(
+            line = self.line.number(),
+            participant = participant.as_ref().map_or("-", |id| id.as_str()),
+            why = %crate::log::chain(closed),
+            "line ended"
+        );
+        if let Some(participant) = &self.participant {
+            participant.detach(&self.line);
+        }
+    }
+
+    async fn fill(
+        &self,
+        buffer: &mut BytesMut,
+        socket: &mut (impl AsyncRead + Unpin),
+    ) -> Result<(), Closed> {
+        let unsigned = self.participant.is_none();
+        let (limit, late): (Duration, fn(Duration) -> Closed) = if !buffer.is_empty() {
+            (self.limits.partial_frame_timeout, Closed::HalfFrame)
+        } else if unsigned {
+            (self.limits.sign_on_timeout, Closed::NoSignOn)
+        } else {
+            (self.limits.idle_timeout, Closed::Idle)
+        };
+        buffer.reserve(READ_BUFFER_BYTES / 4);
+        let read = tokio::select! {
+            read = tokio::time::timeout(limit, socket.read_buf(buffer)) => read,
+            () = self.engine.tasks.stages().ending.cancelled() => return Err(Closed::Stopping),
+        };
+        match read {
+            Err(_) => Err(late(limit)),
+            Ok(Ok(0)) => Err(Closed::ByPeer),
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Closed::Read(error)),
+        }
+    }
+
+    async fn take(&mut self, frame: Frame) {
+        let bytes = frame.body;
+        let wire = match cauce87::read(&bytes) {
+            Ok(wire) => wire,
+            Err(error) => {
+                let kind = error.kind.name();
+                tracing::debug!(line = self.line.number(), %error, "message refused");
+                metrics::counter!("cauce_messages_refused_total", "why" => kind).increment(1);
+                let mut out = self.new_frame();
+                if cauce87::decode_error_answer(&bytes, &error, &mut out) {
+                    self.reply(out).await;
+                }
+                return;
+            }
+        };
+        match wire.kind {
+            WireKind::PaymentAnswer
+            | WireKind::AdviceAnswer
+            | WireKind::ReversalAnswer
+            | WireKind::NetworkAnswer => self.answered(&wire, &bytes),
+            WireKind::NetworkRequest => self.network(&wire, &bytes).await,
+            WireKind::PaymentRequest
+            | WireKind::Inquiry
+            | WireKind::Advice
+            | WireKind::ReversalRequest
+            | WireKind::Unsupported => self.asked(wire, bytes).await,
+        }
+    }
+
+    /// An answer to something we asked.
+    fn answered(&self, wire: &Wire, bytes: &Bytes) {
+        let Some(participant) = &self.participant else {
+            metrics::counter!("cauce_messages_refused_total", "why" => "before_sign_on")
+                .increment(1);
+            return;
+        };
+        match cauce87::participant_answer(wire, bytes) {
+            Ok(answer) => {
+                if let Err(unmatched) = participant.in_flight().answer(answer) {
+                    late::record(&self.engine, participant, unmatched);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(participant = %participant.id(), %error, "answer not understood");
+                metrics::counter!("cauce_messages_refused_total", "why" => "bad_answer")
+                    .increment(1);
+            }
+        }
+    }
+
+    /// A request of the participant.
+    async fn asked(&self, wire: Wire, bytes: Bytes) {
+        let signed_on = self.participant.as_ref().filter(|_| self.line.is_signed_on());
+        let Some(participant) = signed_on else {
+            metrics::counter!("cauce_messages_refused_total", "why" => "before_sign_on")
+                .increment(1);
+            return self.refuse(&wire, &bytes, Reason::OperatorUnauthorised).await;
+        };
+        if self.engine.tasks.stages().draining.is_cancelled() {
+            return self.refuse(&wire, &bytes, Reason::IssuerUnavailable).await;
+        }
+        let message = match cauce87::to_message(&wire, &bytes, participant.id()) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::debug!(participant = %participant.id(), %error, "message refused");
+                let code = error.reason.info().code;
+                metrics::counter!("cauce_messages_refused_total", "why" => code).increment(1);
+                let mut out = self.new_frame();
+                if cauce87::map_error_answer(&wire, &bytes, &error, &mut out) {
+                    self.reply(out).await;
+                }
+                return;
+            }
+        };
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let (engine, line) = (Arc::clone(&self.engine), Arc::clone(&self.line));
+        self.engine.tasks.payment(async move {
+            let told = work(&engine, message).await;
+            let mut out = BytesMut::with_capacity(256);
+            respond::iso8583(engine.framer(), &wire, &bytes, &told, &mut out);
+            if line.send(out.freeze()).await.is_err() {
+                metrics::counter!("cauce_answers_undelivered_total").increment(1);
+            }
+            drop(permit);
+        });
+    }
+
+    /// Sign-on, sign-off, echo, cut-over, key change.
+    async fn network(&mut self, wire: &Wire, bytes: &Bytes) {
+        let request = match cauce87::network(wire, bytes) {
+            Ok(request) => request,
+            Err(error) => return self.refuse(wire, bytes, error.reason).await,
+        };
+        let reason = match request.kind {
+            NetworkKind::SignOn => match self.bind(&request.acquirer) {
+                Ok(()) => Reason::Approved,
+                Err(reason) => reason,
+            },
+            NetworkKind::SignOff => {
+                self.line.set_signed_on(false);
+                Reason::Approved
+            }
+            NetworkKind::Echo | NetworkKind::CutOver if self.participant.is_some() => {
+                Reason::Approved
+            }
+            NetworkKind::Echo | NetworkKind::CutOver => Reason::OperatorUnauthorised,
+            NetworkKind::KeyChange => Reason::ServiceNotEnabled,
+        };
+        self.refuse(wire, bytes, reason).await;
+    }
+
+    /// Binds an accepted line to the participant its sign-on names.
+    fn bind(&mut self, acquirer_id: &router::text::Text<11>) -> Result<(), Reason> {
+        let named = self.engine.participants.by_acquirer(acquirer_id);
+        let participant = match (&self.participant, named) {
+            (None, Some(named)) => Arc::clone(named),
+            (Some(bound), Some(named)) if bound.id() == named.id() => {
+                self.line.set_signed_on(true);
+                return Ok(());
+            }
+            (Some(bound), _) if bound.config.acquirer_id.is_none() => {
+                self.line.set_signed_on(true);
+                return Ok(());
+            }
+            _ => return Err(Reason::OperatorUnauthorised),
+        };
+        let wanted = participant.config.certificate_sha256;
+        if wanted.is_some() && wanted != self.certificate {
+            tracing::warn!(participant = %participant.id(), "sign-on with another certificate");
+            return Err(Reason::OperatorUnauthorised);
+        }
+        tracing::info!(participant = %participant.id(), line = self.line.number(), "signed on");
+        self.line.set_signed_on(true);
+        participant.attach(Arc::clone(&self.line));
+        self.participant = Some(participant);
+        Ok(())
+    }
+
+    async fn refuse(&self, wire: &Wire, bytes: &Bytes, reason: Reason) {
+        let mut out = BytesMut::with_capacity(128);
+        respond::iso8583_reason(self.engine.framer(), wire, bytes, reason, &mut out);
+        if !out.is_empty() {
+            self.line.send(out.freeze()).await.ok();
+        }
+    }
+
+    fn new_frame(&self) -> BytesMut {
+        BytesMut::with_capacity(128)
+    }
+
+    async fn reply(&self, body: BytesMut) {
+        let mut out = BytesMut::with_capacity(body.len() + 8);
+        if self.engine.framer().encode(None, &body, &mut out).is_ok() {
+            self.line.send(out.freeze()).await.ok();
+        }
+    }
+}
+
+/// Does what a message asks.
+async fn work(engine: &Arc<Engine>, message: Message) -> respond::Told {
+    match message {
+        Message::Payment(request) => payment::process(engine, *request).await,
+        Message::Reversal(request) => reversal::asked(engine, &request).await,
+        Message::Inquiry(request) => payment::inquire(engine, &request).await,
+        Message::Network(_) => respond::Told::refused(Reason::SystemError),
+    }
+}

@@ -1,0 +1,340 @@
+//! One payment, top to bottom.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use codecs::iso8583::cauce87::{self, ParticipantAnswer, Repeat};
+use router::id::{Folio, PaymentId};
+use router::message::{InquiryRequest, Original, PaymentRequest};
+use router::outcome::{Approval, Cause, Decline, Outcome};
+use router::payment::Payment;
+use router::plan::{Plan, Refusal, Routes, plan};
+use router::reason::Reason;
+use router::record::{Attempt, Concluded, Intent, Record, Refused, Rerouted};
+use router::time::Timestamp;
+use storage::{Admission, StoreError};
+use tokio::time::Instant;
+
+use crate::clock;
+use crate::engine::Engine;
+use crate::participant::in_flight::Claim;
+use crate::participant::{NoAnswer, Participant};
+use crate::respond::Told;
+
+/// How long a repeat waits for the payment it repeats.
+const REPEAT_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Decides, journals, sends and answers one payment.
+///
+/// Not cancel-safe: run it in a task of its own, which a drain waits for.
+pub async fn process(engine: &Engine, request: PaymentRequest) -> Told {
+    let started = Instant::now();
+    let received_at = clock::now();
+
+    // Rules that need no state.
+    let plan = match plan(&request, &engine.policy(), received_at) {
+        Ok(plan) => plan,
+        Err(refusal) => return refuse(engine, request, refusal, received_at).await,
+    };
+    // A participant that could be asked; without one, nothing is reserved.
+    let Some((participant, claim, attempt)) = first_reachable(engine, &plan.routes, received_at)
+    else {
+        return unreachable(engine, &request).await;
+    };
+    let intent = intend(engine, request, plan, attempt, received_at);
+    let mut sending = Sending::of(engine, &intent, participant, claim);
+
+    // Idempotency, limits and balances in one step; then the intent is durable.
+    match engine.store.admit(intent).await {
+        Ok(Admission::Granted { .. }) => {}
+        Ok(repeat_or_refusal) => return not_granted(engine, repeat_or_refusal).await,
+        Err(error) => return Told::not_decided(&error),
+    }
+    // Only now a byte may leave.
+    let outcome = sending.send(engine).await;
+    // The outcome is durable before anyone hears of it; the notice is owed by the same record.
+    let told = conclude(engine, sending, outcome).await;
+    measure(&told, started);
+    told
+}
+
+/// What is needed between the intent and the outcome.
+struct Sending<'a> {
+    payment: PaymentId,
+    folio: Folio,
+    concluded: Option<Concluded>,
+    participant: &'a Participant,
+    claim: Option<Claim<'a>>,
+    frame: Bytes,
+    routes: Routes,
+    /// Kept only where there is another route to try.
+    spare: Option<Box<Intent>>,
+}
+
+impl<'a> Sending<'a> {
+    fn of(
+        engine: &Engine,
+        intent: &Intent,
+        participant: &'a Participant,
+        claim: Claim<'a>,
+    ) -> Self {
+        let routes = intent.plan.routes.clone();
+        Self {
+            payment: intent.payment,
+            folio: intent.folio,
+            concluded: Some(Concluded {
+                payment: intent.payment,
+                at: intent.at,
+                outcome: Outcome::Unknown(Cause::Restart),
+                postings: intent.plan.postings.clone(),
+            }),
+            participant,
+            claim: Some(claim),
+            frame: request_frame(engine, intent, &intent.attempt),
+            spare: (routes.len() > 1).then(|| Box::new(intent.clone())),
+            routes,
+        }
+    }
+
+    /// Asks the participant; tries the next route only while nothing has left.
+    async fn send(&mut self, engine: &'a Engine) -> Outcome {
+        loop {
+            let claim = self.claim.take().expect("invariant: each try has a claim");
+            match self.participant.ask(claim, self.frame.clone()).await {
+                Ok(answer) => return understand(&answer, self.folio),
+                Err(NoAnswer::MaybeSent(cause)) => return Outcome::Unknown(cause),
+                Err(NoAnswer::NotSent(why)) => {
+                    metrics::counter!("cauce_not_sent_total", "why" => why.name()).increment(1);
+                    if !self.reroute(engine).await {
+                        return Outcome::Declined(Decline::ours(Reason::IssuerUnavailable));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the next reachable route durable; false when there is none.
+    async fn reroute(&mut self, engine: &'a Engine) -> bool {
+        let tried = self.participant.id();
+        let position = self.routes.iter().position(|route| *route == tried);
+        self.routes.drain(..position.map_or(0, |position| position + 1));
+        let Some(intent) = &self.spare else { return false };
+        let at = clock::now();
+        let Some((participant, claim, attempt)) = first_reachable(engine, &self.routes, at) else {
+            return false;
+        };
+        self.frame = request_frame(engine, intent, &attempt);
+        let rerouted = Rerouted { payment: self.payment, at, attempt };
+        if engine.store.append(Record::Rerouted(rerouted)).await.is_err() {
+            return false;
+        }
+        (self.participant, self.claim) = (participant, Some(claim));
+        true
+    }
+}
+
+/// The state of a payment, for its own asker.
+pub async fn inquire(engine: &Engine, request: &InquiryRequest) -> Told {
+    match find(engine, request.asker.as_str(), &request.original).await {
+        Ok(Some(payment)) => Told::of(&payment).replayed(),
+        Ok(None) => Told::refused(Reason::OriginalNotFound),
+        Err(error) => Told::not_decided(&error),
+    }
+}
+
+/// The payment a reversal or inquiry names, if it is this asker's own.
+pub async fn find(
+    engine: &Engine,
+    asker: &str,
+    original: &Original,
+) -> Result<Option<Payment>, StoreError> {
+    let found = match (original.folio.as_str().parse::<Folio>(), original.stan) {
+        (Ok(folio), _) => engine.store.payment_by_folio(folio).await?,
+        (Err(_), Some(stan)) => match asker.parse() {
+            Ok(participant) => {
+                let at = original.transmitted_at;
+                engine.store.payment_by_trace(participant, stan, at).await?
+            }
+            Err(_) => None,
+        },
+        (Err(_), None) => None,
+    };
+    Ok(found.filter(|payment| payment.request.asker.as_str() == asker))
+}
+
+fn first_reachable<'a>(
+    engine: &'a Engine,
+    routes: &Routes,
+    now: Timestamp,
+) -> Option<(&'a Participant, Claim<'a>, Attempt)> {
+    routes.iter().find_map(|id| {
+        let participant = engine.participants.by_id(*id)?;
+        let (claim, attempt) = participant.claim(now).ok()?;
+        Some((&**participant, claim, attempt))
+    })
+}
+
+fn intend(
+    engine: &Engine,
+    request: PaymentRequest,
+    plan: Plan,
+    attempt: Attempt,
+    at: Timestamp,
+) -> Intent {
+    let (payment, folio) = engine.new_payment(at);
+    Intent { payment, folio, at, request, plan, attempt }
+}
+
+fn request_frame(engine: &Engine, intent: &Intent, attempt: &Attempt) -> Bytes {
+    let mut body = BytesMut::with_capacity(256);
+    let written =
+        cauce87::payment_request(intent, attempt, &engine.acquirer_id, Repeat::First, &mut body);
+    frame(engine, body, written.map_err(|error| error.to_string()))
+}
+
+/// Puts a message that was written into a frame.
+pub fn frame(engine: &Engine, body: BytesMut, written: Result<(), String>) -> Bytes {
+    written.expect("invariant: a canonical message fits its own dialect");
+    let mut framed = BytesMut::with_capacity(body.len() + 8);
+    engine.framer().encode(None, &body, &mut framed).expect("invariant: our messages fit a frame");
+    framed.freeze()
+}
+
+/// What a participant's answer means.
+fn understand(answer: &ParticipantAnswer, folio: Folio) -> Outcome {
+    let names_another = answer.rrn.is_some_and(|rrn| rrn != folio);
+    if names_another {
+        return Outcome::Unknown(Cause::BadAnswer);
+    }
+    match Reason::from_response_code(answer.de39) {
+        Reason::Approved => Outcome::Approved(Approval {
+            authorisation: answer.authorisation,
+            bank_reference: answer.bank_reference,
+        }),
+        // "In progress" and "no answer in time" are the participant's own not-knowing.
+        Reason::Pending | Reason::OutcomeUnknown => Outcome::Unknown(Cause::BadAnswer),
+        reason => Outcome::Declined(Decline { reason, network_code: Some(answer.de39) }),
+    }
+}
+
+async fn conclude(engine: &Engine, mut sending: Sending<'_>, outcome: Outcome) -> Told {
+    let mut concluded = sending.concluded.take().expect("invariant: concluded once");
+    concluded.at = clock::now();
+    if !matches!(outcome, Outcome::Approved(_)) {
+        concluded.postings.clear();
+    }
+    concluded.outcome = outcome.clone();
+    match engine.store.append(Record::Outcome(Box::new(concluded))).await {
+        Ok(appended) => {
+            if appended.effects.owes_reversal {
+                engine.owed.push(sending.payment);
+            }
+            Told::outcome(sending.payment, sending.folio, &outcome)
+        }
+        Err(error) => Told::not_decided(&error),
+    }
+}
+
+/// A refusal by a rule that needs no state. It is journalled, so that a repeat gets it again –
+/// unless the catalogue says that the same key may be tried later.
+async fn refuse(
+    engine: &Engine,
+    request: PaymentRequest,
+    refusal: Refusal,
+    at: Timestamp,
+) -> Told {
+    let (payment, folio) = engine.new_payment(at);
+    let field = refusal.field;
+    let refused = Refused {
+        payment,
+        folio,
+        at,
+        business_date: refusal.business_date,
+        request,
+        reason: refusal.reason,
+        original: None,
+        detail: refusal.detail,
+    };
+    match engine.store.refuse(refused).await {
+        Ok(admission) => not_granted(engine, admission).await.about(field),
+        Err(error) => Told::not_decided(&error),
+    }
+}
+
+/// No participant could be asked. A repeat still gets its stored answer; a new request is not
+/// remembered, so the same key may be used again.
+async fn unreachable(engine: &Engine, request: &PaymentRequest) -> Told {
+    match engine.store.payment_by_key(request.key).await {
+        Ok(Some(payment)) if payment.request.fingerprint == request.fingerprint => {
+            Told::of(&payment).replayed()
+        }
+        Ok(Some(_)) => Told::refused(Reason::IdempotencyConflict),
+        Ok(None) => Told::refused(Reason::IssuerUnavailable),
+        Err(error) => Told::not_decided(&error),
+    }
+}
+
+/// A repeat, a reused key, or a refusal by a limit or balance.
+async fn not_granted(engine: &Engine, admission: Admission) -> Told {
+    match admission {
+        Admission::Granted { .. } => Told::refused(Reason::SystemError),
+        Admission::Replay(payment) => Told::of(&payment).replayed(),
+        Admission::KeyReused(_) => Told::refused(Reason::IdempotencyConflict),
+        Admission::Refused(payment) => {
+            let told = Told::of(&payment);
+            match payment.original {
+                Some(original) => told.repeating(original_folio(engine, original).await),
+                None => told,
+            }
+        }
+        Admission::InFlight(payment, wait) => {
+            match tokio::time::timeout(REPEAT_WAIT_MAX, wait.outcome()).await {
+                Ok(Ok(payment)) => Told::of(&payment).replayed(),
+                Ok(Err(error)) => Told::not_decided(&error),
+                Err(_) => Told::in_progress(payment),
+            }
+        }
+    }
+}
+
+async fn original_folio(engine: &Engine, original: PaymentId) -> Option<Folio> {
+    let found = engine.store.payment(original).await.ok().flatten();
+    found.map(|payment| payment.folio)
+}
+
+fn measure(told: &Told, started: Instant) {
+    let elapsed = started.elapsed();
+    let outcome = told.reason.info().code;
+    metrics::counter!("cauce_payments_total", "reason" => outcome).increment(1);
+    metrics::histogram!("cauce_payment_seconds").record(elapsed);
+    if let Some((payment, folio)) = told.payment {
+        tracing::debug!(
+            payment_id = %payment,
+            %folio,
+            reason = outcome,
+            elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+            "payment"
+        );
+    }
+}
+
+/// Takes up what a start found open: what was sent is unknown now, and everything is owed.
+///
+/// Errors: the journal's, when an outcome could not be made durable.
+pub async fn resume(engine: &Arc<Engine>, open: &[Payment]) -> Result<(), StoreError> {
+    use router::payment::PaymentState;
+    for payment in open {
+        if payment.state == PaymentState::Sent {
+            let concluded = Concluded {
+                payment: payment.id,
+                at: clock::now(),
+                outcome: Outcome::Unknown(Cause::Restart),
+                postings: Default::default(),
+            };
+            engine.store.append(Record::Outcome(Box::new(concluded))).await?;
+        }
+        engine.owed.push(payment.id);
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! What an asker is told. One table – the decline catalogue – turns a reason into wire codes, and
+//! this is the only place that asks it for them.
+
+use bytes::{Bytes, BytesMut};
+use codecs::frame::Framer;
+use codecs::iso8583::cauce87::{self, Wire, WireAnswer};
+use router::id::{Folio, PaymentId};
+use router::outcome::{Approval, Decline, Outcome};
+use router::payment::Payment;
+use router::reason::{Language, Reason};
+use storage::StoreError;
+
+/// What an asker is told of a payment, whatever the dialect.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The payment, where one was made or found.
+    pub payment: Option<(PaymentId, Folio)>,
+    /// What became of it.
+    pub reason: Reason,
+    /// The response code of the participant, where it gave one.
+    pub network_code: Option<[u8; 2]>,
+    /// Authorisation and bank reference of an approval.
+    pub approval: Approval,
+    /// Folio of the payment it duplicates.
+    pub original: Option<Folio>,
+    /// Whether this is the stored answer of an earlier request.
+    pub is_replay: bool,
+    /// Whether the payment is still under way.
+    pub is_in_progress: bool,
+    /// The request's field to mend.
+    pub field: Option<&'static str>,
+    /// What people need beyond the reason's text.
+    pub detail: Option<Box<str>>,
+}
+
+impl Told {
+    /// A refusal of which nothing is kept.
+    pub fn refused(reason: Reason) -> Self {
+        Self {
+            payment: None,
+            reason,
+            network_code: None,
+            approval: Approval::default(),
+            original: None,
+            is_replay: false,
+            is_in_progress: false,
+            field: None,
+            detail: None,
+        }
+    }
+
+    /// An outcome that has just become durable.
+    pub fn outcome(payment: PaymentId, folio: Folio, outcome: &Outcome) -> Self {
+        let told = Self { payment: Some((payment, folio)), ..Self::refused(Reason::Approved) };
+        match outcome {
+            Outcome::Approved(approval) => Self { approval: *approval, ..told },
+            Outcome::Declined(Decline { reason, network_code }) => {
+                Self { reason: *reason, network_code: *network_code, ..told }
+            }
+            Outcome::Unknown(_) => Self { reason: Reason::OutcomeUnknown, ..told },
+        }
+    }
+
+    /// What a stored payment's asker was told, or would be now.
+    pub fn of(payment: &Payment) -> Self {
+        match &payment.outcome {
+            Some(outcome) => Self {
+                detail: payment.detail.clone(),
+                ..Self::outcome(payment.id, payment.folio, outcome)
+            },
+            None => Self {
+                payment: Some((payment.id, payment.folio)),
+                is_in_progress: true,
+                ..Self::refused(Reason::Pending)
+            },
+        }
+    }
+
+    /// A repeat of a payment that is still under way.
+    pub fn in_progress(_payment: PaymentId) -> Self {
+        Self { is_in_progress: true, ..Self::refused(Reason::Pending) }
+    }
+
+    /// The journal gave no answer: whatever the asker does next, it must ask first.
+    pub fn not_decided(error: &StoreError) -> Self {
+        tracing::error!(error = %crate::log::chain(error), "the journal gave no answer");
+        metrics::counter!("cauce_payments_not_decided_total").increment(1);
+        match error {
+            StoreError::Overloaded => Self::refused(Reason::RateLimited),
+            _ => Self::refused(Reason::SystemError),
+        }
+    }
+
+    /// Marks the stored answer of an earlier request.
+    pub fn replayed(self) -> Self {
+        Self { is_replay: true, ..self }
+    }
+
+    /// Names the field to mend.
+    pub fn about(self, field: Option<&'static str>) -> Self {
+        Self { field, ..self }
+    }
+
+    /// Names the payment it duplicates.
+    pub fn repeating(self, original: Option<Folio>) -> Self {
+        Self { original, ..self }
+    }
+
+    /// DE39: the participant's own code where it gave one, else the catalogue's.
+    pub fn de39(&self) -> [u8; 2] {
+        self.network_code.unwrap_or_else(|| de39(self.reason))
+    }
+
+    /// HTTP status.
+    pub fn http_status(&self) -> u16 {
+        match (self.is_in_progress, self.is_replay) {
+            (true, true) => 409,
+            (true, false) => 202,
+            (false, _) => self.reason.info().http,
+        }
+    }
+}
+
+fn de39(reason: Reason) -> [u8; 2] {
+    let fallback = Reason::SystemError.info().de39;
+    let code = reason.info().de39.or(fallback).unwrap_or("96").as_bytes();
+    [code[0], code[1]]
+}
+
+/// Writes the framed ISO 8583 answer to a payment, reversal or inquiry.
+pub fn iso8583(framer: &Framer, wire: &Wire, request: &Bytes, told: &Told, out: &mut BytesMut) {
+    let info = told.reason.info();
+    let is_success = told.reason == Reason::Approved;
+    let answer = WireAnswer {
+        de39: told.de39(),
+        folio: told.payment.map(|(_, folio)| folio),
+        authorisation: is_success.then_some(told.approval.authorisation),
+        reason_no: (!is_success).then_some(info.no),
+        text: (!is_success).then(|| info.text(Language::Es)),
+        original_folio: told.original,
+    };
+    write(framer, wire, request, &answer, out);
+}
+
+/// Writes the framed ISO 8583 answer that says a reason and nothing else.
+pub fn iso8583_reason(
+    framer: &Framer,
+    wire: &Wire,
+    request: &Bytes,
+    reason: Reason,
+    out: &mut BytesMut,
+) {
+    let is_success = reason == Reason::Approved;
+    let answer = WireAnswer {
+        de39: de39(reason),
+        reason_no: (!is_success).then_some(reason.info().no),
+        ..WireAnswer::default()
+    };
+    write(framer, wire, request, &answer, out);
+}
+
+fn write(framer: &Framer, wire: &Wire, request: &Bytes, answer: &WireAnswer<'_>, out: &mut BytesMut) {
+    let mut body = BytesMut::with_capacity(256);
+    match cauce87::answer(wire, request, answer, &mut body) {
+        Ok(()) => {
+            if framer.encode(None, &body, out).is_err() {
+                out.clear();
+            }
+        }
+        Err(error) => tracing::error!(%error, "an answer could not be written"),
+    }
+}

@@ -1,0 +1,241 @@
+//! Undoing payments: asked for by their asker, or owed because their outcome is unknown.
+//!
+//! What is owed stands in the journal; the queue here only says "look at this one now". A scan of
+//! the open payments finds whatever the queue missed, so nothing is forgotten.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use codecs::iso8583::cauce87::{self, ParticipantAnswer, Repeat};
+use parking_lot::Mutex;
+use router::id::PaymentId;
+use router::message::ReversalRequest;
+use router::outcome::Outcome;
+use router::payment::{Payment, PaymentState};
+use router::reason::Reason;
+use router::record::{Record, Reversal, ReversalCause, ReversalStep};
+use storage::StoreError;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::clock;
+use crate::config::ReversalsConfig;
+use crate::engine::Engine;
+use crate::participant::{NoAnswer, Participant};
+use crate::payment;
+use crate::respond::Told;
+
+/// Payments waiting to be looked at; beyond, the scan finds them.
+const QUEUE_LEN_MAX: usize = 65_536;
+/// Pause between two scans of the open payments.
+const SCAN_EVERY: Duration = Duration::from_secs(5);
+/// How long the asker of a reversal waits for the payment itself to be concluded.
+const CONCLUDE_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Response codes of a reversal's answer that are evidence: undone, already undone, never seen.
+const EVIDENCE: [[u8; 2]; 3] = [*b"00", *b"21", *b"25"];
+
+/// Where payments that must be undone are put. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Owed(mpsc::Sender<(PaymentId, Repeat)>);
+
+/// The other end of [`Owed`].
+pub type OwedQueue = mpsc::Receiver<(PaymentId, Repeat)>;
+
+impl Owed {
+    /// An empty queue.
+    pub fn new() -> (Self, OwedQueue) {
+        let (sender, receiver) = mpsc::channel(QUEUE_LEN_MAX);
+        (Self(sender), receiver)
+    }
+
+    /// Says that a payment must be undone.
+    pub fn push(&self, payment: PaymentId) {
+        // A full queue loses nothing: the scan reads the journal's open payments.
+        self.0.try_send((payment, Repeat::First)).ok();
+    }
+}
+
+/// A reversal asked for by a payment's own asker.
+pub async fn asked(engine: &Arc<Engine>, request: &ReversalRequest) -> Told {
+    let asker = request.asker.as_str();
+    let found = match payment::find(engine, asker, &request.original).await {
+        Ok(Some(payment)) => payment,
+        Ok(None) => return Told::refused(Reason::OriginalNotFound),
+        Err(error) => return Told::not_decided(&error),
+    };
+    match undo_asked(engine, found).await {
+        Ok(told) => told,
+        Err(error) => Told::not_decided(&error),
+    }
+}
+
+/// Makes it durable that a payment must be undone because its asker says so.
+///
+/// Errors: the journal's. Cancel-safe: a dropped call either recorded the step or did not.
+pub async fn undo_asked(engine: &Engine, payment: Payment) -> Result<Told, StoreError> {
+    let payment = concluded(engine, payment).await?;
+    let told = |reason| Told {
+        payment: Some((payment.id, payment.folio)),
+        ..Told::refused(reason)
+    };
+    match payment.state {
+        PaymentState::Approved => {
+            match step(engine, payment.id, ReversalStep::Owed(ReversalCause::Asked)).await {
+                Ok(()) | Err(StoreError::Illegal(_)) => {}
+                Err(error) => return Err(error),
+            }
+            engine.owed.push(payment.id);
+            Ok(told(Reason::Approved))
+        }
+        // Already owed, or done: a repeat of the same wish.
+        PaymentState::Unknown | PaymentState::Reversing | PaymentState::Reversed => {
+            Ok(told(Reason::Approved))
+        }
+        PaymentState::Sent => Ok(Told { is_in_progress: true, ..told(Reason::Pending) }),
+        PaymentState::Received
+        | PaymentState::AwaitingPayer
+        | PaymentState::Declined
+        | PaymentState::Expired
+        | PaymentState::Settled
+        | PaymentState::Refunded => Ok(told(Reason::ReversalNotAllowed)),
+    }
+}
+
+async fn concluded(engine: &Engine, payment: Payment) -> Result<Payment, StoreError> {
+    if payment.state != PaymentState::Sent {
+        return Ok(payment);
+    }
+    let wait = engine.store.outcome_of(payment.id);
+    match tokio::time::timeout(CONCLUDE_WAIT_MAX, wait).await {
+        Ok(concluded) => concluded,
+        Err(_) => Ok(payment),
+    }
+}
+
+/// Undoes what is owed, for ever. Run as a critical task.
+pub async fn run(engine: Arc<Engine>, mut queue: OwedQueue, config: ReversalsConfig) {
+    let at_work: Arc<Mutex<HashSet<PaymentId>>> = Arc::default();
+    let permits = Arc::new(Semaphore::new(config.concurrent_max));
+    let mut scan = tokio::time::interval(SCAN_EVERY);
+    loop {
+        let due: Vec<(PaymentId, Repeat)> = tokio::select! {
+            () = engine.tasks.stages().ending.cancelled() => return,
+            Some(owed) = queue.recv() => vec![owed],
+            _ = scan.tick() => owed_now(&engine).await,
+        };
+        for (payment, repeat) in due {
+            if !at_work.lock().insert(payment) {
+                continue;
+            }
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+            let (engine_of_task, at_work) = (Arc::clone(&engine), Arc::clone(&at_work));
+            engine.tasks.service("reversal", async move {
+                let ending = engine_of_task.tasks.stages().ending.clone();
+                tokio::select! {
+                    () = ending.cancelled() => {}
+                    undone = undo(&engine_of_task, payment, repeat, config) => if let Err(error) = undone {
+                        tracing::error!(payment_id = %payment, %error, "reversal stopped");
+                    },
+                }
+                at_work.lock().remove(&payment);
+                drop(permit);
+            });
+        }
+    }
+}
+
+async fn owed_now(engine: &Engine) -> Vec<(PaymentId, Repeat)> {
+    match engine.store.open_payments().await {
+        Ok(open) => {
+            let owed = open.iter().filter(|payment| payment.state != PaymentState::Sent);
+            // Whether an advice left before a restart cannot be known: say it may be a repeat.
+            let owed: Vec<_> = owed.map(|payment| (payment.id, Repeat::Again)).collect();
+            let count = u32::try_from(owed.len()).unwrap_or(u32::MAX);
+            metrics::gauge!("cauce_reversals_owed").set(count);
+            owed
+        }
+        Err(error) => {
+            tracing::warn!(%error, "open payments could not be read");
+            Vec::new()
+        }
+    }
+}
+
+/// Sends 0420, then 0421, until there is evidence.
+async fn undo(
+    engine: &Engine,
+    id: PaymentId,
+    mut repeat: Repeat,
+    config: ReversalsConfig,
+) -> Result<(), StoreError> {
+    let Some(payment) = engine.store.payment(id).await? else { return Ok(()) };
+    match (payment.state, &payment.outcome) {
+        (PaymentState::Unknown, Some(Outcome::Unknown(cause))) => {
+            step(engine, id, ReversalStep::Owed(ReversalCause::Unknown(*cause))).await?;
+            repeat = Repeat::First;
+        }
+        (PaymentState::Reversing, _) => {}
+        _ => return Ok(()),
+    }
+    let mut pause = config.retry_min;
+    loop {
+        match advise(engine, &payment, repeat).await? {
+            Some(answer) if EVIDENCE.contains(&answer.de39) => {
+                metrics::counter!("cauce_reversals_confirmed_total").increment(1);
+                let confirmed = ReversalStep::Confirmed { response_code: answer.de39 };
+                return step(engine, id, confirmed).await;
+            }
+            Some(_) | None => repeat = Repeat::Again,
+        }
+        metrics::counter!("cauce_reversal_repeats_total").increment(1);
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(config.retry_max);
+    }
+}
+
+/// Sends one reversal advice; none when there was no answer to it.
+async fn advise(
+    engine: &Engine,
+    payment: &Payment,
+    repeat: Repeat,
+) -> Result<Option<ParticipantAnswer>, StoreError> {
+    let Some(original) = payment.attempt else { return Ok(None) };
+    let Some(participant) = engine.participants.by_id(original.participant) else {
+        tracing::error!(participant = %original.participant, payment_id = %payment.id,
+            "a reversal is owed to a participant that is no longer configured");
+        return Ok(None);
+    };
+    let Ok((claim, own)) = participant.claim(clock::now()) else { return Ok(None) };
+    let card = engine.store.card_of(payment)?;
+    let mut body = BytesMut::with_capacity(256);
+    let advice = cauce87::ReversalAdvice {
+        payment,
+        original: &original,
+        own: &own,
+        card: card.as_ref(),
+        acquirer_id: &engine.acquirer_id,
+        repeat,
+    };
+    let written = cauce87::reversal_advice(&advice, &mut body);
+    let frame = payment::frame(engine, body, written.map_err(|error| error.to_string()));
+    Ok(heard(participant, participant.ask(claim, frame).await))
+}
+
+fn heard(
+    participant: &Participant,
+    answer: Result<ParticipantAnswer, NoAnswer>,
+) -> Option<ParticipantAnswer> {
+    match answer {
+        Ok(answer) => Some(answer),
+        Err(why) => {
+            tracing::debug!(participant = %participant.id(), ?why, "reversal not answered");
+            None
+        }
+    }
+}
+
+async fn step(engine: &Engine, payment: PaymentId, step: ReversalStep) -> Result<(), StoreError> {
+    let reversal = Reversal { payment, at: clock::now(), step };
+    engine.store.append(Record::Reversal(reversal)).await.map(|_| ())
+}

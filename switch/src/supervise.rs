@@ -1,0 +1,126 @@
+//! Tasks: every one is started here, by name, and stopped in phases.
+//!
+//! A *critical* task that ends before the stop takes the process down with it; a task of one
+//! request that panics is counted and logged, and nobody else notices.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Critical tasks that may die before anyone looks.
+const DEATHS_LEN_MAX: usize = 64;
+
+/// Starts tasks. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Tasks {
+    payments: TaskTracker,
+    services: TaskTracker,
+    stages: Stages,
+    deaths: mpsc::Sender<&'static str>,
+}
+
+/// The two moments of a stop: first nothing new is taken, then what is left is ended.
+#[derive(Debug, Clone, Default)]
+pub struct Stages {
+    /// Cancelled first: listeners close, readers take no new request.
+    pub draining: CancellationToken,
+    /// Cancelled when payments under way are done or the grace is over: lines and jobs end.
+    pub ending: CancellationToken,
+}
+
+/// Watches the tasks; owned by the main function.
+#[derive(Debug)]
+pub struct Supervisor {
+    tasks: Tasks,
+    died: mpsc::Receiver<&'static str>,
+}
+
+impl Supervisor {
+    /// A supervisor with no task yet.
+    pub fn new() -> Self {
+        let (deaths, died) = mpsc::channel(DEATHS_LEN_MAX);
+        let (payments, services) = (TaskTracker::new(), TaskTracker::new());
+        Self { tasks: Tasks { payments, services, stages: Stages::default(), deaths }, died }
+    }
+
+    /// What starts tasks.
+    pub fn tasks(&self) -> Tasks {
+        self.tasks.clone()
+    }
+
+    /// Waits until a critical task has died, and gives its name. Cancel-safe.
+    pub async fn death(&mut self) -> &'static str {
+        match self.died.recv().await {
+            Some(name) => name,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops everything: no new work, then the payments under way, then the rest.
+    ///
+    /// Returns whether all payments ended within `grace`. Not cancel-safe.
+    pub async fn drain(self, grace: Duration) -> bool {
+        let Tasks { payments, services, stages, .. } = self.tasks;
+        stages.draining.cancel();
+        payments.close();
+        let in_time = tokio::time::timeout(grace, payments.wait()).await.is_ok();
+        stages.ending.cancel();
+        services.close();
+        let ended = tokio::time::timeout(grace, services.wait()).await.is_ok();
+        in_time && ended
+    }
+}
+
+impl Default for Supervisor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Tasks {
+    /// The moments of a stop.
+    pub fn stages(&self) -> &Stages {
+        &self.stages
+    }
+
+    /// Payments under way.
+    pub fn payments_under_way(&self) -> usize {
+        self.payments.len()
+    }
+
+    /// Starts the work of one request; a drain waits for it.
+    pub fn payment(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.payments.spawn(guarded("payment", work));
+    }
+
+    /// Starts a task that serves as long as the switch runs, or one of many such (a line, a
+    /// connection); its end is its own business.
+    pub fn service(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        self.services.spawn(guarded(name, work));
+    }
+
+    /// Starts a task the switch cannot do without: if it ends before the stop, so does the switch.
+    pub fn critical(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        let (deaths, ending) = (self.deaths.clone(), self.stages.ending.clone());
+        let draining = self.stages.draining.clone();
+        self.services.spawn(async move {
+            guarded(name, work).await;
+            if !draining.is_cancelled() && !ending.is_cancelled() {
+                // A full queue means a death is already being reported.
+                deaths.try_send(name).ok();
+            }
+        });
+    }
+}
+
+async fn guarded(name: &'static str, work: impl Future<Output = ()>) {
+    if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+        metrics::counter!("cauce_task_panics_total", "task" => name).increment(1);
+        tracing::error!(task = name, "a task panicked; this is a defect of the switch");
+    }
+}
