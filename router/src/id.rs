@@ -105,7 +105,7 @@ macro_rules! given_id {
 
             /// From text: 1 to the maximum of printable ASCII characters.
             pub fn new(text: &str) -> Result<Self, TextError> {
-                Text::new(text).map(Self)
+                if text.is_empty() { Err(TextError::Empty) } else { Text::new(text).map(Self) }
             }
 
             /// The text.
@@ -270,6 +270,13 @@ mod tests {
         );
         assert_eq!("pay_".parse::<PaymentId>(), Err(IdError::Digits));
         assert_eq!("pay_zzzzzzzzzzzzzzzzzzzzzzzzzz".parse::<PaymentId>(), Err(IdError::Digits));
+    }
+
+    #[test]
+    fn a_given_id_names_something() {
+        assert_eq!(ClientRef::new(""), Err(TextError::Empty));
+        assert!(ClientRef::new(&"9".repeat(28)).is_ok());
+        assert_eq!(ClientRef::new(&"9".repeat(29)), Err(TextError::TooLong { len: 29, max: 28 }));
     }
 
     #[test]

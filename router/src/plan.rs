@@ -10,7 +10,7 @@ use crate::fee::{self, Fees};
 use crate::id::{AccountId, ParticipantId};
 use crate::limit;
 use crate::message::PaymentRequest;
-use crate::money::Money;
+use crate::money::{Currency, Money};
 use crate::policy::{ParticipantStatus, Policy, Route, allows};
 use crate::posting::{self, Postings};
 use crate::reason::Reason;
@@ -99,16 +99,19 @@ fn routes(asked: &Asked<'_>, policy: &Policy) -> Routes {
     let currency = &asked.request.amount.currency;
     for route in policy.routes.iter().filter(|route| leads(route, asked)) {
         for candidate in &route.to {
-            let open = policy.participants.get(candidate).is_some_and(|participant| {
-                participant.status == ParticipantStatus::Active
-                    && allows(&participant.currencies, Some(currency))
-            });
-            if open && !routes.contains(candidate) {
+            if !routes.contains(candidate) && may_be_asked(candidate, policy, currency) {
                 routes.push(*candidate);
             }
         }
     }
     routes
+}
+
+fn may_be_asked(id: &ParticipantId, policy: &Policy, currency: &Currency) -> bool {
+    policy.participants.get(id).is_some_and(|participant| {
+        participant.status == ParticipantStatus::Active
+            && allows(&participant.currencies, Some(currency))
+    })
 }
 
 fn leads(route: &Route, asked: &Asked<'_>) -> bool {

@@ -15,6 +15,9 @@ pub struct Text<const MAX: usize> {
 /// Why a text was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
+    /// Nothing, where an identifier is expected.
+    #[error("must not be empty")]
+    Empty,
     /// More bytes than the field holds.
     #[error("{len} characters, at most {max} allowed")]
     TooLong {

@@ -14,7 +14,8 @@ pub struct PaymentFacts {
     pub key: Box<str>,
     /// Its number, where anyone heard it.
     pub folio: Option<Folio>,
-    /// What the client heard of its payment request; none where the line fell first.
+    /// What the client heard of its payment request; none where the line fell first, or where all
+    /// it heard was that the payment is in progress.
     pub client_answer: Option<Told>,
     /// Where the journal says it stands; none where it knows nothing of it.
     pub journal_state: Option<PaymentState>,

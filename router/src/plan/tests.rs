@@ -132,6 +132,16 @@ fn a_suspended_participant_neither_asks_nor_is_asked() {
 }
 
 #[test]
+fn a_participant_is_not_asked_in_a_currency_it_does_not_take_nor_if_nobody_knows_it() {
+    let mut policy = policy();
+    policy.routes.insert(0, testing::route(&["nobody"]));
+    let bank = policy.participants.get_mut(&testing::participant_id("bank-a")).unwrap();
+    bank.currencies = vec![testing::currency("USD")];
+    let routes = plan(&request(100), &policy, NOON).unwrap().routes;
+    assert_eq!(routes.as_slice(), [testing::participant_id("bank-b")]);
+}
+
+#[test]
 fn routes_are_tried_in_the_policy_s_order_each_participant_once() {
     let planned = plan(&request(100), &policy(), NOON).unwrap();
     let expected = ["bank-a", "bank-b"].map(testing::participant_id);
