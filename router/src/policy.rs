@@ -182,8 +182,9 @@ pub enum Measure {
         /// The list.
         products: Vec<Product>,
     },
-    /// The same operator (terminal, where none is named), client and amount on one day is a
-    /// duplicate, not a second payment. Only a decline or a reversal allows it again that day.
+    /// The same operator (terminal, where none is named), client, bill (where named) and amount on
+    /// one day is a duplicate, not a second payment. Only a decline or a reversal allows it again
+    /// that day.
     RepeatedOperation,
 }
 

@@ -1,7 +1,7 @@
 //! The limits that depend on other payments, written down as slots, counters and holds.
 
 use crate::fee::Charge;
-use crate::id::AccountId;
+use crate::id::{AccountId, BillNo};
 use crate::limit::Limits;
 use crate::message::{Asker, digest128};
 use crate::money::Money;
@@ -56,7 +56,7 @@ pub(crate) fn reservation(
 }
 
 /// The same operation again on the same day. An original that is approved or undecided blocks it,
-/// a declined or reversed one does not.
+/// a declined or reversed one does not. Where bills are named, another bill is another operation.
 fn operation_slot(rule: &LimitRule, asked: &Asked<'_>) -> Result<Slot, Refusal> {
     let request = asked.request;
     let client = request.client.as_ref();
@@ -75,6 +75,7 @@ fn operation_slot(rule: &LimitRule, asked: &Asked<'_>) -> Result<Slot, Refusal> 
         at[0],
         at[1],
         client.as_str().as_bytes(),
+        request.bill.as_ref().map_or("", BillNo::as_str).as_bytes(),
         &request.amount.minor.to_be_bytes(),
         request.amount.currency.code().as_bytes(),
         &asked.business_date.0.to_be_bytes(),

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::id::{ClientRef, FloatRef, OperatorId};
+use crate::id::{BillNo, ClientRef, FloatRef, OperatorId};
 use crate::message::{Asker, PaymentRequest, Rail};
 use crate::plan::plan;
 use crate::policy::{Policy, Scope, Window};
@@ -201,6 +201,44 @@ fn without_an_operator_the_terminal_tells_repeats_apart() {
     };
     assert_eq!(slot("T1"), slot("T1"));
     assert_ne!(slot("T1"), slot("T2"));
+}
+
+#[test]
+fn another_operation_or_another_s_bill_is_claimed_apart() {
+    let bill = || Some(BillNo::new("F-1").unwrap());
+    let changes: [fn(&mut PaymentRequest); 6] = [
+        |r| r.amount.minor += 1,
+        |r| r.amount.currency = testing::currency("USD"),
+        |r| r.client = Some(ClientRef::new("2").unwrap()),
+        |r| r.operator = Some(OperatorId::new("2").unwrap()),
+        |r| r.asker = Asker::Participant(testing::participant_id("bank-b")),
+        |r| r.biller = Some(testing::biller_id("isp")),
+    ];
+    let mut policy = testing::policy();
+    policy.billers.insert(testing::biller_id("isp"), testing::biller("isp"));
+    let slots = |change: fn(&mut PaymentRequest)| {
+        let mut asked = PaymentRequest { bill: bill(), ..request(100) };
+        change(&mut asked);
+        let slots = reserve(&asked, &policy, NOON).slots;
+        (slots[0].key, slots[1].key)
+    };
+    let first = slots(|_| {});
+    for (position, change) in changes.into_iter().enumerate() {
+        let (operation, bill) = slots(change);
+        assert_ne!(operation, first.0, "change {position}");
+        let another_s_bill = position == 5;
+        assert_eq!(bill != first.1, another_s_bill, "change {position}");
+    }
+    let other_bill = slots(|r| r.bill = Some(BillNo::new("F-2").unwrap()));
+    assert_ne!(other_bill.0, first.0, "two bills of one amount are two payments");
+    assert_ne!(other_bill.1, first.1);
+}
+
+#[test]
+fn two_rules_about_repeats_do_not_block_each_other() {
+    let rule = |name| limit(name, Measure::RepeatedOperation, Reason::DuplicateTransaction);
+    let slots = reserve(&request(100), &limited_by(vec![rule("a"), rule("b")]), NOON).slots;
+    assert_ne!(slots[0].key, slots[1].key);
 }
 
 #[test]
