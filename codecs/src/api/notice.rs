@@ -1,0 +1,156 @@
+//! Merchants' addresses for notices, and what is sent there.
+
+use router::id::{EndpointId, NoticeId, PaymentId};
+use router::notice::NoticeType;
+use router::reason::Reason;
+use router::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::view::PaymentView;
+use super::{FieldError, Shown, parse};
+
+/// `POST /v1/endpoints`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointBody {
+    /// Where notices go, `http://` or `https://`.
+    pub url: String,
+    /// Types it wants; all where none are named.
+    #[serde(default)]
+    pub types: Vec<String>,
+}
+
+/// Longest address.
+const URL_LEN_MAX: usize = 2048;
+
+/// Reads the body of `POST /v1/endpoints`.
+pub fn parse_endpoint(bytes: &[u8]) -> Result<EndpointBody, FieldError> {
+    parse::json(bytes)
+}
+
+impl EndpointBody {
+    /// The address and the types, checked. Whether the address may be reached is for the sender.
+    ///
+    /// Errors: names `url` or the entry of `types`.
+    pub fn checked(self) -> Result<(String, Vec<NoticeType>), FieldError> {
+        let error = |field: &str, detail| Err(FieldError::new(field, Reason::FormatError, detail));
+        let rest = self.url.strip_prefix("https://").or_else(|| self.url.strip_prefix("http://"));
+        if !rest.is_some_and(|rest| {
+            rest.starts_with(|first: char| first.is_alphanumeric() || first == '[')
+        }) {
+            return error("url", "must begin with http:// or https:// and a host");
+        }
+        if self.url.len() > URL_LEN_MAX || !self.url.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return error("url", "must be at most 2048 printable characters");
+        }
+        let mut types = Vec::new();
+        for (position, name) in self.types.iter().enumerate() {
+            match NoticeType::from_name(name) {
+                Some(kind) => types.push(kind),
+                None => return error(&format!("types[{position}]"), "not a type of notice"),
+            }
+        }
+        Ok((self.url, types))
+    }
+}
+
+/// An endpoint as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndpointView<'a> {
+    /// The endpoint.
+    pub id: Shown<EndpointId>,
+    /// Where notices go.
+    pub url: &'a str,
+    /// Types it wants; empty means all.
+    pub types: Vec<&'static str>,
+    /// When it was set.
+    pub created_at: Shown<Timestamp>,
+    /// The signing secret; told once, when it is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<&'a str>,
+}
+
+/// What a notice says: the body that is signed and sent.
+#[derive(Debug, Serialize)]
+pub struct NoticeBody<'a> {
+    /// `payment.approved` and the like.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// When the event happened.
+    pub timestamp: Shown<Timestamp>,
+    /// The payment as it was then.
+    pub data: &'a PaymentView<'a>,
+}
+
+impl<'a> NoticeBody<'a> {
+    /// A notice of an event.
+    pub fn new(kind: NoticeType, at: Timestamp, data: &'a PaymentView<'a>) -> Self {
+        Self { kind: kind.name(), timestamp: Shown(at), data }
+    }
+
+    /// Its JSON, the very bytes to sign and send.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("invariant: texts and numbers serialise")
+    }
+}
+
+/// A notice and how its delivery stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NoticeView {
+    /// The notice: the `webhook-id` of every delivery.
+    pub id: Shown<NoticeId>,
+    /// `payment.approved` and the like.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The payment it tells of.
+    pub payment: Shown<PaymentId>,
+    /// Where it goes.
+    pub endpoint: Shown<EndpointId>,
+    /// How the delivery stands.
+    pub state: NoticeState,
+    /// Deliveries tried.
+    pub attempts: u32,
+    /// When the event happened.
+    pub created_at: Shown<Timestamp>,
+    /// When it is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_attempt_at: Option<Shown<Timestamp>>,
+    /// What the last delivery came to: an HTTP status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_status: Option<u16>,
+}
+
+/// How the delivery of a notice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeState {
+    /// Owed.
+    Pending,
+    /// Taken with a 2xx.
+    Delivered,
+    /// Given up.
+    Dead,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(json: &str, expect: Result<usize, &str>) {
+        let result = parse_endpoint(json.as_bytes()).and_then(EndpointBody::checked);
+        let result = result.map(|(_, types)| types.len()).map_err(|error| error.field);
+        assert_eq!(result.as_ref().copied().map_err(String::as_str), expect, "{json}");
+    }
+
+    #[test]
+    fn an_endpoint_is_a_web_address_and_known_types() {
+        check(r#"{"url":"https://shop.example/hook"}"#, Ok(0));
+        check(r#"{"url":"http://127.0.0.1:9","types":["payment.approved"]}"#, Ok(1));
+        check(r#"{"url":"ftp://shop.example"}"#, Err("url"));
+        check(r#"{"url":"https://"}"#, Err("url"));
+        check(r#"{"url":"https://a b"}"#, Err("url"));
+        check(r#"{"url":"https://a","types":["payment.approved","x"]}"#, Err("types[1]"));
+        check(r#"{"types":[]}"#, Err("url"));
+        check(r#"{"url":"https://a","secret":"x"}"#, Err("secret"));
+    }
+}

@@ -1,0 +1,145 @@
+//! `POST /v1/payments`.
+
+use router::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, Product};
+use router::message::{
+    Asker, Fingerprint, IdempotencyKey, Payer, PaymentRequest, Rail, Trace, fingerprint,
+};
+use router::money::Money;
+use router::reason::Reason;
+use router::text::{Text, TextError};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::payer::PayerBody;
+use super::{AmountBody, FieldError, parse};
+
+/// A payment as a merchant asks for it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentBody {
+    /// How money is to be moved.
+    pub rail: String,
+    /// What the payee is to receive.
+    pub amount: AmountBody,
+    /// The bill that is paid.
+    pub bill: Option<String>,
+    /// The look-up that showed the debt.
+    pub lookup_id: Option<String>,
+    /// Who pays.
+    pub payer: Option<PayerBody>,
+    /// The asker's own reference.
+    pub reference: Option<String>,
+    /// The biller's number of the payer.
+    pub client: Option<String>,
+    /// Kind of credit or service.
+    pub product: Option<String>,
+    /// The collector's float.
+    pub float_ref: Option<String>,
+    /// The person at the terminal.
+    pub operator: Option<String>,
+    /// The terminal.
+    pub terminal: Option<String>,
+    /// What the payer still owes before this payment.
+    pub remaining_debt: Option<AmountBody>,
+    /// The asker's own data, an object.
+    pub metadata: Option<Box<RawValue>>,
+}
+
+/// Longest metadata, in bytes of JSON.
+const METADATA_LEN_MAX: usize = 4096;
+
+/// Reads the body of `POST /v1/payments`.
+///
+/// Errors: names the field, line and column; never what stood there.
+pub fn parse_payment(bytes: &[u8]) -> Result<PaymentBody, FieldError> {
+    parse::json(bytes)
+}
+
+impl PaymentBody {
+    /// The canonical request.
+    ///
+    /// Errors: the first field that makes no sense, with the reason to answer.
+    pub fn to_request(
+        self,
+        asker: BillerId,
+        key: IdempotencyKey,
+    ) -> Result<PaymentRequest, FieldError> {
+        let rail = Rail::from_name(&self.rail)
+            .ok_or_else(|| FieldError::new("rail", Reason::FormatError, "not a known rail"))?;
+        let amount = self.amount.to_money("amount")?;
+        if amount.minor == 0 {
+            let detail = "must be more than zero";
+            return Err(FieldError::new("amount.minor", Reason::AmountInvalid, detail));
+        }
+        if self.lookup_id.is_some() {
+            let detail = "look-ups are not served";
+            return Err(FieldError::new("lookup_id", Reason::ServiceNotEnabled, detail));
+        }
+        let remaining_debt = remaining_debt(self.remaining_debt, amount)?;
+        let mut request = PaymentRequest {
+            asker: Asker::Biller(asker),
+            key,
+            fingerprint: Fingerprint(0),
+            rail,
+            amount,
+            biller: Some(asker),
+            client: id("client", self.client, ClientRef::new)?,
+            bill: id("bill", self.bill, BillNo::new)?,
+            product: id("product", self.product, Product::new)?,
+            float_ref: id("float_ref", self.float_ref, FloatRef::new)?,
+            operator: id("operator", self.operator, OperatorId::new)?,
+            remaining_debt,
+            payer: self.payer.map_or(Ok(Payer::default()), |p| p.to_payer(amount.currency))?,
+            trace: Trace {
+                terminal: id("terminal", self.terminal, Text::new)?.unwrap_or_default(),
+                ..Trace::default()
+            },
+            reference: id("reference", self.reference, Text::new)?,
+            metadata: metadata(self.metadata)?,
+            transient: None,
+        };
+        request.fingerprint = fingerprint(&request);
+        Ok(request)
+    }
+}
+
+fn remaining_debt(body: Option<AmountBody>, amount: Money) -> Result<Option<Money>, FieldError> {
+    let Some(body) = body else { return Ok(None) };
+    let debt = body.to_money("remaining_debt")?;
+    if debt.currency != amount.currency {
+        let (field, detail) = ("remaining_debt.currency", "must be the currency of the amount");
+        return Err(FieldError::new(field, Reason::CurrencyNotAllowed, detail));
+    }
+    Ok(Some(debt))
+}
+
+fn id<T>(
+    field: &str,
+    text: Option<String>,
+    new: fn(&str) -> Result<T, TextError>,
+) -> Result<Option<T>, FieldError> {
+    let Some(text) = text else { return Ok(None) };
+    if text.is_empty() {
+        return Err(FieldError::new(field, Reason::FormatError, "must not be empty"));
+    }
+    match new(&text) {
+        Ok(id) => Ok(Some(id)),
+        Err(error) => Err(FieldError::new(field, Reason::FormatError, error)),
+    }
+}
+
+fn metadata(raw: Option<Box<RawValue>>) -> Result<Option<Box<str>>, FieldError> {
+    let Some(raw) = raw else { return Ok(None) };
+    let text: Box<str> = raw.get().into();
+    let error = |detail| Err(FieldError::new("metadata", Reason::FormatError, detail));
+    if !text.starts_with('{') {
+        return error("must be an object");
+    }
+    if text.len() > METADATA_LEN_MAX {
+        return error("at most 4096 bytes");
+    }
+    Ok(Some(text))
+}
+
+#[cfg(test)]
+mod tests;
