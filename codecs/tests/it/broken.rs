@@ -1,0 +1,114 @@
+//! No message, however broken, brings the codecs down.
+
+use bytes::BytesMut;
+use codecs::frame::{FrameSpec, Framer, HeaderKind, LengthKind};
+use codecs::iso8583::{Index, cauce87, describe};
+use proptest::prelude::*;
+use router::id::ParticipantId;
+use tokio_util::codec::Decoder;
+
+use crate::{spec, vectors};
+
+/// Everything that is done with a message that came in, whatever it is.
+fn take(bytes: &[u8]) {
+    let spec = codecs::iso8583::Spec::cauce87();
+    let asker = ParticipantId::new("bank-a").expect("an id");
+    let mut out = BytesMut::new();
+    match cauce87::read(bytes) {
+        Ok(wire) => {
+            let _ = describe(spec, &wire.index, bytes).to_string();
+            let _ = cauce87::participant_answer(&wire, bytes);
+            let answer = cauce87::WireAnswer { de39: *b"00", ..cauce87::WireAnswer::default() };
+            let _ = cauce87::answer(&wire.index, bytes, &answer, &mut out);
+            if let Err(error) = cauce87::to_message(&wire, bytes, asker) {
+                cauce87::format_error_answer(bytes, &error, &mut out);
+            }
+        }
+        Err(error) => {
+            cauce87::format_error_answer(bytes, &error, &mut out);
+        }
+    }
+}
+
+/// A payment with a card, laid out by a script after ISO 8583:1987: bits 2 3 4 7 11 12 13 14 22 25
+/// 32 35 37 41 42 48 49 52 55 90.
+const CARD: &str = include_str!("../../testdata/cauce87/card-payment.hex");
+
+fn messages() -> Vec<Vec<u8>> {
+    let mut messages: Vec<_> = vectors::all().iter().map(vectors::Vector::bytes).collect();
+    messages.push(hex::decode(CARD.trim()).expect("hexadecimal"));
+    messages
+}
+
+#[test]
+fn a_message_cut_at_any_byte_is_an_error_and_no_panic() {
+    for vector in vectors::all().iter().filter(|vector| vector.is_sound()) {
+        let (spec, bytes) = (spec(&vector.spec), vector.bytes());
+        let mut index = Index::default();
+        for end in 0..bytes.len() {
+            let cut = &bytes[..end];
+            assert!(spec.index(cut, &mut index).is_err(), "{} cut at {end}", vector.id);
+            take(cut);
+        }
+    }
+    let card = hex::decode(CARD.trim()).expect("hexadecimal");
+    for end in 0..card.len() {
+        assert!(cauce87::read(&card[..end]).is_err(), "cut at {end}");
+        take(&card[..end]);
+    }
+}
+
+#[test]
+fn a_message_with_any_bit_flipped_brings_nothing_down() {
+    for bytes in messages() {
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            take(&flipped);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_bring_nothing_down(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        take(&bytes);
+    }
+
+    #[test]
+    fn random_content_behind_a_good_head_brings_nothing_down(
+        mti in "0[248][0-3][01]",
+        bitmap in any::<[u8; 16]>(),
+        rest in "[ -~]{0,400}",
+    ) {
+        take(&[mti.as_bytes(), &bitmap, rest.as_bytes()].concat());
+    }
+
+    #[test]
+    fn a_random_stream_is_framed_or_refused(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        chunk in 1_usize..50,
+    ) {
+        for length in [
+            LengthKind::Binary2,
+            LengthKind::Binary4,
+            LengthKind::Ascii4,
+            LengthKind::Bcd2,
+            LengthKind::Hex4,
+        ] {
+            let mut framer =
+                Framer::new(FrameSpec { length, header: HeaderKind::Tpdu, body_len_max: 100 });
+            let mut stream = BytesMut::new();
+            'stream: for part in bytes.chunks(chunk) {
+                stream.extend_from_slice(part);
+                loop {
+                    match framer.decode(&mut stream) {
+                        Ok(Some(frame)) => prop_assert!(frame.body.len() <= 100),
+                        Ok(None) => break,
+                        Err(_) => break 'stream,
+                    }
+                }
+            }
+        }
+    }
+}
