@@ -7,10 +7,13 @@
 //!
 //! - [`simulator`]: a bank that answers as amounts ask it to, an acquirer's line, a merchant;
 //! - [`wire`]: the ISO 8583 messages these speak;
+//! - [`workload`]: what is asked, and when; [`drive`]: asking it, and measuring;
 //! - [`json_log`], [`clock`], [`tasks`]: what they stand on.
 
 pub mod clock;
+pub mod drive;
 pub mod json_log;
 pub mod simulator;
 pub mod tasks;
 pub mod wire;
+pub mod workload;

@@ -1,0 +1,9 @@
+//! The simulators against each other, over loopback.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails its test")]
+
+mod acquirer_and_issuer;
+mod coordinated_omission;
+mod load;
+mod merchant;
+mod wire_and_codec;
