@@ -190,3 +190,6 @@ fn answer_mti(bytes: &[u8]) -> Result<[u8; 4], PackError> {
         _ => Err(PackError::NotARequest { mti }),
     }
 }
+
+#[cfg(test)]
+mod tests;

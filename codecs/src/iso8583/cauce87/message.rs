@@ -179,3 +179,6 @@ fn network(reader: Reader<'_>) -> Result<NetworkRequest, MapError> {
     };
     Ok(NetworkRequest { kind, acquirer })
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,3 +68,6 @@ impl ParticipantAnswer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,3 +200,6 @@ fn original_elements(original: &Attempt, acquirer: &Text<11>) -> [u8; 42] {
     elements[from..after_time + 11].copy_from_slice(acquirer.as_bytes());
     elements
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+use router::id::{ParticipantId, PaymentId};
+use router::message::Message;
+use router::money::Money;
+use router::plan::{Plan, Routes};
+use router::reservation::Reservation;
+use router::time::Timestamp;
+use smallvec::smallvec;
+
+use super::*;
+use crate::iso8583::cauce87::{read, to_message};
+
+/// A message laid out by a script after ISO 8583:1987, not by our packer.
+macro_rules! laid_out {
+    ($name:literal) => {
+        include_str!(concat!("../../../../testdata/cauce87/", $name, ".hex")).trim()
+    };
+}
+
+fn participant() -> ParticipantId {
+    ParticipantId::new("bank-a").expect("an id")
+}
+
+/// The intent that the card payment of the test data leads to, with a fee of 12.00.
+fn intent() -> Intent {
+    let bytes = hex::decode(laid_out!("card-payment")).expect("hexadecimal");
+    let message = to_message(&read(&bytes).expect("well formed"), &bytes, participant());
+    let Ok(Message::Payment(request)) = message else { panic!("a payment, not {message:?}") };
+    let fee = Fee {
+        label: "commission".parse().expect("a text"),
+        amount: Money::new(1200, request.amount.currency),
+        borne_by: Bearer::Payer,
+        timing: FeeTiming::Net,
+    };
+    let invoiced = Fee { timing: FeeTiming::Invoice, ..fee };
+    let total = request.amount.checked_add(fee.amount).expect("adds up");
+    let reservation = Reservation {
+        key: request.key,
+        fingerprint: request.fingerprint,
+        slots: smallvec![],
+        counters: smallvec![],
+        holds: smallvec![],
+    };
+    let plan = Plan {
+        business_date: Date::from_year_month_day(2026, 11, 23),
+        routes: Routes::new(),
+        fees: smallvec![fee, invoiced],
+        total,
+        postings: smallvec![],
+        reservation,
+    };
+    Intent {
+        payment: PaymentId(1),
+        folio: Folio::new(12).expect("a folio"),
+        at: Timestamp(0),
+        request: *request,
+        plan,
+        attempt: attempt(),
+    }
+}
+
+fn attempt() -> Attempt {
+    Attempt {
+        participant: participant(),
+        stan: Stan::new(777).expect("a stan"),
+        transmitted_at: "1123211723".parse().expect("a text"),
+    }
+}
+
+fn asking(repeat: Repeat) -> Asking {
+    Asking { acquirer: "900001".parse().expect("a text"), repeat }
+}
+
+#[test]
+fn a_payment_is_asked_for_as_the_standard_lays_it_out() {
+    let (intent, mut out) = (intent(), BytesMut::new());
+    payment_request(&intent, &intent.attempt, asking(Repeat::First), &mut out).expect("packed");
+    assert_eq!(hex::encode(&out), laid_out!("payment-request"));
+    let first = out.split();
+    payment_request(&intent, &intent.attempt, asking(Repeat::Again), &mut out).expect("packed");
+    assert_eq!((&out[..4], &out[4..]), (&b"0201"[..], &first[4..]));
+}
+
+#[test]
+fn a_reversal_is_advised_as_the_standard_lays_it_out() {
+    let (intent, original, mut out) = (intent(), attempt(), BytesMut::new());
+    let card = Pan::new(b"4111111111111111").expect("a card number");
+    let advice = ReversalAdvice {
+        folio: intent.folio,
+        request: &intent.request,
+        business_date: intent.plan.business_date,
+        original: &original,
+        card: Some(&card),
+        stan: Stan::new(778).expect("a stan"),
+        transmitted_at: "1123211800".parse().expect("a text"),
+    };
+    reversal_advice(&advice, asking(Repeat::Again), &mut out).expect("packed");
+    assert_eq!(hex::encode(&out), laid_out!("reversal-advice"));
+}
+
+#[test]
+fn a_sign_on_is_laid_out_as_the_standard_has_it() {
+    let mut out = BytesMut::new();
+    let (stan, at) = (Stan::new(1).expect("a stan"), "1123211800".parse().expect("a text"));
+    let acquirer = asking(Repeat::First).acquirer;
+    network_request(NetworkKind::SignOn, stan, &at, &acquirer, &mut out).expect("packed");
+    assert_eq!(hex::encode(&out), laid_out!("sign-on"));
+}
+
+#[test]
+fn a_sealed_card_number_or_a_fee_too_large_is_refused_and_nothing_is_written() {
+    let mut intent = intent();
+    let mut out = BytesMut::from(&b"before"[..]);
+    intent.plan.fees[0].amount.minor = 100_000_000;
+    let error = payment_request(&intent, &attempt(), asking(Repeat::First), &mut out);
+    assert_eq!(error, Err(PackError::Length { field: 28, have: 9, allowed: 8 }));
+    let masked = intent.request.payer.card.as_ref().expect("a card").masked();
+    intent.request.payer.card = Some(CardNumber::Sealed(Box::new(router::secret::SealedPan {
+        masked,
+        key_name: "k1".into(),
+        ciphertext: Box::new([]),
+    })));
+    let error = payment_request(&intent, &attempt(), asking(Repeat::First), &mut out);
+    assert_eq!(error, Err(PackError::CardSealed));
+    assert_eq!(&out[..], b"before");
+}
