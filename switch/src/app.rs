@@ -118,6 +118,7 @@ impl App {
         let (owed, owed_queue) = reversal::Owed::new();
         let engine = Arc::new(Engine::new(Parts {
             store,
+            sealer: sealer.clone(),
             folio_next: recovered.folio_next,
             participants: Participants::new(config.participants),
             policy: config.policy,
@@ -126,24 +127,26 @@ impl App {
             acquirer_id: service.acquirer_id,
             framing: service.iso8583.framing,
         }));
-        open_floats(&engine, &config.floats).await?;
+        if recovered.sequence == 0 {
+            open_floats(&engine, &config.floats).await?;
+        }
         payment::resume(&engine, &recovered.open).await?;
 
         let admin = Admin::new(Arc::clone(&engine), metrics);
         let drain_asked = admin.drain_asked();
-        let admin_address =
-            admin.clone().start(service.admin_listen).map_err(|source| StartError::Listen {
-                what: "admin.listen",
-                address: service.admin_listen,
-                source,
-            })?;
+        let admin_address = admin.clone().start(service.admin_listen).map_err(|source| {
+            StartError::Listen { what: "admin.listen", address: service.admin_listen, source }
+        })?;
         let addresses = Addresses {
             http: http.local_addr().unwrap_or(service.http.listen),
             iso8583: iso8583.local_addr().unwrap_or(service.iso8583.listen),
             admin: admin_address,
         };
 
-        tasks.critical("reversals", reversal::run(Arc::clone(&engine), owed_queue, service.reversals));
+        tasks.critical(
+            "reversals",
+            reversal::run(Arc::clone(&engine), owed_queue, service.reversals),
+        );
         let notices = notice::Notices::new(Arc::clone(&engine), sealer, service.notices.clone());
         let notices = Arc::new(notices);
         tasks.critical("notices", notice::run(Arc::clone(&notices)));
@@ -202,13 +205,10 @@ async fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, St
     bound.map_err(|source| StartError::Listen { what, address, source })
 }
 
-/// Opens the configured floats that the journal does not know yet.
+/// Opens the configured floats, in a journal that is new.
 async fn open_floats(engine: &Engine, floats: &[FloatConfig]) -> Result<(), StoreError> {
     for float in floats {
         let id: AccountId = account("float", float.float_ref.as_str());
-        if engine.store.account_balance(id).await?.is_some() {
-            continue;
-        }
         let movement = AccountMovement { account: id, at: clock::now(), delta: float.opening };
         engine.store.append(Record::Account(movement)).await?;
         tracing::info!(account = %id, opening = %float.opening, "float opened");
@@ -224,7 +224,10 @@ fn start_lines(
     let tasks = engine.tasks.clone();
     let limits = Arc::new(service.iso8583.clone());
     let acceptor = limits.tls.as_ref().map(tls::acceptor).transpose()?;
-    tasks.critical("lines", listen::run(Arc::clone(engine), listener, Arc::clone(&limits), acceptor));
+    tasks.critical(
+        "lines",
+        listen::run(Arc::clone(engine), listener, Arc::clone(&limits), acceptor),
+    );
     for participant in engine.participants.iter() {
         let watched = Arc::clone(participant);
         tasks.critical("deadlines", {
@@ -239,7 +242,10 @@ fn start_lines(
         let Some(reach) = &participant.config.reach else { continue };
         for _ in 0..reach.lines {
             let (engine, participant) = (Arc::clone(engine), Arc::clone(participant));
-            tasks.service("dial", dial::keep(engine, participant, reach.clone(), Arc::clone(&limits)));
+            tasks.service(
+                "dial",
+                dial::keep(engine, participant, reach.clone(), Arc::clone(&limits)),
+            );
         }
     }
     Ok(())

@@ -2,8 +2,8 @@
 //! mistake in them.
 
 pub mod layers;
-pub mod read;
 mod participant;
+pub mod read;
 mod rules;
 mod service;
 mod zone;
@@ -16,8 +16,8 @@ pub use layers::{Layers, Mistake};
 pub use participant::{ParticipantConfig, Reach, TlsFiles};
 pub use rules::FloatConfig;
 pub use service::{
-    DataConfig, KeySource, HttpConfig, Iso8583Config, LogConfig, LogFormat, NoticesConfig, ReversalsConfig,
-    SealConfig, ServiceConfig, StorageConfig, TlsServerFiles,
+    DataConfig, HttpConfig, Iso8583Config, KeySource, LogConfig, LogFormat, NoticesConfig,
+    ReversalsConfig, SealConfig, ServiceConfig, StorageConfig, TlsServerFiles,
 };
 
 use read::Section;
@@ -65,13 +65,16 @@ fn warnings(service: &ServiceConfig, participants: &[ParticipantConfig]) -> Vec<
         warnings.push("http.listen is not loopback and http.tls_certificate is empty: API keys travel in clear".to_owned());
     }
     if !service.admin_listen.ip().is_loopback() {
-        warnings.push("admin.listen is not loopback: anyone who reaches it can drain the switch".to_owned());
+        warnings.push(
+            "admin.listen is not loopback: anyone who reaches it can drain the switch".to_owned(),
+        );
     }
     if service.notices.dangerous_allow_private_addresses {
         warnings.push("notices.dangerous_allow_private_addresses is on: an endpoint can reach this network's own machines".to_owned());
     }
     if service.storage.fsync_delay_us != 0 {
-        warnings.push("storage.dangerous_fsync_delay_us is set: every payment waits for it".to_owned());
+        warnings
+            .push("storage.dangerous_fsync_delay_us is set: every payment waits for it".to_owned());
     }
     for participant in participants {
         let slowest = participant.response_timeout_ms;

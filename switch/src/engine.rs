@@ -5,22 +5,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
-use codecs::frame::{FrameSpec, Framer};
+use bytes::{Bytes, BytesMut};
+use codecs::error::PackError;
+use codecs::frame::{FrameSpec, Framer, HeaderKind, Tpdu};
+use codecs::iso8583::cauce87::{Asking, Repeat};
 use router::id::{Folio, PaymentId};
 use router::policy::Policy;
 use router::text::Text;
 use router::time::Timestamp;
 use storage::Store;
+use storage::seal::Sealer;
 
 use crate::participant::Participants;
 use crate::reversal::Owed;
 use crate::supervise::Tasks;
 
+/// Room for an ordinary message of our own.
+const FRAME_CAPACITY: usize = 256;
+/// Transport header of what we send unasked: protocol 60, no network address.
+const OWN_TPDU: Tpdu = Tpdu([0x60, 0, 0, 0, 0]);
+
 /// What every part of the switch works with.
-#[derive(Debug)]
 pub struct Engine {
     /// Guard, journal and read models.
     pub store: Store,
+    /// Opens what the journal has sealed.
+    pub sealer: Sealer,
     /// Network participants.
     pub participants: Participants,
     /// Starts tasks.
@@ -30,15 +40,17 @@ pub struct Engine {
     /// DE32 of what the switch itself sends.
     pub acquirer_id: Text<11>,
     framer: Framer,
+    own_header: Option<Tpdu>,
     policy: ArcSwap<Policy>,
     folio_next: AtomicU64,
 }
 
 /// The parts an engine is made of.
-#[derive(Debug)]
 pub struct Parts {
     /// Guard, journal and read models.
     pub store: Store,
+    /// Opens what the journal has sealed.
+    pub sealer: Sealer,
     /// The first folio to give out.
     pub folio_next: u64,
     /// Network participants.
@@ -60,10 +72,15 @@ impl Engine {
     pub fn new(parts: Parts) -> Self {
         Self {
             store: parts.store,
+            sealer: parts.sealer,
             participants: parts.participants,
             tasks: parts.tasks,
             owed: parts.owed,
             acquirer_id: parts.acquirer_id,
+            own_header: match parts.framing.header {
+                HeaderKind::None => None,
+                HeaderKind::Tpdu => Some(OWN_TPDU),
+            },
             framer: Framer::new(parts.framing),
             policy: ArcSwap::new(parts.policy),
             folio_next: AtomicU64::new(parts.folio_next.max(1)),
@@ -83,6 +100,31 @@ impl Engine {
     /// Cuts lines' bytes into frames, and frames messages.
     pub fn framer(&self) -> &Framer {
         &self.framer
+    }
+
+    /// How the switch presents itself to a participant.
+    pub fn asking(&self, repeat: Repeat) -> Asking {
+        Asking { acquirer: self.acquirer_id, repeat }
+    }
+
+    /// Writes a message of our own and frames it.
+    ///
+    /// Errors: those of the writer.
+    pub fn framed(
+        &self,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), PackError>,
+    ) -> Result<Bytes, PackError> {
+        let mut out = BytesMut::with_capacity(FRAME_CAPACITY);
+        let start = self.framer.begin(self.own_header, &mut out).expect("invariant: our header");
+        write(&mut out)?;
+        match self.framer.finish(start, &mut out) {
+            Ok(()) => Ok(out.freeze()),
+            Err(_) => Err(PackError::Length {
+                field: 0,
+                have: out.len(),
+                allowed: self.framer.frame_len_max(),
+            }),
+        }
     }
 
     /// An id and a folio nobody has.

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use codecs::iso8583::cauce87::ParticipantAnswer;
-use router::outcome::{Approval, Decline, Outcome};
-use router::reason::Reason;
+use codecs::iso8583::cauce87::{ParticipantAnswer, WireKind};
+use router::id::Folio;
 use router::record::{LateAnswer, Record};
 
 use crate::clock;
@@ -12,14 +11,19 @@ use crate::engine::Engine;
 use crate::participant::Participant;
 
 /// Records a late answer with the payment it names, if that was given up.
-pub fn record(engine: &Arc<Engine>, participant: &Participant, answer: ParticipantAnswer) {
+pub fn record(
+    engine: &Arc<Engine>,
+    participant: &Participant,
+    kind: WireKind,
+    answer: ParticipantAnswer,
+) {
     let id = participant.id();
     metrics::counter!("cauce_unmatched_answers_total", "participant" => id.to_string())
         .increment(1);
-    if answer.is_reversal {
+    if kind != WireKind::PaymentAnswer {
         return;
     }
-    let Some(folio) = answer.rrn else { return };
+    let Ok(folio) = answer.rrn.as_str().parse::<Folio>() else { return };
     let at = clock::now();
     let owned = Arc::clone(engine);
     engine.tasks.payment(async move {
@@ -33,20 +37,10 @@ pub fn record(engine: &Arc<Engine>, participant: &Participant, answer: Participa
         if !ours || !payment.was_given_up() {
             return;
         }
-        let late = LateAnswer { payment: payment.id, at, outcome: meaning(&answer) };
+        let late = LateAnswer { payment: payment.id, at, outcome: answer.outcome(folio) };
         tracing::warn!(payment_id = %payment.id, participant = %id, "late answer recorded");
         if let Err(error) = engine.store.append(Record::LateAnswer(late)).await {
             tracing::warn!(payment_id = %payment.id, %error, "late answer not recorded");
         }
     });
-}
-
-fn meaning(answer: &ParticipantAnswer) -> Outcome {
-    match Reason::from_response_code(answer.de39) {
-        Reason::Approved => Outcome::Approved(Approval {
-            authorisation: answer.authorisation,
-            bank_reference: answer.bank_reference,
-        }),
-        reason => Outcome::Declined(Decline { reason, network_code: Some(answer.de39) }),
-    }
 }

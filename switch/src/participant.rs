@@ -1,9 +1,9 @@
 //! Network participants: their lines, what is asked of them and what they answer.
 
+pub mod dial;
 pub mod in_flight;
 pub mod line;
 pub mod listen;
-pub mod dial;
 pub mod session;
 pub mod tls;
 
@@ -107,14 +107,21 @@ impl Participant {
         Ok((claim, attempt))
     }
 
+    /// Takes the STAN of an earlier attempt again, for a repeat of it.
+    ///
+    /// Errors: [`NotSent`] when nothing could be sent anyway, or another request has the STAN now.
+    pub fn claim_again(&self, attempt: &Attempt) -> Result<Claim<'_>, NotSent> {
+        if !self.is_signed_on() {
+            return Err(NotSent::SignedOff);
+        }
+        let claim = self.in_flight.claim_as(attempt.stan, attempt.transmitted_at);
+        claim.ok_or(NotSent::Congested)
+    }
+
     /// Sends a frame under a claim and waits for its answer, at most the participant's deadline.
     ///
     /// Not cancel-safe: a dropped call may leave a request sent whose answer is then late.
-    pub async fn ask(
-        &self,
-        claim: Claim<'_>,
-        frame: Bytes,
-    ) -> Result<ParticipantAnswer, NoAnswer> {
+    pub async fn ask(&self, claim: Claim<'_>, frame: Bytes) -> Result<ParticipantAnswer, NoAnswer> {
         let lines = self.lines.load_full();
         let first = self.next_line.fetch_add(1, Ordering::Relaxed);
         let mut refused = NotSent::SignedOff;

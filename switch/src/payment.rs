@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use codecs::iso8583::cauce87::{self, ParticipantAnswer, Repeat};
+use bytes::Bytes;
+use codecs::error::PackError;
+use codecs::iso8583::cauce87::{self, Repeat};
 use router::id::{Folio, PaymentId};
 use router::message::{InquiryRequest, Original, PaymentRequest};
-use router::outcome::{Approval, Cause, Decline, Outcome};
+use router::outcome::{Cause, Decline, Outcome};
 use router::payment::Payment;
 use router::plan::{Plan, Refusal, Routes, plan};
 use router::reason::Reason;
@@ -43,7 +44,10 @@ pub async fn process(engine: &Engine, request: PaymentRequest) -> Told {
         return unreachable(engine, &request).await;
     };
     let intent = intend(engine, request, plan, attempt, received_at);
-    let mut sending = Sending::of(engine, &intent, participant, claim);
+    let Ok(frame) = request_frame(engine, &intent, &attempt) else {
+        return refuse(engine, intent.request, does_not_fit(&intent.plan), received_at).await;
+    };
+    let mut sending = Sending::of(&intent, participant, claim, frame);
 
     // Idempotency, limits and balances in one step; then the intent is durable.
     match engine.store.admit(intent).await {
@@ -73,12 +77,7 @@ struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
-    fn of(
-        engine: &Engine,
-        intent: &Intent,
-        participant: &'a Participant,
-        claim: Claim<'a>,
-    ) -> Self {
+    fn of(intent: &Intent, participant: &'a Participant, claim: Claim<'a>, frame: Bytes) -> Self {
         let routes = intent.plan.routes.clone();
         Self {
             payment: intent.payment,
@@ -91,7 +90,7 @@ impl<'a> Sending<'a> {
             }),
             participant,
             claim: Some(claim),
-            frame: request_frame(engine, intent, &intent.attempt),
+            frame,
             spare: (routes.len() > 1).then(|| Box::new(intent.clone())),
             routes,
         }
@@ -102,7 +101,7 @@ impl<'a> Sending<'a> {
         loop {
             let claim = self.claim.take().expect("invariant: each try has a claim");
             match self.participant.ask(claim, self.frame.clone()).await {
-                Ok(answer) => return understand(&answer, self.folio),
+                Ok(answer) => return answer.outcome(self.folio),
                 Err(NoAnswer::MaybeSent(cause)) => return Outcome::Unknown(cause),
                 Err(NoAnswer::NotSent(why)) => {
                     metrics::counter!("cauce_not_sent_total", "why" => why.name()).increment(1);
@@ -124,7 +123,8 @@ impl<'a> Sending<'a> {
         let Some((participant, claim, attempt)) = first_reachable(engine, &self.routes, at) else {
             return false;
         };
-        self.frame = request_frame(engine, intent, &attempt);
+        let Ok(frame) = request_frame(engine, intent, &attempt) else { return false };
+        self.frame = frame;
         let rerouted = Rerouted { payment: self.payment, at, attempt };
         if engine.store.append(Record::Rerouted(rerouted)).await.is_err() {
             return false;
@@ -186,36 +186,18 @@ fn intend(
     Intent { payment, folio, at, request, plan, attempt }
 }
 
-fn request_frame(engine: &Engine, intent: &Intent, attempt: &Attempt) -> Bytes {
-    let mut body = BytesMut::with_capacity(256);
-    let written =
-        cauce87::payment_request(intent, attempt, &engine.acquirer_id, Repeat::First, &mut body);
-    frame(engine, body, written.map_err(|error| error.to_string()))
+/// The framed request of one attempt.
+///
+/// Errors: a value of the request does not fit the participant's dialect.
+fn request_frame(engine: &Engine, intent: &Intent, attempt: &Attempt) -> Result<Bytes, PackError> {
+    let asking = engine.asking(Repeat::First);
+    engine.framed(|out| cauce87::payment_request(intent, attempt, asking, out))
 }
 
-/// Puts a message that was written into a frame.
-pub fn frame(engine: &Engine, body: BytesMut, written: Result<(), String>) -> Bytes {
-    written.expect("invariant: a canonical message fits its own dialect");
-    let mut framed = BytesMut::with_capacity(body.len() + 8);
-    engine.framer().encode(None, &body, &mut framed).expect("invariant: our messages fit a frame");
-    framed.freeze()
-}
-
-/// What a participant's answer means.
-fn understand(answer: &ParticipantAnswer, folio: Folio) -> Outcome {
-    let names_another = answer.rrn.is_some_and(|rrn| rrn != folio);
-    if names_another {
-        return Outcome::Unknown(Cause::BadAnswer);
-    }
-    match Reason::from_response_code(answer.de39) {
-        Reason::Approved => Outcome::Approved(Approval {
-            authorisation: answer.authorisation,
-            bank_reference: answer.bank_reference,
-        }),
-        // "In progress" and "no answer in time" are the participant's own not-knowing.
-        Reason::Pending | Reason::OutcomeUnknown => Outcome::Unknown(Cause::BadAnswer),
-        reason => Outcome::Declined(Decline { reason, network_code: Some(answer.de39) }),
-    }
+/// The refusal of a request that no message to the participant can carry.
+fn does_not_fit(plan: &Plan) -> Refusal {
+    let business_date = plan.business_date;
+    Refusal { reason: Reason::FormatError, field: None, detail: None, business_date }
 }
 
 async fn conclude(engine: &Engine, mut sending: Sending<'_>, outcome: Outcome) -> Told {
@@ -238,12 +220,7 @@ async fn conclude(engine: &Engine, mut sending: Sending<'_>, outcome: Outcome) -
 
 /// A refusal by a rule that needs no state. It is journalled, so that a repeat gets it again –
 /// unless the catalogue says that the same key may be tried later.
-async fn refuse(
-    engine: &Engine,
-    request: PaymentRequest,
-    refusal: Refusal,
-    at: Timestamp,
-) -> Told {
+async fn refuse(engine: &Engine, request: PaymentRequest, refusal: Refusal, at: Timestamp) -> Told {
     let (payment, folio) = engine.new_payment(at);
     let field = refusal.field;
     let refused = Refused {

@@ -2,7 +2,7 @@
 //! this is the only place that asks it for them.
 
 use bytes::{Bytes, BytesMut};
-use codecs::frame::Framer;
+use codecs::frame::{Framer, Tpdu};
 use codecs::iso8583::cauce87::{self, Wire, WireAnswer};
 use router::id::{Folio, PaymentId};
 use router::outcome::{Approval, Decline, Outcome};
@@ -127,8 +127,23 @@ fn de39(reason: Reason) -> [u8; 2] {
     [code[0], code[1]]
 }
 
+/// A request as it came in on a line.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Where its fields are.
+    pub wire: &'a Wire,
+    /// Its bytes.
+    pub bytes: &'a Bytes,
+}
+
 /// Writes the framed ISO 8583 answer to a payment, reversal or inquiry.
-pub fn iso8583(framer: &Framer, wire: &Wire, request: &Bytes, told: &Told, out: &mut BytesMut) {
+pub fn iso8583(
+    framer: &Framer,
+    header: Option<Tpdu>,
+    asked: &Asked<'_>,
+    told: &Told,
+    out: &mut BytesMut,
+) {
     let info = told.reason.info();
     let is_success = told.reason == Reason::Approved;
     let answer = WireAnswer {
@@ -138,15 +153,16 @@ pub fn iso8583(framer: &Framer, wire: &Wire, request: &Bytes, told: &Told, out: 
         reason_no: (!is_success).then_some(info.no),
         text: (!is_success).then(|| info.text(Language::Es)),
         original_folio: told.original,
+        additional_amounts: &[],
     };
-    write(framer, wire, request, &answer, out);
+    write(framer, header, asked, &answer, out);
 }
 
 /// Writes the framed ISO 8583 answer that says a reason and nothing else.
 pub fn iso8583_reason(
     framer: &Framer,
-    wire: &Wire,
-    request: &Bytes,
+    header: Option<Tpdu>,
+    asked: &Asked<'_>,
     reason: Reason,
     out: &mut BytesMut,
 ) {
@@ -156,17 +172,27 @@ pub fn iso8583_reason(
         reason_no: (!is_success).then_some(reason.info().no),
         ..WireAnswer::default()
     };
-    write(framer, wire, request, &answer, out);
+    write(framer, header, asked, &answer, out);
 }
 
-fn write(framer: &Framer, wire: &Wire, request: &Bytes, answer: &WireAnswer<'_>, out: &mut BytesMut) {
-    let mut body = BytesMut::with_capacity(256);
-    match cauce87::answer(wire, request, answer, &mut body) {
+fn write(
+    framer: &Framer,
+    header: Option<Tpdu>,
+    asked: &Asked<'_>,
+    answer: &WireAnswer<'_>,
+    out: &mut BytesMut,
+) {
+    let Ok(start) = framer.begin(header, out) else { return };
+    match cauce87::answer(&asked.wire.index, asked.bytes, answer, out) {
         Ok(()) => {
-            if framer.encode(None, &body, out).is_err() {
-                out.clear();
+            // A frame that is too long is taken back by the framer itself.
+            if let Err(error) = framer.finish(start, out) {
+                tracing::error!(%error, "an answer does not fit a frame");
             }
         }
-        Err(error) => tracing::error!(%error, "an answer could not be written"),
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written");
+            framer.abandon(start, out);
+        }
     }
 }

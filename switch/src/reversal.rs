@@ -7,7 +7,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use codecs::iso8583::cauce87::{self, ParticipantAnswer, Repeat};
 use parking_lot::Mutex;
 use router::id::PaymentId;
@@ -15,13 +14,15 @@ use router::message::ReversalRequest;
 use router::outcome::Outcome;
 use router::payment::{Payment, PaymentState};
 use router::reason::Reason;
-use router::record::{Record, Reversal, ReversalCause, ReversalStep};
+use router::record::{Attempt, Record, Reversal, ReversalCause, ReversalStep};
+use router::secret::{CardNumber, Pan};
 use storage::StoreError;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::clock;
 use crate::config::ReversalsConfig;
 use crate::engine::Engine;
+use crate::participant::in_flight::Claim;
 use crate::participant::{NoAnswer, Participant};
 use crate::payment;
 use crate::respond::Told;
@@ -75,10 +76,8 @@ pub async fn asked(engine: &Arc<Engine>, request: &ReversalRequest) -> Told {
 /// Errors: the journal's. Cancel-safe: a dropped call either recorded the step or did not.
 pub async fn undo_asked(engine: &Engine, payment: Payment) -> Result<Told, StoreError> {
     let payment = concluded(engine, payment).await?;
-    let told = |reason| Told {
-        payment: Some((payment.id, payment.folio)),
-        ..Told::refused(reason)
-    };
+    let told =
+        |reason| Told { payment: Some((payment.id, payment.folio)), ..Told::refused(reason) };
     match payment.state {
         PaymentState::Approved => {
             match step(engine, payment.id, ReversalStep::Owed(ReversalCause::Asked)).await {
@@ -106,8 +105,8 @@ async fn concluded(engine: &Engine, payment: Payment) -> Result<Payment, StoreEr
     if payment.state != PaymentState::Sent {
         return Ok(payment);
     }
-    let wait = engine.store.outcome_of(payment.id);
-    match tokio::time::timeout(CONCLUDE_WAIT_MAX, wait).await {
+    let wait = engine.store.outcome_of(payment.id)?;
+    match tokio::time::timeout(CONCLUDE_WAIT_MAX, wait.outcome()).await {
         Ok(concluded) => concluded,
         Err(_) => Ok(payment),
     }
@@ -179,8 +178,9 @@ async fn undo(
         _ => return Ok(()),
     }
     let mut pause = config.retry_min;
+    let mut own = None;
     loop {
-        match advise(engine, &payment, repeat).await? {
+        match advise(engine, &payment, &mut own, repeat).await? {
             Some(answer) if EVIDENCE.contains(&answer.de39) => {
                 metrics::counter!("cauce_reversals_confirmed_total").increment(1);
                 let confirmed = ReversalStep::Confirmed { response_code: answer.de39 };
@@ -198,6 +198,7 @@ async fn undo(
 async fn advise(
     engine: &Engine,
     payment: &Payment,
+    own: &mut Option<Attempt>,
     repeat: Repeat,
 ) -> Result<Option<ParticipantAnswer>, StoreError> {
     let Some(original) = payment.attempt else { return Ok(None) };
@@ -206,20 +207,54 @@ async fn advise(
             "a reversal is owed to a participant that is no longer configured");
         return Ok(None);
     };
-    let Ok((claim, own)) = participant.claim(clock::now()) else { return Ok(None) };
-    let card = engine.store.card_of(payment)?;
-    let mut body = BytesMut::with_capacity(256);
+    let Some(card) = card_of(engine, payment) else { return Ok(None) };
+    let Some((claim, own)) = claim_for(participant, own) else { return Ok(None) };
     let advice = cauce87::ReversalAdvice {
-        payment,
+        folio: payment.folio,
+        request: &payment.request,
+        business_date: payment.business_date,
         original: &original,
-        own: &own,
         card: card.as_ref(),
-        acquirer_id: &engine.acquirer_id,
-        repeat,
+        stan: own.stan,
+        transmitted_at: own.transmitted_at,
     };
-    let written = cauce87::reversal_advice(&advice, &mut body);
-    let frame = payment::frame(engine, body, written.map_err(|error| error.to_string()));
-    Ok(heard(participant, participant.ask(claim, frame).await))
+    let asking = engine.asking(repeat);
+    match engine.framed(|out| cauce87::reversal_advice(&advice, asking, out)) {
+        Ok(frame) => Ok(heard(participant, participant.ask(claim, frame).await)),
+        Err(error) => {
+            tracing::error!(payment_id = %payment.id, %error, "a reversal cannot be written");
+            Ok(None)
+        }
+    }
+}
+
+/// A claim for an advice; a repeat has the STAN and time of the first.
+fn claim_for<'a>(
+    participant: &'a Participant,
+    own: &mut Option<Attempt>,
+) -> Option<(Claim<'a>, Attempt)> {
+    let (claim, attempt) = match own {
+        Some(first) => (participant.claim_again(first).ok()?, *first),
+        None => participant.claim(clock::now()).ok()?,
+    };
+    *own = Some(attempt);
+    Some((claim, attempt))
+}
+
+/// The card number of a payment, unsealed: none inside where it has none; none at all, and an
+/// error in the log, where it does not open.
+fn card_of(engine: &Engine, payment: &Payment) -> Option<Option<Pan>> {
+    match &payment.request.payer.card {
+        None => Some(None),
+        Some(CardNumber::Clear(pan)) => Some(Some(pan.clone())),
+        Some(CardNumber::Sealed(sealed)) => match engine.sealer.open(sealed, payment.id) {
+            Ok(pan) => Some(Some(pan)),
+            Err(error) => {
+                tracing::error!(payment_id = %payment.id, %error, "a reversal waits for its key");
+                None
+            }
+        },
+    }
 }
 
 fn heard(

@@ -149,7 +149,8 @@ fn fee(section: &mut Section<'_>, billers: &HashMap<BillerId, Biller>) -> Option
         rails: rails(section),
         borne_by: section
             .choice("borne_by", &[("payer", Bearer::Payer), ("merchant", Bearer::Merchant)]),
-        timing: section.choice("timing", &[("net", FeeTiming::Net), ("invoice", FeeTiming::Invoice)]),
+        timing: section
+            .choice("timing", &[("net", FeeTiming::Net), ("invoice", FeeTiming::Invoice)]),
         label: label?,
         basis: basis?,
     })
@@ -179,7 +180,11 @@ fn limit(section: &mut Section<'_>, billers: &HashMap<BillerId, Biller>) -> Opti
 }
 
 fn measure(section: &mut Section<'_>) -> Option<Measure> {
-    match section.choice("measure", &["amount", "count", "sum", "remaining_debt", "product_allowed", "repeated_operation"].map(|word| (word, word))) {
+    match section.choice(
+        "measure",
+        &["amount", "count", "sum", "remaining_debt", "product_allowed", "repeated_operation"]
+            .map(|word| (word, word)),
+    ) {
         "amount" => {
             let min = section.has("min_minor").then(|| money_of(section, "min_minor")).flatten();
             let max = section.has("max_minor").then(|| money_of(section, "max_minor")).flatten();
@@ -233,10 +238,7 @@ fn window(section: &mut Section<'_>) -> Window {
     section.choice("window", &[("day", Window::Day), ("month", Window::Month)])
 }
 
-fn known_billers(
-    section: &mut Section<'_>,
-    billers: &HashMap<BillerId, Biller>,
-) -> Vec<BillerId> {
+fn known_billers(section: &mut Section<'_>, billers: &HashMap<BillerId, Biller>) -> Vec<BillerId> {
     let named: Vec<BillerId> = section.parsed_list("billers");
     for id in named.iter().filter(|id| !billers.contains_key(*id)) {
         section.mistake("billers", format!("there is no biller `{id}`"));

@@ -209,9 +209,8 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
             level: log.text("level").unwrap_or_else(|| "info".to_owned()),
             format: log.choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
         }),
-        acquirer_id: root.section("switch", |own| {
-            own.required("acquirer_id").unwrap_or(Text::EMPTY)
-        }),
+        acquirer_id: root
+            .section("switch", |own| own.required("acquirer_id").unwrap_or(Text::EMPTY)),
     }
     .with_cluster_sections(root)
 }
@@ -224,7 +223,6 @@ impl ServiceConfig {
         self
     }
 }
-
 
 fn http(section: &mut Section<'_>) -> HttpConfig {
     HttpConfig {
@@ -239,9 +237,10 @@ fn http(section: &mut Section<'_>) -> HttpConfig {
 
 fn iso8583(section: &mut Section<'_>) -> Iso8583Config {
     use codecs::frame::{FrameSpec, HeaderKind, LengthKind};
-    let length =
-        section.choice("framing", &[("binary2", LengthKind::Binary2), ("ascii4", LengthKind::Ascii4)]);
-    let header = section.choice("header", &[("none", HeaderKind::None), ("tpdu", HeaderKind::Tpdu)]);
+    let length = section
+        .choice("framing", &[("binary2", LengthKind::Binary2), ("ascii4", LengthKind::Ascii4)]);
+    let header =
+        section.choice("header", &[("none", HeaderKind::None), ("tpdu", HeaderKind::Tpdu)]);
     let body_len_max = section.size("frame_bytes_max", 64..=65_535, 4096);
     Iso8583Config {
         listen: address(section, "listen", 8583),
@@ -278,7 +277,10 @@ fn seal(section: &mut Section<'_>) -> SealConfig {
     let active = section.text("active");
     let keys = section.section("keys", |keys| {
         let names = keys.keys();
-        names.into_iter().filter_map(|name| Some((name.clone(), key_source(keys, &name)?))).collect()
+        names
+            .into_iter()
+            .filter_map(|name| Some((name.clone(), key_source(keys, &name)?)))
+            .collect()
     });
     let config = SealConfig { active, keys };
     if let Some(active) = &config.active

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use codecs::iso8583::cauce87;
 use router::message::NetworkKind;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -56,7 +55,8 @@ async fn open(
     limits: &Arc<Iso8583Config>,
 ) -> bool {
     let id = participant.id();
-    let connecting = tokio::time::timeout(limits.sign_on_timeout, TcpStream::connect(reach.address));
+    let connecting =
+        tokio::time::timeout(limits.sign_on_timeout, TcpStream::connect(reach.address));
     let socket = match connecting.await {
         Ok(Ok(socket)) => socket,
         Ok(Err(error)) => {
@@ -146,11 +146,11 @@ async fn say(
 ) -> bool {
     let transmitted_at = clock::transmission_time(clock::now());
     let Some(claim) = participant.in_flight().claim(transmitted_at) else { return true };
-    let mut body = BytesMut::with_capacity(128);
+    let acquirer = &engine.acquirer_id;
     let stan = claim.stan();
-    let written =
-        cauce87::network_request(kind, stan, &transmitted_at, &engine.acquirer_id, &mut body);
-    let frame = crate::payment::frame(engine, body, written.map_err(|error| error.to_string()));
+    let frame = engine
+        .framed(|out| cauce87::network_request(kind, stan, &transmitted_at, acquirer, out))
+        .expect("invariant: a network management request fits its own dialect");
     claim.expect_on(line.number());
     if line.send_now(frame).is_err() {
         return false;

@@ -82,18 +82,22 @@ impl InFlight {
 
     /// Takes a STAN no open request has; none when too many are open.
     pub fn claim(&self, transmitted_at: Text<10>) -> Option<Claim<'_>> {
-        if self.open.fetch_add(1, Ordering::Relaxed) >= self.open_max {
-            self.open.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
-        let (reply, answered) = oneshot::channel();
-        let mut entry = Some(Entry { ticket, line: NO_LINE, transmitted_at, reply });
-        for _ in 0..STAN_TRIES_MAX {
-            let stan = self.next_stan.fetch_add(1, Ordering::Relaxed) % Stan::COUNT;
-            if let dashmap::Entry::Vacant(vacant) = self.entries.entry(stan) {
-                entry.take().map(|entry| vacant.insert(entry));
-                return Some(Claim { of: self, stan, ticket, answered });
+        (0..STAN_TRIES_MAX).find_map(|_| {
+            let number = self.next_stan.fetch_add(1, Ordering::Relaxed) % Stan::COUNT;
+            let stan = Stan::new(number).expect("invariant: STANs wrap at a million");
+            self.claim_as(stan, transmitted_at)
+        })
+    }
+
+    /// Takes this STAN; none when an open request has it, or too many are open.
+    pub fn claim_as(&self, stan: Stan, transmitted_at: Text<10>) -> Option<Claim<'_>> {
+        if self.open.fetch_add(1, Ordering::Relaxed) < self.open_max {
+            let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
+            let (reply, answered) = oneshot::channel();
+            let entry = Entry { ticket, line: NO_LINE, transmitted_at, reply };
+            if let dashmap::Entry::Vacant(vacant) = self.entries.entry(stan.number()) {
+                vacant.insert(entry);
+                return Some(Claim { of: self, stan: stan.number(), ticket, answered });
             }
         }
         self.open.fetch_sub(1, Ordering::Relaxed);
@@ -103,12 +107,13 @@ impl InFlight {
     /// Gives an answer to the request it belongs to; gives it back when there is none (any more).
     pub fn answer(&self, answer: ParticipantAnswer) -> Result<(), ParticipantAnswer> {
         let stan = answer.stan.number();
-        let matches =
-            |_: &u32, entry: &Entry| entry.transmitted_at == answer.transmitted_at;
+        let at = answer.transmitted_at;
+        let matches = |_: &u32, entry: &Entry| at.is_empty() || entry.transmitted_at == at;
         match self.entries.remove_if(&stan, matches) {
-            Some((_, entry)) => entry.reply.send(Ok(answer)).map_err(|answer| {
-                answer.expect("invariant: an answer was sent")
-            }),
+            Some((_, entry)) => entry
+                .reply
+                .send(Ok(answer))
+                .map_err(|answer| answer.expect("invariant: an answer was sent")),
             None => Err(answer),
         }
     }
@@ -189,8 +194,11 @@ impl Claim<'_> {
     ///
     /// Errors: why there is none; the request may have been sent. Not cancel-safe.
     pub async fn answer(mut self) -> Answered {
-        let deadline =
-            Deadline { at: Instant::now() + self.of.time_limit, stan: self.stan, ticket: self.ticket };
+        let deadline = Deadline {
+            at: Instant::now() + self.of.time_limit,
+            stan: self.stan,
+            ticket: self.ticket,
+        };
         let was_empty = {
             let mut deadlines = self.of.deadlines.lock();
             deadlines.push_back(deadline);

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use codecs::frame::{Frame, FrameError};
-use codecs::iso8583::cauce87::{self, Wire, WireKind};
+use codecs::frame::{Frame, FrameError, Tpdu};
+use codecs::iso8583::cauce87::{self, Fault, Wire, WireKind};
+use router::id::ParticipantId;
 use router::message::{Message, NetworkKind};
 use router::reason::Reason;
+use router::text::Text;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::Semaphore;
 use tokio_util::codec::Decoder;
@@ -16,6 +18,7 @@ use super::Participant;
 use super::line::Line;
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
+use crate::respond::Asked;
 use crate::{late, payment, respond, reversal};
 
 /// First size of a line's read buffer, and how much room each read has at least.
@@ -156,31 +159,27 @@ impl Session {
     }
 
     async fn take(&mut self, frame: Frame) {
-        let bytes = frame.body;
+        let Frame { header, body: bytes } = frame;
         let wire = match cauce87::read(&bytes) {
             Ok(wire) => wire,
             Err(error) => {
                 let kind = error.kind.name();
                 tracing::debug!(line = self.line.number(), %error, "message refused");
                 metrics::counter!("cauce_messages_refused_total", "why" => kind).increment(1);
-                let mut out = self.new_frame();
-                if cauce87::decode_error_answer(&bytes, &error, &mut out) {
-                    self.reply(out).await;
-                }
-                return;
+                return self.fault(header, &bytes, &error).await;
             }
         };
         match wire.kind {
             WireKind::PaymentAnswer
             | WireKind::AdviceAnswer
-            | WireKind::ReversalAnswer
+            | WireKind::ReversalAnswer { .. }
             | WireKind::NetworkAnswer => self.answered(&wire, &bytes),
-            WireKind::NetworkRequest => self.network(&wire, &bytes).await,
-            WireKind::PaymentRequest
-            | WireKind::Inquiry
-            | WireKind::Advice
-            | WireKind::ReversalRequest
-            | WireKind::Unsupported => self.asked(wire, bytes).await,
+            WireKind::NetworkRequest => self.network(&wire, header, &bytes).await,
+            WireKind::PaymentRequest { .. }
+            | WireKind::InquiryRequest { .. }
+            | WireKind::AdviceRequest { .. }
+            | WireKind::ReversalRequest { .. }
+            | WireKind::Unsupported { .. } => self.asked(wire, header, bytes).await,
         }
     }
 
@@ -194,7 +193,7 @@ impl Session {
         match cauce87::participant_answer(wire, bytes) {
             Ok(answer) => {
                 if let Err(unmatched) = participant.in_flight().answer(answer) {
-                    late::record(&self.engine, participant, unmatched);
+                    late::record(&self.engine, participant, wire.kind, unmatched);
                 }
             }
             Err(error) => {
@@ -206,15 +205,15 @@ impl Session {
     }
 
     /// A request of the participant.
-    async fn asked(&self, wire: Wire, bytes: Bytes) {
+    async fn asked(&self, wire: Wire, header: Option<Tpdu>, bytes: Bytes) {
         let signed_on = self.participant.as_ref().filter(|_| self.line.is_signed_on());
         let Some(participant) = signed_on else {
             metrics::counter!("cauce_messages_refused_total", "why" => "before_sign_on")
                 .increment(1);
-            return self.refuse(&wire, &bytes, Reason::OperatorUnauthorised).await;
+            return self.say(&wire, header, &bytes, Reason::OperatorUnauthorised).await;
         };
         if self.engine.tasks.stages().draining.is_cancelled() {
-            return self.refuse(&wire, &bytes, Reason::IssuerUnavailable).await;
+            return self.say(&wire, header, &bytes, Reason::IssuerUnavailable).await;
         }
         let message = match cauce87::to_message(&wire, &bytes, participant.id()) {
             Ok(message) => message,
@@ -222,11 +221,7 @@ impl Session {
                 tracing::debug!(participant = %participant.id(), %error, "message refused");
                 let code = error.reason.info().code;
                 metrics::counter!("cauce_messages_refused_total", "why" => code).increment(1);
-                let mut out = self.new_frame();
-                if cauce87::map_error_answer(&wire, &bytes, &error, &mut out) {
-                    self.reply(out).await;
-                }
-                return;
+                return self.fault(header, &bytes, &error).await;
             }
         };
         let permit = Arc::clone(&self.permits).acquire_owned().await;
@@ -234,7 +229,14 @@ impl Session {
         self.engine.tasks.payment(async move {
             let told = work(&engine, message).await;
             let mut out = BytesMut::with_capacity(256);
-            respond::iso8583(engine.framer(), &wire, &bytes, &told, &mut out);
+            let header = header.map(Tpdu::reply);
+            respond::iso8583(
+                engine.framer(),
+                header,
+                &Asked { wire: &wire, bytes: &bytes },
+                &told,
+                &mut out,
+            );
             if line.send(out.freeze()).await.is_err() {
                 metrics::counter!("cauce_answers_undelivered_total").increment(1);
             }
@@ -243,10 +245,12 @@ impl Session {
     }
 
     /// Sign-on, sign-off, echo, cut-over, key change.
-    async fn network(&mut self, wire: &Wire, bytes: &Bytes) {
-        let request = match cauce87::network(wire, bytes) {
-            Ok(request) => request,
-            Err(error) => return self.refuse(wire, bytes, error.reason).await,
+    async fn network(&mut self, wire: &Wire, header: Option<Tpdu>, bytes: &Bytes) {
+        // Who speaks is told by the message itself; before sign-on there is nobody else to name.
+        let request = match cauce87::to_message(wire, bytes, ParticipantId(Text::EMPTY)) {
+            Ok(Message::Network(request)) => request,
+            Ok(Message::Payment(_) | Message::Reversal(_) | Message::Inquiry(_)) => return,
+            Err(error) => return self.fault(header, bytes, &error).await,
         };
         let reason = match request.kind {
             NetworkKind::SignOn => match self.bind(&request.acquirer) {
@@ -263,11 +267,11 @@ impl Session {
             NetworkKind::Echo | NetworkKind::CutOver => Reason::OperatorUnauthorised,
             NetworkKind::KeyChange => Reason::ServiceNotEnabled,
         };
-        self.refuse(wire, bytes, reason).await;
+        self.say(wire, header, bytes, reason).await;
     }
 
     /// Binds an accepted line to the participant its sign-on names.
-    fn bind(&mut self, acquirer_id: &router::text::Text<11>) -> Result<(), Reason> {
+    fn bind(&mut self, acquirer_id: &Text<11>) -> Result<(), Reason> {
         let named = self.engine.participants.by_acquirer(acquirer_id);
         let participant = match (&self.participant, named) {
             (None, Some(named)) => Arc::clone(named),
@@ -293,22 +297,30 @@ impl Session {
         Ok(())
     }
 
-    async fn refuse(&self, wire: &Wire, bytes: &Bytes, reason: Reason) {
+    /// Answers with a reason and nothing else.
+    async fn say(&self, wire: &Wire, header: Option<Tpdu>, bytes: &Bytes, reason: Reason) {
         let mut out = BytesMut::with_capacity(128);
-        respond::iso8583_reason(self.engine.framer(), wire, bytes, reason, &mut out);
-        if !out.is_empty() {
-            self.line.send(out.freeze()).await.ok();
+        let header = header.map(Tpdu::reply);
+        let asked = Asked { wire, bytes };
+        respond::iso8583_reason(self.engine.framer(), header, &asked, reason, &mut out);
+        self.reply(out).await;
+    }
+
+    /// Answers a message that could not be understood, as far as it could be read.
+    async fn fault(&self, header: Option<Tpdu>, bytes: &Bytes, fault: impl Into<Fault>) {
+        let mut body = BytesMut::with_capacity(128);
+        if !cauce87::format_error_answer(bytes, fault, &mut body) {
+            return;
+        }
+        let mut out = BytesMut::with_capacity(body.len() + 8);
+        if self.engine.framer().encode(header.map(Tpdu::reply), &body, &mut out).is_ok() {
+            self.reply(out).await;
         }
     }
 
-    fn new_frame(&self) -> BytesMut {
-        BytesMut::with_capacity(128)
-    }
-
-    async fn reply(&self, body: BytesMut) {
-        let mut out = BytesMut::with_capacity(body.len() + 8);
-        if self.engine.framer().encode(None, &body, &mut out).is_ok() {
-            self.line.send(out.freeze()).await.ok();
+    async fn reply(&self, frame: BytesMut) {
+        if !frame.is_empty() && self.line.send(frame.freeze()).await.is_err() {
+            metrics::counter!("cauce_answers_undelivered_total").increment(1);
         }
     }
 }

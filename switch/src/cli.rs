@@ -1,0 +1,156 @@
+//! The command line of `cauce`.
+
+mod check;
+mod journal;
+mod key;
+mod serve;
+
+pub use serve::asked_to_stop;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config, Layers, Mistake};
+use crate::keys::Role;
+
+/// Exit code of a configuration or command line that is wrong (`EX_USAGE` of sysexits.h).
+pub const EXIT_USAGE: u8 = 64;
+
+/// The Cauce payment switch.
+///
+/// Without a command it runs the demonstration: everything on this machine, one payment of each
+/// rail, then it keeps serving.
+#[derive(Debug, Parser)]
+#[command(name = "cauce", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "Examples:
+  cauce                                    the demonstration, which keeps serving
+  cauce demo --once                        the demonstration, then exit
+  cauce check --config my.toml             every mistake in a configuration
+  cauce serve --config my.toml --config participants/bank-a.toml
+  cauce key create --role biller --owner isp-ve --data ./data
+  cauce journal verify --data ./data       prove that nothing was altered or lost";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything on this machine with simulated banks and merchants
+    Demo(crate::demo::DemoArgs),
+    /// Run the switch; SIGTERM drains and exits 0, SIGHUP reads the rules again
+    Serve(Configured),
+    /// Check a configuration and print every mistake; exit 64 if there is any
+    Check(Configured),
+    /// Prove, print or export the journal of a data folder
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
+    /// API keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone, Args)]
+pub struct Configured {
+    /// Configuration file; later ones win, lists of tables add up
+    #[arg(long, value_name = "FILE")]
+    pub config: Vec<PathBuf>,
+    /// One value, e.g. `--set http.listen=127.0.0.1:0`; wins over files and environment
+    #[arg(long, value_name = "A.B=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Make an API key and print it, this once
+    Create {
+        /// What its holder may do
+        #[arg(long)]
+        role: Role,
+        /// Whose it is: a biller's id, an operator's name
+        #[arg(long)]
+        owner: String,
+        /// Data folder; wins over the configuration's
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        #[command(flatten)]
+        configured: Configured,
+    },
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    // One TLS provider for everything; a second call (tests) finds it there.
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; a wrong command line is a usage error.
+            error.print().ok();
+            return ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { 0 });
+        }
+    };
+    match cli.command.unwrap_or_else(|| Command::Demo(crate::demo::DemoArgs::default())) {
+        Command::Demo(args) => crate::demo::main(&args),
+        Command::Serve(configured) => serve::main(&configured),
+        Command::Check(configured) => check::main(&configured),
+        Command::Journal(command) => journal::main(&command),
+        Command::Key(KeyCommand::Create { role, owner, data, configured }) => {
+            key::create(role, &owner, data, &configured)
+        }
+    }
+}
+
+/// All layers of a configuration.
+///
+/// Errors: mistakes in the layers themselves, of every layer.
+pub fn layers(configured: &Configured) -> Result<Layers, Vec<Mistake>> {
+    layered(Layers::compiled_in(), configured)
+}
+
+/// Files, environment and `--set` laid over what is there.
+///
+/// Errors: mistakes in the layers themselves, of every layer.
+pub fn layered(base: Layers, configured: &Configured) -> Result<Layers, Vec<Mistake>> {
+    let mut layers = base;
+    let mut mistakes = Vec::new();
+    let mut add = |layers: Layers, added: Result<Layers, Vec<Mistake>>| match added {
+        Ok(added) => added,
+        Err(more) => {
+            mistakes.extend(more);
+            layers
+        }
+    };
+    for path in &configured.config {
+        layers = add(layers.clone(), layers.with_file(path));
+    }
+    let variables: Vec<(String, String)> = std::env::vars().collect();
+    let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    layers = add(layers.clone(), layers.with_environment(variables));
+    for assignment in &configured.set {
+        layers = add(layers.clone(), layers.with_set(assignment));
+    }
+    if mistakes.is_empty() { Ok(layers) } else { Err(mistakes) }
+}
+
+/// The checked configuration.
+///
+/// Errors: every mistake.
+pub fn configuration(configured: &Configured) -> Result<Config, Vec<Mistake>> {
+    layers(configured).and_then(|layers| config::load(&layers))
+}
+
+/// Prints mistakes and gives the exit code that goes with them.
+#[expect(clippy::print_stderr, reason = "this is a program's own output")]
+pub fn told_mistakes(mistakes: &[Mistake]) -> ExitCode {
+    for mistake in mistakes {
+        eprintln!("{mistake}");
+    }
+    let plural = if mistakes.len() == 1 { "" } else { "s" };
+    eprintln!("{} mistake{plural} in the configuration", mistakes.len());
+    ExitCode::from(EXIT_USAGE)
+}

@@ -1,0 +1,116 @@
+//! `cauce serve`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Configured, configuration, told_mistakes};
+use crate::app::{App, Ended, StartError};
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::log;
+
+/// Runs the switch until it is told to stop.
+pub(super) fn main(configured: &Configured) -> ExitCode {
+    let config = match configuration(configured) {
+        Ok(config) => config,
+        Err(mistakes) => return told_mistakes(&mistakes),
+    };
+    log::start(&config.service.log);
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "no runtime");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(serve(config, configured)) {
+        Ok(ended) => exit_code(ended),
+        Err(error) => {
+            tracing::error!(error = %log::chain(&error), "the switch did not start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The exit code that tells how a run ended.
+pub fn exit_code(ended: Ended) -> ExitCode {
+    match ended {
+        Ended::Drained => ExitCode::SUCCESS,
+        Ended::CutShort => {
+            tracing::warn!("the drain's grace was over before all payments were finished");
+            ExitCode::SUCCESS
+        }
+        Ended::Died(name) => {
+            tracing::error!(task = name, "a task the switch cannot do without has ended");
+            ExitCode::FAILURE
+        }
+        Ended::JournalFailed => ExitCode::FAILURE,
+    }
+}
+
+async fn serve(config: Config, configured: &Configured) -> Result<Ended, StartError> {
+    let app = App::start(config).await?;
+    let engine = Arc::clone(&app.engine);
+    let rules = configured.clone();
+    engine.tasks.service("rules", {
+        let ending = engine.tasks.stages().ending.clone();
+        let engine = Arc::clone(&engine);
+        async move {
+            tokio::select! {
+                () = ending.cancelled() => {}
+                () = reload_at_hangup(&engine, &rules) => {}
+            }
+        }
+    });
+    Ok(app.run_until(asked_to_stop()).await)
+}
+
+/// Resolves at SIGTERM or SIGINT. Cancel-safe.
+pub async fn asked_to_stop() {
+    let (Some(mut terminate), Some(mut interrupt)) =
+        (listen(SignalKind::terminate()), listen(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// Reads the rules again at each SIGHUP; a configuration with mistakes changes nothing.
+async fn reload_at_hangup(engine: &Engine, configured: &Configured) {
+    let Some(mut hangup) = listen(SignalKind::hangup()) else {
+        return std::future::pending().await;
+    };
+    while hangup.recv().await.is_some() {
+        match configuration(configured) {
+            Ok(config) => {
+                engine.set_policy(config.policy);
+                metrics::counter!("cauce_rules_reloads_total", "result" => "ok").increment(1);
+                tracing::info!("rules read again; participants and addresses need a restart");
+            }
+            Err(mistakes) => {
+                metrics::counter!("cauce_rules_reloads_total", "result" => "refused").increment(1);
+                for mistake in mistakes {
+                    tracing::error!(%mistake, "rules not changed");
+                }
+            }
+        }
+    }
+}
+
+fn listen(kind: SignalKind) -> Option<Signal> {
+    match signal(kind) {
+        Ok(signal) => Some(signal),
+        Err(error) => {
+            tracing::error!(%error, "a signal cannot be listened for");
+            None
+        }
+    }
+}

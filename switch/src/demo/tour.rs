@@ -1,0 +1,256 @@
+//! The tour: one payment of each kind through the real listeners, and what came of it.
+#![expect(clippy::print_stdout, reason = "this is a program's own output")]
+
+use std::time::Duration;
+
+use loadtest::simulator::acquirer::{Acquirer, AcquirerError, AcquirerSettings, Order};
+use loadtest::simulator::merchant::HeardNotice;
+use router::money::{Currency, Money};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::client::{ApiClient, Reply};
+use super::sandbox::{Sandbox, SandboxError};
+use crate::app::App;
+use crate::participant::Participant;
+
+/// How long a participant may take to sign on, and a notice to come.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Rails that are part of the product and have no adapter yet.
+const NOT_BUILT: [&str; 5] = ["p2c", "c2p", "card (gateway)", "psd2", "wallet"];
+
+/// Why a step did not go as it should.
+#[derive(Debug, thiserror::Error)]
+enum StepError {
+    #[error(transparent)]
+    Acquirer(#[from] AcquirerError),
+    #[error(transparent)]
+    Api(#[from] SandboxError),
+    #[error("{0}")]
+    Other(String),
+}
+
+type Step = Result<String, StepError>;
+
+/// Makes the tour; true when every step went as it should.
+pub(super) async fn run(app: &App, sandbox: &Sandbox) -> bool {
+    println!("Cauce: one payment of each kind, through the real listeners\n");
+    let steps = Tour::start(app, sandbox).await;
+    let tour = match steps {
+        Ok(tour) => tour,
+        Err(error) => {
+            println!("  ✗ the sandbox's banks could not be reached: {error}");
+            return false;
+        }
+    };
+    let mut went_well = true;
+    let mut tell = |what: &str, step: Step| match step {
+        Ok(line) => println!("  ✓ {what:<22} {line}"),
+        Err(error) => {
+            went_well = false;
+            println!("  ✗ {what:<22} {error}");
+        }
+    };
+    println!("account (ISO 8583 from bank-a to bank-b, JSON from merchants)");
+    tell("approved", tour.approved().await);
+    tell("declined", tour.declined().await);
+    tell("duplicate", tour.duplicate().await);
+    tell("silent bank", tour.given_up(15_068, "silent").await);
+    tell("late answer", tour.given_up(15_069, "late").await);
+    tell("JSON", tour.json().await);
+    tell("JSON declined", tour.json_declined().await);
+    println!("cash_float (ISO 8583 from agents-mx to credit-host)");
+    tell("collector's cash", tour.cash().await);
+    tell("same operation again", tour.cash_again().await);
+    for rail in NOT_BUILT {
+        println!("{rail}: not built yet");
+    }
+    went_well
+}
+
+struct Tour<'a> {
+    sandbox: &'a Sandbox,
+    api: ApiClient,
+    bank: Acquirer,
+    agents: Acquirer,
+}
+
+impl<'a> Tour<'a> {
+    async fn start(app: &App, sandbox: &'a Sandbox) -> Result<Self, StepError> {
+        signed_on(app).await?;
+        let key = sandbox.biller("isp-ve").map_or("", |biller| &biller.api_key);
+        let line = |acquirer_id| {
+            Acquirer::connect(app.addresses.iso8583, AcquirerSettings::new(acquirer_id))
+        };
+        Ok(Self {
+            sandbox,
+            api: ApiClient::new(&format!("http://{}", app.addresses.http), key),
+            bank: line("00000000011").await?,
+            agents: line("00000000012").await?,
+        })
+    }
+
+    async fn approved(&self) -> Step {
+        let (_, answer) = self.bank.pay(&Order::card(money(15_000, "VES")?, "isp-ve")).await?;
+        expect("00", answer.response_code())?;
+        let notice = self.notice(answer.folio(), "payment.approved").await?;
+        let authorisation = answer.authorisation();
+        Ok(format!(
+            "150.00 VES → 00, folio {}, authorisation {authorisation}; {notice}",
+            answer.folio()
+        ))
+    }
+
+    async fn declined(&self) -> Step {
+        let (_, answer) = self.bank.pay(&Order::card(money(15_051, "VES")?, "isp-ve")).await?;
+        expect("51", answer.response_code())?;
+        let notice = self.notice(answer.folio(), "payment.declined").await?;
+        Ok(format!("150.51 VES → 51, reason {}; {notice}", answer.fields.text(44)))
+    }
+
+    async fn duplicate(&self) -> Step {
+        let order = Order::card(money(22_000, "RON")?, "issuer-ro");
+        let (request, first) = self.bank.pay(&order).await?;
+        let second = self.bank.repeat("0200", &request).await?;
+        expect(first.folio(), second.folio())?;
+        expect("00", second.response_code())?;
+        let notice = self.notice(first.folio(), "payment.approved").await?;
+        Ok(format!("220.00 RON, then 0201 → the stored answer, folio {}; {notice}", second.folio()))
+    }
+
+    /// A bank that is silent or late: told as unknown, then reversed until confirmed.
+    async fn given_up(&self, minor: i64, how: &str) -> Step {
+        let (_, answer) = self.bank.pay(&Order::card(money(minor, "ARS")?, "company-ar")).await?;
+        expect("68", answer.response_code())?;
+        let unknown = self.notice(answer.folio(), "payment.unknown").await?;
+        let reversed = self.notice(answer.folio(), "payment.reversed").await?;
+        let amount = money(minor, "ARS")?;
+        Ok(format!("{amount}, bank {how} → 68, folio {}; {unknown}, {reversed}", answer.folio()))
+    }
+
+    async fn json(&self) -> Step {
+        let body = payment_body(33);
+        let first = self.api.post("/v1/payments", Some("tour-json-1"), &body).await?;
+        expect("approved", state(&first))?;
+        let again = self.api.post("/v1/payments", Some("tour-json-1"), &body).await?;
+        expect(first.text("id"), again.text("id"))?;
+        expect("true", &again.is_replay.to_string())?;
+        let read = self.api.get(&format!("/v1/payments/{}", first.text("id"))).await?;
+        expect("approved", state(&read))?;
+        let fee = &first.body["fees"][0]["amount"]["minor"];
+        let notice = self.notice(first.text("folio"), "payment.approved").await?;
+        let status = first.status.as_u16();
+        Ok(format!("0.33 VES → {status}, commission 0.0{fee}; same key again → replay; {notice}"))
+    }
+
+    async fn json_declined(&self) -> Step {
+        let reply =
+            self.api.post("/v1/payments", Some("tour-json-2"), &payment_body(1_054)).await?;
+        expect("card_expired", reply.text("code"))?;
+        let notice = self.notice(reply.text("folio"), "payment.declined").await?;
+        let (status, no) = (reply.status.as_u16(), reply.text("no"));
+        Ok(format!("10.54 VES → {status} card_expired ({no}); {notice}"))
+    }
+
+    async fn cash(&self) -> Step {
+        let (_, answer) = self.agents.pay(&cash_order(50_000)?).await?;
+        expect("00", answer.response_code())?;
+        let notice = self.notice(answer.folio(), "payment.approved").await?;
+        Ok(format!("500.00 MXN + 12.00 commission → 00, folio {}; {notice}", answer.folio()))
+    }
+
+    async fn cash_again(&self) -> Step {
+        let (_, answer) = self.agents.pay(&cash_order(50_000)?).await?;
+        expect("94", answer.response_code())?;
+        Ok(format!(
+            "→ 94, reason {}: {}",
+            answer.fields.text(44),
+            private_text(answer.fields.text(48))
+        ))
+    }
+
+    /// Waits for the merchant to hear of a payment.
+    async fn notice(&self, folio: &str, kind: &str) -> Result<String, StepError> {
+        let since = Instant::now();
+        let heard = |all: &[HeardNotice]| {
+            all.iter().any(|notice| notice.kind == kind && notice.folio.as_deref() == Some(folio))
+        };
+        let waited = self.sandbox.merchant.wait_for(heard, PATIENCE).await;
+        waited
+            .map_err(|error| StepError::Other(format!("no notice {kind} of {folio}: {error}")))?;
+        Ok(format!("notice {kind} after {} ms", since.elapsed().as_millis()))
+    }
+}
+
+/// Waits until the simulated banks have signed on.
+async fn signed_on(app: &App) -> Result<(), StepError> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut look = tokio::time::interval(Duration::from_millis(5));
+    let is_ready = |participant: &std::sync::Arc<Participant>| {
+        participant.config.reach.is_none() || participant.is_signed_on()
+    };
+    while !app.engine.participants.iter().all(is_ready) {
+        if deadline < Instant::now() {
+            return Err(StepError::Other("no sign-on in time".to_owned()));
+        }
+        look.tick().await;
+    }
+    Ok(())
+}
+
+fn money(minor: i64, code: &str) -> Result<Money, StepError> {
+    let currency = Currency::from_code(code);
+    let currency = currency.ok_or_else(|| StepError::Other(format!("no currency {code}")))?;
+    Ok(Money::new(minor, currency))
+}
+
+fn cash_order(minor: i64) -> Result<Order, StepError> {
+    let card = Order::card(money(minor, "MXN")?, "lender-mx");
+    let private = [
+        ("01", "lender-mx"),
+        ("02", "0000123456781234"),
+        ("04", "OPER01"),
+        ("05", "58341122"),
+        ("07", "credimax"),
+        ("09", "90000"),
+    ];
+    Ok(Order {
+        processing_code: "510000",
+        extra: card.extra.without(2).without(14),
+        private: private.map(|(tag, value)| (tag, value.to_owned())).to_vec(),
+        ..card
+    })
+}
+
+fn payment_body(minor: i64) -> serde_json::Value {
+    json!({
+        "rail": "account",
+        "amount": { "currency": "VES", "minor": minor },
+        "payer": { "doc": "V12345678", "phone": "584120000000", "account": "01020000000000000001" },
+        "reference": "order 1",
+    })
+}
+
+fn state(reply: &Reply) -> &str {
+    reply.text("state")
+}
+
+/// The text for people in DE48 tag 12.
+fn private_text(private_data: &str) -> &str {
+    let mut rest = private_data;
+    while let (Some(tag), Some(len)) = (rest.get(..2), rest.get(2..4)) {
+        let end = 4 + len.parse::<usize>().unwrap_or(0);
+        if tag == "12" {
+            return rest.get(4..end).unwrap_or("");
+        }
+        rest = rest.get(end..).unwrap_or("");
+    }
+    ""
+}
+
+fn expect(wanted: &str, got: &str) -> Result<(), StepError> {
+    if wanted == got {
+        return Ok(());
+    }
+    Err(StepError::Other(format!("`{wanted}` was expected, `{got}` came")))
+}
