@@ -11,7 +11,7 @@ pub mod tags;
 
 pub use content::Content;
 pub use describe::{Described, describe};
-pub use index::Index;
+pub use index::{Index, MESSAGE_LEN_MAX};
 pub use pack::Packer;
 pub use spec::{Bitmap, Encoding, Field, Length, Spec, SpecError};
 

@@ -18,7 +18,7 @@ pub struct Index {
 
 #[derive(Clone, Copy, Default)]
 struct Slot {
-    offset: u32,
+    offset: u16,
     len: u16,
 }
 
@@ -33,6 +33,9 @@ impl std::fmt::Debug for Index {
         f.debug_list().entries(self.fields()).finish()
     }
 }
+
+/// Longest message that is indexed; longer ones are refused whole.
+pub const MESSAGE_LEN_MAX: usize = 65_535;
 
 /// Length of the MTI.
 const MTI_LEN: usize = 4;
@@ -80,7 +83,7 @@ impl Index {
             return None;
         }
         let Slot { offset, len } = self.slots[usize::from(field)];
-        let start = usize::try_from(offset).expect("invariant: offsets came from usize");
+        let start = usize::from(offset);
         Some(start..start + usize::from(len))
     }
 }
@@ -138,7 +141,7 @@ impl Spec {
             if let Some(position) = field.first_violation(content) {
                 return Err(error(ErrorKind::BadContent, number, start + position, 0, 0));
             }
-            index.slots[usize::from(number)] = slot(start, content.len(), number)?;
+            index.slots[usize::from(number)] = slot(start, content.len());
             at = end;
             last = number;
         }
@@ -153,6 +156,9 @@ impl Spec {
         let Some(mti) = bytes.get(..MTI_LEN) else {
             return Err(error(ErrorKind::ShortData, MTI, 0, MTI_LEN, bytes.len()));
         };
+        if bytes.len() > MESSAGE_LEN_MAX {
+            return Err(error(ErrorKind::TooLong, MTI, 0, MESSAGE_LEN_MAX, bytes.len()));
+        }
         if !all_digits(mti) {
             let position = mti.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(0);
             return Err(error(ErrorKind::BadContent, MTI, position, 0, 0));
@@ -219,12 +225,11 @@ fn read_digits(prefix: &[u8]) -> Option<usize> {
     })
 }
 
-/// A content too far or too long to be noted is one that no field of any format may have.
+/// Within [`MESSAGE_LEN_MAX`] offsets and lengths fit.
 #[inline]
-fn slot(start: usize, len: usize, number: u8) -> Result<Slot, DecodeError> {
-    let too_long = || error(ErrorKind::TooLong, number, start, usize::from(u16::MAX), len);
-    let offset = u32::try_from(start).map_err(|_| too_long())?;
-    Ok(Slot { offset, len: u16::try_from(len).map_err(|_| too_long())? })
+fn slot(start: usize, len: usize) -> Slot {
+    let fit = |value| u16::try_from(value).expect("invariant: messages are at most 65535 long");
+    Slot { offset: fit(start), len: fit(len) }
 }
 
 #[inline]

@@ -157,3 +157,6 @@ impl Field {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,7 @@ fn a_bad_mti_or_bitmap_is_named_by_its_pseudo_number() {
     };
     assert_eq!(fault(b""), (ErrorKind::ShortData, 0, 0));
     assert_eq!(fault(b"02x0"), (ErrorKind::BadContent, 0, 2));
+    assert_eq!(fault(&[b'0'; MESSAGE_LEN_MAX + 1]), (ErrorKind::TooLong, 0, 0));
     assert_eq!(fault(b"0200"), (ErrorKind::BadBitmap, 1, 4));
     assert_eq!(fault(b"020040000000000000g0"), (ErrorKind::BadBitmap, 1, 18));
     assert_eq!(fault(b"0200C000000000000000"), (ErrorKind::BadBitmap, 1, 20));
