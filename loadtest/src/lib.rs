@@ -8,8 +8,10 @@
 //! - [`simulator`]: a bank that answers as amounts ask it to, an acquirer's line, a merchant;
 //! - [`wire`]: the ISO 8583 messages these speak;
 //! - [`workload`]: what is asked, and when; [`drive`]: asking it, and measuring;
+//! - [`audit`]: whether client, journal, issuer and merchant tell the same story;
 //! - [`json_log`], [`clock`], [`tasks`]: what they stand on.
 
+pub mod audit;
 pub mod clock;
 pub mod drive;
 pub mod json_log;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails its test")]
 
 mod acquirer_and_issuer;
+mod audit;
 mod coordinated_omission;
 mod load;
 mod merchant;

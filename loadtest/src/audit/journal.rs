@@ -1,0 +1,243 @@
+//! The switch's journal as its export shows it: one JSON object a record, in journal order.
+//!
+//! This is the shape `cauce journal export --format jsonl` writes. A field that does not belong to
+//! a kind of record is left out or null; fields beyond these are passed over.
+
+use std::collections::HashMap;
+use std::io::BufRead;
+
+use router::payment::PaymentState;
+use serde::{Deserialize, Serialize};
+
+use super::AuditError;
+
+/// One exported record.
+///
+/// | kind | has, beyond `sequence`, `kind`, `at` |
+/// |---|---|
+/// | `intent` | `payment`, `folio`, `asker`, `rail`, `stan`, `transmitted_at`, `terminal`, `rrn`, `amount`, `biller`, `participant`, `participant_stan` |
+/// | `refused` | the same without `participant`, `participant_stan`; `outcome` of state `declined` |
+/// | `rerouted` | `payment`, `participant`, `participant_stan` |
+/// | `outcome`, `late_answer` | `payment`, `outcome` |
+/// | `reversal` | `payment`, `step` (`owed`, `confirmed`), `cause` with `owed` |
+/// | `endpoint` | `biller`, `url` (null once deleted), `types` |
+/// | `account`, `notice_mark` | nothing the audit reads |
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalLine {
+    /// Position of the record.
+    pub sequence: u64,
+    /// `router::record::Record::kind`.
+    pub kind: String,
+    /// When, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// The payment, `pay_…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment: Option<String>,
+    /// Its folio, 12 digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folio: Option<String>,
+    /// Participant or biller that asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asker: Option<String>,
+    /// Name of the rail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rail: Option<String>,
+    /// The asker's STAN (DE11).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stan: Option<String>,
+    /// The asker's transmission time (DE7).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transmitted_at: Option<String>,
+    /// The asker's terminal (DE41).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<String>,
+    /// The asker's reference (DE37 of the request); empty where it gave none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rrn: Option<String>,
+    /// What was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Amount>,
+    /// The biller paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub biller: Option<String>,
+    /// The participant the request is sent to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub participant: Option<String>,
+    /// STAN given to the request sent there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub participant_stan: Option<String>,
+    /// What came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<JournalOutcome>,
+    /// Step of undoing: `owed` or `confirmed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// Why it is undone: `asked`, or the name of the cause of an unknown outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Where notices go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Types of notices wanted; empty means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub types: Vec<String>,
+}
+
+/// An amount, as everywhere in the outside contract.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amount {
+    /// ISO 4217 code.
+    pub currency: String,
+    /// Minor units.
+    pub minor: i64,
+}
+
+/// An outcome.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalOutcome {
+    /// `approved`, `declined` or `unknown`.
+    pub state: String,
+    /// Code of the reason of a decline, or name of the cause of an unknown outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Authorisation of an approval (DE38).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorisation: Option<String>,
+}
+
+/// One payment, folded from its lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalPayment {
+    /// `pay_…`.
+    pub id: String,
+    /// 12 digits.
+    pub folio: String,
+    /// Position of its first record.
+    pub first_sequence: u64,
+    /// Where it stands.
+    pub state: PaymentState,
+    /// The asker's reference.
+    pub rrn: String,
+    /// What was asked.
+    pub amount: Amount,
+    /// The biller paid.
+    pub biller: Option<String>,
+    /// The participant last asked; none when nothing was sent.
+    pub participant: Option<String>,
+}
+
+/// The journal, folded.
+#[derive(Debug, Clone, Default)]
+pub struct Journal {
+    /// Payments in the order they began.
+    pub payments: Vec<JournalPayment>,
+    /// By biller: position from which its endpoint hears of every event.
+    pub endpoints: HashMap<String, u64>,
+    /// Records that cannot follow what came before, in words.
+    pub illegal: Vec<String>,
+    by_id: HashMap<String, usize>,
+}
+
+impl Journal {
+    /// Reads an export.
+    ///
+    /// Errors: [`AuditError`] with the line that cannot be read.
+    pub fn read(lines: impl BufRead) -> Result<Self, AuditError> {
+        let mut journal = Self::default();
+        for (number, line) in (1..).zip(lines.lines()) {
+            let line = line.map_err(AuditError::Io)?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            let record: JournalLine = serde_json::from_str(&line)
+                .map_err(|source| AuditError::Line { what: "journal", number, source })?;
+            journal.take(record);
+        }
+        Ok(journal)
+    }
+
+    /// Takes the next record.
+    pub fn take(&mut self, line: JournalLine) {
+        match line.kind.as_str() {
+            "intent" => self.begin(line, PaymentState::Sent),
+            "refused" => self.begin(line, PaymentState::Declined),
+            "rerouted" | "outcome" | "reversal" | "late_answer" => self.step(&line),
+            "endpoint" => self.endpoint(line),
+            _ => {}
+        }
+    }
+
+    /// The payment of an id.
+    pub fn payment(&self, id: &str) -> Option<&JournalPayment> {
+        self.by_id.get(id).and_then(|at| self.payments.get(*at))
+    }
+
+    fn begin(&mut self, line: JournalLine, state: PaymentState) {
+        let id = line.payment.unwrap_or_default();
+        let at = self.payments.len();
+        if self.by_id.insert(id.clone(), at).is_some() {
+            self.illegal.push(format!("record {}: {id} begins a second time", line.sequence));
+        }
+        self.payments.push(JournalPayment {
+            id,
+            folio: line.folio.unwrap_or_default(),
+            first_sequence: line.sequence,
+            state,
+            rrn: line.rrn.unwrap_or_default(),
+            amount: line.amount.unwrap_or_default(),
+            biller: line.biller,
+            participant: line.participant,
+        });
+    }
+
+    fn step(&mut self, line: &JournalLine) {
+        let id = line.payment.as_deref().unwrap_or_default();
+        let payment = self.by_id.get(id).copied().and_then(|at| self.payments.get_mut(at));
+        let Some(payment) = payment else {
+            self.illegal.push(format!("record {}: {id} has no beginning", line.sequence));
+            return;
+        };
+        match next_state(payment.state, line) {
+            Some(state) => payment.state = state,
+            None => self.illegal.push(format!(
+                "record {}: {} of {id} cannot follow `{}`",
+                line.sequence,
+                line.kind,
+                payment.state.name()
+            )),
+        }
+        if line.kind == "rerouted" {
+            payment.participant.clone_from(&line.participant);
+        }
+    }
+
+    fn endpoint(&mut self, line: JournalLine) {
+        let Some(biller) = line.biller else { return };
+        match line.url {
+            Some(_) if line.types.is_empty() => {
+                self.endpoints.entry(biller).or_insert(line.sequence);
+            }
+            Some(_) | None => drop(self.endpoints.remove(&biller)),
+        }
+    }
+}
+
+fn next_state(state: PaymentState, line: &JournalLine) -> Option<PaymentState> {
+    let outcome = line.outcome.as_ref().map_or("", |outcome| outcome.state.as_str());
+    let step = line.step.as_deref().unwrap_or_default();
+    match (line.kind.as_str(), state, outcome, step) {
+        ("rerouted", PaymentState::Sent, _, _) => Some(PaymentState::Sent),
+        ("outcome", PaymentState::Sent, "approved", _) => Some(PaymentState::Approved),
+        ("outcome", PaymentState::Sent, "declined", _) => Some(PaymentState::Declined),
+        ("outcome", PaymentState::Sent, "unknown", _) => Some(PaymentState::Unknown),
+        ("reversal", PaymentState::Approved | PaymentState::Unknown, _, "owed") => {
+            Some(PaymentState::Reversing)
+        }
+        ("reversal", PaymentState::Reversing, _, "confirmed") => Some(PaymentState::Reversed),
+        ("late_answer", PaymentState::Unknown, _, _) => Some(PaymentState::Unknown),
+        ("late_answer", PaymentState::Reversing, _, _) => Some(PaymentState::Reversing),
+        ("late_answer", PaymentState::Reversed, _, _) => Some(PaymentState::Reversed),
+        _ => None,
+    }
+}
