@@ -1,0 +1,234 @@
+//! A record as outsiders read it: flat, masked, one shape for every kind.
+
+use std::io::{self, Write};
+
+use router::message::PaymentRequest;
+use router::money::Money;
+use router::outcome::Outcome;
+use router::record::{Record, ReversalCause, ReversalStep};
+use serde::Serialize;
+
+/// One record. Members that a kind does not have are left out.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Row {
+    sequence: u64,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folio: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    #[serde(flatten)]
+    request: Option<Request>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    participant: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<Told>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delta: Option<Amount>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Request {
+    asker: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    stan: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    transmitted_at: Box<str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    terminal: Box<str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    rrn: Box<str>,
+    key: String,
+    rail: &'static str,
+    amount: Amount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    biller: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    card: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Amount {
+    currency: &'static str,
+    minor: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct Told {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorisation: Option<String>,
+}
+
+impl Row {
+    pub(super) const CSV_HEADING: &'static str = "sequence,kind,payment,folio,at,asker,biller,rail,currency,minor,participant,state,reason,step,response_code";
+
+    pub(super) fn of(sequence: u64, record: &Record) -> Self {
+        let row = Self {
+            sequence,
+            kind: record.kind(),
+            payment: record.payment().map(|id| id.to_string()),
+            ..Self::default()
+        };
+        match record {
+            Record::Intent(intent) => Self {
+                folio: Some(intent.folio.to_string()),
+                at: Some(intent.at.to_string()),
+                request: Some(Request::of(&intent.request)),
+                participant: Some(intent.attempt.participant.to_string()),
+                ..row
+            },
+            Record::Refused(refused) => Self {
+                folio: Some(refused.folio.to_string()),
+                at: Some(refused.at.to_string()),
+                request: Some(Request::of(&refused.request)),
+                outcome: Some(Told {
+                    state: "declined",
+                    reason: Some(refused.reason.info().code),
+                    authorisation: None,
+                }),
+                ..row
+            },
+            Record::Rerouted(rerouted) => Self {
+                at: Some(rerouted.at.to_string()),
+                participant: Some(rerouted.attempt.participant.to_string()),
+                ..row
+            },
+            Record::Outcome(concluded) => Self {
+                at: Some(concluded.at.to_string()),
+                outcome: Some(Told::of(&concluded.outcome)),
+                ..row
+            },
+            Record::Reversal(reversal) => {
+                let (step, cause, response_code) = step_of(&reversal.step);
+                let at = Some(reversal.at.to_string());
+                Self { at, step: Some(step), cause, response_code, ..row }
+            }
+            Record::LateAnswer(late) => Self {
+                at: Some(late.at.to_string()),
+                outcome: Some(Told::of(&late.outcome)),
+                ..row
+            },
+            Record::Account(movement) => Self {
+                at: Some(movement.at.to_string()),
+                account: Some(movement.account.to_string()),
+                delta: Some(movement.delta.into()),
+                ..row
+            },
+            Record::Endpoint(endpoint) => Self {
+                at: Some(endpoint.at.to_string()),
+                endpoint: Some(endpoint.id.to_string()),
+                ..row
+            },
+            Record::NoticeMark(mark) => Self { endpoint: Some(mark.endpoint.to_string()), ..row },
+        }
+    }
+
+    /// Writes the row as CSV, in the order of [`Row::CSV_HEADING`].
+    pub(super) fn write_csv(&self, out: &mut impl Write) -> io::Result<()> {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let request = self.request.as_ref();
+        let of_request = |value: fn(&Request) -> String| request.map(value).unwrap_or_default();
+        let told = self.outcome.as_ref();
+        let columns = [
+            self.sequence.to_string(),
+            self.kind.to_owned(),
+            text(&self.payment),
+            text(&self.folio),
+            text(&self.at),
+            of_request(|request| request.asker.clone()),
+            of_request(|request| request.biller.clone().unwrap_or_default()),
+            of_request(|request| request.rail.to_owned()),
+            of_request(|request| request.amount.currency.to_owned()),
+            of_request(|request| request.amount.minor.to_string()),
+            text(&self.participant),
+            told.map_or("", |told| told.state).to_owned(),
+            told.and_then(|told| told.reason).unwrap_or("").to_owned(),
+            self.step.unwrap_or("").to_owned(),
+            text(&self.response_code),
+        ];
+        out.write_all(columns.map(|column| quoted(&column)).join(",").as_bytes())
+    }
+}
+
+/// A CSV field; a leading formula sign is made harmless, as spreadsheet programs would run it.
+fn quoted(column: &str) -> String {
+    let is_formula = column.starts_with(['=', '+', '-', '@', '\t', '\r'])
+        && column.parse::<i64>().is_err();
+    let neutral = if is_formula { format!("'{column}") } else { column.to_owned() };
+    match neutral.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", neutral.replace('"', "\"\"")),
+        false => neutral,
+    }
+}
+
+impl Request {
+    fn of(request: &PaymentRequest) -> Self {
+        let trace = &request.trace;
+        Self {
+            asker: request.asker.as_str().to_owned(),
+            stan: trace.stan.map(|stan| stan.to_string()).unwrap_or_default(),
+            transmitted_at: trace.transmitted_at.as_str().into(),
+            terminal: trace.terminal.as_str().into(),
+            rrn: trace.rrn.as_str().into(),
+            key: format!("{:032x}", request.key.0),
+            rail: request.rail.name(),
+            amount: request.amount.into(),
+            biller: request.biller.map(|id| id.to_string()),
+            client: request.client.map(|client| client.to_string()),
+            card: request.payer.card.as_ref().map(|card| card.masked().to_string()),
+        }
+    }
+}
+
+impl From<Money> for Amount {
+    fn from(money: Money) -> Self {
+        Self { currency: money.currency.code(), minor: money.minor }
+    }
+}
+
+impl Told {
+    fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Approved(approval) => Self {
+                state: "approved",
+                reason: None,
+                authorisation: Some(approval.authorisation.to_string()),
+            },
+            Outcome::Declined(decline) => Self {
+                state: "declined",
+                reason: Some(decline.reason.info().code),
+                authorisation: None,
+            },
+            Outcome::Unknown(cause) => {
+                Self { state: "unknown", reason: Some(cause.name()), authorisation: None }
+            }
+        }
+    }
+}
+
+fn step_of(step: &ReversalStep) -> (&'static str, Option<&'static str>, Option<String>) {
+    match step {
+        ReversalStep::Owed(ReversalCause::Unknown(cause)) => ("owed", Some(cause.name()), None),
+        ReversalStep::Owed(ReversalCause::Asked) => ("owed", Some("asked"), None),
+        ReversalStep::Confirmed { response_code } => {
+            ("confirmed", None, Some(String::from_utf8_lossy(response_code).into_owned()))
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The switch as a whole: real sockets, a real journal, simulated neighbours.
+
+mod harness;
+
+mod bad_input;
+mod demo;
+mod duplicate;
+mod kill;
+mod limits;
+mod lines;
+mod payment;
+mod restart;
+mod shutdown;
+mod tidy;
+mod unknown;

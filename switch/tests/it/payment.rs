@@ -1,0 +1,87 @@
+//! One payment from an acquirer's line to the issuer and back.
+
+use router::payment::PaymentState;
+
+use crate::harness::{House, card_order};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_reaches_acquirer_issuer_and_journal_alike() {
+    let house = House::start().await;
+    let bank = house.bank().await;
+    let (request, answer) = bank.pay(&card_order(15_000)).await.expect("an answer");
+
+    assert_eq!(answer.mti, "0210");
+    assert_eq!(answer.response_code(), "00");
+    for field in [2, 3, 4, 7, 11, 32, 41, 42, 49] {
+        assert_eq!(answer.fields.text(field), request.text(field), "DE{field} is repeated");
+    }
+    let payment = house.payment(answer.folio()).await;
+    assert_eq!(payment.state, PaymentState::Approved);
+    assert_eq!(payment.fees[0].amount.minor, 450, "3 % of 150.00");
+    let approval = payment.approval().expect("an approval");
+    assert_eq!(approval.authorisation.as_str(), answer.authorisation());
+    let balance = router::invariant::postings_balance(&payment.planned_postings);
+    assert_eq!(balance, Ok(()));
+
+    let truth = house.issuer.truth();
+    assert_eq!(truth.len(), 1);
+    assert_eq!(truth[0].rrn, answer.folio(), "the folio travels as DE37");
+    assert_eq!(truth[0].net_debits(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_s_decline_passes_with_its_code_and_our_number() {
+    let house = House::start().await;
+    let bank = house.bank().await;
+    for (minor, code, no) in [(1_051, "51", "1001"), (1_054, "54", "1201"), (1_005, "05", "1206")] {
+        let (_, answer) = bank.pay(&card_order(minor)).await.expect("an answer");
+        assert_eq!((answer.response_code(), answer.fields.text(44)), (code, no));
+        let payment = house.payment(answer.folio()).await;
+        assert_eq!(payment.state, PaymentState::Declined);
+    }
+    assert!(house.issuer.truth().iter().all(|effect| effect.net_debits() == 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_no_issuer_signed_on_nothing_is_kept_and_the_key_may_be_used_again() {
+    let house = House::start().await;
+    let bank = house.bank().await;
+    let request = bank.payment(&card_order(15_000));
+    let (engine, addr) = (house.engine(), house.issuer.addr());
+    house.issuer.set_mood(loadtest::simulator::issuer::Mood::HangingUp);
+    // Whatever is asked now hangs up the lines, until no line is left.
+    let issuer = engine.participants.iter().find(|participant| participant.config.reach.is_some());
+    let issuer = issuer.expect("an issuer");
+    crate::harness::eventually("the issuer to be gone", async || {
+        bank.pay(&card_order(100)).await.expect("an answer");
+        (!issuer.is_signed_on()).then_some(())
+    })
+    .await;
+    let answer = bank.request("0200", &request).await.expect("an answer");
+    // A line may have come back for an instant; then the payment was lost with it, and is unknown.
+    assert!(["91", "68"].contains(&answer.response_code()), "{answer:?}");
+    let was_sent = answer.response_code() == "68";
+
+    house.issuer.set_mood(loadtest::simulator::issuer::Mood::Working);
+    assert_eq!(house.issuer.addr(), addr);
+    crate::harness::eventually("the issuer to be back", async || {
+        issuer.is_signed_on().then_some(())
+    })
+    .await;
+    let again = bank.repeat("0200", &request).await.expect("an answer");
+    assert_eq!(again.response_code(), if was_sent { "68" } else { "00" });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inquiry_tells_what_became_of_the_asker_s_own_payment() {
+    let house = House::start().await;
+    let bank = house.bank().await;
+    let (request, answer) = bank.pay(&card_order(15_000)).await.expect("an answer");
+    let inquiry = bank.inquiry_about(&request);
+    let told = bank.request("0200", &inquiry).await.expect("an answer");
+    assert_eq!((told.response_code(), told.folio()), ("00", answer.folio()));
+
+    let unknown = bank.inquiry_about(&bank.payment(&card_order(1)));
+    let told = bank.request("0200", &unknown).await.expect("an answer");
+    assert_eq!(told.response_code(), "25");
+}

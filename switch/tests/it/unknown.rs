@@ -1,0 +1,87 @@
+//! Silence is never a decline (invariant I6): unknown, then reversed until there is evidence.
+
+use loadtest::simulator::issuer::Mood;
+use router::outcome::{Cause, Outcome};
+use router::payment::PaymentState;
+
+use crate::harness::{House, card_order, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_issuer_leaves_the_payment_unknown_and_it_is_reversed() {
+    let house = House::start().await;
+    let bank = house.bank().await;
+    let (_, answer) = bank.pay(&card_order(15_068)).await.expect("an answer");
+    assert_eq!((answer.response_code(), answer.fields.text(44)), ("68", "6002"));
+    let payment = house.payment(answer.folio()).await;
+    assert_eq!(payment.outcome, Some(Outcome::Unknown(Cause::Timeout)));
+    house.wait_for_state(payment.id, PaymentState::Reversed).await;
+    let truth = house.issuer.truth();
+    assert_eq!(truth[0].net_debits(), 0, "the silent bank had debited; the reversal undid it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_approval_is_recorded_and_never_forwarded() {
+    let house = House::start().await;
+    let bank = house.bank().await;
+    let (request, answer) = bank.pay(&card_order(15_069)).await.expect("an answer");
+    assert_eq!(answer.response_code(), "68");
+    let id = house.payment(answer.folio()).await.id;
+    let store = &house.engine().store;
+    let late = eventually("the late answer", async || {
+        store.payment(id).await.expect("the journal").filter(|payment| payment.late_answer.is_some())
+    })
+    .await;
+    assert!(matches!(late.late_answer, Some(Outcome::Approved(_))));
+    house.wait_for_state(id, PaymentState::Reversed).await;
+    let repeat = bank.repeat("0200", &request).await.expect("an answer");
+    assert_eq!(repeat.response_code(), "68", "the asker was told unknown, for ever");
+    assert_eq!(house.issuer.truth()[0].net_debits(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_falls_makes_what_was_on_it_unknown_at_once_and_reversed_later() {
+    let house = House::start().await;
+    let bank = house.bank().await;
+    house.issuer.set_mood(Mood::HangingUp);
+    let (_, answer) = bank.pay(&card_order(15_000)).await.expect("an answer");
+    assert_eq!(answer.response_code(), "68");
+    let payment = house.payment(answer.folio()).await;
+    assert_eq!(payment.outcome, Some(Outcome::Unknown(Cause::LineLost)));
+    house.issuer.set_mood(Mood::Working);
+    house.wait_for_state(payment.id, PaymentState::Reversed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reversals_are_repeated_until_a_deaf_bank_hears_again() {
+    let house = House::start().await;
+    let bank = house.bank().await;
+    let (_, answer) = bank.pay(&card_order(15_068)).await.expect("an answer");
+    house.issuer.set_mood(Mood::Deaf);
+    let payment = house.payment(answer.folio()).await;
+    // Time for at least one advice to get no answer.
+    let (_, other) = bank.pay(&card_order(20_000)).await.expect("an answer");
+    assert_eq!(other.response_code(), "68");
+    house.issuer.set_mood(Mood::Working);
+    house.wait_for_state(payment.id, PaymentState::Reversed).await;
+    assert!(house.issuer.truth().iter().all(|effect| effect.net_debits() == 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acquirer_s_reversal_undoes_its_own_payment_once() {
+    let house = House::start().await;
+    let (bank, second_line) = (house.bank().await, house.bank().await);
+    let (request, answer) = bank.pay(&card_order(15_000)).await.expect("an answer");
+    let reversal = bank.reversal_of(&request);
+    let told = bank.request("0420", &reversal).await.expect("an answer");
+    assert_eq!((told.mti.as_str(), told.response_code()), ("0430", "00"));
+    let id = house.payment(answer.folio()).await.id;
+    house.wait_for_state(id, PaymentState::Reversed).await;
+    let again = second_line.repeat("0420", &reversal).await.expect("an answer");
+    assert_eq!((again.mti.as_str(), again.response_code()), ("0430", "00"));
+    assert_eq!(house.issuer.truth()[0].net_debits(), 0);
+    assert_eq!(house.issuer.counts().reversals, 1);
+
+    let strange = bank.reversal_of(&bank.payment(&card_order(15_000)));
+    let told = bank.request("0400", &strange).await.expect("an answer");
+    assert_eq!((told.mti.as_str(), told.response_code()), ("0410", "25"));
+}
