@@ -98,8 +98,6 @@ pub struct Run {
     pub recorder: Recorder,
     /// Requests planned; for a closed loop, sent.
     pub planned: u64,
-    /// Time from the first planned instant to the last answer or the end of the plan, the later.
-    pub elapsed: Duration,
     /// Four digits that stand in front of each reference (DE37), so that runs do not collide.
     pub run_number: u64,
 }
@@ -249,6 +247,5 @@ fn finish(shared: &Shared, progress: &mut impl FnMut(&Second)) -> Run {
     }
     progress(&guard.end_second());
     let recorder = std::mem::replace(&mut *guard, Recorder::new(Keep::Figures));
-    let elapsed = shared.origin.elapsed().max(shared.settings.duration);
-    Run { recorder, planned, elapsed, run_number: shared.run_number }
+    Run { recorder, planned, run_number: shared.run_number }
 }

@@ -9,12 +9,15 @@
 //! - [`wire`]: the ISO 8583 messages these speak;
 //! - [`workload`]: what is asked, and when; [`drive`]: asking it, and measuring;
 //! - [`audit`]: whether client, journal, issuer and merchant tell the same story;
+//! - [`capacity`]: how much it can take; [`report`]: the result, for machines and people;
 //! - [`json_log`], [`clock`], [`tasks`]: what they stand on.
 
 pub mod audit;
+pub mod capacity;
 pub mod clock;
 pub mod drive;
 pub mod json_log;
+pub mod report;
 pub mod simulator;
 pub mod tasks;
 pub mod wire;

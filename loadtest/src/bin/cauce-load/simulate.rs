@@ -1,0 +1,182 @@
+//! `cauce-load simulate`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use loadtest::simulator::acquirer::{Acquirer, AcquirerSettings, Order};
+use loadtest::simulator::issuer::{Issuer, IssuerSettings, Latency, Profile};
+use loadtest::simulator::merchant::{BillerEndpoint, Merchant, MerchantSettings, Script};
+use router::money::{Currency, Money};
+
+use crate::{print, say};
+
+/// A simulator.
+#[derive(Debug, clap::Subcommand)]
+pub enum Kind {
+    /// A bank: the last two digits of an amount say what it answers.
+    Issuer(IssuerArgs),
+    /// A merchant that checks signatures and writes down the notices it hears.
+    Merchant(MerchantArgs),
+    /// An acquirer's line: pays once a second and prints each answer.
+    Acquirer(AcquirerArgs),
+}
+
+/// Options of the bank.
+#[derive(Debug, clap::Args)]
+pub struct IssuerArgs {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:9583")]
+    listen: SocketAddr,
+    /// Participant it plays.
+    #[arg(long, default_value = "bank-a")]
+    participant: String,
+    /// Seed of authorisations and misbehaviour.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where to write what it saw.
+    #[arg(long)]
+    truth: Option<PathBuf>,
+    /// When amounts ending in 69 are answered, milliseconds.
+    #[arg(long, default_value_t = 3_000)]
+    late_ms: u64,
+    /// Extra time before each answer, microseconds.
+    #[arg(long, default_value_t = 0)]
+    latency_us: u64,
+    /// Greatest extra time; spreads it evenly from `--latency-us` up.
+    #[arg(long)]
+    latency_max_us: Option<u64>,
+    /// Answers sent twice, in hundredths of a per cent.
+    #[arg(long, default_value_t = 0)]
+    twice: u32,
+    /// Answers overtaken by later ones, in hundredths of a per cent.
+    #[arg(long, default_value_t = 0)]
+    out_of_order: u32,
+    /// Requests after which the line is dropped, in hundredths of a per cent.
+    #[arg(long, default_value_t = 0)]
+    line_drop: u32,
+}
+
+/// Options of the merchant.
+#[derive(Debug, clap::Args)]
+pub struct MerchantArgs {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:9580")]
+    listen: SocketAddr,
+    /// Where to write the notices heard.
+    #[arg(long)]
+    log: Option<PathBuf>,
+    /// Path and signing secret, `/isp-ve=whsec_…`; may be given several times.
+    #[arg(long, required = true)]
+    biller: Vec<String>,
+}
+
+/// Options of the acquirer.
+#[derive(Debug, clap::Args)]
+pub struct AcquirerArgs {
+    /// The switch's ISO 8583 address; loopback only.
+    #[arg(long, default_value = "127.0.0.1:8583")]
+    target: SocketAddr,
+    /// DE32.
+    #[arg(long, default_value = "700001")]
+    acquirer_id: String,
+    /// Biller paid.
+    #[arg(long, default_value = "isp-ve")]
+    biller: String,
+    /// Currency, ISO 4217.
+    #[arg(long, default_value = "VES")]
+    currency: String,
+    /// Amount in minor units; its last two digits are the bank's cue.
+    #[arg(long, default_value_t = 50_000)]
+    amount: i64,
+}
+
+/// Runs a simulator until it is interrupted.
+pub async fn simulate(kind: Kind) -> anyhow::Result<ExitCode> {
+    match kind {
+        Kind::Issuer(args) => issuer(args).await?,
+        Kind::Merchant(args) => merchant(args).await?,
+        Kind::Acquirer(args) => acquirer(args).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn issuer(args: IssuerArgs) -> anyhow::Result<()> {
+    let min = Duration::from_micros(args.latency_us);
+    let latency = match args.latency_max_us {
+        Some(max) => Latency::Uniform { min, max: Duration::from_micros(max) },
+        None if min.is_zero() => Latency::None,
+        None => Latency::Fixed(min),
+    };
+    let (twice, out_of_order, line_drop) = (args.twice, args.out_of_order, args.line_drop);
+    let settings = IssuerSettings {
+        listen: args.listen,
+        seed: args.seed,
+        truth: args.truth,
+        late_after: Duration::from_millis(args.late_ms),
+        profile: Profile { latency, twice, out_of_order, line_drop },
+        ..IssuerSettings::new(&args.participant)
+    };
+    let issuer = Issuer::start(settings).await?;
+    say(&format!("issuer {} listens at {}", args.participant, issuer.addr()));
+    interrupted().await?;
+    print(&format!("{:?}", issuer.counts()));
+    issuer.stop().await?;
+    Ok(())
+}
+
+async fn merchant(args: MerchantArgs) -> anyhow::Result<()> {
+    let mut billers = Vec::new();
+    for biller in &args.biller {
+        let (path, secret) =
+            biller.split_once('=').context("--biller takes a path, `=` and a secret")?;
+        billers.push(BillerEndpoint {
+            path: path.to_owned(),
+            secret: secret.to_owned(),
+            script: Script::Accept,
+        });
+    }
+    let settings = MerchantSettings { listen: args.listen, log: args.log, billers };
+    let merchant = Merchant::start(settings).await?;
+    say(&format!("merchant listens at {}", merchant.addr()));
+    interrupted().await?;
+    print(&format!("{} notices heard", merchant.heard().len()));
+    merchant.stop().await?;
+    Ok(())
+}
+
+async fn acquirer(args: AcquirerArgs) -> anyhow::Result<()> {
+    if !args.target.ip().is_loopback() {
+        bail!("{} is not a loopback address", args.target);
+    }
+    let currency = Currency::from_code(&args.currency).context("not a currency of ISO 4217")?;
+    let line = Acquirer::connect(args.target, AcquirerSettings::new(&args.acquirer_id)).await?;
+    let order = Order::card(Money::new(args.amount, currency), &args.biller);
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            interrupted = interrupted() => return interrupted,
+            _ = seconds.tick() => match line.pay(&order).await {
+                Ok((request, answer)) => print(&format!(
+                    "STAN {}  {}  folio {}  authorisation {}",
+                    request.text(11),
+                    answer.response_code(),
+                    answer.folio(),
+                    answer.authorisation()
+                )),
+                Err(error) => say(&format!("{error}")),
+            },
+        }
+    }
+}
+
+async fn interrupted() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        ended = tokio::signal::ctrl_c() => ended?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
