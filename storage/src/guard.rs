@@ -5,11 +5,17 @@
 //! order, each ask seeing what the ones before it took, so every limit holds whatever the size of
 //! the batches.
 
+mod memory;
+
 use router::id::{AccountId, PaymentId};
+use router::message::{Fingerprint, IdempotencyKey};
+use router::money::Currency;
 use router::reason::Reason;
 use router::record::AccountMovement;
 use router::reservation::{Reservation, Settle};
 use router::time::Timestamp;
+
+pub use memory::MemoryGuard;
 
 /// One question to the guard.
 #[derive(Debug, Clone, Copy)]
@@ -18,14 +24,33 @@ pub struct ReserveAsk<'a> {
     pub payment: PaymentId,
     /// When its request was received.
     pub at: Timestamp,
-    /// What it needs.
-    pub reservation: &'a Reservation,
+    /// What it wants.
+    pub wants: Wants<'a>,
+}
+
+/// What an ask wants.
+#[derive(Debug, Clone, Copy)]
+pub enum Wants<'a> {
+    /// Everything of a reservation, or nothing.
+    Reserve(&'a Reservation),
+    /// That the key of a payment refused by plan is remembered; it reserves nothing.
+    Remember(IdempotencyKey, Fingerprint),
+}
+
+impl Wants<'_> {
+    /// Who asked, and what exactly.
+    pub fn identity(&self) -> (IdempotencyKey, Fingerprint) {
+        match self {
+            Self::Reserve(reservation) => (reservation.key, reservation.fingerprint),
+            Self::Remember(key, fingerprint) => (*key, *fingerprint),
+        }
+    }
 }
 
 /// The guard's answer to one ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Everything is reserved under the payment's id.
+    /// Everything is reserved, or the key remembered, under the payment's id.
     Granted,
     /// The key was used for the same thing by this payment; nothing is changed.
     Duplicate(PaymentId),
@@ -54,7 +79,7 @@ pub struct Settlement<'a> {
     pub reservation: Option<&'a Reservation>,
 }
 
-/// What an account has.
+/// What an account has in one currency. Accounts of one name in two currencies share nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Balance {
     /// What was put in less what was posted, in minor units.
@@ -83,11 +108,6 @@ pub trait Guard: Send {
         verdicts: &mut Vec<Verdict>,
     ) -> Result<(), GuardError>;
 
-    /// Remembers the key of a payment that was refused without a reservation.
-    ///
-    /// Gives [`Verdict::Granted`] when the key was free; duplicates and reuse as for an ask.
-    fn remember(&mut self, ask: ReserveAsk<'_>) -> Result<Verdict, GuardError>;
-
     /// Ends reservations. Ending one that is not open changes nothing, except by
     /// [`Settle::Undo`], which the caller gives once for each payment.
     fn settle(&mut self, batch: &[Settlement<'_>]) -> Result<(), GuardError>;
@@ -95,6 +115,9 @@ pub trait Guard: Send {
     /// Raises or lowers an account's balance.
     fn credit(&mut self, movement: &AccountMovement) -> Result<(), GuardError>;
 
-    /// What an account has; nothing at all if it was never named.
-    fn balance(&self, account: AccountId) -> Result<Balance, GuardError>;
+    /// What an account has in a currency; nothing at all if it was never named.
+    fn balance(&mut self, account: AccountId, currency: Currency) -> Result<Balance, GuardError>;
+
+    /// The payment that used a key, while it is remembered.
+    fn find_key(&mut self, key: IdempotencyKey) -> Result<Option<PaymentId>, GuardError>;
 }

@@ -16,11 +16,22 @@
 //! What never happens here: a record is answered before it is durable; a hold is released before
 //! the record that ends it is durable; a failed write or sync is tried again.
 
+pub mod conformance;
+mod follower;
 pub mod guard;
+mod history;
+pub mod journal;
+mod live;
 pub mod outbox;
+pub mod record;
 pub mod seal;
 pub mod settings;
+mod shared;
+mod snapshot;
+mod state;
 pub mod store;
+mod view;
+mod writer;
 
 pub use seal::Sealer;
 pub use settings::Settings;

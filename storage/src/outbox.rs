@@ -1,8 +1,12 @@
 //! Notices owed to merchants' endpoints, as the journal implies them.
 
+mod row;
+
 use router::id::{BillNo, EndpointId, NoticeId, PaymentId};
 use router::notice::NoticeType;
 use router::time::Timestamp;
+
+pub(crate) use row::{Outbox, put_owed};
 
 /// One notice that must still be delivered to one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -49,3 +49,8 @@ impl Settings {
         }
     }
 }
+
+/// A duration in whole microseconds, as instants are counted.
+pub(crate) fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

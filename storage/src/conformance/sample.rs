@@ -1,0 +1,267 @@
+//! Fictional payments for the suite, for tests and for benches.
+
+#![allow(clippy::unwrap_used)]
+
+use router::id::{AccountId, BillNo, BillerId, EndpointId, Folio, ParticipantId, PaymentId, Stan};
+use router::message::{Asker, Fingerprint, IdempotencyKey, Payer, PaymentRequest, Rail, Trace};
+use router::money::{Currency, Money};
+use router::outcome::{Approval, Cause, Decline, Outcome};
+use router::plan::Plan;
+use router::posting::{Posting, Postings, Side};
+use router::reason::Reason;
+use router::record::{
+    AccountMovement, Attempt, Concluded, Endpoint, Intent, LateAnswer, Record, Refused, Reversal,
+    ReversalCause, ReversalStep,
+};
+use router::reservation::{Counter, CounterKey, Hold, Keep, Reservation, Slot, SlotKey};
+use router::secret::{CardNumber, Pan};
+use router::text::Text;
+use router::time::{Date, Timestamp};
+use smallvec::SmallVec;
+
+/// Digits of the card that samples are paid with; a published test number.
+pub const CARD: &str = "4111111111111111";
+/// Where the samples' windows close, in microseconds after [`at`]'s zero.
+pub const WINDOW_END: i64 = 86_400_000_000;
+
+/// One payment, described by what matters to the guard.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// Number its ids, folio and STAN are made from.
+    pub payment: u64,
+    /// Idempotency key.
+    pub key: u128,
+    /// Fingerprint; tell two apart in the upper half.
+    pub fingerprint: u128,
+    /// When, in microseconds after a zero of the samples' own.
+    pub at: i64,
+    /// Account and amount of a hold with floor 0.
+    pub hold: Option<(&'static str, i64)>,
+    /// Key and ceiling of a counter of payments.
+    pub counter: Option<(u128, i64)>,
+    /// Key and keeping of a slot.
+    pub slot: Option<(u128, Keep)>,
+}
+
+impl Sample {
+    /// A payment that reserves nothing.
+    pub fn new(payment: u64) -> Self {
+        let key = router::message::digest128(&[b"sample", &payment.to_be_bytes()]);
+        Self { payment, key, fingerprint: 1 << 64, at: 0, hold: None, counter: None, slot: None }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> PaymentId {
+        let random = router::message::digest128(&[b"id", &self.payment.to_be_bytes()]);
+        PaymentId::from_parts(1_700_000_000_000 + i64::try_from(self.payment).unwrap(), random)
+    }
+
+    /// Its intent.
+    pub fn intent(&self) -> Intent {
+        let amount = self.hold.map_or(50_000, |(_, amount)| amount);
+        let stan = Stan::new(u32::try_from(self.payment % 1_000_000).unwrap()).unwrap();
+        Intent {
+            payment: self.id(),
+            folio: Folio::new(self.payment).unwrap(),
+            at: at(self.at),
+            request: self.request(money(amount), stan),
+            plan: Plan {
+                business_date: Date(20_000),
+                routes: [ParticipantId::new("bank-b").unwrap()].into_iter().collect(),
+                fees: SmallVec::new(),
+                total: money(amount),
+                postings: postings(amount),
+                reservation: self.reservation(),
+            },
+            attempt: Attempt {
+                participant: ParticipantId::new("bank-b").unwrap(),
+                stan,
+                transmitted_at: Text::new("1123211722").unwrap(),
+            },
+        }
+    }
+
+    /// Its refusal by plan.
+    pub fn refused(&self, reason: Reason) -> Refused {
+        let Intent { payment, folio, at, request, plan, attempt: _ } = self.intent();
+        Refused {
+            payment,
+            folio,
+            at,
+            business_date: plan.business_date,
+            request,
+            reason,
+            original: None,
+            detail: Some("most 100.00".into()),
+        }
+    }
+
+    /// Its approval.
+    pub fn approved(&self) -> Record {
+        let approval = Approval {
+            authorisation: Text::new("123456").unwrap(),
+            bank_reference: Text::new("000123456789").unwrap(),
+        };
+        let amount = self.hold.map_or(50_000, |(_, amount)| amount);
+        self.concluded(Outcome::Approved(approval), postings(amount))
+    }
+
+    /// Its decline by the participant.
+    pub fn declined(&self) -> Record {
+        let decline = Decline { reason: Reason::CardDeclined, network_code: Some(*b"05") };
+        self.concluded(Outcome::Declined(decline), Postings::new())
+    }
+
+    /// Its silence.
+    pub fn unknown(&self) -> Record {
+        self.concluded(Outcome::Unknown(Cause::Timeout), Postings::new())
+    }
+
+    /// Its reversal is owed because its outcome is not known.
+    pub fn reversal_owed_for(&self, cause: Cause) -> Record {
+        self.reversal(ReversalStep::Owed(ReversalCause::Unknown(cause)))
+    }
+
+    /// Its reversal is owed because its asker said so.
+    pub fn reversal_asked(&self) -> Record {
+        self.reversal(ReversalStep::Owed(ReversalCause::Asked))
+    }
+
+    /// Its reversal was confirmed.
+    pub fn reversal_confirmed(&self) -> Record {
+        self.reversal(ReversalStep::Confirmed { response_code: *b"00" })
+    }
+
+    /// An answer after it was given up.
+    pub fn late(&self) -> Record {
+        let outcome = Outcome::Approved(Approval::default());
+        Record::LateAnswer(LateAnswer { payment: self.id(), at: at(self.at + 9), outcome })
+    }
+
+    fn concluded(&self, outcome: Outcome, postings: Postings) -> Record {
+        let (payment, at) = (self.id(), at(self.at + 5));
+        Record::Outcome(Box::new(Concluded { payment, at, outcome, postings }))
+    }
+
+    fn reversal(&self, step: ReversalStep) -> Record {
+        Record::Reversal(Reversal { payment: self.id(), at: at(self.at + 7), step })
+    }
+
+    fn request(&self, amount: Money, stan: Stan) -> PaymentRequest {
+        PaymentRequest {
+            asker: Asker::Participant(asker()),
+            key: IdempotencyKey(self.key),
+            fingerprint: Fingerprint(self.fingerprint),
+            rail: Rail::Account,
+            amount,
+            biller: Some(biller()),
+            client: None,
+            bill: Some(BillNo::new("INV-0001").unwrap()),
+            product: None,
+            float_ref: None,
+            operator: None,
+            remaining_debt: None,
+            payer: Payer {
+                card: Some(CardNumber::Clear(Pan::new(CARD.as_bytes()).unwrap())),
+                expiry: Some(Text::new("2912").unwrap()),
+                ..Payer::default()
+            },
+            trace: Trace {
+                mti: Text::new("0200").unwrap(),
+                processing_code: Text::new("000000").unwrap(),
+                stan: Some(stan),
+                transmitted_at: Text::new("1123211722").unwrap(),
+                terminal: Text::new("T0000001").unwrap(),
+                ..Trace::default()
+            },
+            reference: None,
+            metadata: None,
+            transient: None,
+        }
+    }
+
+    fn reservation(&self) -> Reservation {
+        let reason = Reason::FloatInsufficient;
+        let hold = self.hold.map(|(name, minor)| Hold {
+            account: account(name),
+            amount: money(minor),
+            floor_minor: 0,
+            reason,
+        });
+        let counter = self.counter.map(|(key, ceiling)| Counter {
+            key: CounterKey(key),
+            delta: 1,
+            ceiling,
+            window_end: at(WINDOW_END),
+            reason: Reason::DailyCountExceeded,
+        });
+        let slot = self.slot.map(|(key, keep)| slot(key, keep));
+        Reservation {
+            key: IdempotencyKey(self.key),
+            fingerprint: Fingerprint(self.fingerprint),
+            holds: hold.into_iter().collect(),
+            counters: counter.into_iter().collect(),
+            slots: slot.into_iter().collect(),
+        }
+    }
+}
+
+fn slot(key: u128, keep: Keep) -> Slot {
+    Slot { key: SlotKey(key), keep, reason: Reason::BillInProgress }
+}
+
+/// An instant of the samples' clock.
+pub fn at(micros: i64) -> Timestamp {
+    Timestamp(1_700_000_000_000_000 + micros)
+}
+
+/// The samples' currency.
+pub fn currency() -> Currency {
+    Currency::from_code("MXN").unwrap()
+}
+
+/// An amount in it.
+pub fn money(minor: i64) -> Money {
+    Money::new(minor, currency())
+}
+
+/// An account.
+pub fn account(name: &str) -> AccountId {
+    AccountId::new(name).unwrap()
+}
+
+/// Who asks for the samples.
+pub fn asker() -> ParticipantId {
+    ParticipantId::new("bank-a").unwrap()
+}
+
+/// Who is paid by them.
+pub fn biller() -> BillerId {
+    BillerId::new("isp-ve").unwrap()
+}
+
+/// Raises an account's balance; a negative amount lowers it.
+pub fn top_up(name: &str, minor: i64) -> Record {
+    let (account, delta) = (account(name), money(minor));
+    Record::Account(AccountMovement { account, at: at(0), delta })
+}
+
+/// Sets an endpoint of the samples' biller that wants every type.
+pub fn endpoint(id: u128) -> Record {
+    Record::Endpoint(Endpoint {
+        id: EndpointId(id),
+        biller: biller(),
+        at: at(0),
+        url: Some("https://merchant.example/notices".into()),
+        sealed_secret: Box::from(*b"sealed"),
+        key_name: "k1".into(),
+        types: Vec::new(),
+    })
+}
+
+fn postings(amount: i64) -> Postings {
+    let line = |name, side| Posting { account: account(name), side, amount: money(amount) };
+    [line("clearing:account", Side::Debit), line("payable:isp-ve", Side::Credit)]
+        .into_iter()
+        .collect()
+}

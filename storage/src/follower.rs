@@ -1,0 +1,316 @@
+//! The thread that derives the read models from the durable journal.
+//!
+//! It reads the segment files behind the writer. A payment is written when it has its outcome,
+//! so that most payments cost one row and its pointers; one that has none yet is written when it
+//! is a second old, or when a reader asks. Notices are derived on the way.
+
+mod tail;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use fjall::OwnedWriteBatch;
+use foldhash::{HashMap, HashMapExt};
+use router::id::{BillerId, EndpointId, PaymentId};
+use router::notice::NoticeType;
+use router::payment::Progress;
+use router::record::{Endpoint, Record};
+
+use crate::history::History;
+use crate::journal::Damage;
+use crate::outbox;
+use crate::record;
+use crate::shared::Shared;
+use crate::view::{Facts, ViewError, ViewPosition, Views};
+pub(crate) use tail::Tail;
+
+/// A payment without outcome is written when it is this old.
+const WRITE_AFTER: Duration = Duration::from_secs(1);
+/// Most records of one batch of rows.
+const BATCH_RECORDS_MAX: usize = 8_192;
+const IDLE_WAIT: Duration = Duration::from_millis(50);
+
+/// Why the read models cannot follow.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The read models failed.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] Damage),
+}
+
+/// Everything the thread owns.
+pub(crate) struct Follower {
+    tail: Tail,
+    views: Arc<Views>,
+    shared: Arc<Shared>,
+    /// Payments whose rows wait for their outcome.
+    pending: HashMap<PaymentId, Pending>,
+    /// The same in journal order; those that are written already are passed over.
+    order: VecDeque<(u64, PaymentId, Instant)>,
+    endpoints: HashMap<BillerId, Vec<Endpoint>>,
+    /// A rebuild owes no notice up to these.
+    marks: BTreeMap<EndpointId, u64>,
+    position: ViewPosition,
+}
+
+struct Pending {
+    facts: Facts,
+    progress: Progress,
+    history: History,
+}
+
+/// What one turn writes.
+struct Turn {
+    batch: OwnedWriteBatch,
+    /// Rows of this turn, which the batch does not show to readers yet.
+    rewritten: HashMap<PaymentId, History>,
+    written: Vec<(PaymentId, u64)>,
+    owes: bool,
+    records: usize,
+}
+
+impl Follower {
+    pub fn new(
+        tail: Tail,
+        views: Arc<Views>,
+        shared: Arc<Shared>,
+        marks: BTreeMap<EndpointId, u64>,
+    ) -> Result<Self, ViewError> {
+        let position = views.position()?;
+        let mut follower = Self {
+            tail,
+            position,
+            shared,
+            pending: HashMap::new(),
+            order: VecDeque::new(),
+            endpoints: HashMap::new(),
+            marks,
+            views,
+        };
+        for endpoint in follower.views.endpoints()? {
+            follower.set_endpoint(endpoint);
+        }
+        Ok(follower)
+    }
+
+    /// Follows until told to stop, then writes everything there is.
+    pub fn run(mut self, stop: &AtomicBool) {
+        loop {
+            let is_last = stop.load(Ordering::Acquire);
+            match self.turn(is_last) {
+                Ok(0) if is_last => break,
+                Ok(0) => self.shared.follower_waits(IDLE_WAIT),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, "the read models cannot follow; the process must end");
+                    return self.shared.fail();
+                }
+            }
+        }
+        if let Err(error) = self.views.persist() {
+            tracing::warn!(%error, "the read models were not synced; the next start goes back");
+        }
+    }
+
+    /// Takes what is durable, in batches; gives the number of records taken.
+    pub fn turn(&mut self, flush_all: bool) -> Result<usize, FollowError> {
+        let durable = self.shared.durable();
+        let mut turn = Turn {
+            batch: self.views.batch(),
+            rewritten: HashMap::new(),
+            written: Vec::new(),
+            owes: false,
+            records: 0,
+        };
+        while turn.records < BATCH_RECORDS_MAX && self.tail.next_sequence() <= durable {
+            let frame = self.tail.next_frame()?;
+            for (sequence, body) in (frame.first_sequence..).zip(record::bodies(&frame.body)) {
+                let unreadable = |source| Damage::Record { sequence, source };
+                self.take(sequence, body.map_err(unreadable)?, &mut turn)?;
+                turn.records += 1;
+            }
+        }
+        let followed = self.tail.next_sequence() - 1;
+        let wanted = self.shared.flush_to() > self.position.written && followed >= durable;
+        self.flush(flush_all || wanted, &mut turn);
+        self.commit(followed, turn)
+    }
+
+    fn take(&mut self, sequence: u64, body: &[u8], turn: &mut Turn) -> Result<(), FollowError> {
+        let unreadable = |source| Damage::Record { sequence, source };
+        match record::decode(body).map_err(unreadable)? {
+            Record::Intent(intent) => {
+                let request = &intent.request;
+                let facts = Facts::of(intent.folio, intent.plan.business_date, request);
+                let (progress, history) = (Progress::SENT, History::new(sequence, body));
+                self.pending.insert(intent.payment, Pending { facts, progress, history });
+                self.order.push_back((sequence, intent.payment, Instant::now()));
+            }
+            Record::Refused(refused) => {
+                let facts = Facts::of(refused.folio, refused.business_date, &refused.request);
+                let (progress, history) = (Progress::REFUSED, History::new(sequence, body));
+                self.owe(sequence, refused.payment, NoticeType::PaymentDeclined, &facts, turn);
+                self.write(refused.payment, Pending { facts, progress, history }, turn);
+            }
+            Record::Endpoint(endpoint) => {
+                self.views.put_endpoint(endpoint.id, body, &mut turn.batch);
+                self.set_endpoint(endpoint);
+            }
+            Record::NoticeMark(_) | Record::Account(_) => {}
+            record @ (Record::Rerouted(_)
+            | Record::Outcome(_)
+            | Record::Reversal(_)
+            | Record::LateAnswer(_)) => {
+                self.step(sequence, body, &record, turn)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn step(
+        &mut self,
+        sequence: u64,
+        body: &[u8],
+        record: &Record,
+        turn: &mut Turn,
+    ) -> Result<(), FollowError> {
+        let Some(id) = record.payment() else { return Ok(()) };
+        if let Some(pending) = self.pending.get_mut(&id) {
+            let effects = pending.progress.apply(record);
+            let effects = effects.map_err(|source| Damage::Step { sequence, source })?;
+            pending.history.push(sequence, body);
+            let facts = pending.facts.clone();
+            let is_open = pending.progress.is_open();
+            if let Some(kind) = effects.notice {
+                self.owe(sequence, id, kind, &facts, turn);
+            }
+            if !is_open && let Some(pending) = self.pending.remove(&id) {
+                self.write(id, pending, turn);
+            }
+            return Ok(());
+        }
+        self.step_of_written(sequence, body, record, turn)
+    }
+
+    /// A step of a payment whose row is written already.
+    fn step_of_written(
+        &mut self,
+        sequence: u64,
+        body: &[u8],
+        record: &Record,
+        turn: &mut Turn,
+    ) -> Result<(), FollowError> {
+        let Some(id) = record.payment() else { return Ok(()) };
+        let row = match turn.rewritten.remove(&id) {
+            Some(row) => Some(row),
+            None => self.views.history(id)?,
+        };
+        let lost = || Damage::Record {
+            sequence,
+            source: record::DecodeError::Value { field: "earlier record of its payment", at: 0 },
+        };
+        let mut row = row.ok_or_else(lost)?;
+        // A restart reads some records again.
+        if sequence > row.last_sequence() {
+            let mut progress = row.progress().map_err(|_| lost())?;
+            let effects = progress.apply(record);
+            let effects = effects.map_err(|source| Damage::Step { sequence, source })?;
+            let facts = row.facts().map_err(|_| lost())?;
+            row.push(sequence, body);
+            if let Some(kind) = effects.notice {
+                self.owe(sequence, id, kind, &facts, turn);
+            }
+            self.views.put_history(id, row.bytes(), &mut turn.batch);
+            turn.written.push((id, sequence));
+        }
+        turn.rewritten.insert(id, row);
+        Ok(())
+    }
+
+    fn write(&mut self, id: PaymentId, pending: Pending, turn: &mut Turn) {
+        let Pending { facts, progress: _, history } = pending;
+        self.views.put_history(id, history.bytes(), &mut turn.batch);
+        self.views.put_pointers(id, &facts, &mut turn.batch);
+        turn.written.push((id, history.last_sequence()));
+        turn.rewritten.insert(id, history);
+    }
+
+    /// Writes payments without outcome: the old ones, or all.
+    fn flush(&mut self, all: bool, turn: &mut Turn) {
+        while let Some((_, id, since)) = self.order.front().copied() {
+            if self.pending.contains_key(&id) && !all && since.elapsed() < WRITE_AFTER {
+                break;
+            }
+            self.order.pop_front();
+            if let Some(pending) = self.pending.remove(&id) {
+                self.write(id, pending, turn);
+            }
+        }
+    }
+
+    fn owe(
+        &self,
+        sequence: u64,
+        payment: PaymentId,
+        kind: NoticeType,
+        facts: &Facts,
+        turn: &mut Turn,
+    ) {
+        let Some(biller) = facts.biller.filter(|_| sequence > self.position.noticed) else {
+            return;
+        };
+        for endpoint in self.endpoints.get(&biller).into_iter().flatten() {
+            let wants = endpoint.types.is_empty() || endpoint.types.contains(&kind);
+            let is_done = self.marks.get(&endpoint.id).is_some_and(|mark| sequence <= *mark);
+            if wants && !is_done {
+                outbox::put_owed(
+                    &self.views,
+                    endpoint.id,
+                    sequence,
+                    (payment, kind, facts.bill),
+                    &mut turn.batch,
+                );
+                turn.owes = true;
+            }
+        }
+    }
+
+    fn set_endpoint(&mut self, endpoint: Endpoint) {
+        for endpoints in self.endpoints.values_mut() {
+            endpoints.retain(|known| known.id != endpoint.id);
+        }
+        if endpoint.url.is_some() {
+            self.endpoints.entry(endpoint.biller).or_default().push(endpoint);
+        }
+    }
+
+    fn commit(&mut self, followed: u64, mut turn: Turn) -> Result<usize, FollowError> {
+        let written = self.order.front().map_or(followed, |(first, _, _)| first - 1);
+        let noticed = followed.max(self.position.noticed);
+        let position = ViewPosition { written: written.max(self.position.written), noticed };
+        if position == self.position && turn.written.is_empty() {
+            self.shared.set_followed(followed);
+            return Ok(turn.records);
+        }
+        self.views.put_position(position, &mut turn.batch);
+        turn.batch.commit().map_err(ViewError)?;
+        self.position = position;
+        for (id, through) in turn.written {
+            self.shared.live.forget(id, through);
+        }
+        self.shared
+            .written
+            .send_if_modified(|at| std::mem::replace(at, position.written) != position.written);
+        if turn.owes {
+            self.shared.noticed.send_replace(position.noticed);
+        }
+        self.shared.set_followed(followed);
+        self.shared.figures.view_lag.set(u32::try_from(self.shared.lag()).unwrap_or(u32::MAX));
+        Ok(turn.records)
+    }
+}

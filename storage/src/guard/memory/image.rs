@@ -1,0 +1,188 @@
+//! The guard's state as bytes, for snapshots. Sorted, so that equal states have equal images.
+
+use router::id::{AccountId, PaymentId};
+use router::time::Timestamp;
+
+use super::keys::{self, Keys};
+use super::{Account, Claim, CounterRow, MemoryGuard, Open, SlotRow};
+use crate::record::bytes::{
+    Reader, put_i64, put_list, put_text, put_timestamp, put_u16, put_u64, put_u128,
+};
+use crate::record::{DecodeError, keep, put_keep};
+
+impl MemoryGuard {
+    /// Appends the image of the state.
+    pub(crate) fn put_image(&self, out: &mut Vec<u8>) {
+        put_timestamp(self.clock, out);
+        put_keys(&self.keys, out);
+        put_sorted(
+            self.accounts.iter(),
+            |((name, currency), _)| (*name, *currency),
+            out,
+            |row, out| {
+                let ((name, currency), account) = row;
+                put_text(&name.0, out);
+                put_u16(currency.numeric(), out);
+                put_i128(account.balance, out);
+                put_i128(account.held, out);
+            },
+        );
+        let counters = self.counters.iter().filter(|(_, row)| !self.is_forgotten(row.window_end));
+        put_sorted(
+            counters,
+            |(key, _)| **key,
+            out,
+            |(key, row), out| {
+                put_u128(**key, out);
+                put_i64(row.value, out);
+                put_timestamp(row.window_end, out);
+            },
+        );
+        let slots = self.slots.iter().filter(|(_, row)| !self.is_over(row.claim));
+        put_sorted(
+            slots,
+            |(key, _)| **key,
+            out,
+            |(key, row), out| {
+                put_u128(**key, out);
+                put_u128(row.owner.0, out);
+                put_claim(row.claim, out);
+            },
+        );
+        put_sorted(
+            self.open.iter(),
+            |(id, _)| **id,
+            out,
+            |(id, open), out| {
+                put_u128(id.0, out);
+                put_open(open, out);
+            },
+        );
+    }
+
+    /// The state of an image.
+    pub(crate) fn from_image(
+        key_retention: std::time::Duration,
+        reader: &mut Reader<'_>,
+    ) -> Result<Self, DecodeError> {
+        let mut guard = Self::new(key_retention);
+        guard.clock = reader.timestamp()?;
+        read_keys(&mut guard.keys, reader)?;
+        for _ in 0..reader.u64()? {
+            let name = (AccountId(reader.text()?), reader.currency()?);
+            guard.accounts.insert(name, Account { balance: i128(reader)?, held: i128(reader)? });
+        }
+        for _ in 0..reader.u64()? {
+            let key = reader.u128()?;
+            let row = CounterRow { value: reader.i64()?, window_end: reader.timestamp()? };
+            guard.counters.insert(key, row);
+        }
+        for _ in 0..reader.u64()? {
+            let key = reader.u128()?;
+            let row = SlotRow { owner: PaymentId(reader.u128()?), claim: claim(reader)? };
+            guard.slots.insert(key, row);
+        }
+        for _ in 0..reader.u64()? {
+            let id = PaymentId(reader.u128()?);
+            guard.open.insert(id, open(reader)?);
+        }
+        Ok(guard)
+    }
+}
+
+fn put_sorted<T, K: Ord>(
+    rows: impl Iterator<Item = T>,
+    key: impl Fn(&T) -> K,
+    out: &mut Vec<u8>,
+    put: impl Fn(&T, &mut Vec<u8>),
+) {
+    let mut rows: Vec<T> = rows.collect();
+    put_u64(rows.len() as u64, out);
+    rows.sort_unstable_by_key(key);
+    rows.iter().for_each(|row| put(row, out));
+}
+
+fn put_keys(keys: &Keys, out: &mut Vec<u8>) {
+    put_timestamp(keys.began, out);
+    for generation in [&keys.current, &keys.previous] {
+        for shard in generation {
+            put_sorted(
+                shard.iter(),
+                |(key, _)| key.value(),
+                out,
+                |(key, entry), out| {
+                    put_u128(key.value(), out);
+                    put_u64(entry.fingerprint, out);
+                    put_u128(entry.payment.value(), out);
+                },
+            );
+        }
+    }
+}
+
+fn read_keys(keys: &mut Keys, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    keys.began = reader.timestamp()?;
+    for generation in [&mut keys.current, &mut keys.previous] {
+        for _ in 0..generation.len() {
+            for _ in 0..reader.u64()? {
+                let (key, fingerprint) = (reader.u128()?, reader.u64()?);
+                keys::restore(generation, key, fingerprint, reader.u128()?);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn put_claim(claim: Claim, out: &mut Vec<u8>) {
+    match claim {
+        Claim::Open => out.push(1),
+        Claim::Kept => out.push(2),
+        Claim::KeptUntil(until) => {
+            out.push(3);
+            put_timestamp(until, out);
+        }
+    }
+}
+
+fn claim(reader: &mut Reader<'_>) -> Result<Claim, DecodeError> {
+    let at = reader.at();
+    match reader.u8()? {
+        1 => Ok(Claim::Open),
+        2 => Ok(Claim::Kept),
+        3 => Ok(Claim::KeptUntil(Timestamp(reader.timestamp()?.0))),
+        _ => Err(DecodeError::Value { field: "claim", at }),
+    }
+}
+
+fn put_open(open: &Open, out: &mut Vec<u8>) {
+    put_list(&open.holds, out, |(account, currency, minor), out| {
+        put_text(&account.0, out);
+        put_u16(currency.numeric(), out);
+        put_i64(*minor, out);
+    });
+    put_list(&open.counters, out, |(key, delta), out| {
+        put_u128(*key, out);
+        put_i64(*delta, out);
+    });
+    put_list(&open.slots, out, |(key, keep), out| {
+        put_u128(*key, out);
+        put_keep(*keep, out);
+    });
+}
+
+fn open(reader: &mut Reader<'_>) -> Result<Open, DecodeError> {
+    Ok(Open {
+        holds: reader
+            .list(|reader| Ok((AccountId(reader.text()?), reader.currency()?, reader.i64()?)))?,
+        counters: reader.list(|reader| Ok((reader.u128()?, reader.i64()?)))?,
+        slots: reader.list(|reader| Ok((reader.u128()?, keep(reader)?)))?,
+    })
+}
+
+fn put_i128(value: i128, out: &mut Vec<u8>) {
+    put_u128(value.cast_unsigned(), out);
+}
+
+fn i128(reader: &mut Reader<'_>) -> Result<i128, DecodeError> {
+    reader.u128().map(u128::cast_signed)
+}

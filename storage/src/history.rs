@@ -1,0 +1,132 @@
+//! The records of one payment, with their positions, as bytes: what is kept of a payment
+//! everywhere – in memory, in the read models, in a reversal that opens it again.
+
+use router::payment::{Payment, Progress};
+use router::record::Record;
+use router::reservation::Reservation;
+
+use crate::record::bytes::{Reader, put_blob, put_u64};
+use crate::record::{DecodeError, Kind, decode, intent_head, kind_of};
+use crate::view::Facts;
+
+/// Positions and bodies, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct History(Vec<u8>);
+
+/// Why a history does not make a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HistoryError {
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    #[error(transparent)]
+    Step(#[from] router::payment::IllegalStep),
+    #[error("it does not begin with an intent or a refusal")]
+    NoBeginning,
+}
+
+impl History {
+    pub fn new(sequence: u64, body: &[u8]) -> Self {
+        let mut history = Self(Vec::with_capacity(body.len() + 128));
+        history.push(sequence, body);
+        history
+    }
+
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
+    pub fn push(&mut self, sequence: u64, body: &[u8]) {
+        put_u64(sequence, &mut self.0);
+        put_blob(body, &mut self.0);
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Result<(u64, &[u8]), DecodeError>> {
+        let mut reader = Reader::new(&self.0);
+        std::iter::from_fn(move || {
+            (!reader.rest().is_empty()).then(|| Ok((reader.u64()?, reader.blob()?)))
+        })
+    }
+
+    /// Position of the last record; 0 when there is none or it cannot be read.
+    pub fn last_sequence(&self) -> u64 {
+        self.iter().filter_map(Result::ok).last().map_or(0, |(sequence, _)| sequence)
+    }
+
+    pub fn payment(&self) -> Result<Payment, HistoryError> {
+        let mut records = self.records();
+        let first = records.next().ok_or(HistoryError::NoBeginning)??;
+        let (mut payment, _) = Payment::begin(&first).ok_or(HistoryError::NoBeginning)?;
+        for record in records {
+            payment.apply(&record?)?;
+        }
+        Ok(payment)
+    }
+
+    pub fn progress(&self) -> Result<Progress, HistoryError> {
+        let mut bodies = self.iter();
+        let (_, first) = bodies.next().ok_or(HistoryError::NoBeginning)??;
+        let mut progress = begun(first)?.ok_or(HistoryError::NoBeginning)?;
+        for body in bodies {
+            progress.apply(&decode(body?.1)?)?;
+        }
+        Ok(progress)
+    }
+
+    /// What the payment had reserved; none for a refusal.
+    pub fn reservation(&self) -> Result<Option<Reservation>, HistoryError> {
+        let (_, first) = self.iter().next().ok_or(HistoryError::NoBeginning)??;
+        match kind_of(first)? {
+            Kind::Intent => Ok(Some(intent_head(first)?.reservation)),
+            Kind::Refused
+            | Kind::Rerouted
+            | Kind::Outcome
+            | Kind::Reversal
+            | Kind::LateAnswer
+            | Kind::Account
+            | Kind::Endpoint
+            | Kind::NoticeMark => Ok(None),
+        }
+    }
+
+    /// What the payment's rows are found by.
+    pub fn facts(&self) -> Result<Facts, HistoryError> {
+        match self.records().next().ok_or(HistoryError::NoBeginning)?? {
+            Record::Intent(intent) => {
+                Ok(Facts::of(intent.folio, intent.plan.business_date, &intent.request))
+            }
+            Record::Refused(refused) => {
+                Ok(Facts::of(refused.folio, refused.business_date, &refused.request))
+            }
+            Record::Rerouted(_)
+            | Record::Outcome(_)
+            | Record::Reversal(_)
+            | Record::LateAnswer(_)
+            | Record::Account(_)
+            | Record::Endpoint(_)
+            | Record::NoticeMark(_) => Err(HistoryError::NoBeginning),
+        }
+    }
+
+    fn records(&self) -> impl Iterator<Item = Result<Record, DecodeError>> {
+        self.iter().map(|entry| entry.and_then(|(_, body)| decode(body)))
+    }
+}
+
+/// Where a payment stands after the record that begins it; none when the record begins none.
+fn begun(body: &[u8]) -> Result<Option<Progress>, DecodeError> {
+    Ok(match kind_of(body)? {
+        Kind::Intent => Some(Progress::SENT),
+        Kind::Refused => Some(Progress::REFUSED),
+        Kind::Rerouted
+        | Kind::Outcome
+        | Kind::Reversal
+        | Kind::LateAnswer
+        | Kind::Account
+        | Kind::Endpoint
+        | Kind::NoticeMark => None,
+    })
+}

@@ -1,0 +1,86 @@
+//! The journal: frames of records, chained by hash, made durable one group at a time.
+//!
+//! ```text
+//! journal/00000000000000000001.log     segment: header 64 bytes, then frames
+//! frame = "CFRM" · body length u32 · crc32c u32 · records u32 · first sequence u64 · chain 32
+//!         · body (the records, one after another)
+//! chain = SHA-256(previous chain · first sequence · records · body)
+//! ```
+//! Integers are little-endian. The checksum covers everything of the frame but the magic and
+//! itself. A frame that is not whole at the very end was never acknowledged and is cut; damage
+//! anywhere else is an error that names its place.
+
+mod anchor;
+mod chain;
+mod files;
+mod frame;
+mod reader;
+mod segment;
+mod verify;
+mod walk;
+
+pub(crate) use anchor::{read_anchor, write_anchor};
+pub use chain::{Chain, Head};
+pub use files::BackendError;
+pub(crate) use files::Files;
+pub use frame::Frame;
+pub(crate) use frame::HEADER_LEN as FRAME_HEADER_LEN;
+pub use reader::FrameFault;
+pub(crate) use reader::{SegmentReader, Step};
+pub(crate) use segment::{dir_of, list, sync_dir};
+pub use verify::{Records, VerifyReport, records, verify};
+pub use walk::{Damage, Torn};
+pub(crate) use walk::{End, Start, Walked, cut, walk};
+
+/// Where frames are made durable: a segment file here, a lane of rows elsewhere.
+pub trait Backend: Send {
+    /// Returns when the frame is durable.
+    ///
+    /// Errors: final. Whether the frame is there is decided by the next start; nothing more may
+    /// be appended.
+    fn append(&mut self, frame: &Frame<'_>) -> Result<(), BackendError>;
+
+    /// Notes how far the journal certainly reaches, so that a cut end shows.
+    fn anchor(&mut self, head: &Head) -> Result<(), BackendError>;
+}
+
+/// The writing end: numbers records, chains frames, hands them to its backend.
+pub(crate) struct Journal<B> {
+    backend: B,
+    head: Head,
+    frame: Vec<u8>,
+}
+
+impl<B: Backend> Journal<B> {
+    pub fn new(backend: B, head: Head) -> Self {
+        Self { backend, head, frame: Vec::new() }
+    }
+
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Starts a frame.
+    pub fn begin(&mut self) {
+        self.frame.clear();
+        self.frame.resize(FRAME_HEADER_LEN, 0);
+    }
+
+    /// The frame: room for its header, then the records appended so far.
+    pub fn frame_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.frame
+    }
+
+    /// Makes the frame begun durable; it must hold `count` > 0 records.
+    pub fn commit(&mut self, count: u32) -> Result<(), BackendError> {
+        let next = frame::seal(&self.head, count, &mut self.frame);
+        let frame = Frame { bytes: &self.frame, previous: &self.head, head: &next };
+        self.backend.append(&frame)?;
+        self.head = next;
+        Ok(())
+    }
+
+    pub fn anchor(&mut self) -> Result<(), BackendError> {
+        self.backend.anchor(&self.head)
+    }
+}

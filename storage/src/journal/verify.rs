@@ -1,0 +1,146 @@
+//! Reading a journal from outside: verification and export, also while the switch runs.
+
+use std::path::{Path, PathBuf};
+
+use router::record::Record;
+
+use super::{Damage, End, Head, SegmentReader, Start, Step, Torn, Walked, segment, walk};
+use crate::record::{bodies, decode};
+
+/// A journal whose every byte is accounted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Segment files.
+    pub segments: u64,
+    /// Frames: group commits.
+    pub frames: u64,
+    /// Records.
+    pub records: u64,
+    /// Last record and the chain over everything.
+    pub head: Head,
+    /// An unfinished frame at the end, which the next start cuts; also a frame being written
+    /// right now.
+    pub torn: Option<Torn>,
+    /// The head anchor, which the journal reaches or passes.
+    pub anchor: Option<Head>,
+}
+
+/// Proves a data folder's journal: every checksum, the chain, the sequence, every record, and
+/// that it reaches its anchor.
+///
+/// Errors: [`Damage`] names the first thing that is wrong, and where.
+pub fn verify(data: &Path) -> Result<VerifyReport, Damage> {
+    let walked = walk(data, Start::ZERO, End::Head, |_, frame| {
+        let mut sequence = frame.first_sequence;
+        for body in bodies(frame.body) {
+            let record = body.and_then(decode);
+            record.map_err(|source| Damage::Record { sequence, source })?;
+            sequence += 1;
+        }
+        let counted = sequence - frame.first_sequence;
+        if counted == u64::from(frame.count) {
+            Ok(())
+        } else {
+            let source = crate::record::DecodeError::Value { field: "record count", at: 0 };
+            Err(Damage::Record { sequence, source })
+        }
+    })?;
+    let Walked { segments, frames, records, head, torn, anchor, .. } = walked;
+    Ok(VerifyReport { segments, frames, records, head, torn, anchor })
+}
+
+/// The records of a data folder, oldest first, as `(sequence, record)`.
+///
+/// Reads only; may run beside the switch and then ends where the journal ended. Card numbers are
+/// sealed. Ends after the first error.
+pub fn records(data: &Path) -> Records {
+    Records {
+        dir: segment::dir_of(data),
+        reader: None,
+        next_sequence: 1,
+        waiting: Vec::new().into_iter(),
+        is_done: false,
+    }
+}
+
+/// Iterator of [`records`].
+pub struct Records {
+    dir: PathBuf,
+    reader: Option<(u64, SegmentReader)>,
+    next_sequence: u64,
+    waiting: std::vec::IntoIter<(u64, Record)>,
+    is_done: bool,
+}
+
+impl Iterator for Records {
+    type Item = Result<(u64, Record), Damage>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.is_done {
+            if let Some(found) = self.waiting.next() {
+                return Some(Ok(found));
+            }
+            match self.next_frame() {
+                Ok(true) => {}
+                Ok(false) => self.is_done = true,
+                Err(damage) => {
+                    self.is_done = true;
+                    return Some(Err(damage));
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Records {
+    /// Reads one more frame; false at the end.
+    fn next_frame(&mut self) -> Result<bool, Damage> {
+        let Some((segment, reader)) = self.reader.as_mut() else {
+            return self.next_segment();
+        };
+        let segment = *segment;
+        let offset = reader.offset();
+        let frame = match reader.next()? {
+            Step::Frame(frame) => frame,
+            Step::End => return self.next_segment(),
+            // Where the journal is being written, or was torn.
+            Step::Bad(fault) => {
+                let later = segment::list(&self.dir)?.into_iter().any(|first| first > segment);
+                if later || reader.any_frame_after()? {
+                    return Err(Damage::Frame { segment, offset, fault });
+                }
+                return Ok(false);
+            }
+        };
+        let (expected, found) = (self.next_sequence, frame.first_sequence);
+        if found != expected {
+            return Err(Damage::Gap { segment, offset, expected, found });
+        }
+        let mut records = Vec::new();
+        for (sequence, body) in (found..).zip(bodies(frame.body)) {
+            let record = body.and_then(decode);
+            let record = record.map_err(|source| Damage::Record { sequence, source })?;
+            records.push((sequence, record));
+        }
+        self.next_sequence += records.len() as u64;
+        self.waiting = records.into_iter();
+        Ok(true)
+    }
+
+    fn next_segment(&mut self) -> Result<bool, Damage> {
+        let expected = self.next_sequence;
+        let read = self.reader.as_ref().map_or(0, |(segment, _)| *segment);
+        let next = segment::list(&self.dir)?.into_iter().find(|first| *first > read);
+        let Some(found) = next else { return Ok(false) };
+        if found != expected {
+            return Err(Damage::MissingSegment { expected, found });
+        }
+        let (reader, before) = SegmentReader::open(&self.dir, found)?;
+        if before.is_err() {
+            return Ok(false);
+        }
+        self.reader = Some((found, reader));
+        Ok(true)
+    }
+}

@@ -1,0 +1,164 @@
+//! What the threads of a store tell each other.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use parking_lot::Mutex;
+use router::record::{Endpoint, Record};
+use tokio::sync::{Notify, watch};
+
+use crate::journal::Head;
+use crate::live::Live;
+
+/// Positions, signals and figures.
+pub(crate) struct Shared {
+    pub live: Live,
+    pub head: Mutex<Head>,
+    pub endpoints: Mutex<std::collections::BTreeMap<router::id::EndpointId, Endpoint>>,
+    /// Turns true once, for ever.
+    pub failed: watch::Sender<bool>,
+    /// Everything up to here is in the read models.
+    pub written: watch::Sender<u64>,
+    /// Notices are known up to here.
+    pub noticed: watch::Sender<u64>,
+    /// The writer has taken commands from its queue.
+    pub room: Notify,
+    durable: AtomicU64,
+    followed: AtomicU64,
+    flush_to: AtomicU64,
+    wake_follower: Wake,
+    wake_writer: Wake,
+    pub figures: Figures,
+}
+
+/// A signal that is remembered once.
+struct Wake(Sender<()>, Receiver<()>);
+
+impl Wake {
+    fn new() -> Self {
+        let (sender, receiver) = bounded(1);
+        Self(sender, receiver)
+    }
+
+    fn signal(&self) {
+        // Full means that it is signalled already.
+        let _ = self.0.try_send(());
+    }
+
+    fn wait(&self, at_most: Duration) {
+        // A time-out is a wake-up too; the caller looks again.
+        let _ = self.1.recv_timeout(at_most);
+    }
+}
+
+/// Handles of the metrics, looked up once.
+pub(crate) struct Figures {
+    pub records: Counter,
+    pub bytes: Counter,
+    pub group_records: Histogram,
+    pub sync_seconds: Histogram,
+    pub queue_len: Gauge,
+    pub view_lag: Gauge,
+    pub failures: Counter,
+}
+
+impl Figures {
+    fn new() -> Self {
+        Self {
+            records: counter!("cauce_journal_records_total"),
+            bytes: counter!("cauce_journal_bytes_total"),
+            group_records: histogram!("cauce_journal_group_records"),
+            sync_seconds: histogram!("cauce_journal_sync_seconds"),
+            queue_len: gauge!("cauce_journal_queue_len"),
+            view_lag: gauge!("cauce_journal_view_lag_records"),
+            failures: counter!("cauce_journal_failures_total"),
+        }
+    }
+}
+
+impl Shared {
+    pub fn new(head: Head, followed: u64) -> Self {
+        Self {
+            live: Live::new(),
+            head: Mutex::new(head),
+            endpoints: Mutex::default(),
+            failed: watch::Sender::new(false),
+            written: watch::Sender::new(followed),
+            noticed: watch::Sender::new(followed),
+            room: Notify::new(),
+            durable: AtomicU64::new(head.sequence),
+            followed: AtomicU64::new(followed),
+            flush_to: AtomicU64::new(0),
+            wake_follower: Wake::new(),
+            wake_writer: Wake::new(),
+            figures: Figures::new(),
+        }
+    }
+
+    /// Notes the endpoints that durable records set or removed.
+    pub fn take_around(&self, records: Vec<Record>) {
+        for record in records {
+            if let Record::Endpoint(endpoint) = record {
+                let mut endpoints = self.endpoints.lock();
+                match endpoint.url {
+                    Some(_) => endpoints.insert(endpoint.id, endpoint),
+                    None => endpoints.remove(&endpoint.id),
+                };
+            }
+        }
+    }
+
+    pub fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    pub fn set_durable(&self, head: Head) {
+        *self.head.lock() = head;
+        self.durable.store(head.sequence, Ordering::Release);
+        self.wake_follower.signal();
+    }
+
+    pub fn followed(&self) -> u64 {
+        self.followed.load(Ordering::Acquire)
+    }
+
+    pub fn set_followed(&self, sequence: u64) {
+        self.followed.store(sequence, Ordering::Release);
+        self.wake_writer.signal();
+    }
+
+    pub fn lag(&self) -> u64 {
+        self.durable().saturating_sub(self.followed())
+    }
+
+    /// Asks the follower to write everything up to a position, payments without outcome too.
+    pub fn ask_flush(&self, through: u64) {
+        self.flush_to.fetch_max(through, Ordering::AcqRel);
+        self.wake_follower.signal();
+    }
+
+    pub fn flush_to(&self) -> u64 {
+        self.flush_to.load(Ordering::Acquire)
+    }
+
+    pub fn follower_waits(&self, at_most: Duration) {
+        self.wake_follower.wait(at_most);
+    }
+
+    pub fn writer_waits(&self, at_most: Duration) {
+        self.wake_writer.wait(at_most);
+    }
+
+    pub fn has_failed(&self) -> bool {
+        *self.failed.borrow()
+    }
+
+    /// The end: nothing is taken from now on.
+    pub fn fail(&self) {
+        self.figures.failures.increment(1);
+        self.failed.send_replace(true);
+        self.room.notify_waiters();
+    }
+}

@@ -1,0 +1,193 @@
+//! Snapshots of the state, so that a start need not replay everything.
+//!
+//! One is made in the background from the one before and the segments closed since: a fold of
+//! the journal, which the writer does not notice. It always stands at the end of a segment. A
+//! damaged one is passed over, and replay begins earlier.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, RecvTimeoutError};
+use router::id::{EndpointId, PaymentId};
+use router::record::Record;
+
+use crate::guard::MemoryGuard;
+use crate::history::History;
+use crate::journal::{Chain, Damage, End, Head, dir_of, list, sync_dir, walk};
+use crate::record::bytes::{Reader, put_blob, put_u64, put_u128};
+use crate::record::{self, DecodeError, bodies, decode};
+use crate::settings::Settings;
+use crate::state::{OpenPayment, State};
+
+const MAGIC: &[u8; 8] = b"CAUCES\r\n";
+const VERSION: u64 = 1;
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Snapshots kept; the older ones are for when the newest is damaged.
+const KEPT: usize = 2;
+
+/// Why a snapshot was not made or cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SnapshotError {
+    #[error("its checksum or header is wrong")]
+    NotWhole,
+    #[error("it cannot be read")]
+    Decode(#[from] DecodeError),
+    #[error("it cannot be folded from the journal")]
+    Journal(#[from] Damage),
+    #[error("it cannot be read or written")]
+    Io(#[from] io::Error),
+}
+
+/// Makes snapshots as segments close, until told to stop.
+pub(crate) fn run(settings: &Settings, stop: &Receiver<()>) {
+    loop {
+        match stop.recv_timeout(LOOK_EVERY) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if let Err(error) = make_if_due(settings) {
+            tracing::warn!(%error, "no snapshot was made; starts take longer");
+        }
+    }
+}
+
+/// Makes a snapshot when enough segments were closed since the last one; says whether it did.
+pub(crate) fn make_if_due(settings: &Settings) -> Result<bool, SnapshotError> {
+    let last = files(&settings.dir)?.last().copied().unwrap_or(0);
+    let segments = list(&dir_of(&settings.dir))?;
+    let newer: Vec<u64> = segments.into_iter().filter(|first| *first > last).collect();
+    let closed = newer.len().saturating_sub(1);
+    let Some(current) = newer.last().filter(|_| settings.snapshot_segments > 0) else {
+        return Ok(false);
+    };
+    if closed < usize::try_from(settings.snapshot_segments).unwrap_or(usize::MAX) {
+        return Ok(false);
+    }
+    let (mut state, head) = load_latest(&settings.dir, settings.key_retention)?;
+    let walked = walk(&settings.dir, head, End::Before(*current), |_, frame| {
+        for (sequence, body) in (frame.first_sequence..).zip(bodies(frame.body)) {
+            let body = body.map_err(|source| Damage::Record { sequence, source })?;
+            state.apply(sequence, body)?;
+        }
+        Ok::<(), Damage>(())
+    })?;
+    write(&settings.dir, &walked.head, &state)?;
+    Ok(true)
+}
+
+/// The newest snapshot that is whole, or the state before the first record.
+pub(crate) fn load_latest(data: &Path, key_retention: Duration) -> io::Result<(State, Head)> {
+    for sequence in files(data)?.into_iter().rev() {
+        let path = path_of(data, sequence);
+        let bytes = fs::read(&path)?;
+        match parse(&bytes, key_retention) {
+            Ok(found) => return Ok(found),
+            Err(error) => {
+                tracing::warn!(%error, sequence, "a snapshot is passed over");
+            }
+        }
+    }
+    Ok((State::new(key_retention), Head::ZERO))
+}
+
+fn write(data: &Path, head: &Head, state: &State) -> Result<(), SnapshotError> {
+    let dir = data.join("snapshots");
+    fs::create_dir_all(&dir)?;
+    let fresh = dir.join("fresh.tmp");
+    let mut file = File::create(&fresh)?;
+    file.write_all(&image(head, state))?;
+    file.sync_all()?;
+    fs::rename(&fresh, path_of(data, head.sequence))?;
+    sync_dir(&dir)?;
+    sync_dir(data)?;
+    let kept = files(data)?;
+    for old in kept.iter().rev().skip(KEPT) {
+        fs::remove_file(path_of(data, *old))?;
+    }
+    Ok(())
+}
+
+/// The state as bytes; equal states give equal bytes.
+pub(crate) fn image(head: &Head, state: &State) -> Vec<u8> {
+    let mut out = MAGIC.to_vec();
+    put_u64(VERSION, &mut out);
+    put_u64(head.sequence, &mut out);
+    out.extend_from_slice(&head.chain.0);
+    put_u64(state.folio_next, &mut out);
+    put_u64(state.endpoints.len() as u64, &mut out);
+    for endpoint in state.endpoints.values() {
+        let mut body = Vec::new();
+        record::put_endpoint_body(endpoint, &mut body);
+        put_blob(&body, &mut out);
+    }
+    put_u64(state.marks.len() as u64, &mut out);
+    for (endpoint, through) in &state.marks {
+        put_u128(endpoint.0, &mut out);
+        put_u64(*through, &mut out);
+    }
+    let mut open: Vec<_> = state.open.iter().collect();
+    open.sort_by_key(|(id, _)| **id);
+    put_u64(open.len() as u64, &mut out);
+    for (id, payment) in open {
+        put_u128(id.0, &mut out);
+        put_blob(payment.history.bytes(), &mut out);
+    }
+    state.guard.put_image(&mut out);
+    let crc = crc32c::crc32c(&out);
+    out.extend_from_slice(&crc.to_le_bytes());
+    out
+}
+
+fn parse(bytes: &[u8], key_retention: Duration) -> Result<(State, Head), SnapshotError> {
+    let (whole, crc) = bytes.split_last_chunk::<4>().ok_or(SnapshotError::NotWhole)?;
+    if crc32c::crc32c(whole).to_le_bytes() != *crc || !whole.starts_with(MAGIC) {
+        return Err(SnapshotError::NotWhole);
+    }
+    let mut reader = Reader::new(&whole[MAGIC.len()..]);
+    if reader.u64()? != VERSION {
+        return Err(SnapshotError::NotWhole);
+    }
+    let head = Head { sequence: reader.u64()?, chain: Chain(reader.array()?) };
+    let mut state = State::new(key_retention);
+    state.folio_next = reader.u64()?;
+    for _ in 0..reader.u64()? {
+        if let Record::Endpoint(endpoint) = decode(reader.blob()?)? {
+            state.endpoints.insert(endpoint.id, endpoint);
+        }
+    }
+    for _ in 0..reader.u64()? {
+        state.marks.insert(EndpointId(reader.u128()?), reader.u64()?);
+    }
+    for _ in 0..reader.u64()? {
+        let id = PaymentId(reader.u128()?);
+        let history = History::from_bytes(reader.blob()?);
+        let progress = history.progress().map_err(|_| SnapshotError::NotWhole)?;
+        state.open.insert(id, OpenPayment { progress, history });
+    }
+    state.guard = MemoryGuard::from_image(key_retention, &mut reader)?;
+    reader.finish()?;
+    Ok((state, head))
+}
+
+/// Positions of the snapshots there are, ascending.
+fn files(data: &Path) -> io::Result<Vec<u64>> {
+    let mut found = Vec::new();
+    let entries = match fs::read_dir(data.join("snapshots")) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let name = entry?.file_name();
+        let stem = name.to_str().and_then(|name| name.strip_suffix(".snap"));
+        found.extend(stem.and_then(|stem| stem.parse::<u64>().ok()));
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn path_of(data: &Path, sequence: u64) -> PathBuf {
+    data.join("snapshots").join(format!("{sequence:020}.snap"))
+}

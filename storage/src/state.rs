@@ -1,0 +1,164 @@
+//! What the writer knows, as a fold of the journal: the same at a start, in a snapshot, and in
+//! the check that both agree.
+
+use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::time::Duration;
+
+use foldhash::{HashMap, HashMapExt};
+use router::id::{EndpointId, PaymentId};
+use router::payment::{IllegalStep, PaymentState, Progress};
+use router::record::{Endpoint, Record};
+use router::reservation::Settle;
+
+use crate::guard::{Guard, MemoryGuard, Settlement, Wants};
+use crate::history::{History, HistoryError};
+use crate::journal::Damage;
+use crate::record::{self, DecodeError, Kind};
+
+/// The fold.
+pub(crate) struct State {
+    pub guard: MemoryGuard,
+    /// Payments that are sent, unknown or being reversed.
+    pub open: HashMap<PaymentId, OpenPayment>,
+    /// Endpoints that are set.
+    pub endpoints: BTreeMap<EndpointId, Endpoint>,
+    /// How far endpoints' notices are delivered.
+    pub marks: BTreeMap<EndpointId, u64>,
+    pub folio_next: u64,
+}
+
+/// A payment something is still owed for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OpenPayment {
+    pub progress: Progress,
+    pub history: History,
+}
+
+impl State {
+    pub fn new(key_retention: Duration) -> Self {
+        Self {
+            guard: MemoryGuard::new(key_retention),
+            open: HashMap::new(),
+            endpoints: BTreeMap::new(),
+            marks: BTreeMap::new(),
+            folio_next: 1,
+        }
+    }
+
+    /// Takes the next record of the journal.
+    pub fn apply(&mut self, sequence: u64, body: &[u8]) -> Result<(), Damage> {
+        let unreadable = |source| Damage::Record { sequence, source };
+        match record::kind_of(body).map_err(unreadable)? {
+            Kind::Intent => {
+                let head = record::intent_head(body).map_err(unreadable)?;
+                self.guard.regrant(head.payment, head.at, Wants::Reserve(&head.reservation));
+                self.folio_next = self.folio_next.max(head.folio.number() + 1);
+                let history = History::new(sequence, body);
+                self.open.insert(head.payment, OpenPayment { progress: Progress::SENT, history });
+            }
+            Kind::Refused => {
+                let head = record::refused_head(body).map_err(unreadable)?;
+                let wants = Wants::Remember(head.key, head.fingerprint);
+                self.guard.regrant(head.payment, head.at, wants);
+                self.folio_next = self.folio_next.max(head.folio.number() + 1);
+            }
+            Kind::Rerouted | Kind::Outcome | Kind::Reversal | Kind::LateAnswer => {
+                let record = record::decode(body).map_err(unreadable)?;
+                self.step(sequence, body, &record)?;
+            }
+            Kind::Account | Kind::Endpoint | Kind::NoticeMark => {
+                self.around(&record::decode(body).map_err(unreadable)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, sequence: u64, body: &[u8], record: &Record) -> Result<(), Damage> {
+        let Some(id) = record.payment() else { return Ok(()) };
+        let open = match self.open.entry(id) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(closed) => {
+                match reopened(body).map_err(|error| damage(sequence, error))? {
+                    Some(open) => closed.insert(open),
+                    // A late answer to a payment that is closed changes nothing here.
+                    None if matches!(record, Record::LateAnswer(_)) => return Ok(()),
+                    None => return Err(Damage::Step { sequence, source: illegal(record) }),
+                }
+            }
+        };
+        let effects = open.progress.apply(record);
+        let effects = effects.map_err(|source| Damage::Step { sequence, source })?;
+        open.history.push(sequence, body);
+        if let Some(settle) = effects.settle {
+            let reservation = match settle {
+                Settle::Undo => open.history.reservation(),
+                Settle::Post | Settle::Release => Ok(None),
+            };
+            let reservation = reservation.map_err(|error| damage(sequence, error))?;
+            let reservation = reservation.as_ref();
+            self.guard.end(&Settlement { payment: id, settle, reservation });
+        }
+        if !open.progress.is_open() {
+            self.open.remove(&id);
+        }
+        Ok(())
+    }
+
+    fn around(&mut self, record: &Record) {
+        match record {
+            Record::Account(movement) => {
+                self.guard.credit(movement).expect("invariant: the guard in memory always answers");
+            }
+            Record::Endpoint(endpoint) if endpoint.url.is_none() => {
+                self.endpoints.remove(&endpoint.id);
+            }
+            Record::Endpoint(endpoint) => {
+                self.endpoints.insert(endpoint.id, endpoint.clone());
+            }
+            Record::NoticeMark(mark) => {
+                let through = self.marks.entry(mark.endpoint).or_default();
+                *through = mark.through.max(*through);
+            }
+            Record::Intent(_)
+            | Record::Refused(_)
+            | Record::Rerouted(_)
+            | Record::Outcome(_)
+            | Record::Reversal(_)
+            | Record::LateAnswer(_) => {}
+        }
+    }
+}
+
+/// A closed payment that a reversal opens again, from the history the reversal carries.
+fn reopened(body: &[u8]) -> Result<Option<OpenPayment>, HistoryError> {
+    let history = match record::kind_of(body)? {
+        Kind::Reversal => record::reopened_history(body)?,
+        Kind::Intent
+        | Kind::Refused
+        | Kind::Rerouted
+        | Kind::Outcome
+        | Kind::LateAnswer
+        | Kind::Account
+        | Kind::Endpoint
+        | Kind::NoticeMark => None,
+    };
+    let Some(bytes) = history else { return Ok(None) };
+    let history = History::from_bytes(bytes);
+    Ok(Some(OpenPayment { progress: history.progress()?, history }))
+}
+
+pub(crate) fn damage(sequence: u64, error: HistoryError) -> Damage {
+    match error {
+        HistoryError::Decode(source) => Damage::Record { sequence, source },
+        HistoryError::Step(source) => Damage::Step { sequence, source },
+        HistoryError::NoBeginning => {
+            let source = DecodeError::Value { field: "history", at: 0 };
+            Damage::Record { sequence, source }
+        }
+    }
+}
+
+fn illegal(record: &Record) -> IllegalStep {
+    IllegalStep { state: PaymentState::Received, record: record.kind() }
+}

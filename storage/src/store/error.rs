@@ -1,0 +1,104 @@
+//! Why a store gave no answer, or could not be opened.
+
+use std::io;
+
+use router::id::PaymentId;
+use router::payment::IllegalStep;
+
+use crate::guard::GuardError;
+use crate::journal::Damage;
+use crate::view::ViewError;
+
+/// Why a store gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Too much waits already; nothing was decided, the asker may repeat.
+    #[error("the journal's queue is full")]
+    Overloaded,
+    /// A write or sync failed earlier. The process must end; what was under way is decided by
+    /// the next start.
+    #[error("the journal has failed and takes nothing more")]
+    Failed,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// The record cannot follow what happened before; nothing was appended.
+    #[error(transparent)]
+    Illegal(#[from] IllegalStep),
+    /// The record's payment is not known.
+    #[error("payment {0} is not known")]
+    UnknownPayment(PaymentId),
+    /// The record begins a payment; that goes through `admit` or `refuse`.
+    #[error("a record of kind `{kind}` cannot be appended by itself")]
+    NotAppendable {
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// The guard gave no answer.
+    #[error("the guard gave no answer")]
+    Guard(#[from] GuardError),
+    /// The record does not fit a frame.
+    #[error("a record of {len} bytes is over the ceiling of {max}")]
+    RecordTooLong {
+        /// Its length.
+        len: usize,
+        /// The ceiling.
+        max: usize,
+    },
+    /// Too many wait for one payment.
+    #[error("{max} callers wait for payment {payment} already")]
+    TooManyWaiters {
+        /// The payment.
+        payment: PaymentId,
+        /// The ceiling.
+        max: usize,
+    },
+    /// The read models cannot be read.
+    #[error("the read models cannot be read: {detail}")]
+    Views {
+        /// What is known of it.
+        detail: Box<str>,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn unreadable(error: &dyn std::error::Error) -> Self {
+        Self::Views { detail: error.to_string().into() }
+    }
+}
+
+impl From<ViewError> for StoreError {
+    fn from(error: ViewError) -> Self {
+        Self::unreadable(&error.0)
+    }
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has the folder open.
+    #[error("the data folder is in use by another process")]
+    InUse,
+    /// The folder cannot be made or read.
+    #[error("the data folder cannot be {doing}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The journal is damaged. Nothing was changed; restore it from a copy.
+    #[error("the journal is damaged")]
+    Journal(#[from] Damage),
+    /// The read models cannot be opened or rebuilt.
+    #[error(transparent)]
+    Views(#[from] ViewError),
+    /// The read models did not reach the end of the journal.
+    #[error("the read models stopped at record {at} of {head}")]
+    ViewsStopped {
+        /// The last record they hold.
+        at: u64,
+        /// The journal's last record.
+        head: u64,
+    },
+}

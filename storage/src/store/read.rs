@@ -1,0 +1,190 @@
+//! The reading side of the handle. Every call here is cancel-safe.
+
+use std::sync::Arc;
+
+use router::id::{AccountId, BillerId, Folio, ParticipantId, PaymentId, Stan};
+use router::message::IdempotencyKey;
+use router::money::Currency;
+use router::payment::Payment;
+use router::text::Text;
+use router::time::Date;
+use tokio::sync::oneshot;
+
+use super::{Balance, Page, Store, StoreError};
+use crate::history::History;
+use crate::live::{WAITERS_MAX, Wait};
+use crate::writer::Command;
+
+/// Waits for the outcome of a payment under way.
+pub struct OutcomeWait {
+    store: Store,
+    payment: PaymentId,
+    outcome: Option<oneshot::Receiver<()>>,
+}
+
+impl OutcomeWait {
+    pub(super) fn new(
+        store: Store,
+        payment: PaymentId,
+        outcome: Option<oneshot::Receiver<()>>,
+    ) -> Self {
+        Self { store, payment, outcome }
+    }
+
+    /// The payment it waits for.
+    pub fn payment(&self) -> PaymentId {
+        self.payment
+    }
+
+    /// Waits until the payment has an outcome and gives it. Bound it by your own deadline.
+    pub async fn outcome(self) -> Result<Payment, StoreError> {
+        if let Some(outcome) = self.outcome {
+            outcome.await.map_err(|_| self.store.gone())?;
+        }
+        self.store.known(self.payment).await
+    }
+}
+
+impl std::fmt::Debug for OutcomeWait {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OutcomeWait({})", self.payment)
+    }
+}
+
+impl Store {
+    /// A payment.
+    pub async fn payment(&self, id: PaymentId) -> Result<Option<Payment>, StoreError> {
+        if let Some(history) = self.inner.shared.live.history(id) {
+            return folded(&history).map(Some);
+        }
+        let views = Arc::clone(&self.inner.views);
+        self.blocking(move || views.history(id)?.map(|history| folded(&history)).transpose()).await
+    }
+
+    /// The payment of a folio.
+    pub async fn payment_by_folio(&self, folio: Folio) -> Result<Option<Payment>, StoreError> {
+        let views = Arc::clone(&self.inner.views);
+        let found = self.blocking(move || Ok(views.id_of_folio(folio)?)).await?;
+        let found = match found {
+            Some(id) => Some(id),
+            None => {
+                self.catch_up().await?;
+                let views = Arc::clone(&self.inner.views);
+                self.blocking(move || Ok(views.id_of_folio(folio)?)).await?
+            }
+        };
+        self.resolve(found).await
+    }
+
+    /// The payment of a key that is still remembered.
+    pub async fn payment_by_key(&self, key: IdempotencyKey) -> Result<Option<Payment>, StoreError> {
+        let (answer, found) = oneshot::channel();
+        self.send(Command::FindKey { key, answer }).await?;
+        let found = self.answered(found).await?;
+        self.resolve(found).await
+    }
+
+    /// The latest payment that a participant asked for by this trace.
+    pub async fn payment_by_trace(
+        &self,
+        asker: ParticipantId,
+        stan: Stan,
+        transmitted_at: Text<10>,
+    ) -> Result<Option<Payment>, StoreError> {
+        // A trace may be used again after a year: only the latest row will do.
+        self.catch_up().await?;
+        let views = Arc::clone(&self.inner.views);
+        let found = move || Ok(views.id_of_trace(&asker, stan, &transmitted_at)?);
+        let found = self.blocking(found).await?;
+        self.resolve(found).await
+    }
+
+    /// Payments of a biller's day, in the order of their ids, after `after`.
+    pub async fn payments_of_biller(
+        &self,
+        biller: BillerId,
+        date: Date,
+        after: Option<PaymentId>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        self.catch_up().await?;
+        let views = Arc::clone(&self.inner.views);
+        let ids = move || Ok(views.ids_of_biller(&biller, date, after, limit)?);
+        let ids = self.blocking(ids).await?;
+        let next = ids.last().copied().filter(|_| ids.len() == limit);
+        let mut payments = Vec::with_capacity(ids.len());
+        for id in ids {
+            payments.push(self.known(id).await?);
+        }
+        Ok(Page { payments, next })
+    }
+
+    /// Payments that are sent, unknown or being reversed.
+    pub async fn open_payments(&self) -> Result<Vec<Payment>, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        self.blocking(move || inner.shared.live.open().iter().map(folded).collect()).await
+    }
+
+    /// What an account has in a currency.
+    pub async fn account_balance(
+        &self,
+        account: AccountId,
+        currency: Currency,
+    ) -> Result<Balance, StoreError> {
+        let (answer, balance) = oneshot::channel();
+        self.send(Command::Balance { account, currency, answer }).await?;
+        self.answered(balance).await
+    }
+
+    /// Waits for the outcome of a payment; over at once when it has one or is not known.
+    pub fn outcome_of(&self, payment: PaymentId) -> Result<OutcomeWait, StoreError> {
+        let outcome = match self.inner.shared.live.wait(payment) {
+            Wait::Over => None,
+            Wait::Until(outcome) => Some(outcome),
+            Wait::Full => return Err(StoreError::TooManyWaiters { payment, max: WAITERS_MAX }),
+        };
+        Ok(OutcomeWait::new(self.clone(), payment, outcome))
+    }
+
+    /// A payment that must be there.
+    pub(super) async fn known(&self, id: PaymentId) -> Result<Payment, StoreError> {
+        self.payment(id).await?.ok_or(StoreError::UnknownPayment(id))
+    }
+
+    async fn resolve(&self, id: Option<PaymentId>) -> Result<Option<Payment>, StoreError> {
+        match id {
+            Some(id) => self.known(id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Waits until the read models hold everything that is durable now.
+    async fn catch_up(&self) -> Result<(), StoreError> {
+        let shared = &self.inner.shared;
+        let durable = shared.durable();
+        let mut written = shared.written.subscribe();
+        if *written.borrow_and_update() >= durable {
+            return Ok(());
+        }
+        let mut failed = shared.failed.subscribe();
+        shared.ask_flush(durable);
+        tokio::select! {
+            caught_up = written.wait_for(|at| *at >= durable) => {
+                caught_up.map(drop).map_err(|_| self.gone())
+            }
+            _ = failed.wait_for(|failed| *failed) => Err(StoreError::Failed),
+        }
+    }
+
+    /// Reads that may go to the disk leave the runtime's threads.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| Err(self.gone()))
+    }
+}
+
+fn folded(history: &History) -> Result<Payment, StoreError> {
+    history.payment().map_err(|error| StoreError::unreadable(&error))
+}

@@ -1,0 +1,174 @@
+//! The one thread that decides and appends, a group at a time.
+//!
+//! A group is whatever waits in the queue when the last sync is done: no timer, and the busier
+//! the store, the larger the groups. For each group, in this order: the guard takes; the records
+//! are written and synced; the guard gives back; readers see it; callers are answered. So money
+//! becomes unavailable early and available late, and no answer is ahead of the disk.
+
+mod group;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, RecvTimeoutError};
+use foldhash::HashMap;
+use router::id::{AccountId, PaymentId};
+use router::message::IdempotencyKey;
+use router::money::Currency;
+use router::payment::Progress;
+use router::record::{Intent, Record, Refused};
+use tokio::sync::oneshot;
+
+use crate::guard::{Balance, Guard};
+use crate::journal::{Backend, Journal};
+use crate::seal::Sealer;
+use crate::shared::Shared;
+use crate::store::{Appended, StoreError};
+use crate::view::Views;
+
+/// How long the writer waits at a time for the read models to catch up.
+const LAG_WAIT: Duration = Duration::from_millis(20);
+
+pub(crate) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// What the writer is asked. Records are encoded already, by their callers.
+pub(crate) enum Command {
+    Admit { intent: Box<Intent>, encoded: Vec<u8>, answer: Answer<Decided> },
+    Refuse { refused: Box<Refused>, encoded: Vec<u8>, answer: Answer<Decided> },
+    Append { record: Record, encoded: Vec<u8>, answer: Answer<Appended> },
+    FindKey { key: IdempotencyKey, answer: Answer<Option<PaymentId>> },
+    Balance { account: AccountId, currency: Currency, answer: Answer<Balance> },
+    Stop { answer: Answer<()> },
+}
+
+/// What became of an admission or refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decided {
+    Granted { sequence: u64 },
+    Refused,
+    Duplicate(PaymentId),
+    KeyReused(PaymentId),
+}
+
+/// Ceilings of one group.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ceilings {
+    pub group_len_max: usize,
+    pub frame_len_max: usize,
+    pub view_lag_max: u64,
+}
+
+/// Everything the thread owns.
+pub(crate) struct Writer<G, B> {
+    pub commands: Receiver<Command>,
+    pub guard: G,
+    pub journal: Journal<B>,
+    pub views: Arc<Views>,
+    pub shared: Arc<Shared>,
+    pub sealer: Sealer,
+    /// Where open payments stand, and within a group also those it closes.
+    pub steps: HashMap<PaymentId, Progress>,
+    pub ceilings: Ceilings,
+    pub anchor_interval: Duration,
+}
+
+impl<G: Guard, B: Backend> Writer<G, B> {
+    /// Serves until it is stopped, all handles are gone, or a write fails.
+    pub fn run(mut self) {
+        let mut waiting = Vec::with_capacity(self.ceilings.group_len_max);
+        let mut anchored_at = Instant::now();
+        let mut anchored = self.journal.head().sequence;
+        loop {
+            self.wait_for_views();
+            match self.commands.recv_timeout(self.anchor_interval) {
+                Ok(first) => self.drain(first, &mut waiting),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let stop = self.serve(&mut waiting);
+            if self.shared.has_failed() {
+                return self.refuse_all(stop);
+            }
+            if let Some(answer) = stop {
+                self.close();
+                // A caller that went away does not need the answer.
+                let _ = answer.send(Ok(()));
+                return;
+            }
+            let head = self.journal.head().sequence;
+            if head != anchored && anchored_at.elapsed() >= self.anchor_interval {
+                self.anchor();
+                (anchored, anchored_at) = (head, Instant::now());
+            }
+        }
+        self.close();
+    }
+
+    fn drain(&self, first: Command, waiting: &mut Vec<Command>) {
+        let mut len = first.len();
+        waiting.push(first);
+        while waiting.len() < self.ceilings.group_len_max && len < self.ceilings.frame_len_max {
+            let Ok(next) = self.commands.try_recv() else { break };
+            len += next.len();
+            waiting.push(next);
+        }
+        self.shared.room.notify_waiters();
+    }
+
+    /// The named ceiling on what the read models owe.
+    fn wait_for_views(&self) {
+        while self.shared.lag() > self.ceilings.view_lag_max && !self.shared.has_failed() {
+            self.shared.writer_waits(LAG_WAIT);
+        }
+    }
+
+    fn close(&mut self) {
+        self.anchor();
+    }
+
+    fn anchor(&mut self) {
+        if let Err(error) = self.journal.anchor() {
+            self.fail(&error);
+        }
+    }
+
+    fn fail(&self, error: &dyn std::error::Error) {
+        let source = error.source().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(%error, source, "the journal has failed; the process must end");
+        self.shared.fail();
+    }
+
+    /// After a failure every command is told so, until nobody can ask any more.
+    fn refuse_all(self, stop: Option<Answer<()>>) {
+        if let Some(answer) = stop {
+            let _ = answer.send(Err(StoreError::Failed));
+        }
+        for command in self.commands.iter() {
+            command.refuse(&StoreError::Failed);
+        }
+    }
+}
+
+impl Command {
+    fn len(&self) -> usize {
+        match self {
+            Self::Admit { encoded, .. }
+            | Self::Refuse { encoded, .. }
+            | Self::Append { encoded, .. } => encoded.len(),
+            Self::FindKey { .. } | Self::Balance { .. } | Self::Stop { .. } => 0,
+        }
+    }
+
+    /// Answers with an error. A caller that went away does not need the answer.
+    pub fn refuse(self, error: &StoreError) {
+        let _ = match self {
+            Self::Admit { answer, .. } | Self::Refuse { answer, .. } => {
+                answer.send(Err(error.clone())).is_ok()
+            }
+            Self::Append { answer, .. } => answer.send(Err(error.clone())).is_ok(),
+            Self::FindKey { answer, .. } => answer.send(Err(error.clone())).is_ok(),
+            Self::Balance { answer, .. } => answer.send(Err(error.clone())).is_ok(),
+            Self::Stop { answer } => answer.send(Err(error.clone())).is_ok(),
+        };
+    }
+}

@@ -1,0 +1,382 @@
+//! One group: take, write, sync, give back, publish, answer.
+
+use std::time::Instant;
+
+use router::id::PaymentId;
+use router::payment::{Effects, Progress};
+use router::reason::Reason;
+use router::record::{AccountMovement, Intent, Record, Refused};
+use router::reservation::{Reservation, Settle};
+
+use super::{Answer, Command, Decided, Writer};
+use crate::guard::{Guard, GuardError, ReserveAsk, Settlement, Verdict, Wants};
+use crate::history::History;
+use crate::journal::{Backend, FRAME_HEADER_LEN};
+use crate::record::{self, RECORD_HEADER_LEN};
+use crate::store::{Appended, StoreError};
+
+/// What the group does once it is durable.
+#[derive(Default)]
+struct Group {
+    count: u32,
+    published: Vec<Published>,
+    settlements: Vec<(PaymentId, Settle, Option<Reservation>)>,
+    credits: Vec<AccountMovement>,
+    around: Vec<Record>,
+    decided: Vec<(Answer<Decided>, Result<Decided, StoreError>)>,
+    appended: Vec<(Answer<Appended>, Result<Appended, StoreError>)>,
+}
+
+/// A record of a payment, for readers.
+struct Published {
+    id: PaymentId,
+    progress: Progress,
+    sequence: u64,
+    body: std::ops::Range<usize>,
+    /// The payment's earlier records, when it was not in memory.
+    before: Option<History>,
+    begins: bool,
+}
+
+impl<G: Guard, B: Backend> Writer<G, B> {
+    /// Serves what waits; gives the answer to a stop, which ends the group it is in.
+    pub(super) fn serve(&mut self, waiting: &mut Vec<Command>) -> Option<Answer<()>> {
+        if waiting.is_empty() {
+            return None;
+        }
+        self.shared.figures.queue_len.set(u32::try_from(self.commands.len()).unwrap_or(u32::MAX));
+        let verdicts = self.reserve(waiting);
+        let mut verdicts = verdicts.map(Vec::into_iter);
+        let mut group = Group::default();
+        let mut stop = None;
+        self.journal.begin();
+        for command in waiting.drain(..) {
+            match command {
+                Command::Admit { intent, encoded, answer } => {
+                    let decided = next(&mut verdicts);
+                    let decided =
+                        decided.map(|verdict| self.admit(verdict, &intent, &encoded, &mut group));
+                    group.decided.push((answer, decided));
+                }
+                Command::Refuse { refused, encoded, answer } => {
+                    let decided = next(&mut verdicts);
+                    let decided =
+                        decided.map(|verdict| self.refuse(verdict, &refused, &encoded, &mut group));
+                    group.decided.push((answer, decided));
+                }
+                Command::Append { record, encoded, answer } => {
+                    let appended = self.append(record, &encoded, &mut group);
+                    group.appended.push((answer, appended));
+                }
+                Command::FindKey { key, answer } => {
+                    let _ = answer.send(self.guard.find_key(key).map_err(StoreError::from));
+                }
+                Command::Balance { account, currency, answer } => {
+                    let balance = self.guard.balance(account, currency);
+                    let _ = answer.send(balance.map_err(StoreError::from));
+                }
+                Command::Stop { answer } => stop = Some(answer),
+            }
+        }
+        self.finish(group);
+        stop
+    }
+
+    fn reserve(&mut self, waiting: &[Command]) -> Result<Vec<Verdict>, GuardError> {
+        let asks: Vec<ReserveAsk<'_>> = waiting.iter().filter_map(ask).collect();
+        let mut verdicts = Vec::with_capacity(asks.len());
+        if !asks.is_empty() {
+            self.guard.reserve(&asks, &mut verdicts)?;
+        }
+        Ok(verdicts)
+    }
+
+    fn admit(
+        &mut self,
+        verdict: Verdict,
+        intent: &Intent,
+        encoded: &[u8],
+        group: &mut Group,
+    ) -> Decided {
+        match verdict {
+            Verdict::Granted => {
+                let sequence = self.put(encoded, group);
+                self.steps.insert(intent.payment, Progress::SENT);
+                self.publish(intent.payment, Progress::SENT, sequence, encoded.len(), group);
+                Decided::Granted { sequence }
+            }
+            Verdict::Duplicate(owner) => Decided::Duplicate(owner),
+            Verdict::KeyReused(owner) => Decided::KeyReused(owner),
+            Verdict::Exceeded { reason, owner, headroom: _ } => {
+                let mut encoded = Vec::with_capacity(encoded.len());
+                record::encode_refused(&refusal(intent, reason, owner), &self.sealer, &mut encoded);
+                self.put_refused(intent.payment, &encoded, group)
+            }
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        verdict: Verdict,
+        refused: &Refused,
+        encoded: &[u8],
+        group: &mut Group,
+    ) -> Decided {
+        match verdict {
+            Verdict::Duplicate(owner) => Decided::Duplicate(owner),
+            Verdict::KeyReused(owner) => Decided::KeyReused(owner),
+            // A remembered key is never exceeded; were it, the refusal stands all the same.
+            Verdict::Granted | Verdict::Exceeded { .. } => {
+                self.put_refused(refused.payment, encoded, group)
+            }
+        }
+    }
+
+    fn put_refused(&mut self, id: PaymentId, encoded: &[u8], group: &mut Group) -> Decided {
+        let sequence = self.put(encoded, group);
+        self.publish(id, Progress::REFUSED, sequence, encoded.len(), group);
+        Decided::Refused
+    }
+
+    fn append(
+        &mut self,
+        record: Record,
+        encoded: &[u8],
+        group: &mut Group,
+    ) -> Result<Appended, StoreError> {
+        let Some(id) = record.payment() else {
+            return self.append_around(record, encoded, group);
+        };
+        let (mut progress, before) = self.standing(id)?;
+        let before = match before {
+            None if !progress.is_open() => self.closed_in(id, group),
+            before => before,
+        };
+        let was_open = progress.is_open();
+        let effects = progress.apply(&record)?;
+        self.steps.insert(id, progress);
+        let reopening = match (&record, was_open) {
+            (Record::Reversal(reversal), false) => {
+                let history = before.as_ref().ok_or(StoreError::UnknownPayment(id))?;
+                let mut encoded = Vec::with_capacity(history.bytes().len() + 64);
+                record::encode_reopening(reversal, history.bytes(), &mut encoded);
+                Some(encoded)
+            }
+            _ => None,
+        };
+        let encoded = reopening.as_deref().unwrap_or(encoded);
+        let sequence = self.put(encoded, group);
+        let body = self.last_body(encoded.len());
+        group.published.push(Published { id, progress, sequence, body, before, begins: false });
+        if let Some(settle) = effects.settle {
+            let reservation = match settle {
+                Settle::Undo => self.reservation_of(id, group),
+                Settle::Post | Settle::Release => None,
+            };
+            group.settlements.push((id, settle, reservation));
+        }
+        Ok(Appended { sequence, effects })
+    }
+
+    /// Where a payment stands; with its records when it is closed, for then it may leave memory
+    /// at any moment.
+    fn standing(&self, id: PaymentId) -> Result<(Progress, Option<History>), StoreError> {
+        if let Some(progress) = self.steps.get(&id) {
+            return Ok((*progress, None));
+        }
+        // In this order: what leaves memory is in the read models before.
+        let history = match self.shared.live.history(id) {
+            Some(history) => history,
+            None => self.views.history(id)?.ok_or(StoreError::UnknownPayment(id))?,
+        };
+        let progress = history.progress().map_err(|error| StoreError::unreadable(&error))?;
+        Ok((progress, Some(history)))
+    }
+
+    /// The records of a payment that this very group closed.
+    fn closed_in(&mut self, id: PaymentId, group: &Group) -> Option<History> {
+        let mine = || group.published.iter().filter(|published| published.id == id);
+        let before = mine().find_map(|published| published.before.clone());
+        let mut history = before.or_else(|| self.shared.live.history(id)).unwrap_or_default();
+        for published in mine() {
+            history.push(published.sequence, &self.journal.frame_mut()[published.body.clone()]);
+        }
+        Some(history)
+    }
+
+    /// What a payment being reversed had reserved: it is open, so it is in memory, or was opened
+    /// again in this very group.
+    fn reservation_of(&self, id: PaymentId, group: &Group) -> Option<Reservation> {
+        let reopened = group.published.iter().filter(|published| published.id == id);
+        let reopened = reopened.filter_map(|published| published.before.clone()).next();
+        let history = reopened.or_else(|| self.shared.live.history(id))?;
+        history.reservation().ok().flatten()
+    }
+
+    fn append_around(
+        &mut self,
+        record: Record,
+        encoded: &[u8],
+        group: &mut Group,
+    ) -> Result<Appended, StoreError> {
+        if let Record::Account(movement) = &record {
+            // What lowers a balance counts at once, what raises it when it is durable.
+            if movement.delta.minor < 0 {
+                self.guard.credit(movement)?;
+            } else {
+                group.credits.push(*movement);
+            }
+        }
+        let sequence = self.put(encoded, group);
+        group.around.push(record);
+        Ok(Appended { sequence, effects: Effects::default() })
+    }
+
+    /// Copies an encoded record into the frame; gives its position.
+    fn put(&mut self, encoded: &[u8], group: &mut Group) -> u64 {
+        self.journal.frame_mut().extend_from_slice(encoded);
+        group.count += 1;
+        self.journal.head().sequence + u64::from(group.count)
+    }
+
+    fn publish(
+        &mut self,
+        id: PaymentId,
+        progress: Progress,
+        sequence: u64,
+        len: usize,
+        group: &mut Group,
+    ) {
+        let body = self.last_body(len);
+        let before = None;
+        group.published.push(Published { id, progress, sequence, body, before, begins: true });
+    }
+
+    fn last_body(&mut self, len: usize) -> std::ops::Range<usize> {
+        let end = self.journal.frame_mut().len();
+        end - len + RECORD_HEADER_LEN..end
+    }
+
+    fn finish(&mut self, group: Group) {
+        if group.count > 0 && !self.commit(group.count) {
+            let failed = StoreError::Failed;
+            group
+                .decided
+                .into_iter()
+                .for_each(|(answer, _)| drop(answer.send(Err(failed.clone()))));
+            group
+                .appended
+                .into_iter()
+                .for_each(|(answer, _)| drop(answer.send(Err(failed.clone()))));
+            return;
+        }
+        self.give_back(&group);
+        self.show(group.published);
+        self.shared.take_around(group.around);
+        if group.count > 0 {
+            self.shared.set_durable(*self.journal.head());
+        }
+        // Callers that went away do not need their answers.
+        group.decided.into_iter().for_each(|(answer, decided)| drop(answer.send(decided)));
+        group.appended.into_iter().for_each(|(answer, appended)| drop(answer.send(appended)));
+    }
+
+    fn commit(&mut self, count: u32) -> bool {
+        let began = Instant::now();
+        let len = self.journal.frame_mut().len() - FRAME_HEADER_LEN;
+        if let Err(error) = self.journal.commit(count) {
+            self.fail(&error);
+            return false;
+        }
+        let figures = &self.shared.figures;
+        figures.sync_seconds.record(began.elapsed());
+        figures.group_records.record(f64::from(count));
+        figures.records.increment(u64::from(count));
+        figures.bytes.increment(len as u64);
+        true
+    }
+
+    fn give_back(&mut self, group: &Group) {
+        let settlements: Vec<Settlement<'_>> = group
+            .settlements
+            .iter()
+            .map(|(payment, settle, reservation)| Settlement {
+                payment: *payment,
+                settle: *settle,
+                reservation: reservation.as_ref(),
+            })
+            .collect();
+        let mut done = Ok(());
+        if !settlements.is_empty() {
+            done = self.guard.settle(&settlements);
+        }
+        for movement in &group.credits {
+            done = done.and_then(|()| self.guard.credit(movement));
+        }
+        if let Err(error) = done {
+            // The guard now holds more than the journal says; a restart puts it right.
+            self.fail(&error);
+        }
+    }
+
+    fn show(&mut self, published: Vec<Published>) {
+        for Published { id, progress, sequence, body, before, begins } in published {
+            let body = &self.journal.frame_mut()[body];
+            let live = &self.shared.live;
+            // Order matters: readers look here first, then in the read models.
+            if begins {
+                live.publish(id, progress, History::new(sequence, body), sequence);
+            } else if let Some(mut history) = before {
+                history.push(sequence, body);
+                live.publish(id, progress, history, sequence);
+            } else {
+                live.push(id, progress, sequence, body);
+            }
+            if !progress.is_open() {
+                self.steps.remove(&id);
+            }
+        }
+    }
+}
+
+fn ask(command: &Command) -> Option<ReserveAsk<'_>> {
+    match command {
+        Command::Admit { intent, .. } => Some(ReserveAsk {
+            payment: intent.payment,
+            at: intent.at,
+            wants: Wants::Reserve(&intent.plan.reservation),
+        }),
+        Command::Refuse { refused, .. } => Some(ReserveAsk {
+            payment: refused.payment,
+            at: refused.at,
+            wants: Wants::Remember(refused.request.key, refused.request.fingerprint),
+        }),
+        Command::Append { .. }
+        | Command::FindKey { .. }
+        | Command::Balance { .. }
+        | Command::Stop { .. } => None,
+    }
+}
+
+fn next(
+    verdicts: &mut Result<std::vec::IntoIter<Verdict>, GuardError>,
+) -> Result<Verdict, StoreError> {
+    match verdicts {
+        Ok(verdicts) => Ok(verdicts.next().expect("invariant: one verdict an ask")),
+        Err(error) => Err(StoreError::Guard(error.clone())),
+    }
+}
+
+/// The refusal that an intent becomes when a rule says no.
+fn refusal(intent: &Intent, reason: Reason, owner: Option<PaymentId>) -> Refused {
+    Refused {
+        payment: intent.payment,
+        folio: intent.folio,
+        at: intent.at,
+        business_date: intent.plan.business_date,
+        request: intent.request.clone(),
+        reason,
+        original: owner.filter(|_| reason == Reason::DuplicateTransaction),
+        detail: None,
+    }
+}

@@ -1,0 +1,46 @@
+//! The suite every form passes, run against the embedded one.
+
+use proptest::prelude::*;
+use storage::conformance;
+use storage::guard::MemoryGuard;
+
+use crate::support::{fresh, open, settings};
+
+macro_rules! embedded {
+    ($($rule:ident),+ $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $rule() {
+                let dir = fresh();
+                let (store, _) = open(&settings(&dir));
+                conformance::$rule(&store).await;
+                store.close().await;
+            }
+        )+
+    };
+}
+
+embedded!(
+    a_repeat_gets_the_first_answer,
+    a_reused_key_is_told,
+    a_refusal_is_an_answer_too,
+    once_a_day_is_once_a_day,
+    a_decline_gives_a_count_back,
+    money_is_unavailable_early_and_available_late,
+    slots_are_kept_as_they_say,
+    windows_do_not_share_counts,
+    of_two_racing_outcomes_one_wins,
+    reads_see_what_was_answered,
+    what_begins_a_payment_goes_through_the_guard,
+);
+
+proptest! {
+    #[test]
+    fn holds_stay_above_their_floor(
+        moves in prop::collection::vec((1_u64..40, 0_u8..4, 1_i64..400), 1..200),
+        batch in 1_usize..64,
+    ) {
+        let mut guard = MemoryGuard::new(std::time::Duration::from_secs(3_600));
+        conformance::holds_stay_above_their_floor(&mut guard, &moves, batch);
+    }
+}

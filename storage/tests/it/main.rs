@@ -1,0 +1,4 @@
+//! The embedded store from outside: the conformance suite, restarts, damage, speed.
+
+mod conformance;
+mod support;
