@@ -11,7 +11,7 @@ pub mod sample;
 
 use std::collections::HashSet;
 
-use router::outcome::Cause;
+use router::outcome::{Cause, Decline, Outcome};
 use router::payment::PaymentState;
 use router::reason::Reason;
 use router::record::Record;
@@ -75,8 +75,8 @@ pub async fn once_a_day_is_once_a_day(store: &Store) {
     for answer in &answers {
         if let Admission::Refused(payment) = answer {
             let outcome = payment.outcome.clone();
-            let ours = router::outcome::Decline::ours(Reason::DailyCountExceeded);
-            assert_eq!(outcome, Some(router::outcome::Outcome::Declined(ours)));
+            let ours = Decline::ours(Reason::DailyCountExceeded);
+            assert_eq!(outcome, Some(Outcome::Declined(ours)));
         }
     }
     let refused = answers.iter().filter(|answer| matches!(answer, Admission::Refused(_)));
@@ -133,6 +133,10 @@ pub async fn slots_are_kept_as_they_say(store: &Store) {
     assert!(granted(&kept(3)).await, "a decline frees it");
     store.append(kept(3).approved()).await.unwrap();
     assert!(!granted(&kept(4)).await, "a paid bill stays taken");
+    let told = async |n| store.payment(kept(n).id()).await.unwrap().unwrap().outcome;
+    let ours = |reason| Some(Outcome::Declined(Decline::ours(reason)));
+    assert_eq!(told(2).await, ours(Reason::BillInProgress));
+    assert_eq!(told(4).await, ours(Reason::BillAlreadyPaid));
     store.append(kept(3).reversal_asked()).await.unwrap();
     store.append(kept(3).reversal_confirmed()).await.unwrap();
     let brief = bill(5, Keep::UntilOutcome);

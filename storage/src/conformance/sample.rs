@@ -207,7 +207,8 @@ impl Sample {
 }
 
 fn slot(key: u128, keep: Keep) -> Slot {
-    Slot { key: SlotKey(key), keep, reason: Reason::BillInProgress }
+    let (reason_while_open, reason_once_kept) = (Reason::BillInProgress, Reason::BillAlreadyPaid);
+    Slot { key: SlotKey(key), keep, reason_while_open, reason_once_kept }
 }
 
 /// An instant of the samples' clock.

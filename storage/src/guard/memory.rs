@@ -160,7 +160,8 @@ impl MemoryGuard {
         let Some(row) = self.slots.get(&slot.key.0) else { return Ok(()) };
         let reason = match row.claim {
             Claim::KeptUntil(until) if until <= at => return Ok(()),
-            Claim::Open | Claim::Kept | Claim::KeptUntil(_) => slot.reason,
+            Claim::Open => slot.reason_while_open,
+            Claim::Kept | Claim::KeptUntil(_) => slot.reason_once_kept,
         };
         Err(Verdict::Exceeded { reason, owner: Some(row.owner), headroom: None })
     }

@@ -133,10 +133,11 @@ pub(crate) fn put_reservation(reservation: &Reservation, out: &mut Vec<u8>) {
         names::put_reason(*reason, out);
     });
     put_list(slots, out, |slot, out| {
-        let Slot { key, keep, reason } = slot;
+        let Slot { key, keep, reason_while_open, reason_once_kept } = slot;
         put_u128(key.0, out);
         put_keep(*keep, out);
-        names::put_reason(*reason, out);
+        names::put_reason(*reason_while_open, out);
+        names::put_reason(*reason_once_kept, out);
     });
 }
 
@@ -166,7 +167,8 @@ pub(crate) fn reservation(reader: &mut Reader<'_>) -> Result<Reservation, Decode
             Ok(Slot {
                 key: SlotKey(reader.u128()?),
                 keep: keep(reader)?,
-                reason: names::reason(reader)?,
+                reason_while_open: names::reason(reader)?,
+                reason_once_kept: names::reason(reader)?,
             })
         })?,
     })
