@@ -35,4 +35,5 @@ mod writer;
 
 pub use seal::Sealer;
 pub use settings::Settings;
+pub use snapshot::snapshot_now;
 pub use store::{Admission, Appended, Balance, OpenError, Recovered, Store, StoreError};

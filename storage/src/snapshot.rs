@@ -29,13 +29,17 @@ const KEPT: usize = 2;
 
 /// Why a snapshot was not made or cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SnapshotError {
+pub enum SnapshotError {
+    /// It is not whole.
     #[error("its checksum or header is wrong")]
     NotWhole,
+    /// Its bytes make no state.
     #[error("it cannot be read")]
     Decode(#[from] DecodeError),
+    /// The journal it is made from is damaged.
     #[error("it cannot be folded from the journal")]
     Journal(#[from] Damage),
+    /// The disk refused.
     #[error("it cannot be read or written")]
     Io(#[from] io::Error),
 }
@@ -47,14 +51,16 @@ pub(crate) fn run(settings: &Settings, stop: &Receiver<()>) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
         }
-        if let Err(error) = make_if_due(settings) {
+        if let Err(error) = snapshot_now(settings) {
             tracing::warn!(%error, "no snapshot was made; starts take longer");
         }
     }
 }
 
 /// Makes a snapshot when enough segments were closed since the last one; says whether it did.
-pub(crate) fn make_if_due(settings: &Settings) -> Result<bool, SnapshotError> {
+///
+/// The store does this by itself while it is open; this is for tools and tests.
+pub fn snapshot_now(settings: &Settings) -> Result<bool, SnapshotError> {
     let last = files(&settings.dir)?.last().copied().unwrap_or(0);
     let segments = list(&dir_of(&settings.dir))?;
     let newer: Vec<u64> = segments.into_iter().filter(|first| *first > last).collect();

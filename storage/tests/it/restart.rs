@@ -1,0 +1,219 @@
+//! What a restart finds is what there was.
+
+use std::fs;
+
+use router::id::EndpointId;
+use router::outcome::Cause;
+use router::payment::PaymentState;
+use router::record::Record;
+use router::reservation::Keep;
+use storage::conformance::sample::{self, Sample};
+use storage::journal::{records, verify};
+use storage::outbox::{Attempted, Delivery};
+use storage::{Admission, OpenError, Settings, Store};
+
+use crate::support::{fresh, open, sealer, settings};
+
+fn held(n: u64) -> Sample {
+    Sample { hold: Some(("float:1", 40)), ..Sample::new(n) }
+}
+
+async fn balance(store: &Store) -> (i64, i64) {
+    let balance = store.account_balance(sample::account("float:1"), sample::currency()).await;
+    balance.map(|balance| (balance.balance, balance.held)).unwrap()
+}
+
+#[tokio::test]
+async fn one_process_at_a_time() {
+    let dir = fresh();
+    let (store, _) = open(&settings(&dir));
+    let second = Store::open(settings(&dir), sealer()).map(drop);
+    assert!(matches!(second, Err(OpenError::InUse)), "{second:?}");
+    store.close().await;
+    drop(open(&settings(&dir)));
+}
+
+#[tokio::test]
+async fn keys_money_slots_and_open_payments_survive_a_restart() {
+    let dir = fresh();
+    let (store, _) = open(&settings(&dir));
+    store.append(sample::top_up("float:1", 200)).await.unwrap();
+    let slotted = Sample { slot: Some((5, Keep::WhileApproved)), ..held(1) };
+    store.admit(slotted.intent()).await.unwrap();
+    store.append(slotted.approved()).await.unwrap();
+    for n in 2..=4 {
+        store.admit(held(n).intent()).await.unwrap();
+    }
+    store.append(held(3).unknown()).await.unwrap();
+    store.append(held(4).declined()).await.unwrap();
+    store.append(slotted.reversal_asked()).await.unwrap();
+    let before = balance(&store).await;
+    store.close().await;
+
+    let (store, recovered) = open(&settings(&dir));
+    assert_eq!(balance(&store).await, before);
+    assert_eq!(before, (160, 80));
+    assert_eq!(recovered.folio_next, 5);
+    let mut open: Vec<_> =
+        recovered.open.iter().map(|payment| (payment.id, payment.state)).collect();
+    open.sort_by_key(|(id, _)| *id);
+    let states = [PaymentState::Reversing, PaymentState::Sent, PaymentState::Unknown];
+    let expected: Vec<_> = (1..=3).map(|n| held(n).id()).zip(states).collect();
+    assert_eq!(open, expected);
+    let repeat = Sample { payment: 77, ..held(4) };
+    assert!(matches!(store.admit(repeat.intent()).await, Ok(Admission::Replay(_))));
+    let taken = Sample { slot: Some((5, Keep::WhileApproved)), ..Sample::new(78) };
+    assert!(matches!(store.admit(taken.intent()).await, Ok(Admission::Refused(_))));
+    store.append(slotted.reversal_confirmed()).await.unwrap();
+    store.append(held(2).approved()).await.unwrap();
+    assert_eq!(balance(&store).await, (160, 40));
+    assert!(store.append(held(2).unknown()).await.is_err(), "an outcome is told once");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_payment_closed_long_ago_can_be_reversed_across_restarts() {
+    let dir = fresh();
+    let (store, _) = open(&settings(&dir));
+    store.append(sample::top_up("float:1", 100)).await.unwrap();
+    store.admit(held(1).intent()).await.unwrap();
+    store.append(held(1).approved()).await.unwrap();
+    store.close().await;
+    let (store, recovered) = open(&settings(&dir));
+    assert!(recovered.open.is_empty());
+    store.append(held(1).reversal_asked()).await.unwrap();
+    drop(store);
+    let (store, recovered) = open(&settings(&dir));
+    assert_eq!(recovered.open.len(), 1);
+    assert!(recovered.open[0].request.payer.card.is_some(), "a reversal can be sent");
+    store.append(held(1).reversal_confirmed()).await.unwrap();
+    assert_eq!(balance(&store).await, (100, 0));
+    store.close().await;
+    let (store, recovered) = open(&settings(&dir));
+    assert!(recovered.open.is_empty());
+    assert_eq!(balance(&store).await, (100, 0));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_snapshot_and_the_tail_give_what_the_whole_journal_gives() {
+    let dir = fresh();
+    let small = Settings { segment_len_max: 2_000, snapshot_segments: 2, ..settings(&dir) };
+    let (store, _) = open(&small);
+    store.append(sample::top_up("float:1", 1_000)).await.unwrap();
+    store.append(sample::endpoint(4)).await.unwrap();
+    for n in 1..=20 {
+        store.admit(held(n).intent()).await.unwrap();
+        match n % 4 {
+            0 => drop(store.append(held(n).approved()).await.unwrap()),
+            1 => drop(store.append(held(n).declined()).await.unwrap()),
+            2 => drop(store.append(held(n).unknown()).await.unwrap()),
+            _ => {}
+        }
+    }
+    let before = balance(&store).await;
+    store.close().await;
+    assert!(storage::snapshot_now(&small).unwrap(), "enough segments were closed");
+    let whole = verify(dir.path()).unwrap().records;
+    let (store, recovered) = open(&small);
+    assert!(recovered.records_replayed < whole, "the snapshot spared some records");
+    assert_eq!(balance(&store).await, before);
+    assert_eq!(recovered.endpoints.len(), 1);
+    let open_from_snapshot: Vec<_> = recovered.open.iter().map(|payment| payment.id).collect();
+    store.close().await;
+
+    // A damaged snapshot is passed over.
+    for entry in fs::read_dir(dir.path().join("snapshots")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).unwrap();
+    }
+    let (store, recovered) = open(&small);
+    assert_eq!(recovered.records_replayed, whole);
+    assert_eq!(balance(&store).await, before);
+    let open: Vec<_> = recovered.open.iter().map(|payment| payment.id).collect();
+    assert_eq!(open, open_from_snapshot);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn lost_read_models_are_rebuilt_as_they_were() {
+    let dir = fresh();
+    let (store, _) = open(&settings(&dir));
+    store.append(sample::endpoint(4)).await.unwrap();
+    for n in 1..=30 {
+        store.admit(Sample::new(n).intent()).await.unwrap();
+        store.append(Sample::new(n).approved()).await.unwrap();
+    }
+    store.append(Sample::new(7).reversal_asked()).await.unwrap();
+    store.append(Sample::new(7).reversal_confirmed()).await.unwrap();
+    let day = Sample::new(1).intent().plan.business_date;
+    let list = async |store: &Store| {
+        let page = store.payments_of_biller(sample::biller(), day, None, 100).await.unwrap();
+        format!("{:?}", page.payments)
+    };
+    let endpoint = EndpointId(4);
+    let before = (list(&store).await, store.outbox(endpoint, 0, 100).await.unwrap());
+    assert_eq!(before.1.len(), 31);
+    store.close().await;
+    fs::remove_dir_all(dir.path().join("views")).unwrap();
+    let (store, _) = open(&settings(&dir));
+    assert_eq!((list(&store).await, store.outbox(endpoint, 0, 100).await.unwrap()), before);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn delivered_notices_stay_delivered_over_restarts_and_rebuilds() {
+    let dir = fresh();
+    let (store, _) = open(&settings(&dir));
+    let endpoint = EndpointId(4);
+    store.append(sample::endpoint(4)).await.unwrap();
+    let mut signal = store.notices_signal();
+    for n in 1..=3 {
+        store.admit(Sample::new(n).intent()).await.unwrap();
+        store.append(Sample::new(n).approved()).await.unwrap();
+    }
+    let last = store.position();
+    signal.wait_for(|at| *at >= last).await.unwrap();
+    let owed = store.outbox(endpoint, 0, 10).await.unwrap();
+    assert_eq!(owed.len(), 3);
+    let attempted = |attempts| Attempted { at: sample::at(9), status: Some(200), attempts };
+    store.notice_done(endpoint, owed[0].sequence, attempted(1)).unwrap();
+    store.notice_dead(endpoint, owed[1].sequence, attempted(8)).unwrap();
+    store.notice_retry(endpoint, owed[2].sequence, attempted(2), sample::at(50)).unwrap();
+    store.close().await;
+
+    let (store, _) = open(&settings(&dir));
+    let left = store.outbox(endpoint, 0, 10).await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!((left[0].attempts, left[0].next_at), (2, sample::at(50)));
+    let log = store.notices(endpoint, None, 10).await.unwrap();
+    let log: Vec<_> = log.iter().map(|row| row.delivery).collect();
+    assert_eq!(log, [Delivery::Retrying, Delivery::Dead, Delivery::Delivered]);
+    store.notice_retry(endpoint, owed[1].sequence, attempted(8), sample::at(60)).unwrap();
+    assert_eq!(store.outbox(endpoint, 0, 10).await.unwrap().len(), 2, "a dead one is revived");
+    store.close().await;
+
+    fs::remove_dir_all(dir.path().join("views")).unwrap();
+    let (store, _) = open(&settings(&dir));
+    let left = store.outbox(endpoint, 0, 10).await.unwrap();
+    let left: Vec<_> = left.iter().map(|owed| owed.sequence).collect();
+    assert_eq!(left, [owed[2].sequence], "a rebuild owes nothing up to the mark");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_dump_reads_beside_the_running_store() {
+    let dir = fresh();
+    let (store, _) = open(&settings(&dir));
+    store.admit(Sample::new(1).intent()).await.unwrap();
+    store.append(Sample::new(1).unknown()).await.unwrap();
+    store.append(Sample::new(1).reversal_owed_for(Cause::Timeout)).await.unwrap();
+    let dumped: Result<Vec<_>, _> = records(dir.path()).collect();
+    let dumped = dumped.unwrap();
+    let kinds: Vec<_> = dumped.iter().map(|(at, record)| (*at, Record::kind(record))).collect();
+    assert_eq!(kinds, [(1, "intent"), (2, "outcome"), (3, "reversal")]);
+    store.close().await;
+}
