@@ -91,7 +91,9 @@ fn verify(data: &Path) -> ExitCode {
         println!("an unfinished frame at the end is not counted: {torn:?}; the next start cuts it");
     }
     match report.anchor {
-        Some(anchor) => println!("anchored at record {}: nothing before it was cut", anchor.sequence),
+        Some(anchor) => {
+            println!("anchored at record {}: nothing before it was cut", anchor.sequence)
+        }
         None => println!("no anchor yet: a cut of whole frames at the end could not be told"),
     }
     ExitCode::SUCCESS

@@ -23,7 +23,8 @@ fn the_demonstration_goes_well_and_its_journal_is_whole() {
     }
     let (code, text) = output(&mut demo);
     assert_eq!(code, 0, "{text}");
-    for line in ["approved", "declined", "duplicate", "silent bank", "late answer", "not built yet"] {
+    for line in ["approved", "declined", "duplicate", "silent bank", "late answer", "not built yet"]
+    {
         assert!(text.contains(line), "{line} is missing:\n{text}");
     }
     assert!(!text.contains('✗'), "{text}");

@@ -35,8 +35,7 @@ async fn repeats_of_a_payment_under_way_join_it() {
     let (one, two) = (house.bank().await, house.bank().await);
     // …69 is answered late: the original is under way until the switch gives it up.
     let request = one.payment(&card_order(15_069));
-    let (first, joined) =
-        tokio::join!(one.request("0200", &request), two.repeat("0200", &request));
+    let (first, joined) = tokio::join!(one.request("0200", &request), two.repeat("0200", &request));
     let (first, joined) = (first.expect("an answer"), joined.expect("an answer"));
     assert_eq!((first.response_code(), joined.response_code()), ("68", "68"));
     assert_eq!(first.folio(), joined.folio());

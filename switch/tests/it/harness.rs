@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loadtest::simulator::acquirer::{Acquirer, AcquirerSettings, Order};
-use loadtest::simulator::issuer::{Issuer, IssuerHandle, IssuerSettings};
+use loadtest::simulator::issuer::{Effect, Issuer, IssuerHandle, IssuerSettings};
 use router::id::PaymentId;
 use router::money::{Currency, Money};
 use router::payment::{Payment, PaymentState};
@@ -159,4 +159,9 @@ pub fn cash_order(client: &str, minor: i64, debt_minor: i64) -> Order {
         private: tags.to_vec(),
         ..card
     }
+}
+
+/// How often the issuer took money for a payment and did not give it back.
+pub fn net_debits(effect: &Effect) -> i64 {
+    i64::from(effect.debits) - i64::from(effect.reversals.min(effect.debits))
 }

@@ -19,7 +19,7 @@ use router::id::{Folio, PaymentId};
 use router::message::IdempotencyKey;
 use router::payment::{Payment, PaymentState};
 
-use crate::harness::{ACQUIRER, PATIENCE, card_order, eventually, issuer};
+use crate::harness::{ACQUIRER, PATIENCE, card_order, eventually, issuer, net_debits};
 
 const KILLS: usize = 100;
 const LINES: usize = 4;
@@ -161,18 +161,19 @@ fn reconcile(book: &Book, payments: &HashMap<PaymentId, Payment>, issuer: &Issue
             other => panic!("unexpected answer {other} to {request:?}"),
         };
         assert_eq!(payment.state, expected, "{folio} was told {}", answer.response_code());
-        *told.entry(match answer.response_code() {
-            "00" => "approved",
-            "51" => "declined",
-            _ => "unknown",
-        })
-        .or_default() += 1;
+        *told
+            .entry(match answer.response_code() {
+                "00" => "approved",
+                "51" => "declined",
+                _ => "unknown",
+            })
+            .or_default() += 1;
     }
     for effect in issuer.truth() {
-        let folio: Folio = effect.rrn.parse().expect("a folio");
+        let folio: Folio = effect.rrn.as_str().parse().expect("a folio");
         let payment = by_folio.get(&folio).expect("nothing was sent without a durable intent");
         let wanted = i64::from(payment.state == PaymentState::Approved);
-        assert_eq!(effect.net_debits(), wanted, "{folio} is {}", payment.state.name());
+        assert_eq!(net_debits(&effect), wanted, "{folio} is {}", payment.state.name());
     }
     let states = payments.values().fold(BTreeMap::<&str, usize>::new(), |mut all, payment| {
         *all.entry(payment.state.name()).or_default() += 1;
@@ -241,7 +242,8 @@ fn write_config(dir: &Path, issuer: &IssuerHandle, ports: Ports) -> std::path::P
         .replacen("127.0.0.1:0", &ports.iso8583.to_string(), 1)
         .replacen("127.0.0.1:0", &ports.admin.to_string(), 1);
     let file = dir.join("kill.toml");
-    std::fs::write(&file, format!("{text}\n[data]\ndir = \"{}\"\n", dir.display())).expect("a file");
+    std::fs::write(&file, format!("{text}\n[data]\ndir = \"{}\"\n", dir.display()))
+        .expect("a file");
     file
 }
 

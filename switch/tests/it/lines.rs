@@ -29,10 +29,8 @@ async fn before_sign_on_everything_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_acquirer_is_not_signed_on_and_a_line_keeps_its_participant() {
     let house = House::start().await;
-    let stranger = Acquirer::connect(
-        house.app.addresses.iso8583,
-        AcquirerSettings::new("00000099999"),
-    );
+    let stranger =
+        Acquirer::connect(house.app.addresses.iso8583, AcquirerSettings::new("00000099999"));
     assert!(stranger.await.is_err());
     let bank = house.bank().await;
     let other = bank.traced(loadtest::simulator::acquirer::Fields::new());
@@ -127,8 +125,7 @@ async fn over_tls_a_participant_is_who_its_certificate_says() {
     let house = House::start_with(&certificates.config()).await;
     let name = ServerName::try_from("switch.example").expect("a name");
     let connect = async |acquirer: &str, which| {
-        let settings =
-            AcquirerSettings { deadline: PATIENCE, ..AcquirerSettings::new(acquirer) };
+        let settings = AcquirerSettings { deadline: PATIENCE, ..AcquirerSettings::new(acquirer) };
         let config = certificates.client(which);
         Acquirer::connect_tls(house.app.addresses.iso8583, settings, name.clone(), config).await
     };

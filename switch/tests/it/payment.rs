@@ -2,7 +2,7 @@
 
 use router::payment::PaymentState;
 
-use crate::harness::{House, card_order};
+use crate::harness::{House, card_order, net_debits};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approval_reaches_acquirer_issuer_and_journal_alike() {
@@ -25,8 +25,8 @@ async fn an_approval_reaches_acquirer_issuer_and_journal_alike() {
 
     let truth = house.issuer.truth();
     assert_eq!(truth.len(), 1);
-    assert_eq!(truth[0].rrn, answer.folio(), "the folio travels as DE37");
-    assert_eq!(truth[0].net_debits(), 1);
+    assert_eq!(truth[0].rrn.as_str(), answer.folio(), "the folio travels as DE37");
+    assert_eq!(net_debits(&truth[0]), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +39,7 @@ async fn an_issuer_s_decline_passes_with_its_code_and_our_number() {
         let payment = house.payment(answer.folio()).await;
         assert_eq!(payment.state, PaymentState::Declined);
     }
-    assert!(house.issuer.truth().iter().all(|effect| effect.net_debits() == 0));
+    assert!(house.issuer.truth().iter().all(|effect| net_debits(effect) == 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

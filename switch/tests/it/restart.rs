@@ -3,14 +3,15 @@
 use loadtest::simulator::issuer::Mood;
 use router::payment::PaymentState;
 
-use crate::harness::{House, card_order, cash_order, start_app};
+use crate::harness::{House, card_order, cash_order, net_debits, start_app};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_limits_and_folios_survive_a_restart() {
     let house = House::start().await;
     let bank = house.bank().await;
     let (request, first) = bank.pay(&card_order(15_000)).await.expect("an answer");
-    let (_, cash) = bank.pay(&cash_order("0000000000000001", 10_000, 90_000)).await.expect("an answer");
+    let (_, cash) =
+        bank.pay(&cash_order("0000000000000001", 10_000, 90_000)).await.expect("an answer");
     assert_eq!(cash.response_code(), "00");
     let (dir, issuer) = house.stop().await;
 
@@ -20,7 +21,8 @@ async fn answers_limits_and_folios_survive_a_restart() {
     let repeat = bank.repeat("0200", &request).await.expect("an answer");
     assert_eq!((repeat.response_code(), repeat.folio()), ("00", first.folio()));
     assert_eq!(repeat.authorisation(), first.authorisation());
-    let (_, cash) = bank.pay(&cash_order("0000000000000001", 20_000, 90_000)).await.expect("an answer");
+    let (_, cash) =
+        bank.pay(&cash_order("0000000000000001", 20_000, 90_000)).await.expect("an answer");
     assert_eq!(cash.response_code(), "65", "once a day, also after a restart");
     let (_, next) = bank.pay(&card_order(15_000)).await.expect("an answer");
     assert!(first.folio() < next.folio());
@@ -39,7 +41,7 @@ async fn what_was_unknown_at_the_stop_is_reversed_after_the_start_card_number_in
     let app = start_app(dir.path(), &issuer, "").await;
     let house = House { app, issuer, dir };
     house.wait_for_state(id, PaymentState::Reversed).await;
-    assert!(house.issuer.truth().iter().all(|effect| effect.net_debits() == 0));
+    assert!(house.issuer.truth().iter().all(|effect| net_debits(effect) == 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

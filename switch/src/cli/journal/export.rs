@@ -169,8 +169,8 @@ impl Row {
 
 /// A CSV field; a leading formula sign is made harmless, as spreadsheet programs would run it.
 fn quoted(column: &str) -> String {
-    let is_formula = column.starts_with(['=', '+', '-', '@', '\t', '\r'])
-        && column.parse::<i64>().is_err();
+    let is_formula =
+        column.starts_with(['=', '+', '-', '@', '\t', '\r']) && column.parse::<i64>().is_err();
     let neutral = if is_formula { format!("'{column}") } else { column.to_owned() };
     match neutral.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", neutral.replace('"', "\"\"")),
