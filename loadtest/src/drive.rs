@@ -27,6 +27,9 @@ use template::Template;
 /// Open requests of a whole run; a tenth of the STANs, so that none comes again within a second.
 const OPEN_MAX: u32 = 100_000;
 
+/// A request planned just before the end may leave this much after it; what waits longer is unsent.
+const GRACE_NS: u64 = 50_000_000;
+
 /// What a run keeps of its answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
@@ -126,6 +129,10 @@ struct Shared {
     run_number: u64,
     origin: Instant,
     end_ns: u64,
+    /// No request leaves after this.
+    last_send_ns: u64,
+    /// Requests planned up to here may leave.
+    released_ns: AtomicU64,
     next: AtomicU64,
     lines_busy: AtomicUsize,
     line_ended: Notify,
@@ -143,13 +150,18 @@ impl Shared {
     }
 
     /// The next request that is due, and when it was planned.
+    ///
+    /// Requests are released tick by tick, not at the very instant: those of one tick then leave
+    /// in one write, and an answer that comes in between does not carry off a single one.
     fn take_due(&self, now_ns: u64) -> Option<(u64, u64)> {
-        if now_ns >= self.end_ns {
+        if now_ns >= self.last_send_ns {
             return None;
         }
+        let released_ns = self.released_ns.load(Ordering::Relaxed);
         let mut index = self.next.load(Ordering::Relaxed);
         loop {
-            let planned = self.schedule.planned_ns(index).filter(|planned| *planned <= now_ns)?;
+            let planned =
+                self.schedule.planned_ns(index).filter(|planned| *planned <= released_ns)?;
             let (order, after) = (Ordering::Relaxed, index + 1);
             match self.next.compare_exchange_weak(index, after, order, order) {
                 Ok(_) if matches!(self.schedule, Schedule::Max) => return Some((index, now_ns)),
@@ -225,9 +237,11 @@ fn begin(settings: DriveSettings, template: Template) -> Shared {
     let lines = settings.connections;
     Shared {
         template,
-        schedule,
         run_number: epoch_seconds % 10_000,
         end_ns,
+        last_send_ns: if matches!(schedule, Schedule::Max) { end_ns } else { end_ns + GRACE_NS },
+        released_ns: AtomicU64::new(0),
+        schedule,
         next: AtomicU64::new(0),
         lines_busy: AtomicUsize::new(usize::try_from(lines).unwrap_or(usize::MAX)),
         line_ended: Notify::new(),

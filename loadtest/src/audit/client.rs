@@ -74,7 +74,7 @@ pub fn write(claims: &[Claim], mut out: impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 ///
 /// Errors: [`AuditError`] with the line that cannot be read.
 pub fn read(lines: impl BufRead) -> Result<Vec<Claim>, AuditError> {

@@ -126,7 +126,7 @@ impl Line {
         let shared = &self.shared;
         let next = shared.next.load(Ordering::Relaxed);
         let has_ended =
-            shared.now_ns() >= shared.end_ns || shared.schedule.planned_ns(next).is_none();
+            shared.now_ns() >= shared.last_send_ns || shared.schedule.planned_ns(next).is_none();
         has_ended && self.window.open_len() == 0
     }
 
@@ -298,7 +298,7 @@ impl Line {
     }
 
     async fn reopen(&mut self) -> Option<TcpStream> {
-        while self.shared.now_ns() < self.shared.end_ns {
+        while self.shared.now_ns() < self.shared.last_send_ns {
             if let Ok(stream) = open(&self.shared.settings).await {
                 self.shared.recorder().counts.reconnects += 1;
                 return Some(stream);
