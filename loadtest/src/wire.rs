@@ -326,4 +326,27 @@ mod tests {
         assert_eq!(read.present(), set(&[11, 39, 70]));
         assert_eq!(read.value(reply, 70), Some(&b"301"[..]));
     }
+
+    #[test]
+    fn no_damage_to_a_message_makes_the_reader_panic_or_point_outside() {
+        let seed = 20_261_123;
+        let mut index = Index::new();
+        for round in 0..200_000_u64 {
+            let digest = crate::simulator::issuer::conduct::mix(seed ^ round);
+            let mut message = MESSAGE.to_vec();
+            message.truncate(usize::try_from(digest >> 48).unwrap() % (MESSAGE.len() + 1));
+            for byte in digest.to_be_bytes().chunks_exact(2).take(2) {
+                if let Some(hit) = message.get_mut(usize::from(byte[0]) % MESSAGE.len()) {
+                    *hit = byte[1];
+                }
+            }
+            if index.read(&message).is_ok() {
+                let whole = (2..=128).all(|field| {
+                    let is_there = index.present() & bit(field) != 0;
+                    index.value(&message, field).is_some() == is_there
+                });
+                assert!(whole, "round {round}, seed {seed}");
+            }
+        }
+    }
 }

@@ -7,4 +7,5 @@ mod audit;
 mod coordinated_omission;
 mod load;
 mod merchant;
+mod secure_line;
 mod wire_and_codec;

@@ -37,8 +37,9 @@ Examples:
   # is the new build slower?
   cauce-load compare before.json after.json
 
-Exit codes: 0 all is well; 1 worse, or the run failed; 2 the audit found a mismatch, or results
-cannot be compared or used.";
+Exit codes: 0 all is well; 1 worse, or the run failed; 2 the audit found a mismatch, or two
+results cannot be compared. Figures in which the harness itself was the bottleneck are marked as
+not to be used, in the report too.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
