@@ -69,7 +69,7 @@ async fn a_journal_torn_at_any_byte_of_its_last_frame_opens_without_that_frame()
         assert_eq!(report.head.sequence, 5);
         assert_eq!(report.torn.map(|torn| torn.len), (end > last).then_some((end - last) as u64));
         // Opening is slow beside this; every seventh byte and the borders are enough for it.
-        if (end - last) % 7 > 0 && end + 1 < whole.len() {
+        if !(end - last).is_multiple_of(7) && end + 1 < whole.len() {
             continue;
         }
         let (store, recovered) = open(&settings(&copy));

@@ -1,5 +1,8 @@
 //! The embedded store from outside: the conformance suite, restarts, damage, speed.
 
+// Helpers outside test functions may panic too.
+#![allow(clippy::unwrap_used)]
+
 mod conformance;
 mod damage;
 mod restart;
