@@ -23,7 +23,7 @@ use crate::journal::Damage;
 use crate::outbox;
 use crate::record;
 use crate::shared::Shared;
-use crate::view::{Facts, ViewError, ViewPosition, Views};
+use crate::view::{Facts, Rows, ViewError, ViewPosition, Views};
 pub(crate) use tail::Tail;
 
 /// A payment without outcome is written when it is this old.
@@ -67,6 +67,7 @@ struct Pending {
 /// What one turn writes.
 struct Turn {
     batch: OwnedWriteBatch,
+    rows: Rows,
     /// Rows of this turn, which the batch does not show to readers yet.
     rewritten: HashMap<PaymentId, History>,
     written: Vec<(PaymentId, u64)>,
@@ -122,6 +123,7 @@ impl Follower {
         let durable = self.shared.durable();
         let mut turn = Turn {
             batch: self.views.batch(),
+            rows: Rows::default(),
             rewritten: HashMap::new(),
             written: Vec::new(),
             owes: false,
@@ -225,7 +227,7 @@ impl Follower {
             if let Some(kind) = effects.notice {
                 self.owe(sequence, id, kind, &facts, turn);
             }
-            self.views.put_history(id, row.bytes(), &mut turn.batch);
+            self.views.put_history(id, row.bytes(), &mut turn.rows);
             turn.written.push((id, sequence));
         }
         turn.rewritten.insert(id, row);
@@ -234,8 +236,8 @@ impl Follower {
 
     fn write(&mut self, id: PaymentId, pending: Pending, turn: &mut Turn) {
         let Pending { facts, progress: _, history } = pending;
-        self.views.put_history(id, history.bytes(), &mut turn.batch);
-        self.views.put_pointers(id, &facts, &mut turn.batch);
+        self.views.put_history(id, history.bytes(), &mut turn.rows);
+        self.views.put_pointers(id, &facts, &mut turn.rows);
         turn.written.push((id, history.last_sequence()));
         turn.rewritten.insert(id, history);
     }
@@ -297,6 +299,7 @@ impl Follower {
             self.shared.set_followed(followed);
             return Ok(turn.records);
         }
+        self.views.put_rows(std::mem::take(&mut turn.rows), &mut turn.batch);
         self.views.put_position(position, &mut turn.batch);
         turn.batch.commit().map_err(ViewError)?;
         self.position = position;

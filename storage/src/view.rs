@@ -43,14 +43,30 @@ pub(crate) struct ViewPosition {
     pub noticed: u64,
 }
 
+/// Rows of payments, to be written together.
+#[derive(Default)]
+pub(crate) struct Rows {
+    by_id: Vec<([u8; 16], Vec<u8>)>,
+    by_folio: Vec<([u8; 8], [u8; 16])>,
+    by_biller: Vec<Vec<u8>>,
+    by_trace: Vec<(Vec<u8>, [u8; 16])>,
+}
+
+/// The read models' own log, which a start after a crash reads again.
+const JOURNALING_LEN_MAX: u64 = 64 << 20;
+const MEMTABLE_LEN_MAX: u64 = 16 << 20;
 const POSITION: &[u8] = b"position";
 const ENDPOINT: &[u8] = b"endpoint:";
 const CURSOR: &[u8] = b"cursor:";
 
 impl Views {
     pub fn open(dir: &Path, cache_bytes: u64) -> Result<Self, ViewError> {
-        let db = Database::builder(dir).cache_size(cache_bytes).worker_threads(1).open()?;
-        let plain = || KeyspaceCreateOptions::default().max_memtable_size(32 << 20);
+        let db = Database::builder(dir)
+            .cache_size(cache_bytes)
+            .worker_threads(1)
+            .max_journaling_size(JOURNALING_LEN_MAX)
+            .open()?;
+        let plain = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_LEN_MAX);
         Ok(Self {
             by_id: db.keyspace("by_id", plain)?,
             by_folio: db.keyspace("by_folio", plain)?,
@@ -107,20 +123,36 @@ impl Views {
         batch.insert(&self.meta, POSITION, bytes);
     }
 
-    pub fn put_history(&self, id: PaymentId, history: &[u8], batch: &mut OwnedWriteBatch) {
-        batch.insert(&self.by_id, id.0.to_be_bytes(), history);
+    pub fn put_history(&self, id: PaymentId, history: &[u8], rows: &mut Rows) {
+        rows.by_id.push((id.0.to_be_bytes(), history.to_vec()));
     }
 
     /// The rows that point to a payment; written once, with its first row.
-    pub fn put_pointers(&self, id: PaymentId, facts: &Facts, batch: &mut OwnedWriteBatch) {
+    pub fn put_pointers(&self, id: PaymentId, facts: &Facts, rows: &mut Rows) {
         let value = id.0.to_be_bytes();
-        batch.insert(&self.by_folio, facts.folio.number().to_be_bytes(), value);
+        rows.by_folio.push((facts.folio.number().to_be_bytes(), value));
         if let Some(biller) = &facts.biller {
-            batch.insert(&self.by_biller, keys::biller_key(biller, facts.date, id), []);
+            rows.by_biller.push(keys::biller_key(biller, facts.date, id));
         }
         if let Some((asker, stan, transmitted_at)) = &facts.trace {
-            batch.insert(&self.by_trace, keys::trace_key(asker, *stan, transmitted_at), value);
+            rows.by_trace.push((keys::trace_key(asker, *stan, transmitted_at), value));
         }
+    }
+
+    /// Moves the rows into a batch, in the order of their keys: neighbours share the search for
+    /// their place. A later row of one key replaces the earlier.
+    pub fn put_rows(&self, mut rows: Rows, batch: &mut OwnedWriteBatch) {
+        for (key, value) in latest(rows.by_id) {
+            batch.insert(&self.by_id, key, value);
+        }
+        for (key, value) in latest(rows.by_folio) {
+            batch.insert(&self.by_folio, key, value);
+        }
+        for (key, value) in latest(rows.by_trace) {
+            batch.insert(&self.by_trace, key, value);
+        }
+        rows.by_biller.sort_unstable();
+        rows.by_biller.into_iter().for_each(|key| batch.insert(&self.by_biller, key, []));
     }
 
     pub fn history(&self, id: PaymentId) -> Result<Option<History>, ViewError> {
@@ -162,7 +194,16 @@ impl Views {
         Ok(ids)
     }
 
+    /// Makes everything durable, so that the next start finds it written.
     pub fn persist(&self) -> Result<(), ViewError> {
         Ok(self.db.persist(fjall::PersistMode::SyncAll)?)
     }
+}
+
+/// Sorted by key, the last row of each key only: rows of one batch have no order of their own.
+fn latest<K: Ord, V>(mut rows: Vec<(K, V)>) -> Vec<(K, V)> {
+    rows.reverse();
+    rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+    rows.dedup_by(|(later, _), (kept, _)| later == kept);
+    rows
 }

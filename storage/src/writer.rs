@@ -145,6 +145,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         }
         for command in self.commands.iter() {
             command.refuse(&StoreError::Failed);
+            self.shared.room.notify_waiters();
         }
     }
 }
@@ -172,3 +173,6 @@ impl Command {
         };
     }
 }
+
+#[cfg(test)]
+mod tests;
