@@ -65,6 +65,19 @@ pub struct Evidence {
     pub notices: Option<Vec<Notice>>,
 }
 
+impl Evidence {
+    /// Whether the notices of a payment can be held against the journal: a merchant listened, and
+    /// its biller's endpoint was there from the payment's first record on.
+    fn has_notices(&self, payment: &JournalPayment) -> bool {
+        let since = payment.biller.as_ref().and_then(|biller| self.journal.endpoints.get(biller));
+        self.notices.is_some() && since.is_some_and(|since| payment.first_sequence >= *since)
+    }
+
+    fn payments_with_notices(&self) -> usize {
+        self.journal.payments.iter().filter(|payment| self.has_notices(payment)).count()
+    }
+}
+
 /// A difference between the stories.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
@@ -163,6 +176,8 @@ pub struct AuditSummary {
     pub issuer_payments: u64,
     /// Notices heard.
     pub notices: u64,
+    /// Payments whose notices were held against the journal; 0 when no endpoint is known.
+    pub payments_with_notices: u64,
     /// Differences.
     pub mismatches: u64,
     /// The first of them, in words.
@@ -178,6 +193,7 @@ impl AuditSummary {
             payments: count(evidence.journal.payments.len()),
             issuer_payments: count(evidence.issuers.payments.len()),
             notices: count(evidence.notices.as_ref().map_or(0, Vec::len)),
+            payments_with_notices: count(evidence.payments_with_notices()),
             mismatches: count(mismatches.len()),
             first: mismatches.iter().take(LISTED_MAX).map(Mismatch::to_string).collect(),
         }
@@ -308,11 +324,9 @@ impl<'a> Tables<'a> {
         i64::from(stands)
     }
 
-    /// The notices of a payment, where its biller's endpoint was there from its first record on.
+    /// The notices of a payment, where they can be judged.
     fn told(&self, payment: &JournalPayment) -> Option<Vec<ToldNotice>> {
-        self.evidence.notices.as_ref()?;
-        let since = self.evidence.journal.endpoints.get(payment.biller.as_ref()?)?;
-        if payment.first_sequence < *since {
+        if !self.evidence.has_notices(payment) {
             return None;
         }
         let heard = self.notices.get(payment.id.as_str()).into_iter().flatten();

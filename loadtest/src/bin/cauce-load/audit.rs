@@ -33,6 +33,10 @@ pub struct EvidenceArgs {
     /// Log of the simulated merchant.
     #[arg(long)]
     pub merchant_log: Option<PathBuf>,
+    /// A biller whose endpoint was there from the beginning, where the journal's export does not
+    /// say so; may be given several times.
+    #[arg(long)]
+    pub notified: Vec<String>,
     /// Seconds in which what is under way may come to rest before it counts as a mismatch.
     #[arg(long, default_value_t = 0)]
     pub settle: u64,
@@ -68,12 +72,13 @@ pub fn exit_code(summary: &AuditSummary) -> ExitCode {
 pub fn tell(summary: &AuditSummary) {
     print(&format!(
         "audit: {} mismatches between {} requests, {} payments in the journal, {} at the issuers, \
-         {} notices",
+         {} notices about {} payments",
         summary.mismatches,
         summary.claims,
         summary.payments,
         summary.issuer_payments,
-        summary.notices
+        summary.notices,
+        summary.payments_with_notices
     ));
     for mismatch in &summary.first {
         print(&format!("  {mismatch}"));
@@ -112,6 +117,9 @@ impl EvidenceArgs {
         issuer: Option<(&str, &IssuerHandle)>,
     ) -> anyhow::Result<()> {
         evidence.journal = self.read_journal()?;
+        for biller in &self.notified {
+            evidence.journal.endpoints.insert(biller.clone(), 0);
+        }
         evidence.issuers = IssuerTruth::default();
         for log in &self.issuer_log {
             evidence.issuers.add_log(open(log)?).with_context(|| log.display().to_string())?;
