@@ -7,9 +7,16 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogConfig, LogFormat};
 
+/// Libraries that tell more than an operator wants; a filter of one's own overrides it.
+const QUIET: &str = "fjall=warn,lsm_tree=warn";
+
 /// Starts logging to standard error. A second call is ignored.
 pub fn start(config: &LogConfig) {
-    let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = match config.level.contains('=') {
+        true => config.level.clone(),
+        false => format!("{},{QUIET}", config.level),
+    };
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(QUIET));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Somebody else's subscriber (a test's) may be there already; then it stays.
     match config.format {

@@ -88,6 +88,13 @@ impl Index {
     }
 }
 
+/// Fields whose content is not of their class.
+#[derive(Default)]
+struct Spoiled {
+    fields: u128,
+    first: Option<DecodeError>,
+}
+
 /// The fields of `present` below `field`.
 fn before(present: u128, field: u8) -> u128 {
     present & !(u128::MAX >> (u32::from(field) - 1))
@@ -107,17 +114,20 @@ impl Spec {
     /// Finds every field of a message and checks lengths and content classes.
     ///
     /// Errors: the first thing that is wrong, with field and offset; `index` then holds the fields
-    ///         that were read before it, so that an error answer can name the request.
+    ///         that could be read – also those behind a field whose content alone is wrong – so
+    ///         that an error answer can name the request.
     pub fn index(&self, bytes: &[u8], index: &mut Index) -> Result<(), DecodeError> {
         index.present = 0;
         let (present, start) = self.head(bytes)?;
-        let scanned = self.scan(bytes, present, start, index);
-        index.present = match &scanned {
+        let mut spoiled = Spoiled::default();
+        let scanned = self.scan(bytes, present, start, index, &mut spoiled);
+        let reached = match &scanned {
             Ok(()) => present,
             Err(error) if error.kind == ErrorKind::Trailing => present,
             Err(error) => before(present, error.field),
         };
-        scanned
+        index.present = reached & !spoiled.fields;
+        spoiled.first.map_or(scanned, Err)
     }
 
     /// The fields of `present`, the first of which begins at `start`.
@@ -128,6 +138,7 @@ impl Spec {
         present: u128,
         start: usize,
         index: &mut Index,
+        spoiled: &mut Spoiled,
     ) -> Result<(), DecodeError> {
         let mut at = start;
         let mut rest = present;
@@ -139,7 +150,10 @@ impl Spec {
             let (start, end) = find(field, number, bytes, at)?;
             let content = &bytes[start..end];
             if let Some(position) = field.first_violation(content) {
-                return Err(error(ErrorKind::BadContent, number, start + position, 0, 0));
+                // Its length is known all the same: what follows can still be read.
+                let fault = error(ErrorKind::BadContent, number, start + position, 0, 0);
+                spoiled.first.get_or_insert(fault);
+                spoiled.fields |= 1 << (128 - u32::from(number));
             }
             index.slots[usize::from(number)] = slot(start, content.len());
             at = end;

@@ -25,11 +25,9 @@ pub async fn keep(
     let ending = engine.tasks.stages().ending.clone();
     let mut pause = reach.reconnect_min;
     while !ending.is_cancelled() {
-        let was_signed_on = tokio::select! {
-            () = ending.cancelled() => return,
-            was_signed_on = open(&engine, &participant, &reach, &limits) => was_signed_on,
-        };
-        if was_signed_on {
+        // Not cut off when the switch ends: the line notices itself, and must be taken off its
+        // participant.
+        if open(&engine, &participant, &reach, &limits).await {
             pause = reach.reconnect_min;
         }
         metrics::counter!("cauce_reconnects_total", "participant" => participant.id().to_string())
@@ -57,7 +55,11 @@ async fn open(
     let id = participant.id();
     let connecting =
         tokio::time::timeout(limits.sign_on_timeout, TcpStream::connect(reach.address));
-    let socket = match connecting.await {
+    let connected = tokio::select! {
+        () = engine.tasks.stages().ending.cancelled() => return false,
+        connected = connecting => connected,
+    };
+    let socket = match connected {
         Ok(Ok(socket)) => socket,
         Ok(Err(error)) => {
             tracing::warn!(participant = %id, address = %reach.address, %error, "cannot connect");

@@ -56,6 +56,16 @@ impl House {
         Acquirer::connect(self.app.addresses.iso8583, settings).await.expect("a line")
     }
 
+    /// A line of bank-a with a terminal of its own.
+    pub async fn terminal(&self, terminal: &str) -> Acquirer {
+        let settings = AcquirerSettings {
+            deadline: PATIENCE,
+            terminal: terminal.to_owned(),
+            ..AcquirerSettings::new(ACQUIRER)
+        };
+        Acquirer::connect(self.app.addresses.iso8583, settings).await.expect("a line")
+    }
+
     /// A line that has said nothing yet.
     pub async fn stranger(&self) -> Acquirer {
         let settings = AcquirerSettings { deadline: PATIENCE, ..AcquirerSettings::new(ACQUIRER) };

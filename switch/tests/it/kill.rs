@@ -153,7 +153,12 @@ fn reconcile(book: &Book, payments: &HashMap<PaymentId, Payment>, issuer: &Issue
     for (request, answer) in answered.iter() {
         let folio: Folio = answer.folio().parse().expect("a folio");
         let payment = by_folio.get(&folio).expect("an acknowledged payment is in the journal");
-        assert_eq!(payment.request.trace.rrn.as_str(), request.text(37), "of this very request");
+        let code = answer.response_code();
+        assert_eq!(
+            payment.request.trace.rrn.as_str(),
+            request.text(37),
+            "{folio} was answered {code} to this very request"
+        );
         let expected = match answer.response_code() {
             "00" => PaymentState::Approved,
             "51" => PaymentState::Declined,

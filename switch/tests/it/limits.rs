@@ -11,8 +11,8 @@ use crate::harness::{House, cash_order, money, net_debits};
 async fn two_hundred_parallel_payments_of_a_once_a_day_client_give_one_approval() {
     let house = House::start().await;
     let mut lines = Vec::new();
-    for _ in 0..8 {
-        lines.push(house.bank().await);
+    for nth in 0..8 {
+        lines.push(house.terminal(&format!("TERM000{nth}")).await);
     }
     let orders: Vec<_> =
         (0..200).map(|nth| cash_order("0000123456781234", 10_000 + nth * 100, 9_000_000)).collect();
