@@ -26,17 +26,26 @@ use crate::respond::Told;
 /// How long a repeat waits for the payment it repeats.
 const REPEAT_WAIT_MAX: Duration = Duration::from_secs(30);
 
+/// What the asker of a repeat is told while the payment it repeats is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnRepeat {
+    /// The answer, once there is one: a line can wait.
+    Wait,
+    /// That it is under way.
+    Tell,
+}
+
 /// Decides, journals, sends and answers one payment.
 ///
 /// Not cancel-safe: run it in a task of its own, which a drain waits for.
-pub async fn process(engine: &Engine, request: PaymentRequest) -> Told {
+pub async fn process(engine: &Engine, request: PaymentRequest, on_repeat: OnRepeat) -> Told {
     let started = Instant::now();
     let received_at = clock::now();
 
     // Rules that need no state.
     let plan = match plan(&request, &engine.policy(), received_at) {
         Ok(plan) => plan,
-        Err(refusal) => return refuse(engine, request, refusal, received_at).await,
+        Err(refusal) => return refuse(engine, request, refusal, received_at, on_repeat).await,
     };
     // A participant that could be asked; without one, nothing is reserved.
     let Some((participant, claim, attempt)) = first_reachable(engine, &plan.routes, received_at)
@@ -45,14 +54,15 @@ pub async fn process(engine: &Engine, request: PaymentRequest) -> Told {
     };
     let intent = intend(engine, request, plan, attempt, received_at);
     let Ok(frame) = request_frame(engine, &intent, &attempt) else {
-        return refuse(engine, intent.request, does_not_fit(&intent.plan), received_at).await;
+        let refusal = does_not_fit(&intent.plan);
+        return refuse(engine, intent.request, refusal, received_at, on_repeat).await;
     };
     let mut sending = Sending::of(&intent, participant, claim, frame);
 
     // Idempotency, limits and balances in one step; then the intent is durable.
     match engine.store.admit(intent).await {
         Ok(Admission::Granted { .. }) => {}
-        Ok(repeat_or_refusal) => return not_granted(engine, repeat_or_refusal).await,
+        Ok(repeat_or_refusal) => return not_granted(engine, repeat_or_refusal, on_repeat).await,
         Err(error) => return Told::not_decided(&error),
     }
     // Only now a byte may leave.
@@ -220,7 +230,13 @@ async fn conclude(engine: &Engine, mut sending: Sending<'_>, outcome: Outcome) -
 
 /// A refusal by a rule that needs no state. It is journalled, so that a repeat gets it again –
 /// unless the catalogue says that the same key may be tried later.
-async fn refuse(engine: &Engine, request: PaymentRequest, refusal: Refusal, at: Timestamp) -> Told {
+async fn refuse(
+    engine: &Engine,
+    request: PaymentRequest,
+    refusal: Refusal,
+    at: Timestamp,
+    on_repeat: OnRepeat,
+) -> Told {
     let (payment, folio) = engine.new_payment(at);
     let field = refusal.field;
     let refused = Refused {
@@ -234,7 +250,7 @@ async fn refuse(engine: &Engine, request: PaymentRequest, refusal: Refusal, at: 
         detail: refusal.detail,
     };
     match engine.store.refuse(refused).await {
-        Ok(admission) => not_granted(engine, admission).await.about(field),
+        Ok(admission) => not_granted(engine, admission, on_repeat).await.about(field),
         Err(error) => Told::not_decided(&error),
     }
 }
@@ -253,7 +269,7 @@ async fn unreachable(engine: &Engine, request: &PaymentRequest) -> Told {
 }
 
 /// A repeat, a reused key, or a refusal by a limit or balance.
-async fn not_granted(engine: &Engine, admission: Admission) -> Told {
+async fn not_granted(engine: &Engine, admission: Admission, on_repeat: OnRepeat) -> Told {
     match admission {
         Admission::Granted { .. } => Told::refused(Reason::SystemError),
         Admission::Replay(payment) => Told::of(&payment).replayed(),
@@ -264,6 +280,9 @@ async fn not_granted(engine: &Engine, admission: Admission) -> Told {
                 Some(original) => told.repeating(original_folio(engine, original).await),
                 None => told,
             }
+        }
+        Admission::InFlight(payment, _) if on_repeat == OnRepeat::Tell => {
+            Told::in_progress(payment)
         }
         Admission::InFlight(payment, wait) => {
             match tokio::time::timeout(REPEAT_WAIT_MAX, wait.outcome()).await {

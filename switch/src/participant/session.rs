@@ -18,6 +18,7 @@ use super::Participant;
 use super::line::Line;
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
+use crate::payment::OnRepeat;
 use crate::respond::Asked;
 use crate::{late, payment, respond, reversal};
 
@@ -328,7 +329,7 @@ impl Session {
 /// Does what a message asks.
 async fn work(engine: &Arc<Engine>, message: Message) -> respond::Told {
     match message {
-        Message::Payment(request) => payment::process(engine, *request).await,
+        Message::Payment(request) => payment::process(engine, *request, OnRepeat::Wait).await,
         Message::Reversal(request) => reversal::asked(engine, &request).await,
         Message::Inquiry(request) => payment::inquire(engine, &request).await,
         Message::Network(_) => respond::Told::refused(Reason::SystemError),

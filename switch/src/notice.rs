@@ -1,0 +1,237 @@
+//! Notices: tells merchants of what became of payments, at least once, in order for each bill.
+//!
+//! The journal is the outbox: which notices are owed follows from its records alone, so a notice
+//! cannot be lost between a payment and its sending. Here they are read, signed and posted – one
+//! task an endpoint ([`worker`]), so that a dead endpoint delays nobody else – and what became of
+//! each attempt is noted with the store.
+
+pub mod address;
+pub mod body;
+mod client;
+mod lanes;
+mod queue;
+mod schedule;
+pub mod sign;
+mod worker;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use router::id::{BillerId, EndpointId, NoticeId};
+use router::notice::NoticeType;
+use router::record::{Endpoint, Record};
+use storage::StoreError;
+use storage::outbox::{Attempted, NoticeRow};
+use storage::seal::Sealer;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use self::address::{AddressError, Reach};
+use self::client::Poster;
+use self::lanes::Lanes;
+use self::worker::{Target, Worker};
+use crate::clock;
+use crate::config::NoticesConfig;
+use crate::engine::Engine;
+
+/// Pause between two looks at the list of endpoints, beside those a change asks for.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Notices looked through to find one by its id, newest first.
+const SEARCH_LEN_MAX: usize = 20_000;
+/// Notices read at once in such a search.
+const SEARCH_PAGE_LEN: usize = 500;
+
+/// What all endpoints have in common.
+pub struct Notices {
+    engine: Arc<Engine>,
+    sealer: Sealer,
+    config: NoticesConfig,
+    reach: Reach,
+    poster: Poster,
+    lanes: Lanes,
+    workers: Mutex<HashMap<EndpointId, Running>>,
+    changed: Notify,
+}
+
+/// A worker under way.
+struct Running {
+    stop: CancellationToken,
+    poke: Arc<Notify>,
+}
+
+/// Why an endpoint could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// Its address is no good.
+    #[error("the address {0}")]
+    Address(#[from] AddressError),
+    /// The biller has as many as it may have.
+    #[error("a biller has at most {max} endpoints")]
+    TooMany {
+        /// The ceiling.
+        max: usize,
+    },
+    /// The journal gave no answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An endpoint that was just made.
+#[derive(Debug)]
+pub struct NewEndpoint {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// Its secret as its owner keeps it; nobody is told again.
+    pub secret: String,
+}
+
+impl Notices {
+    /// The part that all endpoints have in common; [`run`] makes it work.
+    pub fn new(engine: Arc<Engine>, sealer: Sealer, config: NoticesConfig) -> Self {
+        let reach = match config.dangerous_allow_private_addresses {
+            true => Reach::Anywhere,
+            false => Reach::Public,
+        };
+        let poster = Poster::new(&config, reach, engine.tasks.clone());
+        let lanes = Lanes::new(config.in_flight_max);
+        let (workers, changed) = (Mutex::default(), Notify::new());
+        Self { engine, sealer, config, reach, poster, lanes, workers, changed }
+    }
+
+    /// Makes an endpoint durable and begins to serve it.
+    ///
+    /// Errors: [`EndpointError`]. Dropping the call may leave the endpoint made.
+    pub async fn create(
+        &self,
+        biller: BillerId,
+        url: &str,
+        types: Vec<NoticeType>,
+    ) -> Result<NewEndpoint, EndpointError> {
+        self.reach.check(url)?;
+        let max = self.config.endpoints_per_biller_max;
+        if self.of_biller(biller).len() >= max {
+            return Err(EndpointError::TooMany { max });
+        }
+        let at = clock::now();
+        let id = EndpointId::from_parts(at.millis(), rand::random());
+        let secret = sign::new_secret();
+        let sealed = self.sealer.seal_secret(&secret, id);
+        let endpoint = Endpoint {
+            id,
+            biller,
+            at,
+            url: Some(url.into()),
+            sealed_secret: sealed.ciphertext,
+            key_name: sealed.key_name,
+            types,
+        };
+        self.engine.store.append(Record::Endpoint(endpoint.clone())).await?;
+        self.changed.notify_one();
+        tracing::info!(endpoint = %id, %biller, "endpoint set");
+        Ok(NewEndpoint { endpoint, secret: sign::printed(&secret) })
+    }
+
+    /// Deletes an endpoint; nothing more is sent to it. Of one that is not there, does nothing.
+    ///
+    /// Errors: the store's. Dropping the call may leave the endpoint deleted.
+    pub async fn delete(&self, id: EndpointId) -> Result<(), StoreError> {
+        let Some(endpoint) = self.endpoint(id) else { return Ok(()) };
+        let deleted = Endpoint { url: None, at: clock::now(), ..endpoint };
+        self.engine.store.append(Record::Endpoint(deleted)).await?;
+        if let Some(running) = self.workers.lock().remove(&id) {
+            running.stop.cancel();
+        }
+        tracing::info!(endpoint = %id, "endpoint deleted");
+        Ok(())
+    }
+
+    /// An endpoint that is set.
+    pub fn endpoint(&self, id: EndpointId) -> Option<Endpoint> {
+        self.engine.store.endpoints().into_iter().find(|endpoint| endpoint.id == id)
+    }
+
+    /// The endpoints of a biller, oldest first.
+    pub fn of_biller(&self, biller: BillerId) -> Vec<Endpoint> {
+        let mut endpoints = self.engine.store.endpoints();
+        endpoints.retain(|endpoint| endpoint.biller == biller);
+        endpoints.sort_by_key(|endpoint| endpoint.id);
+        endpoints
+    }
+
+    /// Finds a notice in the log of an endpoint, among its newest 20,000.
+    ///
+    /// Errors: the store's. Cancel-safe.
+    pub async fn find(
+        &self,
+        endpoint: EndpointId,
+        notice: NoticeId,
+    ) -> Result<Option<NoticeRow>, StoreError> {
+        let mut before = None;
+        for _ in 0..SEARCH_LEN_MAX / SEARCH_PAGE_LEN {
+            let page = self.engine.store.notices(endpoint, before, SEARCH_PAGE_LEN).await?;
+            let Some(last) = page.last() else { return Ok(None) };
+            before = Some(last.owed.sequence);
+            if let Some(found) = page.into_iter().find(|row| row.owed.notice_id == notice) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends a notice once more, whatever became of it: at once, with the whole schedule before it.
+    ///
+    /// Errors: the store's.
+    pub fn redeliver(&self, row: &NoticeRow) -> Result<(), StoreError> {
+        let now = clock::now();
+        let attempted =
+            Attempted { at: row.last_at.unwrap_or(now), status: row.last_status, attempts: 0 };
+        let (endpoint, sequence) = (row.endpoint, row.owed.sequence);
+        self.engine.store.notice_retry(endpoint, sequence, attempted, now)?;
+        if let Some(running) = self.workers.lock().get(&row.endpoint) {
+            running.poke.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Starts a worker for each endpoint that has none; ends those whose endpoint is gone.
+    fn keep_workers(self: &Arc<Self>) {
+        let endpoints = self.engine.store.endpoints();
+        let mut workers = self.workers.lock();
+        let set: HashSet<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
+        workers.retain(|id, running| {
+            let is_set = set.contains(id);
+            if !is_set {
+                running.stop.cancel();
+            }
+            is_set
+        });
+        for endpoint in endpoints {
+            if workers.contains_key(&endpoint.id) {
+                continue;
+            }
+            let (stop, poke) = (CancellationToken::new(), Arc::new(Notify::new()));
+            let running = Running { stop: stop.clone(), poke: Arc::clone(&poke) };
+            workers.insert(endpoint.id, running);
+            let Some(target) = Target::of(self, &endpoint) else { continue };
+            let (notices, target) = (Arc::clone(self), Arc::new(target));
+            let worker = Worker { notices, endpoint: endpoint.id, target, stop, poke };
+            self.engine.tasks.service("notices of an endpoint", worker.run());
+        }
+    }
+}
+
+/// Serves every endpoint, those to come included. Run as a critical task.
+pub async fn run(notices: Arc<Notices>) {
+    let ending = notices.engine.tasks.stages().ending.clone();
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        notices.keep_workers();
+        tokio::select! {
+            () = ending.cancelled() => return,
+            () = notices.changed.notified() => {}
+            _ = look.tick() => {}
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Delivers one endpoint's notices. One task an endpoint: what one endpoint does is nobody else's
+//! business.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use http::Uri;
+use router::id::EndpointId;
+use router::record::Endpoint;
+use router::secret::Secret;
+use router::time::Timestamp;
+use storage::StoreError;
+use storage::outbox::{Attempted, Owed};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::client::{Answer, Envelope, NoAnswer};
+use super::lanes::{Lane, Pace, Response};
+use super::queue::Queue;
+use super::{Notices, body, schedule, sign};
+use crate::clock;
+
+/// Notices read from the outbox at once.
+const PAGE_LEN: usize = 512;
+/// Pause after the store gave no answer.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// How long a stop waits for answers that are on their way.
+const STOP_WAIT_MAX: Duration = Duration::from_secs(1);
+/// Longest wait without looking at the clock again: the wall clock may be set.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// What one worker needs to know.
+pub(super) struct Worker {
+    /// All endpoints' common part.
+    pub notices: Arc<Notices>,
+    /// The endpoint's id.
+    pub endpoint: EndpointId,
+    /// Where its notices go; none while its address is not allowed.
+    pub target: Arc<Target>,
+    /// Cancelled when the endpoint is deleted.
+    pub stop: CancellationToken,
+    /// Told when an old notice was revived.
+    pub poke: Arc<Notify>,
+}
+
+/// Where an endpoint's notices go, and what signs them.
+pub(super) struct Target {
+    uri: Uri,
+    secret: Secret,
+}
+
+/// What became of one attempt.
+struct Attempt {
+    owed: Owed,
+    at: Timestamp,
+    happened_at: Timestamp,
+    took: Duration,
+    result: Result<Answer, NotTried>,
+}
+
+/// Why there is no answer.
+enum NotTried {
+    /// It was sent, or that was tried.
+    Silent(NoAnswer),
+    /// The payment could not be read, so nothing was sent.
+    Store(StoreError),
+    /// The journal does not know the payment.
+    UnknownPayment,
+}
+
+type OnTheirWay = FuturesUnordered<BoxFuture<'static, Attempt>>;
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Stop,
+}
+
+impl Target {
+    /// Opens the endpoint's secret and looks at its address again: the rules may have changed
+    /// since it was set. None, with the reason in the log, when it cannot be sent to.
+    pub(super) fn of(notices: &Notices, endpoint: &Endpoint) -> Option<Self> {
+        let uri = match notices.reach.check(endpoint.url.as_deref()?) {
+            Ok(uri) => uri,
+            Err(error) => {
+                tracing::warn!(endpoint = %endpoint.id, %error, "endpoint's address is not allowed");
+                return None;
+            }
+        };
+        let (name, sealed) = (&endpoint.key_name, &endpoint.sealed_secret);
+        match notices.sealer.open_secret(name, sealed, endpoint.id) {
+            Ok(secret) => Some(Self { uri, secret }),
+            Err(error) => {
+                tracing::error!(endpoint = %endpoint.id, %error, "endpoint's secret does not open");
+                None
+            }
+        }
+    }
+}
+
+impl Worker {
+    /// Delivers until the endpoint is deleted or the switch ends. Not cancel-safe: what was on
+    /// its way is sent again after the next start.
+    pub(super) async fn run(self) {
+        let ending = self.notices.engine.tasks.stages().ending.clone();
+        let mut signal = self.notices.engine.store.notices_signal();
+        let mut queue = Queue::default();
+        let mut pace = Pace::new(self.notices.config.in_flight_per_endpoint_max);
+        let mut on_their_way: OnTheirWay = FuturesUnordered::new();
+        let mut owed = OwedGauge::default();
+        let mut is_more = true;
+        loop {
+            if is_more && queue.room() > 0 {
+                signal.borrow_and_update();
+                is_more = self.read(&mut queue).await;
+            }
+            self.send(&mut queue, &pace, &mut on_their_way);
+            owed.set(queue.len());
+            let has_room = queue.room() > 0;
+            let wake_at = wake_at(&queue, on_their_way.len() < pace.allowance());
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                () = ending.cancelled() => break,
+                Some(attempt) = on_their_way.next() => {
+                    if self.settle(attempt, &mut queue, &mut pace).await == Next::Stop {
+                        return;
+                    }
+                }
+                () = self.poke.notified() => {
+                    queue.rewind();
+                    is_more = true;
+                }
+                changed = signal.changed(), if has_room && !is_more => match changed {
+                    Ok(()) => is_more = true,
+                    Err(_) => break,
+                },
+                () = std::future::ready(()), if has_room && is_more => {}
+                () = tokio::time::sleep_until(wake_at) => {}
+            }
+        }
+        self.finish(queue, pace, on_their_way).await;
+    }
+
+    /// Reads on in the outbox; true while there may be more.
+    async fn read(&self, queue: &mut Queue) -> bool {
+        let limit = queue.room().min(PAGE_LEN);
+        let store = &self.notices.engine.store;
+        match store.outbox(self.endpoint, queue.read_through(), limit).await {
+            Ok(owed) => {
+                let is_more = owed.len() == limit;
+                queue.take_in(owed);
+                is_more
+            }
+            Err(error) => {
+                tracing::warn!(endpoint = %self.endpoint, %error, "outbox could not be read");
+                tokio::time::sleep(STORE_PAUSE).await;
+                true
+            }
+        }
+    }
+
+    fn send(&self, queue: &mut Queue, pace: &Pace, on_their_way: &mut OnTheirWay) {
+        while on_their_way.len() < pace.allowance() {
+            let Some(owed) = queue.next(clock::now()) else { return };
+            let (notices, target) = (Arc::clone(&self.notices), Arc::clone(&self.target));
+            on_their_way.push(Box::pin(attempt(notices, target, owed, pace.lane())));
+        }
+    }
+
+    /// Notes what became of an attempt.
+    async fn settle(&self, attempt: Attempt, queue: &mut Queue, pace: &mut Pace) -> Next {
+        let Attempt { owed, at, happened_at, took, result } = attempt;
+        let attempted = |status| Attempted { at, status, attempts: owed.attempts + 1 };
+        match result {
+            Ok(Answer { status, .. }) if (200..=299).contains(&status) => {
+                pace.learn(Response::Accepted, took);
+                metrics::counter!("cauce_notices_delivered_total").increment(1);
+                let lag = u64::try_from(clock::now().0 - happened_at.0).unwrap_or(0);
+                metrics::histogram!("cauce_notice_lag_seconds").record(Duration::from_micros(lag));
+                let store = &self.notices.engine.store;
+                self.noted(store.notice_done(
+                    self.endpoint,
+                    owed.sequence,
+                    attempted(Some(status)),
+                ));
+                queue.settled(owed.sequence);
+            }
+            Ok(Answer { status: 410, .. }) => {
+                failed("gone");
+                return self.gone(&owed, attempted(Some(410))).await;
+            }
+            Ok(Answer { status, retry_after }) => {
+                pace.learn(Response::Rejected, took);
+                failed(status_class(status));
+                let asked = retry_after.filter(|_| matches!(status, 429 | 503));
+                let asked = asked.and_then(|value| schedule::asked_pause(&value, at));
+                self.try_again(&owed, attempted(Some(status)), asked, queue);
+            }
+            Err(NotTried::Silent(why)) => {
+                pace.learn(Response::Silent, took);
+                failed(why.name());
+                self.try_again(&owed, attempted(None), None, queue);
+            }
+            Err(NotTried::Store(error)) => {
+                tracing::warn!(notice_id = %owed.notice_id, %error, "a notice could not be made");
+                queue.again(owed.sequence, owed.attempts, later(at));
+            }
+            Err(NotTried::UnknownPayment) => {
+                tracing::error!(notice_id = %owed.notice_id, payment_id = %owed.payment,
+                    "a notice tells of a payment that is not known");
+                self.give_up(&owed, attempted(None), queue);
+            }
+        }
+        Next::GoOn
+    }
+
+    fn try_again(
+        &self,
+        owed: &Owed,
+        attempted: Attempted,
+        asked: Option<Duration>,
+        queue: &mut Queue,
+    ) {
+        let pauses = &self.notices.config.retry_after;
+        let now = clock::now();
+        match schedule::next_try(pauses, attempted.attempts, now, asked, rand::random()) {
+            Some(next_at) => {
+                let store = &self.notices.engine.store;
+                let (endpoint, sequence) = (self.endpoint, owed.sequence);
+                self.noted(store.notice_retry(endpoint, sequence, attempted, next_at));
+                queue.again(owed.sequence, attempted.attempts, next_at);
+            }
+            None => {
+                tracing::warn!(
+                    endpoint = %self.endpoint,
+                    notice_id = %owed.notice_id,
+                    payment_id = %owed.payment,
+                    attempts = attempted.attempts,
+                    "notice given up"
+                );
+                self.give_up(owed, attempted, queue);
+            }
+        }
+    }
+
+    fn give_up(&self, owed: &Owed, attempted: Attempted, queue: &mut Queue) {
+        metrics::counter!("cauce_notices_dead_total").increment(1);
+        let store = &self.notices.engine.store;
+        self.noted(store.notice_dead(self.endpoint, owed.sequence, attempted));
+        queue.settled(owed.sequence);
+    }
+
+    /// 410: the endpoint wants no more notices, ever.
+    async fn gone(&self, owed: &Owed, attempted: Attempted) -> Next {
+        tracing::warn!(endpoint = %self.endpoint, "endpoint answered 410 and is deleted");
+        metrics::counter!("cauce_endpoints_gone_total").increment(1);
+        let store = &self.notices.engine.store;
+        self.noted(store.notice_dead(self.endpoint, owed.sequence, attempted));
+        if let Err(error) = self.notices.delete(self.endpoint).await {
+            tracing::error!(endpoint = %self.endpoint, %error, "endpoint could not be deleted");
+        }
+        Next::Stop
+    }
+
+    /// Hears the answers that are on their way, so that fewer notices are sent twice.
+    async fn finish(self, mut queue: Queue, mut pace: Pace, mut on_their_way: OnTheirWay) {
+        let heard = async {
+            while let Some(attempt) = on_their_way.next().await {
+                self.settle(attempt, &mut queue, &mut pace).await;
+            }
+        };
+        tokio::time::timeout(STOP_WAIT_MAX, heard).await.ok();
+    }
+
+    /// What is not noted is only told again: the endpoint knows it by its id.
+    fn noted(&self, result: Result<(), StoreError>) {
+        if let Err(error) = result {
+            tracing::warn!(endpoint = %self.endpoint, %error, "delivery could not be noted");
+        }
+    }
+}
+
+/// Signs and posts one notice.
+async fn attempt(notices: Arc<Notices>, target: Arc<Target>, owed: Owed, lane: Lane) -> Attempt {
+    let place = notices.lanes.place(lane).await;
+    let at = clock::now();
+    let started = Instant::now();
+    let (result, happened_at) = match envelope(&notices, &target, &owed, at).await {
+        Ok((envelope, happened_at)) => {
+            let answer = notices.poster.post(envelope).await;
+            (answer.map_err(NotTried::Silent), happened_at)
+        }
+        Err(not_tried) => (Err(not_tried), at),
+    };
+    drop(place);
+    Attempt { owed, at, happened_at, took: started.elapsed(), result }
+}
+
+async fn envelope(
+    notices: &Notices,
+    target: &Target,
+    owed: &Owed,
+    at: Timestamp,
+) -> Result<(Envelope, Timestamp), NotTried> {
+    let store = &notices.engine.store;
+    let found = store.payment(owed.payment).await.map_err(NotTried::Store)?;
+    let payment = found.ok_or(NotTried::UnknownPayment)?;
+    let happened_at = body::happened_at(&payment, owed.kind);
+    let body = body::of(store, payment, owed.kind).await.map_err(NotTried::Store)?;
+    let (id, timestamp) = (owed.notice_id.to_string(), at.0.div_euclid(1_000_000));
+    let signature = sign::signature(&target.secret, &id, timestamp, &body);
+    let uri = target.uri.clone();
+    let body = Bytes::from(body);
+    Ok((Envelope { uri, id, timestamp, signature, body }, happened_at))
+}
+
+fn failed(why: &'static str) {
+    metrics::counter!("cauce_notices_failed_total", "why" => why).increment(1);
+}
+
+fn status_class(status: u16) -> &'static str {
+    match status {
+        429 => "status_429",
+        300..=399 => "redirect",
+        400..=499 => "status_4xx",
+        500..=599 => "status_5xx",
+        _ => "status_other",
+    }
+}
+
+fn later(now: Timestamp) -> Timestamp {
+    now.plus_micros(i64::try_from(STORE_PAUSE.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// When to look at the queue again by itself.
+fn wake_at(queue: &Queue, has_place: bool) -> Instant {
+    let wait = match queue.next_at().filter(|_| has_place) {
+        Some(at) => u64::try_from(at.0.saturating_sub(clock::now().0)).unwrap_or(0),
+        None => u64::MAX,
+    };
+    Instant::now() + Duration::from_micros(wait).min(LOOK_EVERY)
+}
+
+/// This endpoint's share of the gauge of notices owed.
+#[derive(Default)]
+struct OwedGauge(usize);
+
+impl OwedGauge {
+    fn set(&mut self, len: usize) {
+        let gauge = metrics::gauge!("cauce_notices_owed");
+        let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        if len >= self.0 {
+            gauge.increment(count(len - self.0));
+        } else {
+            gauge.decrement(count(self.0 - len));
+        }
+        self.0 = len;
+    }
+}
+
+impl Drop for OwedGauge {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}

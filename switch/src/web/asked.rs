@@ -1,0 +1,205 @@
+//! What a request asks, read with errors of our own.
+
+use axum::body::Body;
+use axum::extract::{Query, Request};
+use bytes::Bytes;
+use codecs::api::FieldError;
+use http::header::{ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode, Uri};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use router::reason::{Language, Reason};
+
+use super::answer::Refusal;
+
+const LIMIT_DEFAULT: usize = 50;
+const LIMIT_MAX: usize = 200;
+/// The header that makes a payment the same one however often it is asked for.
+pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const IDEMPOTENCY_KEY_LEN_MAX: usize = 255;
+
+/// The language of texts for people: the first one asked for that the catalogue has; else English.
+pub(super) fn language(headers: &HeaderMap) -> Language {
+    let asked = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let known = asked.unwrap_or_default().split(',').find_map(|range| {
+        match range.trim().get(..2)?.to_ascii_lowercase().as_str() {
+            "es" => Some(Language::Es),
+            "ro" => Some(Language::Ro),
+            "it" => Some(Language::It),
+            "en" => Some(Language::En),
+            "pt" => Some(Language::Pt),
+            _ => None,
+        }
+    });
+    known.unwrap_or(Language::En)
+}
+
+/// A JSON body, at most so many bytes of it.
+///
+/// Errors: 415 for another media type, 413 for more bytes, 400 when it breaks off.
+pub(super) async fn json_body(request: Request, bytes_max: usize) -> Result<Bytes, Refusal> {
+    let (head, body) = request.into_parts();
+    if !is_json(&head.headers) {
+        let detail = "the body must be application/json";
+        return Err(Refusal::http(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", detail)
+            .about("Content-Type"));
+    }
+    let told = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if told.and_then(|told| told.parse::<usize>().ok()).is_some_and(|told| told > bytes_max) {
+        return Err(too_large(bytes_max));
+    }
+    read(body, bytes_max).await
+}
+
+async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+    match Limited::new(body, bytes_max).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(bytes_max)),
+        Err(_) => Err(Refusal::http(StatusCode::BAD_REQUEST, "body", "the body could not be read")),
+    }
+}
+
+fn too_large(bytes_max: usize) -> Refusal {
+    let detail = format!("at most {bytes_max} bytes are taken");
+    Refusal::http(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = value.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case("application/json")
+}
+
+/// The key of a payment, as its asker chose it.
+///
+/// Errors: 400 when it is missing, given twice, or not 1 to 255 printable ASCII characters.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let refusal = |detail| {
+        let refusal = Refusal::new(Reason::FormatError, "idempotency_key");
+        Err(refusal.saying(detail).about("Idempotency-Key"))
+    };
+    let (Some(value), None) = (given.next(), given.next()) else {
+        return refusal("the header must be given once");
+    };
+    let key = value.as_bytes();
+    let is_printable = key.iter().all(|byte| (b' '..=b'~').contains(byte));
+    match value.to_str() {
+        Ok(text) if is_printable && (1..=IDEMPOTENCY_KEY_LEN_MAX).contains(&key.len()) => Ok(text),
+        _ => refusal("must be 1 to 255 printable ASCII characters"),
+    }
+}
+
+/// The parameters of a query, each known and given once.
+#[derive(Debug)]
+pub(super) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Reads a query that may have these parameters.
+    ///
+    /// Errors: 400 for another parameter, or one given twice.
+    pub(super) fn of(uri: &Uri, known: &[&str]) -> Result<Self, Refusal> {
+        let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
+            return Err(bad_query("", "the query cannot be read"));
+        };
+        for (position, (name, _)) in pairs.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(bad_query("query", &format!("parameters known here: {known}")));
+            }
+            if pairs[..position].iter().any(|(earlier, _)| earlier == name) {
+                return Err(bad_query(name, "is given twice"));
+            }
+        }
+        Ok(Self(pairs))
+    }
+
+    /// A parameter that reads as a `T`.
+    ///
+    /// Errors: 400 when it does not.
+    pub(super) fn parsed<T: std::str::FromStr>(
+        &self,
+        name: &str,
+        expected: &str,
+    ) -> Result<Option<T>, Refusal> {
+        let Some((_, value)) = self.0.iter().find(|(known, _)| known == name) else {
+            return Ok(None);
+        };
+        match value.parse() {
+            Ok(value) => Ok(Some(value)),
+            Err(_) => Err(bad_query(name, expected)),
+        }
+    }
+
+    /// `limit`: 1 to 200, 50 where it is not given.
+    pub(super) fn limit(&self) -> Result<usize, Refusal> {
+        let expected = "must be 1 to 200";
+        match self.parsed("limit", expected)? {
+            None => Ok(LIMIT_DEFAULT),
+            Some(limit) if (1..=LIMIT_MAX).contains(&limit) => Ok(limit),
+            Some(_) => Err(bad_query("limit", expected)),
+        }
+    }
+}
+
+fn bad_query(field: &str, detail: &str) -> Refusal {
+    let field = field.to_owned();
+    let reason = Reason::FormatError;
+    FieldError { field, reason, detail: detail.to_owned() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn the_first_language_the_catalogue_has_is_spoken() {
+        let check = |value, expect| {
+            assert_eq!(language(&headers("accept-language", value)), expect, "{value}");
+        };
+        check("es-VE,es;q=0.9,en;q=0.8", Language::Es);
+        check("de, ro-RO;q=0.5", Language::Ro);
+        check("de", Language::En);
+        check("", Language::En);
+        check("é", Language::En);
+    }
+
+    #[test]
+    fn a_key_is_one_header_of_printable_characters() {
+        let check = |value: &str, is_key: bool| {
+            assert_eq!(
+                idempotency_key(&headers(IDEMPOTENCY_KEY, value)).is_ok(),
+                is_key,
+                "{value}"
+            );
+        };
+        check("order 17", true);
+        check(&"k".repeat(255), true);
+        check(&"k".repeat(256), false);
+        check("", false);
+        check("llave-ñ", false);
+        assert!(idempotency_key(&HeaderMap::new()).is_err());
+        let mut twice = headers(IDEMPOTENCY_KEY, "a");
+        twice.append(IDEMPOTENCY_KEY, "b".parse().unwrap());
+        assert!(idempotency_key(&twice).is_err());
+    }
+
+    #[test]
+    fn a_query_holds_known_parameters_once_and_in_bounds() {
+        let limit = |query: &str| {
+            let uri: Uri = format!("/v1/payments?{query}").parse().unwrap();
+            Params::of(&uri, &["limit", "cursor"]).and_then(|params| params.limit()).ok()
+        };
+        assert_eq!(limit(""), Some(50));
+        assert_eq!(limit("limit=200&cursor=x"), Some(200));
+        assert_eq!(limit("limit=201"), None);
+        assert_eq!(limit("limit=0"), None);
+        assert_eq!(limit("limit=1&limit=2"), None);
+        assert_eq!(limit("page=2"), None);
+    }
+}

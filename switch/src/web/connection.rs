@@ -1,0 +1,86 @@
+//! One connection: TLS, HTTP/1.1, and an orderly end.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::guard::Guard;
+use crate::supervise::Stages;
+
+/// Header and request line together, in bytes.
+const HEADER_BYTES_MAX: usize = 32 * 1024;
+/// How long the answer in hand may take to be written after the switch has ended its payments.
+const LAST_ANSWER_MAX: Duration = Duration::from_secs(1);
+
+/// What serves one connection.
+pub(super) struct Connection {
+    /// Answers its requests.
+    pub guard: Guard,
+    /// Time for a TLS handshake, for a header, and between two requests.
+    pub header_timeout: Duration,
+    /// The moments of a stop.
+    pub stages: Stages,
+}
+
+impl Connection {
+    /// Serves until the client leaves or the switch stops. Not cancel-safe: a request in hand
+    /// gets no answer, though its payment goes on.
+    pub(super) async fn serve(self, socket: TcpStream, tls: Option<TlsAcceptor>) {
+        socket.set_nodelay(true).ok();
+        let Some(acceptor) = tls else { return self.converse(socket).await };
+        match timeout(self.header_timeout, acceptor.accept(socket)).await {
+            Ok(Ok(socket)) => self.converse(socket).await,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "TLS handshake failed");
+                refused("tls");
+            }
+            Err(_) => refused("tls_timeout"),
+        }
+    }
+
+    async fn converse(self, socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+        let guard = self.guard;
+        let service = service_fn(move |request| {
+            let guard = guard.clone();
+            async move { Ok::<_, std::convert::Infallible>(guard.answer(request).await) }
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(self.header_timeout)
+            .max_buf_size(HEADER_BYTES_MAX);
+        let mut connection = pin!(http.serve_connection(TokioIo::new(socket), service));
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            () = self.stages.draining.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                let last_moment = async {
+                    self.stages.ending.cancelled().await;
+                    tokio::time::sleep(LAST_ANSWER_MAX).await;
+                };
+                tokio::select! {
+                    served = connection.as_mut() => served,
+                    () = last_moment => Ok(()),
+                }
+            }
+        };
+        if let Err(error) = served {
+            tracing::debug!(error = %crate::log::chain(&error), "connection ended");
+            if error.is_timeout() {
+                refused("header_timeout");
+            } else if error.is_parse() {
+                refused("not_http");
+            }
+        }
+    }
+}
+
+fn refused(why: &'static str) {
+    metrics::counter!("cauce_http_refused_total", "why" => why).increment(1);
+}
