@@ -6,6 +6,8 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use storage::conformance::sample::{self, Sample};
@@ -27,7 +29,7 @@ fn main() {
     let began = Instant::now();
     let (store, recovered) = Store::open(settings.clone(), sealer()).unwrap();
     let took = began.elapsed();
-    println!("start: {} records replayed in {took:.2?}", recovered.records_replayed);
+    println!("start: {} records in {took:.2?}", recovered.records_replayed);
     drop(store);
     fs::remove_dir_all(dir.join("views")).unwrap();
     let began = Instant::now();
@@ -39,11 +41,16 @@ async fn drive(store: Store, callers: u64, payments: u64) {
     store.append(sample::endpoint(4)).await.unwrap();
     let began = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
-    for caller in 0..callers {
-        let store = store.clone();
-        let each = payments / callers;
+    // Ids follow time, as those of real payments do.
+    let next = Arc::new(AtomicU64::new(0));
+    for _ in 0..callers {
+        let (store, next) = (store.clone(), Arc::clone(&next));
         tasks.spawn(async move {
-            for n in caller * each..(caller + 1) * each {
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= payments {
+                    break;
+                }
                 let sample = Sample { counter: Some((u128::from(n), 1)), ..Sample::new(n + 1) };
                 let admitted = store.admit(sample.intent()).await.unwrap();
                 assert!(matches!(admitted, Admission::Granted { .. }));
