@@ -314,7 +314,8 @@ impl<'a> Tables<'a> {
             Some(participant) => issuers.participants.contains(participant),
             None => true,
         };
-        if is_known {
+        // Instants are all printed to the millisecond in UTC, so text order is time order.
+        if is_known && issuers.since.as_ref().is_none_or(|since| payment.at >= *since) {
             return issuers.payments.get(&payment.folio).map_or(0, |facts| facts.net_debits);
         }
         let stands = matches!(

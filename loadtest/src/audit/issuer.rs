@@ -25,6 +25,9 @@ pub struct IssuerTruth {
     pub payments: HashMap<String, IssuerFacts>,
     /// Participants these facts are complete for.
     pub participants: HashSet<String>,
+    /// RFC 3339 instant from which these facts are complete; none when they always were. A bank
+    /// hosted by the load itself knows nothing of what was before it.
+    pub since: Option<String>,
 }
 
 /// One line of an issuer's log.

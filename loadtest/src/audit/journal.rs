@@ -1,6 +1,6 @@
 //! The switch's journal as its export shows it: one JSON object a record, in journal order.
 //!
-//! This is the shape `cauce journal export --format jsonl` writes. A field that does not belong to
+//! This is the shape `cauce journal export --format json` writes. A field that does not belong to
 //! a kind of record is left out or null; fields beyond these are passed over.
 
 use std::collections::HashMap;
@@ -115,6 +115,8 @@ pub struct JournalPayment {
     pub folio: String,
     /// Position of its first record.
     pub first_sequence: u64,
+    /// When it began, RFC 3339; empty where the export does not say.
+    pub at: String,
     /// Where it stands.
     pub state: PaymentState,
     /// The asker's reference.
@@ -183,6 +185,7 @@ impl Journal {
             id,
             folio: line.folio.unwrap_or_default(),
             first_sequence: line.sequence,
+            at: line.at.unwrap_or_default(),
             state,
             rrn: line.rrn.unwrap_or_default(),
             amount: line.amount.unwrap_or_default(),

@@ -14,11 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
+use router::time::Timestamp;
 use tokio::net::TcpListener;
 
 pub use book::Effect;
 pub use conduct::{Latency, Profile, Verdict};
 
+use crate::clock;
 use crate::json_log::JsonLog;
 use crate::tasks::{Spawner, Tasks};
 use book::Book;
@@ -147,7 +149,7 @@ impl Issuer {
         });
         let tasks = Tasks::new();
         tasks.spawn(accept(listener, Arc::clone(&bank), tasks.spawner()));
-        Ok(IssuerHandle { addr, bank, tasks })
+        Ok(IssuerHandle { addr, started_at: clock::now(), bank, tasks })
     }
 }
 
@@ -182,6 +184,7 @@ impl Bank {
 #[derive(Debug)]
 pub struct IssuerHandle {
     addr: SocketAddr,
+    started_at: Timestamp,
     bank: Arc<Bank>,
     tasks: Tasks,
 }
@@ -190,6 +193,11 @@ impl IssuerHandle {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Since when it keeps its book.
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
     }
 
     /// What it holds of each payment, ordered by reference. Empty without bookkeeping.

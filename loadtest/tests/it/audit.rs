@@ -231,6 +231,15 @@ fn a_history_that_cannot_be_is_caught() {
 }
 
 #[test]
+fn a_bank_is_not_asked_about_what_was_before_it() {
+    let mut world = World::right();
+    world.issuer(1).net_debits = 0;
+    world.journal[1].at = Some("2026-11-23T21:00:00.000Z".to_owned());
+    world.evidence.issuers.since = Some("2026-11-23T21:00:00.001Z".to_owned());
+    assert_eq!(world.audit(), []);
+}
+
+#[test]
 fn an_issuer_s_log_gives_the_same_truth_as_its_book() {
     let log = concat!(
         r#"{"at":"","participant":"bank-a","mti":"0200","processing_code":"000000","stan":"1","rrn":"1","payment":"1","amount":{"currency":"MXN","minor":100},"answer":"00"}"#,

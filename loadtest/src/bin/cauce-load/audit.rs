@@ -126,6 +126,7 @@ impl EvidenceArgs {
         }
         if let Some((participant, issuer)) = issuer {
             evidence.issuers.add_effects(participant, &issuer.truth());
+            evidence.issuers.since = Some(issuer.started_at().to_string());
         }
         if let Some(log) = &self.merchant_log {
             evidence.notices = Some(json_lines(open(log)?, "merchant log")?);
@@ -139,7 +140,7 @@ impl EvidenceArgs {
         }
         let Some(data) = &self.data else { bail!("no journal to audit") };
         let mut export = Command::new(&self.cauce)
-            .args(["journal", "export", "--format", "jsonl", "--data"])
+            .args(["journal", "export", "--format", "json", "--data"])
             .arg(data)
             .stdout(Stdio::piped())
             .spawn()
