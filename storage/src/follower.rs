@@ -138,7 +138,8 @@ impl Follower {
             }
         }
         let followed = self.tail.next_sequence() - 1;
-        let wanted = self.shared.flush_to() > self.position.written && followed >= durable;
+        let flush_to = self.shared.flush_to();
+        let wanted = flush_to > self.position.written && followed >= flush_to;
         self.flush(flush_all || wanted, &mut turn);
         self.commit(followed, turn)
     }
