@@ -44,4 +44,14 @@ fn describe() {
     describe_counter!("cauce_line_write_failures_total", "Lines dropped because writing failed");
     describe_counter!("cauce_reconnects_total", "Lines opened again, by participant");
     describe_counter!("cauce_task_panics_total", "Tasks that panicked; a defect");
+    describe_counter!("cauce_http_requests_total", "Requests answered, by route and status");
+    describe_histogram!("cauce_http_request_seconds", "From a request's header to its answer");
+    describe_counter!("cauce_http_refused_total", "Requests and connections refused, by why");
+    describe_counter!("cauce_http_panics_total", "Requests whose handler panicked; a defect");
+    describe_counter!("cauce_notices_delivered_total", "Notices accepted by endpoints");
+    describe_counter!("cauce_notices_failed_total", "Attempts that were not accepted, by why");
+    describe_counter!("cauce_notices_dead_total", "Notices given up after their last attempt");
+    describe_counter!("cauce_endpoints_gone_total", "Endpoints deleted because they answered 410");
+    describe_gauge!("cauce_notices_owed", "Notices held to be sent, up to 4096 an endpoint");
+    describe_histogram!("cauce_notice_lag_seconds", "From an event to its acceptance");
 }

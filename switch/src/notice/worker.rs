@@ -287,20 +287,22 @@ impl Worker {
     }
 }
 
-/// Signs and posts one notice.
+/// Signs and posts one notice, once there is a place for it.
 async fn attempt(notices: Arc<Notices>, target: Arc<Target>, owed: Owed, lane: Lane) -> Attempt {
-    let place = notices.lanes.place(lane).await;
-    let at = clock::now();
-    let started = Instant::now();
-    let (result, happened_at) = match envelope(&notices, &target, &owed, at).await {
-        Ok((envelope, happened_at)) => {
-            let answer = notices.poster.post(envelope).await;
-            (answer.map_err(NotTried::Silent), happened_at)
-        }
-        Err(not_tried) => (Err(not_tried), at),
+    let work = async {
+        let at = clock::now();
+        let started = Instant::now();
+        let (result, happened_at) = match envelope(&notices, &target, &owed, at).await {
+            Ok((envelope, happened_at)) => {
+                let answer = notices.poster.post(envelope).await;
+                (answer.map_err(NotTried::Silent), happened_at)
+            }
+            Err(not_tried) => (Err(not_tried), at),
+        };
+        (at, happened_at, started.elapsed(), result)
     };
-    drop(place);
-    Attempt { owed, at, happened_at, took: started.elapsed(), result }
+    let (at, happened_at, took, result) = notices.lanes.with_place(lane, work).await;
+    Attempt { owed, at, happened_at, took, result }
 }
 
 async fn envelope(

@@ -16,6 +16,8 @@ const LIMIT_MAX: usize = 200;
 /// The header that makes a payment the same one however often it is asked for.
 pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const IDEMPOTENCY_KEY_LEN_MAX: usize = 255;
+/// What is read of a body that is too large before the connection is closed.
+const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
 
 /// The language of texts for people: the first one asked for that the catalogue has; else English.
 pub(super) fn language(headers: &HeaderMap) -> Language {
@@ -45,20 +47,29 @@ pub(super) async fn json_body(request: Request, bytes_max: usize) -> Result<Byte
     }
     let told = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     if told.and_then(|told| told.parse::<usize>().ok()).is_some_and(|told| told > bytes_max) {
-        return Err(too_large(bytes_max));
+        let mut body = body;
+        return Err(too_large(&mut body, bytes_max).await);
     }
     read(body, bytes_max).await
 }
 
-async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
-    match Limited::new(body, bytes_max).collect().await {
+async fn read(mut body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+    match Limited::new(&mut body, bytes_max).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large(bytes_max)),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(&mut body, bytes_max).await),
         Err(_) => Err(Refusal::http(StatusCode::BAD_REQUEST, "body", "the body could not be read")),
     }
 }
 
-fn too_large(bytes_max: usize) -> Refusal {
+/// Reads on for a while, so that a client that only listens once it has sent everything hears why.
+async fn too_large(body: &mut Body, bytes_max: usize) -> Refusal {
+    let mut discarded = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        discarded += frame.data_ref().map_or(0, Bytes::len);
+        if discarded > DISCARDED_BYTES_MAX {
+            break;
+        }
+    }
     let detail = format!("at most {bytes_max} bytes are taken");
     Refusal::http(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
 }

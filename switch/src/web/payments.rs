@@ -38,11 +38,11 @@ pub(super) async fn create(
 ) -> Result<Response, Refusal> {
     let biller = caller.biller()?;
     let key = api_key_of(&biller, asked::idempotency_key(request.headers())?);
+    let body = asked::json_body(request, limits.body_bytes_max).await?;
+    let request = parse_payment(&body)?.to_request(biller, key)?;
     if api.engine.tasks.stages().draining.is_cancelled() {
         return Err(Refusal::new(Reason::IssuerUnavailable, "draining"));
     }
-    let body = asked::json_body(request, limits.body_bytes_max).await?;
-    let request = parse_payment(&body)?.to_request(biller, key)?;
     match in_its_own_task(api, request, limits.request_timeout).await? {
         Some(told) => tell(api, told, language).await,
         None => still_under_way(api, key, language).await,

@@ -1,5 +1,6 @@
 //! The switch as a whole: real sockets, a real journal, simulated neighbours.
 
+mod api;
 mod harness;
 
 mod bad_input;
@@ -8,8 +9,10 @@ mod duplicate;
 mod kill;
 mod limits;
 mod lines;
+mod notice;
 mod payment;
 mod restart;
 mod shutdown;
 mod tidy;
 mod unknown;
+mod web;
