@@ -12,6 +12,7 @@ mod connection;
 mod endpoints;
 mod guard;
 mod notices;
+mod patience;
 mod payments;
 mod routes;
 

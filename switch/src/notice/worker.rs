@@ -27,6 +27,12 @@ use crate::clock;
 
 /// Notices read from the outbox at once.
 const PAGE_LEN: usize = 512;
+/// After a look at the outbox that found nothing, the next one comes no sooner than this; the
+/// pause doubles with each such look. News of any endpoint wakes every worker, and thousands of
+/// quiet endpoints must not keep the store busy. A quiet switch pays nothing: the pause is long
+/// over when its next notice comes.
+const LOOK_PAUSE_MIN: Duration = Duration::from_millis(2);
+const LOOK_PAUSE_MAX: Duration = Duration::from_millis(200);
 /// Pause after the store gave no answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// How long a stop waits for answers that are on their way.
@@ -114,11 +120,12 @@ impl Worker {
         let mut pace = Pace::new(self.notices.config.in_flight_per_endpoint_max);
         let mut on_their_way: OnTheirWay = FuturesUnordered::new();
         let mut owed = OwedGauge::default();
+        let mut looks = Looks::new();
         let mut is_more = true;
         loop {
-            if is_more && queue.room() > 0 {
+            if is_more && queue.room() > 0 && looks.are_due() {
                 signal.borrow_and_update();
-                is_more = self.read(&mut queue).await;
+                is_more = self.read(&mut queue, &mut looks).await;
             }
             self.send(&mut queue, &pace, &mut on_their_way);
             owed.set(queue.len());
@@ -135,13 +142,13 @@ impl Worker {
                 }
                 () = self.poke.notified() => {
                     queue.rewind();
-                    is_more = true;
+                    (is_more, looks) = (true, Looks::new());
                 }
                 changed = signal.changed(), if has_room && !is_more => match changed {
                     Ok(()) => is_more = true,
                     Err(_) => break,
                 },
-                () = std::future::ready(()), if has_room && is_more => {}
+                () = tokio::time::sleep_until(looks.next_at), if has_room && is_more => {}
                 () = tokio::time::sleep_until(wake_at) => {}
             }
         }
@@ -149,18 +156,19 @@ impl Worker {
     }
 
     /// Reads on in the outbox; true while there may be more.
-    async fn read(&self, queue: &mut Queue) -> bool {
+    async fn read(&self, queue: &mut Queue, looks: &mut Looks) -> bool {
         let limit = queue.room().min(PAGE_LEN);
         let store = &self.notices.engine.store;
         match store.outbox(self.endpoint, queue.read_through(), limit).await {
             Ok(owed) => {
                 let is_more = owed.len() == limit;
+                looks.found(owed.len());
                 queue.take_in(owed);
                 is_more
             }
             Err(error) => {
                 tracing::warn!(endpoint = %self.endpoint, %error, "outbox could not be read");
-                tokio::time::sleep(STORE_PAUSE).await;
+                looks.failed();
                 true
             }
         }
@@ -348,6 +356,34 @@ fn wake_at(queue: &Queue, has_place: bool) -> Instant {
         None => u64::MAX,
     };
     Instant::now() + Duration::from_micros(wait).min(LOOK_EVERY)
+}
+
+/// When the outbox may be looked at again.
+struct Looks {
+    next_at: Instant,
+    pause: Duration,
+}
+
+impl Looks {
+    fn new() -> Self {
+        Self { next_at: Instant::now(), pause: Duration::ZERO }
+    }
+
+    fn are_due(&self) -> bool {
+        Instant::now() >= self.next_at
+    }
+
+    fn found(&mut self, count: usize) {
+        self.pause = match count {
+            0 => (self.pause * 2).clamp(LOOK_PAUSE_MIN, LOOK_PAUSE_MAX),
+            _ => Duration::ZERO,
+        };
+        self.next_at = Instant::now() + self.pause;
+    }
+
+    fn failed(&mut self) {
+        self.next_at = Instant::now() + STORE_PAUSE;
+    }
 }
 
 /// This endpoint's share of the gauge of notices owed.

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::guard::Guard;
+use super::patience::Patience;
 use crate::supervise::Stages;
 
 /// Header and request line together, in bytes.
@@ -23,7 +24,8 @@ const LAST_ANSWER_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Connection {
     /// Answers its requests.
     pub guard: Guard,
-    /// Time for a TLS handshake, for a header, and between two requests.
+    /// Time for a TLS handshake, for a header, between two requests, and for a client to take
+    /// what is written to it.
     pub header_timeout: Duration,
     /// The moments of a stop.
     pub stages: Stages,
@@ -55,7 +57,8 @@ impl Connection {
         http.timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
             .max_buf_size(HEADER_BYTES_MAX);
-        let mut connection = pin!(http.serve_connection(TokioIo::new(socket), service));
+        let io = TokioIo::new(Patience::new(socket, self.header_timeout));
+        let mut connection = pin!(http.serve_connection(io, service));
         let served = tokio::select! {
             served = connection.as_mut() => served,
             () = self.stages.draining.cancelled() => {
