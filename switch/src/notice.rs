@@ -2,10 +2,11 @@
 //!
 //! The journal is the outbox: which notices are owed follows from its records alone, so a notice
 //! cannot be lost between a payment and its sending. Here they are read, signed and posted – one
-//! task an endpoint ([`worker`]), so that a dead endpoint delays nobody else – and what became of
+//! task an endpoint (`worker`), so that a dead endpoint delays nobody else – and what became of
 //! each attempt is noted with the store.
 
 pub mod address;
+mod attempt;
 pub mod body;
 mod client;
 mod lanes;
@@ -29,9 +30,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::address::{AddressError, Reach};
+use self::attempt::Target;
 use self::client::Poster;
 use self::lanes::Lanes;
-use self::worker::{Target, Worker};
+use self::worker::Worker;
 use crate::clock;
 use crate::config::NoticesConfig;
 use crate::engine::Engine;

@@ -2,8 +2,8 @@
 //! header, every request one for its whole, every body a ceiling, and every error is a problem
 //! (RFC 9457).
 //!
-//! A request passes [`connection`], then [`guard`] (deadline, panics, metrics), then [`routes`],
-//! which knows who asks, and ends in [`payments`], [`endpoints`] or [`notices`].
+//! A request passes `connection`, then `guard` (deadline, panics, metrics), then `routes`,
+//! which knows who asks, and ends in `payments`, `endpoints` or `notices`.
 
 mod answer;
 mod asked;

@@ -4,14 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use http::Uri;
 use router::id::EndpointId;
-use router::record::Endpoint;
-use router::secret::Secret;
 use router::time::Timestamp;
 use storage::StoreError;
 use storage::outbox::{Attempted, Owed};
@@ -19,10 +15,11 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Answer, Envelope, NoAnswer};
-use super::lanes::{Lane, Pace, Response};
+use super::attempt::{Attempt, NotTried, Target, attempt};
+use super::client::Answer;
+use super::lanes::{Pace, Response};
 use super::queue::Queue;
-use super::{Notices, body, schedule, sign};
+use super::{Notices, schedule};
 use crate::clock;
 
 /// Notices read from the outbox at once.
@@ -54,31 +51,6 @@ pub(super) struct Worker {
     pub poke: Arc<Notify>,
 }
 
-/// Where an endpoint's notices go, and what signs them.
-pub(super) struct Target {
-    uri: Uri,
-    secret: Secret,
-}
-
-/// What became of one attempt.
-struct Attempt {
-    owed: Owed,
-    at: Timestamp,
-    happened_at: Timestamp,
-    took: Duration,
-    result: Result<Answer, NotTried>,
-}
-
-/// Why there is no answer.
-enum NotTried {
-    /// It was sent, or that was tried.
-    Silent(NoAnswer),
-    /// The payment could not be read, so nothing was sent.
-    Store(StoreError),
-    /// The journal does not know the payment.
-    UnknownPayment,
-}
-
 type OnTheirWay = FuturesUnordered<BoxFuture<'static, Attempt>>;
 
 /// Whether to go on.
@@ -86,28 +58,6 @@ type OnTheirWay = FuturesUnordered<BoxFuture<'static, Attempt>>;
 enum Next {
     GoOn,
     Stop,
-}
-
-impl Target {
-    /// Opens the endpoint's secret and looks at its address again: the rules may have changed
-    /// since it was set. None, with the reason in the log, when it cannot be sent to.
-    pub(super) fn of(notices: &Notices, endpoint: &Endpoint) -> Option<Self> {
-        let uri = match notices.reach.check(endpoint.url.as_deref()?) {
-            Ok(uri) => uri,
-            Err(error) => {
-                tracing::warn!(endpoint = %endpoint.id, %error, "endpoint's address is not allowed");
-                return None;
-            }
-        };
-        let (name, sealed) = (&endpoint.key_name, &endpoint.sealed_secret);
-        match notices.sealer.open_secret(name, sealed, endpoint.id) {
-            Ok(secret) => Some(Self { uri, secret }),
-            Err(error) => {
-                tracing::error!(endpoint = %endpoint.id, %error, "endpoint's secret does not open");
-                None
-            }
-        }
-    }
 }
 
 impl Worker {
@@ -293,42 +243,6 @@ impl Worker {
             tracing::warn!(endpoint = %self.endpoint, %error, "delivery could not be noted");
         }
     }
-}
-
-/// Signs and posts one notice, once there is a place for it.
-async fn attempt(notices: Arc<Notices>, target: Arc<Target>, owed: Owed, lane: Lane) -> Attempt {
-    let work = async {
-        let at = clock::now();
-        let started = Instant::now();
-        let (result, happened_at) = match envelope(&notices, &target, &owed, at).await {
-            Ok((envelope, happened_at)) => {
-                let answer = notices.poster.post(envelope).await;
-                (answer.map_err(NotTried::Silent), happened_at)
-            }
-            Err(not_tried) => (Err(not_tried), at),
-        };
-        (at, happened_at, started.elapsed(), result)
-    };
-    let (at, happened_at, took, result) = notices.lanes.with_place(lane, work).await;
-    Attempt { owed, at, happened_at, took, result }
-}
-
-async fn envelope(
-    notices: &Notices,
-    target: &Target,
-    owed: &Owed,
-    at: Timestamp,
-) -> Result<(Envelope, Timestamp), NotTried> {
-    let store = &notices.engine.store;
-    let found = store.payment(owed.payment).await.map_err(NotTried::Store)?;
-    let payment = found.ok_or(NotTried::UnknownPayment)?;
-    let happened_at = body::happened_at(&payment, owed.kind);
-    let body = body::of(store, payment, owed.kind).await.map_err(NotTried::Store)?;
-    let (id, timestamp) = (owed.notice_id.to_string(), at.0.div_euclid(1_000_000));
-    let signature = sign::signature(&target.secret, &id, timestamp, &body);
-    let uri = target.uri.clone();
-    let body = Bytes::from(body);
-    Ok((Envelope { uri, id, timestamp, signature, body }, happened_at))
 }
 
 fn failed(why: &'static str) {
