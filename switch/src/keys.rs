@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use base64::Engine as _;
@@ -20,8 +20,6 @@ use crate::clock;
 
 const FILE_NAME: &str = "api-keys.jsonl";
 const PREFIX: &str = "ck_";
-/// Least time between two looks at the file, so that wrong keys cannot keep the disk busy.
-const RELOAD_EVERY_US: i64 = 1_000_000;
 
 /// What a key's holder may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -61,7 +59,7 @@ type Known = HashMap<[u8; 32], Principal>;
 pub struct Keys {
     path: PathBuf,
     known: ArcSwap<Known>,
-    looked_at: AtomicI64,
+    len_read: AtomicU64,
 }
 
 impl Keys {
@@ -71,7 +69,7 @@ impl Keys {
     pub fn open(dir: &Path) -> io::Result<Self> {
         let path = dir.join(FILE_NAME);
         let known = read(&path)?;
-        Ok(Self { path, known: ArcSwap::from_pointee(known), looked_at: AtomicI64::new(0) })
+        Ok(Self { path, known: ArcSwap::from_pointee(known), len_read: AtomicU64::new(0) })
     }
 
     /// Whose key this is.
@@ -84,21 +82,15 @@ impl Keys {
         self.known.load().get(&hash).cloned()
     }
 
+    /// Reads the file again if it has grown; an unknown key costs a look at its length.
     fn look_again(&self) {
-        let now = clock::now().0;
-        let looked_at = self.looked_at.load(Ordering::Relaxed);
-        let is_due = now - looked_at >= RELOAD_EVERY_US;
-        let is_ours = self
-            .looked_at
-            .compare_exchange(looked_at, now, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok();
-        if is_due && is_ours {
-            match read(&self.path) {
-                Ok(known) => self.known.store(known.into()),
-                Err(error) => tracing::warn!(%error, "the file of API keys cannot be read"),
-            }
-        } else if is_ours {
-            self.looked_at.store(looked_at, Ordering::Relaxed);
+        let len = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        if self.len_read.swap(len, Ordering::AcqRel) == len {
+            return;
+        }
+        match read(&self.path) {
+            Ok(known) => self.known.store(known.into()),
+            Err(error) => tracing::warn!(%error, "the file of API keys cannot be read"),
         }
     }
 }

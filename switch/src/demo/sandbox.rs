@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use loadtest::simulator::issuer::{Issuer, IssuerHandle, IssuerSettings};
 use loadtest::simulator::merchant::{
     BillerEndpoint, Merchant, MerchantError, MerchantHandle, MerchantSettings, Script,
@@ -97,16 +99,14 @@ impl Sandbox {
             issuers.push(Issuer::start(settings).await?);
         }
         let earlier = told::read(dir);
-        let endpoints = earlier.iter().flat_map(|earlier| &earlier.billers);
-        let endpoints = endpoints.map(|biller| endpoint(biller.id, &biller.webhook_secret));
-        let settings = |listen| MerchantSettings {
-            listen,
-            log: Some(dir.join(MERCHANT_LOG)),
-            billers: endpoints.clone().collect(),
-        };
+        let known = earlier.as_ref().map_or(&[][..], |earlier| &earlier.billers);
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let before = earlier.as_ref().and_then(|earlier| earlier.merchant).unwrap_or(free);
-        let merchant = Merchant::start(settings(before)).await?;
+        let settings = MerchantSettings {
+            listen: earlier.as_ref().and_then(|earlier| earlier.merchant).unwrap_or(free),
+            log: Some(dir.join(MERCHANT_LOG)),
+            billers: BILLERS.iter().map(|(id, _, _)| endpoint(id, known)).collect(),
+        };
+        let merchant = Merchant::start(settings).await?;
         let billers = earlier.map(|earlier| earlier.billers).unwrap_or_default();
         Ok(Self { issuers, merchant, billers })
     }
@@ -168,6 +168,11 @@ impl Sandbox {
     }
 }
 
-fn endpoint(id: &str, secret: &str) -> BillerEndpoint {
-    BillerEndpoint { path: format!("/{id}"), secret: secret.to_owned(), script: Script::Accept }
+/// A biller's address; its secret is one that nobody knows until the switch has given one.
+fn endpoint(id: &str, known: &[DemoBiller]) -> BillerEndpoint {
+    let given = known.iter().find(|biller| biller.id == id);
+    let secret = given.map(|biller| biller.webhook_secret.clone());
+    let secret =
+        secret.unwrap_or_else(|| format!("whsec_{}", STANDARD.encode(rand::random::<[u8; 32]>())));
+    BillerEndpoint { path: format!("/{id}"), secret, script: Script::Accept }
 }

@@ -92,7 +92,7 @@ impl<'a> Tour<'a> {
 
     async fn approved(&self) -> Step {
         let (_, answer) = self.bank.pay(&Order::card(money(15_000, "VES")?, "isp-ve")).await?;
-        expect("00", answer.response_code())?;
+        same("00", answer.response_code())?;
         let notice = self.notice(answer.folio(), "payment.approved").await?;
         let authorisation = answer.authorisation();
         Ok(format!(
@@ -103,7 +103,7 @@ impl<'a> Tour<'a> {
 
     async fn declined(&self) -> Step {
         let (_, answer) = self.bank.pay(&Order::card(money(15_051, "VES")?, "isp-ve")).await?;
-        expect("51", answer.response_code())?;
+        same("51", answer.response_code())?;
         let notice = self.notice(answer.folio(), "payment.declined").await?;
         Ok(format!("150.51 VES → 51, reason {}; {notice}", answer.fields.text(44)))
     }
@@ -112,8 +112,8 @@ impl<'a> Tour<'a> {
         let order = Order::card(money(22_000, "RON")?, "issuer-ro");
         let (request, first) = self.bank.pay(&order).await?;
         let second = self.bank.repeat("0200", &request).await?;
-        expect(first.folio(), second.folio())?;
-        expect("00", second.response_code())?;
+        same(first.folio(), second.folio())?;
+        same("00", second.response_code())?;
         let notice = self.notice(first.folio(), "payment.approved").await?;
         Ok(format!("220.00 RON, then 0201 → the stored answer, folio {}; {notice}", second.folio()))
     }
@@ -121,7 +121,7 @@ impl<'a> Tour<'a> {
     /// A bank that is silent or late: told as unknown, then reversed until confirmed.
     async fn given_up(&self, minor: i64, how: &str) -> Step {
         let (_, answer) = self.bank.pay(&Order::card(money(minor, "ARS")?, "company-ar")).await?;
-        expect("68", answer.response_code())?;
+        same("68", answer.response_code())?;
         let unknown = self.notice(answer.folio(), "payment.unknown").await?;
         let reversed = self.notice(answer.folio(), "payment.reversed").await?;
         let amount = money(minor, "ARS")?;
@@ -131,12 +131,12 @@ impl<'a> Tour<'a> {
     async fn json(&self) -> Step {
         let body = payment_body(33);
         let first = self.api.post("/v1/payments", Some("tour-json-1"), &body).await?;
-        expect("approved", state(&first))?;
+        same("approved", state(&first))?;
         let again = self.api.post("/v1/payments", Some("tour-json-1"), &body).await?;
-        expect(first.text("id"), again.text("id"))?;
-        expect("true", &again.is_replay.to_string())?;
+        same(first.text("id"), again.text("id"))?;
+        same("true", &again.is_replay.to_string())?;
         let read = self.api.get(&format!("/v1/payments/{}", first.text("id"))).await?;
-        expect("approved", state(&read))?;
+        same("approved", state(&read))?;
         let fee = &first.body["fees"][0]["amount"]["minor"];
         let notice = self.notice(first.text("folio"), "payment.approved").await?;
         let status = first.status.as_u16();
@@ -146,7 +146,7 @@ impl<'a> Tour<'a> {
     async fn json_declined(&self) -> Step {
         let reply =
             self.api.post("/v1/payments", Some("tour-json-2"), &payment_body(1_054)).await?;
-        expect("card_expired", reply.text("code"))?;
+        same("card_expired", reply.text("code"))?;
         let notice = self.notice(reply.text("folio"), "payment.declined").await?;
         let (status, no) = (reply.status.as_u16(), reply.text("no"));
         Ok(format!("10.54 VES → {status} card_expired ({no}); {notice}"))
@@ -154,14 +154,14 @@ impl<'a> Tour<'a> {
 
     async fn cash(&self) -> Step {
         let (_, answer) = self.agents.pay(&cash_order(50_000)?).await?;
-        expect("00", answer.response_code())?;
+        same("00", answer.response_code())?;
         let notice = self.notice(answer.folio(), "payment.approved").await?;
         Ok(format!("500.00 MXN + 12.00 commission → 00, folio {}; {notice}", answer.folio()))
     }
 
     async fn cash_again(&self) -> Step {
         let (_, answer) = self.agents.pay(&cash_order(50_000)?).await?;
-        expect("94", answer.response_code())?;
+        same("94", answer.response_code())?;
         Ok(format!(
             "→ 94, reason {}: {}",
             answer.fields.text(44),
@@ -248,7 +248,7 @@ fn private_text(private_data: &str) -> &str {
     ""
 }
 
-fn expect(wanted: &str, got: &str) -> Result<(), StepError> {
+fn same(wanted: &str, got: &str) -> Result<(), StepError> {
     if wanted == got {
         return Ok(());
     }

@@ -36,9 +36,11 @@ const TASK_STARTS: [(&str, &str, &str); 2] = [
     ("loadtest/src/tasks", "tasks", "all of a run are stopped together when it ends"),
 ];
 /// Where plain threads may start besides, and why.
-const THREAD_STARTS: [(&str, &str); 2] = [
+const THREAD_STARTS: [(&str, &str); 4] = [
     ("storage/src/", "the writer and its helpers block on the disk, off the runtime"),
     ("loadtest/src/json_log", "the log blocks on the disk, off the runtime"),
+    ("loadtest/src/drive/pacer", "the runtime's timers tick too coarsely to pace load"),
+    ("switch/src/admin", "health and metrics answer when the runtime is saturated"),
 ];
 
 const FILE_LINES_MAX: usize = 500;
