@@ -63,8 +63,9 @@ async fn drive(store: Store, callers: u64, payments: u64) {
     let rate = u128::from(records) * 1_000_000 / took.as_micros();
     println!("{callers} callers: {records} records in {took:.2?}, {rate} a second");
     let began = Instant::now();
+    let mut look = tokio::time::interval(Duration::from_millis(5));
     while store.stats().projected < records {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        look.tick().await;
     }
     println!("read models caught up {:.2?} later", began.elapsed());
     store.close().await;

@@ -1,6 +1,8 @@
 //! What an asker is told. One table – the decline catalogue – turns a reason into wire codes, and
 //! this is the only place that asks it for them.
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
 use codecs::frame::{Framer, Tpdu};
 use codecs::iso8583::cauce87::{self, Wire, WireAnswer};
@@ -111,6 +113,15 @@ impl Told {
         self.network_code.unwrap_or_else(|| de39(self.reason))
     }
 
+    /// The catalogue's text for people; a text that points at another payment names its folio.
+    pub fn text(&self, language: Language) -> Cow<'static, str> {
+        let text = self.reason.info().text(language);
+        match self.original {
+            Some(folio) => Cow::Owned(text.replace('…', &folio.to_string())),
+            None => Cow::Borrowed(text),
+        }
+    }
+
     /// HTTP status.
     pub fn http_status(&self) -> u16 {
         match (self.is_in_progress, self.is_replay) {
@@ -146,12 +157,13 @@ pub fn iso8583(
 ) {
     let info = told.reason.info();
     let is_success = told.reason == Reason::Approved;
+    let text = (!is_success).then(|| told.text(Language::Es));
     let answer = WireAnswer {
         de39: told.de39(),
         folio: told.payment.map(|(_, folio)| folio),
         authorisation: is_success.then_some(told.approval.authorisation),
         reason_no: (!is_success).then_some(info.no),
-        text: (!is_success).then(|| info.text(Language::Es)),
+        text: text.as_deref(),
         original_folio: told.original,
         additional_amounts: &[],
     };

@@ -31,15 +31,17 @@ const PURE_ENOUGH: &str = "std::time::Duration tokio_util::codec";
 
 /// Where a crate may start asynchronous tasks, the name of the value that does so elsewhere in it,
 /// and why.
-const TASK_STARTS: [(&str, &str, &str); 2] = [
+const TASK_STARTS: [(&str, &str, &str); 3] = [
     ("switch/src/supervise", "supervisor", "each has a name, a phase and a bounded drain"),
     ("loadtest/src/tasks", "tasks", "all of a run are stopped together when it ends"),
+    ("storage/src/conformance", "tasks", "a test suite, whose callers race on purpose"),
 ];
 /// Where plain threads may start besides, and why.
-const THREAD_STARTS: [(&str, &str); 4] = [
+const THREAD_STARTS: [(&str, &str); 5] = [
     ("storage/src/", "the writer and its helpers block on the disk, off the runtime"),
     ("loadtest/src/json_log", "the log blocks on the disk, off the runtime"),
     ("loadtest/src/drive/pacer", "the runtime's timers tick too coarsely to pace load"),
+    ("loadtest/src/bin/", "starts the switch's own program, to have its journal exported"),
     ("switch/src/admin", "health and metrics answer when the runtime is saturated"),
 ];
 
