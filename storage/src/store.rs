@@ -64,11 +64,12 @@ impl Store {
     ///
     /// Not cancel-safe: a dropped call may still be granted. Its payment is then open until an
     /// outcome is appended, so run it in a task that outlives the asker's connection.
-    pub async fn admit(&self, intent: Intent) -> Result<Admission, StoreError> {
+    pub async fn admit(&self, intent: impl Into<Box<Intent>>) -> Result<Admission, StoreError> {
+        let intent: Box<Intent> = intent.into();
         let mut encoded = Vec::with_capacity(ENCODED_LEN);
         record::encode_intent(&intent, &self.inner.sealer, &mut encoded);
         self.fits(&encoded)?;
-        let (id, intent) = (intent.payment, Box::new(intent));
+        let id = intent.payment;
         let (answer, decided) = oneshot::channel();
         self.offer(Command::Admit { intent, encoded, answer })?;
         self.admission(id, self.answered(decided).await?).await

@@ -38,31 +38,18 @@ pub enum OnRepeat {
 /// Decides, journals, sends and answers one payment.
 ///
 /// Not cancel-safe: run it in a task of its own, which a drain waits for.
-pub async fn process(engine: &Engine, request: PaymentRequest, on_repeat: OnRepeat) -> Told {
+pub async fn process(engine: &Engine, request: Box<PaymentRequest>, on_repeat: OnRepeat) -> Told {
     let started = Instant::now();
-    let received_at = clock::now();
-
-    // Rules that need no state.
-    let plan = match plan(&request, &engine.policy(), received_at) {
-        Ok(plan) => plan,
-        Err(refusal) => return refuse(engine, request, refusal, received_at, on_repeat).await,
+    // Rules that need no state, and a participant that could be asked.
+    let (intent, mut sending) = match prepare(engine, request) {
+        Prepared::Ready(intent, sending) => (intent, sending),
+        Prepared::Refused(refused) => return Box::pin(refuse(engine, refused, on_repeat)).await,
+        Prepared::Unreachable(request) => return Box::pin(unreachable(engine, request)).await,
     };
-    // A participant that could be asked; without one, nothing is reserved.
-    let Some((participant, claim, attempt)) = first_reachable(engine, &plan.routes, received_at)
-    else {
-        return unreachable(engine, &request).await;
-    };
-    let intent = intend(engine, request, plan, attempt, received_at);
-    let Ok(frame) = request_frame(engine, &intent, &attempt) else {
-        let refusal = does_not_fit(&intent.plan);
-        return refuse(engine, intent.request, refusal, received_at, on_repeat).await;
-    };
-    let mut sending = Sending::of(&intent, participant, claim, frame);
-
     // Idempotency, limits and balances in one step; then the intent is durable.
     match engine.store.admit(intent).await {
         Ok(Admission::Granted { .. }) => {}
-        Ok(repeat_or_refusal) => return not_granted(engine, repeat_or_refusal, on_repeat).await,
+        Ok(other) => return Box::pin(not_granted(engine, other, on_repeat)).await,
         Err(error) => return Told::not_decided(&error),
     }
     // Only now a byte may leave.
@@ -73,26 +60,67 @@ pub async fn process(engine: &Engine, request: PaymentRequest, on_repeat: OnRepe
     told
 }
 
+/// What becomes of a request before anything is reserved.
+enum Prepared<'a> {
+    /// It can be sent as soon as its intent is durable.
+    Ready(Box<Intent>, Sending<'a>),
+    /// A rule refuses it.
+    Refused(Box<RefusedRequest>),
+    /// No participant can be asked.
+    Unreachable(Box<PaymentRequest>),
+}
+
+/// A request and the rule it breaks.
+struct RefusedRequest {
+    request: Box<PaymentRequest>,
+    refusal: Refusal,
+    at: Timestamp,
+}
+
+fn prepare(engine: &Engine, request: Box<PaymentRequest>) -> Prepared<'_> {
+    let at = clock::now();
+    let refused =
+        |request, refusal| Prepared::Refused(Box::new(RefusedRequest { request, refusal, at }));
+    let plan = match plan(&request, &engine.policy(), at) {
+        Ok(plan) => plan,
+        Err(refusal) => return refused(request, refusal),
+    };
+    let Some((participant, claim, attempt)) = first_reachable(engine, &plan.routes, at) else {
+        return Prepared::Unreachable(request);
+    };
+    let (payment, folio) = engine.new_payment(at);
+    let intent = Box::new(Intent { payment, folio, at, request: *request, plan, attempt });
+    match request_frame(engine, &intent, &attempt) {
+        Ok(frame) => {
+            let sending = Sending::of(&intent, participant, claim, frame);
+            Prepared::Ready(intent, sending)
+        }
+        Err(_) => {
+            let refusal = does_not_fit(&intent.plan);
+            refused(Box::new(intent.request), refusal)
+        }
+    }
+}
+
 /// What is needed between the intent and the outcome.
 struct Sending<'a> {
     payment: PaymentId,
     folio: Folio,
-    concluded: Option<Concluded>,
+    /// The outcome's record, all but the outcome.
+    concluded: Box<Concluded>,
     participant: &'a Participant,
     claim: Option<Claim<'a>>,
     frame: Bytes,
-    routes: Routes,
     /// Kept only where there is another route to try.
     spare: Option<Box<Intent>>,
 }
 
 impl<'a> Sending<'a> {
     fn of(intent: &Intent, participant: &'a Participant, claim: Claim<'a>, frame: Bytes) -> Self {
-        let routes = intent.plan.routes.clone();
         Self {
             payment: intent.payment,
             folio: intent.folio,
-            concluded: Some(Concluded {
+            concluded: Box::new(Concluded {
                 payment: intent.payment,
                 at: intent.at,
                 outcome: Outcome::Unknown(Cause::Restart),
@@ -101,8 +129,7 @@ impl<'a> Sending<'a> {
             participant,
             claim: Some(claim),
             frame,
-            spare: (routes.len() > 1).then(|| Box::new(intent.clone())),
-            routes,
+            spare: (1 < intent.plan.routes.len()).then(|| Box::new(intent.clone())),
         }
     }
 
@@ -115,7 +142,7 @@ impl<'a> Sending<'a> {
                 Err(NoAnswer::MaybeSent(cause)) => return Outcome::Unknown(cause),
                 Err(NoAnswer::NotSent(why)) => {
                     metrics::counter!("cauce_not_sent_total", "why" => why.name()).increment(1);
-                    if !self.reroute(engine).await {
+                    if !Box::pin(self.reroute(engine)).await {
                         return Outcome::Declined(Decline::ours(Reason::IssuerUnavailable));
                     }
                 }
@@ -126,11 +153,12 @@ impl<'a> Sending<'a> {
     /// Makes the next reachable route durable; false when there is none.
     async fn reroute(&mut self, engine: &'a Engine) -> bool {
         let tried = self.participant.id();
-        let position = self.routes.iter().position(|route| *route == tried);
-        self.routes.drain(..position.map_or(0, |position| position + 1));
-        let Some(intent) = &self.spare else { return false };
+        let Some(intent) = &mut self.spare else { return false };
+        let routes = &mut intent.plan.routes;
+        let position = routes.iter().position(|route| *route == tried);
+        routes.drain(..position.map_or(0, |position| position + 1));
         let at = clock::now();
-        let Some((participant, claim, attempt)) = first_reachable(engine, &self.routes, at) else {
+        let Some((participant, claim, attempt)) = first_reachable(engine, routes, at) else {
             return false;
         };
         let Ok(frame) = request_frame(engine, intent, &attempt) else { return false };
@@ -185,17 +213,6 @@ fn first_reachable<'a>(
     })
 }
 
-fn intend(
-    engine: &Engine,
-    request: PaymentRequest,
-    plan: Plan,
-    attempt: Attempt,
-    at: Timestamp,
-) -> Intent {
-    let (payment, folio) = engine.new_payment(at);
-    Intent { payment, folio, at, request, plan, attempt }
-}
-
 /// The framed request of one attempt.
 ///
 /// Errors: a value of the request does not fit the participant's dialect.
@@ -210,14 +227,14 @@ fn does_not_fit(plan: &Plan) -> Refusal {
     Refusal { reason: Reason::FormatError, field: None, detail: None, business_date }
 }
 
-async fn conclude(engine: &Engine, mut sending: Sending<'_>, outcome: Outcome) -> Told {
-    let mut concluded = sending.concluded.take().expect("invariant: concluded once");
+async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> Told {
+    let mut concluded = sending.concluded;
     concluded.at = clock::now();
     if !matches!(outcome, Outcome::Approved(_)) {
         concluded.postings.clear();
     }
     concluded.outcome = outcome.clone();
-    match engine.store.append(Record::Outcome(Box::new(concluded))).await {
+    match engine.store.append(Record::Outcome(concluded)).await {
         Ok(appended) => {
             if appended.effects.owes_reversal {
                 engine.owed.push(sending.payment);
@@ -228,15 +245,9 @@ async fn conclude(engine: &Engine, mut sending: Sending<'_>, outcome: Outcome) -
     }
 }
 
-/// A refusal by a rule that needs no state. It is journalled, so that a repeat gets it again –
-/// unless the catalogue says that the same key may be tried later.
-async fn refuse(
-    engine: &Engine,
-    request: PaymentRequest,
-    refusal: Refusal,
-    at: Timestamp,
-    on_repeat: OnRepeat,
-) -> Told {
+/// A refusal by a rule that needs no state. It is journalled, so that a repeat gets it again.
+async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepeat) -> Told {
+    let RefusedRequest { request, refusal, at } = *refused;
     let (payment, folio) = engine.new_payment(at);
     let field = refusal.field;
     let refused = Refused {
@@ -244,7 +255,7 @@ async fn refuse(
         folio,
         at,
         business_date: refusal.business_date,
-        request,
+        request: *request,
         reason: refusal.reason,
         original: None,
         detail: refusal.detail,
@@ -257,7 +268,7 @@ async fn refuse(
 
 /// No participant could be asked. A repeat still gets its stored answer; a new request is not
 /// remembered, so the same key may be used again.
-async fn unreachable(engine: &Engine, request: &PaymentRequest) -> Told {
+async fn unreachable(engine: &Engine, request: Box<PaymentRequest>) -> Told {
     match engine.store.payment_by_key(request.key).await {
         Ok(Some(payment)) if payment.request.fingerprint == request.fingerprint => {
             Told::of(&payment).replayed()

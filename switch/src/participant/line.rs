@@ -82,6 +82,13 @@ pub async fn write_out(
     let mut frames: Vec<Bytes> = Vec::with_capacity(WRITE_FRAMES_MAX);
     let mut buffer = BytesMut::with_capacity(WRITE_BUFFER_KEPT);
     while outgoing.0.recv_many(&mut frames, WRITE_FRAMES_MAX).await != 0 {
+        // Let the payments that are ready now queue their frames too: one write for all of them.
+        tokio::task::yield_now().await;
+        while frames.len() < WRITE_FRAMES_MAX
+            && let Ok(frame) = outgoing.0.try_recv()
+        {
+            frames.push(frame);
+        }
         for frame in frames.drain(..) {
             buffer.extend_from_slice(&frame);
         }

@@ -227,6 +227,7 @@ impl Session {
         };
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let (engine, line) = (Arc::clone(&self.engine), Arc::clone(&self.line));
+        let wire = Box::new(wire);
         self.engine.tasks.payment(async move {
             let told = work(&engine, message).await;
             let mut out = BytesMut::with_capacity(256);
@@ -329,9 +330,10 @@ impl Session {
 /// Does what a message asks.
 async fn work(engine: &Arc<Engine>, message: Message) -> respond::Told {
     match message {
-        Message::Payment(request) => payment::process(engine, *request, OnRepeat::Wait).await,
-        Message::Reversal(request) => reversal::asked(engine, &request).await,
-        Message::Inquiry(request) => payment::inquire(engine, &request).await,
+        Message::Payment(request) => payment::process(engine, request, OnRepeat::Wait).await,
+        // The rare ones on the heap, so that the common one makes a small task.
+        Message::Reversal(request) => Box::pin(reversal::asked(engine, &request)).await,
+        Message::Inquiry(request) => Box::pin(payment::inquire(engine, &request)).await,
         Message::Network(_) => respond::Told::refused(Reason::SystemError),
     }
 }

@@ -59,7 +59,7 @@ async fn in_its_own_task(
     let (sender, receiver) = oneshot::channel();
     let engine = Arc::clone(&api.engine);
     api.engine.tasks.payment(async move {
-        let told = payment::process(&engine, request, OnRepeat::Tell).await;
+        let told = payment::process(&engine, Box::new(request), OnRepeat::Tell).await;
         // A client who has hung up asks again with the same key.
         sender.send(told).ok();
     });
