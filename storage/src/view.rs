@@ -7,7 +7,7 @@ mod keys;
 
 use std::path::Path;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch};
 use router::id::{BillerId, EndpointId, Folio, ParticipantId, PaymentId, Stan};
 use router::record::{Endpoint, Record};
 use router::text::Text;
@@ -53,8 +53,10 @@ pub(crate) struct Rows {
 }
 
 /// The read models' own log, which a start after a crash reads again.
-const JOURNALING_LEN_MAX: u64 = 64 << 20;
-const MEMTABLE_LEN_MAX: u64 = 16 << 20;
+const JOURNALING_LEN_MAX: u64 = 256 << 20;
+const MEMTABLE_LEN_MAX: u64 = 64 << 20;
+/// Histories from this length on are kept beside the tree, so that merges move their keys alone.
+const HISTORY_LEN_APART: u32 = 128;
 const POSITION: &[u8] = b"position";
 const ENDPOINT: &[u8] = b"endpoint:";
 const CURSOR: &[u8] = b"cursor:";
@@ -67,8 +69,12 @@ impl Views {
             .max_journaling_size(JOURNALING_LEN_MAX)
             .open()?;
         let plain = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_LEN_MAX);
+        let apart = || {
+            let options = KvSeparationOptions::default().separation_threshold(HISTORY_LEN_APART);
+            plain().with_kv_separation(Some(options))
+        };
         Ok(Self {
-            by_id: db.keyspace("by_id", plain)?,
+            by_id: db.keyspace("by_id", apart)?,
             by_folio: db.keyspace("by_folio", plain)?,
             by_biller: db.keyspace("by_biller", plain)?,
             by_trace: db.keyspace("by_trace", plain)?,
