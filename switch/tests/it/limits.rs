@@ -27,7 +27,7 @@ async fn two_hundred_parallel_payments_of_a_once_a_day_client_give_one_approval(
         *counts.entry(answer).or_default() += 1;
     }
     assert_eq!(counts, BTreeMap::from([("00".to_owned(), 1), ("65".to_owned(), 199)]));
-    let debited = house.issuer.truth().iter().map(|effect| net_debits(effect)).sum::<i64>();
+    let debited = house.issuer.truth().iter().map(net_debits).sum::<i64>();
     assert_eq!(debited, 1);
 }
 

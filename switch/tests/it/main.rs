@@ -1,4 +1,5 @@
 //! The switch as a whole: real sockets, a real journal, simulated neighbours.
+#![expect(clippy::print_stdout, reason = "tests tell their seeds and counts")]
 
 mod api;
 mod harness;
