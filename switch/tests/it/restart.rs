@@ -17,7 +17,8 @@ async fn answers_limits_and_folios_survive_a_restart() {
 
     let app = start_app(dir.path(), &issuer, "").await;
     let house = House { app, issuer, dir };
-    let bank = house.bank().await;
+    // A line counts its STANs from 1: another terminal, so that they name other payments.
+    let bank = house.terminal("TERM0002").await;
     let repeat = bank.repeat("0200", &request).await.expect("an answer");
     assert_eq!((repeat.response_code(), repeat.folio()), ("00", first.folio()));
     assert_eq!(repeat.authorisation(), first.authorisation());
