@@ -22,7 +22,11 @@ pub(super) struct Row {
     #[serde(flatten)]
     request: Option<Request>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    biller: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     participant: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    participant_stan: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<Told>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,6 +41,10 @@ pub(super) struct Row {
     delta: Option<Amount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    types: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -53,8 +61,6 @@ struct Request {
     key: String,
     rail: &'static str,
     amount: Amount,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    biller: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,13 +97,16 @@ impl Row {
                 folio: Some(intent.folio.to_string()),
                 at: Some(intent.at.to_string()),
                 request: Some(Request::of(&intent.request)),
+                biller: intent.request.biller.map(|id| id.to_string()),
                 participant: Some(intent.attempt.participant.to_string()),
+                participant_stan: Some(intent.attempt.stan.to_string()),
                 ..row
             },
             Record::Refused(refused) => Self {
                 folio: Some(refused.folio.to_string()),
                 at: Some(refused.at.to_string()),
                 request: Some(Request::of(&refused.request)),
+                biller: refused.request.biller.map(|id| id.to_string()),
                 outcome: Some(Told {
                     state: "declined",
                     reason: Some(refused.reason.info().code),
@@ -108,6 +117,7 @@ impl Row {
             Record::Rerouted(rerouted) => Self {
                 at: Some(rerouted.at.to_string()),
                 participant: Some(rerouted.attempt.participant.to_string()),
+                participant_stan: Some(rerouted.attempt.stan.to_string()),
                 ..row
             },
             Record::Outcome(concluded) => Self {
@@ -134,6 +144,9 @@ impl Row {
             Record::Endpoint(endpoint) => Self {
                 at: Some(endpoint.at.to_string()),
                 endpoint: Some(endpoint.id.to_string()),
+                biller: Some(endpoint.biller.to_string()),
+                url: endpoint.url.as_deref().map(str::to_owned),
+                types: endpoint.types.iter().map(|kind| kind.name()).collect(),
                 ..row
             },
             Record::NoticeMark(mark) => Self { endpoint: Some(mark.endpoint.to_string()), ..row },
@@ -153,7 +166,7 @@ impl Row {
             text(&self.folio),
             text(&self.at),
             of_request(|request| request.asker.clone()),
-            of_request(|request| request.biller.clone().unwrap_or_default()),
+            text(&self.biller),
             of_request(|request| request.rail.to_owned()),
             of_request(|request| request.amount.currency.to_owned()),
             of_request(|request| request.amount.minor.to_string()),
@@ -190,7 +203,6 @@ impl Request {
             key: format!("{:032x}", request.key.0),
             rail: request.rail.name(),
             amount: request.amount.into(),
-            biller: request.biller.map(|id| id.to_string()),
             client: request.client.map(|client| client.to_string()),
             card: request.payer.card.as_ref().map(|card| card.masked().to_string()),
         }
