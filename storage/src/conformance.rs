@@ -11,11 +11,13 @@ pub mod sample;
 
 use std::collections::HashSet;
 
+use router::id::Stan;
 use router::outcome::{Cause, Decline, Outcome};
 use router::payment::PaymentState;
 use router::reason::Reason;
 use router::record::Record;
 use router::reservation::Keep;
+use router::text::Text;
 
 use crate::store::{Admission, Store, StoreError};
 pub use guards::holds_stay_above_their_floor;
@@ -184,8 +186,8 @@ pub async fn reads_see_what_was_answered(store: &Store) {
     let by_folio = store.payment_by_folio(intent.folio).await.unwrap();
     assert_eq!(by_folio.map(|payment| payment.state), Some(PaymentState::Sent));
     let trace = intent.request.trace;
-    let by_trace =
-        store.payment_by_trace(sample::asker(), trace.stan.unwrap(), trace.transmitted_at).await;
+    let (stan, at) = (trace.stan.unwrap(), trace.transmitted_at);
+    let by_trace = store.payment_of_terminal(sample::asker(), stan, at, &trace.terminal).await;
     assert_eq!(by_trace.unwrap().map(|payment| payment.id), Some(sample.id()));
     store.append(sample.approved()).await.unwrap();
     let day = intent.plan.business_date;
@@ -195,6 +197,30 @@ pub async fn reads_see_what_was_answered(store: &Store) {
     assert!(store.open_payments().await.unwrap().is_empty());
     let unknown = store.append(Sample::new(9).approved()).await;
     assert_eq!(unknown.err(), Some(StoreError::UnknownPayment(Sample::new(9).id())));
+}
+
+/// Two terminals of one acquirer may share STAN and DE7: each finds its own payment alone.
+pub async fn a_trace_names_the_payment_of_its_own_terminal(store: &Store) {
+    let terminal = |name| Text::<8>::new(name).unwrap();
+    let mut ids = Vec::new();
+    for (n, name) in [(1, "T0000001"), (2, "T0000002")] {
+        let mut intent = Sample::new(n).intent();
+        intent.request.trace.stan = Some(Stan::new(77).unwrap());
+        intent.request.trace.terminal = terminal(name);
+        ids.push(intent.payment);
+        store.admit(intent).await.unwrap();
+        store.append(Sample::new(n).approved()).await.unwrap();
+    }
+    let at = Sample::new(1).intent().request.trace.transmitted_at;
+    let stan = Stan::new(77).unwrap();
+    let found = async |name| {
+        let found = store.payment_of_terminal(sample::asker(), stan, at, &terminal(name)).await;
+        found.unwrap().map(|payment| payment.id)
+    };
+    assert_eq!(found("T0000001").await, Some(ids[0]));
+    assert_eq!(found("T0000002").await, Some(ids[1]));
+    assert_eq!(found("T0000003").await, None, "a terminal that asked for nothing has nothing");
+    assert_eq!(found("").await, None, "no terminal is not any terminal");
 }
 
 /// Payments with ids of their own, admitted all at once.

@@ -1,7 +1,7 @@
 //! The read models: derived from the journal, behind it by a little, deleted without loss.
 //!
 //! Rows of one payment: its history by id; and, pointing to the id, one row each by folio, by
-//! biller and day, and by the asker's trace. Idempotency keys are the guard's.
+//! biller and day, and by the asker's terminal and trace. Idempotency keys are the guard's.
 
 mod keys;
 
@@ -16,7 +16,7 @@ use router::time::Date;
 use crate::history::History;
 use crate::record::bytes::{Reader, put_u64};
 use crate::record::decode;
-pub(crate) use keys::{Facts, outbox_key, outbox_key_parts};
+pub(crate) use keys::{Facts, TraceName, outbox_key, outbox_key_parts};
 
 /// Why the read models failed.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,9 @@ const JOURNALING_LEN_MAX: u64 = 256 << 20;
 const MEMTABLE_LEN_MAX: u64 = 64 << 20;
 /// Histories from this length on are kept beside the tree, so that merges move their keys alone.
 const HISTORY_LEN_APART: u32 = 128;
+/// How keys and rows are laid out; rows laid out otherwise are made anew.
+const LAYOUT: u8 = 2;
+const LAYOUT_KEY: &[u8] = b"layout";
 const POSITION: &[u8] = b"position";
 const ENDPOINT: &[u8] = b"endpoint:";
 const CURSOR: &[u8] = b"cursor:";
@@ -82,6 +85,18 @@ impl Views {
             meta: db.keyspace("meta", plain)?,
             db,
         })
+    }
+
+    /// Whether the rows are laid out as this version does it; notes so in ones without rows.
+    pub fn is_current(&self) -> Result<bool, ViewError> {
+        match self.meta.get(LAYOUT_KEY)? {
+            Some(layout) => Ok(*layout == [LAYOUT]),
+            None if self.meta.get(POSITION)?.is_none() => {
+                self.meta.insert(LAYOUT_KEY, [LAYOUT])?;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
     }
 
     pub fn position(&self) -> Result<ViewPosition, ViewError> {
@@ -140,8 +155,8 @@ impl Views {
         if let Some(biller) = &facts.biller {
             rows.by_biller.push(keys::biller_key(biller, facts.date, id));
         }
-        if let Some((asker, stan, transmitted_at)) = &facts.trace {
-            rows.by_trace.push((keys::trace_key(asker, *stan, transmitted_at), value));
+        if let Some(name) = &facts.trace {
+            rows.by_trace.push((keys::trace_key(name), value));
         }
     }
 
@@ -171,13 +186,22 @@ impl Views {
         Ok(found.and_then(|bytes| keys::payment_id(&bytes)))
     }
 
+    /// The payment of a trace, when one terminal alone used it.
     pub fn id_of_trace(
         &self,
-        asker: &ParticipantId,
+        asker: ParticipantId,
         stan: Stan,
-        transmitted_at: &Text<10>,
+        transmitted_at: Text<10>,
     ) -> Result<Option<PaymentId>, ViewError> {
-        let found = self.by_trace.get(keys::trace_key(asker, stan, transmitted_at))?;
+        let name = TraceName { asker, stan, transmitted_at, terminal: Text::default() };
+        let key = keys::trace_key(&name);
+        let mut rows = self.by_trace.prefix(&key[..key.len() - keys::TERMINAL_LEN]);
+        let found = rows.next().map(|row| row.value()).transpose()?;
+        Ok(found.filter(|_| rows.next().is_none()).and_then(|bytes| keys::payment_id(&bytes)))
+    }
+
+    pub fn id_of_name(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError> {
+        let found = self.by_trace.get(keys::trace_key(name))?;
         Ok(found.and_then(|bytes| keys::payment_id(&bytes)))
     }
 

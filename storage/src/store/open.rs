@@ -22,7 +22,7 @@ use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::snapshot;
 use crate::state::State;
-use crate::view::Views;
+use crate::view::{ViewError, Views};
 use crate::writer::{Ceilings, Writer};
 
 impl Store {
@@ -107,17 +107,25 @@ fn payments(state: &State) -> Result<Vec<router::payment::Payment>, OpenError> {
     Ok(open)
 }
 
-/// The read models; ones that cannot be opened, or know more than the journal, are made anew.
+/// The read models; ones that cannot be opened, are laid out otherwise, or know more than the
+/// journal, are made anew.
 fn views(settings: &Settings, head: u64) -> Result<Views, OpenError> {
     let dir = settings.dir.join("views");
-    let opened = Views::open(&dir, settings.view_cache_bytes);
-    match opened.and_then(|views| views.position().map(|position| (views, position))) {
-        Ok((views, position)) if position.noticed <= head => return Ok(views),
-        Ok(_) => tracing::warn!("the read models are ahead of the journal and are rebuilt"),
+    match usable(&dir, settings.view_cache_bytes, head) {
+        Ok(Some(views)) => return Ok(views),
+        Ok(None) => tracing::warn!("the read models are of another journal or layout: rebuilt"),
         Err(error) => tracing::warn!(%error, "the read models cannot be opened and are rebuilt"),
     }
     fs::remove_dir_all(&dir).map_err(failed("cleared of its read models"))?;
-    Ok(Views::open(&dir, settings.view_cache_bytes)?)
+    let views = Views::open(&dir, settings.view_cache_bytes)?;
+    views.is_current()?;
+    Ok(views)
+}
+
+fn usable(dir: &Path, cache_bytes: u64, head: u64) -> Result<Option<Views>, ViewError> {
+    let views = Views::open(dir, cache_bytes)?;
+    let is_usable = views.is_current()? && views.position()?.noticed <= head;
+    Ok(is_usable.then_some(views))
 }
 
 fn start(

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::{Balance, Page, Store, StoreError};
 use crate::history::History;
 use crate::live::{WAITERS_MAX, Wait};
+use crate::view::TraceName;
 use crate::writer::Command;
 
 /// Waits for the outcome of a payment under way.
@@ -84,7 +85,24 @@ impl Store {
         self.resolve(found).await
     }
 
-    /// The latest payment that a participant asked for by this trace.
+    /// The latest payment that a participant asked for by this trace at this terminal (DE41).
+    pub async fn payment_of_terminal(
+        &self,
+        asker: ParticipantId,
+        stan: Stan,
+        transmitted_at: Text<10>,
+        terminal: &Text<8>,
+    ) -> Result<Option<Payment>, StoreError> {
+        let name = TraceName { asker, stan, transmitted_at, terminal: *terminal };
+        // A trace may be used again after a year: only the latest row will do.
+        self.catch_up().await?;
+        let views = Arc::clone(&self.inner.views);
+        let found = self.blocking(move || Ok(views.id_of_name(&name)?)).await?;
+        self.resolve(found).await
+    }
+
+    /// The latest payment that a participant asked for by this trace, when one terminal alone
+    /// used it.
     pub async fn payment_by_trace(
         &self,
         asker: ParticipantId,
@@ -94,7 +112,7 @@ impl Store {
         // A trace may be used again after a year: only the latest row will do.
         self.catch_up().await?;
         let views = Arc::clone(&self.inner.views);
-        let found = move || Ok(views.id_of_trace(&asker, stan, &transmitted_at)?);
+        let found = move || Ok(views.id_of_trace(asker, stan, transmitted_at)?);
         let found = self.blocking(found).await?;
         self.resolve(found).await
     }

@@ -5,6 +5,9 @@ use router::message::{Asker, PaymentRequest};
 use router::text::Text;
 use router::time::Date;
 
+/// Length of a terminal's name (DE41).
+pub(super) const TERMINAL_LEN: usize = 8;
+
 /// What the rows of a payment are found by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Facts {
@@ -12,15 +15,28 @@ pub(crate) struct Facts {
     pub date: Date,
     pub biller: Option<BillerId>,
     pub bill: Option<BillNo>,
-    pub trace: Option<(ParticipantId, Stan, Text<10>)>,
+    pub trace: Option<TraceName>,
+}
+
+/// What a reversal names a payment by. STAN and DE7 alone will not do: two terminals of one
+/// acquirer may share both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TraceName {
+    pub asker: ParticipantId,
+    pub stan: Stan,
+    pub transmitted_at: Text<10>,
+    pub terminal: Text<8>,
 }
 
 impl Facts {
     pub fn of(folio: Folio, date: Date, request: &PaymentRequest) -> Self {
         let trace = match (&request.asker, request.trace.stan) {
-            (Asker::Participant(asker), Some(stan)) => {
-                Some((*asker, stan, request.trace.transmitted_at))
-            }
+            (Asker::Participant(asker), Some(stan)) => Some(TraceName {
+                asker: *asker,
+                stan,
+                transmitted_at: request.trace.transmitted_at,
+                terminal: request.trace.terminal,
+            }),
             (Asker::Participant(_), None) | (Asker::Biller(_), _) => None,
         };
         Self { folio, date, biller: request.biller, bill: request.bill, trace }
@@ -36,11 +52,14 @@ pub(super) fn biller_key(biller: &BillerId, date: Date, id: PaymentId) -> Vec<u8
     key
 }
 
-pub(super) fn trace_key(asker: &ParticipantId, stan: Stan, transmitted_at: &Text<10>) -> Vec<u8> {
-    let mut key = Vec::with_capacity(ParticipantId::LEN_MAX + 14);
+/// The terminal last, so that all terminals of one STAN stand together.
+pub(super) fn trace_key(name: &TraceName) -> Vec<u8> {
+    let TraceName { asker, stan, transmitted_at, terminal } = name;
+    let mut key = Vec::with_capacity(ParticipantId::LEN_MAX + 22);
     put_padded(asker.as_str(), ParticipantId::LEN_MAX, &mut key);
     put_padded(transmitted_at.as_str(), 10, &mut key);
     key.extend_from_slice(&stan.number().to_be_bytes());
+    put_padded(terminal.as_str(), TERMINAL_LEN, &mut key);
     key
 }
 

@@ -31,6 +31,7 @@ embedded!(
     windows_do_not_share_counts,
     of_two_racing_outcomes_one_wins,
     reads_see_what_was_answered,
+    a_trace_names_the_payment_of_its_own_terminal,
     what_begins_a_payment_goes_through_the_guard,
 );
 
