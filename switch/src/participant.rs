@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use codecs::iso8583::cauce87::ParticipantAnswer;
 use parking_lot::Mutex;
-use router::id::ParticipantId;
+use router::id::{Folio, ParticipantId};
 use router::outcome::Cause;
 use router::record::Attempt;
 use router::text::Text;
@@ -24,7 +24,7 @@ use router::time::Timestamp;
 
 use crate::clock;
 use crate::config::ParticipantConfig;
-use in_flight::{Claim, InFlight};
+use in_flight::{Claim, Expected, InFlight, RequestKind};
 use line::Line;
 
 /// Why a request brought no answer. The two differ in what may be done next.
@@ -94,15 +94,21 @@ impl Participant {
         &self.in_flight
     }
 
-    /// Takes a STAN for a request that is about to be made durable.
+    /// Takes a STAN for a request about a payment that is about to be made durable.
     ///
     /// Errors: [`NotSent`] when nothing could be sent anyway.
-    pub fn claim(&self, now: Timestamp) -> Result<(Claim<'_>, Attempt), NotSent> {
+    pub fn claim(
+        &self,
+        kind: RequestKind,
+        folio: Folio,
+        now: Timestamp,
+    ) -> Result<(Claim<'_>, Attempt), NotSent> {
         if !self.is_signed_on() {
             return Err(NotSent::SignedOff);
         }
         let transmitted_at = clock::transmission_time(now);
-        let claim = self.in_flight.claim(transmitted_at).ok_or(NotSent::Congested)?;
+        let expected = Expected { kind, transmitted_at, folio: Some(folio) };
+        let claim = self.in_flight.claim(expected).ok_or(NotSent::Congested)?;
         let attempt = Attempt { participant: self.id(), stan: claim.stan(), transmitted_at };
         Ok((claim, attempt))
     }
@@ -110,12 +116,18 @@ impl Participant {
     /// Takes the STAN of an earlier attempt again, for a repeat of it.
     ///
     /// Errors: [`NotSent`] when nothing could be sent anyway, or another request has the STAN now.
-    pub fn claim_again(&self, attempt: &Attempt) -> Result<Claim<'_>, NotSent> {
+    pub fn claim_again(
+        &self,
+        kind: RequestKind,
+        folio: Folio,
+        attempt: &Attempt,
+    ) -> Result<Claim<'_>, NotSent> {
         if !self.is_signed_on() {
             return Err(NotSent::SignedOff);
         }
-        let claim = self.in_flight.claim_as(attempt.stan, attempt.transmitted_at);
-        claim.ok_or(NotSent::Congested)
+        let transmitted_at = attempt.transmitted_at;
+        let expected = Expected { kind, transmitted_at, folio: Some(folio) };
+        self.in_flight.claim_as(attempt.stan, expected).ok_or(NotSent::Congested)
     }
 
     /// Sends a frame under a claim and waits for its answer, at most the participant's deadline.
@@ -131,7 +143,7 @@ impl Participant {
                 continue;
             }
             claim.expect_on(line.number());
-            match line.send_now(frame.clone()) {
+            match line.send_now(frame.clone(), claim.deadline()) {
                 Ok(()) => return claim.answer().await.map_err(NoAnswer::MaybeSent),
                 Err(not_sent) => refused = not_sent,
             }

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use codecs::error::PackError;
 use codecs::iso8583::cauce87::{self, Repeat};
 use router::id::{Folio, PaymentId};
-use router::message::{InquiryRequest, Original, PaymentRequest};
+use router::message::{InquiryRequest, Original, PaymentRequest, Trace};
 use router::outcome::{Cause, Decline, Outcome};
-use router::payment::Payment;
+use router::payment::{Payment, PaymentState};
 use router::plan::{Plan, Refusal, Routes, plan};
 use router::reason::Reason;
 use router::record::{Attempt, Concluded, Intent, Record, Refused, Rerouted};
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::engine::Engine;
-use crate::participant::in_flight::Claim;
+use crate::participant::in_flight::{Claim, RequestKind};
 use crate::participant::{NoAnswer, Participant};
 use crate::respond::Told;
 
@@ -44,7 +44,7 @@ pub async fn process(engine: &Engine, request: Box<PaymentRequest>, on_repeat: O
     let (intent, mut sending) = match prepare(engine, request) {
         Prepared::Ready(intent, sending) => (intent, sending),
         Prepared::Refused(refused) => return Box::pin(refuse(engine, refused, on_repeat)).await,
-        Prepared::Unreachable(request) => return Box::pin(unreachable(engine, request)).await,
+        Prepared::Unreachable(request) => return Box::pin(stored(engine, request)).await,
     };
     // Idempotency, limits and balances in one step; then the intent is durable.
     match engine.store.admit(intent).await {
@@ -85,10 +85,11 @@ fn prepare(engine: &Engine, request: Box<PaymentRequest>) -> Prepared<'_> {
         Ok(plan) => plan,
         Err(refusal) => return refused(request, refusal),
     };
-    let Some((participant, claim, attempt)) = first_reachable(engine, &plan.routes, at) else {
+    let (payment, folio) = engine.new_payment(at);
+    let Some((participant, claim, attempt)) = first_reachable(engine, &plan.routes, folio, at)
+    else {
         return Prepared::Unreachable(request);
     };
-    let (payment, folio) = engine.new_payment(at);
     let intent = Box::new(Intent { payment, folio, at, request: *request, plan, attempt });
     match request_frame(engine, &intent, &attempt) {
         Ok(frame) => {
@@ -158,7 +159,8 @@ impl<'a> Sending<'a> {
         let position = routes.iter().position(|route| *route == tried);
         routes.drain(..position.map_or(0, |position| position + 1));
         let at = clock::now();
-        let Some((participant, claim, attempt)) = first_reachable(engine, routes, at) else {
+        let Some((participant, claim, attempt)) = first_reachable(engine, routes, self.folio, at)
+        else {
             return false;
         };
         let Ok(frame) = request_frame(engine, intent, &attempt) else { return false };
@@ -174,41 +176,49 @@ impl<'a> Sending<'a> {
 
 /// The state of a payment, for its own asker.
 pub async fn inquire(engine: &Engine, request: &InquiryRequest) -> Told {
-    match find(engine, request.asker.as_str(), &request.original).await {
-        Ok(Some(payment)) => Told::of(&payment).replayed(),
+    match find(engine, request.asker.as_str(), &request.original, &request.trace).await {
+        Ok(Some(payment)) => Told::standing(&payment).replayed(),
         Ok(None) => Told::refused(Reason::OriginalNotFound),
         Err(error) => Told::not_decided(&error),
     }
 }
 
-/// The payment a reversal or inquiry names, if it is this asker's own.
+/// The payment a reversal or inquiry names, if it is this asker's own and this terminal's.
+///
+/// Errors: the journal's. Cancel-safe: it only reads.
 pub async fn find(
     engine: &Engine,
     asker: &str,
     original: &Original,
+    trace: &Trace,
 ) -> Result<Option<Payment>, StoreError> {
     let found = match (original.folio.as_str().parse::<Folio>(), original.stan) {
         (Ok(folio), _) => engine.store.payment_by_folio(folio).await?,
         (Err(_), Some(stan)) => match asker.parse() {
             Ok(participant) => {
                 let at = original.transmitted_at;
-                engine.store.payment_by_trace(participant, stan, at).await?
+                let terminal = &trace.terminal;
+                engine.store.payment_of_terminal(participant, stan, at, terminal).await?
             }
             Err(_) => None,
         },
         (Err(_), None) => None,
     };
-    Ok(found.filter(|payment| payment.request.asker.as_str() == asker))
+    Ok(found.filter(|payment| {
+        let request = &payment.request;
+        request.asker.as_str() == asker && request.trace.terminal == trace.terminal
+    }))
 }
 
 fn first_reachable<'a>(
     engine: &'a Engine,
     routes: &Routes,
+    folio: Folio,
     now: Timestamp,
 ) -> Option<(&'a Participant, Claim<'a>, Attempt)> {
     routes.iter().find_map(|id| {
         let participant = engine.participants.by_id(*id)?;
-        let (claim, attempt) = participant.claim(now).ok()?;
+        let (claim, attempt) = participant.claim(RequestKind::Payment, folio, now).ok()?;
         Some((&**participant, claim, attempt))
     })
 }
@@ -241,7 +251,14 @@ async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> To
             }
             Told::outcome(sending.payment, sending.folio, &outcome)
         }
-        Err(error) => Told::not_decided(&error),
+        Err(error) => {
+            // The record may be whole on the disk all the same: the next start decides, and until
+            // then nobody knows.
+            tracing::error!(payment_id = %sending.payment, error = %crate::log::chain(&error),
+                "an outcome could not be made durable");
+            let unknown = Outcome::Unknown(Cause::Restart);
+            Told::outcome(sending.payment, sending.folio, &unknown)
+        }
     }
 }
 
@@ -266,9 +283,11 @@ async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepe
     }
 }
 
-/// No participant could be asked. A repeat still gets its stored answer; a new request is not
-/// remembered, so the same key may be used again.
-async fn unreachable(engine: &Engine, request: Box<PaymentRequest>) -> Told {
+/// Nothing new can be sent: no participant could be asked, or the switch drains. A repeat still
+/// gets its stored answer; a new request is not remembered, so the same key may be used again.
+///
+/// Cancel-safe: it only reads.
+pub async fn stored(engine: &Engine, request: Box<PaymentRequest>) -> Told {
     match engine.store.payment_by_key(request.key).await {
         Ok(Some(payment)) if payment.request.fingerprint == request.fingerprint => {
             Told::of(&payment).replayed()
@@ -330,7 +349,6 @@ fn measure(told: &Told, started: Instant) {
 ///
 /// Errors: the journal's, when an outcome could not be made durable.
 pub async fn resume(engine: &Arc<Engine>, open: &[Payment]) -> Result<(), StoreError> {
-    use router::payment::PaymentState;
     for payment in open {
         if payment.state == PaymentState::Sent {
             let concluded = Concluded {
@@ -341,7 +359,11 @@ pub async fn resume(engine: &Arc<Engine>, open: &[Payment]) -> Result<(), StoreE
             };
             engine.store.append(Record::Outcome(Box::new(concluded))).await?;
         }
-        engine.owed.push(payment.id);
+        match payment.state {
+            // An advice may have left before the restart.
+            PaymentState::Reversing => engine.owed.push_again(payment.id),
+            _ => engine.owed.push(payment.id),
+        }
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use codecs::frame::{Framer, Tpdu};
 use codecs::iso8583::cauce87::{self, Wire, WireAnswer};
 use router::id::{Folio, PaymentId};
 use router::outcome::{Approval, Decline, Outcome};
-use router::payment::Payment;
+use router::payment::{Payment, PaymentState};
 use router::reason::{Language, Reason};
 use storage::StoreError;
 
@@ -78,6 +78,25 @@ impl Told {
         }
     }
 
+    /// Where a stored payment stands now, for an inquiry.
+    pub fn standing(payment: &Payment) -> Self {
+        let told = Self::of(payment);
+        match payment.state {
+            PaymentState::Reversing | PaymentState::Reversed => {
+                Self { reason: Reason::AlreadyReversed, network_code: None, ..told }
+            }
+            PaymentState::Received
+            | PaymentState::AwaitingPayer
+            | PaymentState::Sent
+            | PaymentState::Approved
+            | PaymentState::Declined
+            | PaymentState::Unknown
+            | PaymentState::Expired
+            | PaymentState::Settled
+            | PaymentState::Refunded => told,
+        }
+    }
+
     /// A repeat of a payment that is still under way.
     pub fn in_progress(_payment: PaymentId) -> Self {
         Self { is_in_progress: true, ..Self::refused(Reason::Pending) }
@@ -89,6 +108,7 @@ impl Told {
         metrics::counter!("cauce_payments_not_decided_total").increment(1);
         match error {
             StoreError::Overloaded => Self::refused(Reason::RateLimited),
+            StoreError::TooManyWaiters { payment, .. } => Self::in_progress(*payment),
             _ => Self::refused(Reason::SystemError),
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use codecs::iso8583::cauce87::{self, ParticipantAnswer, Repeat};
 use parking_lot::Mutex;
-use router::id::PaymentId;
+use router::id::{Folio, PaymentId};
 use router::message::ReversalRequest;
 use router::outcome::Outcome;
 use router::payment::{Payment, PaymentState};
@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::clock;
 use crate::config::ReversalsConfig;
 use crate::engine::Engine;
-use crate::participant::in_flight::Claim;
+use crate::participant::in_flight::{Claim, RequestKind};
 use crate::participant::{NoAnswer, Participant};
 use crate::payment;
 use crate::respond::Told;
@@ -33,8 +33,10 @@ const QUEUE_LEN_MAX: usize = 65_536;
 const SCAN_EVERY: Duration = Duration::from_secs(5);
 /// How long the asker of a reversal waits for the payment itself to be concluded.
 const CONCLUDE_WAIT_MAX: Duration = Duration::from_secs(30);
-/// Response codes of a reversal's answer that are evidence: undone, already undone, never seen.
-const EVIDENCE: [[u8; 2]; 3] = [*b"00", *b"21", *b"25"];
+/// Response codes of a reversal's answer that are evidence: undone, already undone.
+const EVIDENCE: [[u8; 2]; 2] = [*b"00", *b"21"];
+/// "Never seen" is evidence when it was said twice: the request may have been overtaken once.
+const NOT_FOUND: [u8; 2] = *b"25";
 
 /// Where payments that must be undone are put. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -50,6 +52,11 @@ impl Owed {
         (Self(sender), receiver)
     }
 
+    /// Says that a payment is still being undone; an advice may have left already.
+    pub fn push_again(&self, payment: PaymentId) {
+        self.0.try_send((payment, Repeat::Again)).ok();
+    }
+
     /// Says that a payment must be undone.
     pub fn push(&self, payment: PaymentId) {
         // A full queue loses nothing: the scan reads the journal's open payments.
@@ -60,9 +67,11 @@ impl Owed {
 /// A reversal asked for by a payment's own asker.
 pub async fn asked(engine: &Arc<Engine>, request: &ReversalRequest) -> Told {
     let asker = request.asker.as_str();
-    let found = match payment::find(engine, asker, &request.original).await {
-        Ok(Some(payment)) => payment,
-        Ok(None) => return Told::refused(Reason::OriginalNotFound),
+    let found = match payment::find(engine, asker, &request.original, &request.trace).await {
+        Ok(Some(payment)) if request.amount.is_none_or(|of| of == payment.request.amount) => {
+            payment
+        }
+        Ok(_) => return Told::refused(Reason::OriginalNotFound),
         Err(error) => return Told::not_decided(&error),
     };
     match undo_asked(engine, found).await {
@@ -124,21 +133,24 @@ pub async fn run(engine: Arc<Engine>, mut queue: OwedQueue, config: ReversalsCon
             _ = scan.tick() => owed_now(&engine).await,
         };
         for (payment, repeat) in due {
-            if !at_work.lock().insert(payment) {
-                continue;
+            {
+                let mut at_work = at_work.lock();
+                // Beyond the ceiling the next scan finds them.
+                if at_work.len() >= QUEUE_LEN_MAX || !at_work.insert(payment) {
+                    continue;
+                }
             }
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             let (engine_of_task, at_work) = (Arc::clone(&engine), Arc::clone(&at_work));
+            let undoing = Undoing { permits: Arc::clone(&permits), config };
             engine.tasks.service("reversal", async move {
                 let ending = engine_of_task.tasks.stages().ending.clone();
                 tokio::select! {
                     () = ending.cancelled() => {}
-                    undone = undo(&engine_of_task, payment, repeat, config) => if let Err(error) = undone {
+                    undone = undo(&engine_of_task, payment, repeat, &undoing) => if let Err(error) = undone {
                         tracing::error!(payment_id = %payment, %error, "reversal stopped");
                     },
                 }
                 at_work.lock().remove(&payment);
-                drop(permit);
             });
         }
     }
@@ -166,7 +178,7 @@ async fn undo(
     engine: &Engine,
     id: PaymentId,
     mut repeat: Repeat,
-    config: ReversalsConfig,
+    undoing: &Undoing,
 ) -> Result<(), StoreError> {
     let Some(payment) = engine.store.payment(id).await? else { return Ok(()) };
     match (payment.state, &payment.outcome) {
@@ -177,21 +189,33 @@ async fn undo(
         (PaymentState::Reversing, _) => {}
         _ => return Ok(()),
     }
-    let mut pause = config.retry_min;
-    let mut own = None;
+    let mut pause = undoing.config.retry_min;
+    let (mut own, mut was_not_found) = (None, false);
     loop {
-        match advise(engine, &payment, &mut own, repeat).await? {
-            Some(answer) if EVIDENCE.contains(&answer.de39) => {
+        // Held for one advice only, so that a bank that is away does not keep others waiting.
+        let permit = undoing.permits.acquire().await;
+        let answer = advise(engine, &payment, &mut own, repeat).await?;
+        drop(permit);
+        if let Some(answer) = answer {
+            let is_not_found = answer.de39 == NOT_FOUND;
+            if EVIDENCE.contains(&answer.de39) || is_not_found && was_not_found {
                 metrics::counter!("cauce_reversals_confirmed_total").increment(1);
                 let confirmed = ReversalStep::Confirmed { response_code: answer.de39 };
                 return step(engine, id, confirmed).await;
             }
-            Some(_) | None => repeat = Repeat::Again,
+            was_not_found = is_not_found;
         }
+        repeat = Repeat::Again;
         metrics::counter!("cauce_reversal_repeats_total").increment(1);
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(config.retry_max);
+        pause = (pause * 2).min(undoing.config.retry_max);
     }
+}
+
+/// What all reversals share.
+struct Undoing {
+    permits: Arc<Semaphore>,
+    config: ReversalsConfig,
 }
 
 /// Sends one reversal advice; none when there was no answer to it.
@@ -208,7 +232,7 @@ async fn advise(
         return Ok(None);
     };
     let Some(card) = card_of(engine, payment) else { return Ok(None) };
-    let Some((claim, own)) = claim_for(participant, own) else { return Ok(None) };
+    let Some((claim, own)) = claim_for(participant, payment.folio, own) else { return Ok(None) };
     let advice = cauce87::ReversalAdvice {
         folio: payment.folio,
         request: &payment.request,
@@ -231,11 +255,12 @@ async fn advise(
 /// A claim for an advice; a repeat has the STAN and time of the first.
 fn claim_for<'a>(
     participant: &'a Participant,
+    folio: Folio,
     own: &mut Option<Attempt>,
 ) -> Option<(Claim<'a>, Attempt)> {
     let (claim, attempt) = match own {
-        Some(first) => (participant.claim_again(first).ok()?, *first),
-        None => participant.claim(clock::now()).ok()?,
+        Some(first) => (participant.claim_again(RequestKind::Reversal, folio, first).ok()?, *first),
+        None => participant.claim(RequestKind::Reversal, folio, clock::now()).ok()?,
     };
     *own = Some(attempt);
     Some((claim, attempt))

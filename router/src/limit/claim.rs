@@ -115,10 +115,12 @@ fn float_hold(asked: &Asked<'_>, charge: &Charge) -> Result<Option<Hold>, Refusa
 fn cap_hold(asked: &Asked<'_>, charge: &Charge) -> Option<Hold> {
     let participant = asked.participant?;
     let currency = charge.total.currency;
-    participant.net_debit_caps.iter().find(|cap| cap.currency == currency)?;
+    let cap = participant.net_debit_caps.iter().find(|cap| cap.currency == currency)?;
     let account = cap_account(participant.id.as_str(), charge.total);
     let reason = Reason::DailyAmountExceeded;
-    Some(Hold { account, amount: charge.total, floor_minor: 0, reason })
+    // The account starts at nothing and runs down to the cap below it.
+    let floor_minor = cap.minor.saturating_neg();
+    Some(Hold { account, amount: charge.total, floor_minor, reason })
 }
 
 fn cap_account(participant: &str, amount: Money) -> AccountId {

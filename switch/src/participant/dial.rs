@@ -8,6 +8,7 @@ use router::message::NetworkKind;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::in_flight::{Expected, RequestKind};
 use super::line::{Line, write_out};
 use super::session::{Closed, Session};
 use super::{Participant, tls};
@@ -147,14 +148,18 @@ async fn say(
     kind: NetworkKind,
 ) -> bool {
     let transmitted_at = clock::transmission_time(clock::now());
-    let Some(claim) = participant.in_flight().claim(transmitted_at) else { return true };
+    let expected = Expected { kind: RequestKind::Network, transmitted_at, folio: None };
+    let Some(claim) = participant.in_flight().claim(expected) else {
+        // So much is open that the line lives; but nobody is signed on by having no room to ask.
+        return kind != NetworkKind::SignOn;
+    };
     let acquirer = &engine.acquirer_id;
     let stan = claim.stan();
     let frame = engine
         .framed(|out| cauce87::network_request(kind, stan, &transmitted_at, acquirer, out))
         .expect("invariant: a network management request fits its own dialect");
     claim.expect_on(line.number());
-    if line.send_now(frame).is_err() {
+    if line.send_now(frame, claim.deadline()).is_err() {
         return false;
     }
     let answer = claim.answer().await;

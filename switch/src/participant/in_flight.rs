@@ -8,10 +8,10 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use codecs::iso8583::cauce87::ParticipantAnswer;
+use codecs::iso8583::cauce87::{ParticipantAnswer, WireKind};
 use dashmap::DashMap;
 use parking_lot::Mutex;
-use router::id::Stan;
+use router::id::{Folio, Stan};
 use router::outcome::Cause;
 use router::text::Text;
 use tokio::sync::{Notify, oneshot};
@@ -25,6 +25,58 @@ const STAN_TRIES_MAX: u32 = 64;
 const NO_LINE: u64 = 0;
 
 type Answered = Result<ParticipantAnswer, Cause>;
+
+/// What the answer to a request must look like to be taken for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// What was asked.
+    pub kind: RequestKind,
+    /// Transmission time of the request (DE7).
+    pub transmitted_at: Text<10>,
+    /// Folio of the payment it is about (DE37); none for network management.
+    pub folio: Option<Folio>,
+}
+
+/// What was asked of a participant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestKind {
+    /// 0200.
+    Payment,
+    /// 0420.
+    Reversal,
+    /// 0800.
+    Network,
+}
+
+impl RequestKind {
+    /// What a message answers; none when it is no answer.
+    pub fn answered_by(kind: WireKind) -> Option<Self> {
+        match kind {
+            WireKind::PaymentAnswer => Some(Self::Payment),
+            WireKind::ReversalAnswer { .. } => Some(Self::Reversal),
+            WireKind::NetworkAnswer => Some(Self::Network),
+            WireKind::AdviceAnswer
+            | WireKind::PaymentRequest { .. }
+            | WireKind::InquiryRequest { .. }
+            | WireKind::AdviceRequest { .. }
+            | WireKind::ReversalRequest { .. }
+            | WireKind::NetworkRequest
+            | WireKind::Unsupported { .. } => None,
+        }
+    }
+}
+
+impl Expected {
+    /// Whether an answer is the one: of its kind, and of this very request by its time – or, from
+    /// a participant that does not repeat DE7, by the folio.
+    fn is(&self, kind: Option<RequestKind>, answer: &ParticipantAnswer) -> bool {
+        let is_of_request = match answer.transmitted_at.is_empty() {
+            false => answer.transmitted_at == self.transmitted_at,
+            true => self.folio.is_some_and(|folio| answer.rrn.as_str().parse() == Ok(folio)),
+        };
+        kind == Some(self.kind) && is_of_request
+    }
+}
 
 /// The open requests of one participant.
 #[derive(Debug)]
@@ -43,7 +95,7 @@ pub struct InFlight {
 struct Entry {
     ticket: u64,
     line: u64,
-    transmitted_at: Text<10>,
+    expected: Expected,
     reply: oneshot::Sender<Answered>,
 }
 
@@ -81,20 +133,20 @@ impl InFlight {
     }
 
     /// Takes a STAN no open request has; none when too many are open.
-    pub fn claim(&self, transmitted_at: Text<10>) -> Option<Claim<'_>> {
+    pub fn claim(&self, expected: Expected) -> Option<Claim<'_>> {
         (0..STAN_TRIES_MAX).find_map(|_| {
             let number = self.next_stan.fetch_add(1, Ordering::Relaxed) % Stan::COUNT;
             let stan = Stan::new(number).expect("invariant: STANs wrap at a million");
-            self.claim_as(stan, transmitted_at)
+            self.claim_as(stan, expected)
         })
     }
 
     /// Takes this STAN; none when an open request has it, or too many are open.
-    pub fn claim_as(&self, stan: Stan, transmitted_at: Text<10>) -> Option<Claim<'_>> {
+    pub fn claim_as(&self, stan: Stan, expected: Expected) -> Option<Claim<'_>> {
         if self.open.fetch_add(1, Ordering::Relaxed) < self.open_max {
             let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
             let (reply, answered) = oneshot::channel();
-            let entry = Entry { ticket, line: NO_LINE, transmitted_at, reply };
+            let entry = Entry { ticket, line: NO_LINE, expected, reply };
             if let dashmap::Entry::Vacant(vacant) = self.entries.entry(stan.number()) {
                 vacant.insert(entry);
                 return Some(Claim { of: self, stan: stan.number(), ticket, answered });
@@ -105,11 +157,14 @@ impl InFlight {
     }
 
     /// Gives an answer to the request it belongs to; gives it back when there is none (any more).
-    pub fn answer(&self, answer: ParticipantAnswer) -> Result<(), ParticipantAnswer> {
-        let stan = answer.stan.number();
-        let at = answer.transmitted_at;
-        let matches = |_: &u32, entry: &Entry| at.is_empty() || entry.transmitted_at == at;
-        match self.entries.remove_if(&stan, matches) {
+    pub fn answer(
+        &self,
+        kind: WireKind,
+        answer: ParticipantAnswer,
+    ) -> Result<(), ParticipantAnswer> {
+        let kind = RequestKind::answered_by(kind);
+        let matches = |_: &u32, entry: &Entry| entry.expected.is(kind, &answer);
+        match self.entries.remove_if(&answer.stan.number(), matches) {
             Some((_, entry)) => entry
                 .reply
                 .send(Ok(answer))
@@ -188,6 +243,11 @@ impl Claim<'_> {
         {
             entry.line = line;
         }
+    }
+
+    /// When the request is given up, if it is sent now.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.of.time_limit
     }
 
     /// Waits for the answer, at most the participant's time limit.

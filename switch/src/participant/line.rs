@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::NotSent;
 
@@ -23,19 +25,32 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
 pub struct Line {
     number: u64,
     signed_on: AtomicBool,
-    queue: mpsc::Sender<Bytes>,
+    queue: mpsc::Sender<Queued>,
+    ended: CancellationToken,
+}
+
+/// A frame to be written, and until when that makes sense.
+#[derive(Debug)]
+struct Queued {
+    frame: Bytes,
+    expires: Option<Instant>,
 }
 
 /// What a line still has to write.
 #[derive(Debug)]
-pub struct Outgoing(mpsc::Receiver<Bytes>);
+pub struct Outgoing {
+    queue: mpsc::Receiver<Queued>,
+    ended: CancellationToken,
+}
 
 impl Line {
     /// A line and its queue; signed off.
     pub fn new() -> (Self, Outgoing) {
         let (queue, outgoing) = mpsc::channel(QUEUE_LEN_MAX);
         let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
-        (Self { number, signed_on: AtomicBool::new(false), queue }, Outgoing(outgoing))
+        let ended = CancellationToken::new();
+        let outgoing = Outgoing { queue: outgoing, ended: ended.clone() };
+        (Self { number, signed_on: AtomicBool::new(false), queue, ended }, outgoing)
     }
 
     /// A number no other line of this process has.
@@ -53,11 +68,18 @@ impl Line {
         self.signed_on.store(on, Ordering::Release);
     }
 
-    /// Queues a framed message if there is room.
+    /// Resolves when nothing can be written any more. Cancel-safe.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Queues a framed request if there is room; it is not written after `expires`, when its asker
+    /// has given it up.
     ///
     /// Errors: [`NotSent`]; the frame certainly did not leave.
-    pub fn send_now(&self, frame: Bytes) -> Result<(), NotSent> {
-        self.queue.try_send(frame).map_err(|error| match error {
+    pub fn send_now(&self, frame: Bytes, expires: Instant) -> Result<(), NotSent> {
+        let queued = Queued { frame, expires: Some(expires) };
+        self.queue.try_send(queued).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NotSent::Congested,
             mpsc::error::TrySendError::Closed(_) => NotSent::SignedOff,
         })
@@ -67,7 +89,8 @@ impl Line {
     ///
     /// Errors: [`NotSent::SignedOff`] when the line has ended.
     pub async fn send(&self, frame: Bytes) -> Result<(), NotSent> {
-        self.queue.send(frame).await.map_err(|_| NotSent::SignedOff)
+        let queued = Queued { frame, expires: None };
+        self.queue.send(queued).await.map_err(|_| NotSent::SignedOff)
     }
 }
 
@@ -79,17 +102,24 @@ pub async fn write_out(
     mut socket: impl AsyncWrite + Unpin,
     write_timeout: Duration,
 ) {
-    let mut frames: Vec<Bytes> = Vec::with_capacity(WRITE_FRAMES_MAX);
+    let _ended = outgoing.ended.clone().drop_guard();
+    let mut frames: Vec<Queued> = Vec::with_capacity(WRITE_FRAMES_MAX);
     let mut buffer = BytesMut::with_capacity(WRITE_BUFFER_KEPT);
-    while outgoing.0.recv_many(&mut frames, WRITE_FRAMES_MAX).await != 0 {
+    while outgoing.queue.recv_many(&mut frames, WRITE_FRAMES_MAX).await != 0 {
         // Let the payments that are ready now queue their frames too: one write for all of them.
         tokio::task::yield_now().await;
         while frames.len() < WRITE_FRAMES_MAX
-            && let Ok(frame) = outgoing.0.try_recv()
+            && let Ok(frame) = outgoing.queue.try_recv()
         {
             frames.push(frame);
         }
-        for frame in frames.drain(..) {
+        let now = Instant::now();
+        for Queued { frame, expires } in frames.drain(..) {
+            // A request that was given up must not reach the bank after its reversal.
+            if expires.is_some_and(|expires| expires <= now) {
+                metrics::counter!("cauce_requests_expired_total").increment(1);
+                continue;
+            }
             buffer.extend_from_slice(&frame);
         }
         match tokio::time::timeout(write_timeout, socket.write_all(&buffer)).await {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -12,6 +13,9 @@ use super::line::{Line, write_out};
 use super::session::Session;
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
+
+/// Pause after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Accepts lines until the switch drains. Run as a critical task.
 pub async fn run(
@@ -30,6 +34,8 @@ pub async fn run(
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a line could not be accepted");
+                // Out of file handles, most likely: asking again at once would only spin.
+                tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };

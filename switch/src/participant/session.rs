@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use codecs::frame::{Frame, FrameError, Tpdu};
-use codecs::iso8583::cauce87::{self, Fault, Wire, WireKind};
+use codecs::iso8583::cauce87::{self, Fault, Repeat, Wire, WireKind};
 use router::id::ParticipantId;
 use router::message::{Message, NetworkKind};
 use router::reason::Reason;
@@ -34,6 +34,9 @@ pub enum Closed {
     /// The switch is stopping.
     #[error("the switch is stopping")]
     Stopping,
+    /// The peer does not take what we write.
+    #[error("what we write is not taken")]
+    NotReading,
     /// Nothing came for too long.
     #[error("no byte for {} s", .0.as_secs())]
     Idle(Duration),
@@ -57,6 +60,7 @@ impl Closed {
         match self {
             Self::ByPeer => "by_peer",
             Self::Stopping => "stopping",
+            Self::NotReading => "not_reading",
             Self::Idle(_) => "idle",
             Self::HalfFrame(_) => "half_frame",
             Self::NoSignOn(_) => "no_sign_on",
@@ -150,6 +154,7 @@ impl Session {
         let read = tokio::select! {
             read = tokio::time::timeout(limit, socket.read_buf(buffer)) => read,
             () = self.engine.tasks.stages().ending.cancelled() => return Err(Closed::Stopping),
+            () = self.line.ended() => return Err(Closed::NotReading),
         };
         match read {
             Err(_) => Err(late(limit)),
@@ -193,7 +198,7 @@ impl Session {
         };
         match cauce87::participant_answer(wire, bytes) {
             Ok(answer) => {
-                if let Err(unmatched) = participant.in_flight().answer(answer) {
+                if let Err(unmatched) = participant.in_flight().answer(wire.kind, answer) {
                     late::record(&self.engine, participant, wire.kind, unmatched);
                 }
             }
@@ -213,7 +218,9 @@ impl Session {
                 .increment(1);
             return self.say(&wire, header, &bytes, Reason::OperatorUnauthorised).await;
         };
-        if self.engine.tasks.stages().draining.is_cancelled() {
+        let is_new = matches!(wire.kind, WireKind::PaymentRequest { repeat: Repeat::First });
+        let is_draining = self.engine.tasks.stages().draining.is_cancelled();
+        if is_draining && is_new {
             return self.say(&wire, header, &bytes, Reason::IssuerUnavailable).await;
         }
         let message = match cauce87::to_message(&wire, &bytes, participant.id()) {
@@ -225,11 +232,19 @@ impl Session {
                 return self.fault(header, &bytes, &error).await;
             }
         };
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        // Never wait here: behind this request come answers that others wait for.
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            metrics::counter!("cauce_messages_refused_total", "why" => "too_many").increment(1);
+            // Nobody is told a decline of what may have been approved: repeats come again.
+            if is_new {
+                self.say(&wire, header, &bytes, Reason::RateLimited).await;
+            }
+            return;
+        };
         let (engine, line) = (Arc::clone(&self.engine), Arc::clone(&self.line));
         let wire = Box::new(wire);
         self.engine.tasks.payment(async move {
-            let told = work(&engine, message).await;
+            let told = work(&engine, message, is_draining).await;
             let mut out = BytesMut::with_capacity(256);
             let header = header.map(Tpdu::reply);
             respond::iso8583(
@@ -328,8 +343,12 @@ impl Session {
 }
 
 /// Does what a message asks.
-async fn work(engine: &Arc<Engine>, message: Message) -> respond::Told {
+async fn work(engine: &Arc<Engine>, message: Message, is_draining: bool) -> respond::Told {
     match message {
+        // A repeat while we drain: its stored answer, but no new payment.
+        Message::Payment(request) if is_draining => {
+            Box::pin(payment::stored(engine, request)).await
+        }
         Message::Payment(request) => payment::process(engine, request, OnRepeat::Wait).await,
         // The rare ones on the heap, so that the common one makes a small task.
         Message::Reversal(request) => Box::pin(reversal::asked(engine, &request)).await,

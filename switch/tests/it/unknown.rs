@@ -89,3 +89,38 @@ async fn an_acquirer_s_reversal_undoes_its_own_payment_once() {
     let told = bank.request("0400", &strange).await.expect("an answer");
     assert_eq!((told.mti.as_str(), told.response_code()), ("0410", "25"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reversal_undoes_its_own_terminal_s_payment_though_another_has_the_same_stan() {
+    let house = House::start().await;
+    let (one, two) = (house.bank().await, house.bank().await);
+    let mine = one.payment(&card_order(15_000));
+    let theirs = mine.clone().with(41, "TERM0002");
+    let my_answer = one.request("0200", &mine).await.expect("an answer");
+    let their_answer = two.request("0200", &theirs).await.expect("an answer");
+    assert_ne!(my_answer.folio(), their_answer.folio());
+
+    let told = one.request("0420", &one.reversal_of(&mine)).await.expect("an answer");
+    assert_eq!(told.response_code(), "00");
+    let id = house.payment(my_answer.folio()).await.id;
+    house.wait_for_state(id, PaymentState::Reversed).await;
+    let other = house.payment(their_answer.folio()).await;
+    assert_eq!(other.state, PaymentState::Approved);
+
+    let wrong_amount = one.reversal_of(&theirs).with(41, "TERM0002").with(4, "000000014999");
+    let told = one.request("0420", &wrong_amount).await.expect("an answer");
+    assert_eq!(told.response_code(), "25");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inquiry_about_an_undone_payment_does_not_say_approved() {
+    let house = House::start().await;
+    let bank = house.bank().await;
+    let (request, answer) = bank.pay(&card_order(15_000)).await.expect("an answer");
+    let reversal = bank.reversal_of(&request);
+    bank.request("0420", &reversal).await.expect("an answer");
+    let id = house.payment(answer.folio()).await.id;
+    house.wait_for_state(id, PaymentState::Reversed).await;
+    let told = bank.request("0200", &bank.inquiry_about(&request)).await.expect("an answer");
+    assert_eq!((told.response_code(), told.fields.text(44)), ("21", "4004"));
+}
