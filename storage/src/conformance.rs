@@ -223,6 +223,24 @@ pub async fn a_trace_names_the_payment_of_its_own_terminal(store: &Store) {
     assert_eq!(found("").await, None, "no terminal is not any terminal");
 }
 
+/// A reversal that arrives behind its payment finds it, though nothing of it is durable yet.
+pub async fn a_look_up_does_not_overtake_a_queued_payment(store: &Store) {
+    for n in 1..=50 {
+        let intent = Sample::new(n).intent();
+        let (trace, id, folio) = (intent.request.trace, intent.payment, intent.folio);
+        let (stan, at) = (trace.stan.unwrap(), trace.transmitted_at);
+        // Polled in this order: the payment is queued, then the look-up begins.
+        let (_, by_trace, by_folio) = tokio::join!(
+            biased;
+            store.admit(intent),
+            store.payment_of_terminal(sample::asker(), stan, at, &trace.terminal),
+            store.payment_by_folio(folio),
+        );
+        assert_eq!(by_trace.unwrap().map(|payment| payment.id), Some(id), "payment {n}");
+        assert_eq!(by_folio.unwrap().map(|payment| payment.id), Some(id), "payment {n}");
+    }
+}
+
 /// Payments with ids of their own, admitted all at once.
 async fn futures_of(store: &Store, samples: &[Sample]) -> Vec<Admission> {
     let ids: HashSet<_> = samples.iter().map(Sample::id).collect();

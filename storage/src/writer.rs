@@ -33,12 +33,37 @@ pub(crate) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// What the writer is asked. Records are encoded already, by their callers.
 pub(crate) enum Command {
-    Admit { intent: Box<Intent>, encoded: Vec<u8>, answer: Answer<Decided> },
-    Refuse { refused: Box<Refused>, encoded: Vec<u8>, answer: Answer<Decided> },
-    Append { record: Record, encoded: Vec<u8>, answer: Answer<Appended> },
-    FindKey { key: IdempotencyKey, answer: Answer<Option<PaymentId>> },
-    Balance { account: AccountId, currency: Currency, answer: Answer<Balance> },
-    Stop { answer: Answer<()> },
+    Admit {
+        intent: Box<Intent>,
+        encoded: Vec<u8>,
+        answer: Answer<Decided>,
+    },
+    Refuse {
+        refused: Box<Refused>,
+        encoded: Vec<u8>,
+        answer: Answer<Decided>,
+    },
+    Append {
+        record: Record,
+        encoded: Vec<u8>,
+        answer: Answer<Appended>,
+    },
+    FindKey {
+        key: IdempotencyKey,
+        answer: Answer<Option<PaymentId>>,
+    },
+    /// Answered when everything queued before is durable.
+    Barrier {
+        answer: Answer<()>,
+    },
+    Balance {
+        account: AccountId,
+        currency: Currency,
+        answer: Answer<Balance>,
+    },
+    Stop {
+        answer: Answer<()>,
+    },
 }
 
 /// What became of an admission or refusal.
@@ -156,7 +181,10 @@ impl Command {
             Self::Admit { encoded, .. }
             | Self::Refuse { encoded, .. }
             | Self::Append { encoded, .. } => encoded.len(),
-            Self::FindKey { .. } | Self::Balance { .. } | Self::Stop { .. } => 0,
+            Self::FindKey { .. }
+            | Self::Barrier { .. }
+            | Self::Balance { .. }
+            | Self::Stop { .. } => 0,
         }
     }
 
@@ -169,7 +197,9 @@ impl Command {
             Self::Append { answer, .. } => answer.send(Err(error.clone())).is_ok(),
             Self::FindKey { answer, .. } => answer.send(Err(error.clone())).is_ok(),
             Self::Balance { answer, .. } => answer.send(Err(error.clone())).is_ok(),
-            Self::Stop { answer } => answer.send(Err(error.clone())).is_ok(),
+            Self::Barrier { answer } | Self::Stop { answer } => {
+                answer.send(Err(error.clone())).is_ok()
+            }
         };
     }
 }

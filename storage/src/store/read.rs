@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::{Balance, Page, Store, StoreError};
 use crate::history::History;
 use crate::live::{WAITERS_MAX, Wait};
-use crate::view::TraceName;
+use crate::view::{TraceName, Views};
 use crate::writer::Command;
 
 /// Waits for the outcome of a payment under way.
@@ -64,16 +64,7 @@ impl Store {
 
     /// The payment of a folio.
     pub async fn payment_by_folio(&self, folio: Folio) -> Result<Option<Payment>, StoreError> {
-        let views = Arc::clone(&self.inner.views);
-        let found = self.blocking(move || Ok(views.id_of_folio(folio)?)).await?;
-        let found = match found {
-            Some(id) => Some(id),
-            None => {
-                self.catch_up().await?;
-                let views = Arc::clone(&self.inner.views);
-                self.blocking(move || Ok(views.id_of_folio(folio)?)).await?
-            }
-        };
+        let found = self.look_twice(move |views| Ok(views.id_of_folio(folio)?)).await?;
         self.resolve(found).await
     }
 
@@ -96,8 +87,7 @@ impl Store {
         let name = TraceName { asker, stan, transmitted_at, terminal: *terminal };
         // A trace may be used again after a year: only the latest row will do.
         self.catch_up().await?;
-        let views = Arc::clone(&self.inner.views);
-        let found = self.blocking(move || Ok(views.id_of_name(&name)?)).await?;
+        let found = self.look_twice(move |views| Ok(views.id_of_name(&name)?)).await?;
         self.resolve(found).await
     }
 
@@ -111,9 +101,8 @@ impl Store {
     ) -> Result<Option<Payment>, StoreError> {
         // A trace may be used again after a year: only the latest row will do.
         self.catch_up().await?;
-        let views = Arc::clone(&self.inner.views);
-        let found = move || Ok(views.id_of_trace(asker, stan, transmitted_at)?);
-        let found = self.blocking(found).await?;
+        let found = move |views: &Views| Ok(views.id_of_trace(asker, stan, transmitted_at)?);
+        let found = self.look_twice(found).await?;
         self.resolve(found).await
     }
 
@@ -174,6 +163,30 @@ impl Store {
             Some(id) => self.known(id).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Looks in the read models; before it finds nothing, everything queued so far is made
+    /// durable and written there. A reversal must not overtake the payment it names.
+    async fn look_twice(
+        &self,
+        look: impl Fn(&Views) -> Result<Option<PaymentId>, StoreError> + Copy + Send + 'static,
+    ) -> Result<Option<PaymentId>, StoreError> {
+        let views = Arc::clone(&self.inner.views);
+        let found = self.blocking(move || look(&views)).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+        self.barrier().await?;
+        self.catch_up().await?;
+        let views = Arc::clone(&self.inner.views);
+        self.blocking(move || look(&views)).await
+    }
+
+    /// Waits until everything queued before is durable.
+    async fn barrier(&self) -> Result<(), StoreError> {
+        let (answer, passed) = oneshot::channel();
+        self.send(Command::Barrier { answer }).await?;
+        self.answered(passed).await
     }
 
     /// Waits until the read models hold everything that is durable now.

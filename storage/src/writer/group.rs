@@ -23,9 +23,13 @@ struct Group {
     settlements: Vec<(PaymentId, Settle, Option<Reservation>)>,
     credits: Vec<AccountMovement>,
     around: Vec<Record>,
-    decided: Vec<(Answer<Decided>, Result<Decided, StoreError>)>,
-    appended: Vec<(Answer<Appended>, Result<Appended, StoreError>)>,
+    decided: Vec<Answered<Decided>>,
+    appended: Vec<Answered<Appended>>,
+    found: Vec<Answered<Option<PaymentId>>>,
+    barriers: Vec<Answered<()>>,
 }
+
+type Answered<T> = (Answer<T>, Result<T, StoreError>);
 
 /// A record of a payment, for readers.
 struct Published {
@@ -69,8 +73,10 @@ impl<G: Guard, B: Backend> Writer<G, B> {
                     group.appended.push((answer, appended));
                 }
                 Command::FindKey { key, answer } => {
-                    let _ = answer.send(self.guard.find_key(key).map_err(StoreError::from));
+                    // The payment found may be of this very group.
+                    group.found.push((answer, self.guard.find_key(key).map_err(StoreError::from)));
                 }
+                Command::Barrier { answer } => group.barriers.push((answer, Ok(()))),
                 Command::Balance { account, currency, answer } => {
                     let balance = self.guard.balance(account, currency);
                     let _ = answer.send(balance.map_err(StoreError::from));
@@ -257,28 +263,18 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         end - len + RECORD_HEADER_LEN..end
     }
 
-    fn finish(&mut self, group: Group) {
+    fn finish(&mut self, mut group: Group) {
         if group.count > 0 && !self.commit(group.count) {
-            let failed = StoreError::Failed;
-            group
-                .decided
-                .into_iter()
-                .for_each(|(answer, _)| drop(answer.send(Err(failed.clone()))));
-            group
-                .appended
-                .into_iter()
-                .for_each(|(answer, _)| drop(answer.send(Err(failed.clone()))));
-            return;
+            group.fail();
+            return group.answer();
         }
         self.give_back(&group);
-        self.show(group.published);
-        self.shared.take_around(group.around);
+        self.show(std::mem::take(&mut group.published));
+        self.shared.take_around(std::mem::take(&mut group.around));
         if group.count > 0 {
             self.shared.set_durable(*self.journal.head());
         }
-        // Callers that went away do not need their answers.
-        group.decided.into_iter().for_each(|(answer, decided)| drop(answer.send(decided)));
-        group.appended.into_iter().for_each(|(answer, appended)| drop(answer.send(appended)));
+        group.answer();
     }
 
     fn commit(&mut self, count: u32) -> bool {
@@ -339,6 +335,32 @@ impl<G: Guard, B: Backend> Writer<G, B> {
     }
 }
 
+impl Group {
+    /// Nothing of the group is durable, so whatever was to be answered is not true.
+    fn fail(&mut self) {
+        fail(&mut self.decided);
+        fail(&mut self.appended);
+        fail(&mut self.found);
+        fail(&mut self.barriers);
+    }
+
+    fn answer(self) {
+        send(self.decided);
+        send(self.appended);
+        send(self.found);
+        send(self.barriers);
+    }
+}
+
+fn fail<T>(answers: &mut [Answered<T>]) {
+    answers.iter_mut().for_each(|(_, answer)| *answer = Err(StoreError::Failed));
+}
+
+fn send<T>(answers: Vec<Answered<T>>) {
+    // Callers that went away do not need their answers.
+    answers.into_iter().for_each(|(caller, answer)| drop(caller.send(answer)));
+}
+
 fn ask(command: &Command) -> Option<ReserveAsk<'_>> {
     match command {
         Command::Admit { intent, .. } => Some(ReserveAsk {
@@ -353,6 +375,7 @@ fn ask(command: &Command) -> Option<ReserveAsk<'_>> {
         }),
         Command::Append { .. }
         | Command::FindKey { .. }
+        | Command::Barrier { .. }
         | Command::Balance { .. }
         | Command::Stop { .. } => None,
     }

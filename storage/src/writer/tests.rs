@@ -9,6 +9,20 @@ use crate::guard::MemoryGuard;
 use crate::journal::{BackendError, Frame, Head};
 use crate::seal::SealingKey;
 
+/// A disk that takes a frame only when it is let.
+struct Gated(Receiver<()>);
+
+impl Backend for Gated {
+    fn append(&mut self, _: &Frame<'_>) -> Result<(), BackendError> {
+        self.0.recv().expect("a disk that is let");
+        Ok(())
+    }
+
+    fn anchor(&mut self, _: &Head) -> Result<(), BackendError> {
+        Ok(())
+    }
+}
+
 /// A disk that takes some frames, then is full.
 struct Filling {
     frames_left: u32,
@@ -31,32 +45,77 @@ impl Backend for Filling {
     }
 }
 
-#[test]
-fn after_a_failed_write_everything_is_refused_and_nothing_is_tried_again() {
-    let dir = tempfile::tempdir().unwrap();
+fn sealer() -> Sealer {
     let key = SealingKey { name: "k1".into(), bytes: [7; 32].into() };
-    let sealer = Sealer::new("k1", vec![key]).unwrap();
-    let shared = Arc::new(Shared::new(Head::ZERO, 0));
-    let tried = Arc::new(AtomicU32::new(0));
-    let (commands, queue) = bounded(16);
-    let writer = Writer {
-        commands: queue,
+    Sealer::new("k1", vec![key]).unwrap()
+}
+
+fn writer<B: Backend>(
+    dir: &std::path::Path,
+    backend: B,
+    commands: Receiver<Command>,
+    shared: &Arc<Shared>,
+) -> Writer<MemoryGuard, B> {
+    Writer {
+        commands,
         guard: MemoryGuard::new(Duration::from_secs(60)),
-        journal: Journal::new(Filling { frames_left: 1, tried: Arc::clone(&tried) }, Head::ZERO),
-        views: Arc::new(Views::open(dir.path(), 1 << 20).unwrap()),
-        shared: Arc::clone(&shared),
-        sealer: sealer.clone(),
+        journal: Journal::new(backend, Head::ZERO),
+        views: Arc::new(Views::open(dir, 1 << 20).unwrap()),
+        shared: Arc::clone(shared),
+        sealer: sealer(),
         steps: HashMap::default(),
         ceilings: Ceilings { group_len_max: 8, frame_len_max: 1 << 20, view_lag_max: 100 },
         anchor_interval: Duration::from_secs(60),
-    };
+    }
+}
+
+fn admit(n: u64) -> (Command, oneshot::Receiver<Result<Decided, StoreError>>) {
+    let intent = Box::new(Sample::new(n).intent());
+    let mut encoded = Vec::new();
+    crate::record::encode_intent(&intent, &sealer(), &mut encoded);
+    let (answer, decided) = oneshot::channel();
+    (Command::Admit { intent, encoded, answer }, decided)
+}
+
+#[test]
+fn a_barrier_is_passed_only_when_what_was_queued_before_is_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let shared = Arc::new(Shared::new(Head::ZERO, 0));
+    let (commands, queue) = bounded(16);
+    let (let_pass, gate) = bounded(1);
+    let writer = writer(dir.path(), Gated(gate), queue, &shared);
+    let (command, decided) = admit(1);
+    commands.send(command).unwrap_or_else(|_| panic!("room"));
+    let (answer, mut passed) = oneshot::channel();
+    commands.send(Command::Barrier { answer }).unwrap_or_else(|_| panic!("room"));
+    let (answer, mut found) = oneshot::channel();
+    let key = Sample::new(1).intent().request.key;
+    commands.send(Command::FindKey { key, answer }).unwrap_or_else(|_| panic!("room"));
+    // One group holds all three, and its frame waits for the disk.
+    let thread = std::thread::spawn(move || writer.run());
+    assert!(passed.try_recv().is_err());
+    assert!(found.try_recv().is_err());
+    let_pass.send(()).unwrap();
+    assert_eq!(passed.blocking_recv().unwrap(), Ok(()));
+    assert_eq!(shared.durable(), 1, "the barrier is behind the payment");
+    assert_eq!(decided.blocking_recv().unwrap(), Ok(Decided::Granted { sequence: 1 }));
+    assert_eq!(found.blocking_recv().unwrap(), Ok(Some(Sample::new(1).id())));
+    drop(commands);
+    thread.join().unwrap();
+}
+
+#[test]
+fn after_a_failed_write_everything_is_refused_and_nothing_is_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let shared = Arc::new(Shared::new(Head::ZERO, 0));
+    let tried = Arc::new(AtomicU32::new(0));
+    let (commands, queue) = bounded(16);
+    let disk = Filling { frames_left: 1, tried: Arc::clone(&tried) };
+    let writer = writer(dir.path(), disk, queue, &shared);
     let thread = std::thread::spawn(move || writer.run());
     let admit = |n| {
-        let intent = Box::new(Sample::new(n).intent());
-        let mut encoded = Vec::new();
-        crate::record::encode_intent(&intent, &sealer, &mut encoded);
-        let (answer, decided) = oneshot::channel();
-        assert!(commands.send(Command::Admit { intent, encoded, answer }).is_ok());
+        let (command, decided) = admit(n);
+        assert!(commands.send(command).is_ok());
         decided.blocking_recv().unwrap()
     };
     assert_eq!(admit(1), Ok(Decided::Granted { sequence: 1 }));

@@ -32,6 +32,7 @@ embedded!(
     of_two_racing_outcomes_one_wins,
     reads_see_what_was_answered,
     a_trace_names_the_payment_of_its_own_terminal,
+    a_look_up_does_not_overtake_a_queued_payment,
     what_begins_a_payment_goes_through_the_guard,
 );
 
