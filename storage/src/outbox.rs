@@ -27,6 +27,16 @@ pub struct Owed {
     pub next_at: Timestamp,
 }
 
+/// Some of the notices an endpoint is owed, and how far was looked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwedPage {
+    /// In order.
+    pub rows: Vec<Owed>,
+    /// Nothing else is owed up to this position: ask for what is after it next. Equal to the
+    /// position asked for when there was nothing behind it.
+    pub scanned_through: u64,
+}
+
 /// What keeps notices in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderKey {

@@ -10,7 +10,7 @@ use router::notice::{NoticeType, notice_id};
 use router::record::NoticeMark;
 use router::time::Timestamp;
 
-use super::{Attempted, Delivery, NoticeRow, OrderKey, Owed};
+use super::{Attempted, Delivery, NoticeRow, OrderKey, Owed, OwedPage};
 use crate::record::DecodeError;
 use crate::record::bytes::{
     Reader, put_option, put_text, put_timestamp, put_u16, put_u32, put_u128,
@@ -20,8 +20,8 @@ use crate::view::{ViewError, Views, outbox_key, outbox_key_parts};
 
 /// Deliveries to an endpoint between two marks in the journal.
 const MARK_EVERY: u64 = 1_000;
-/// Rows looked at for one page; a page that ends early goes on where it ended.
-const SCAN_MAX: usize = 100_000;
+/// Rows looked at in one call; the next goes on where it ended.
+const SCAN_MAX: usize = 10_000;
 
 /// Adds one notice owed.
 pub(crate) fn put_owed(
@@ -49,7 +49,9 @@ pub(crate) fn put_owed(
 /// The delivery state of all endpoints.
 pub(crate) struct Outbox {
     views: Arc<Views>,
-    cursors: Mutex<BTreeMap<EndpointId, Cursor>>,
+    /// One lock an endpoint: one whose rows are being scanned keeps no other waiting.
+    cursors: Mutex<BTreeMap<EndpointId, Arc<Mutex<Cursor>>>>,
+    scan_max: usize,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -65,30 +67,48 @@ impl Outbox {
         let mut cursors = BTreeMap::new();
         for (endpoint, mark) in marks {
             let through = views.cursor(*endpoint)?.unwrap_or(*mark);
-            cursors.insert(*endpoint, Cursor { through, unmarked: 0 });
+            cursors.insert(*endpoint, Arc::new(Mutex::new(Cursor { through, unmarked: 0 })));
         }
-        Ok(Self { views, cursors: Mutex::new(cursors) })
+        Ok(Self { views, cursors: Mutex::new(cursors), scan_max: SCAN_MAX })
     }
 
-    /// What an endpoint is owed after a position, in order.
+    /// What an endpoint is owed after a position, in order, as far as one call looks.
+    pub fn page(
+        &self,
+        endpoint: EndpointId,
+        after: u64,
+        limit: usize,
+    ) -> Result<OwedPage, ViewError> {
+        let through = self.cursor(endpoint).lock().through;
+        let mut page = OwedPage { rows: Vec::new(), scanned_through: after.max(through) };
+        for row in self.rows_after(endpoint, page.scanned_through).take(self.scan_max) {
+            if page.rows.len() >= limit {
+                break;
+            }
+            let (key, value) = row.into_inner()?;
+            let Some((_, sequence)) = outbox_key_parts(&key) else { continue };
+            page.scanned_through = sequence;
+            let row = decode(&key, &value);
+            page.rows.extend(row.filter(NoticeRow::is_owed).map(|row| row.owed));
+        }
+        Ok(page)
+    }
+
+    /// What an endpoint is owed after a position, in order, however far behind it.
     pub fn owed(
         &self,
         endpoint: EndpointId,
         after: u64,
         limit: usize,
     ) -> Result<Vec<Owed>, ViewError> {
-        let through = self.cursors.lock().get(&endpoint).map_or(0, |cursor| cursor.through);
-        let from = outbox_key(endpoint, after.max(through).saturating_add(1));
-        let mut owed = Vec::new();
-        for row in self.views.outbox.range(from..=outbox_key(endpoint, u64::MAX)).take(SCAN_MAX) {
-            let (key, value) = row.into_inner()?;
-            let Some(row) = decode(&key, &value) else { continue };
-            if matches!(row.delivery, Delivery::Queued | Delivery::Retrying) {
-                owed.push(row.owed);
-            }
-            if owed.len() >= limit {
+        let (mut owed, mut after) = (Vec::new(), after);
+        while owed.len() < limit {
+            let page = self.page(endpoint, after, limit - owed.len())?;
+            if page.scanned_through <= after {
                 break;
             }
+            after = page.scanned_through;
+            owed.extend(page.rows);
         }
         Ok(owed)
     }
@@ -127,8 +147,8 @@ impl Outbox {
         row.last_status = attempted.status;
         row.last_at = Some(attempted.at);
         self.views.outbox.insert(key, encode(&row)).map_err(ViewError)?;
-        let mut cursors = self.cursors.lock();
-        let cursor = cursors.entry(endpoint).or_default();
+        let cursor = self.cursor(endpoint);
+        let mut cursor = cursor.lock();
         match delivery {
             Delivery::Delivered | Delivery::Dead => cursor.unmarked += 1,
             // A notice that was given up lives again.
@@ -138,42 +158,65 @@ impl Outbox {
             }
             Delivery::Queued | Delivery::Retrying => {}
         }
-        if cursor.unmarked >= MARK_EVERY { self.mark(endpoint, cursor) } else { Ok(None) }
+        if cursor.unmarked >= MARK_EVERY { self.mark(endpoint, &mut cursor) } else { Ok(None) }
     }
 
     /// The marks that are due when the store closes.
     pub fn marks(&self) -> Result<Vec<NoticeMark>, ViewError> {
         let mut marks = Vec::new();
-        for (endpoint, cursor) in self.cursors.lock().iter_mut() {
-            if cursor.unmarked > 0 {
-                marks.extend(self.mark(*endpoint, cursor)?);
+        let cursors = self.cursors.lock().clone();
+        for (endpoint, cursor) in cursors {
+            let mut cursor = cursor.lock();
+            let mut last = None;
+            while cursor.unmarked > 0 {
+                last = self.mark(endpoint, &mut cursor)?.or(last);
             }
+            marks.extend(last);
         }
         Ok(marks)
     }
 
-    /// Moves an endpoint's cursor over everything that is delivered or given up.
+    fn cursor(&self, endpoint: EndpointId) -> Arc<Mutex<Cursor>> {
+        Arc::clone(self.cursors.lock().entry(endpoint).or_default())
+    }
+
+    fn rows_after(&self, endpoint: EndpointId, after: u64) -> fjall::Iter {
+        let from = outbox_key(endpoint, after.saturating_add(1));
+        self.views.outbox.range(from..=outbox_key(endpoint, u64::MAX))
+    }
+
+    /// Moves an endpoint's cursor over what is delivered or given up, as far as one call looks;
+    /// a mark stays due until the first row that is owed, or the last row, is reached.
     fn mark(
         &self,
         endpoint: EndpointId,
         cursor: &mut Cursor,
     ) -> Result<Option<NoticeMark>, ViewError> {
-        let from = outbox_key(endpoint, cursor.through.saturating_add(1));
         let before = cursor.through;
-        for row in self.views.outbox.range(from..=outbox_key(endpoint, u64::MAX)) {
+        let mut scanned = 0;
+        for row in self.rows_after(endpoint, before).take(self.scan_max) {
             let (key, value) = row.into_inner()?;
             let Some(row) = decode(&key, &value) else { continue };
-            match row.delivery {
-                Delivery::Delivered | Delivery::Dead => cursor.through = row.owed.sequence,
-                Delivery::Queued | Delivery::Retrying => break,
+            if row.is_owed() {
+                break;
             }
+            cursor.through = row.owed.sequence;
+            scanned += 1;
         }
-        cursor.unmarked = 0;
+        if scanned < self.scan_max {
+            cursor.unmarked = 0;
+        }
         if cursor.through == before {
             return Ok(None);
         }
         self.views.put_cursor(endpoint, cursor.through)?;
         Ok(Some(NoticeMark { endpoint, through: cursor.through }))
+    }
+}
+
+impl NoticeRow {
+    fn is_owed(&self) -> bool {
+        matches!(self.delivery, Delivery::Queued | Delivery::Retrying)
     }
 }
 
@@ -238,4 +281,71 @@ fn row(
         last_status,
         last_at: reader.option(Reader::timestamp)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDPOINT: EndpointId = EndpointId(4);
+
+    /// An outbox whose calls look at ten rows, with rows at 1 to `last`.
+    fn outbox(dir: &std::path::Path, last: u64) -> Outbox {
+        let views = Arc::new(Views::open(dir, 1 << 20).unwrap());
+        let mut batch = views.batch();
+        for sequence in 1..=last {
+            let tells = (PaymentId(sequence.into()), NoticeType::PaymentApproved, None);
+            put_owed(&views, ENDPOINT, sequence, tells, &mut batch);
+        }
+        batch.commit().unwrap();
+        Outbox { scan_max: 10, ..Outbox::open(views, &BTreeMap::new()).unwrap() }
+    }
+
+    fn note(outbox: &Outbox, sequence: u64, delivery: Delivery) {
+        let attempted = Attempted { at: Timestamp(1), status: None, attempts: 1 };
+        outbox.note(ENDPOINT, sequence, attempted, (delivery, Timestamp(2))).unwrap();
+    }
+
+    fn sequences(owed: &[Owed]) -> Vec<u64> {
+        owed.iter().map(|owed| owed.sequence).collect()
+    }
+
+    #[test]
+    fn a_notice_behind_many_delivered_ones_is_reached_page_by_page() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = outbox(dir.path(), 35);
+        note(&outbox, 1, Delivery::Retrying);
+        (2..=34).for_each(|sequence| note(&outbox, sequence, Delivery::Delivered));
+        let (mut after, mut found) = (0, Vec::new());
+        for looked_through in [10, 20, 30, 35, 35] {
+            let page = outbox.page(ENDPOINT, after, 5).unwrap();
+            assert_eq!(page.scanned_through, looked_through);
+            after = page.scanned_through;
+            found.extend(sequences(&page.rows));
+        }
+        assert_eq!(found, [1, 35]);
+        assert_eq!(sequences(&outbox.owed(ENDPOINT, 0, 5).unwrap()), [1, 35]);
+    }
+
+    #[test]
+    fn a_full_page_ends_at_its_last_row() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = outbox(dir.path(), 9);
+        let page = outbox.page(ENDPOINT, 2, 3).unwrap();
+        assert_eq!((sequences(&page.rows), page.scanned_through), (vec![3, 4, 5], 5));
+        let none = outbox.page(ENDPOINT, 2, 0).unwrap();
+        assert_eq!((none.rows.len(), none.scanned_through), (0, 2));
+    }
+
+    #[test]
+    fn a_mark_moves_on_in_steps_and_reaches_what_is_owed_when_the_store_closes() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = outbox(dir.path(), 35);
+        (1..=32).for_each(|sequence| note(&outbox, sequence, Delivery::Delivered));
+        let cursor = outbox.cursor(ENDPOINT);
+        let first = outbox.mark(ENDPOINT, &mut cursor.lock()).unwrap();
+        assert_eq!(first, Some(NoticeMark { endpoint: ENDPOINT, through: 10 }));
+        assert_eq!(outbox.marks().unwrap(), [NoticeMark { endpoint: ENDPOINT, through: 32 }]);
+        assert_eq!(outbox.marks().unwrap(), [], "nothing is due any more");
+    }
 }

@@ -6,7 +6,7 @@ use router::time::Timestamp;
 use tokio::sync::{oneshot, watch};
 
 use super::{Store, StoreError};
-use crate::outbox::{Attempted, Delivery, NoticeRow, Owed};
+use crate::outbox::{Attempted, Delivery, NoticeRow, Owed, OwedPage};
 use crate::record;
 use crate::writer::Command;
 
@@ -14,6 +14,20 @@ impl Store {
     /// Endpoints that are set.
     pub fn endpoints(&self) -> Vec<Endpoint> {
         self.inner.shared.endpoints.lock().values().cloned().collect()
+    }
+
+    /// Notices an endpoint is still owed after a position, in order, and how far was looked.
+    ///
+    /// A page may be short, or empty, while more is owed: go on after its `scanned_through` until
+    /// that no longer moves. Cancel-safe.
+    pub async fn outbox_page(
+        &self,
+        endpoint: EndpointId,
+        after_sequence: u64,
+        limit: usize,
+    ) -> Result<OwedPage, StoreError> {
+        let inner = std::sync::Arc::clone(&self.inner);
+        self.blocking(move || Ok(inner.outbox.page(endpoint, after_sequence, limit)?)).await
     }
 
     /// Notices an endpoint is still owed after a position, in order. Cancel-safe.
