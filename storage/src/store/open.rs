@@ -176,8 +176,8 @@ fn start(
     let (queue_len_max, record_len_max) = (settings.queue_len_max, settings.frame_len_max);
     let follower_stop = Arc::clone(&stop);
     let threads = Threads {
-        follower: thread("journal-follower", move || follower.run(&follower_stop))?,
-        writer: thread("journal-writer", move || writer.run())?,
+        follower: vital_thread("journal-follower", &shared, move || follower.run(&follower_stop))?,
+        writer: vital_thread("journal-writer", &shared, move || writer.run())?,
         snapshots: thread("journal-snapshots", move || snapshot::run(&settings, &snapshots_stop))?,
         stop,
         stop_snapshots,
@@ -189,6 +189,31 @@ fn start(
     Ok(Store { inner: Arc::new(inner) })
 }
 
+/// A thread the store cannot do without: should it panic, the store has failed.
+fn vital_thread(
+    name: &str,
+    shared: &Arc<Shared>,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, OpenError> {
+    let watch = PanicWatch(Arc::clone(shared));
+    thread(name, move || {
+        let _watch = watch;
+        run();
+    })
+}
+
+/// Tells everybody that the store has failed when its thread unwinds.
+struct PanicWatch(Arc<Shared>);
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a thread of the journal panicked; the process must end");
+            self.0.fail();
+        }
+    }
+}
+
 fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
     let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(run);
     spawned.map_err(failed("given its threads"))
@@ -196,4 +221,30 @@ fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 fn failed(doing: &'static str) -> impl FnOnce(io::Error) -> OpenError {
     move |source| OpenError::Io { doing, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Head;
+
+    #[tokio::test]
+    async fn a_panic_of_a_vital_thread_fails_the_store_and_wakes_who_waits_for_room() {
+        let shared = Arc::new(Shared::new(Head::ZERO, 0));
+        let mut failed = shared.failed.subscribe();
+        let room = shared.room.notified();
+        tokio::pin!(room);
+        room.as_mut().enable();
+        let thread = vital_thread("journal-test", &shared, || panic!("a bug")).unwrap();
+        assert!(failed.wait_for(|failed| *failed).await.is_ok());
+        room.await;
+        assert!(thread.join().is_err());
+    }
+
+    #[test]
+    fn a_vital_thread_that_ends_well_fails_nothing() {
+        let shared = Arc::new(Shared::new(Head::ZERO, 0));
+        vital_thread("journal-test", &shared, || {}).unwrap().join().unwrap();
+        assert!(!shared.has_failed());
+    }
 }
