@@ -115,8 +115,12 @@ pub trait Guard: Send {
     /// Raises or lowers an account's balance.
     fn credit(&mut self, movement: &AccountMovement) -> Result<(), GuardError>;
 
-    /// What an account has in a currency; nothing at all if it was never named.
-    fn balance(&mut self, account: AccountId, currency: Currency) -> Result<Balance, GuardError>;
+    /// What an account has in a currency; none if no movement and no granted hold ever named it.
+    fn balance(
+        &mut self,
+        account: AccountId,
+        currency: Currency,
+    ) -> Result<Option<Balance>, GuardError>;
 
     /// The payment that used a key, while it is remembered.
     fn find_key(&mut self, key: IdempotencyKey) -> Result<Option<PaymentId>, GuardError>;

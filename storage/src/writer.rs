@@ -59,7 +59,7 @@ pub(crate) enum Command {
     Balance {
         account: AccountId,
         currency: Currency,
-        answer: Answer<Balance>,
+        answer: Answer<Option<Balance>>,
     },
     Stop {
         answer: Answer<()>,

@@ -24,7 +24,7 @@ pub fn holds_stay_above_their_floor(guard: &mut dyn Guard, moves: &[(u64, u8, i6
         for (payment, what, _) in moves {
             model.settle(guard, *payment, *what);
         }
-        let balance = guard.balance(account, currency).unwrap();
+        let balance = guard.balance(account, currency).unwrap().unwrap();
         assert_eq!((balance.balance, balance.held), (model.balance, model.held()));
         assert!(balance.balance - balance.held >= 0, "below the floor: {balance:?}");
     }

@@ -335,9 +335,13 @@ impl Guard for MemoryGuard {
         Ok(())
     }
 
-    fn balance(&mut self, account: AccountId, currency: Currency) -> Result<Balance, GuardError> {
-        let found = self.accounts.get(&(account, currency)).copied().unwrap_or_default();
-        Ok(Balance { balance: to_i64(found.balance), held: to_i64(found.held) })
+    fn balance(
+        &mut self,
+        account: AccountId,
+        currency: Currency,
+    ) -> Result<Option<Balance>, GuardError> {
+        let found = self.accounts.get(&(account, currency));
+        Ok(found.map(|row| Balance { balance: to_i64(row.balance), held: to_i64(row.held) }))
     }
 
     fn find_key(&mut self, key: IdempotencyKey) -> Result<Option<PaymentId>, GuardError> {

@@ -132,12 +132,29 @@ impl Store {
         self.blocking(move || inner.shared.live.open().iter().map(folded).collect()).await
     }
 
-    /// What an account has in a currency.
+    /// Whether a movement or a granted hold ever named an account in a currency.
+    pub async fn account_is_known(
+        &self,
+        account: AccountId,
+        currency: Currency,
+    ) -> Result<bool, StoreError> {
+        Ok(self.balance_of(account, currency).await?.is_some())
+    }
+
+    /// What an account has in a currency; zero for one that is not known.
     pub async fn account_balance(
         &self,
         account: AccountId,
         currency: Currency,
     ) -> Result<Balance, StoreError> {
+        Ok(self.balance_of(account, currency).await?.unwrap_or_default())
+    }
+
+    async fn balance_of(
+        &self,
+        account: AccountId,
+        currency: Currency,
+    ) -> Result<Option<Balance>, StoreError> {
         let (answer, balance) = oneshot::channel();
         self.send(Command::Balance { account, currency, answer }).await?;
         self.answered(balance).await

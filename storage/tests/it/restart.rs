@@ -72,6 +72,35 @@ async fn keys_money_slots_and_open_payments_survive_a_restart() {
 }
 
 #[tokio::test]
+async fn an_emptied_account_stays_known_over_replay_and_snapshot() {
+    let dir = fresh();
+    let small = Settings { segment_len_max: 2_000, snapshot_segments: 2, ..settings(&dir) };
+    let known = async |store: &Store, name| {
+        store.account_is_known(sample::account(name), sample::currency()).await.unwrap()
+    };
+    let (store, _) = open(&small);
+    assert!(!known(&store, "float:1").await);
+    store.append(sample::top_up("float:1", 100)).await.unwrap();
+    store.append(sample::top_up("float:1", -100)).await.unwrap();
+    for n in 1..=20 {
+        store.admit(Sample::new(n).intent()).await.unwrap();
+    }
+    assert!(known(&store, "float:1").await, "empty is not unknown");
+    assert!(!known(&store, "float:2").await);
+    store.close().await;
+
+    let (store, _) = open(&small);
+    assert!(known(&store, "float:1").await, "after a replay");
+    store.close().await;
+    assert!(storage::snapshot_now(&small).unwrap());
+    let (store, _) = open(&small);
+    assert!(known(&store, "float:1").await, "after a snapshot");
+    assert!(!known(&store, "float:2").await);
+    assert_eq!(balance(&store).await, (0, 0));
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_payment_closed_long_ago_can_be_reversed_across_restarts() {
     let dir = fresh();
     let (store, _) = open(&settings(&dir));
