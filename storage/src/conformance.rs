@@ -241,6 +241,27 @@ pub async fn a_look_up_does_not_overtake_a_queued_payment(store: &Store) {
     }
 }
 
+/// A list that does not fit a record is refused by name; one that just fits is taken.
+pub async fn a_list_over_255_items_is_refused(store: &Store) {
+    let with_postings = |n, len| {
+        let mut intent = Sample::new(n).intent();
+        let line = intent.plan.postings[0];
+        intent.plan.postings = std::iter::repeat_n(line, len).collect();
+        intent
+    };
+    let refused = Some(StoreError::RecordTooLong { len: 256, max: 255 });
+    assert_eq!(store.admit(with_postings(1, 256)).await.err(), refused);
+    let Record::Endpoint(mut endpoint) = sample::endpoint(4) else { panic!("an endpoint") };
+    endpoint.types = vec![router::notice::NoticeType::PaymentApproved; 256];
+    let set = store.append(Record::Endpoint(endpoint)).await;
+    assert_eq!(set.err(), refused);
+    assert_eq!(store.position(), 0, "nothing was appended");
+    let fits = store.admit(with_postings(1, 255)).await;
+    assert!(matches!(fits, Ok(Admission::Granted { .. })), "{fits:?}");
+    let stored = store.payment(Sample::new(1).id()).await.unwrap().unwrap();
+    assert_eq!(stored.planned_postings.len(), 255);
+}
+
 /// Payments with ids of their own, admitted all at once.
 async fn futures_of(store: &Store, samples: &[Sample]) -> Vec<Admission> {
     let ids: HashSet<_> = samples.iter().map(Sample::id).collect();

@@ -10,6 +10,7 @@
 //! before anything is allocated.
 
 pub(crate) mod bytes;
+mod lists;
 mod names;
 mod request;
 mod steps;
@@ -23,6 +24,8 @@ use router::time::Timestamp;
 
 use crate::seal::Sealer;
 use bytes::{Reader, put_u32};
+pub use lists::LIST_LEN_MAX;
+pub(crate) use lists::{ListTooLong, check_intent, check_lists};
 pub(crate) use names::{notice_type, put_notice_type};
 pub(crate) use whole::{keep, put_keep};
 
@@ -118,7 +121,7 @@ pub(crate) struct RefusedHead {
     pub fingerprint: Fingerprint,
 }
 
-/// Appends a record, with its length before it.
+/// Appends a record, with its length before it; its lists have at most [`LIST_LEN_MAX`] items.
 pub fn encode(record: &Record, sealer: &Sealer, out: &mut Vec<u8>) {
     framed(out, |out| match record {
         Record::Intent(intent) => whole::put_intent(intent, sealer, out),

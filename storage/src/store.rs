@@ -66,6 +66,7 @@ impl Store {
     /// outcome is appended, so run it in a task that outlives the asker's connection.
     pub async fn admit(&self, intent: impl Into<Box<Intent>>) -> Result<Admission, StoreError> {
         let intent: Box<Intent> = intent.into();
+        record::check_intent(&intent)?;
         let mut encoded = Vec::with_capacity(ENCODED_LEN);
         record::encode_intent(&intent, &self.inner.sealer, &mut encoded);
         self.fits(&encoded)?;
@@ -98,6 +99,7 @@ impl Store {
         if matches!(record, Record::Intent(_) | Record::Refused(_)) {
             return Err(StoreError::NotAppendable { kind: record.kind() });
         }
+        record::check_lists(&record)?;
         let mut encoded = Vec::with_capacity(ENCODED_LEN);
         record::encode(&record, &self.inner.sealer, &mut encoded);
         self.fits(&encoded)?;

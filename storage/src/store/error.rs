@@ -7,6 +7,7 @@ use router::payment::IllegalStep;
 
 use crate::guard::GuardError;
 use crate::journal::Damage;
+use crate::record::{LIST_LEN_MAX, ListTooLong};
 use crate::view::ViewError;
 
 /// Why a store gave no answer.
@@ -37,10 +38,11 @@ pub enum StoreError {
     /// The guard gave no answer.
     #[error("the guard gave no answer")]
     Guard(#[from] GuardError),
-    /// The record does not fit a frame.
-    #[error("a record of {len} bytes is over the ceiling of {max}")]
+    /// The record does not fit a frame, or one of its lists does not fit the record; nothing was
+    /// appended.
+    #[error("a record, or a list in it, is {len} long, over the ceiling of {max}")]
     RecordTooLong {
-        /// Its length.
+        /// Its length in bytes, or the list's in items.
         len: usize,
         /// The ceiling.
         max: usize,
@@ -64,6 +66,12 @@ pub enum StoreError {
 impl StoreError {
     pub(crate) fn unreadable(error: &dyn std::error::Error) -> Self {
         Self::Views { detail: error.to_string().into() }
+    }
+}
+
+impl From<ListTooLong> for StoreError {
+    fn from(list: ListTooLong) -> Self {
+        Self::RecordTooLong { len: list.len, max: LIST_LEN_MAX }
     }
 }
 

@@ -33,6 +33,7 @@ embedded!(
     reads_see_what_was_answered,
     a_trace_names_the_payment_of_its_own_terminal,
     a_look_up_does_not_overtake_a_queued_payment,
+    a_list_over_255_items_is_refused,
     what_begins_a_payment_goes_through_the_guard,
 );
 

@@ -1,0 +1,46 @@
+//! The ceiling on lists: their length is one byte of a record.
+
+use router::plan::Plan;
+use router::record::{Intent, Record};
+use router::reservation::Reservation;
+
+/// Items a list of a record may have.
+pub const LIST_LEN_MAX: usize = 255;
+
+/// A list that does not fit a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ListTooLong {
+    /// Its items.
+    pub len: usize,
+}
+
+/// Holds every list of a record against the ceiling; what passes can be encoded.
+pub(crate) fn check_lists(record: &Record) -> Result<(), ListTooLong> {
+    match record {
+        Record::Intent(intent) => check_intent(intent),
+        Record::Outcome(concluded) => check(concluded.postings.len()),
+        Record::Endpoint(endpoint) => check(endpoint.types.len()),
+        Record::Refused(_)
+        | Record::Rerouted(_)
+        | Record::Reversal(_)
+        | Record::LateAnswer(_)
+        | Record::Account(_)
+        | Record::NoticeMark(_) => Ok(()),
+    }
+}
+
+/// The same for an intent.
+pub(crate) fn check_intent(intent: &Intent) -> Result<(), ListTooLong> {
+    let Plan { routes, fees, postings, reservation, business_date: _, total: _ } = &intent.plan;
+    let Reservation { holds, counters, slots, key: _, fingerprint: _ } = reservation;
+    check(routes.len())?;
+    check(fees.len())?;
+    check(postings.len())?;
+    check(holds.len())?;
+    check(counters.len())?;
+    check(slots.len())
+}
+
+fn check(len: usize) -> Result<(), ListTooLong> {
+    if len <= LIST_LEN_MAX { Ok(()) } else { Err(ListTooLong { len }) }
+}
