@@ -8,9 +8,8 @@ mod keys;
 use std::path::Path;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch};
-use router::id::{BillerId, EndpointId, Folio, ParticipantId, PaymentId, Stan};
+use router::id::{BillerId, EndpointId, Folio, PaymentId};
 use router::record::{Endpoint, Record};
-use router::text::Text;
 use router::time::Date;
 
 use crate::history::History;
@@ -186,21 +185,8 @@ impl Views {
         Ok(found.and_then(|bytes| keys::payment_id(&bytes)))
     }
 
-    /// The payment of a trace, when one terminal alone used it.
-    pub fn id_of_trace(
-        &self,
-        asker: ParticipantId,
-        stan: Stan,
-        transmitted_at: Text<10>,
-    ) -> Result<Option<PaymentId>, ViewError> {
-        let name = TraceName { asker, stan, transmitted_at, terminal: Text::default() };
-        let key = keys::trace_key(&name);
-        let mut rows = self.by_trace.prefix(&key[..key.len() - keys::TERMINAL_LEN]);
-        let found = rows.next().map(|row| row.value()).transpose()?;
-        Ok(found.filter(|_| rows.next().is_none()).and_then(|bytes| keys::payment_id(&bytes)))
-    }
-
-    pub fn id_of_name(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError> {
+    /// The payment of a trace.
+    pub fn id_of_trace(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError> {
         let found = self.by_trace.get(keys::trace_key(name))?;
         Ok(found.and_then(|bytes| keys::payment_id(&bytes)))
     }

@@ -87,22 +87,7 @@ impl Store {
         let name = TraceName { asker, stan, transmitted_at, terminal: *terminal };
         // A trace may be used again after a year: only the latest row will do.
         self.catch_up().await?;
-        let found = self.look_twice(move |views| Ok(views.id_of_name(&name)?)).await?;
-        self.resolve(found).await
-    }
-
-    /// The latest payment that a participant asked for by this trace, when one terminal alone
-    /// used it.
-    pub async fn payment_by_trace(
-        &self,
-        asker: ParticipantId,
-        stan: Stan,
-        transmitted_at: Text<10>,
-    ) -> Result<Option<Payment>, StoreError> {
-        // A trace may be used again after a year: only the latest row will do.
-        self.catch_up().await?;
-        let found = move |views: &Views| Ok(views.id_of_trace(asker, stan, transmitted_at)?);
-        let found = self.look_twice(found).await?;
+        let found = self.look_twice(move |views| Ok(views.id_of_trace(&name)?)).await?;
         self.resolve(found).await
     }
 

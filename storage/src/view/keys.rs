@@ -5,9 +5,6 @@ use router::message::{Asker, PaymentRequest};
 use router::text::Text;
 use router::time::Date;
 
-/// Length of a terminal's name (DE41).
-pub(super) const TERMINAL_LEN: usize = 8;
-
 /// What the rows of a payment are found by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Facts {
@@ -52,14 +49,13 @@ pub(super) fn biller_key(biller: &BillerId, date: Date, id: PaymentId) -> Vec<u8
     key
 }
 
-/// The terminal last, so that all terminals of one STAN stand together.
 pub(super) fn trace_key(name: &TraceName) -> Vec<u8> {
     let TraceName { asker, stan, transmitted_at, terminal } = name;
     let mut key = Vec::with_capacity(ParticipantId::LEN_MAX + 22);
     put_padded(asker.as_str(), ParticipantId::LEN_MAX, &mut key);
     put_padded(transmitted_at.as_str(), 10, &mut key);
     key.extend_from_slice(&stan.number().to_be_bytes());
-    put_padded(terminal.as_str(), TERMINAL_LEN, &mut key);
+    put_padded(terminal.as_str(), 8, &mut key);
     key
 }
 
