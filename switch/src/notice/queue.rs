@@ -44,6 +44,11 @@ impl Queue {
         self.read_through = 0;
     }
 
+    /// Notes that nothing else is owed up to a position.
+    pub fn looked_through(&mut self, through: u64) {
+        self.read_through = self.read_through.max(through);
+    }
+
     /// Takes in what the outbox gave after [`Queue::read_through`].
     pub fn take_in(&mut self, owed: Vec<Owed>) {
         for notice in owed {

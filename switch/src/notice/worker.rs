@@ -109,12 +109,14 @@ impl Worker {
     async fn read(&self, queue: &mut Queue, looks: &mut Looks) -> bool {
         let limit = queue.room().min(PAGE_LEN);
         let store = &self.notices.engine.store;
-        match store.outbox(self.endpoint, queue.read_through(), limit).await {
-            Ok(owed) => {
-                let is_more = owed.len() == limit;
-                looks.found(owed.len());
-                queue.take_in(owed);
-                is_more
+        let before = queue.read_through();
+        match store.outbox_page(self.endpoint, before, limit).await {
+            Ok(page) => {
+                looks.found(page.rows.len());
+                queue.take_in(page.rows);
+                // Also past rows that are delivered already, however many.
+                queue.looked_through(page.scanned_through);
+                before < page.scanned_through
             }
             Err(error) => {
                 tracing::warn!(endpoint = %self.endpoint, %error, "outbox could not be read");
