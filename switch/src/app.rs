@@ -127,9 +127,7 @@ impl App {
             acquirer_id: service.acquirer_id,
             framing: service.iso8583.framing,
         }));
-        if recovered.sequence == 0 {
-            open_floats(&engine, &config.floats).await?;
-        }
+        open_floats(&engine, &config.floats).await?;
         payment::resume(&engine, &recovered.open).await?;
 
         let admin = Admin::new(Arc::clone(&engine), metrics);
@@ -205,10 +203,13 @@ async fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, St
     bound.map_err(|source| StartError::Listen { what, address, source })
 }
 
-/// Opens the configured floats, in a journal that is new.
+/// Opens the configured floats that the journal does not know yet.
 async fn open_floats(engine: &Engine, floats: &[FloatConfig]) -> Result<(), StoreError> {
     for float in floats {
         let id: AccountId = account("float", float.float_ref.as_str());
+        if engine.store.account_is_known(id, float.opening.currency).await? {
+            continue;
+        }
         let movement = AccountMovement { account: id, at: clock::now(), delta: float.opening };
         engine.store.append(Record::Account(movement)).await?;
         tracing::info!(account = %id, opening = %float.opening, "float opened");
