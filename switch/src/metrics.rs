@@ -28,7 +28,8 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 }
 
 fn describe() {
-    describe_counter!("cauce_payments_total", "Payments concluded, by reason");
+    describe_counter!("cauce_payments_total", "Payments decided or refused, by reason");
+    describe_counter!("cauce_replays_total", "Repeats that were told a stored answer");
     describe_histogram!("cauce_payment_seconds", "From decoding a request to its durable outcome");
     describe_counter!("cauce_messages_refused_total", "Messages refused, by why");
     describe_counter!("cauce_not_sent_total", "Requests that certainly never left, by why");

@@ -43,21 +43,25 @@ pub async fn process(engine: &Engine, request: Box<PaymentRequest>, on_repeat: O
     // Rules that need no state, and a participant that could be asked.
     let (intent, mut sending) = match prepare(engine, request) {
         Prepared::Ready(intent, sending) => (intent, sending),
-        Prepared::Refused(refused) => return Box::pin(refuse(engine, refused, on_repeat)).await,
-        Prepared::Unreachable(request) => return Box::pin(stored(engine, request)).await,
+        Prepared::Refused(refused) => {
+            return measured(Box::pin(refuse(engine, refused, on_repeat)).await, started);
+        }
+        Prepared::Unreachable(request) => {
+            return measured(Box::pin(stored(engine, request)).await, started);
+        }
     };
     // Idempotency, limits and balances in one step; then the intent is durable.
     match engine.store.admit(intent).await {
         Ok(Admission::Granted { .. }) => {}
-        Ok(other) => return Box::pin(not_granted(engine, other, on_repeat)).await,
+        Ok(other) => {
+            return measured(Box::pin(not_granted(engine, other, on_repeat)).await, started);
+        }
         Err(error) => return Told::not_decided(&error),
     }
     // Only now a byte may leave.
     let outcome = sending.send(engine).await;
     // The outcome is durable before anyone hears of it; the notice is owed by the same record.
-    let told = conclude(engine, sending, outcome).await;
-    measure(&told, started);
-    told
+    measured(conclude(engine, sending, outcome).await, started)
 }
 
 /// What becomes of a request before anything is reserved.
@@ -329,7 +333,12 @@ async fn original_folio(engine: &Engine, original: PaymentId) -> Option<Folio> {
     found.map(|payment| payment.folio)
 }
 
-fn measure(told: &Told, started: Instant) {
+/// Counts what was told; a stored answer told again is no other payment.
+fn measured(told: Told, started: Instant) -> Told {
+    if told.is_replay {
+        metrics::counter!("cauce_replays_total").increment(1);
+        return told;
+    }
     let elapsed = started.elapsed();
     let outcome = told.reason.info().code;
     metrics::counter!("cauce_payments_total", "reason" => outcome).increment(1);
@@ -343,6 +352,7 @@ fn measure(told: &Told, started: Instant) {
             "payment"
         );
     }
+    told
 }
 
 /// Takes up what a start found open: what was sent is unknown now, and everything is owed.
