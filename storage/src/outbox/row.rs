@@ -94,25 +94,6 @@ impl Outbox {
         Ok(page)
     }
 
-    /// What an endpoint is owed after a position, in order, however far behind it.
-    pub fn owed(
-        &self,
-        endpoint: EndpointId,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<Owed>, ViewError> {
-        let (mut owed, mut after) = (Vec::new(), after);
-        while owed.len() < limit {
-            let page = self.page(endpoint, after, limit - owed.len())?;
-            if page.scanned_through <= after {
-                break;
-            }
-            after = page.scanned_through;
-            owed.extend(page.rows);
-        }
-        Ok(owed)
-    }
-
     /// Rows of an endpoint, newest first, before a position.
     pub fn log(
         &self,
@@ -324,7 +305,6 @@ mod tests {
             found.extend(sequences(&page.rows));
         }
         assert_eq!(found, [1, 35]);
-        assert_eq!(sequences(&outbox.owed(ENDPOINT, 0, 5).unwrap()), [1, 35]);
     }
 
     #[test]

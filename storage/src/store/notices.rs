@@ -6,7 +6,7 @@ use router::time::Timestamp;
 use tokio::sync::{oneshot, watch};
 
 use super::{Store, StoreError};
-use crate::outbox::{Attempted, Delivery, NoticeRow, Owed, OwedPage};
+use crate::outbox::{Attempted, Delivery, NoticeRow, OwedPage};
 use crate::record;
 use crate::writer::Command;
 
@@ -28,17 +28,6 @@ impl Store {
     ) -> Result<OwedPage, StoreError> {
         let inner = std::sync::Arc::clone(&self.inner);
         self.blocking(move || Ok(inner.outbox.page(endpoint, after_sequence, limit)?)).await
-    }
-
-    /// Notices an endpoint is still owed after a position, in order. Cancel-safe.
-    pub async fn outbox(
-        &self,
-        endpoint: EndpointId,
-        after_sequence: u64,
-        limit: usize,
-    ) -> Result<Vec<Owed>, StoreError> {
-        let inner = std::sync::Arc::clone(&self.inner);
-        self.blocking(move || Ok(inner.outbox.owed(endpoint, after_sequence, limit)?)).await
     }
 
     /// A notice was accepted. Blocks for microseconds.
