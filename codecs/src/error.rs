@@ -40,12 +40,59 @@ impl ErrorKind {
             Self::BadContent => "bad_content",
         }
     }
+
+    /// An error of this kind at a field and offset.
+    #[inline]
+    pub(crate) fn at(self, field: u8, offset: usize, need: usize, have: usize) -> DecodeError {
+        DecodeError { kind: self, field, within: Within::default(), offset, need, have }
+    }
+}
+
+/// The pseudo-number of what stands in front of the MTI, in errors.
+pub const HEADER: u8 = u8::MAX;
+
+/// The way from a field to one of its parts, such as `25.3` in field 127.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Within([Step; 4]);
+
+/// One step into a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Step {
+    /// None.
+    #[default]
+    None,
+    /// To a part, by number.
+    Part(u8),
+    /// To a data set, by identifier.
+    DataSet(u8),
+}
+
+impl Within {
+    /// One step further; nothing changes when the way is as long as it can be.
+    #[must_use]
+    pub fn and(mut self, step: Step) -> Self {
+        if let Some(free) = self.0.iter_mut().find(|step| **step == Step::None) {
+            *free = step;
+        }
+        self
+    }
+}
+
+impl fmt::Display for Within {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|step| match step {
+            Step::None => Ok(()),
+            Step::Part(number) => write!(f, ".{number}"),
+            Step::DataSet(id) => write!(f, ".{id:02X}"),
+        })
+    }
 }
 
 /// Why a message could not be decoded.
 ///
-/// Shape: `field` is the data element, 0 for the MTI, 1 for the bitmap; for [`ErrorKind::Trailing`]
-///        the last field read.
+/// Shape: `field` is the data element, 0 for the MTI, 1 for the bitmap, [`HEADER`] for what stands
+///        in front of the MTI; for [`ErrorKind::Trailing`] the last field read. `within` leads on
+///        to the part.
 /// Units: `offset` in bytes from the start of the message (without frame header); `need` and
 ///        `have` in bytes, or for `TooLong` in the field's own units; 0 where they say nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +101,8 @@ pub struct DecodeError {
     pub kind: ErrorKind,
     /// Where: data element number.
     pub field: u8,
+    /// Where in it.
+    pub within: Within,
     /// Where: byte offset.
     pub offset: usize,
     /// What would have been right.
@@ -62,9 +111,31 @@ pub struct DecodeError {
     pub have: usize,
 }
 
+impl DecodeError {
+    /// The field and the way into it: `127.25.3`, `0` for the MTI, `h` for the header.
+    pub fn path(&self) -> impl fmt::Display {
+        Path { field: self.field, within: self.within }
+    }
+}
+
+struct Path {
+    field: u8,
+    within: Within,
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field {
+            HEADER => f.write_str("h"),
+            field => write!(f, "{field}{}", self.within),
+        }
+    }
+}
+
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, field, offset, need, have } = *self;
+        let Self { kind, offset, need, have, .. } = *self;
+        let field = self.path();
         match kind {
             ErrorKind::ShortData => write!(f, "field {field} needs {need} bytes, {have} left")?,
             ErrorKind::ShortLength => {
@@ -73,7 +144,7 @@ impl fmt::Display for DecodeError {
             ErrorKind::BadLength => write!(f, "length of field {field} is not a number")?,
             ErrorKind::TooLong => write!(f, "field {field} has length {have}, at most {need}")?,
             ErrorKind::Trailing => write!(f, "{have} bytes left after last field {field}")?,
-            ErrorKind::BadBitmap => write!(f, "bitmap is cut short or malformed")?,
+            ErrorKind::BadBitmap => write!(f, "bitmap of field {field} is malformed")?,
             ErrorKind::UndefinedField => write!(f, "field {field} is not defined by the spec")?,
             ErrorKind::ShortTlv => write!(f, "tag in field {field} is cut short or malformed")?,
             ErrorKind::BadContent => write!(f, "content of field {field} breaks its class")?,
@@ -152,8 +223,11 @@ mod tests {
 
     #[test]
     fn an_error_says_where_and_by_how_much() {
-        let error =
-            DecodeError { kind: ErrorKind::TooLong, field: 2, offset: 20, need: 19, have: 20 };
+        let error = ErrorKind::TooLong.at(2, 20, 19, 20);
         assert_eq!(error.to_string(), "field 2 has length 20, at most 19 at offset 20");
+        let within = Within::default().and(Step::Part(25)).and(Step::DataSet(0x7A));
+        let error = DecodeError { field: 127, within, ..error };
+        assert_eq!(error.path().to_string(), "127.25.7A");
+        assert_eq!(DecodeError { field: HEADER, ..error }.path().to_string(), "h");
     }
 }

@@ -1,19 +1,37 @@
-//! ISO 8583 by specification: a [`Spec`] loaded from TOML says how the fields of a message are
-//! written; [`Spec::index`] finds them in one pass without copying, [`Packer`] writes them.
+//! ISO 8583 by specification: a [`Spec`] says how the fields of a message are written;
+//! [`Spec::index`] finds them in one pass without copying, [`Packer`] writes them, [`Spec::unpack`]
+//! and [`Spec::assemble`] go down to the last part and tag, and [`cauce87`] maps the switch's own
+//! format to the canonical message.
 
+mod assemble;
 pub mod cauce87;
+mod composite;
 mod content;
 mod describe;
+mod ebcdic;
+mod field;
 mod index;
+mod mask;
 mod pack;
 mod spec;
 pub mod tags;
+pub mod tlv;
+mod unpack;
+mod value;
 
+pub use assemble::{AssembleError, Problem};
+pub use composite::{Characters, Composite, DataSet, Part, Parts, TagLayout, TagOrder};
 pub use content::Content;
 pub use describe::{Described, describe};
+pub use ebcdic::Page;
+pub use field::{Bcd, Counts, Encoding, Field, Length, Odd, Pad, Prefix, PrefixEncoding};
 pub use index::{Index, MESSAGE_LEN_MAX};
 pub use pack::Packer;
-pub use spec::{Bitmap, Encoding, Field, Length, Spec, SpecError};
+pub use spec::{
+    BitmapEncoding, Bitmaps, FIELD_MAX, MtiEncoding, RawDefaults, RawField, RawParts, RawSet,
+    RawSpec, Spec, SpecError, ThirdBitmap, Trailing,
+};
+pub use value::{Tree, Value};
 
 /// The MTI's pseudo-number in errors.
 pub const MTI: u8 = 0;

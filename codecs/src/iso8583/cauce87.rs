@@ -127,7 +127,7 @@ pub fn read(bytes: &[u8]) -> Result<Wire, DecodeError> {
 
 fn classify(index: &Index, bytes: &[u8]) -> WireKind {
     use Repeat::{Again, First};
-    let mti = Index::mti(bytes).unwrap_or_default();
+    let mti = index.mti();
     match &mti {
         b"0200" => financial(mti, index, bytes, First),
         b"0201" => financial(mti, index, bytes, Again),

@@ -1,12 +1,16 @@
 //! Content classes of ISO 8583, checked eight bytes at a time.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use super::ebcdic::Page;
 
 /// What characters a field may hold.
 ///
 /// Source: ISO 8583:1987, attribute notation. Letters-only and alphanumeric fields are padded with
 /// spaces there, so a space is allowed in both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub enum Content {
     /// Digits.
     #[serde(rename = "n")]
@@ -29,6 +33,10 @@ pub enum Content {
     /// Bytes.
     #[serde(rename = "b")]
     Binary,
+    /// Anything, unchecked: what formats of other projects say of their fields.
+    #[default]
+    #[serde(rename = "any")]
+    Any,
 }
 
 const ALPHA: u8 = 1;
@@ -65,11 +73,25 @@ const fn classes() -> [u8; 256] {
 }
 
 impl Content {
+    /// The name used in specifications.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Numeric => "n",
+            Self::Alpha => "a",
+            Self::AlphaNumeric => "an",
+            Self::Text => "ans",
+            Self::Track => "z",
+            Self::SignedNumeric => "x+n",
+            Self::Binary => "b",
+            Self::Any => "any",
+        }
+    }
+
     /// The position of the first byte that breaks the class.
     #[inline]
     pub fn first_violation(self, bytes: &[u8]) -> Option<usize> {
         let clean = match self {
-            Self::Binary => true,
+            Self::Binary | Self::Any => true,
             Self::Numeric => all_digits(bytes),
             Self::Text => all_printable(bytes),
             Self::SignedNumeric => match bytes.split_first() {
@@ -83,18 +105,46 @@ impl Content {
         if clean { None } else { self.search(bytes) }
     }
 
+    /// The position of the first byte whose character breaks the class.
+    pub(super) fn first_violation_ebcdic(self, bytes: &[u8], page: Page) -> Option<usize> {
+        bytes.iter().enumerate().position(|(at, byte)| !self.allows_at(at, page.decode(*byte)))
+    }
+
+    /// Whether a character other than the sign in front belongs to the class.
+    pub(super) fn allows(self, character: u8) -> bool {
+        self.allows_at(1, character)
+    }
+
     #[cold]
     fn search(self, bytes: &[u8]) -> Option<usize> {
-        bytes.iter().enumerate().position(|(at, byte)| match self {
-            Self::Binary => false,
-            Self::Numeric => !byte.is_ascii_digit(),
-            Self::Text => !(0x20..=0x7E).contains(byte),
-            Self::SignedNumeric if at == 0 => !matches!(byte, b'C' | b'D'),
-            Self::SignedNumeric => !byte.is_ascii_digit(),
-            Self::Alpha => CLASSES[usize::from(*byte)] & ALPHA == 0,
-            Self::AlphaNumeric => CLASSES[usize::from(*byte)] & ALPHA_NUMERIC == 0,
-            Self::Track => CLASSES[usize::from(*byte)] & TRACK == 0,
-        })
+        bytes.iter().enumerate().position(|(at, byte)| !self.allows_at(at, *byte))
+    }
+
+    fn allows_at(self, at: usize, character: u8) -> bool {
+        let is_in = |class| CLASSES[usize::from(character)] & class != 0;
+        match self {
+            Self::Binary | Self::Any => true,
+            Self::SignedNumeric if at == 0 => matches!(character, b'C' | b'D'),
+            Self::Numeric | Self::SignedNumeric => character.is_ascii_digit(),
+            Self::Text => (0x20..=0x7E).contains(&character),
+            Self::Alpha => is_in(ALPHA),
+            Self::AlphaNumeric => is_in(ALPHA_NUMERIC),
+            Self::Track => is_in(TRACK),
+        }
+    }
+}
+
+/// Hexadecimal digits by value.
+pub(super) const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+
+/// The value of a hexadecimal digit.
+#[inline]
+pub(super) fn hex_value(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
     }
 }
 
@@ -125,8 +175,20 @@ pub(super) fn all_digits(bytes: &[u8]) -> bool {
     })
 }
 
+/// Whether both half bytes of all bytes are digits.
 #[inline]
-fn all_printable(bytes: &[u8]) -> bool {
+pub(super) fn all_bcd(bytes: &[u8]) -> bool {
+    // 6 more carries out of a half byte exactly when it is above 9; the halves are added apart.
+    every_word(bytes, 0, |word| {
+        const LOW: u64 = repeat(0x0F);
+        const TENS: u64 = repeat(0xF0);
+        let (low, high) = (word & LOW, word >> 4 & LOW);
+        ((low + repeat(0x06)) | (high + repeat(0x06))) & TENS
+    })
+}
+
+#[inline]
+pub(super) fn all_printable(bytes: &[u8]) -> bool {
     // With no high bit set nothing carries: +0x60 sets it from 0x20 on, +1 sets it for 0x7F only.
     every_word(bytes, b' ', |word| {
         let low = word & !HIGH;

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use router::secret::Pan;
-
+use super::composite::{Composite, Parts};
+use super::field::Field;
 use super::index::Index;
-use super::spec::{Encoding, Spec};
+use super::spec::Spec;
+use super::tlv;
+use super::value::Value;
 
-/// A message that prints itself, one field a line, masked.
+/// A message that prints itself, one field, part or tag a line, masked.
 #[derive(Clone, Copy)]
 pub struct Described<'a> {
     spec: &'a Spec,
@@ -18,19 +20,26 @@ pub struct Described<'a> {
 /// A masked print of an indexed message.
 ///
 /// Shape: card numbers keep the first six and last four digits; secret fields print as their
-///        length; bytes print in hexadecimal.
+///        length; bytes print in hexadecimal. A field whose parts cannot be read prints why.
 pub fn describe<'a>(spec: &'a Spec, index: &'a Index, bytes: &'a [u8]) -> Described<'a> {
     Described { spec, index, bytes }
 }
 
 impl fmt::Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mti = Index::mti(self.bytes).unwrap_or(*b"????");
-        write!(f, "mti {}", mti.escape_ascii())?;
+        write!(f, "mti {}", self.index.mti().escape_ascii())?;
         for number in self.index.fields() {
-            let content = self.index.field(self.bytes, number).unwrap_or_default();
-            write!(f, "\n{number:>3} {}: ", self.spec.field_name(number))?;
-            self.value(f, number, content)?;
+            let Some(field) = self.spec.field(number) else { continue };
+            write!(f, "\n{number:>3} {}:", self.spec.field_name(number))?;
+            match self.spec.value(self.index, self.bytes, number) {
+                Ok(Some(value)) => {
+                    let value = self.spec.masked_field(number, value);
+                    let composite = self.spec.composite(field);
+                    Line { spec: self.spec, composite, depth: 1 }.value(f, &value)?;
+                }
+                Ok(None) => {}
+                Err(error) => write!(f, " unreadable: {error}")?,
+            }
         }
         Ok(())
     }
@@ -42,17 +51,46 @@ impl fmt::Debug for Described<'_> {
     }
 }
 
-/// The field that holds the card number.
-const PAN: u8 = 2;
+/// Where the print is.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    spec: &'a Spec,
+    composite: Option<&'a Composite>,
+    depth: usize,
+}
 
-impl Described<'_> {
-    fn value(&self, f: &mut fmt::Formatter<'_>, number: u8, content: &[u8]) -> fmt::Result {
-        let Some(field) = self.spec.field(number) else { return Ok(()) };
-        match Pan::new(content) {
-            Ok(pan) if number == PAN => write!(f, "{}", pan.masked()),
-            _ if number == PAN || field.secret => write!(f, "[{} hidden]", content.len()),
-            _ if field.encoding == Encoding::Raw => write!(f, "{}", hex::encode_upper(content)),
-            _ => write!(f, "{}", content.escape_ascii()),
+impl<'a> Line<'a> {
+    fn value(self, f: &mut fmt::Formatter<'_>, value: &Value) -> fmt::Result {
+        match value {
+            Value::Text(text) => write!(f, " {}", text.escape_default()),
+            Value::Many(many) => many.iter().try_for_each(|value| self.value(f, value)),
+            Value::Parts(parts) => parts.iter().try_for_each(|(name, value)| {
+                let (label, composite) = self.label(name);
+                let indent = self.depth * 4;
+                write!(
+                    f,
+                    "\n{:indent$}{name}{}{label}:",
+                    "",
+                    if label.is_empty() { "" } else { " " }
+                )?;
+                Line { composite, depth: self.depth + 1, ..self }.value(f, value)
+            }),
+        }
+    }
+
+    /// What people call a part, and what that is made of.
+    fn label(self, name: &str) -> (&'a str, Option<&'a Composite>) {
+        let part = |parts: &'a Parts| {
+            let part = name.parse().ok().and_then(|number| parts.get(number));
+            let made_of = |field: &Field| self.spec.composite(field);
+            part.map_or(("", None), |part| (&*part.name, made_of(&part.field)))
+        };
+        match self.composite {
+            Some(Composite::Positional { parts, .. } | Composite::Bitmapped { parts, .. }) => {
+                part(parts)
+            }
+            Some(Composite::BerTlv { .. }) => (tlv::tag_label(name), None),
+            Some(Composite::Tagged(_) | Composite::DataSets(_)) | None => ("", None),
         }
     }
 }

@@ -1,19 +1,20 @@
 //! Finding the fields of a message: one pass, no copy, no heap.
 
-use super::content::{all_digits, first_not_hex};
-use super::spec::{Bitmap, Field, Length, Spec};
+use super::content::{self, Content};
+use super::field::{Counts, Encoding, Field, Length, Prefix, PrefixEncoding};
+use super::spec::{BitmapEncoding, Bitmaps, FIELDS, MtiEncoding, Spec, ThirdBitmap, Trailing};
 use super::{BITMAP, MTI};
-use crate::error::{DecodeError, ErrorKind};
+use crate::error::{DecodeError, ErrorKind, HEADER};
 
 /// Where the fields of one message are.
 ///
 /// It borrows nothing: offsets into the message it was made from, which every reader passes again.
 #[derive(Clone)]
 pub struct Index {
-    /// Bit `128 - n` is field n.
-    present: u128,
+    mti: [u8; MTI_LEN],
+    present: Present,
     /// Offset and length by field number; meaningful only where `present` says so.
-    slots: [Slot; 129],
+    slots: [Slot; FIELDS],
 }
 
 #[derive(Clone, Copy, Default)]
@@ -24,7 +25,8 @@ struct Slot {
 
 impl Default for Index {
     fn default() -> Self {
-        Self { present: 0, slots: [Slot::default(); 129] }
+        let slots = [Slot::default(); FIELDS];
+        Self { mti: [b'0'; MTI_LEN], present: Present::default(), slots }
     }
 }
 
@@ -37,24 +39,76 @@ impl std::fmt::Debug for Index {
 /// Longest message that is indexed; longer ones are refused whole.
 pub const MESSAGE_LEN_MAX: usize = 65_535;
 
-/// Length of the MTI.
+/// Digits of the MTI.
 const MTI_LEN: usize = 4;
 
-fn bit(field: u8) -> u128 {
-    1 << (128 - u32::from(field))
+/// A set of fields: bit 63 of the first word is field 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Present(pub(super) [u64; 3]);
+
+impl Present {
+    #[inline]
+    fn place(field: u8) -> (usize, u64) {
+        let bit = usize::from(field.wrapping_sub(1));
+        (bit / 64, 1 << 63 >> (bit % 64))
+    }
+
+    #[inline]
+    pub(super) fn has(&self, field: u8) -> bool {
+        let (word, bit) = Self::place(field);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    #[inline]
+    pub(super) fn insert(&mut self, field: u8) {
+        let (word, bit) = Self::place(field);
+        self.0[word] |= bit;
+    }
+
+    #[inline]
+    fn remove(&mut self, field: u8) {
+        let (word, bit) = Self::place(field);
+        self.0[word] &= !bit;
+    }
+
+    /// The fields below one.
+    fn below(mut self, field: u8) -> Self {
+        let (word, bit) = Self::place(field);
+        for (at, bits) in self.0.iter_mut().enumerate() {
+            *bits &= match at.cmp(&word) {
+                std::cmp::Ordering::Less => u64::MAX,
+                std::cmp::Ordering::Equal => !(bit | (bit - 1)),
+                std::cmp::Ordering::Greater => 0,
+            };
+        }
+        self
+    }
+
+    /// The lowest field, taken out.
+    #[inline]
+    fn take(&mut self) -> Option<u8> {
+        for (word, base) in self.0.iter_mut().zip([1, 65, 129]) {
+            if *word != 0 {
+                let zeros = word.leading_zeros();
+                *word &= !(1 << 63 >> zeros);
+                return u8::try_from(zeros + base).ok();
+            }
+        }
+        None
+    }
 }
 
 impl Index {
-    /// The MTI's four digits.
+    /// The MTI's four digits; zeros where it could not be read.
     #[inline]
-    pub fn mti(bytes: &[u8]) -> Option<[u8; MTI_LEN]> {
-        bytes.first_chunk().copied()
+    pub fn mti(&self) -> [u8; MTI_LEN] {
+        self.mti
     }
 
     /// Whether the message has the field.
     #[inline]
     pub fn has(&self, field: u8) -> bool {
-        (2..=128).contains(&field) && self.present & bit(field) != 0
+        field > 1 && self.present.has(field)
     }
 
     /// The content of a field, without its length prefix; as it is on the wire.
@@ -62,8 +116,7 @@ impl Index {
     /// Shape: `bytes` is the message the index was made from.
     #[inline]
     pub fn field<'a>(&self, bytes: &'a [u8], field: u8) -> Option<&'a [u8]> {
-        let range = self.range(field)?;
-        bytes.get(range)
+        bytes.get(self.range(field)?)
     }
 
     /// Where the content of a field begins.
@@ -71,14 +124,15 @@ impl Index {
         self.range(field).map(|range| range.start)
     }
 
-    /// The fields there are, ascending; the bitmap itself is none.
+    /// The fields there are, ascending; the bitmaps are none.
     pub fn fields(&self) -> impl Iterator<Item = u8> + use<> {
         let mut rest = self.present;
-        std::iter::from_fn(move || next_field(&mut rest))
+        std::iter::from_fn(move || rest.take())
     }
 
+    /// Where the content of a field is.
     #[inline]
-    fn range(&self, field: u8) -> Option<std::ops::Range<usize>> {
+    pub fn range(&self, field: u8) -> Option<std::ops::Range<usize>> {
         if !self.has(field) {
             return None;
         }
@@ -88,26 +142,118 @@ impl Index {
     }
 }
 
-/// Fields whose content is not of their class.
-#[derive(Default)]
-struct Spoiled {
-    fields: u128,
-    first: Option<DecodeError>,
+/// A field as the index walks over it: what matters for its length and content in few bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Walk {
+    length: WalkLength,
+    check: Check,
+    /// Whether the prefix, too, holds nothing but bytes of the checked kind.
+    prefix_joins: bool,
 }
 
-/// The fields of `present` below `field`.
-fn before(present: u128, field: u8) -> u128 {
-    present & !(u128::MAX >> (u32::from(field) - 1))
+#[derive(Debug, Clone, Copy)]
+enum WalkLength {
+    Undefined,
+    /// Bytes on the wire.
+    Fixed(u16),
+    /// Two ASCII digits that count bytes.
+    Ascii2(u16),
+    /// Three ASCII digits that count bytes.
+    Ascii3(u16),
+    /// Any other prefix.
+    Prefixed,
 }
 
-#[inline]
-fn next_field(rest: &mut u128) -> Option<u8> {
-    if *rest == 0 {
-        return None;
+/// How a content is checked. The first three kinds are checked over all neighbouring fields of the
+/// same kind at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Check {
+    Digits,
+    Printable,
+    BcdDigits,
+    Nothing,
+    /// By itself.
+    Alone,
+}
+
+impl Walk {
+    pub(super) const UNDEFINED: Self =
+        Self { length: WalkLength::Undefined, check: Check::Nothing, prefix_joins: false };
+
+    pub(super) fn of(field: &Field) -> Self {
+        let check = Check::of(field);
+        let bytes_each = field.wire_len(2) == 2;
+        let (length, prefix_joins) = match field.length {
+            Length::Fixed(units) => match u16::try_from(field.wire_len(usize::from(units))) {
+                Ok(wire_len) => (WalkLength::Fixed(wire_len), true),
+                Err(_) => (WalkLength::Prefixed, true),
+            },
+            Length::Variable(prefix) => {
+                let joins = match prefix.encoding {
+                    PrefixEncoding::Ascii => matches!(check, Check::Digits | Check::Printable),
+                    PrefixEncoding::Bcd => check == Check::BcdDigits,
+                    PrefixEncoding::Ebcdic | PrefixEncoding::Binary | PrefixEncoding::Hex => false,
+                };
+                (WalkLength::of(prefix, bytes_each), joins)
+            }
+        };
+        Self { length, check, prefix_joins }
     }
-    let zeros = rest.leading_zeros();
-    *rest &= !(1 << (127 - zeros));
-    Some(u8::try_from(zeros + 1).expect("invariant: 1 to 128"))
+}
+
+impl WalkLength {
+    fn of(prefix: Prefix, bytes_each: bool) -> Self {
+        let counts_bytes = bytes_each && prefix.counts != Counts::Nibbles;
+        match (prefix.encoding, prefix.digits, u16::try_from(prefix.max)) {
+            (PrefixEncoding::Ascii, 2, Ok(max)) if counts_bytes => Self::Ascii2(max),
+            (PrefixEncoding::Ascii, 3, Ok(max)) if counts_bytes => Self::Ascii3(max),
+            _ => Self::Prefixed,
+        }
+    }
+}
+
+impl Check {
+    fn of(field: &Field) -> Self {
+        match (field.encoding, field.content) {
+            (Encoding::Hex | Encoding::EbcdicHex(_), _) => Self::Alone,
+            (Encoding::Raw, _) | (_, Content::Any | Content::Binary) => Self::Nothing,
+            (Encoding::Ascii, Content::Numeric) => Self::Digits,
+            (Encoding::Ascii, Content::Text) => Self::Printable,
+            (Encoding::Bcd(_), Content::Numeric) if field.is_always_whole() => Self::BcdDigits,
+            (_, _) => Self::Alone,
+        }
+    }
+}
+
+impl Field {
+    /// Whether every half byte of a BCD content is a digit of it, none filling it up.
+    fn is_always_whole(&self) -> bool {
+        match self.length {
+            Length::Fixed(digits) => digits.is_multiple_of(2),
+            // How many digits there are is only known once the prefix is read.
+            Length::Variable(_) => false,
+        }
+    }
+}
+
+/// Neighbouring contents that are checked together.
+struct Run {
+    check: Check,
+    start: usize,
+}
+
+impl Run {
+    /// Whether the bytes from its start to `end` are of its kind.
+    #[inline]
+    fn is_clean(&self, bytes: &[u8], end: usize) -> bool {
+        let Some(run) = bytes.get(self.start..end) else { return false };
+        match self.check {
+            Check::Digits => content::all_digits(run),
+            Check::Printable => content::all_printable(run),
+            Check::BcdDigits => content::all_bcd(run),
+            Check::Nothing | Check::Alone => true,
+        }
+    }
 }
 
 impl Spec {
@@ -117,138 +263,329 @@ impl Spec {
     ///         that could be read – also those behind a field whose content alone is wrong – so
     ///         that an error answer can name the request.
     pub fn index(&self, bytes: &[u8], index: &mut Index) -> Result<(), DecodeError> {
-        index.present = 0;
-        let (present, start) = self.head(bytes)?;
-        let mut spoiled = Spoiled::default();
-        let scanned = self.scan(bytes, present, start, index, &mut spoiled);
-        let reached = match &scanned {
-            Ok(()) => present,
-            Err(error) if error.kind == ErrorKind::Trailing => present,
-            Err(error) => before(present, error.field),
-        };
-        index.present = reached & !spoiled.fields;
-        spoiled.first.map_or(scanned, Err)
+        index.present = Present::default();
+        index.mti = [b'0'; MTI_LEN];
+        let (mut present, start) = self.head(bytes, &mut index.mti)?;
+        let mut clean = true;
+        let walked = self.walk(bytes, &mut present, start, index, &mut clean);
+        if walked.is_ok() && clean {
+            index.present = present;
+            return Ok(());
+        }
+        self.sort_out(bytes, present, index, walked)
     }
 
-    /// The fields of `present`, the first of which begins at `start`.
+    /// The fields of `present`, the first of which begins at `start`; `clean` turns false when a
+    /// content breaks its class.
     #[inline]
-    fn scan(
+    fn walk(
         &self,
         bytes: &[u8],
-        present: u128,
+        present: &mut Present,
         start: usize,
         index: &mut Index,
-        spoiled: &mut Spoiled,
+        clean: &mut bool,
     ) -> Result<(), DecodeError> {
         let mut at = start;
-        let mut rest = present;
         let mut last = BITMAP;
-        while let Some(number) = next_field(&mut rest) {
-            let Some(field) = self.field(number) else {
-                return Err(error(ErrorKind::UndefinedField, number, at, 0, 0));
-            };
-            let (start, end) = find(field, number, bytes, at)?;
-            let content = &bytes[start..end];
-            if let Some(position) = field.first_violation(content) {
-                // Its length is known all the same: what follows can still be read.
-                let fault = error(ErrorKind::BadContent, number, start + position, 0, 0);
-                spoiled.first.get_or_insert(fault);
-                spoiled.fields |= 1 << (128 - u32::from(number));
+        let mut run = Run { check: Check::Nothing, start };
+        for (word, base) in [(0, 1), (1, 65), (2, 129)] {
+            let mut rest = present.0[word];
+            while rest != 0 {
+                let zeros = rest.leading_zeros();
+                rest &= !(1 << 63 >> zeros);
+                let number = u8::try_from(zeros + base).expect("invariant: 1 to 192");
+                let walk = &self.walks[usize::from(number)];
+                let (content, end) = match find(walk, bytes, at) {
+                    Some(found) => found,
+                    None => self.find_with_care(number, bytes, at, present)?,
+                };
+                index.slots[usize::from(number)] = slot(content, end);
+                if walk.check != run.check || !walk.prefix_joins {
+                    *clean &= run.is_clean(bytes, at);
+                    run = Run { check: walk.check, start: content };
+                }
+                if walk.check == Check::Alone {
+                    *clean &= self.is_clean(number, bytes, content..end);
+                }
+                at = end;
+                last = number;
             }
-            index.slots[usize::from(number)] = slot(start, content.len());
-            at = end;
-            last = number;
         }
-        if at < bytes.len() {
-            return Err(error(ErrorKind::Trailing, last, at, 0, bytes.len() - at));
+        *clean &= run.is_clean(bytes, at);
+        if at < bytes.len() && self.trailing == Trailing::Refused {
+            return Err(ErrorKind::Trailing.at(last, at, 0, bytes.len() - at));
         }
         Ok(())
     }
 
-    /// MTI and bitmaps: the fields there are, and where they begin.
-    fn head(&self, bytes: &[u8]) -> Result<(u128, usize), DecodeError> {
-        let Some(mti) = bytes.get(..MTI_LEN) else {
-            return Err(error(ErrorKind::ShortData, MTI, 0, MTI_LEN, bytes.len()));
+    /// Tells the first fault, and keeps what could be read.
+    #[cold]
+    fn sort_out(
+        &self,
+        bytes: &[u8],
+        present: Present,
+        index: &mut Index,
+        walked: Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        index.present = match walked {
+            Ok(()) => present,
+            Err(error) if error.kind == ErrorKind::Trailing => present,
+            Err(error) => present.below(error.field),
         };
-        if bytes.len() > MESSAGE_LEN_MAX {
-            return Err(error(ErrorKind::TooLong, MTI, 0, MESSAGE_LEN_MAX, bytes.len()));
-        }
-        if !all_digits(mti) {
-            let position = mti.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(0);
-            return Err(error(ErrorKind::BadContent, MTI, position, 0, 0));
-        }
-        let width = self.bitmap.width();
-        let primary = read_bitmap(self.bitmap, bytes, MTI_LEN)?;
-        if primary >> 63 == 0 {
-            return Ok((u128::from(primary) << 64, MTI_LEN + width));
-        }
-        let secondary = read_bitmap(self.bitmap, bytes, MTI_LEN + width)?;
-        let present = u128::from(primary & (u64::MAX >> 1)) << 64 | u128::from(secondary);
-        Ok((present, MTI_LEN + 2 * width))
-    }
-}
-
-#[inline]
-fn read_bitmap(kind: Bitmap, bytes: &[u8], at: usize) -> Result<u64, DecodeError> {
-    let width = kind.width();
-    let Some(text) = bytes.get(at..at + width) else {
-        return Err(error(ErrorKind::BadBitmap, BITMAP, at, width, bytes.len() - at));
-    };
-    if let (Bitmap::Binary, Some(raw)) = (kind, text.first_chunk()) {
-        return Ok(u64::from_be_bytes(*raw));
-    }
-    if let Some(position) = first_not_hex(text) {
-        return Err(error(ErrorKind::BadBitmap, BITMAP, at + position, 0, 0));
-    }
-    Ok(text.iter().fold(0, |bits, byte| {
-        bits << 4 | u64::from(char::from(*byte).to_digit(16).expect("invariant: checked above"))
-    }))
-}
-
-/// Start and end of a field's content.
-#[inline]
-fn find(field: &Field, number: u8, bytes: &[u8], at: usize) -> Result<(usize, usize), DecodeError> {
-    let (start, length) = match field.length {
-        Length::Fixed(length) => (at, usize::from(length)),
-        Length::Variable { max, digits } => {
-            let width = usize::from(digits);
-            let Some(prefix) = bytes.get(at..at + width) else {
-                return Err(error(ErrorKind::ShortLength, number, at, width, bytes.len() - at));
-            };
-            let Some(length) = read_digits(prefix) else {
-                return Err(error(ErrorKind::BadLength, number, at, 0, 0));
-            };
-            if length > usize::from(max) {
-                return Err(error(ErrorKind::TooLong, number, at, usize::from(max), length));
+        let mut first = None;
+        let mut spoiled = Vec::new();
+        for number in index.fields() {
+            let fault = index.range(number).and_then(|range| {
+                let units = self.units(index, bytes, number)?;
+                let position = self.field(number)?.first_violation(&bytes[range.clone()], units)?;
+                Some(ErrorKind::BadContent.at(number, range.start + position, 0, 0))
+            });
+            if fault.is_some() {
+                spoiled.push(number);
             }
-            (at + width, length)
+            first = first.or(fault);
         }
-    };
-    let end = start + field.wire_len(length);
-    if end > bytes.len() {
-        return Err(error(ErrorKind::ShortData, number, start, end - start, bytes.len() - start));
+        spoiled.into_iter().for_each(|number| index.present.remove(number));
+        first.map_or(walked, Err)
     }
-    Ok((start, end))
+
+    /// The units of a field's content: characters, digits of BCD, or bytes of data.
+    pub fn units(&self, index: &Index, bytes: &[u8], number: u8) -> Option<usize> {
+        let range = index.range(number)?;
+        let field = self.field(number)?;
+        field.units_before(bytes, range.start)
+    }
+
+    fn is_clean(&self, number: u8, bytes: &[u8], content: std::ops::Range<usize>) -> bool {
+        let Some(field) = self.field(number) else { return true };
+        let units = field.units_before(bytes, content.start).unwrap_or_default();
+        field.first_violation(&bytes[content], units).is_none()
+    }
+
+    /// Header, MTI and bitmaps: the fields there are, and where they begin.
+    #[inline]
+    fn head(&self, bytes: &[u8], mti: &mut [u8; MTI_LEN]) -> Result<(Present, usize), DecodeError> {
+        let header_len = usize::from(self.header_len);
+        if bytes.len() > MESSAGE_LEN_MAX {
+            return Err(ErrorKind::TooLong.at(MTI, 0, MESSAGE_LEN_MAX, bytes.len()));
+        }
+        if bytes.len() < header_len {
+            return Err(ErrorKind::ShortData.at(HEADER, 0, header_len, bytes.len()));
+        }
+        *mti = self.mti.read(bytes, header_len)?;
+        let mut at = header_len + self.mti.width();
+        let mut present = Present::default();
+        let mut map = |word: usize, at: &mut usize| -> Result<u64, DecodeError> {
+            let bits = self.bitmap.read_word(bytes, *at)?;
+            present.0[word] = bits;
+            *at += self.bitmap.width(8);
+            Ok(bits)
+        };
+        let first = map(0, &mut at)?;
+        let has_second = match self.bitmaps {
+            Bitmaps::Single => false,
+            Bitmaps::Auto => first >> 63 != 0,
+            Bitmaps::Always128 => true,
+        };
+        if has_second && map(1, &mut at)? >> 63 != 0 && self.third == ThirdBitmap::Contiguous {
+            map(2, &mut at)?;
+        }
+        present.0[0] &= !BITMAP_BIT;
+        if self.third == ThirdBitmap::Contiguous {
+            present.0[1] &= !BITMAP_BIT;
+        }
+        present.0[2] &= !BITMAP_BIT;
+        Ok((present, at))
+    }
+
+    /// A field's content as the full rules have it, for fields that are not walked over fast.
+    #[cold]
+    #[inline(never)]
+    fn find_with_care(
+        &self,
+        number: u8,
+        bytes: &[u8],
+        at: usize,
+        present: &mut Present,
+    ) -> Result<(usize, usize), DecodeError> {
+        if number == THIRD && self.third == ThirdBitmap::InField65 {
+            present.0[2] = self.bitmap.read_word(bytes, at)? & !BITMAP_BIT;
+            return Ok((at, at + self.bitmap.width(8)));
+        }
+        let Some(field) = self.field(number) else {
+            return Err(ErrorKind::UndefinedField.at(number, at, 0, 0));
+        };
+        field.find(number, bytes, at).map(|found| (found.start, found.end))
+    }
+}
+
+/// The field that announces, or is, the third bitmap.
+const THIRD: u8 = 65;
+/// Bit 1 of a bitmap announces the next one.
+const BITMAP_BIT: u64 = 1 << 63;
+
+/// Start and end of the content of a field that is quickly found and well made.
+#[inline]
+fn find(walk: &Walk, bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let (start, len) = match walk.length {
+        WalkLength::Fixed(len) => (at, len),
+        WalkLength::Ascii2(max) => {
+            let [tens, units] = *bytes.get(at..)?.first_chunk()?;
+            let (tens, units) = (digit(tens)?, digit(units)?);
+            (at + 2, Some(tens * 10 + units).filter(|len| *len <= max)?)
+        }
+        WalkLength::Ascii3(max) => {
+            let [hundreds, tens, units] = *bytes.get(at..)?.first_chunk()?;
+            let (hundreds, tens, units) = (digit(hundreds)?, digit(tens)?, digit(units)?);
+            (at + 3, Some(hundreds * 100 + tens * 10 + units).filter(|len| *len <= max)?)
+        }
+        WalkLength::Prefixed | WalkLength::Undefined => return None,
+    };
+    let end = start + usize::from(len);
+    (end <= bytes.len()).then_some((start, end))
 }
 
 #[inline]
-fn read_digits(prefix: &[u8]) -> Option<usize> {
-    prefix.iter().try_fold(0, |value, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        (digit < 10).then(|| value * 10 + usize::from(digit))
-    })
+fn digit(byte: u8) -> Option<u16> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit < 10).then_some(u16::from(digit))
+}
+
+/// The content of a field on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    pub start: usize,
+    pub end: usize,
+    /// Characters, digits of BCD, or bytes of data.
+    pub units: usize,
+}
+
+impl Field {
+    /// Finds the content of this field, which begins at `at`.
+    ///
+    /// Errors: a length that is cut short, no number or too great; a content that is cut short.
+    #[inline]
+    pub(super) fn find(&self, number: u8, bytes: &[u8], at: usize) -> Result<Found, DecodeError> {
+        let (start, units) = match self.length {
+            Length::Fixed(units) => (at, usize::from(units)),
+            Length::Variable(prefix) => {
+                let width = prefix.width();
+                let left = bytes.len().saturating_sub(at);
+                let Some(text) = bytes.get(at..at + width) else {
+                    return Err(ErrorKind::ShortLength.at(number, at, width, left));
+                };
+                let Some(value) = prefix.read(text) else {
+                    return Err(ErrorKind::BadLength.at(number, at, 0, 0));
+                };
+                if value > prefix.max {
+                    let [max, value] =
+                        [prefix.max, value].map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+                    return Err(ErrorKind::TooLong.at(number, at, max, value));
+                }
+                let Some(units) = self.units(prefix, value) else {
+                    return Err(ErrorKind::BadLength.at(number, at, 0, 0));
+                };
+                (at + width, units)
+            }
+        };
+        let (need, have) = (self.wire_len(units), bytes.len().saturating_sub(start));
+        if need > have {
+            return Err(ErrorKind::ShortData.at(number, start, need, have));
+        }
+        Ok(Found { start, end: start + need, units })
+    }
+
+    /// The units of a content that begins at `start`, by its length or the prefix before it.
+    pub(super) fn units_before(&self, bytes: &[u8], start: usize) -> Option<usize> {
+        match self.length {
+            Length::Fixed(units) => Some(usize::from(units)),
+            Length::Variable(prefix) => {
+                let text = bytes.get(start.checked_sub(prefix.width())?..start)?;
+                self.units(prefix, prefix.read(text)?)
+            }
+        }
+    }
+}
+
+impl MtiEncoding {
+    /// The MTI's digits.
+    #[inline]
+    fn read(self, bytes: &[u8], at: usize) -> Result<[u8; MTI_LEN], DecodeError> {
+        let width = self.width();
+        let Some(wire) = bytes.get(at..at + width) else {
+            return Err(ErrorKind::ShortData.at(MTI, at, width, bytes.len() - at));
+        };
+        let mut digits = [b'0'; MTI_LEN];
+        match self {
+            Self::Ascii => digits.copy_from_slice(wire),
+            Self::Ebcdic(page) => {
+                digits.iter_mut().zip(wire).for_each(|(to, from)| *to = page.decode(*from));
+            }
+            Self::Bcd => {
+                let nibbles = wire.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
+                digits.iter_mut().zip(nibbles).for_each(|(to, nibble)| {
+                    *to = content::HEX_DIGITS[usize::from(nibble)];
+                });
+            }
+        }
+        if content::all_digits(&digits) {
+            return Ok(digits);
+        }
+        let position = digits.iter().position(|digit| !digit.is_ascii_digit()).unwrap_or(0);
+        Err(ErrorKind::BadContent.at(MTI, at + position * width / MTI_LEN, 0, 0))
+    }
+}
+
+impl BitmapEncoding {
+    /// One bitmap of eight bytes.
+    #[inline]
+    fn read_word(self, bytes: &[u8], at: usize) -> Result<u64, DecodeError> {
+        if let (Self::Binary, Some(raw)) = (self, bytes.get(at..).and_then(<[u8]>::first_chunk)) {
+            return Ok(u64::from_be_bytes(*raw));
+        }
+        let mut map = [0; 16];
+        self.read(bytes, at, 8, &mut map)?;
+        let word = map.first_chunk().copied().unwrap_or_default();
+        Ok(u64::from_be_bytes(word))
+    }
+
+    /// A bitmap of `len` bytes, at most 16.
+    pub(super) fn read(
+        self,
+        bytes: &[u8],
+        at: usize,
+        len: usize,
+        map: &mut [u8; 16],
+    ) -> Result<(), DecodeError> {
+        let width = self.width(len);
+        let have = bytes.len().saturating_sub(at);
+        let Some(text) = bytes.get(at..at + width) else {
+            return Err(ErrorKind::ShortData.at(BITMAP, at, width, have));
+        };
+        let bad = || ErrorKind::BadBitmap.at(BITMAP, at, 0, 0);
+        match self {
+            Self::Binary => map[..len].copy_from_slice(text),
+            Self::Hex | Self::EbcdicHex(_) => {
+                for (slot, pair) in map.iter_mut().zip(text.chunks_exact(2)) {
+                    let value = |byte: u8| match self {
+                        Self::EbcdicHex(page) => content::hex_value(page.decode(byte)),
+                        Self::Hex | Self::Binary => content::hex_value(byte),
+                    };
+                    let [high, low] = [pair[0], pair[1]].map(value);
+                    *slot = high.ok_or_else(bad)? << 4 | low.ok_or_else(bad)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Within [`MESSAGE_LEN_MAX`] offsets and lengths fit.
 #[inline]
-fn slot(start: usize, len: usize) -> Slot {
+fn slot(start: usize, end: usize) -> Slot {
     let fit = |value| u16::try_from(value).expect("invariant: messages are at most 65535 long");
-    Slot { offset: fit(start), len: fit(len) }
-}
-
-#[inline]
-fn error(kind: ErrorKind, field: u8, offset: usize, need: usize, have: usize) -> DecodeError {
-    DecodeError { kind, field, offset, need, have }
+    Slot { offset: fit(start), len: fit(end - start) }
 }
 
 #[cfg(test)]

@@ -1,81 +1,97 @@
-//! The specification of a message format, compiled from TOML for speed.
+//! The specification of a message format, compiled for speed.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
-use super::content::Content;
+use super::composite::Composite;
+use super::ebcdic::Page;
+use super::field::Field;
+use super::index::Walk;
 
+pub mod import;
+mod lint;
 mod load;
+mod raw;
 
-/// A message format: how the MTI, the bitmap and each field are written.
-///
-/// Shape: MTI of four ASCII digits; one or two bitmaps, the second when bit 1 is set.
+pub use raw::{RawDefaults, RawField, RawParts, RawSet, RawSpec};
+
+/// The greatest number of a field: three bitmaps.
+pub const FIELD_MAX: u8 = 192;
+/// Fields by number, and nothing at 0 and 1.
+pub(super) const FIELDS: usize = 193;
+
+/// A message format: how header, MTI, bitmaps and each field are written.
 #[derive(Debug)]
 pub struct Spec {
-    pub(super) name: Box<str>,
-    pub(super) bitmap: Bitmap,
+    name: Box<str>,
+    pub(super) header_len: u16,
+    pub(super) mti: MtiEncoding,
+    pub(super) bitmap: BitmapEncoding,
+    pub(super) bitmaps: Bitmaps,
+    pub(super) third: ThirdBitmap,
+    pub(super) trailing: Trailing,
     /// By number; 0 and 1 are never defined.
-    pub(super) fields: Box<[Option<Field>; 129]>,
+    fields: Box<[Option<Field>; FIELDS]>,
+    /// The same for the index, in the form it walks fastest.
+    pub(super) walks: Box<[Walk; FIELDS]>,
+    composites: Box<[Composite]>,
     names: Box<[Box<str>]>,
+    framing: Option<Box<str>>,
 }
 
-/// How the bitmap is written.
+/// How the message type is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bitmap {
+pub enum MtiEncoding {
+    /// Four ASCII digits.
+    Ascii,
+    /// Two bytes of BCD.
+    Bcd,
+    /// Four EBCDIC digits.
+    Ebcdic(Page),
+}
+
+/// How a bitmap is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BitmapEncoding {
     /// Eight bytes.
     Binary,
-    /// Sixteen hexadecimal characters.
+    /// Sixteen hexadecimal ASCII characters.
     Hex,
+    /// Sixteen hexadecimal EBCDIC characters.
+    EbcdicHex(Page),
 }
 
-impl Bitmap {
-    /// Bytes of one bitmap.
-    pub(super) fn width(self) -> usize {
-        match self {
-            Self::Binary => 8,
-            Self::Hex => 16,
-        }
-    }
-}
-
-/// How one field is written.
+/// How many bitmaps a message has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Field {
-    /// Fixed or variable length.
-    pub length: Length,
-    /// How the content is written.
-    pub encoding: Encoding,
-    /// What the content may hold.
-    pub content: Content,
-    /// Never to be printed or stored.
-    pub secret: bool,
+pub enum Bitmaps {
+    /// One, always.
+    Single,
+    /// One, and a second when bit 1 is set.
+    Auto,
+    /// Two, always; bit 1 says nothing and is left 0.
+    Always128,
 }
 
-/// A field's length, in characters (ASCII) or bytes (raw, hex).
+/// Where a third bitmap stands, for fields 129 to 192.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Length {
-    /// Always this long.
-    Fixed(u16),
-    /// At most this long, with the length in ASCII digits in front.
-    Variable {
-        /// The longest content.
-        max: u16,
-        /// Digits of the length, 1..=4.
-        digits: u8,
-    },
+pub enum ThirdBitmap {
+    /// There is none.
+    None,
+    /// Behind the second, when bit 65 is set.
+    Contiguous,
+    /// It is the content of field 65.
+    InField65,
 }
 
-/// How a field's content is written.
+/// What bytes behind the last field are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// One ASCII character each.
-    Ascii,
-    /// Bytes as they are.
-    Raw,
-    /// Each byte as two hexadecimal characters.
-    Hex,
+pub enum Trailing {
+    /// A fault.
+    Refused,
+    /// Passed over.
+    Ignored,
 }
 
-/// A mistake in a specification file.
+/// A mistake in a specification.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {problem}")]
 pub struct SpecError {
@@ -85,34 +101,82 @@ pub struct SpecError {
     pub problem: String,
 }
 
-/// The formats that are compiled in, by name.
-static BUILTIN: LazyLock<[Arc<Spec>; 1]> = LazyLock::new(|| {
-    [include_str!("../../../config/iso8583/cauce-87.toml")].map(|toml| {
-        Arc::new(Spec::from_toml(toml).expect("invariant: compiled-in formats are checked by test"))
-    })
+macro_rules! builtin {
+    ($($name:literal),+) => {
+        /// The formats that are compiled in: name and file.
+        const BUILTIN_TOML: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../../config/iso8583/", $name, ".toml")))),+];
+    };
+}
+
+builtin!("cauce-87");
+
+/// The same, each loaded when it is first asked for.
+static BUILTIN: [OnceLock<Arc<Spec>>; BUILTIN_TOML.len()] =
+    [const { OnceLock::new() }; BUILTIN_TOML.len()];
+
+static CAUCE87: LazyLock<Arc<Spec>> = LazyLock::new(|| {
+    Spec::builtin("cauce-87").expect("invariant: the switch's own format is compiled in")
 });
 
 impl Spec {
-    /// A compiled-in format: `cauce-87`.
+    /// The names of the compiled-in formats.
+    pub fn builtin_names() -> impl Iterator<Item = &'static str> {
+        BUILTIN_TOML.iter().map(|(name, _)| *name)
+    }
+
+    /// A compiled-in format, such as `cauce-87`.
     pub fn builtin(name: &str) -> Option<Arc<Self>> {
-        BUILTIN.iter().find(|spec| &*spec.name == name).cloned()
+        let at = BUILTIN_TOML.iter().position(|(known, _)| *known == name)?;
+        let load = || {
+            let spec = Self::from_toml(BUILTIN_TOML[at].1);
+            Arc::new(spec.expect("invariant: compiled-in formats are checked by test"))
+        };
+        Some(Arc::clone(BUILTIN[at].get_or_init(load)))
     }
 
     /// The format the switch's own listener speaks.
+    #[inline]
     pub fn cauce87() -> &'static Self {
-        &BUILTIN[0]
+        &CAUCE87
     }
 
-    /// Loads a format. Keys that are not known are refused.
+    /// Loads a format in the form of `config/iso8583`. Keys that are not known are refused.
     ///
     /// Errors: every mistake there is, not only the first.
     pub fn from_toml(toml: &str) -> Result<Self, Vec<SpecError>> {
-        load::from_toml(toml)
+        let (raw, mut mistakes) = RawSpec::from_toml(toml);
+        let compiled = raw.ok_or(Vec::new()).and_then(|raw| {
+            mistakes.extend(lint::check(&raw));
+            Self::compile(&raw)
+        });
+        match compiled {
+            Ok(spec) if mistakes.is_empty() => Ok(spec),
+            Ok(_) => Err(mistakes),
+            Err(more) => Err([mistakes, more].concat()),
+        }
+    }
+
+    /// Makes a format of its written form, without the house rules that [`Spec::from_toml`] adds.
+    ///
+    /// Errors: every value that makes no sense.
+    pub fn compile(raw: &RawSpec) -> Result<Self, Vec<SpecError>> {
+        load::compile(raw)
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The name of the framing its messages usually come in, where the format states one.
+    pub fn framing(&self) -> Option<&str> {
+        self.framing.as_deref()
+    }
+
+    /// Bytes in front of the MTI.
+    pub fn header_len(&self) -> usize {
+        usize::from(self.header_len)
     }
 
     /// How a field is written; none where it is not defined.
@@ -126,34 +190,30 @@ impl Spec {
         self.names.get(usize::from(number)).map_or("", |name| name)
     }
 
-    pub(super) fn new(name: Box<str>, bitmap: Bitmap) -> Self {
-        let names = vec![Box::from(""); 129].into_boxed_slice();
-        Self { name, bitmap, fields: Box::new([None; 129]), names }
-    }
-
-    pub(super) fn define(&mut self, number: u8, name: Box<str>, field: Field) {
-        self.fields[usize::from(number)] = Some(field);
-        self.names[usize::from(number)] = name;
+    /// What a field is made of, where it is made of parts.
+    pub fn composite(&self, field: &Field) -> Option<&Composite> {
+        self.composites.get(usize::from(field.parts?))
     }
 }
 
-impl Field {
-    /// Bytes on the wire for content of a length in the field's units.
+impl MtiEncoding {
+    /// Bytes of the MTI.
     #[inline]
-    pub(super) fn wire_len(&self, length: usize) -> usize {
-        match self.encoding {
-            Encoding::Ascii | Encoding::Raw => length,
-            Encoding::Hex => length * 2,
+    pub(super) fn width(self) -> usize {
+        match self {
+            Self::Ascii | Self::Ebcdic(_) => 4,
+            Self::Bcd => 2,
         }
     }
+}
 
-    /// The position of the first byte that breaks the encoding or the class.
+impl BitmapEncoding {
+    /// Bytes on the wire of a number of bytes of bitmap.
     #[inline]
-    pub(super) fn first_violation(&self, bytes: &[u8]) -> Option<usize> {
-        match self.encoding {
-            Encoding::Ascii => self.content.first_violation(bytes),
-            Encoding::Raw => None,
-            Encoding::Hex => super::content::first_not_hex(bytes),
+    pub(super) fn width(self, bytes: usize) -> usize {
+        match self {
+            Self::Binary => bytes,
+            Self::Hex | Self::EbcdicHex(_) => bytes * 2,
         }
     }
 }

@@ -44,7 +44,7 @@ impl<'a> Iterator for Tags<'a> {
         Some(self.take().ok_or_else(|| {
             let (have, kind) = (self.rest.len(), ErrorKind::ShortTlv);
             self.rest = &[];
-            DecodeError { kind, field: self.field, offset: self.offset, need: 4, have }
+            kind.at(self.field, self.offset, 4, have)
         }))
     }
 }
@@ -96,13 +96,7 @@ mod tests {
 
     #[test]
     fn a_tag_cut_short_is_named_by_its_offset() {
-        let error = |offset, have| DecodeError {
-            kind: ErrorKind::ShortTlv,
-            field: 48,
-            offset,
-            need: 4,
-            have,
-        };
+        let error = |offset, have| ErrorKind::ShortTlv.at(48, offset, 4, have);
         let last = |content| read(content, 48, 100).last();
         assert_eq!(last(b"0201A0205abc"), Some(Err(error(105, 7))));
         assert_eq!(last(b"0201A02"), Some(Err(error(105, 2))));

@@ -2,16 +2,16 @@
 
 use bytes::BytesMut;
 use codecs::frame::{FrameSpec, Framer, HeaderKind, LengthKind};
-use codecs::iso8583::{Index, cauce87, describe};
+use codecs::iso8583::{Index, Spec, cauce87, describe};
 use proptest::prelude::*;
 use router::id::ParticipantId;
 use tokio_util::codec::Decoder;
 
-use crate::{spec, vectors};
+use crate::vectors;
 
 /// Everything that is done with a message that came in, whatever it is.
 fn take(bytes: &[u8]) {
-    let spec = codecs::iso8583::Spec::cauce87();
+    let spec = Spec::cauce87();
     let asker = ParticipantId::new("bank-a").expect("an id");
     let mut out = BytesMut::new();
     match cauce87::read(bytes) {
@@ -34,24 +34,37 @@ fn take(bytes: &[u8]) {
 /// 32 35 37 41 42 48 49 52 55 90.
 const CARD: &str = include_str!("../../testdata/cauce87/card-payment.hex");
 
-fn messages() -> Vec<Vec<u8>> {
-    let mut messages: Vec<_> = vectors::all().iter().map(vectors::Vector::bytes).collect();
-    messages.push(hex::decode(CARD.trim()).expect("hexadecimal"));
-    messages
+fn card() -> Vec<u8> {
+    hex::decode(CARD.trim()).expect("hexadecimal")
+}
+
+/// Everything that is done with a message of any format.
+fn take_apart(spec: &Spec, bytes: &[u8]) -> bool {
+    let mut index = Index::default();
+    let indexed = spec.index(bytes, &mut index);
+    let _ = describe(spec, &index, bytes).to_string();
+    let Ok(tree) = spec.unpack(bytes) else { return false };
+    assert!(indexed.is_ok(), "what is taken apart is indexed");
+    let _ = spec.masked(tree.clone());
+    // What was read can be written, and is read as the same again.
+    let mut again = BytesMut::new();
+    spec.assemble(&tree, &mut again).expect("what was read can be written");
+    assert_eq!(spec.unpack(&again).as_ref(), Ok(&tree));
+    true
 }
 
 #[test]
 fn a_message_cut_at_any_byte_is_an_error_and_no_panic() {
     for vector in vectors::all().iter().filter(|vector| vector.is_sound()) {
-        let (spec, bytes) = (spec(&vector.spec), vector.bytes());
-        let mut index = Index::default();
+        let (spec, bytes) = (vector.spec(), vector.bytes());
+        assert!(take_apart(&spec, &bytes), "{}", vector.id);
         for end in 0..bytes.len() {
             let cut = &bytes[..end];
-            assert!(spec.index(cut, &mut index).is_err(), "{} cut at {end}", vector.id);
+            assert!(!take_apart(&spec, cut), "{} cut at {end}", vector.id);
             take(cut);
         }
     }
-    let card = hex::decode(CARD.trim()).expect("hexadecimal");
+    let card = card();
     for end in 0..card.len() {
         assert!(cauce87::read(&card[..end]).is_err(), "cut at {end}");
         take(&card[..end]);
@@ -60,12 +73,20 @@ fn a_message_cut_at_any_byte_is_an_error_and_no_panic() {
 
 #[test]
 fn a_message_with_any_bit_flipped_brings_nothing_down() {
-    for bytes in messages() {
+    for vector in vectors::all() {
+        let (spec, bytes) = (vector.spec(), vector.bytes());
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            take(&flipped);
+            take_apart(&spec, &flipped);
         }
+    }
+    let card = card();
+    for bit in 0..card.len() * 8 {
+        let mut flipped = card.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        take(&flipped);
+        take_apart(Spec::cauce87(), &flipped);
     }
 }
 

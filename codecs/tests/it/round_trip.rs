@@ -9,7 +9,7 @@ fn content(number: u8) -> BoxedStrategy<(u8, Vec<u8>)> {
     let field = Spec::cauce87().field(number).expect("defined");
     let (least, most) = match field.length {
         Length::Fixed(length) => (usize::from(length), usize::from(length)),
-        Length::Variable { max, .. } => (0, usize::from(max).min(60)),
+        Length::Variable(prefix) => (0, usize::try_from(prefix.max).expect("small").min(60)),
     };
     let text = |class: &str| {
         let pattern = format!("{class}{{{least},{most}}}");
@@ -21,7 +21,7 @@ fn content(number: u8) -> BoxedStrategy<(u8, Vec<u8>)> {
         Content::AlphaNumeric => text("[A-Za-z0-9 ]").boxed(),
         Content::Text => text("[ -~]").boxed(),
         Content::Track => text("[0-9=]").boxed(),
-        Content::Binary => prop::collection::vec(any::<u8>(), least..=most).boxed(),
+        Content::Binary | Content::Any => prop::collection::vec(any::<u8>(), least..=most).boxed(),
         Content::SignedNumeric => {
             prop::string::string_regex(&format!("[CD][0-9]{{{0},{0}}}", least - 1))
                 .expect("a pattern")
@@ -54,7 +54,7 @@ proptest! {
             .fields()
             .map(|number| (number, index.field(&out, number).expect("there").to_vec()))
             .collect();
-        prop_assert_eq!(Index::mti(&out), Some(mti));
+        prop_assert_eq!(index.mti(), mti);
         prop_assert_eq!(read, fields);
     }
 }

@@ -1,20 +1,20 @@
 //! Public test messages with values that other projects assert. Each file names its source.
 
-use std::collections::BTreeMap;
-
 use bytes::BytesMut;
-use codecs::iso8583::{Encoding, Index, Packer};
+use codecs::iso8583::{Spec, Tree, Value};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use crate::{spec, testdata};
+use crate::testdata;
 
 #[derive(Deserialize)]
 pub struct Vector {
     pub id: String,
-    pub spec: String,
+    spec: Option<String>,
+    inline_spec: Option<Box<RawValue>>,
+    framing: Option<String>,
     hex: String,
-    #[serde(default)]
-    expected: BTreeMap<String, String>,
+    expected: Option<Value>,
     expect_error: Option<ExpectError>,
     #[serde(default)]
     roundtrip: bool,
@@ -28,12 +28,48 @@ struct ExpectError {
 }
 
 impl Vector {
+    /// The message, without the frame around it.
     pub fn bytes(&self) -> Vec<u8> {
-        hex::decode(&self.hex).expect("hexadecimal")
+        let bytes = hex::decode(&self.hex).expect("hexadecimal");
+        match self.framing.as_deref() {
+            None => bytes,
+            Some("len2be") => {
+                let (length, message) = bytes.split_first_chunk::<2>().expect("a length");
+                assert_eq!(usize::from(u16::from_be_bytes(*length)), message.len());
+                message.to_vec()
+            }
+            Some(other) => panic!("{}: framing {other}", self.id),
+        }
     }
 
     pub fn is_sound(&self) -> bool {
         self.expect_error.is_none()
+    }
+
+    pub fn spec(&self) -> Spec {
+        let json = match (&self.spec, &self.inline_spec) {
+            (Some(name), None) => {
+                let path = testdata("specs").join(name).with_extension("json");
+                std::fs::read_to_string(path).expect("a spec file")
+            }
+            (None, Some(inline)) => inline.get().to_owned(),
+            _ => panic!("{}: one spec", self.id),
+        };
+        Spec::from_any(&json).unwrap_or_else(|errors| panic!("{}: {errors:?}", self.id))
+    }
+
+    /// The expected values in the shape of a message: `0` is the MTI, `h` the header.
+    fn expected(&self) -> Tree {
+        let Some(Value::Parts(fields)) = self.expected.clone() else { panic!("{}", self.id) };
+        let mut tree = Tree { mti: String::new(), header: None, fields: Vec::new() };
+        for (name, value) in fields {
+            match (name.as_str(), value) {
+                ("0", Value::Text(mti)) => tree.mti = mti,
+                ("h", Value::Text(header)) => tree.header = Some(header),
+                (_, value) => tree.fields.push((name, value)),
+            }
+        }
+        tree
     }
 }
 
@@ -49,53 +85,33 @@ pub fn all() -> Vec<Vector> {
 fn messages_of_other_projects_are_read_as_they_assert() {
     let (mut messages, mut errors) = (0, 0);
     for vector in all() {
-        let (spec, bytes) = (spec(&vector.spec), vector.bytes());
-        let mut index = Index::default();
-        let result = spec.index(&bytes, &mut index);
+        let unpacked = vector.spec().unpack(&vector.bytes());
         if let Some(expect) = &vector.expect_error {
-            let error = result.expect_err(&vector.id);
-            let (kind, field) = (error.kind.name().to_owned(), error.field.to_string());
+            let error = unpacked.expect_err(&vector.id);
+            let (kind, field) = (error.kind.name().to_owned(), error.path().to_string());
             let found = ExpectError { kind, field, offset: error.offset };
             assert_eq!(&found, expect, "{}", vector.id);
             errors += 1;
             continue;
         }
-        result.unwrap_or_else(|error| panic!("{}: {error}", vector.id));
-        let mut found = BTreeMap::from([("0".to_owned(), text(Index::mti(&bytes)))]);
-        for number in index.fields() {
-            let content = index.field(&bytes, number);
-            let raw = spec.field(number).is_some_and(|field| field.encoding == Encoding::Raw);
-            let value = if raw { content.map(hex::encode_upper) } else { Some(text(content)) };
-            found.insert(number.to_string(), value.expect("a field"));
-        }
-        assert_eq!(found, vector.expected, "{}", vector.id);
+        let tree = unpacked.unwrap_or_else(|error| panic!("{}: {error}", vector.id));
+        assert_eq!(tree, vector.expected(), "{}", vector.id);
         messages += 1;
     }
-    assert_eq!((messages, errors), (16, 4));
-}
-
-fn text(bytes: Option<impl AsRef<[u8]>>) -> String {
-    bytes.expect("content").as_ref().escape_ascii().to_string()
+    assert_eq!((messages, errors), (40, 6));
 }
 
 #[test]
-fn messages_of_other_projects_are_packed_as_they_were() {
-    let mut packed = 0;
+fn messages_of_other_projects_are_written_as_they_were() {
+    let mut written = 0;
     for vector in all().iter().filter(|vector| vector.roundtrip) {
-        let (spec, bytes) = (spec(&vector.spec), vector.bytes());
-        let mti = vector.expected["0"].as_bytes().try_into().expect("four digits");
         let mut out = BytesMut::new();
-        let mut packer = Packer::begin(&spec, mti, &mut out);
-        for number in 2..=128_u8 {
-            let Some(value) = vector.expected.get(&number.to_string()) else { continue };
-            let raw = spec.field(number).is_some_and(|field| field.encoding == Encoding::Raw);
-            let content =
-                if raw { hex::decode(value).expect("hex") } else { value.as_bytes().to_vec() };
-            packer.put(number, &content).unwrap_or_else(|error| panic!("{}: {error}", vector.id));
-        }
-        packer.finish();
-        assert_eq!(hex::encode(&out), hex::encode(&bytes), "{}", vector.id);
-        packed += 1;
+        vector
+            .spec()
+            .assemble(&vector.expected(), &mut out)
+            .unwrap_or_else(|error| panic!("{}: {error}", vector.id));
+        assert_eq!(hex::encode(&out), hex::encode(vector.bytes()), "{}", vector.id);
+        written += 1;
     }
-    assert_eq!(packed, 16);
+    assert_eq!(written, 40);
 }

@@ -129,7 +129,7 @@ struct Answering<'a> {
 
 impl Answering<'_> {
     fn write(&self, out: &mut BytesMut) -> Result<(), PackError> {
-        let mut packer = Packer::begin(Spec::cauce87(), answer_mti(self.bytes)?, out);
+        let mut packer = Packer::begin(Spec::cauce87(), answer_mti(self.request.mti())?, out);
         self.echo(&mut packer, &[2, 3, 4, 7, 11, 12, 13, 15, 32, 33])?;
         match self.answer.folio {
             Some(folio) => packer.put_number(37, folio.number())?,
@@ -181,8 +181,7 @@ impl Answering<'_> {
 }
 
 /// The message type that answers this one.
-fn answer_mti(bytes: &[u8]) -> Result<[u8; 4], PackError> {
-    let mti = Index::mti(bytes).unwrap_or_default();
+fn answer_mti(mti: [u8; 4]) -> Result<[u8; 4], PackError> {
     match mti {
         [b'0', class @ b'1'..=b'8', function @ (b'0' | b'2'), _] => {
             Ok([b'0', class, function + 1, b'0'])

@@ -13,7 +13,6 @@ use router::text::Text;
 use super::private_data::PrivateData;
 use super::reader::{Reader, digits};
 use super::{MapError, Wire, WireKind};
-use crate::iso8583::index::Index;
 
 /// Maps a request into the canonical message.
 ///
@@ -80,7 +79,7 @@ fn payment(reader: Reader<'_>, asker: ParticipantId) -> Result<Box<PaymentReques
 
 fn trace(reader: Reader<'_>) -> Result<Trace, MapError> {
     Ok(Trace {
-        mti: Text::from_ascii(&Index::mti(reader.bytes).unwrap_or_default()).unwrap_or_default(),
+        mti: Text::from_ascii(&reader.index.mti()).unwrap_or_default(),
         processing_code: reader.text(3)?,
         stan: Some(reader.stan()?),
         transmitted_at: reader.required_text(7)?,

@@ -3,7 +3,7 @@ use super::*;
 /// A spec of one field, made for the case at hand.
 fn index(field: &str, message: &[u8]) -> Result<Index, DecodeError> {
     let toml = format!(
-        "name = 't'\nmti = 'ascii'\nbitmap = 'hex'\n[fields]\n2 = {{ name = '', {field} }}"
+        "name = 't'\nmti = 'ascii'\nbitmap = 'hex'\n[fields]\n2 = {{ name = '', secret = true, {field} }}"
     );
     let mut index = Index::default();
     Spec::from_toml(&toml).expect("a spec").index(message, &mut index).map(|()| index)
@@ -43,9 +43,9 @@ fn a_bad_mti_or_bitmap_is_named_by_its_pseudo_number() {
     assert_eq!(fault(b""), (ErrorKind::ShortData, 0, 0));
     assert_eq!(fault(b"02x0"), (ErrorKind::BadContent, 0, 2));
     assert_eq!(fault(&[b'0'; MESSAGE_LEN_MAX + 1]), (ErrorKind::TooLong, 0, 0));
-    assert_eq!(fault(b"0200"), (ErrorKind::BadBitmap, 1, 4));
-    assert_eq!(fault(b"020040000000000000g0"), (ErrorKind::BadBitmap, 1, 18));
-    assert_eq!(fault(b"0200C000000000000000"), (ErrorKind::BadBitmap, 1, 20));
+    assert_eq!(fault(b"0200"), (ErrorKind::ShortData, 1, 4));
+    assert_eq!(fault(b"020040000000000000g0"), (ErrorKind::BadBitmap, 1, 4));
+    assert_eq!(fault(b"0200C000000000000000"), (ErrorKind::ShortData, 1, 20));
 }
 
 #[test]

@@ -1,34 +1,58 @@
-//! From a TOML file to a [`Spec`], with every mistake reported at once.
+//! From the written form to a [`Spec`], with every mistake reported at once.
 
-use serde::Deserialize;
-use toml::Table;
+use std::collections::BTreeMap;
 
-use super::{Bitmap, Encoding, Field, Length, Spec, SpecError};
+use super::raw::{Number, RawDefaults, RawField, RawParts, RawSpec};
+use super::{BitmapEncoding, Bitmaps, FIELDS, MtiEncoding, Spec, SpecError, ThirdBitmap, Trailing};
+use crate::iso8583::composite::{
+    Characters, Composite, DataSet, Part, Parts, TLV_SET_MAX, TagLayout, TagOrder,
+};
 use crate::iso8583::content::Content;
+use crate::iso8583::ebcdic::Page;
+use crate::iso8583::field::{
+    Bcd, Counts, Encoding, Field, Length, Odd, Pad, Prefix, PrefixEncoding,
+};
+use crate::iso8583::index::Walk;
 
-/// The file, apart from its fields.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSpec {
-    name: String,
-    mti: String,
-    bitmap: String,
-    fields: Table,
-}
+/// How deep fields may be made of fields.
+const DEPTH_MAX: usize = 4;
+/// Composites of one format.
+const COMPOSITES_MAX: usize = 1_000;
 
-/// One field: `{ name, content, encoding?, length | length_max + length_digits, secret? }`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawField {
-    name: String,
-    content: Content,
-    encoding: Option<String>,
-    length: Option<u16>,
-    length_max: Option<u16>,
-    length_digits: Option<u8>,
-    length_encoding: Option<String>,
-    #[serde(default)]
-    secret: bool,
+pub(super) fn compile(raw: &RawSpec) -> Result<Spec, Vec<SpecError>> {
+    let mut mistakes = Mistakes(Vec::new());
+    let page = raw.code_page.as_deref().and_then(|name| {
+        mistakes.known("code_page", name, &Page::ALL.map(|page| (page.name(), page)))
+    });
+    let mut head = Spec {
+        name: raw.name.as_str().into(),
+        header_len: raw.header_length.unwrap_or(0),
+        mti: mti(raw, page, &mut mistakes),
+        bitmap: bitmap("bitmap", &raw.bitmap, page, &mut mistakes),
+        bitmaps: bitmaps(raw, &mut mistakes),
+        third: third(raw, &mut mistakes),
+        trailing: trailing(raw, &mut mistakes),
+        fields: Box::new([None; FIELDS]),
+        walks: Box::new([Walk::UNDEFINED; FIELDS]),
+        composites: Box::default(),
+        names: vec![Box::from(""); FIELDS].into_boxed_slice(),
+        framing: raw.framing.as_deref().map(Box::from),
+    };
+    let mut maker =
+        Maker { page, defaults: &raw.defaults, composites: Vec::new(), mistakes: &mut mistakes };
+    for (Number(number), field) in &raw.fields {
+        let at = usize::from(*number);
+        let key = format!("fields.{number}");
+        if !(2..FIELDS).contains(&at) {
+            maker.mistakes.add(&key, "a field is a number of 2 to 192");
+            continue;
+        }
+        head.names[at] = field.name.as_str().into();
+        head.fields[at] = maker.field(&key, field, 0);
+        head.walks[at] = head.fields[at].as_ref().map_or(Walk::UNDEFINED, Walk::of);
+    }
+    head.composites = maker.composites.into_boxed_slice();
+    if mistakes.0.is_empty() { Ok(head) } else { Err(mistakes.0) }
 }
 
 struct Mistakes(Vec<SpecError>);
@@ -37,108 +61,365 @@ impl Mistakes {
     fn add(&mut self, key: &str, problem: impl ToString) {
         self.0.push(SpecError { key: key.to_owned(), problem: problem.to_string() });
     }
+
+    /// The value of a name; a mistake that lists the names where it is none of them.
+    fn known<T: Copy>(&mut self, key: &str, name: &str, names: &[(&str, T)]) -> Option<T> {
+        let found = names.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        if found.is_none() {
+            let known: Vec<&str> = names.iter().map(|(known, _)| *known).collect();
+            self.add(key, format!("`{name}` is not known; known: {}", known.join(", ")));
+        }
+        found
+    }
+
+    /// The code page, without which nothing can be EBCDIC.
+    fn paged(&mut self, key: &str, page: Option<Page>) -> Page {
+        page.unwrap_or_else(|| {
+            self.add(key, "`ebcdic` needs a `code_page`: cp037, cp500 or cp1047");
+            Page::Cp037
+        })
+    }
 }
 
-pub(super) fn from_toml(toml: &str) -> Result<Spec, Vec<SpecError>> {
-    let mut mistakes = Mistakes(Vec::new());
-    let raw: RawSpec = match toml::from_str(toml) {
-        Ok(raw) => raw,
-        Err(error) => {
-            mistakes.add("", error.to_string().trim_end());
-            return Err(mistakes.0);
-        }
-    };
-    if raw.mti != "ascii" {
-        mistakes.add("mti", unknown(&raw.mti, "ascii"));
+fn mti(raw: &RawSpec, page: Option<Page>, mistakes: &mut Mistakes) -> MtiEncoding {
+    let names = [("ascii", 0), ("bcd", 1), ("ebcdic", 2)];
+    match mistakes.known("mti", &raw.mti, &names) {
+        Some(1) => MtiEncoding::Bcd,
+        Some(2) => MtiEncoding::Ebcdic(mistakes.paged("mti", page)),
+        _ => MtiEncoding::Ascii,
     }
-    let bitmap = match raw.bitmap.as_str() {
-        "binary" => Bitmap::Binary,
-        "hex" => Bitmap::Hex,
-        other => {
-            mistakes.add("bitmap", unknown(other, "binary, hex"));
-            Bitmap::Binary
-        }
-    };
-    let mut spec = Spec::new(raw.name.into_boxed_str(), bitmap);
-    for (key, value) in raw.fields {
-        let key_path = format!("fields.{key}");
-        let Some(number) = key.parse().ok().filter(|number| (2..=128).contains(number)) else {
-            mistakes.add(&key_path, "a field is a number of 2 to 128; a third bitmap is not read");
-            continue;
+}
+
+fn bitmap(key: &str, name: &str, page: Option<Page>, mistakes: &mut Mistakes) -> BitmapEncoding {
+    let names = [("binary", 0), ("hex", 1), ("ebcdic_hex", 2)];
+    match mistakes.known(key, name, &names) {
+        Some(1) => BitmapEncoding::Hex,
+        Some(2) => BitmapEncoding::EbcdicHex(mistakes.paged(key, page)),
+        _ => BitmapEncoding::Binary,
+    }
+}
+
+fn bitmaps(raw: &RawSpec, mistakes: &mut Mistakes) -> Bitmaps {
+    let names =
+        [("single", Bitmaps::Single), ("auto", Bitmaps::Auto), ("always_128", Bitmaps::Always128)];
+    let name = raw.bitmaps.as_deref().unwrap_or("auto");
+    mistakes.known("bitmaps", name, &names).unwrap_or(Bitmaps::Auto)
+}
+
+fn third(raw: &RawSpec, mistakes: &mut Mistakes) -> ThirdBitmap {
+    let names = [
+        ("none", ThirdBitmap::None),
+        ("contiguous", ThirdBitmap::Contiguous),
+        ("in_field_65", ThirdBitmap::InField65),
+    ];
+    let name = raw.third_bitmap.as_deref().unwrap_or("none");
+    let third = mistakes.known("third_bitmap", name, &names).unwrap_or(ThirdBitmap::None);
+    if third != ThirdBitmap::None && raw.bitmaps.as_deref() == Some("single") {
+        mistakes.add("third_bitmap", "a third bitmap needs a second one");
+    }
+    let defines = |number| raw.fields.contains_key(&Number(number));
+    if third != ThirdBitmap::None && defines(65) {
+        mistakes.add("fields.65", "field 65 announces or is the third bitmap, it is no field");
+    }
+    if third == ThirdBitmap::None && (129..=super::FIELD_MAX).any(defines) {
+        mistakes.add("third_bitmap", "fields above 128 need a third bitmap");
+    }
+    third
+}
+
+fn trailing(raw: &RawSpec, mistakes: &mut Mistakes) -> Trailing {
+    let names = [("refused", Trailing::Refused), ("ignored", Trailing::Ignored)];
+    let name = raw.trailing_bytes.as_deref().unwrap_or("refused");
+    mistakes.known("trailing_bytes", name, &names).unwrap_or(Trailing::Refused)
+}
+
+/// Makes fields and the composites they are made of.
+struct Maker<'a> {
+    page: Option<Page>,
+    defaults: &'a BTreeMap<Content, RawDefaults>,
+    composites: Vec<Composite>,
+    mistakes: &'a mut Mistakes,
+}
+
+impl Maker<'_> {
+    fn field(&mut self, key: &str, raw: &RawField, depth: usize) -> Option<Field> {
+        let defaults = self.defaults.get(&raw.content).cloned().unwrap_or_default();
+        let of = |own: &Option<String>, default: Option<String>| own.clone().or(default);
+        let encoding = self.encoding(key, raw, &defaults)?;
+        let length_encoding = of(&raw.length_encoding, defaults.length_encoding);
+        let length_counts = of(&raw.length_counts, defaults.length_counts);
+        let length = self.length(key, raw, length_encoding, length_counts, encoding)?;
+        let pad = self.pad(key, of(&raw.pad, defaults.pad))?;
+        let parts = match &raw.parts {
+            Some(parts) => Some(self.composite(&format!("{key}.parts"), parts, depth)?),
+            None => None,
         };
-        match value.try_into() {
-            Ok(raw) => add_field(&mut spec, number, raw, &mut mistakes),
-            Err(error) => mistakes.add(&key_path, error.to_string().trim_end()),
+        let RawField { content, secret, mac, .. } = *raw;
+        let field = Field { length, encoding, content, pad, secret, mac, parts };
+        self.parts_add_up(key, &field);
+        Some(field)
+    }
+
+    /// The parts of a field of fixed length, one after the other, are as long as the field.
+    fn parts_add_up(&mut self, key: &str, field: &Field) {
+        let composite = field.parts.map(|at| &self.composites[usize::from(at)]);
+        let (Length::Fixed(length), Some(Composite::Positional { parts, .. })) =
+            (field.length, composite)
+        else {
+            return;
+        };
+        let have = match field.encoding {
+            Encoding::Hex | Encoding::EbcdicHex(_) => usize::from(length),
+            _ => field.wire_len(usize::from(length)),
+        };
+        let sum = parts.iter().try_fold(0, |sum, part| match part.field.length {
+            Length::Fixed(length) => Some(sum + part.field.wire_len(usize::from(length))),
+            Length::Variable(_) => None,
+        });
+        if let Some(sum) = sum.filter(|sum| *sum != have) {
+            let problem = format!("the parts add up to {sum} bytes, the field has {have}");
+            self.mistakes.add(&format!("{key}.length"), problem);
         }
     }
-    if mistakes.0.is_empty() { Ok(spec) } else { Err(mistakes.0) }
-}
 
-fn add_field(spec: &mut Spec, number: u8, raw: RawField, mistakes: &mut Mistakes) {
-    let key = |name: &str| format!("fields.{number}.{name}");
-    let length = length(&raw);
-    let encoding = encoding(&raw);
-    if let Some(other) = raw.length_encoding.as_deref().filter(|name| *name != "ascii") {
-        mistakes.add(&key("length_encoding"), unknown(other, "ascii"));
-    }
-    match (length, encoding) {
-        (Ok(length), Ok(encoding)) => {
-            let Content::Binary = raw.content else {
-                if encoding != Encoding::Ascii {
-                    mistakes.add(&key("encoding"), "only content `b` is written raw or in hex");
-                }
-                return define(spec, number, &raw, Field::of(length, encoding, &raw));
-            };
-            define(spec, number, &raw, Field::of(length, encoding, &raw));
+    /// What a field's encoding is when not stated: ASCII for characters, raw for bytes.
+    fn encoding(&mut self, key: &str, raw: &RawField, of: &RawDefaults) -> Option<Encoding> {
+        let key = format!("{key}.encoding");
+        let stated = raw.encoding.as_deref().or(of.encoding.as_deref());
+        let name = stated.unwrap_or(match raw.content {
+            Content::Binary => "raw",
+            _ => "ascii",
+        });
+        let names = [
+            ("ascii", 0),
+            ("ebcdic", 1),
+            ("bcd", 2),
+            ("signed_bcd", 3),
+            ("raw", 4),
+            ("hex", 5),
+            ("ebcdic_hex", 6),
+        ];
+        let choice = self.mistakes.known(&key, name, &names)?;
+        let encoding = match choice {
+            0 => Encoding::Ascii,
+            1 => Encoding::Ebcdic(self.mistakes.paged(&key, self.page)),
+            2 => Encoding::Bcd(self.bcd(&key, raw, of)?),
+            3 => Encoding::SignedBcd(self.bcd(&key, raw, of)?),
+            4 => Encoding::Raw,
+            5 => Encoding::Hex,
+            _ => Encoding::EbcdicHex(self.mistakes.paged(&key, self.page)),
+        };
+        let fits = match (raw.content, encoding) {
+            (Content::Any, _) => true,
+            (Content::Binary, encoding) => encoding.is_bytes() || raw.parts.is_some(),
+            (Content::SignedNumeric, Encoding::Bcd(_)) => false,
+            (content, Encoding::SignedBcd(_)) => content == Content::SignedNumeric,
+            (Content::Numeric | Content::Track, Encoding::Bcd(_)) => true,
+            (_, Encoding::Ascii | Encoding::Ebcdic(_)) => true,
+            (_, _) => false,
+        };
+        if !fits {
+            let class = raw.content.name();
+            self.mistakes.add(&key, format!("content `{class}` is not written in `{name}`"));
         }
-        (length, encoding) => {
-            length.err().into_iter().for_each(|problem| mistakes.add(&key("length"), problem));
-            encoding.err().into_iter().for_each(|problem| mistakes.add(&key("encoding"), problem));
-        }
+        fits.then_some(encoding)
     }
-}
 
-fn define(spec: &mut Spec, number: u8, raw: &RawField, field: Field) {
-    spec.define(number, raw.name.as_str().into(), field);
-}
-
-impl Field {
-    fn of(length: Length, encoding: Encoding, raw: &RawField) -> Self {
-        Self { length, encoding, content: raw.content, secret: raw.secret }
+    fn bcd(&mut self, key: &str, raw: &RawField, of: &RawDefaults) -> Option<Bcd> {
+        let names = [
+            ("left0", Odd::Left(0)),
+            ("right0", Odd::Right(0)),
+            ("leftF", Odd::Left(0xF)),
+            ("rightF", Odd::Right(0xF)),
+        ];
+        let odd = raw.odd.as_deref().or(of.odd.as_deref()).unwrap_or("left0");
+        let odd = self.mistakes.known(&key.replace("encoding", "odd"), odd, &names)?;
+        let default = if raw.content == Content::Track { "ABC=EF" } else { "ABCDEF" };
+        let letters = raw.letters.as_deref().or(of.letters.as_deref()).unwrap_or(default);
+        let Ok(letters) = letters.as_bytes().try_into() else {
+            let problem = "six characters are needed, for the half bytes A to F";
+            self.mistakes.add(&key.replace("encoding", "letters"), problem);
+            return None;
+        };
+        Some(Bcd { odd, letters })
     }
-}
 
-fn length(raw: &RawField) -> Result<Length, String> {
-    match (raw.length, raw.length_max, raw.length_digits) {
-        (Some(1..), None, None) => Ok(Length::Fixed(raw.length.unwrap_or(1))),
-        (None, Some(max @ 1..), Some(digits @ 1..=4)) => {
-            let most = 10_u16.pow(u32::from(digits)) - 1;
-            if max > most {
-                return Err(format!("length_max {max} needs more than {digits} digits"));
+    fn pad(&mut self, key: &str, name: Option<String>) -> Option<Pad> {
+        let names = [
+            ("none", Pad::None),
+            ("left0", Pad::LeftZero),
+            ("left_space", Pad::LeftSpace),
+            ("right_space", Pad::RightSpace),
+        ];
+        let name = name.unwrap_or_else(|| "none".to_owned());
+        self.mistakes.known(&format!("{key}.pad"), &name, &names)
+    }
+
+    fn length(
+        &mut self,
+        key: &str,
+        raw: &RawField,
+        encoding_name: Option<String>,
+        counts: Option<String>,
+        encoding: Encoding,
+    ) -> Option<Length> {
+        let key_of = |name: &str| format!("{key}.{name}");
+        let (max, digits) = match (raw.length, raw.length_max, raw.length_digits) {
+            (Some(length @ 1..), None, None) => return Some(Length::Fixed(length)),
+            (None, Some(max @ 1..), Some(digits @ 1..=6)) => (max, digits),
+            (None, Some(1..), Some(_)) => {
+                self.mistakes.add(&key_of("length"), "length_digits must be 1 to 6");
+                return None;
             }
-            Ok(Length::Variable { max, digits })
+            (Some(0), ..) | (_, Some(0), _) => {
+                self.mistakes.add(&key_of("length"), "a length of 0 holds nothing");
+                return None;
+            }
+            _ => {
+                let problem = "either `length`, or `length_max` and `length_digits`, is needed";
+                self.mistakes.add(&key_of("length"), problem);
+                return None;
+            }
+        };
+        let prefix_encoding = self.prefix_encoding(&key_of("length_encoding"), encoding_name)?;
+        let counts = self.counts(&key_of("length_counts"), counts, encoding)?;
+        let prefix = Prefix { max, digits, encoding: prefix_encoding, counts };
+        if max > prefix.capacity() {
+            let problem = format!("length_max {max} needs more than {digits} digits");
+            self.mistakes.add(&key_of("length"), problem);
+            return None;
         }
-        (None, Some(1..), Some(_)) => Err("length_digits must be 1 to 4".to_owned()),
-        (Some(0), ..) | (_, Some(0), _) => Err("a length of 0 holds nothing".to_owned()),
-        _ => Err("either `length`, or `length_max` and `length_digits`, is needed".to_owned()),
+        Some(Length::Variable(prefix))
     }
-}
 
-/// What a field's encoding is when not stated: ASCII for characters, raw for bytes.
-fn encoding(raw: &RawField) -> Result<Encoding, String> {
-    match (raw.encoding.as_deref(), raw.content) {
-        (None, Content::Binary) | (Some("raw"), _) => Ok(Encoding::Raw),
-        (Some("ascii"), Content::Binary) => Err("content `b` is written raw or in hex".to_owned()),
-        (None | Some("ascii"), _) => Ok(Encoding::Ascii),
-        (Some("hex"), _) => Ok(Encoding::Hex),
-        (Some(other), _) => Err(unknown(other, "ascii, raw, hex")),
+    fn prefix_encoding(&mut self, key: &str, name: Option<String>) -> Option<PrefixEncoding> {
+        let names = [
+            ("ascii", PrefixEncoding::Ascii),
+            ("ebcdic", PrefixEncoding::Ebcdic),
+            ("bcd", PrefixEncoding::Bcd),
+            ("binary", PrefixEncoding::Binary),
+            ("hex", PrefixEncoding::Hex),
+        ];
+        self.mistakes.known(key, name.as_deref().unwrap_or("ascii"), &names)
     }
-}
 
-/// BCD and EBCDIC are known names that this engine does not read yet; others are typing mistakes.
-fn unknown(given: &str, allowed: &str) -> String {
-    match given {
-        "bcd" | "ebcdic" => format!("`{given}` is not supported; supported: {allowed}"),
-        _ => format!("`{given}` is not known; known: {allowed}"),
+    /// What a prefix counts. BCD is where the field's users disagree, so there it must be stated.
+    fn counts(&mut self, key: &str, name: Option<String>, encoding: Encoding) -> Option<Counts> {
+        let names = [
+            ("units", Counts::Units),
+            ("digits", Counts::Units),
+            ("characters", Counts::Units),
+            ("bytes", Counts::Bytes),
+            ("nibbles", Counts::Nibbles),
+        ];
+        let is_bcd = matches!(encoding, Encoding::Bcd(_) | Encoding::SignedBcd(_));
+        let Some(name) = name else {
+            if is_bcd {
+                self.mistakes.add(key, "a length in front of BCD counts digits, bytes or nibbles");
+            }
+            return (!is_bcd).then_some(Counts::Units);
+        };
+        self.mistakes.known(key, &name, &names)
+    }
+
+    /// Makes a composite and gives its place.
+    fn composite(&mut self, key: &str, raw: &RawParts, depth: usize) -> Option<u16> {
+        if depth == DEPTH_MAX || self.composites.len() == COMPOSITES_MAX {
+            self.mistakes.add(key, format!("parts nest at most {DEPTH_MAX} deep"));
+            return None;
+        }
+        let names =
+            [("positional", 0), ("bitmapped", 1), ("ber_tlv", 2), ("tagged", 3), ("data_sets", 4)];
+        let composite = match self.mistakes.known(&format!("{key}.kind"), &raw.kind, &names)? {
+            0 => Composite::Positional {
+                parts: self.parts(key, &raw.fields, depth),
+                optional_tail: raw.optional_tail,
+            },
+            1 => self.bitmapped(key, raw, depth)?,
+            2 => Composite::BerTlv { secret_tags: self.secret_tags(key, raw) },
+            3 => Composite::Tagged(self.tag_layout(key, raw)?),
+            _ => self.data_sets(key, raw, depth),
+        };
+        let place = u16::try_from(self.composites.len()).expect("invariant: COMPOSITES_MAX");
+        self.composites.push(composite);
+        Some(place)
+    }
+
+    fn parts(&mut self, key: &str, raw: &BTreeMap<Number, RawField>, depth: usize) -> Parts {
+        if raw.is_empty() {
+            self.mistakes.add(&format!("{key}.fields"), "there are no parts");
+        }
+        let made = raw.iter().filter_map(|(Number(number), raw)| {
+            let field = self.field(&format!("{key}.fields.{number}"), raw, depth + 1)?;
+            Some(Part { number: *number, name: raw.name.as_str().into(), field })
+        });
+        Parts(made.collect())
+    }
+
+    fn bitmapped(&mut self, key: &str, raw: &RawParts, depth: usize) -> Option<Composite> {
+        let name = raw.bitmap.as_deref().unwrap_or("binary");
+        let bitmap = bitmap(&format!("{key}.bitmap"), name, self.page, self.mistakes);
+        let Some(bitmap_bytes @ 1..=16) = raw.bitmap_bytes else {
+            self.mistakes.add(&format!("{key}.bitmap_bytes"), "1 to 16 bytes are needed");
+            return None;
+        };
+        let parts = self.parts(key, &raw.fields, depth);
+        if parts.iter().any(|part| part.number == 0 || part.number > bitmap_bytes * 8) {
+            let problem = format!("a bitmap of {bitmap_bytes} bytes announces fewer parts");
+            self.mistakes.add(&format!("{key}.fields"), problem);
+        }
+        let header_len = raw.header_length.unwrap_or(0);
+        let skip_first = raw.skip_first_bit;
+        Some(Composite::Bitmapped { header_len, bitmap, bitmap_bytes, skip_first, parts })
+    }
+
+    fn secret_tags(&mut self, key: &str, raw: &RawParts) -> Box<[u32]> {
+        let Some(tags) = &raw.secret_tags else { return super::super::tlv::SECRET_TAGS.into() };
+        let mut numbers = Vec::new();
+        for tag in tags {
+            match u32::from_str_radix(tag, 16) {
+                Ok(number) => numbers.push(number),
+                Err(_) => {
+                    self.mistakes.add(&format!("{key}.secret_tags"), format!("`{tag}` is no tag"))
+                }
+            }
+        }
+        numbers.sort_unstable();
+        numbers.into()
+    }
+
+    fn tag_layout(&mut self, key: &str, raw: &RawParts) -> Option<TagLayout> {
+        let (Some(tag_len @ 1..=4), Some(length_digits @ 1..=4)) =
+            (raw.tag_length, raw.length_digits)
+        else {
+            self.mistakes.add(key, "`tag_length` and `length_digits` of 1 to 4 are needed");
+            return None;
+        };
+        let orders = [("tag_first", TagOrder::TagFirst), ("length_first", TagOrder::LengthFirst)];
+        let order = raw.order.as_deref().unwrap_or("tag_first");
+        let order = self.mistakes.known(&format!("{key}.order"), order, &orders)?;
+        let key = format!("{key}.encoding");
+        let encoding = raw.encoding.as_deref().unwrap_or("ascii");
+        let characters =
+            match self.mistakes.known(&key, encoding, &[("ascii", 0), ("ebcdic", 1)])? {
+                0 => Characters::Ascii,
+                _ => Characters::Ebcdic(self.mistakes.paged(&key, self.page)),
+            };
+        Some(TagLayout { tag_len, length_digits, order, characters })
+    }
+
+    fn data_sets(&mut self, key: &str, raw: &RawParts, depth: usize) -> Composite {
+        let mut sets = Vec::new();
+        for (name, set) in &raw.sets {
+            let key = format!("{key}.sets.{name}");
+            let id = u8::from_str_radix(name, 16).ok();
+            let Some(id) = id.filter(|id| *id > TLV_SET_MAX && *id < u8::MAX) else {
+                self.mistakes.add(&key, "a data set made of parts is 71 to FE, in hexadecimal");
+                continue;
+            };
+            sets.push(DataSet { id, parts: self.parts(&key, &set.fields, depth) });
+        }
+        sets.sort_by_key(|set| set.id);
+        Composite::DataSets(sets.into())
     }
 }

@@ -7,32 +7,44 @@ fn the_compiled_in_format_defines_every_field() {
     assert!((2..=128).all(|number| spec.field(number).is_some()));
     assert!((2..=128).all(|number| !spec.field_name(number).is_empty()));
     assert!([0, 1, 129, 255].iter().all(|number| spec.field(*number).is_none()));
+    assert!(Spec::builtin_names().all(|name| Spec::builtin(name).is_some()));
     let secret: Vec<u8> =
         (2..=128).filter(|number| spec.field(*number).is_some_and(|f| f.secret)).collect();
     assert_eq!(secret, [2, 14, 34, 35, 36, 45, 52, 53, 55, 96]);
-    assert!(Spec::builtin("cauce-93").is_none());
+    assert!(Spec::builtin("cauce-99").is_none());
 }
 
 #[test]
 fn every_mistake_is_reported_at_once() {
     let toml = r#"
 name = "bad"
-mti = "bcd"
+mti = "ebcdic"
 bitmap = "octal"
 [fields]
 1 = { name = "", content = "n", length = 6 }
 129 = { name = "", content = "n", length = 6 }
+193 = { name = "", content = "n", length = 6 }
 x = { name = "", content = "n", length = 6 }
 2 = { name = "", content = "n" }
 3 = { name = "", content = "q", length = 6 }
 4 = { name = "", content = "n", length = 12, colour = "red" }
 5 = { name = "", content = "n", length_max = 100, length_digits = 2 }
-6 = { name = "", content = "n", length = 12, encoding = "ebcdic" }
+6 = { name = "", content = "n", length = 12, encoding = "packed" }
 7 = { name = "", content = "n", length = 10, encoding = "hex" }
-8 = { name = "", content = "n", length_max = 9, length_digits = 1, length_encoding = "bcd" }
+8 = { name = "", content = "n", length_max = 9, length_digits = 1, length_encoding = "octal" }
 9 = { name = "", content = "n", length_max = 9, length_digits = 7 }
 10 = { name = "", content = "n", length = 0 }
-52 = { name = "", content = "b", length = 8, encoding = "ascii" }
+11 = { name = "", content = "n", length_max = 9, length_digits = 1, encoding = "bcd" }
+12 = { name = "", content = "n", length = 6, encoding = "ebcdic" }
+13 = { name = "", content = "ans", length = 6, encoding = "bcd" }
+14 = { name = "", content = "n", length = 3, encoding = "bcd", odd = "middle" }
+15 = { name = "", content = "b", length = 8, mac = true }
+16 = { name = "", content = "any", length = 4, parts = { kind = "positional", fields = { 1 = { length = 3 } } } }
+17 = { name = "", content = "any", length = 4, parts = { kind = "bitmapped", bitmap_bytes = 1, fields = { 9 = { length = 3 } } } }
+18 = { name = "", content = "any", length = 4, parts = { kind = "tagged", tag_length = 5, length_digits = 2 } }
+35 = { name = "", content = "z", length = 37 }
+52 = { name = "", content = "b", length = 8, encoding = "ascii", secret = true }
+64 = { name = "", content = "n", length = 8, mac = true }
 "#;
     let mut keys: Vec<String> =
         Spec::from_toml(toml).expect_err("refused").into_iter().map(|error| error.key).collect();
@@ -41,18 +53,30 @@ x = { name = "", content = "n", length = 6 }
         "bitmap",
         "fields.1",
         "fields.10.length",
-        "fields.129",
+        "fields.11.length_counts",
+        "fields.12.encoding",
+        "fields.13.encoding",
+        "fields.14.odd",
+        "fields.15.mac",
+        "fields.16.length",
+        "fields.17.parts.fields",
+        "fields.18.parts",
+        "fields.193",
         "fields.2.length",
+        "fields.2.secret",
         "fields.3",
+        "fields.35.secret",
         "fields.4",
         "fields.5.length",
         "fields.52.encoding",
         "fields.6.encoding",
+        "fields.64.mac",
         "fields.7.encoding",
         "fields.8.length_encoding",
         "fields.9.length",
         "fields.x",
         "mti",
+        "third_bitmap",
     ];
     assert_eq!(keys, expect);
 }
@@ -66,11 +90,11 @@ fn an_unknown_key_of_the_file_is_refused() {
 }
 
 #[test]
-fn an_encoding_that_is_not_read_is_told_from_a_typing_mistake() {
+fn a_name_that_is_not_known_is_answered_with_those_that_are() {
     let problem = |mti: &str| {
         let toml = format!("name = 'x'\nmti = '{mti}'\nbitmap = 'hex'\n[fields]");
         Spec::from_toml(&toml).expect_err("refused").remove(0).to_string()
     };
-    assert_eq!(problem("ebcdic"), "mti: `ebcdic` is not supported; supported: ascii");
-    assert_eq!(problem("asci"), "mti: `asci` is not known; known: ascii");
+    assert_eq!(problem("asci"), "mti: `asci` is not known; known: ascii, bcd, ebcdic");
+    assert_eq!(problem("ebcdic"), "mti: `ebcdic` needs a `code_page`: cp037, cp500 or cp1047");
 }

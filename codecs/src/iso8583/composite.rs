@@ -1,0 +1,131 @@
+//! What a field may be made of.
+
+use super::field::Field;
+use super::spec::BitmapEncoding;
+
+/// The parts of a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Composite {
+    /// Parts one after the other.
+    Positional {
+        /// In the order of the wire.
+        parts: Parts,
+        /// Whether a content may end between two parts.
+        optional_tail: bool,
+    },
+    /// A bitmap, then the parts it announces.
+    Bitmapped {
+        /// Bytes before the bitmap.
+        header_len: u8,
+        /// How the bitmap is written.
+        bitmap: BitmapEncoding,
+        /// Bytes of bitmap, 1..=16.
+        bitmap_bytes: u8,
+        /// Whether bit 1 announces nothing.
+        skip_first: bool,
+        /// By the number of their bit.
+        parts: Parts,
+    },
+    /// Tags of BER-TLV, as chip data is (DE55).
+    BerTlv {
+        /// Tags whose values are secret, ascending.
+        secret_tags: Box<[u32]>,
+    },
+    /// Tags and lengths of fixed width, as DE48 often is.
+    Tagged(TagLayout),
+    /// Data sets of ISO 8583:2003: an identifier, a length, then BER-TLV or a bitmap and parts.
+    DataSets(Box<[DataSet]>),
+}
+
+/// The parts of a composite, ascending by number.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Parts(pub(super) Box<[Part]>);
+
+/// One part of a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Position, or number of its bit.
+    pub number: u8,
+    /// What people call it.
+    pub name: Box<str>,
+    /// How it is written.
+    pub field: Field,
+}
+
+impl Parts {
+    /// The part of a number.
+    pub fn get(&self, number: u8) -> Option<&Part> {
+        let at = self.0.binary_search_by_key(&number, |part| part.number).ok()?;
+        self.0.get(at)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Part> {
+        self.0.iter()
+    }
+}
+
+/// How tags of fixed width are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TagLayout {
+    /// Characters of a tag, 1..=4.
+    pub tag_len: u8,
+    /// Digits of a length, 1..=4.
+    pub length_digits: u8,
+    /// What comes first.
+    pub order: TagOrder,
+    /// How tags, lengths and values are written.
+    pub characters: Characters,
+}
+
+/// Whether the tag or the length comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TagOrder {
+    /// Tag, length, value.
+    TagFirst,
+    /// Length, tag, value; the length counts the value alone.
+    LengthFirst,
+}
+
+/// How characters are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Characters {
+    /// ASCII.
+    Ascii,
+    /// EBCDIC.
+    Ebcdic(super::ebcdic::Page),
+}
+
+impl Characters {
+    /// The ISO 8859-1 character of a byte.
+    #[inline]
+    pub fn decode(self, byte: u8) -> u8 {
+        match self {
+            Self::Ascii => byte,
+            Self::Ebcdic(page) => page.decode(byte),
+        }
+    }
+
+    /// The byte of an ISO 8859-1 character.
+    #[inline]
+    pub fn encode(self, latin1: u8) -> u8 {
+        match self {
+            Self::Ascii => latin1,
+            Self::Ebcdic(page) => page.encode(latin1),
+        }
+    }
+}
+
+/// A data set whose parts are announced by a bitmap. Sets that are not defined keep their bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataSet {
+    /// 0x71..=0xFE; below are data sets of BER-TLV, which need no definition.
+    pub id: u8,
+    /// By number, as the bitmap announces them.
+    pub parts: Parts,
+}
+
+/// The greatest identifier of a data set that holds BER-TLV.
+///
+/// Source: ISO 8583-1:2003, data set identifiers.
+pub const TLV_SET_MAX: u8 = 0x70;

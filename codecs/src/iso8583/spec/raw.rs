@@ -1,0 +1,237 @@
+//! A specification as it is written down: the TOML form, and what foreign formats are read into.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use toml::Table;
+
+use super::SpecError;
+use crate::iso8583::content::Content;
+
+/// A specification file. `config/iso8583/README.md` describes every key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RawSpec {
+    /// What it is called.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// How the messages are usually framed: the name of a framing.
+    pub framing: Option<String>,
+    /// Bytes in front of the MTI.
+    pub header_length: Option<u16>,
+    /// `ascii`, `bcd` or `ebcdic`.
+    pub mti: String,
+    /// `binary`, `hex` or `ebcdic_hex`.
+    pub bitmap: String,
+    /// `single`, `auto` (the default) or `always_128`.
+    pub bitmaps: Option<String>,
+    /// `none` (the default), `contiguous` or `in_field_65`.
+    pub third_bitmap: Option<String>,
+    /// `cp037`, `cp500` or `cp1047`; needed where anything is EBCDIC.
+    pub code_page: Option<String>,
+    /// `refused` (the default) or `ignored`.
+    pub trailing_bytes: Option<String>,
+    /// What fields of a content class have where they do not say.
+    pub defaults: BTreeMap<Content, RawDefaults>,
+    /// The fields by number.
+    pub fields: BTreeMap<Number, RawField>,
+}
+
+/// The same without its fields, which are read one by one so that every mistake is told.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawHead {
+    name: String,
+    description: Option<String>,
+    framing: Option<String>,
+    header_length: Option<u16>,
+    mti: String,
+    bitmap: String,
+    bitmaps: Option<String>,
+    third_bitmap: Option<String>,
+    code_page: Option<String>,
+    trailing_bytes: Option<String>,
+    #[serde(default)]
+    defaults: BTreeMap<Content, RawDefaults>,
+    fields: Table,
+}
+
+/// What the fields of a content class have where they do not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawDefaults {
+    /// See [`RawField`].
+    pub encoding: Option<String>,
+    /// See [`RawField`].
+    pub length_encoding: Option<String>,
+    /// See [`RawField`].
+    pub length_counts: Option<String>,
+    /// See [`RawField`].
+    pub odd: Option<String>,
+    /// See [`RawField`].
+    pub letters: Option<String>,
+    /// See [`RawField`].
+    pub pad: Option<String>,
+}
+
+/// One field or part.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawField {
+    /// What people call it.
+    #[serde(default)]
+    pub name: String,
+    /// What it may hold.
+    #[serde(default)]
+    pub content: Content,
+    /// `ascii`, `ebcdic`, `bcd`, `signed_bcd`, `raw`, `hex` or `ebcdic_hex`.
+    pub encoding: Option<String>,
+    /// Fixed length in characters, digits or bytes.
+    pub length: Option<u16>,
+    /// The greatest length, in what the prefix counts.
+    pub length_max: Option<u32>,
+    /// Digits of the length in front; bytes, where it is binary.
+    pub length_digits: Option<u8>,
+    /// `ascii`, `ebcdic`, `bcd`, `binary` or `hex`.
+    pub length_encoding: Option<String>,
+    /// `units`, `digits`, `characters`, `bytes` or `nibbles`.
+    pub length_counts: Option<String>,
+    /// `left0`, `right0`, `leftF`, `rightF`: where an odd number of BCD digits is filled up.
+    pub odd: Option<String>,
+    /// The characters of the half bytes A to F, such as `ABC=EF`.
+    pub letters: Option<String>,
+    /// `none`, `left0`, `left_space`, `right_space`.
+    pub pad: Option<String>,
+    /// Never to be printed or stored.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub secret: bool,
+    /// A message authentication code.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mac: bool,
+    /// What it is made of.
+    pub parts: Option<Box<RawParts>>,
+}
+
+/// What a field is made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawParts {
+    /// `positional`, `bitmapped`, `ber_tlv`, `tagged` or `data_sets`.
+    pub kind: String,
+    /// Positional: whether a content may end between two parts.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub optional_tail: bool,
+    /// Bitmapped: bytes in front of the bitmap.
+    pub header_length: Option<u8>,
+    /// Bitmapped: `binary`, `hex` or `ebcdic_hex`.
+    pub bitmap: Option<String>,
+    /// Bitmapped: bytes of bitmap.
+    pub bitmap_bytes: Option<u8>,
+    /// Bitmapped: bit 1 announces nothing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub skip_first_bit: bool,
+    /// BER-TLV: tags whose values are secret, in hexadecimal.
+    pub secret_tags: Option<Vec<String>>,
+    /// Tagged: characters of a tag.
+    pub tag_length: Option<u8>,
+    /// Tagged: digits of a length.
+    pub length_digits: Option<u8>,
+    /// Tagged: `tag_first` (the default) or `length_first`.
+    pub order: Option<String>,
+    /// Tagged: `ascii` (the default) or `ebcdic`.
+    pub encoding: Option<String>,
+    /// Positional and bitmapped: the parts by number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<Number, RawField>,
+    /// Data sets: those made of parts, by identifier in hexadecimal.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sets: BTreeMap<String, RawSet>,
+}
+
+/// A data set made of parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawSet {
+    /// The parts by number.
+    pub fields: BTreeMap<Number, RawField>,
+}
+
+/// A number that is a key: text in the file, and in the order of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Number(pub u8);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let key = String::deserialize(deserializer)?;
+        let number = key.parse().map_err(|_| {
+            D::Error::custom(format_args!("`{key}` is no number of a field or part"))
+        })?;
+        Ok(Self(number))
+    }
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl RawSpec {
+    /// Reads the TOML form: what could be read of it, and every mistake in its form. What the values
+    /// mean is checked when it is compiled.
+    pub(super) fn from_toml(text: &str) -> (Option<Self>, Vec<SpecError>) {
+        let problem = |key: String, error: toml::de::Error| SpecError {
+            key,
+            problem: error.to_string().trim_end().to_owned(),
+        };
+        let head: RawHead = match toml::from_str(text) {
+            Ok(head) => head,
+            Err(error) => return (None, vec![problem(String::new(), error)]),
+        };
+        let mut mistakes = Vec::new();
+        let mut fields = BTreeMap::new();
+        for (key, value) in head.fields {
+            let at = format!("fields.{key}");
+            let Some(number) =
+                key.parse().ok().filter(|number| (2..=super::FIELD_MAX).contains(number))
+            else {
+                let problem = "a field is a number of 2 to 192".to_owned();
+                mistakes.push(SpecError { key: at, problem });
+                continue;
+            };
+            match value.try_into() {
+                Ok(field) => drop(fields.insert(Number(number), field)),
+                Err(error) => mistakes.push(problem(at, error)),
+            }
+        }
+        let RawHead { name, description, framing, header_length, mti, bitmap, bitmaps, .. } = head;
+        let RawHead { third_bitmap, code_page, trailing_bytes, defaults, .. } = head;
+        let raw = Self {
+            name,
+            description,
+            framing,
+            header_length,
+            mti,
+            bitmap,
+            bitmaps,
+            third_bitmap,
+            code_page,
+            trailing_bytes,
+            defaults,
+            fields,
+        };
+        (Some(raw), mistakes)
+    }
+}

@@ -1,0 +1,195 @@
+//! A message as a tree of texts, for tools: what `cauce codec` prints and reads.
+
+use std::fmt;
+
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The value of a field, part or tag.
+///
+/// Shape: text as it is on the wire, padding kept, each ISO 8859-1 byte a character; bytes in
+///        upper-case hexadecimal. Parts and tags keep their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A text, or bytes in hexadecimal.
+    Text(String),
+    /// Parts by number, tags by name.
+    Parts(Vec<(String, Value)>),
+    /// A tag that is there more than once.
+    Many(Vec<Value>),
+}
+
+/// A whole message.
+///
+/// Shape: as JSON `{"mti":"0200","header":"6000030000","fields":{"2":"…","55":{"9F26":"…"}}}`;
+///        the header in hexadecimal, absent where the format has none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tree {
+    /// Four digits.
+    pub mti: String,
+    /// What stands in front of the MTI, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// The fields by number, ascending.
+    #[serde(with = "fields")]
+    pub fields: Vec<(String, Value)>,
+}
+
+/// Nesting of values read; formats nest less.
+const DEPTH_MAX: usize = 16;
+
+impl Value {
+    /// Adds a part or tag; one that is there already becomes many.
+    pub(super) fn add(parts: &mut Vec<(String, Self)>, name: String, value: Self) {
+        let Some((_, present)) = parts.iter_mut().find(|(present, _)| *present == name) else {
+            parts.push((name, value));
+            return;
+        };
+        match present {
+            Self::Many(many) => many.push(value),
+            Self::Text(_) | Self::Parts(_) => {
+                let first = std::mem::replace(present, Self::Many(Vec::new()));
+                *present = Self::Many(vec![first, value]);
+            }
+        }
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Parts(parts) => fields::serialize(parts, serializer),
+            Self::Many(many) => {
+                let mut list = serializer.serialize_seq(Some(many.len()))?;
+                many.iter().try_for_each(|value| list.serialize_element(value))?;
+                list.end()
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = deserializer.deserialize_any(ValueVisitor)?;
+        if value.depth() > DEPTH_MAX {
+            return Err(D::Error::custom("values nest too deep"));
+        }
+        Ok(value)
+    }
+}
+
+impl Value {
+    fn depth(&self) -> usize {
+        let deepest = |values: &mut dyn Iterator<Item = &Self>| {
+            values.map(Self::depth).max().unwrap_or_default()
+        };
+        1 + match self {
+            Self::Text(_) => 0,
+            Self::Parts(parts) => deepest(&mut parts.iter().map(|(_, value)| value)),
+            Self::Many(many) => deepest(&mut many.iter()),
+        }
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, an object of parts, or a list of them")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::Text(text))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+        fields::collect(map).map(Value::Parts)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut many = Vec::new();
+        while let Some(value) = list.next_element()? {
+            many.push(value);
+        }
+        Ok(Value::Many(many))
+    }
+}
+
+/// A list of names and values as an object, in its order.
+mod fields {
+    use super::*;
+
+    pub fn serialize<S: Serializer>(
+        fields: &[(String, Value)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(fields.len()))?;
+        fields.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
+        map.end()
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(String, Value)>, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Parts(fields) => Ok(fields),
+            Value::Text(_) | Value::Many(_) => Err(D::Error::custom("an object is needed")),
+        }
+    }
+
+    pub fn collect<'de, A: MapAccess<'de>>(mut map: A) -> Result<Vec<(String, Value)>, A::Error> {
+        let mut fields: Vec<(String, Value)> = Vec::new();
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            if fields.iter().any(|(present, _)| *present == name) {
+                return Err(A::Error::custom(format_args!("`{name}` is given twice")));
+            }
+            fields.push((name, value));
+        }
+        Ok(fields)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_keep_their_order_in_json() {
+        let json = r#"{"mti":"0200","fields":{"2":"4111","55":{"9F26":"00","82":"3900"},"48":{"A1":["x","y"]}}}"#;
+        let tree: Tree = serde_json::from_str(json).expect("a message");
+        assert_eq!(serde_json::to_string(&tree).expect("JSON"), json);
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        let problem =
+            |json: &str| serde_json::from_str::<Tree>(json).expect_err("refused").to_string();
+        assert!(
+            problem(r#"{"mti":"0200","fields":{"2":"1","2":"2"}}"#).contains("`2` is given twice")
+        );
+        assert!(problem(r#"{"mti":"0200","fields":[]}"#).contains("an object is needed"));
+        assert!(problem(r#"{"mti":"0200","fields":{},"x":1}"#).contains("unknown field"));
+        assert!(problem(r#"{"mti":"0200","fields":{"2":1}}"#).contains("a text"));
+        let deep = format!("{}{}", "{\"1\":".repeat(40), "\"x\"".to_owned() + &"}".repeat(40));
+        assert!(problem(&format!(r#"{{"mti":"0200","fields":{deep}}}"#)).contains("too deep"));
+    }
+
+    #[test]
+    fn a_tag_that_comes_again_becomes_many() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let mut parts = Vec::new();
+        for value in ["1", "2", "3"] {
+            Value::add(&mut parts, "A1".to_owned(), text(value));
+        }
+        assert_eq!(parts, [("A1".to_owned(), Value::Many(vec![text("1"), text("2"), text("3")]))]);
+    }
+}
