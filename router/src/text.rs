@@ -50,8 +50,9 @@ impl<const MAX: usize> Text<MAX> {
         if ascii.len() > MAX {
             return Err(TextError::TooLong { len: ascii.len(), max: MAX });
         }
-        if let Some(at) = ascii.iter().position(|byte| !(0x20..=0x7E).contains(byte)) {
-            return Err(TextError::NotPrintable { byte: ascii[at], at });
+        // Without an early end this becomes a few vector instructions.
+        if !ascii.iter().fold(true, |all, byte| all & (0x20..=0x7E).contains(byte)) {
+            return Err(not_printable(ascii));
         }
         let mut bytes = [0; MAX];
         bytes[..ascii.len()].copy_from_slice(ascii);
@@ -77,6 +78,12 @@ impl<const MAX: usize> Text<MAX> {
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
+}
+
+#[cold]
+fn not_printable(ascii: &[u8]) -> TextError {
+    let at = ascii.iter().position(|byte| !(0x20..=0x7E).contains(byte)).unwrap_or(0);
+    TextError::NotPrintable { byte: ascii.get(at).copied().unwrap_or(0), at }
 }
 
 impl<const MAX: usize> fmt::Display for Text<MAX> {

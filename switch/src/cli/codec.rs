@@ -1,0 +1,174 @@
+//! `cauce codec`: messages and formats, without a switch.
+
+mod lines;
+mod message;
+mod specs;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// What to do with messages or formats.
+#[derive(Debug, Subcommand)]
+#[command(after_help = EXAMPLES)]
+pub(super) enum CodecCommand {
+    /// Turn messages into JSON; exit 1 if any could not be read
+    ///
+    /// With --spec, standard input holds ISO 8583 messages in hexadecimal, one a line, and each
+    /// becomes one line of JSON: the message, or {"error":{"kind","field","offset","message"}}.
+    #[command(after_help = DECODE_EXAMPLES)]
+    Decode(Decode),
+    /// Turn JSON, one message a line as `decode` prints it, into hexadecimal; exit 1 if any failed
+    #[command(after_help = ENCODE_EXAMPLES)]
+    Encode(Encode),
+    /// Explain messages field by field, card numbers and secrets masked; exit 1 if any failed
+    #[command(after_help = DESCRIBE_EXAMPLES)]
+    Describe(Encode),
+    /// Check formats and print every mistake with its key; exit 1 if there is any
+    Lint {
+        /// Format: our own TOML, jPOS XML, moov JSON or compact JSON
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Print a format of another project in our own form
+    #[command(after_help = CONVERT_EXAMPLES)]
+    Convert {
+        /// Who wrote it; told by its text when left out
+        #[arg(long, value_enum)]
+        from: Option<From>,
+        /// The format
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// List the formats that are compiled in
+    Specs,
+}
+
+const EXAMPLES: &str = "Examples:
+  echo 0800822000000000000004000000000000001123211722000042301 | xxd … | cauce codec decode --spec cauce-87
+  cauce codec decode --spec bank.toml < messages.hex
+  cauce codec describe --spec iso87-bcd --framed < capture.hex
+  cauce codec lint config/iso8583/*.toml
+  cauce codec convert --from jpos-xml iso87binary.xml > bank.toml
+  cauce codec decode --format pix < payload.txt";
+
+const DECODE_EXAMPLES: &str = "Examples:
+  cauce codec decode --spec cauce-87 < messages.hex
+  cauce codec decode --spec packager.xml --framed --reveal < capture.hex
+  cauce codec decode --format iso20022 < pacs008.xml
+  cauce codec decode --format emvco < qr.txt";
+
+const ENCODE_EXAMPLES: &str = "Example:
+  echo '{\"mti\":\"0800\",\"fields\":{\"7\":\"1123211722\",\"11\":\"000042\",\"70\":\"301\"}}' |
+      cauce codec encode --spec cauce-87";
+
+const DESCRIBE_EXAMPLES: &str = "Example:
+  cauce codec describe --spec iso87-ascii < messages.hex";
+
+const CONVERT_EXAMPLES: &str = "Example:
+  cauce codec convert --from moov-json spec87ascii.json > bank.toml && cauce codec lint bank.toml";
+
+/// Which messages to read, and how to show them.
+#[derive(Debug, Args)]
+pub(super) struct Decode {
+    /// Format of ISO 8583 messages: a name that `cauce codec specs` lists, or a file
+    #[arg(long, value_name = "NAME-OR-FILE", required_unless_present = "format")]
+    spec: Option<String>,
+    /// Each line is a whole frame: the format's own framing, else two bytes of length
+    #[arg(long, requires = "spec")]
+    framed: bool,
+    /// Show card numbers and secrets in clear
+    #[arg(long)]
+    reveal: bool,
+    /// Other formats: one whole message on standard input
+    #[arg(long, value_enum, conflicts_with = "spec")]
+    format: Option<WholeFormat>,
+}
+
+/// Which format to write or explain.
+#[derive(Debug, Args)]
+pub(super) struct Encode {
+    /// Format of ISO 8583 messages: a name that `cauce codec specs` lists, or a file
+    #[arg(long, value_name = "NAME-OR-FILE")]
+    spec: String,
+    /// Each line is a whole frame: the format's own framing, else two bytes of length
+    #[arg(long)]
+    framed: bool,
+}
+
+/// Formats that are one whole message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum WholeFormat {
+    /// An ISO 20022 message in XML
+    Iso20022,
+}
+
+/// Who wrote a format down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum From {
+    /// Compact JSON of shared test suites
+    CompactJson,
+}
+
+/// What a command came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    /// All went well.
+    Well,
+    /// Something could not be read or written, and was told.
+    Short,
+}
+
+impl std::convert::From<Came> for ExitCode {
+    fn from(came: Came) -> Self {
+        match came {
+            Came::Well => Self::SUCCESS,
+            Came::Short => Self::FAILURE,
+        }
+    }
+}
+
+pub(super) fn main(command: &CodecCommand) -> ExitCode {
+    let came = match command {
+        CodecCommand::Decode(decode) => self::decode(decode),
+        CodecCommand::Encode(encode) => with_spec(&encode.spec, |spec| {
+            message::encode(spec, encode.framed)
+        }),
+        CodecCommand::Describe(encode) => with_spec(&encode.spec, |spec| {
+            message::describe(spec, encode.framed)
+        }),
+        CodecCommand::Lint { files } => specs::lint(files),
+        CodecCommand::Convert { from, file } => specs::convert(*from, file),
+        CodecCommand::Specs => specs::list(),
+    };
+    came.map_or_else(|problem| told(&problem), ExitCode::from)
+}
+
+fn decode(decode: &Decode) -> anyhow::Result<Came> {
+    match (&decode.spec, decode.format) {
+        (Some(spec), _) => with_spec(spec, |spec| {
+            message::decode(spec, decode.framed, decode.reveal)
+        }),
+        (None, Some(WholeFormat::Iso20022)) | (None, None) => anyhow::bail!("not there yet"),
+    }
+}
+
+fn with_spec(
+    name: &str,
+    run: impl FnOnce(&codecs::iso8583::Spec) -> std::io::Result<Came>,
+) -> anyhow::Result<Came> {
+    let spec = specs::find(name)?;
+    match run(&spec) {
+        // A reader that has seen enough, such as `head`, is no mistake.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Came::Well),
+        came => Ok(came?),
+    }
+}
+
+/// Tells what is wrong with the command itself.
+#[expect(clippy::print_stderr, reason = "this is a program's own output")]
+fn told(problem: &anyhow::Error) -> ExitCode {
+    eprintln!("{problem:#}");
+    ExitCode::from(super::EXIT_USAGE)
+}
