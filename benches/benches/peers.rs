@@ -32,7 +32,8 @@ fn codec_rs_spec() -> String {
             r#"{{"de":{number},"name":"f{number}","type":"string","length":{length},"prefix":"{prefix}"}}"#
         )
     };
-    let fixed = [(3, 6), (4, 12), (7, 10), (11, 6), (12, 6), (13, 4), (37, 12), (41, 8), (42, 15), (49, 3)];
+    let fixed =
+        [(3, 6), (4, 12), (7, 10), (11, 6), (12, 6), (13, 4), (37, 12), (41, 8), (42, 15), (49, 3)];
     let mut fields = vec![field(2, 19, "LLVAR")];
     fields.extend(fixed.map(|(number, length)| field(number, length, "fixed")));
     format!(

@@ -99,7 +99,7 @@ impl Content {
                 None => true,
             },
             Self::Alpha => all_in(bytes, ALPHA),
-            Self::AlphaNumeric => all_in(bytes, ALPHA_NUMERIC),
+            Self::AlphaNumeric => all_alphanumeric(bytes),
             Self::Track => all_in(bytes, TRACK),
         };
         if clean { None } else { self.search(bytes) }
@@ -173,6 +173,46 @@ pub(super) fn all_digits(bytes: &[u8]) -> bool {
         const THREES: u64 = repeat(0x30);
         (word & HALF) ^ THREES | (word.wrapping_add(repeat(0x06)) & HALF) ^ THREES
     })
+}
+
+/// Sets the high bit of each byte that lies in `low..=high`.
+///
+/// Shape: no byte of `word` has its high bit set, nor has `high`.
+#[inline]
+const fn in_range(word: u64, low: u8, high: u8) -> u64 {
+    let from_low = word.wrapping_add(repeat(0x80 - low));
+    let above_high = word.wrapping_add(repeat(0x7F - high));
+    from_low & !above_high & HIGH
+}
+
+/// Letters in lower case; digits stay, few others do.
+const LOWER: u64 = repeat(0x20);
+
+/// Whether all bytes are letters, digits or spaces.
+#[inline]
+pub(super) fn all_alphanumeric(bytes: &[u8]) -> bool {
+    every_word(bytes, b' ', |word| {
+        let low = word & !HIGH;
+        let letters = in_range(low | LOWER, b'a', b'z');
+        let good = letters | in_range(low, b'0', b'9') | in_range(low, b' ', b' ');
+        (word & HIGH) | (good ^ HIGH)
+    })
+}
+
+/// The value of eight hexadecimal characters; none where one is no hexadecimal digit.
+#[inline]
+pub(super) fn hex_word(characters: [u8; 8]) -> Option<u32> {
+    let word = u64::from_be_bytes(characters);
+    let low = word & !HIGH;
+    let good = in_range(low | LOWER, b'a', b'f') | in_range(low, b'0', b'9');
+    if (word & HIGH) | (good ^ HIGH) != 0 {
+        return None;
+    }
+    // A letter has bit 6 set, and its low half counts from 1 for ten.
+    let nibbles = (word & repeat(0x0F)) + (word >> 6 & repeat(0x01)) * 9;
+    let bytes = (nibbles | nibbles >> 4) & 0x00FF_00FF_00FF_00FF;
+    let pairs = (bytes | bytes >> 8) & 0x0000_FFFF_0000_FFFF;
+    u32::try_from((pairs | pairs >> 16) & 0xFFFF_FFFF).ok()
 }
 
 /// Whether both half bytes of all bytes are digits.
@@ -266,6 +306,33 @@ mod tests {
     fn nothing_breaks_no_class() {
         for class in [Content::Numeric, Content::Text, Content::Alpha, Content::SignedNumeric] {
             assert_eq!(class.first_violation(b""), None);
+        }
+    }
+
+    #[test]
+    fn hexadecimal_is_read_eight_characters_at_once() {
+        assert_eq!(hex_word(*b"0123abCD"), Some(0x0123_ABCD));
+        assert_eq!(hex_word(*b"fFeE9890"), Some(0xFFEE_9890));
+        for byte in (0..=u8::MAX).filter(|byte| !byte.is_ascii_hexdigit()) {
+            for at in 0..8 {
+                let mut characters = *b"09afAF00";
+                characters[at] = byte;
+                assert_eq!(hex_word(characters), None, "{byte:#x} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn packed_digits_are_checked_by_half_bytes() {
+        for len in 1..=20 {
+            for at in 0..len {
+                for byte in 0..=u8::MAX {
+                    let mut packed = vec![0x99; len];
+                    packed[at] = byte;
+                    let expect = byte >> 4 < 10 && byte & 0x0F < 10;
+                    assert_eq!(all_bcd(&packed), expect, "{byte:#x} at {at} of {len}");
+                }
+            }
         }
     }
 }

@@ -119,7 +119,8 @@ impl Dialect {
         let mut packer = Packer::begin(&self.spec, mti, out);
         for number in index.fields().filter(|number| !self.ignored.contains(number)) {
             let content = index.field(bytes, number).unwrap_or_default();
-            let field = self.spec.field(number).ok_or(PackError::UndefinedField { field: number })?;
+            let field =
+                self.spec.field(number).ok_or(PackError::UndefinedField { field: number })?;
             packer.put(number, &fitted(field, content))?;
         }
         packer.finish();

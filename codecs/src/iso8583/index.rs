@@ -1,7 +1,7 @@
 //! Finding the fields of a message: one pass, no copy, no heap.
 
 use super::content::{self, Content};
-use super::field::{Counts, Encoding, Field, Length, Prefix, PrefixEncoding};
+use super::field::{Encoding, Field, Length, Prefix, PrefixEncoding};
 use super::spec::{BitmapEncoding, Bitmaps, FIELDS, MtiEncoding, Spec, ThirdBitmap, Trailing};
 use super::{BITMAP, MTI};
 use crate::error::{DecodeError, ErrorKind, HEADER};
@@ -142,34 +142,40 @@ impl Index {
     }
 }
 
-/// A field as the index walks over it: what matters for its length and content in few bytes.
+/// A field as the index walks over it: what matters for its length and content in eight bytes.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(8))]
 pub(super) struct Walk {
     length: WalkLength,
     check: Check,
     /// Whether the prefix, too, holds nothing but bytes of the checked kind.
     prefix_joins: bool,
+    /// Bytes of a fixed content on the wire, or the greatest length.
+    bytes: u16,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// What stands in front of a content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WalkLength {
-    Undefined,
-    /// Bytes on the wire.
-    Fixed(u16),
+    /// Nothing.
+    Fixed,
     /// Two ASCII digits that count bytes.
-    Ascii2(u16),
+    Ascii2,
     /// Three ASCII digits that count bytes.
-    Ascii3(u16),
-    /// Any other prefix.
-    Prefixed,
+    Ascii3,
+    /// One byte of BCD that counts bytes.
+    Bcd2,
+    /// Anything else, or the field is not defined.
+    Other,
 }
 
-/// How a content is checked. The first three kinds are checked over all neighbouring fields of the
-/// same kind at once.
+/// How a content is checked. All but the last are checked over neighbouring fields of the same kind
+/// at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Check {
     Digits,
     Printable,
+    AlphaNumeric,
     BcdDigits,
     Nothing,
     /// By itself.
@@ -178,36 +184,40 @@ enum Check {
 
 impl Walk {
     pub(super) const UNDEFINED: Self =
-        Self { length: WalkLength::Undefined, check: Check::Nothing, prefix_joins: false };
+        Self { length: WalkLength::Other, check: Check::Nothing, prefix_joins: false, bytes: 0 };
 
     pub(super) fn of(field: &Field) -> Self {
         let check = Check::of(field);
-        let bytes_each = field.wire_len(2) == 2;
-        let (length, prefix_joins) = match field.length {
-            Length::Fixed(units) => match u16::try_from(field.wire_len(usize::from(units))) {
-                Ok(wire_len) => (WalkLength::Fixed(wire_len), true),
-                Err(_) => (WalkLength::Prefixed, true),
-            },
+        let (length, bytes, prefix_joins) = match field.length {
+            Length::Fixed(units) => {
+                let wire_len = u16::try_from(field.wire_len(usize::from(units))).ok();
+                (wire_len.map(|_| WalkLength::Fixed), wire_len, true)
+            }
             Length::Variable(prefix) => {
                 let joins = match prefix.encoding {
-                    PrefixEncoding::Ascii => matches!(check, Check::Digits | Check::Printable),
+                    PrefixEncoding::Ascii => check.takes_ascii_digits(),
                     PrefixEncoding::Bcd => check == Check::BcdDigits,
                     PrefixEncoding::Ebcdic | PrefixEncoding::Binary | PrefixEncoding::Hex => false,
                 };
-                (WalkLength::of(prefix, bytes_each), joins)
+                (WalkLength::of(field, prefix), u16::try_from(prefix.max).ok(), joins)
             }
         };
-        Self { length, check, prefix_joins }
+        match length.zip(bytes) {
+            Some((length, bytes)) => Self { length, check, prefix_joins, bytes },
+            None => Self { check, ..Self::UNDEFINED },
+        }
     }
 }
 
 impl WalkLength {
-    fn of(prefix: Prefix, bytes_each: bool) -> Self {
-        let counts_bytes = bytes_each && prefix.counts != Counts::Nibbles;
-        match (prefix.encoding, prefix.digits, u16::try_from(prefix.max)) {
-            (PrefixEncoding::Ascii, 2, Ok(max)) if counts_bytes => Self::Ascii2(max),
-            (PrefixEncoding::Ascii, 3, Ok(max)) if counts_bytes => Self::Ascii3(max),
-            _ => Self::Prefixed,
+    fn of(field: &Field, prefix: Prefix) -> Option<Self> {
+        // What is counted are bytes, not characters of two bytes or digits of half a byte.
+        let counts_bytes = field.counted(prefix, 2) == 2 && field.wire_len(2) == 2;
+        match (prefix.encoding, prefix.digits) {
+            (PrefixEncoding::Ascii, 2) if counts_bytes => Some(Self::Ascii2),
+            (PrefixEncoding::Ascii, 3) if counts_bytes => Some(Self::Ascii3),
+            (PrefixEncoding::Bcd, 1 | 2) if counts_bytes => Some(Self::Bcd2),
+            _ => None,
         }
     }
 }
@@ -219,9 +229,14 @@ impl Check {
             (Encoding::Raw, _) | (_, Content::Any | Content::Binary) => Self::Nothing,
             (Encoding::Ascii, Content::Numeric) => Self::Digits,
             (Encoding::Ascii, Content::Text) => Self::Printable,
+            (Encoding::Ascii, Content::AlphaNumeric) => Self::AlphaNumeric,
             (Encoding::Bcd(_), Content::Numeric) if field.is_always_whole() => Self::BcdDigits,
             (_, _) => Self::Alone,
         }
+    }
+
+    fn takes_ascii_digits(self) -> bool {
+        matches!(self, Self::Digits | Self::Printable | Self::AlphaNumeric)
     }
 }
 
@@ -236,23 +251,30 @@ impl Field {
     }
 }
 
-/// Neighbouring contents that are checked together.
-struct Run {
-    check: Check,
-    start: usize,
+/// How far a walk has come.
+struct Walked {
+    at: usize,
+    last: u8,
+    /// Where the neighbouring contents of one kind begin that are still to be checked, and the kind.
+    run_start: usize,
+    run_check: Check,
+    /// Whether no content broke its class.
+    clean: bool,
 }
 
-impl Run {
-    /// Whether the bytes from its start to `end` are of its kind.
+impl Walked {
+    /// Checks the contents up to `at`, and begins anew.
     #[inline]
-    fn is_clean(&self, bytes: &[u8], end: usize) -> bool {
-        let Some(run) = bytes.get(self.start..end) else { return false };
-        match self.check {
+    fn check_run(&mut self, bytes: &[u8], next: Check, next_start: usize) {
+        let run = bytes.get(self.run_start..self.at).unwrap_or_default();
+        self.clean &= match self.run_check {
             Check::Digits => content::all_digits(run),
             Check::Printable => content::all_printable(run),
+            Check::AlphaNumeric => content::all_alphanumeric(run),
             Check::BcdDigits => content::all_bcd(run),
             Check::Nothing | Check::Alone => true,
-        }
+        };
+        (self.run_check, self.run_start) = (next, next_start);
     }
 }
 
@@ -266,55 +288,76 @@ impl Spec {
         index.present = Present::default();
         index.mti = [b'0'; MTI_LEN];
         let (mut present, start) = self.head(bytes, &mut index.mti)?;
-        let mut clean = true;
-        let walked = self.walk(bytes, &mut present, start, index, &mut clean);
-        if walked.is_ok() && clean {
+        let mut walked = Walked {
+            at: start,
+            last: BITMAP,
+            run_start: start,
+            run_check: Check::Nothing,
+            clean: true,
+        };
+        let result = self.walk(bytes, &mut present, index, &mut walked);
+        if result.is_ok() && walked.clean {
             index.present = present;
             return Ok(());
         }
-        self.sort_out(bytes, present, index, walked)
+        self.sort_out(bytes, present, index, result)
     }
 
-    /// The fields of `present`, the first of which begins at `start`; `clean` turns false when a
-    /// content breaks its class.
+    /// All fields of `present`.
     #[inline]
     fn walk(
         &self,
         bytes: &[u8],
         present: &mut Present,
-        start: usize,
         index: &mut Index,
-        clean: &mut bool,
+        walked: &mut Walked,
     ) -> Result<(), DecodeError> {
-        let mut at = start;
-        let mut last = BITMAP;
-        let mut run = Run { check: Check::Nothing, start };
-        for (word, base) in [(0, 1), (1, 65), (2, 129)] {
-            let mut rest = present.0[word];
-            while rest != 0 {
-                let zeros = rest.leading_zeros();
-                rest &= !(1 << 63 >> zeros);
-                let number = u8::try_from(zeros + base).expect("invariant: 1 to 192");
-                let walk = &self.walks[usize::from(number)];
-                let (content, end) = match find(walk, bytes, at) {
-                    Some(found) => found,
-                    None => self.find_with_care(number, bytes, at, present)?,
-                };
-                index.slots[usize::from(number)] = slot(content, end);
-                if walk.check != run.check || !walk.prefix_joins {
-                    *clean &= run.is_clean(bytes, at);
-                    run = Run { check: walk.check, start: content };
-                }
-                if walk.check == Check::Alone {
-                    *clean &= self.is_clean(number, bytes, content..end);
-                }
-                at = end;
-                last = number;
-            }
+        self.walk_word(bytes, present.0[0], 1, index, walked, present)?;
+        if present.0[1] != 0 {
+            self.walk_word(bytes, present.0[1], 65, index, walked, present)?;
         }
-        *clean &= run.is_clean(bytes, at);
+        if present.0[2] != 0 {
+            self.walk_word(bytes, present.0[2], 129, index, walked, present)?;
+        }
+        walked.check_run(bytes, Check::Nothing, 0);
+        let Walked { at, last, .. } = *walked;
         if at < bytes.len() && self.trailing == Trailing::Refused {
             return Err(ErrorKind::Trailing.at(last, at, 0, bytes.len() - at));
+        }
+        Ok(())
+    }
+
+    /// The fields of one bitmap, whose bit 1 is field `base`.
+    #[inline]
+    fn walk_word(
+        &self,
+        bytes: &[u8],
+        bits: u64,
+        base: u8,
+        index: &mut Index,
+        walked: &mut Walked,
+        present: &mut Present,
+    ) -> Result<(), DecodeError> {
+        let mut rest = bits;
+        while rest != 0 {
+            let zeros = rest.leading_zeros();
+            rest &= !(BITMAP_BIT >> zeros);
+            let number = base + u8::try_from(zeros).expect("invariant: below 64");
+            let walk = &self.walks[usize::from(number)];
+            let at = walked.at;
+            let (content, end) = match find(walk, bytes, at) {
+                Some(found) => found,
+                None => self.find_with_care(number, bytes, at, present)?,
+            };
+            index.slots[usize::from(number)] = slot(content, end);
+            if walk.check != walked.run_check || !walk.prefix_joins {
+                walked.check_run(bytes, walk.check, content);
+            }
+            if walk.check == Check::Alone {
+                walked.clean &= self.is_clean(number, bytes, content..end);
+            }
+            walked.at = end;
+            walked.last = number;
         }
         Ok(())
     }
@@ -326,9 +369,9 @@ impl Spec {
         bytes: &[u8],
         present: Present,
         index: &mut Index,
-        walked: Result<(), DecodeError>,
+        result: Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
-        index.present = match walked {
+        index.present = match result {
             Ok(()) => present,
             Err(error) if error.kind == ErrorKind::Trailing => present,
             Err(error) => present.below(error.field),
@@ -347,7 +390,7 @@ impl Spec {
             first = first.or(fault);
         }
         spoiled.into_iter().for_each(|number| index.present.remove(number));
-        first.map_or(walked, Err)
+        first.map_or(result, Err)
     }
 
     /// The units of a field's content: characters, digits of BCD, or bytes of data.
@@ -359,6 +402,9 @@ impl Spec {
 
     fn is_clean(&self, number: u8, bytes: &[u8], content: std::ops::Range<usize>) -> bool {
         let Some(field) = self.field(number) else { return true };
+        if field.encoding == Encoding::Ascii {
+            return field.content.first_violation(&bytes[content]).is_none();
+        }
         let units = field.units_before(bytes, content.start).unwrap_or_default();
         field.first_violation(&bytes[content], units).is_none()
     }
@@ -429,21 +475,30 @@ const BITMAP_BIT: u64 = 1 << 63;
 #[inline]
 fn find(walk: &Walk, bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let (start, len) = match walk.length {
-        WalkLength::Fixed(len) => (at, len),
-        WalkLength::Ascii2(max) => {
+        WalkLength::Fixed => (at, walk.bytes),
+        WalkLength::Ascii2 => {
             let [tens, units] = *bytes.get(at..)?.first_chunk()?;
-            let (tens, units) = (digit(tens)?, digit(units)?);
-            (at + 2, Some(tens * 10 + units).filter(|len| *len <= max)?)
+            (at + 2, within(walk, digit(tens)? * 10 + digit(units)?)?)
         }
-        WalkLength::Ascii3(max) => {
+        WalkLength::Ascii3 => {
             let [hundreds, tens, units] = *bytes.get(at..)?.first_chunk()?;
-            let (hundreds, tens, units) = (digit(hundreds)?, digit(tens)?, digit(units)?);
-            (at + 3, Some(hundreds * 100 + tens * 10 + units).filter(|len| *len <= max)?)
+            let len = digit(hundreds)? * 100 + digit(tens)? * 10 + digit(units)?;
+            (at + 3, within(walk, len)?)
         }
-        WalkLength::Prefixed | WalkLength::Undefined => return None,
+        WalkLength::Bcd2 => {
+            let packed = *bytes.get(at)?;
+            let (tens, units) = (u16::from(packed >> 4), u16::from(packed & 0x0F));
+            (at + 1, within(walk, tens * 10 + units).filter(|_| tens < 10 && units < 10)?)
+        }
+        WalkLength::Other => return None,
     };
     let end = start + usize::from(len);
     (end <= bytes.len()).then_some((start, end))
+}
+
+#[inline]
+fn within(walk: &Walk, len: u16) -> Option<u16> {
+    (len <= walk.bytes).then_some(len)
 }
 
 #[inline]
@@ -541,8 +596,14 @@ impl BitmapEncoding {
     /// One bitmap of eight bytes.
     #[inline]
     fn read_word(self, bytes: &[u8], at: usize) -> Result<u64, DecodeError> {
-        if let (Self::Binary, Some(raw)) = (self, bytes.get(at..).and_then(<[u8]>::first_chunk)) {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if let (Self::Binary, Some(raw)) = (self, rest.first_chunk()) {
             return Ok(u64::from_be_bytes(*raw));
+        }
+        if let (Self::Hex, Some([high, low])) = (self, rest.as_chunks::<8>().0.first_chunk()) {
+            let words = content::hex_word(*high).zip(content::hex_word(*low));
+            let (high, low) = words.ok_or(ErrorKind::BadBitmap.at(BITMAP, at, 0, 0))?;
+            return Ok(u64::from(high) << 32 | u64::from(low));
         }
         let mut map = [0; 16];
         self.read(bytes, at, 8, &mut map)?;
