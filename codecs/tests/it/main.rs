@@ -1,6 +1,7 @@
 //! The codecs against messages of other people, against broken ones, and against themselves.
 
 mod broken;
+mod frame;
 mod round_trip;
 mod vectors;
 

@@ -76,7 +76,7 @@ pub struct Iso8583Config {
     /// Its address.
     pub listen: SocketAddr,
     /// Length prefix and header.
-    pub framing: codecs::frame::FrameSpec,
+    pub framing: codecs::frame::Framer,
     /// Lines at once.
     pub connections_max: usize,
     /// Time to sign on.
@@ -236,15 +236,16 @@ fn http(section: &mut Section<'_>) -> HttpConfig {
 }
 
 fn iso8583(section: &mut Section<'_>) -> Iso8583Config {
-    use codecs::frame::{FrameSpec, HeaderKind, LengthKind};
-    let length = section
-        .choice("framing", &[("binary2", LengthKind::Binary2), ("ascii4", LengthKind::Ascii4)]);
+    use codecs::frame::{FrameSpec, Framer, HeaderKind};
+    let spec = section
+        .choice("framing", &[("binary2", FrameSpec::BINARY2), ("ascii4", FrameSpec::ASCII4)]);
     let header =
         section.choice("header", &[("none", HeaderKind::None), ("tpdu", HeaderKind::Tpdu)]);
     let body_len_max = section.size("frame_bytes_max", 64..=65_535, 4096);
     Iso8583Config {
         listen: address(section, "listen", 8583),
-        framing: FrameSpec { length, header, body_len_max },
+        framing: Framer::new(FrameSpec { header, body_len_max, ..spec })
+            .expect("invariant: these choices go together"),
         connections_max: section.size("connections_max", 1..=1_000_000, 1024),
         sign_on_timeout: millis(section, "sign_on_timeout_ms", 10_000),
         idle_timeout: millis(section, "idle_timeout_ms", 120_000),
