@@ -3,6 +3,7 @@
 mod broken;
 mod frame;
 mod round_trip;
+mod security;
 mod vectors;
 
 use std::path::PathBuf;
