@@ -149,6 +149,13 @@ fn a_length_that_counts_itself_cannot_be_less() {
 }
 
 #[test]
+fn a_length_that_counts_nothing_but_itself_is_a_keep_alive() {
+    let amex = Framer::new(FrameSpec::AMEX).expect("a framing");
+    assert_eq!(decode(&amex, b"\x00\x02").expect("framed"), Some(Received::KeepAlive));
+    assert_eq!(decode(&amex, b"\x00\x00").expect("framed"), Some(Received::KeepAlive));
+}
+
+#[test]
 fn a_header_must_fit_the_line() {
     let mut out = BytesMut::new();
     let with = framer(LengthKind::Binary2, HeaderKind::Tpdu);

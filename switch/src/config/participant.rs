@@ -125,8 +125,8 @@ fn reach(section: &mut Section<'_>) -> Option<Reach> {
     Some(Reach { address, framing, lines, echo_interval, reconnect_min, reconnect_max, tls })
 }
 
-/// The framing of lines we open: the name of a preset, or a table of its parts.
-fn framing(section: &mut Section<'_>) -> Option<Framer> {
+/// A framing of lines: the name of a preset, or a table of its parts.
+pub(super) fn framing(section: &mut Section<'_>) -> Option<Framer> {
     let mistakes = match Framer::from_value(section.value("framing")?) {
         Ok(framer) => return Some(framer),
         Err(mistakes) => mistakes,
@@ -204,5 +204,19 @@ mod tests {
             ]),
         );
         check("framing = \"nac\"", Err(&["participants[0].framing"]));
+    }
+
+    #[test]
+    fn lines_we_accept_may_have_any_framing_too() {
+        let spec = |text: &str| {
+            let layers = Layers::compiled_in().with_text("test.toml", text).expect("layers");
+            load(&layers).map(|config| *config.service.iso8583.framing.spec()).map_err(|found| {
+                found.iter().map(|mistake| mistake.key.clone()).collect::<Vec<String>>()
+            })
+        };
+        assert_eq!(spec(""), Ok(FrameSpec { body_len_max: 4096, ..FrameSpec::BINARY2 }));
+        assert_eq!(spec("[iso8583.framing]\npreset = \"vap\""), Ok(FrameSpec::VAP));
+        let found = spec("[iso8583.framing]\npreset = \"vap\"\ndigits = 4");
+        assert_eq!(found, Err(vec!["iso8583.framing.digits".to_owned()]));
     }
 }
