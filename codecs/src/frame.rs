@@ -44,6 +44,8 @@ pub enum Received {
 pub struct Framer {
     spec: FrameSpec,
     own_header: Option<Header>,
+    /// What the length can say at most.
+    capacity: usize,
     /// How much of the stream is known to hold no end, on a line without length.
     searched: usize,
 }
@@ -78,7 +80,8 @@ impl Framer {
     pub fn new(spec: FrameSpec) -> Result<Self, Vec<FramingMistake>> {
         let mistakes = spec.mistakes();
         if mistakes.is_empty() {
-            Ok(Self { spec, own_header: spec.header.blank(), searched: 0 })
+            let (own_header, capacity) = (spec.header.blank(), spec.length.capacity());
+            Ok(Self { spec, own_header, capacity, searched: 0 })
         } else {
             Err(mistakes)
         }
@@ -180,12 +183,11 @@ impl Framer {
             return Err(FrameError::Empty);
         }
         self.check_len(header, body.len())?;
-        match memchr::memchr(ETX, body) {
-            Some(offset) if self.spec.length == LengthKind::None => {
-                Err(FrameError::TrailerWithin { offset })
-            }
-            _ => Ok(()),
-        }
+        let ends_early = match self.spec.length {
+            LengthKind::None => memchr::memchr(ETX, body),
+            _ => None,
+        };
+        ends_early.map_or(Ok(()), |offset| Err(FrameError::TrailerWithin { offset }))
     }
 
     fn check_len(&self, header: usize, body: usize) -> Result<(), FrameError> {
@@ -200,7 +202,7 @@ impl Framer {
     fn body_len_max(&self, header: usize) -> usize {
         let FrameSpec { length, counts, trailer, body_len_max, .. } = self.spec;
         let around = counts.stated(length.width(), header, trailer.len());
-        body_len_max.min(length.capacity().saturating_sub(around))
+        body_len_max.min(self.capacity.saturating_sub(around))
     }
 }
 

@@ -143,21 +143,36 @@ impl LengthKind {
         Some(value.into())
     }
 
-    /// Writes a length no greater than the capacity into `width` bytes.
+    /// Writes a length no greater than the capacity into `width` bytes of zero.
     pub(super) fn write(self, length: usize, out: &mut [u8]) {
-        let (before, digits, _) = self.layout();
-        out.fill(0);
-        let mut rest = length;
-        for at in 0..digits {
-            let digit = u8::try_from(rest % self.base()).expect("invariant: bases are at most 256");
-            let slot = if self == Self::Binary2Little { at } else { digits - 1 - at };
-            out[before + slot] = match self {
-                Self::Ascii(_) => b'0' + digit,
-                Self::Hex4 => b"0123456789ABCDEF"[usize::from(digit)],
-                Self::Bcd2 => ((digit / 10) << 4) | (digit % 10),
-                _ => digit,
-            };
-            rest /= self.base();
+        let (before, width, _) = self.layout();
+        let digits = &mut out[before..before + width];
+        match self {
+            Self::Ascii(_) => write_digits(length, 10, digits, |digit| b'0' + digit),
+            Self::Hex4 => {
+                write_digits(length, 16, digits, |digit| b"0123456789ABCDEF"[usize::from(digit)])
+            }
+            Self::Bcd2 => {
+                write_digits(length, 100, digits, |digit| ((digit / 10) << 4) | (digit % 10));
+            }
+            Self::Binary2Little => digits.copy_from_slice(&length.to_le_bytes()[..width]),
+            Self::Binary2
+            | Self::Binary3
+            | Self::Binary4
+            | Self::Binary2Zero2
+            | Self::Zero2Binary2
+            | Self::None => {
+                let bytes = length.to_be_bytes();
+                digits.copy_from_slice(&bytes[bytes.len() - width..]);
+            }
         }
+    }
+}
+
+fn write_digits(length: usize, base: usize, out: &mut [u8], digit: impl Fn(u8) -> u8) {
+    let mut rest = length;
+    for slot in out.iter_mut().rev() {
+        *slot = digit(u8::try_from(rest % base).expect("invariant: bases are below 256"));
+        rest /= base;
     }
 }

@@ -33,7 +33,7 @@ pub enum KeepAlive {
     /// It is passed over.
     Skip,
     /// The decoder hands it out as [`super::Received::KeepAlive`], so that its reader sends one
-    /// back.
+    /// back. Two sides that both do so never stop: it is for the side that is polled.
     Echo,
 }
 
