@@ -5,7 +5,7 @@ use std::hint::black_box;
 use benches::messages::{self, CARD_FIELDS, HEX_BITMAP, JSON};
 use bytes::BytesMut;
 use codecs::api::parse_payment;
-use codecs::frame::{FrameSpec, Framer, HeaderKind, LengthKind};
+use codecs::frame::{FrameSpec, Framer};
 use codecs::iso8583::cauce87::{self, WireAnswer};
 use codecs::iso8583::{Index, Spec};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
@@ -15,8 +15,7 @@ use router::text::Text;
 use tokio_util::codec::Decoder;
 
 fn frames(c: &mut Criterion) {
-    let (length, header) = (LengthKind::Binary2, HeaderKind::None);
-    let mut framer = Framer::new(FrameSpec { length, header, body_len_max: 4096 });
+    let mut framer = Framer::new(FrameSpec::BINARY2).expect("a framing");
     let mut stream = BytesMut::new();
     framer.encode(None, &messages::packed(&CARD_FIELDS), &mut stream).expect("it fits");
     c.bench_function("codecs/frame/decode one 0200", |b| {

@@ -1,101 +1,53 @@
-//! Cutting a byte stream into frames: a length, perhaps a header, and a message.
+//! Cutting a byte stream into frames: a length, perhaps a header, a message, perhaps a trailer.
+//!
+//! A [`FrameSpec`] says how a line does it, in code by a preset or in configuration by a
+//! [`RawFraming`]; a [`Framer`] cuts and writes. A message is never copied on the way in.
+
+mod config;
+mod error;
+mod header;
+mod length;
+mod spec;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio_util::codec::Decoder;
 
-/// How a line frames its messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FrameSpec {
-    /// How the length is written.
-    pub length: LengthKind,
-    /// What stands between the length and the message; the length counts it.
-    pub header: HeaderKind,
-    /// Longest message taken or sent, in bytes, without header.
-    pub body_len_max: usize,
-}
+pub use config::RawFraming;
+pub use error::FrameError;
+pub use header::{Header, HeaderKind};
+pub use length::{Counts, LengthKind};
+pub use spec::{BODY_LEN_CEILING, BODY_LEN_DEFAULT, FrameSpec, FramingMistake, KeepAlive, Trailer};
 
-/// How the length in front of a frame is written. It never counts itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LengthKind {
-    /// Two bytes, big-endian.
-    Binary2,
-    /// Four bytes, big-endian.
-    Binary4,
-    /// Four ASCII digits.
-    Ascii4,
-    /// Four digits in two bytes of BCD.
-    Bcd2,
-    /// Four hexadecimal ASCII characters.
-    Hex4,
-}
+/// End of text.
+const ETX: u8 = 0x03;
 
-/// What stands between the length and the message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeaderKind {
-    /// Nothing.
-    None,
-    /// A transport protocol data unit header of five bytes.
-    Tpdu,
-}
-
-/// A TPDU header: protocol identifier, two bytes of destination, two bytes of source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tpdu(pub [u8; 5]);
-
-impl Tpdu {
-    /// The header of the reply: destination and source swapped.
-    pub fn reply(self) -> Self {
-        let [id, to_high, to_low, from_high, from_low] = self.0;
-        Self([id, from_high, from_low, to_high, to_low])
-    }
-}
-
-/// One frame, cut from the stream without copying.
+/// One message, cut from the stream without copying.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// The header, where the line has one.
-    pub header: Option<Tpdu>,
+    /// The header, where the line has one. A rejected message says so here.
+    pub header: Option<Header>,
     /// The message.
     pub body: Bytes,
 }
 
-/// Why a stream could not be framed. After any of these the stream is out of step: close it.
-#[derive(Debug, thiserror::Error)]
-pub enum FrameError {
-    /// Reading or writing failed, or the stream ended within a frame.
-    #[error("stream failed")]
-    Io(#[from] std::io::Error),
-    /// A frame is longer than the line allows.
-    #[error("frame of {stated} bytes, at most {max} allowed")]
-    TooLong {
-        /// Its length, header included.
-        stated: usize,
-        /// The longest frame, header included.
-        max: usize,
-    },
-    /// The length is not written in digits.
-    #[error("length of a frame holds a byte that is no digit at position {offset}")]
-    NotDigit {
-        /// Position within the length, from 0.
-        offset: usize,
-    },
-    /// A frame is shorter than its header.
-    #[error("frame of {stated} bytes cannot hold its header of {need}")]
-    ShortHeader {
-        /// Its length.
-        stated: usize,
-        /// The header's length.
-        need: usize,
-    },
-    /// A header was given for a line without, or none for a line with headers.
-    #[error("header given does not fit the line's framing")]
-    HeaderMismatch,
+/// What a stream brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Received {
+    /// A message.
+    Message(Frame),
+    /// A frame of nothing, where the line echoes them.
+    KeepAlive,
 }
 
 /// Cuts and writes the frames of one line.
 #[derive(Debug, Clone)]
 pub struct Framer {
     spec: FrameSpec,
+    own_header: Option<Header>,
+    /// What the length can say at most.
+    capacity: usize,
+    /// How much of the stream is known to hold no end, on a line without length.
+    searched: usize,
 }
 
 /// A frame begun in a buffer, whose length is still to be written.
@@ -103,98 +55,63 @@ pub struct Framer {
 #[must_use = "a frame begun must be finished"]
 pub struct FrameStart {
     at: usize,
+    body_at: usize,
 }
 
-impl LengthKind {
-    /// Bytes the length takes.
-    fn width(self) -> usize {
-        match self {
-            Self::Binary2 | Self::Bcd2 => 2,
-            Self::Binary4 | Self::Ascii4 | Self::Hex4 => 4,
-        }
-    }
-
-    /// The largest length that can be written.
-    fn capacity(self) -> usize {
-        match self {
-            Self::Binary2 | Self::Hex4 => 0xFFFF,
-            Self::Binary4 => 0xFFFF_FFFF,
-            Self::Ascii4 | Self::Bcd2 => 9999,
-        }
-    }
-
-    fn read(self, bytes: &[u8]) -> Result<usize, FrameError> {
-        match self {
-            Self::Binary2 | Self::Binary4 => Ok(number(bytes, 256, |byte| Some(byte.into()))?),
-            Self::Ascii4 => number(bytes, 10, |byte| char::from(byte).to_digit(10)),
-            Self::Hex4 => number(bytes, 16, |byte| char::from(byte).to_digit(16)),
-            Self::Bcd2 => number(bytes, 100, |byte| {
-                let (high, low) = (byte >> 4, byte & 0x0F);
-                (high < 10 && low < 10).then(|| u32::from(high * 10 + low))
-            }),
-        }
-    }
-
-    /// Writes a length no greater than the capacity into `width` bytes.
-    fn write(self, length: usize, out: &mut [u8]) {
-        let mut rest = length;
-        for slot in out.iter_mut().rev() {
-            let base = match self {
-                Self::Binary2 | Self::Binary4 => 256,
-                Self::Ascii4 => 10,
-                Self::Hex4 => 16,
-                Self::Bcd2 => 100,
-            };
-            let digit = u8::try_from(rest % base).expect("invariant: bases are at most 256");
-            *slot = match self {
-                Self::Binary2 | Self::Binary4 => digit,
-                Self::Ascii4 => b'0' + digit,
-                Self::Hex4 => b"0123456789ABCDEF"[usize::from(digit)],
-                Self::Bcd2 => ((digit / 10) << 4) | (digit % 10),
-            };
-            rest /= base;
-        }
-    }
+/// Where the parts of a whole frame are.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    prefix: usize,
+    header: usize,
+    body: usize,
+    trailer: usize,
 }
 
-fn number(
-    bytes: &[u8],
-    base: usize,
-    digit: impl Fn(u8) -> Option<u32>,
-) -> Result<usize, FrameError> {
-    bytes.iter().enumerate().try_fold(0, |value, (offset, byte)| {
-        let digit = digit(*byte).ok_or(FrameError::NotDigit { offset })?;
-        Ok(value * base + usize::try_from(digit).expect("invariant: a digit fits"))
-    })
-}
-
-impl HeaderKind {
-    fn len(self) -> usize {
-        match self {
-            Self::None => 0,
-            Self::Tpdu => 5,
-        }
+impl Extent {
+    fn is_keep_alive(self) -> bool {
+        self.header == 0 && self.body == 0
     }
 }
 
 impl Framer {
     /// A framer for a line.
-    pub fn new(spec: FrameSpec) -> Self {
-        Self { spec }
+    ///
+    /// Errors: every part of the spec that does not go with the others.
+    pub fn new(spec: FrameSpec) -> Result<Self, Vec<FramingMistake>> {
+        let mistakes = spec.mistakes();
+        if mistakes.is_empty() {
+            let (own_header, capacity) = (spec.header.blank(), spec.length.capacity());
+            Ok(Self { spec, own_header, capacity, searched: 0 })
+        } else {
+            Err(mistakes)
+        }
     }
 
-    /// The longest frame this line takes, header included.
-    pub fn frame_len_max(&self) -> usize {
-        let wanted = self.spec.body_len_max.saturating_add(self.spec.header.len());
-        wanted.min(self.spec.length.capacity())
+    fn with_own_header(self, header: Header) -> Self {
+        Self { own_header: Some(header), ..self }
+    }
+
+    /// How the line frames its messages.
+    pub fn spec(&self) -> &FrameSpec {
+        &self.spec
+    }
+
+    /// The header of what this side sends unasked, where the line has headers.
+    pub fn own_header(&self) -> Option<&Header> {
+        self.own_header.as_ref()
+    }
+
+    /// The longest message this line takes behind a header like our own, in bytes.
+    pub fn message_len_max(&self) -> usize {
+        self.body_len_max(self.own_header().map_or(0, |header| header.raw().len()))
     }
 
     /// Appends a frame with this message.
     ///
-    /// Errors: `TooLong`, `HeaderMismatch`; nothing is appended then.
+    /// Errors: `TooLong`, `Empty`, `HeaderMismatch`, `TrailerWithin`; nothing is appended then.
     pub fn encode(
         &self,
-        header: Option<Tpdu>,
+        header: Option<&Header>,
         body: &[u8],
         out: &mut BytesMut,
     ) -> Result<(), FrameError> {
@@ -204,33 +121,43 @@ impl Framer {
     }
 
     /// Begins a frame whose message the caller appends to `out` itself; [`Framer::finish`] ends it.
+    ///
+    /// Errors: `HeaderMismatch`.
     pub fn begin(
         &self,
-        header: Option<Tpdu>,
+        header: Option<&Header>,
         out: &mut BytesMut,
     ) -> Result<FrameStart, FrameError> {
-        if header.is_some() != (self.spec.header == HeaderKind::Tpdu) {
+        if header.map_or(HeaderKind::None, Header::kind) != self.spec.header {
             return Err(FrameError::HeaderMismatch);
         }
         let at = out.len();
         out.put_bytes(0, self.spec.length.width());
-        if let Some(Tpdu(bytes)) = header {
-            out.put_slice(&bytes);
+        if let Some(header) = header {
+            out.put_slice(header.raw());
         }
-        Ok(FrameStart { at })
+        Ok(FrameStart { at, body_at: out.len() })
     }
 
-    /// Writes the length of a frame begun.
+    /// Writes length and trailer of a frame begun.
     ///
-    /// Errors: `TooLong`; the frame is taken back then.
+    /// Errors: `TooLong`, `Empty`, `TrailerWithin`; the frame is taken back then.
     pub fn finish(&self, start: FrameStart, out: &mut BytesMut) -> Result<(), FrameError> {
-        let content_at = start.at + self.spec.length.width();
-        let stated = out.len() - content_at;
-        if stated > self.frame_len_max() {
-            out.truncate(start.at);
-            return Err(FrameError::TooLong { stated, max: self.frame_len_max() });
+        let FrameStart { at, body_at } = start;
+        if let Err(error) = self.check_body(&out[body_at..], body_at - at) {
+            out.truncate(at);
+            return Err(error);
         }
-        self.spec.length.write(stated, &mut out[start.at..content_at]);
+        let body = out.len() - body_at;
+        if self.spec.trailer == Trailer::Etx {
+            out.put_u8(ETX);
+        }
+        let FrameSpec { length, counts, header, .. } = self.spec;
+        let width = length.width();
+        let header_at = at + width;
+        header.complete(&mut out[header_at..body_at], body);
+        let stated = counts.stated(width, body_at - header_at, out.len() - body_at);
+        length.write(stated, &mut out[at..header_at]);
         Ok(())
     }
 
@@ -239,57 +166,158 @@ impl Framer {
         out.truncate(start.at);
     }
 
-    /// Appends a keep-alive: a frame of length zero.
+    /// Appends a keep-alive: a length of zero with nothing behind it, or a trailer alone.
     pub fn keep_alive(&self, out: &mut BytesMut) {
         let at = out.len();
-        out.put_bytes(0, self.spec.length.width());
-        self.spec.length.write(0, &mut out[at..]);
+        let width = self.spec.length.width();
+        out.put_bytes(0, width);
+        match self.spec.length {
+            LengthKind::None => out.put_u8(ETX),
+            length => length.write(0, &mut out[at..]),
+        }
+    }
+
+    fn check_body(&self, body: &[u8], before: usize) -> Result<(), FrameError> {
+        let header = before - self.spec.length.width();
+        if body.is_empty() {
+            return Err(FrameError::Empty);
+        }
+        self.check_len(header, body.len())?;
+        let ends_early = match self.spec.length {
+            LengthKind::None => memchr::memchr(ETX, body),
+            _ => None,
+        };
+        ends_early.map_or(Ok(()), |offset| Err(FrameError::TrailerWithin { offset }))
+    }
+
+    fn check_len(&self, header: usize, body: usize) -> Result<(), FrameError> {
+        let (max, around) = (self.body_len_max(header), header + self.spec.trailer.len());
+        match body > max {
+            true => Err(FrameError::TooLong { stated: around + body, max: around + max }),
+            false => Ok(()),
+        }
+    }
+
+    /// The longest message behind a header of this length.
+    fn body_len_max(&self, header: usize) -> usize {
+        let FrameSpec { length, counts, trailer, body_len_max, .. } = self.spec;
+        let around = counts.stated(length.width(), header, trailer.len());
+        body_len_max.min(self.capacity.saturating_sub(around))
     }
 }
 
-/// Keep-alives (frames of length zero) are skipped silently. An error means: close the line.
+/// An error means: close the line.
 impl Decoder for Framer {
-    type Item = Frame;
+    type Item = Received;
     type Error = FrameError;
 
-    fn decode(&mut self, stream: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
-        let width = self.spec.length.width();
-        while stream.len() >= width {
-            let stated = self.spec.length.read(&stream[..width])?;
-            if stated == 0 {
-                stream.advance(width);
-                continue;
+    fn decode(&mut self, stream: &mut BytesMut) -> Result<Option<Received>, FrameError> {
+        loop {
+            let whole = match self.spec.length {
+                LengthKind::None => self.find_end(stream)?,
+                _ => self.measure(stream)?,
+            };
+            let Some(extent) = whole else { return Ok(None) };
+            if !extent.is_keep_alive() {
+                return Ok(Some(Received::Message(self.cut(stream, extent))));
             }
-            let (need, max) = (self.spec.header.len(), self.frame_len_max());
-            if stated > max {
-                return Err(FrameError::TooLong { stated, max });
+            stream.advance(extent.prefix + extent.trailer);
+            if self.spec.keep_alive == KeepAlive::Echo {
+                return Ok(Some(Received::KeepAlive));
             }
-            if stated < need {
-                return Err(FrameError::ShortHeader { stated, need });
-            }
-            if stream.len() < width + stated {
-                stream.reserve(width + stated - stream.len());
-                return Ok(None);
-            }
-            stream.advance(width);
-            return Ok(Some(self.cut(stream, stated)));
         }
-        Ok(None)
     }
 }
 
 impl Framer {
-    fn cut(&self, stream: &mut BytesMut, stated: usize) -> Frame {
-        let mut body = stream.split_to(stated).freeze();
-        let header = match self.spec.header {
-            HeaderKind::None => None,
-            HeaderKind::Tpdu => {
-                let mut bytes = [0; 5];
-                bytes.copy_from_slice(&body.split_to(5));
-                Some(Tpdu(bytes))
-            }
+    /// The frame a stream begins with, once it is whole.
+    fn measure(&self, stream: &mut BytesMut) -> Result<Option<Extent>, FrameError> {
+        let FrameSpec { length, counts, trailer, .. } = self.spec;
+        let prefix = length.width();
+        let Some((digits, rest)) = stream.split_at_checked(prefix) else { return Ok(None) };
+        let counted = behind_length(length.read(digits)?, counts, prefix)?;
+        if counted == 0 {
+            return Ok(Some(Extent { prefix, header: 0, body: 0, trailer: 0 }));
+        }
+        self.check_counted(counted)?;
+        let available = if counts.header() { rest.len().min(counted) } else { rest.len() };
+        let header = self.spec.header.measure(&rest[..available], prefix)?;
+        let behind = match (header, counts.header()) {
+            (_, true) => counted,
+            (Some(header), false) => header + counted,
+            (None, false) => self.spec.header.len_min() + counted,
         };
-        Frame { header, body }
+        let Some(header) = header.filter(|_| rest.len() >= behind) else {
+            let missing = behind.saturating_sub(rest.len());
+            if missing == 0 && counts.header() {
+                let need = self.spec.header.len_min() + trailer.len();
+                return Err(FrameError::ShortHeader { stated: counted, need });
+            }
+            stream.reserve(missing);
+            return Ok(None);
+        };
+        self.extent(rest, header, behind).map(Some)
+    }
+
+    /// The frame whose `behind` bytes after the length are there, checked.
+    fn extent(&self, rest: &[u8], header: usize, behind: usize) -> Result<Extent, FrameError> {
+        let (prefix, trailer) = (self.spec.length.width(), self.spec.trailer.len());
+        let need = header + trailer;
+        let Some(body) = behind.checked_sub(need) else {
+            return Err(FrameError::ShortHeader { stated: behind, need });
+        };
+        self.check_len(header, body)?;
+        if self.spec.trailer == Trailer::Etx && rest[behind - 1] != ETX {
+            return Err(FrameError::NoTrailer { offset: prefix + behind - 1 });
+        }
+        Ok(Extent { prefix, header, body, trailer })
+    }
+
+    /// Refuses a length before anything is awaited for it.
+    fn check_counted(&self, counted: usize) -> Result<(), FrameError> {
+        let FrameSpec { counts, header, trailer, body_len_max, .. } = self.spec;
+        let (least, most) = match counts.header() {
+            true => (header.len_min(), header.len_max()),
+            false => (0, 0),
+        };
+        let (need, max) = (least + trailer.len(), most + body_len_max + trailer.len());
+        if counted < need {
+            return Err(FrameError::ShortHeader { stated: counted, need });
+        }
+        match counted > max {
+            true => Err(FrameError::TooLong { stated: counted, max }),
+            false => Ok(()),
+        }
+    }
+
+    /// The frame a stream without lengths begins with, once its end is there.
+    fn find_end(&mut self, stream: &BytesMut) -> Result<Option<Extent>, FrameError> {
+        let from = self.searched.min(stream.len());
+        let found = memchr::memchr(ETX, &stream[from..]).map(|at| from + at);
+        let body = found.unwrap_or(stream.len());
+        self.check_len(0, body)?;
+        self.searched = if found.is_some() { 0 } else { body };
+        Ok(found.map(|body| Extent { prefix: 0, header: 0, body, trailer: 1 }))
+    }
+
+    fn cut(&self, stream: &mut BytesMut, extent: Extent) -> Frame {
+        let Extent { prefix, header, body, trailer } = extent;
+        stream.advance(prefix);
+        let mut content = stream.split_to(header + body).freeze();
+        stream.advance(trailer);
+        let header = Header::measured(self.spec.header, content.split_to(header));
+        Frame { header, body: content }
+    }
+}
+
+/// Bytes behind a length that states so many; none for a keep-alive.
+fn behind_length(stated: usize, counts: Counts, width: usize) -> Result<usize, FrameError> {
+    match counts.itself() {
+        // A poll states 0 even where a length counts itself.
+        true if stated > 0 => {
+            stated.checked_sub(width).ok_or(FrameError::ShortLength { stated, need: width })
+        }
+        _ => Ok(stated),
     }
 }
 

@@ -15,3 +15,4 @@ pub mod api;
 pub mod error;
 pub mod frame;
 pub mod iso8583;
+pub mod security;

@@ -125,7 +125,7 @@ impl App {
             tasks: tasks.clone(),
             owed,
             acquirer_id: service.acquirer_id,
-            framing: service.iso8583.framing,
+            framing: service.iso8583.framing.clone(),
         }));
         open_floats(&engine, &config.floats).await?;
         payment::resume(&engine, &recovered.open).await?;

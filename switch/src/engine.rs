@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::{ArcSwap, Guard};
 use bytes::{Bytes, BytesMut};
 use codecs::error::PackError;
-use codecs::frame::{FrameSpec, Framer, HeaderKind, Tpdu};
+use codecs::frame::Framer;
 use codecs::iso8583::cauce87::{Asking, Repeat};
 use router::id::{Folio, PaymentId};
 use router::policy::Policy;
@@ -21,9 +21,7 @@ use crate::reversal::Owed;
 use crate::supervise::Tasks;
 
 /// Room for an ordinary message of our own.
-const FRAME_CAPACITY: usize = 256;
-/// Transport header of what we send unasked: protocol 60, no network address.
-const OWN_TPDU: Tpdu = Tpdu([0x60, 0, 0, 0, 0]);
+const MESSAGE_CAPACITY: usize = 256;
 
 /// What every part of the switch works with.
 pub struct Engine {
@@ -39,8 +37,7 @@ pub struct Engine {
     pub owed: Owed,
     /// DE32 of what the switch itself sends.
     pub acquirer_id: Text<11>,
-    framer: Framer,
-    own_header: Option<Tpdu>,
+    message_len_max: usize,
     policy: ArcSwap<Policy>,
     folio_next: AtomicU64,
 }
@@ -63,25 +60,24 @@ pub struct Parts {
     pub owed: Owed,
     /// DE32 of what the switch itself sends.
     pub acquirer_id: Text<11>,
-    /// Length prefix and header of participants' lines.
-    pub framing: FrameSpec,
+    /// How messages are framed on lines that participants open.
+    pub framing: Framer,
 }
 
 impl Engine {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
+        let reached = parts.participants.iter().filter_map(|one| one.config.reach.as_ref());
+        let framers = reached.filter_map(|reach| reach.framing.as_ref()).chain([&parts.framing]);
+        let message_len_max = framers.map(Framer::message_len_max).min();
         Self {
+            message_len_max: message_len_max.expect("invariant: there is a listener"),
             store: parts.store,
             sealer: parts.sealer,
             participants: parts.participants,
             tasks: parts.tasks,
             owed: parts.owed,
             acquirer_id: parts.acquirer_id,
-            own_header: match parts.framing.header {
-                HeaderKind::None => None,
-                HeaderKind::Tpdu => Some(OWN_TPDU),
-            },
-            framer: Framer::new(parts.framing),
             policy: ArcSwap::new(parts.policy),
             folio_next: AtomicU64::new(parts.folio_next.max(1)),
         }
@@ -97,34 +93,25 @@ impl Engine {
         self.policy.store(policy);
     }
 
-    /// Cuts lines' bytes into frames, and frames messages.
-    pub fn framer(&self) -> &Framer {
-        &self.framer
-    }
-
     /// How the switch presents itself to a participant.
     pub fn asking(&self, repeat: Repeat) -> Asking {
         Asking { acquirer: self.acquirer_id, repeat }
     }
 
-    /// Writes a message of our own and frames it.
+    /// Writes a message of our own that fits a frame of every line.
     ///
     /// Errors: those of the writer.
-    pub fn framed(
+    pub fn message(
         &self,
         write: impl FnOnce(&mut BytesMut) -> Result<(), PackError>,
     ) -> Result<Bytes, PackError> {
-        let mut out = BytesMut::with_capacity(FRAME_CAPACITY);
-        let start = self.framer.begin(self.own_header, &mut out).expect("invariant: our header");
+        let mut out = BytesMut::with_capacity(MESSAGE_CAPACITY);
         write(&mut out)?;
-        match self.framer.finish(start, &mut out) {
-            Ok(()) => Ok(out.freeze()),
-            Err(_) => Err(PackError::Length {
-                field: 0,
-                have: out.len(),
-                allowed: self.framer.frame_len_max(),
-            }),
+        let (have, allowed) = (out.len(), self.message_len_max);
+        if have > allowed {
+            return Err(PackError::Length { field: 0, have, allowed });
         }
+        Ok(out.freeze())
     }
 
     /// An id and a folio nobody has.

@@ -130,10 +130,14 @@ impl Participant {
         self.in_flight.claim_as(attempt.stan, expected).ok_or(NotSent::Congested)
     }
 
-    /// Sends a frame under a claim and waits for its answer, at most the participant's deadline.
+    /// Sends a message under a claim and waits for its answer, at most the participant's deadline.
     ///
     /// Not cancel-safe: a dropped call may leave a request sent whose answer is then late.
-    pub async fn ask(&self, claim: Claim<'_>, frame: Bytes) -> Result<ParticipantAnswer, NoAnswer> {
+    pub async fn ask(
+        &self,
+        claim: Claim<'_>,
+        message: Bytes,
+    ) -> Result<ParticipantAnswer, NoAnswer> {
         let lines = self.lines.load_full();
         let first = self.next_line.fetch_add(1, Ordering::Relaxed);
         let mut refused = NotSent::SignedOff;
@@ -143,7 +147,7 @@ impl Participant {
                 continue;
             }
             claim.expect_on(line.number());
-            match line.send_now(frame.clone(), claim.deadline()) {
+            match line.send_now(message.clone(), claim.deadline()) {
                 Ok(()) => return claim.answer().await.map_err(NoAnswer::MaybeSent),
                 Err(not_sent) => refused = not_sent,
             }

@@ -227,12 +227,12 @@ fn first_reachable<'a>(
     })
 }
 
-/// The framed request of one attempt.
+/// The request of one attempt.
 ///
 /// Errors: a value of the request does not fit the participant's dialect.
 fn request_frame(engine: &Engine, intent: &Intent, attempt: &Attempt) -> Result<Bytes, PackError> {
     let asking = engine.asking(Repeat::First);
-    engine.framed(|out| cauce87::payment_request(intent, attempt, asking, out))
+    engine.message(|out| cauce87::payment_request(intent, attempt, asking, out))
 }
 
 /// The refusal of a request that no message to the participant can carry.

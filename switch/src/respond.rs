@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
-use codecs::frame::{Framer, Tpdu};
 use codecs::iso8583::cauce87::{self, Wire, WireAnswer};
 use router::id::{Folio, PaymentId};
 use router::outcome::{Approval, Decline, Outcome};
@@ -167,14 +166,8 @@ pub struct Asked<'a> {
     pub bytes: &'a Bytes,
 }
 
-/// Writes the framed ISO 8583 answer to a payment, reversal or inquiry.
-pub fn iso8583(
-    framer: &Framer,
-    header: Option<Tpdu>,
-    asked: &Asked<'_>,
-    told: &Told,
-    out: &mut BytesMut,
-) {
+/// Writes the ISO 8583 answer to a payment, reversal or inquiry.
+pub fn iso8583(asked: &Asked<'_>, told: &Told, out: &mut BytesMut) {
     let info = told.reason.info();
     let is_success = told.reason == Reason::Approved;
     let text = (!is_success).then(|| told.text(Language::Es));
@@ -187,44 +180,24 @@ pub fn iso8583(
         original_folio: told.original,
         additional_amounts: &[],
     };
-    write(framer, header, asked, &answer, out);
+    write(asked, &answer, out);
 }
 
-/// Writes the framed ISO 8583 answer that says a reason and nothing else.
-pub fn iso8583_reason(
-    framer: &Framer,
-    header: Option<Tpdu>,
-    asked: &Asked<'_>,
-    reason: Reason,
-    out: &mut BytesMut,
-) {
+/// Writes the ISO 8583 answer that says a reason and nothing else.
+pub fn iso8583_reason(asked: &Asked<'_>, reason: Reason, out: &mut BytesMut) {
     let is_success = reason == Reason::Approved;
     let answer = WireAnswer {
         de39: de39(reason),
         reason_no: (!is_success).then_some(reason.info().no),
         ..WireAnswer::default()
     };
-    write(framer, header, asked, &answer, out);
+    write(asked, &answer, out);
 }
 
-fn write(
-    framer: &Framer,
-    header: Option<Tpdu>,
-    asked: &Asked<'_>,
-    answer: &WireAnswer<'_>,
-    out: &mut BytesMut,
-) {
-    let Ok(start) = framer.begin(header, out) else { return };
-    match cauce87::answer(&asked.wire.index, asked.bytes, answer, out) {
-        Ok(()) => {
-            // A frame that is too long is taken back by the framer itself.
-            if let Err(error) = framer.finish(start, out) {
-                tracing::error!(%error, "an answer does not fit a frame");
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, "an answer could not be written");
-            framer.abandon(start, out);
-        }
+fn write(asked: &Asked<'_>, answer: &WireAnswer<'_>, out: &mut BytesMut) {
+    let start = out.len();
+    if let Err(error) = cauce87::answer(&asked.wire.index, asked.bytes, answer, out) {
+        tracing::error!(%error, "an answer could not be written");
+        out.truncate(start);
     }
 }

@@ -243,7 +243,7 @@ async fn advise(
         transmitted_at: own.transmitted_at,
     };
     let asking = engine.asking(repeat);
-    match engine.framed(|out| cauce87::reversal_advice(&advice, asking, out)) {
+    match engine.message(|out| cauce87::reversal_advice(&advice, asking, out)) {
         Ok(frame) => Ok(heard(participant, participant.ask(claim, frame).await)),
         Err(error) => {
             tracing::error!(payment_id = %payment.id, %error, "a reversal cannot be written");

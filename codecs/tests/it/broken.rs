@@ -1,11 +1,9 @@
 //! No message, however broken, brings the codecs down.
 
 use bytes::BytesMut;
-use codecs::frame::{FrameSpec, Framer, HeaderKind, LengthKind};
 use codecs::iso8583::{Index, Spec, cauce87, describe};
 use proptest::prelude::*;
 use router::id::ParticipantId;
-use tokio_util::codec::Decoder;
 
 use crate::vectors;
 
@@ -103,33 +101,5 @@ proptest! {
         rest in "[ -~]{0,400}",
     ) {
         take(&[mti.as_bytes(), &bitmap, rest.as_bytes()].concat());
-    }
-
-    #[test]
-    fn a_random_stream_is_framed_or_refused(
-        bytes in prop::collection::vec(any::<u8>(), 0..200),
-        chunk in 1_usize..50,
-    ) {
-        for length in [
-            LengthKind::Binary2,
-            LengthKind::Binary4,
-            LengthKind::Ascii4,
-            LengthKind::Bcd2,
-            LengthKind::Hex4,
-        ] {
-            let mut framer =
-                Framer::new(FrameSpec { length, header: HeaderKind::Tpdu, body_len_max: 100 });
-            let mut stream = BytesMut::new();
-            'stream: for part in bytes.chunks(chunk) {
-                stream.extend_from_slice(part);
-                loop {
-                    match framer.decode(&mut stream) {
-                        Ok(Some(frame)) => prop_assert!(frame.body.len() <= 100),
-                        Ok(None) => break,
-                        Err(_) => break 'stream,
-                    }
-                }
-            }
-        }
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use codecs::frame::Framer;
 use router::id::{ParticipantId, Stan};
 use router::text::Text;
 
@@ -34,6 +35,8 @@ pub struct ParticipantConfig {
 pub struct Reach {
     /// Its address.
     pub address: SocketAddr,
+    /// How its messages are framed; none means as on the lines we accept.
+    pub framing: Option<Framer>,
     /// Lines to keep open.
     pub lines: usize,
     /// Pause between echo tests (0800, DE70 301) on a quiet line.
@@ -106,6 +109,7 @@ fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>) -> Entry {
 
 fn reach(section: &mut Section<'_>) -> Option<Reach> {
     let address = section.parsed("connect");
+    let framing = framing(section);
     let lines = section.size("lines", 1..=64, 1);
     let echo_interval = millis(section, "echo_interval_ms", 30_000);
     let reconnect_min = millis(section, "reconnect_min_ms", 200);
@@ -114,7 +118,27 @@ fn reach(section: &mut Section<'_>) -> Option<Reach> {
         section.mistake("reconnect_max_ms", "is below reconnect_min_ms");
     }
     let tls = section.has("tls").then(|| section.section("tls", tls)).flatten();
-    Some(Reach { address: address?, lines, echo_interval, reconnect_min, reconnect_max, tls })
+    if address.is_none() && section.has("framing") {
+        section.mistake("framing", "is for a line we open; lines we accept have iso8583.framing");
+    }
+    let address = address?;
+    Some(Reach { address, framing, lines, echo_interval, reconnect_min, reconnect_max, tls })
+}
+
+/// A framing of lines: the name of a preset, or a table of its parts.
+pub(super) fn framing(section: &mut Section<'_>) -> Option<Framer> {
+    let mistakes = match Framer::from_value(section.value("framing")?) {
+        Ok(framer) => return Some(framer),
+        Err(mistakes) => mistakes,
+    };
+    for mistake in mistakes {
+        let key = match mistake.key.as_str() {
+            "" => "framing".to_owned(),
+            key => format!("framing.{key}"),
+        };
+        section.mistake(&key, mistake.problem);
+    }
+    None
 }
 
 fn tls(section: &mut Section<'_>) -> Option<TlsFiles> {
@@ -137,5 +161,62 @@ fn fingerprint(section: &mut Section<'_>) -> Option<[u8; 32]> {
             section.mistake("certificate_sha256", "64 hexadecimal digits are expected");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use codecs::frame::FrameSpec;
+
+    use crate::config::{Layers, load};
+
+    fn check(participant: &str, expect: Result<Option<FrameSpec>, &[&str]>) {
+        let text = format!("[[participants]]\nid = \"bank-a\"\n{participant}");
+        let layers = Layers::compiled_in().with_text("test.toml", &text).expect("layers");
+        match (load(&layers), expect) {
+            (Ok(config), Ok(expect)) => {
+                let reach = config.participants[0].reach.as_ref().expect("a line we open");
+                assert_eq!(reach.framing.as_ref().map(|framer| *framer.spec()), expect);
+            }
+            (Err(found), Err(expect)) => {
+                let found: Vec<String> = found.iter().map(|mistake| mistake.key.clone()).collect();
+                assert_eq!(found, expect);
+            }
+            (found, _) => panic!("{participant}: {:?}", found.err()),
+        }
+    }
+
+    #[test]
+    fn a_line_we_open_has_a_framing_of_its_own() {
+        let connect = "connect = \"127.0.0.1:1\"\n";
+        check(connect, Ok(None));
+        check(&format!("{connect}framing = \"vap\""), Ok(Some(FrameSpec::VAP)));
+        check(
+            &format!("{connect}framing = {{ preset = \"nac\", body_len_max = 512 }}"),
+            Ok(Some(FrameSpec { body_len_max: 512, ..FrameSpec::NAC })),
+        );
+        check(
+            &format!("{connect}framing = {{ length = \"ascii\", digit = 4, trailer = \"stx\" }}"),
+            Err(&[
+                "participants[0].framing.digit",
+                "participants[0].framing.trailer",
+                "participants[0].framing.digits",
+            ]),
+        );
+        check("framing = \"nac\"", Err(&["participants[0].framing"]));
+    }
+
+    #[test]
+    fn lines_we_accept_may_have_any_framing_too() {
+        let spec = |text: &str| {
+            let layers = Layers::compiled_in().with_text("test.toml", text).expect("layers");
+            load(&layers).map(|config| *config.service.iso8583.framing.spec()).map_err(|found| {
+                found.iter().map(|mistake| mistake.key.clone()).collect::<Vec<String>>()
+            })
+        };
+        assert_eq!(spec(""), Ok(FrameSpec { body_len_max: 4096, ..FrameSpec::BINARY2 }));
+        assert_eq!(spec("[iso8583.framing]\npreset = \"vap\""), Ok(FrameSpec::VAP));
+        let found = spec("[iso8583.framing]\npreset = \"vap\"\ndigits = 4");
+        assert_eq!(found, Err(vec!["iso8583.framing.digits".to_owned()]));
     }
 }

@@ -137,6 +137,11 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A value whose reader is elsewhere and reports its own mistakes.
+    pub fn value(&mut self, name: &str) -> Option<&'a Value> {
+        self.take(name)
+    }
+
     /// Yes or no; `false` when it is missing.
     pub fn flag(&mut self, name: &str) -> bool {
         match self.take(name) {

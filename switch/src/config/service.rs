@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use codecs::frame::{FrameSpec, Framer, HeaderKind};
 use router::text::Text;
 
 use super::read::Section;
@@ -76,7 +77,7 @@ pub struct Iso8583Config {
     /// Its address.
     pub listen: SocketAddr,
     /// Length prefix and header.
-    pub framing: codecs::frame::FrameSpec,
+    pub framing: Framer,
     /// Lines at once.
     pub connections_max: usize,
     /// Time to sign on.
@@ -236,15 +237,9 @@ fn http(section: &mut Section<'_>) -> HttpConfig {
 }
 
 fn iso8583(section: &mut Section<'_>) -> Iso8583Config {
-    use codecs::frame::{FrameSpec, HeaderKind, LengthKind};
-    let length = section
-        .choice("framing", &[("binary2", LengthKind::Binary2), ("ascii4", LengthKind::Ascii4)]);
-    let header =
-        section.choice("header", &[("none", HeaderKind::None), ("tpdu", HeaderKind::Tpdu)]);
-    let body_len_max = section.size("frame_bytes_max", 64..=65_535, 4096);
     Iso8583Config {
         listen: address(section, "listen", 8583),
-        framing: FrameSpec { length, header, body_len_max },
+        framing: framing(section),
         connections_max: section.size("connections_max", 1..=1_000_000, 1024),
         sign_on_timeout: millis(section, "sign_on_timeout_ms", 10_000),
         idle_timeout: millis(section, "idle_timeout_ms", 120_000),
@@ -253,6 +248,23 @@ fn iso8583(section: &mut Section<'_>) -> Iso8583Config {
         in_flight_max: section.size("in_flight_max", 1..=1_000_000, 4096),
         tls: tls_files(section),
     }
+}
+
+/// How accepted lines frame: two words and a maximum, or a table that says all of it.
+fn framing(section: &mut Section<'_>) -> Framer {
+    let header =
+        section.choice("header", &[("none", HeaderKind::None), ("tpdu", HeaderKind::Tpdu)]);
+    let body_len_max = section.size("frame_bytes_max", 64..=65_535, 4096);
+    let spec = match section.value("framing") {
+        Some(toml::Value::Table(_)) => match super::participant::framing(section) {
+            Some(framer) => return framer,
+            None => FrameSpec::BINARY2,
+        },
+        _ => section
+            .choice("framing", &[("binary2", FrameSpec::BINARY2), ("ascii4", FrameSpec::ASCII4)]),
+    };
+    Framer::new(FrameSpec { header, body_len_max, ..spec })
+        .expect("invariant: these choices go together")
 }
 
 fn storage(section: &mut Section<'_>) -> StorageConfig {

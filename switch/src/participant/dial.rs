@@ -100,7 +100,7 @@ async fn converse(
     socket: impl AsyncRead + AsyncWrite + Send + 'static,
 ) -> bool {
     let (reader, writer) = tokio::io::split(socket);
-    let (line, outgoing) = Line::new();
+    let (line, outgoing) = Line::new(reach.framing.as_ref().unwrap_or(&limits.framing).clone());
     let line = Arc::new(line);
     engine.tasks.service("line writer", write_out(outgoing, writer, limits.write_timeout));
     let mut session = Session::opened(
@@ -155,11 +155,11 @@ async fn say(
     };
     let acquirer = &engine.acquirer_id;
     let stan = claim.stan();
-    let frame = engine
-        .framed(|out| cauce87::network_request(kind, stan, &transmitted_at, acquirer, out))
+    let message = engine
+        .message(|out| cauce87::network_request(kind, stan, &transmitted_at, acquirer, out))
         .expect("invariant: a network management request fits its own dialect");
     claim.expect_on(line.number());
-    if line.send_now(frame, claim.deadline()).is_err() {
+    if line.send_now(message, claim.deadline()).is_err() {
         return false;
     }
     let answer = claim.answer().await;

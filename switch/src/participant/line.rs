@@ -1,9 +1,10 @@
-//! One line to a participant: a bounded queue of frames and the task that writes them.
+//! One line to a participant: a bounded queue of messages and the task that frames and writes them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use codecs::frame::{Framer, Header};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -24,38 +25,55 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
 #[derive(Debug)]
 pub struct Line {
     number: u64,
+    framer: Framer,
     signed_on: AtomicBool,
     queue: mpsc::Sender<Queued>,
     ended: CancellationToken,
 }
 
-/// A frame to be written, and until when that makes sense.
+/// A message to be framed and written, and until when that makes sense.
 #[derive(Debug)]
 struct Queued {
-    frame: Bytes,
+    /// None for a keep-alive.
+    message: Option<Outbound>,
     expires: Option<Instant>,
+}
+
+/// A message on its way out.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    /// Its header; none where the line has no headers.
+    pub header: Option<Header>,
+    /// The message.
+    pub body: Bytes,
 }
 
 /// What a line still has to write.
 #[derive(Debug)]
 pub struct Outgoing {
+    framer: Framer,
     queue: mpsc::Receiver<Queued>,
     ended: CancellationToken,
 }
 
 impl Line {
     /// A line and its queue; signed off.
-    pub fn new() -> (Self, Outgoing) {
+    pub fn new(framer: Framer) -> (Self, Outgoing) {
         let (queue, outgoing) = mpsc::channel(QUEUE_LEN_MAX);
         let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
         let ended = CancellationToken::new();
-        let outgoing = Outgoing { queue: outgoing, ended: ended.clone() };
-        (Self { number, signed_on: AtomicBool::new(false), queue, ended }, outgoing)
+        let outgoing = Outgoing { framer: framer.clone(), queue: outgoing, ended: ended.clone() };
+        (Self { number, framer, signed_on: AtomicBool::new(false), queue, ended }, outgoing)
     }
 
     /// A number no other line of this process has.
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// How its messages are framed.
+    pub fn framer(&self) -> &Framer {
+        &self.framer
     }
 
     /// Whether requests may be exchanged.
@@ -73,23 +91,32 @@ impl Line {
         self.ended.cancelled().await;
     }
 
-    /// Queues a framed request if there is room; it is not written after `expires`, when its asker
+    /// Queues a request of ours if there is room; it is not written after `expires`, when its asker
     /// has given it up.
     ///
-    /// Errors: [`NotSent`]; the frame certainly did not leave.
-    pub fn send_now(&self, frame: Bytes, expires: Instant) -> Result<(), NotSent> {
-        let queued = Queued { frame, expires: Some(expires) };
+    /// Errors: [`NotSent`]; the message certainly did not leave.
+    pub fn send_now(&self, body: Bytes, expires: Instant) -> Result<(), NotSent> {
+        let message = Outbound { header: self.framer.own_header().cloned(), body };
+        let queued = Queued { message: Some(message), expires: Some(expires) };
         self.queue.try_send(queued).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NotSent::Congested,
             mpsc::error::TrySendError::Closed(_) => NotSent::SignedOff,
         })
     }
 
-    /// Queues a framed message, waiting for room. Cancel-safe: a dropped call queued nothing.
+    /// Queues a message, waiting for room. Cancel-safe: a dropped call queued nothing.
     ///
     /// Errors: [`NotSent::SignedOff`] when the line has ended.
-    pub async fn send(&self, frame: Bytes) -> Result<(), NotSent> {
-        let queued = Queued { frame, expires: None };
+    pub async fn send(&self, message: Outbound) -> Result<(), NotSent> {
+        let queued = Queued { message: Some(message), expires: None };
+        self.queue.send(queued).await.map_err(|_| NotSent::SignedOff)
+    }
+
+    /// Queues a keep-alive, waiting for room. Cancel-safe: a dropped call queued nothing.
+    ///
+    /// Errors: [`NotSent::SignedOff`] when the line has ended.
+    pub async fn send_keep_alive(&self) -> Result<(), NotSent> {
+        let queued = Queued { message: None, expires: None };
         self.queue.send(queued).await.map_err(|_| NotSent::SignedOff)
     }
 }
@@ -103,6 +130,7 @@ pub async fn write_out(
     write_timeout: Duration,
 ) {
     let _ended = outgoing.ended.clone().drop_guard();
+    let framer = outgoing.framer.clone();
     let mut frames: Vec<Queued> = Vec::with_capacity(WRITE_FRAMES_MAX);
     let mut buffer = BytesMut::with_capacity(WRITE_BUFFER_KEPT);
     while outgoing.queue.recv_many(&mut frames, WRITE_FRAMES_MAX).await != 0 {
@@ -114,13 +142,13 @@ pub async fn write_out(
             frames.push(frame);
         }
         let now = Instant::now();
-        for Queued { frame, expires } in frames.drain(..) {
+        for Queued { message, expires } in frames.drain(..) {
             // A request that was given up must not reach the bank after its reversal.
             if expires.is_some_and(|expires| expires <= now) {
                 metrics::counter!("cauce_requests_expired_total").increment(1);
                 continue;
             }
-            buffer.extend_from_slice(&frame);
+            frame(&framer, message, &mut buffer);
         }
         match tokio::time::timeout(write_timeout, socket.write_all(&buffer)).await {
             Ok(Ok(())) => buffer.clear(),
@@ -135,4 +163,34 @@ pub async fn write_out(
     }
     // The last sender is gone: tell the peer that nothing more comes.
     socket.shutdown().await.ok();
+}
+
+/// Appends one frame; a message that fits none is logged and left out.
+fn frame(framer: &Framer, message: Option<Outbound>, buffer: &mut BytesMut) {
+    let Some(Outbound { header, body }) = message else { return framer.keep_alive(buffer) };
+    if let Err(error) = framer.encode(header.as_ref(), &body, buffer) {
+        tracing::error!(%error, "a message does not fit a frame");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use codecs::frame::FrameSpec;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_queued_is_written_in_the_frames_of_the_line() {
+        let framer = Framer::new(FrameSpec { body_len_max: 4, ..FrameSpec::NAC }).expect("framing");
+        let (line, outgoing) = Line::new(framer);
+        let later = Instant::now() + Duration::from_secs(3600);
+        line.send_now(Bytes::from_static(b"0800"), later).expect("room");
+        let too_long = Outbound { header: None, body: Bytes::from_static(b"08000") };
+        line.send(too_long).await.expect("room");
+        line.send_keep_alive().await.expect("room");
+        drop(line);
+        let mut socket = Vec::new();
+        write_out(outgoing, &mut socket, Duration::from_secs(60)).await;
+        assert_eq!(socket, b"\0\x09\x60\0\0\0\x000800\0\0");
+    }
 }

@@ -85,7 +85,7 @@ async fn converse(
     certificate: Option<[u8; 32]>,
 ) {
     let (reader, writer) = tokio::io::split(socket);
-    let (line, outgoing) = Line::new();
+    let (line, outgoing) = Line::new(limits.framing.clone());
     let write_timeout = limits.write_timeout;
     engine.tasks.service("line writer", write_out(outgoing, writer, write_timeout));
     let mut session = Session::accepted(engine, Arc::new(line), limits, certificate);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use codecs::frame::{Frame, FrameError, Tpdu};
+use codecs::frame::{Frame, FrameError, Header, Received};
 use codecs::iso8583::cauce87::{self, Fault, Repeat, Wire, WireKind};
 use router::id::ParticipantId;
 use router::message::{Message, NetworkKind};
@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_util::codec::Decoder;
 
 use super::Participant;
-use super::line::Line;
+use super::line::{Line, Outbound};
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
 use crate::payment::OnRepeat;
@@ -105,12 +105,16 @@ impl Session {
 
     /// Reads the line until it ends, and says why it ended. Not cancel-safe.
     pub async fn read(&mut self, mut socket: impl AsyncRead + Unpin) -> Closed {
-        let mut framer = self.engine.framer().clone();
+        let mut framer = self.line.framer().clone();
         let mut buffer = BytesMut::with_capacity(READ_BUFFER_BYTES);
         loop {
             loop {
                 match framer.decode(&mut buffer) {
-                    Ok(Some(frame)) => self.take(frame).await,
+                    Ok(Some(Received::Message(frame))) => self.take(frame).await,
+                    // A line that has ended is noticed where it is read.
+                    Ok(Some(Received::KeepAlive)) => {
+                        self.line.send_keep_alive().await.ok();
+                    }
                     Ok(None) => break,
                     Err(error) => return Closed::Frame(error),
                 }
@@ -166,6 +170,13 @@ impl Session {
 
     async fn take(&mut self, frame: Frame) {
         let Frame { header, body: bytes } = frame;
+        if let Some(rejected) = header.as_ref().filter(|header| header.is_rejected()) {
+            // Our own message, sent back: nobody is answered, and its asker's time runs out.
+            let code = rejected.reject_code();
+            tracing::warn!(line = self.line.number(), code, "the network rejected a message");
+            metrics::counter!("cauce_messages_refused_total", "why" => "rejected").increment(1);
+            return;
+        }
         let wire = match cauce87::read(&bytes) {
             Ok(wire) => wire,
             Err(error) => {
@@ -211,7 +222,7 @@ impl Session {
     }
 
     /// A request of the participant.
-    async fn asked(&self, wire: Wire, header: Option<Tpdu>, bytes: Bytes) {
+    async fn asked(&self, wire: Wire, header: Option<Header>, bytes: Bytes) {
         let signed_on = self.participant.as_ref().filter(|_| self.line.is_signed_on());
         let Some(participant) = signed_on else {
             metrics::counter!("cauce_messages_refused_total", "why" => "before_sign_on")
@@ -246,23 +257,14 @@ impl Session {
         self.engine.tasks.payment(async move {
             let told = work(&engine, message, is_draining).await;
             let mut out = BytesMut::with_capacity(256);
-            let header = header.map(Tpdu::reply);
-            respond::iso8583(
-                engine.framer(),
-                header,
-                &Asked { wire: &wire, bytes: &bytes },
-                &told,
-                &mut out,
-            );
-            if line.send(out.freeze()).await.is_err() {
-                metrics::counter!("cauce_answers_undelivered_total").increment(1);
-            }
+            respond::iso8583(&Asked { wire: &wire, bytes: &bytes }, &told, &mut out);
+            reply(&line, header.as_ref(), out).await;
             drop(permit);
         });
     }
 
     /// Sign-on, sign-off, echo, cut-over, key change.
-    async fn network(&mut self, wire: &Wire, header: Option<Tpdu>, bytes: &Bytes) {
+    async fn network(&mut self, wire: &Wire, header: Option<Header>, bytes: &Bytes) {
         // Who speaks is told by the message itself; before sign-on there is nobody else to name.
         let request = match cauce87::to_message(wire, bytes, ParticipantId(Text::EMPTY)) {
             Ok(Message::Network(request)) => request,
@@ -315,30 +317,29 @@ impl Session {
     }
 
     /// Answers with a reason and nothing else.
-    async fn say(&self, wire: &Wire, header: Option<Tpdu>, bytes: &Bytes, reason: Reason) {
+    async fn say(&self, wire: &Wire, header: Option<Header>, bytes: &Bytes, reason: Reason) {
         let mut out = BytesMut::with_capacity(128);
-        let header = header.map(Tpdu::reply);
-        let asked = Asked { wire, bytes };
-        respond::iso8583_reason(self.engine.framer(), header, &asked, reason, &mut out);
-        self.reply(out).await;
+        respond::iso8583_reason(&Asked { wire, bytes }, reason, &mut out);
+        reply(&self.line, header.as_ref(), out).await;
     }
 
     /// Answers a message that could not be understood, as far as it could be read.
-    async fn fault(&self, header: Option<Tpdu>, bytes: &Bytes, fault: impl Into<Fault>) {
-        let mut body = BytesMut::with_capacity(128);
-        if !cauce87::format_error_answer(bytes, fault, &mut body) {
-            return;
-        }
-        let mut out = BytesMut::with_capacity(body.len() + 8);
-        if self.engine.framer().encode(header.map(Tpdu::reply), &body, &mut out).is_ok() {
-            self.reply(out).await;
+    async fn fault(&self, header: Option<Header>, bytes: &Bytes, fault: impl Into<Fault>) {
+        let mut out = BytesMut::with_capacity(128);
+        if cauce87::format_error_answer(bytes, fault, &mut out) {
+            reply(&self.line, header.as_ref(), out).await;
         }
     }
+}
 
-    async fn reply(&self, frame: BytesMut) {
-        if !frame.is_empty() && self.line.send(frame.freeze()).await.is_err() {
-            metrics::counter!("cauce_answers_undelivered_total").increment(1);
-        }
+/// Sends an answer back to where the request came from, where there is one.
+async fn reply(line: &Line, header: Option<&Header>, answer: BytesMut) {
+    if answer.is_empty() {
+        return;
+    }
+    let answer = Outbound { header: header.map(Header::reply), body: answer.freeze() };
+    if line.send(answer).await.is_err() {
+        metrics::counter!("cauce_answers_undelivered_total").increment(1);
     }
 }
 
