@@ -13,5 +13,7 @@
 
 pub mod api;
 pub mod error;
+pub mod file;
 pub mod frame;
 pub mod iso8583;
+pub mod qr;

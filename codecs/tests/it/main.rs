@@ -1,6 +1,8 @@
 //! The codecs against messages of other people, against broken ones, and against themselves.
 
 mod broken;
+mod file;
+mod qr;
 mod round_trip;
 mod vectors;
 

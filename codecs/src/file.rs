@@ -1,0 +1,2 @@
+//! Bill bases and clearing files.
+pub(crate) mod decimal;

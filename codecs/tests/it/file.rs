@@ -1,0 +1,1 @@
+//! Bill bases and clearing files.
