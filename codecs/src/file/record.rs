@@ -83,10 +83,8 @@ impl Values {
 
     /// A text.
     pub fn text(&self, name: &str) -> Option<String> {
-        match self.get(name)? {
-            Value::Text(text) => Some(text.clone()),
-            _ => None,
-        }
+        let Value::Text(text) = self.get(name)? else { return None };
+        Some(text.clone())
     }
 
     /// A text that must be there; the reader has seen to it.
@@ -96,34 +94,26 @@ impl Values {
 
     /// An amount.
     pub fn money(&self, name: &str) -> Option<Money> {
-        match self.get(name)? {
-            Value::Money(money) => Some(*money),
-            _ => None,
-        }
+        let Value::Money(money) = self.get(name)? else { return None };
+        Some(*money)
     }
 
     /// A day.
     pub fn date(&self, name: &str) -> Option<Date> {
-        match self.get(name)? {
-            Value::Date(date) => Some(*date),
-            _ => None,
-        }
+        let Value::Date(date) = self.get(name)? else { return None };
+        Some(*date)
     }
 
     /// An instant.
     pub fn instant(&self, name: &str) -> Option<Timestamp> {
-        match self.get(name)? {
-            Value::Instant(instant) => Some(*instant),
-            _ => None,
-        }
+        let Value::Instant(instant) = self.get(name)? else { return None };
+        Some(*instant)
     }
 
     /// Yes or no.
     pub fn flag(&self, name: &str) -> Option<bool> {
-        match self.get(name)? {
-            Value::Flag(flag) => Some(*flag),
-            _ => None,
-        }
+        let Value::Flag(flag) = self.get(name)? else { return None };
+        Some(*flag)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Sheets: the first one of a workbook, read; one of our own, written.
 //!
 //! A workbook is a ZIP archive of XML, so a small file can unpack to a large one. Before anything
-//! is unpacked the archive's own directory is summed up ([`UNPACKED_LEN_MAX`]); while cells are
-//! read their number and text are counted ([`CELL_COUNT_MAX`], [`TEXT_LEN_MAX`]). A directory that
-//! lies is held by [`FILE_LEN_MAX`] and what deflate can gain at most, about a thousand to one.
+//! is unpacked the sizes its directory states are summed up, and each part is followed to see that
+//! it unpacks to what was stated ([`UNPACKED_LEN_MAX`]). While cells are read their number and text
+//! are counted ([`CELL_COUNT_MAX`], [`TEXT_LEN_MAX`]).
 //!
 //! A cell that holds a formula gives the value the spreadsheet program computed last.
 
@@ -21,13 +21,15 @@ use super::value::Cell;
 use super::{FileError, formula};
 
 mod archive;
+mod inflate;
 mod write;
 
+use archive::Unfit;
 pub use write::write;
 
 /// The largest file, in bytes.
 pub const FILE_LEN_MAX: usize = 8 * 1024 * 1024;
-/// The most that its parts may unpack to, in bytes, as the archive states it.
+/// The most that its parts may unpack to, in bytes.
 pub const UNPACKED_LEN_MAX: u64 = 128 * 1024 * 1024;
 /// The most cells, counting empty ones to the left of others.
 pub const CELL_COUNT_MAX: u64 = 2_000_000;
@@ -46,10 +48,10 @@ pub(super) fn rows(file: &[u8]) -> Result<Vec<Row>, FileError> {
         let max = u64::try_from(FILE_LEN_MAX).unwrap_or(u64::MAX);
         return Err(FileError::TooLarge { what: "bytes", max });
     }
-    let unpacked = archive::unpacked_len(file).ok_or(FileError::NotXlsx)?;
-    if unpacked > UNPACKED_LEN_MAX {
-        return Err(FileError::TooLarge { what: "bytes unpacked", max: UNPACKED_LEN_MAX });
-    }
+    archive::check(file, UNPACKED_LEN_MAX).map_err(|unfit| match unfit {
+        Unfit::Malformed => FileError::NotXlsx,
+        Unfit::TooLarge => FileError::TooLarge { what: "bytes unpacked", max: UNPACKED_LEN_MAX },
+    })?;
     // The library asserts what a well-made archive has; a hostile one is refused, not a crash.
     catch_unwind(AssertUnwindSafe(|| sheet(file))).unwrap_or(Err(FileError::NotXlsx))
 }

@@ -307,10 +307,8 @@ impl Places {
                 }
                 continue;
             };
-            let pad = match spec.kind {
-                FieldKind::Amount | FieldKind::SignedAmount => '0',
-                _ => ' ',
-            };
+            let is_amount = matches!(spec.kind, FieldKind::Amount | FieldKind::SignedAmount);
+            let pad = if is_amount { '0' } else { ' ' };
             match value.clone().try_into::<RawPlace>() {
                 Ok(place) => {
                     let place = self.place(place, &key, pad, mistakes);

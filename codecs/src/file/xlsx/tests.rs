@@ -59,7 +59,7 @@ fn a_file_cut_short_or_changed_is_read_or_refused() {
     for end in 0..sound.len() {
         assert!(rows(&sound[..end]).is_err(), "cut at {end}");
     }
-    for at in (0..sound.len()).step_by(7) {
+    for at in 0..sound.len() {
         let mut changed = sound.clone();
         changed[at] ^= 1 << (at % 8);
         let _ = rows(&changed);
@@ -73,8 +73,8 @@ fn a_file_that_says_it_unpacks_to_too_much_is_refused_unopened() {
     bomb[at + 24..at + 28].copy_from_slice(&0x1000_0000_u32.to_le_bytes());
     let refused = rows(&bomb);
     assert!(matches!(refused, Err(FileError::TooLarge { what: "bytes unpacked", .. })));
-    bomb[at + 24..at + 28].copy_from_slice(&u32::MAX.to_le_bytes());
-    assert!(matches!(rows(&bomb), Err(FileError::NotXlsx)));
+    bomb[at + 24..at + 28].copy_from_slice(&100_u32.to_le_bytes());
+    assert!(matches!(rows(&bomb), Err(FileError::NotXlsx)), "its parts are longer than it says");
     let large = vec![0; FILE_LEN_MAX + 1];
     assert!(matches!(rows(&large), Err(FileError::TooLarge { what: "bytes", .. })));
 }
