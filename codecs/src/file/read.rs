@@ -39,6 +39,7 @@ pub struct Reader<'a, R, T> {
     source: Source<R>,
     rows: RowReader<'a>,
     tally: Tally<'a>,
+    row_number: u64,
     fatal: Option<FileError>,
     is_done: bool,
     record: std::marker::PhantomData<T>,
@@ -92,6 +93,7 @@ impl<'a, R: BufRead, T: Record> Reader<'a, R, T> {
             source,
             rows: RowReader::new(layout),
             tally: Tally::new(layout),
+            row_number: 0,
             fatal: None,
             is_done: false,
             record: std::marker::PhantomData,
@@ -121,9 +123,18 @@ impl<'a, R: BufRead, T: Record> Reader<'a, R, T> {
         }
     }
 
+    /// The number of the row that was yielded last, counted as in its mistakes.
+    pub fn row_number(&self) -> u64 {
+        self.row_number
+    }
+
     fn step(&mut self) -> Result<Option<Result<T, Vec<RowError>>>, FileError> {
         loop {
             let Some(row) = self.next_row()? else { return Ok(None) };
+            self.row_number = match &row {
+                Ok(row) => row.place.number,
+                Err(mistake) => mistake.row,
+            };
             let row = match row {
                 Ok(row) => row,
                 Err(mistake) => {

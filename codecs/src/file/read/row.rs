@@ -76,9 +76,10 @@ impl<'a> RowReader<'a> {
             Format::Csv { delimiter, quote, .. } => {
                 let fields =
                     source::fields(bytes, delimiter, quote).map_err(|(kind, column)| {
-                        let rule = match kind {
-                            RowErrorKind::TooManyColumns => "has at most 256 columns",
-                            _ => "has quotes around whole fields, doubled within",
+                        let rule = if kind == RowErrorKind::TooManyColumns {
+                            "has at most 256 columns"
+                        } else {
+                            "has quotes around whole fields, doubled within"
                         };
                         of_row(place, column, kind, rule)
                     })?;
@@ -159,15 +160,15 @@ impl<'a> RowReader<'a> {
             return if field.spec.required { Err(missing) } else { Ok(None) };
         }
         let value = value::read(cell, kind, &self.layout.style, currency)?;
-        let sums = self.layout.totals.as_ref().is_some_and(|totals| totals.sum.is_some());
-        match &value {
-            Value::Text(code)
-                if kind == FieldKind::Currency && sums && code != self.layout.currency.code() =>
-            {
-                Err((RowErrorKind::BadCurrency, "is that of the file, whose amounts are summed"))
-            }
-            _ => Ok(Some(value)),
+        let is_summed = self.layout.totals.as_ref().is_some_and(|totals| totals.sum.is_some());
+        if kind == FieldKind::Currency
+            && is_summed
+            && value != Value::Text(self.layout.currency.code().to_owned())
+        {
+            let rule = "is that of the file, whose amounts are summed";
+            return Err((RowErrorKind::BadCurrency, rule));
         }
+        Ok(Some(value))
     }
 
     /// What stands at a place, without the spaces and padding around it.

@@ -98,6 +98,18 @@ fn rows_are_counted_and_offsets_are_bytes() {
 }
 
 #[test]
+fn a_good_row_is_known_by_its_number_too() {
+    let file: &[u8] = b"bill,client,currency,amount,due1,due1_amount,due2\nB1,,,1\n\nB2,C2,,1\n";
+    let layout = layout(BILLS);
+    let mut reader = Reader::<_, BillRow>::new(&layout, file).expect("a reader");
+    let mut numbers = Vec::new();
+    while let Some(row) = reader.next() {
+        numbers.push((reader.row_number(), row.is_ok()));
+    }
+    assert_eq!(numbers, [(2, false), (4, true)]);
+}
+
+#[test]
 fn all_or_nothing_gives_nothing_but_the_mistakes() {
     let file = "bill,client,currency,amount,due1,due1_amount,due2\nB1,C1,,1\nB2,,,x\n";
     let refused = read_all::<BillRow>(&layout(BILLS), file.as_bytes(), Policy::AllOrNothing);

@@ -59,7 +59,7 @@ fn a_file_cut_short_or_changed_is_read_or_refused() {
     for end in 0..sound.len() {
         assert!(rows(&sound[..end]).is_err(), "cut at {end}");
     }
-    for at in 0..sound.len() {
+    for at in (0..sound.len()).step_by(11) {
         let mut changed = sound.clone();
         changed[at] ^= 1 << (at % 8);
         let _ = rows(&changed);
