@@ -6,13 +6,20 @@
 //! 2. [`iso8583`] indexes a frame by a [`iso8583::Spec`] loaded from TOML – one pass, no heap –
 //!    and packs answers;
 //! 3. [`iso8583::cauce87`] maps between that profile's fields and [`router::message`];
-//! 4. [`api`] holds the JSON shapes of the HTTP API, in and out.
+//!    [`iso8583::Dialect`] brings other networks' messages into that profile and back;
+//! 4. [`security`] verifies and seals MACs, translates PIN blocks and exchanges keys, behind a
+//!    trait that an HSM can implement;
+//! 5. [`api`] holds the JSON shapes of the HTTP API, in and out.
+//!
+//! Beside the road: [`qr`] reads and builds payment codes, [`file`] bill and clearing files.
 //!
 //! What cannot be decoded is an [`error::DecodeError`] that names the field and the offset and
 //! never repeats a byte of the message.
 
 pub mod api;
 pub mod error;
+pub mod file;
 pub mod frame;
 pub mod iso8583;
+pub mod qr;
 pub mod security;

@@ -1,6 +1,7 @@
 //! The command line of `cauce`.
 
 mod check;
+mod codec;
 mod journal;
 mod key;
 mod serve;
@@ -35,6 +36,7 @@ const EXAMPLES: &str = "Examples:
   cauce check --config my.toml             every mistake in a configuration
   cauce serve --config my.toml --config participants/bank-a.toml
   cauce key create --role biller --owner isp-ve --data ./data
+  cauce codec decode --spec cauce-87 < messages.hex
   cauce journal verify --data ./data       prove that nothing was altered or lost";
 
 #[derive(Debug, Subcommand)]
@@ -45,6 +47,9 @@ enum Command {
     Serve(Configured),
     /// Check a configuration and print every mistake; exit 64 if there is any
     Check(Configured),
+    /// Read, write and explain messages; check and convert their formats
+    #[command(subcommand)]
+    Codec(codec::CodecCommand),
     /// Prove, print or export the journal of a data folder
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -98,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => crate::demo::main(&args),
         Command::Serve(configured) => serve::main(&configured),
         Command::Check(configured) => check::main(&configured),
+        Command::Codec(command) => codec::main(&command),
         Command::Journal(command) => journal::main(&command),
         Command::Key(KeyCommand::Create { role, owner, data, configured }) => {
             key::create(role, &owner, data, &configured)

@@ -1,7 +1,9 @@
 //! The codecs against messages of other people, against broken ones, and against themselves.
 
 mod broken;
+mod file;
 mod frame;
+mod qr;
 mod round_trip;
 mod security;
 mod vectors;

@@ -3,11 +3,15 @@
 mod lines;
 mod message;
 mod specs;
+mod whole;
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
+use codecs::frame::Framer;
+use codecs::iso8583::Spec;
 
 /// What to do with messages or formats.
 #[derive(Debug, Subcommand)]
@@ -46,7 +50,6 @@ pub(super) enum CodecCommand {
 }
 
 const EXAMPLES: &str = "Examples:
-  echo 0800822000000000000004000000000000001123211722000042301 | xxd … | cauce codec decode --spec cauce-87
   cauce codec decode --spec bank.toml < messages.hex
   cauce codec describe --spec iso87-bcd --framed < capture.hex
   cauce codec lint config/iso8583/*.toml
@@ -56,7 +59,6 @@ const EXAMPLES: &str = "Examples:
 const DECODE_EXAMPLES: &str = "Examples:
   cauce codec decode --spec cauce-87 < messages.hex
   cauce codec decode --spec packager.xml --framed --reveal < capture.hex
-  cauce codec decode --format iso20022 < pacs008.xml
   cauce codec decode --format emvco < qr.txt";
 
 const ENCODE_EXAMPLES: &str = "Example:
@@ -100,8 +102,12 @@ pub(super) struct Encode {
 /// Formats that are one whole message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum WholeFormat {
-    /// An ISO 20022 message in XML
-    Iso20022,
+    /// A merchant-presented QR code of EMVCo
+    Emvco,
+    /// A Pix QR code
+    Pix,
+    /// A QR code of a SEPA credit transfer (EPC069-12)
+    Epc,
 }
 
 /// Who wrote a format down.
@@ -131,39 +137,41 @@ impl std::convert::From<Came> for ExitCode {
 
 pub(super) fn main(command: &CodecCommand) -> ExitCode {
     let came = match command {
-        CodecCommand::Decode(decode) => self::decode(decode),
-        CodecCommand::Encode(encode) => with_spec(&encode.spec, |spec| {
-            message::encode(spec, encode.framed)
-        }),
-        CodecCommand::Describe(encode) => with_spec(&encode.spec, |spec| {
-            message::describe(spec, encode.framed)
-        }),
+        CodecCommand::Decode(Decode { format: Some(format), .. }) => whole::decode(*format),
+        CodecCommand::Decode(Decode { spec, framed, reveal, .. }) => {
+            let spec = spec.as_deref().unwrap_or_default();
+            on_lines(spec, *framed, |spec, framer| message::decode(spec, framer, *reveal))
+        }
+        CodecCommand::Encode(Encode { spec, framed }) => on_lines(spec, *framed, message::encode),
+        CodecCommand::Describe(Encode { spec, framed }) => {
+            on_lines(spec, *framed, message::describe)
+        }
         CodecCommand::Lint { files } => specs::lint(files),
         CodecCommand::Convert { from, file } => specs::convert(*from, file),
         CodecCommand::Specs => specs::list(),
     };
-    came.map_or_else(|problem| told(&problem), ExitCode::from)
-}
-
-fn decode(decode: &Decode) -> anyhow::Result<Came> {
-    match (&decode.spec, decode.format) {
-        (Some(spec), _) => with_spec(spec, |spec| {
-            message::decode(spec, decode.framed, decode.reveal)
-        }),
-        (None, Some(WholeFormat::Iso20022)) | (None, None) => anyhow::bail!("not there yet"),
-    }
-}
-
-fn with_spec(
-    name: &str,
-    run: impl FnOnce(&codecs::iso8583::Spec) -> std::io::Result<Came>,
-) -> anyhow::Result<Came> {
-    let spec = specs::find(name)?;
-    match run(&spec) {
+    match came {
+        Ok(came) => came.into(),
         // A reader that has seen enough, such as `head`, is no mistake.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Came::Well),
-        came => Ok(came?),
+        Err(problem) if is_broken_pipe(&problem) => ExitCode::SUCCESS,
+        Err(problem) => told(&problem),
     }
+}
+
+/// Works line by line on messages of a format.
+fn on_lines(
+    name_or_file: &str,
+    framed: bool,
+    work: impl FnOnce(&Spec, Option<&Framer>) -> io::Result<Came>,
+) -> anyhow::Result<Came> {
+    let spec = specs::find(name_or_file)?;
+    let framer = if framed { Some(specs::framer(&spec)?) } else { None };
+    Ok(work(&spec, framer.as_ref())?)
+}
+
+fn is_broken_pipe(problem: &anyhow::Error) -> bool {
+    let error = problem.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Tells what is wrong with the command itself.

@@ -27,6 +27,9 @@ pub(super) struct Fault {
     /// What was there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub have: Option<usize>,
+    /// What could be read all the same, for people.
+    #[serde(skip)]
+    pub shown: Option<String>,
 }
 
 impl Fault {
@@ -39,12 +42,14 @@ impl Fault {
             message: message.to_owned(),
             need: None,
             have: None,
+            shown: None,
         }
     }
 
-    /// The line that tells it.
+    /// The line that tells it, behind what could be read.
     pub fn line(&self) -> String {
-        serde_json::json!({ "error": self }).to_string()
+        let line = serde_json::json!({ "error": self }).to_string();
+        self.shown.as_ref().map_or_else(|| line.clone(), |shown| format!("{shown}\n{line}\n"))
     }
 }
 

@@ -4,44 +4,49 @@ use std::io::{self, IsTerminal};
 
 use bytes::BytesMut;
 use codecs::error::DecodeError;
+use codecs::frame::{FrameError, Framer, Header, Received};
 use codecs::iso8583::{AssembleError, Index, Spec, Tree, describe as described};
+
+use tokio_util::codec::Decoder;
 
 use super::Came;
 use super::lines::{Fault, answer_each, bytes_of};
 
-pub(super) fn decode(spec: &Spec, framed: bool, reveal: bool) -> io::Result<Came> {
+pub(super) fn decode(spec: &Spec, framer: Option<&Framer>, reveal: bool) -> io::Result<Came> {
     answer_each(|line| {
-        let message = message_of(spec, framed, line)?;
-        let tree = spec.unpack(&message).map_err(of_decode)?;
-        let tree = if reveal { tree } else { spec.masked(tree) };
-        Ok(json(&tree))
+        let Found { header, message } = message_of(framer, line)?;
+        let mut tree = spec.unpack(&message).map_err(of_decode)?;
+        tree.header = tree.header.or(header);
+        Ok(json(&if reveal { tree } else { spec.masked(tree) }))
     })
 }
 
-pub(super) fn encode(spec: &Spec, framed: bool) -> io::Result<Came> {
+pub(super) fn encode(spec: &Spec, framer: Option<&Framer>) -> io::Result<Came> {
     answer_each(|line| {
-        let tree: Tree = serde_json::from_str(line).map_err(|error| of_json(&error))?;
+        let mut tree: Tree = serde_json::from_str(line).map_err(|error| of_json(&error))?;
+        let header = framer.and_then(|framer| header_of(framer, &mut tree));
         let mut message = BytesMut::new();
         spec.assemble(&tree, &mut message).map_err(of_assemble)?;
-        let bytes = if framed { frame(spec, &message)? } else { message };
-        Ok(hex::encode_upper(bytes))
+        let Some(framer) = framer else { return Ok(hex::encode_upper(message)) };
+        let mut frame = BytesMut::new();
+        let framed = framer.encode(header.as_ref(), &message, &mut frame);
+        framed.map_err(|error| of_frame(&error))?;
+        Ok(hex::encode_upper(frame))
     })
 }
 
-pub(super) fn describe(spec: &Spec, framed: bool) -> io::Result<Came> {
+pub(super) fn describe(spec: &Spec, framer: Option<&Framer>) -> io::Result<Came> {
     let is_terminal = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     answer_each(|line| {
-        let message = message_of(spec, framed, line)?;
+        let message = message_of(framer, line)?.message;
         let mut index = Index::default();
         let indexed = spec.index(&message, &mut index);
-        let mut text = described(spec, &index, &message).to_string();
-        if is_terminal {
-            text = coloured(&text);
-        }
+        let plain = described(spec, &index, &message).to_string();
+        let text = if is_terminal { coloured(&plain) } else { plain };
         // What could be read is shown before what could not.
         match indexed {
             Ok(()) => Ok(text + "\n"),
-            Err(error) => Err(Fault { message: format!("{text}\n{error}"), ..of_decode(error) }),
+            Err(error) => Err(Fault { shown: Some(text), ..of_decode(error) }),
         }
     })
 }
@@ -55,9 +60,41 @@ fn coloured(text: &str) -> String {
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn message_of(spec: &Spec, framed: bool, line: &str) -> Result<Vec<u8>, Fault> {
+/// What a line holds.
+struct Found {
+    /// The frame's header in hexadecimal, where frames have one.
+    header: Option<String>,
+    message: Vec<u8>,
+}
+
+fn message_of(framer: Option<&Framer>, line: &str) -> Result<Found, Fault> {
     let bytes = bytes_of(line)?;
-    if framed { unframe(spec, &bytes) } else { Ok(bytes) }
+    let Some(framer) = framer else { return Ok(Found { header: None, message: bytes }) };
+    let mut stream = BytesMut::from(&bytes[..]);
+    let received = framer.clone().decode(&mut stream).map_err(|error| of_frame(&error))?;
+    let fault = |kind, message| Fault {
+        field: "frame".to_owned(),
+        ..Fault::of_line(kind, bytes.len() - stream.len(), message)
+    };
+    match received {
+        None => Err(fault("short_data", "the frame is cut short")),
+        Some(Received::KeepAlive) => Err(fault("short_data", "the frame is a keep-alive")),
+        Some(Received::Message(_)) if !stream.is_empty() => {
+            Err(fault("trailing", "bytes are left behind the frame"))
+        }
+        Some(Received::Message(frame)) => Ok(Found {
+            header: frame.header.map(|header| hex::encode_upper(header.raw())),
+            message: frame.body.to_vec(),
+        }),
+    }
+}
+
+/// The header of a frame, taken out of the message where the frame has it; else the framing's own.
+fn header_of(framer: &Framer, tree: &mut Tree) -> Option<Header> {
+    let own = framer.own_header()?;
+    let given = tree.header.take().and_then(|header| hex::decode(header).ok());
+    let given = given.and_then(|raw| Header::new(own.kind(), raw.into()).ok());
+    Some(given.unwrap_or_else(|| own.clone()))
 }
 
 fn json(tree: &Tree) -> String {
@@ -73,6 +110,7 @@ fn of_decode(error: DecodeError) -> Fault {
         message: error.to_string(),
         need: said(error.need),
         have: said(error.have),
+        shown: None,
     }
 }
 
@@ -84,6 +122,14 @@ fn of_assemble(error: AssembleError) -> Fault {
         offset: None,
         need: None,
         have: None,
+        shown: None,
+    }
+}
+
+fn of_frame(error: &FrameError) -> Fault {
+    Fault {
+        field: "frame".to_owned(),
+        ..Fault::of_line(error.name(), error.offset(), &error.to_string())
     }
 }
 

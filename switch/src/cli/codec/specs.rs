@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use codecs::frame::Framer;
 use codecs::iso8583::{Spec, SpecError};
 
 use super::{Came, From};
@@ -27,4 +28,59 @@ pub(super) fn find(name_or_file: &str) -> anyhow::Result<Arc<Spec>> {
     Spec::from_any(&text).map(Arc::new).map_err(|mistakes| {
         anyhow::anyhow!("{}", told(path, &mistakes).trim_end().to_owned())
     })
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    let place = || format!("{}", path.display());
+    let mut text = String::new();
+    let file = fs::File::open(path).with_context(place)?;
+    file.take(SPEC_LEN_MAX + 1).read_to_string(&mut text).with_context(place)?;
+    if text.len() as u64 > SPEC_LEN_MAX {
+        bail!("{}: longer than {SPEC_LEN_MAX} bytes", path.display());
+    }
+    Ok(text)
+}
+
+/// One mistake a line, each with its file and key.
+fn told(path: &Path, mistakes: &[SpecError]) -> String {
+    let line = |mistake: &SpecError| format!("{}: {mistake}\n", path.display());
+    mistakes.iter().map(line).collect()
+}
+
+/// The framing a format states, else two bytes of length.
+pub(super) fn framer(spec: &Spec) -> anyhow::Result<Framer> {
+    // The name that compact JSON has for it.
+    let name = spec.framing().map_or("binary2", |name| if name == "len2be" { "binary2" } else { name });
+    Framer::from_value(&toml::Value::String(name.to_owned())).map_err(|mistakes| {
+        let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("framing of `{}`: {}", spec.name(), told.join("; "))
+    })
+}
+
+/// Prints every mistake of every file, and what is worth knowing besides.
+pub(super) fn lint(files: &[PathBuf]) -> anyhow::Result<Came> {
+    let mut out = io::stdout().lock();
+    let mut came = Came::Well;
+    for path in files {
+        match Spec::from_any(&read(path)?) {
+            Ok(spec) => writeln!(out, "{}: ok, {} fields", path.display(), spec.field_count())?,
+            Err(mistakes) => {
+                write!(out, "{}", told(path, &mistakes))?;
+                came = Came::Short;
+            }
+        }
+    }
+    Ok(came)
+}
+
+/// Prints a format in our own form.
+pub(super) fn convert(_from: Option<From>, path: &Path) -> anyhow::Result<Came> {
+    bail!("{}: not there yet", path.display())
+}
+
+/// Prints the names of the compiled-in formats.
+pub(super) fn list() -> anyhow::Result<Came> {
+    let mut out = io::stdout().lock();
+    Spec::builtin_names().try_for_each(|name| writeln!(out, "{name}"))?;
+    Ok(Came::Well)
 }

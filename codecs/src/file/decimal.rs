@@ -1,0 +1,85 @@
+//! Decimal text to integers and back, without floats.
+
+/// Reads `digits[mark digits]` as an integer of units of ten to the minus `places`.
+///
+/// Shape: at least one digit in front of the mark; the digits behind it may be fewer than `places`,
+///        none at all, or more where those are zeros. No sign, no spaces, no grouping.
+/// Errors: none for anything else, and for what leaves i64.
+pub(crate) fn read(text: &str, mark: char, places: u16) -> Option<i64> {
+    let (whole, fraction) = text.split_once(mark).unwrap_or((text, ""));
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !is_digits(whole) || !is_digits(fraction) {
+        return None;
+    }
+    let places = usize::from(places);
+    let (kept, dropped) = fraction.split_at(fraction.len().min(places));
+    if dropped.bytes().any(|byte| byte != b'0') {
+        return None;
+    }
+    let zeros = std::iter::repeat_n(b'0', places - kept.len());
+    let digits = whole.bytes().chain(kept.bytes()).chain(zeros);
+    digits
+        .map(|digit| i64::from(digit - b'0'))
+        .try_fold(0_i64, |value, digit| value.checked_mul(10)?.checked_add(digit))
+}
+
+/// Writes an integer of units of ten to the minus `places` with all its decimals: `-12.30`.
+pub(crate) fn write(value: i64, mark: char, places: u16) -> String {
+    let places = usize::from(places);
+    let sign = if value < 0 { "-" } else { "" };
+    let digits = format!("{:0width$}", value.unsigned_abs(), width = places + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - places);
+    if places == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}{mark}{fraction}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn decimals_are_read_exactly_or_not_at_all() {
+        for (text, places, expect) in [
+            ("23.72", 2, Some(2372)),
+            ("12.3", 2, Some(1230)),
+            ("12.", 2, Some(1200)),
+            ("70001", 0, Some(70_001)),
+            ("70001.00", 0, Some(70_001)),
+            ("70001.50", 0, None),
+            ("1.005", 3, Some(1005)),
+            (".5", 2, None),
+            ("", 2, None),
+            ("-1", 2, None),
+            ("1,5", 2, None),
+            ("1.2.3", 2, None),
+            ("1e3", 2, None),
+            ("٣", 2, None),
+            ("92233720368547758.07", 2, Some(i64::MAX)),
+            ("92233720368547758.08", 2, None),
+        ] {
+            assert_eq!(read(text, '.', places), expect, "{text}");
+        }
+        assert_eq!(read("1,5", ',', 2), Some(150));
+    }
+
+    #[test]
+    fn decimals_are_written_in_full() {
+        assert_eq!(write(5, '.', 2), "0.05");
+        assert_eq!(write(-1230, ',', 2), "-12,30");
+        assert_eq!(write(70_001, '.', 0), "70001");
+        assert_eq!(write(i64::MIN, '.', 2), "-92233720368547758.08");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(value in 0..=i64::MAX, places in 0_u16..=4) {
+            prop_assert_eq!(read(&write(value, '.', places), '.', places), Some(value));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "\\PC*", places in 0_u16..=9) {
+            let _ = read(&text, '.', places);
+        }
+    }
+}

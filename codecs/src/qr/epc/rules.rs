@@ -1,0 +1,227 @@
+//! From lines to a transfer, one rule an element.
+
+use router::money::Money;
+
+use super::{
+    AMOUNT_HEAD, AMOUNT_MAX, CreditTransfer, ELEMENT_COUNT_MAX, NAMES, Remittance, Version, euro,
+};
+use crate::file::decimal;
+use crate::qr::charset::Charset;
+use crate::qr::{QrError, QrErrorKind, check_digits};
+
+pub(super) const SERVICE: &str = "BCD";
+pub(super) const IDENTIFICATION: &str = "SCT";
+pub(super) const AMOUNT: &str = "is EUR and 0.01 to 999999999.99";
+
+pub(super) const PRINTABLE: &str = "has no control characters";
+
+/// A line as it stands in the payload.
+pub(super) struct Line<'a> {
+    offset: usize,
+    bytes: &'a [u8],
+}
+
+/// An element as text.
+pub(super) struct Element {
+    offset: usize,
+    pub text: String,
+}
+
+/// Cuts a payload into at most twelve lines.
+pub(super) fn lines(payload: &[u8]) -> Result<Vec<Line<'_>>, QrError> {
+    // The guidelines end the last element with nothing; many generators end it with a line.
+    let body = payload.strip_suffix(b"\n").unwrap_or(payload);
+    let mut lines = Vec::with_capacity(ELEMENT_COUNT_MAX);
+    let mut offset = 0;
+    for line in body.split(|byte| *byte == b'\n') {
+        if lines.len() == ELEMENT_COUNT_MAX {
+            return Err(QrError::new(QrErrorKind::Misplaced, "", offset, "has at most 12 lines"));
+        }
+        lines.push(Line { offset, bytes: line.strip_suffix(b"\r").unwrap_or(line) });
+        offset += line.len() + 1;
+    }
+    Ok(lines)
+}
+
+/// The character set stated in the third line.
+pub(super) fn charset(lines: &[Line<'_>]) -> Result<Charset, QrError> {
+    // Stated before anything else: a payload that is no code at all should say so.
+    let service = lines.first().map(|line| line.bytes);
+    if service != Some(SERVICE.as_bytes()) {
+        return Err(QrError::new(QrErrorKind::BadContent, NAMES[0], 0, "is BCD"));
+    }
+    let rule = "is a digit from 1 to 8";
+    let Some(line) = lines.get(2) else {
+        return Err(QrError::new(QrErrorKind::Missing, NAMES[2], 0, rule));
+    };
+    let code = std::str::from_utf8(line.bytes).unwrap_or_default();
+    let charset = Charset::from_code(code);
+    charset.ok_or_else(|| QrError::new(QrErrorKind::BadContent, NAMES[2], line.offset, rule))
+}
+
+pub(super) fn decode(lines: &[Line<'_>], charset: Charset) -> Result<Vec<Element>, QrError> {
+    let decode = |(line, name): (&Line<'_>, &str)| {
+        let text = charset.decode(line.bytes).map_err(|at| {
+            let rule = "is no text of the character set stated";
+            QrError::new(QrErrorKind::BadEncoding, name, line.offset + at, rule)
+        })?;
+        if text.chars().any(char::is_control) {
+            return Err(QrError::new(QrErrorKind::BadContent, name, line.offset, PRINTABLE));
+        }
+        Ok(Element { offset: line.offset, text })
+    };
+    lines.iter().zip(NAMES).map(decode).collect()
+}
+
+pub(super) fn transfer(elements: &[Element], charset: Charset) -> Result<CreditTransfer, QrError> {
+    let reader = Reader(elements);
+    let version = reader.version()?;
+    reader.require(3, |code| code == IDENTIFICATION, "is SCT")?;
+    let bic = reader.optional(4, is_bic, "is 8 or 11 capitals and digits")?;
+    let name = reader.required(5, |name| at_most(name, 70), "is 1 to 70 characters")?;
+    let iban = reader.iban()?;
+    reader.check_bic(bic.as_deref(), version, &iban)?;
+    Ok(CreditTransfer {
+        version,
+        charset,
+        bic,
+        name,
+        iban,
+        amount: reader.amount()?,
+        purpose: reader.optional(8, is_purpose, "is 1 to 4 letters or digits")?,
+        remittance: reader.remittance()?,
+        information: reader.optional(11, |text| at_most(text, 70), "has at most 70 characters")?,
+    })
+}
+
+struct Reader<'a>(&'a [Element]);
+
+impl Reader<'_> {
+    fn text(&self, at: usize) -> &str {
+        self.0.get(at).map_or("", |element| element.text.as_str())
+    }
+
+    fn error(&self, at: usize, kind: QrErrorKind, rule: &'static str) -> QrError {
+        let offset = self.0.get(at).map_or(0, |element| element.offset);
+        QrError::new(kind, NAMES[at], offset, rule)
+    }
+
+    fn require(
+        &self,
+        at: usize,
+        is_sound: impl Fn(&str) -> bool,
+        rule: &'static str,
+    ) -> Result<&str, QrError> {
+        match self.text(at) {
+            "" => Err(self.error(at, QrErrorKind::Missing, rule)),
+            text if is_sound(text) => Ok(text),
+            _ => Err(self.error(at, QrErrorKind::BadContent, rule)),
+        }
+    }
+
+    fn required(
+        &self,
+        at: usize,
+        is_sound: impl Fn(&str) -> bool,
+        rule: &'static str,
+    ) -> Result<String, QrError> {
+        self.require(at, is_sound, rule).map(str::to_owned)
+    }
+
+    fn optional(
+        &self,
+        at: usize,
+        is_sound: impl Fn(&str) -> bool,
+        rule: &'static str,
+    ) -> Result<Option<String>, QrError> {
+        match self.text(at) {
+            "" => Ok(None),
+            _ => self.required(at, is_sound, rule).map(Some),
+        }
+    }
+
+    fn version(&self) -> Result<Version, QrError> {
+        let rule = "is 001 or 002";
+        match self.require(1, |code| matches!(code, "001" | "002"), rule)? {
+            "001" => Ok(Version::V1),
+            _ => Ok(Version::V2),
+        }
+    }
+
+    fn iban(&self) -> Result<String, QrError> {
+        let rule = "is an account number of the length its country has";
+        let iban = self.required(6, check_digits::has_iban_form, rule)?;
+        if !check_digits::are_right(&iban) {
+            return Err(self.error(6, QrErrorKind::BadCheckDigits, "has wrong check digits"));
+        }
+        Ok(iban)
+    }
+
+    fn check_bic(&self, bic: Option<&str>, version: Version, iban: &str) -> Result<(), QrError> {
+        let missing = |rule| Err(self.error(4, QrErrorKind::Missing, rule));
+        match (bic, version) {
+            (Some(_), _) => Ok(()),
+            (None, Version::V1) => missing("must be there in version 001"),
+            (None, Version::V2) if check_digits::is_in_eea(iban) => Ok(()),
+            (None, Version::V2) => missing("must be there for an account outside the EEA"),
+        }
+    }
+
+    fn amount(&self) -> Result<Option<Money>, QrError> {
+        let text = self.text(7);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let amount = text.strip_prefix(AMOUNT_HEAD).and_then(cents);
+        let amount = amount.filter(|cents| (1..=AMOUNT_MAX).contains(cents));
+        let amount = amount.ok_or_else(|| self.error(7, QrErrorKind::BadContent, AMOUNT))?;
+        Ok(Some(Money::new(amount, euro())))
+    }
+
+    fn remittance(&self) -> Result<Option<Remittance>, QrError> {
+        let rule = "has at most 35 characters";
+        let structured = self.optional(9, |text| at_most(text, 35), rule)?;
+        let text = self.optional(10, |text| at_most(text, 140), "has at most 140 characters")?;
+        match (structured, text) {
+            (Some(_), Some(_)) => {
+                let rule = "does not go with a structured reference";
+                Err(self.error(10, QrErrorKind::Conflict, rule))
+            }
+            (Some(reference), None) if !is_reference(&reference) => {
+                Err(self.error(9, QrErrorKind::BadCheckDigits, "is no creditor reference"))
+            }
+            (Some(reference), None) => Ok(Some(Remittance::Structured(reference))),
+            (None, text) => Ok(text.map(Remittance::Unstructured)),
+        }
+    }
+}
+
+fn at_most(text: &str, longest: usize) -> bool {
+    text.chars().count() <= longest
+}
+
+/// Up to two decimals, and a digit behind the point if there is one.
+fn cents(text: &str) -> Option<i64> {
+    let decimals = text.split_once('.').map_or(1, |(_, decimals)| decimals.len());
+    (1..=2).contains(&decimals).then(|| decimal::read(text, '.', 2))?
+}
+
+fn is_bic(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_part = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    matches!(bytes.len(), 8 | 11)
+        && bytes.iter().all(is_part)
+        && bytes.iter().skip(4).take(2).all(u8::is_ascii_uppercase)
+}
+
+fn is_purpose(text: &str) -> bool {
+    text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// References of ISO 11649 are checked; those of a country's own kind are the bank's to check.
+fn is_reference(text: &str) -> bool {
+    if !text.starts_with("RF") {
+        return true;
+    }
+    (5..=25).contains(&text.len()) && check_digits::are_right(text)
+}

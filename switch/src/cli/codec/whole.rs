@@ -1,0 +1,45 @@
+//! Formats that are one whole message on standard input.
+
+use std::io::{self, Read, Write};
+
+use codecs::qr;
+use serde::Serialize;
+
+use super::lines::Fault;
+use super::{Came, WholeFormat};
+
+/// Longest message read, in bytes.
+const MESSAGE_LEN_MAX: u64 = 10 << 20;
+
+/// Reads one message and prints it as JSON, or what is wrong with it.
+pub(super) fn decode(format: WholeFormat) -> anyhow::Result<Came> {
+    let mut message = Vec::new();
+    io::stdin().lock().take(MESSAGE_LEN_MAX + 1).read_to_end(&mut message)?;
+    let decoded = if message.len() as u64 > MESSAGE_LEN_MAX {
+        let text = format!("a message is longer than {MESSAGE_LEN_MAX} bytes");
+        Err(Fault { field: String::new(), ..Fault::of_line("too_long", message.len(), &text) })
+    } else {
+        match format {
+            WholeFormat::Emvco => of_qr(qr::Format::Emvco, &message),
+            WholeFormat::Pix => of_qr(qr::Format::Pix, &message),
+            WholeFormat::Epc => of_qr(qr::Format::Epc, &message),
+        }
+    };
+    let (line, came) = match decoded {
+        Ok(line) => (line, Came::Well),
+        Err(fault) => (fault.line(), Came::Short),
+    };
+    writeln!(io::stdout().lock(), "{line}")?;
+    Ok(came)
+}
+
+fn of_qr(format: qr::Format, payload: &[u8]) -> Result<String, Fault> {
+    qr::decode(format, payload).map(|code| json(&code)).map_err(|error| Fault {
+        field: error.field.to_string(),
+        ..Fault::of_line(error.kind.name(), error.offset, &error.to_string())
+    })
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("invariant: texts and lists are always JSON")
+}
