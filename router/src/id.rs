@@ -105,7 +105,12 @@ macro_rules! given_id {
 
             /// From text: 1 to the maximum of printable ASCII characters.
             pub fn new(text: &str) -> Result<Self, TextError> {
-                if text.is_empty() { Err(TextError::Empty) } else { Text::new(text).map(Self) }
+                Self::from_ascii(text.as_bytes())
+            }
+
+            /// The same from bytes, such as those of a message.
+            pub fn from_ascii(ascii: &[u8]) -> Result<Self, TextError> {
+                if ascii.is_empty() { Err(TextError::Empty) } else { Text::from_ascii(ascii).map(Self) }
             }
 
             /// The text.

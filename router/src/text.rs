@@ -69,6 +69,11 @@ impl<const MAX: usize> Text<MAX> {
         &self.bytes[..usize::from(self.len)]
     }
 
+    /// The text's bytes, and zeros behind them up to the longest text.
+    pub(crate) fn room(&self) -> &[u8; MAX] {
+        &self.bytes
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> usize {
         usize::from(self.len)

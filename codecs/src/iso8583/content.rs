@@ -240,8 +240,10 @@ pub(super) fn all_printable(bytes: &[u8]) -> bool {
 /// the last word overlaps the one before it.
 #[inline]
 fn every_word(bytes: &[u8], filler: u8, faults: impl Fn(u64) -> u64) -> bool {
-    let len = bytes.len();
-    if len < 8 {
+    if bytes.is_empty() {
+        return true;
+    }
+    if bytes.len() < 8 {
         return faults(short_word(bytes, filler)) == 0;
     }
     let (words, _) = bytes.as_chunks::<8>();

@@ -355,10 +355,27 @@ impl Bcd {
             .map(move |(_, nibble)| self.character(nibble))
     }
 
+    /// Whether all half bytes are digits, but for the one that fills up an odd number of them.
+    fn is_number(self, bytes: &[u8], digits: usize) -> bool {
+        let is_odd = !digits.is_multiple_of(2);
+        let filled = match (self.odd, bytes) {
+            _ if !is_odd => Some((bytes, 0)),
+            (Odd::Left(filler), [first, rest @ ..]) => {
+                (first >> 4 == filler).then_some((rest, first & 0x0F))
+            }
+            (Odd::Right(filler), [rest @ .., last]) => {
+                (last & 0x0F == filler).then_some((rest, last >> 4))
+            }
+            (_, []) => None,
+        };
+        filled.is_some_and(|(whole, digit)| digit < 10 && content::all_bcd(whole))
+    }
+
     /// The position of the first byte with a half byte that breaks the class, or that is filled up
     /// with something else than the spec states.
     fn first_violation(self, content: Content, bytes: &[u8], digits: usize) -> Option<usize> {
-        if content == Content::Any {
+        if content == Content::Any || (content == Content::Numeric && self.is_number(bytes, digits))
+        {
             return None;
         }
         let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]).enumerate();

@@ -1,7 +1,7 @@
 //! Finding the fields of a message: one pass, no copy, no heap.
 
 use super::content::{self, Content};
-use super::field::{Encoding, Field, Length, Prefix, PrefixEncoding};
+use super::field::{Bcd, Encoding, Field, Length, Odd, Prefix, PrefixEncoding};
 use super::spec::{BitmapEncoding, Bitmaps, FIELDS, MtiEncoding, Spec, ThirdBitmap, Trailing};
 use super::{BITMAP, MTI};
 use crate::error::{DecodeError, ErrorKind, HEADER};
@@ -146,24 +146,30 @@ impl Index {
 #[derive(Debug, Clone, Copy)]
 #[repr(align(8))]
 pub(super) struct Walk {
-    length: WalkLength,
+    prefix: WalkPrefix,
+    /// Whether the length counts half bytes.
+    halves: bool,
     check: Check,
     /// Whether the prefix, too, holds nothing but bytes of the checked kind.
     prefix_joins: bool,
-    /// Bytes of a fixed content on the wire, or the greatest length.
-    bytes: u16,
+    /// Whether the first half byte fills up an odd number of digits and is zero.
+    leads_with_zero: bool,
+    /// The length of a fixed content, or the greatest one.
+    length: u16,
 }
 
 /// What stands in front of a content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum WalkLength {
+enum WalkPrefix {
     /// Nothing.
-    Fixed,
-    /// Two ASCII digits that count bytes.
+    None,
+    /// Two ASCII digits.
     Ascii2,
-    /// Three ASCII digits that count bytes.
+    /// Three ASCII digits.
     Ascii3,
-    /// One byte of BCD that counts bytes.
+    /// One byte of BCD.
+    Bcd1,
+    /// Two bytes of BCD.
     Bcd2,
     /// Anything else, or the field is not defined.
     Other,
@@ -183,41 +189,66 @@ enum Check {
 }
 
 impl Walk {
-    pub(super) const UNDEFINED: Self =
-        Self { length: WalkLength::Other, check: Check::Nothing, prefix_joins: false, bytes: 0 };
+    pub(super) const UNDEFINED: Self = Self {
+        prefix: WalkPrefix::Other,
+        halves: false,
+        check: Check::Nothing,
+        prefix_joins: false,
+        leads_with_zero: false,
+        length: 0,
+    };
 
     pub(super) fn of(field: &Field) -> Self {
         let check = Check::of(field);
-        let (length, bytes, prefix_joins) = match field.length {
+        let walk = Self { check, ..Self::UNDEFINED };
+        match field.length {
             Length::Fixed(units) => {
-                let wire_len = u16::try_from(field.wire_len(usize::from(units))).ok();
-                (wire_len.map(|_| WalkLength::Fixed), wire_len, true)
+                let leads_with_zero = check == Check::BcdDigits && !units.is_multiple_of(2);
+                match u16::try_from(field.wire_len(usize::from(units))) {
+                    Ok(length) => Self {
+                        prefix: WalkPrefix::None,
+                        prefix_joins: true,
+                        leads_with_zero,
+                        length,
+                        ..walk
+                    },
+                    Err(_) => walk,
+                }
             }
             Length::Variable(prefix) => {
-                let joins = match prefix.encoding {
-                    PrefixEncoding::Ascii => check.takes_ascii_digits(),
-                    PrefixEncoding::Bcd => check == Check::BcdDigits,
-                    PrefixEncoding::Ebcdic | PrefixEncoding::Binary | PrefixEncoding::Hex => false,
-                };
-                (WalkLength::of(field, prefix), u16::try_from(prefix.max).ok(), joins)
+                let whole = field.wire_len(2) == 2 && field.counted(prefix, 2) == 2;
+                let halves = field.wire_len(4) == 2 && field.counted(prefix, 4) == 4;
+                match (WalkPrefix::of(prefix), u16::try_from(prefix.max)) {
+                    (Some(kind), Ok(length)) if whole || halves => {
+                        let prefix_joins = kind.joins(check);
+                        Self { prefix: kind, halves, prefix_joins, length, ..walk }
+                    }
+                    _ => walk,
+                }
             }
-        };
-        match length.zip(bytes) {
-            Some((length, bytes)) => Self { length, check, prefix_joins, bytes },
-            None => Self { check, ..Self::UNDEFINED },
         }
     }
 }
 
-impl WalkLength {
-    fn of(field: &Field, prefix: Prefix) -> Option<Self> {
-        // What is counted are bytes, not characters of two bytes or digits of half a byte.
-        let counts_bytes = field.counted(prefix, 2) == 2 && field.wire_len(2) == 2;
+impl WalkPrefix {
+    fn of(prefix: Prefix) -> Option<Self> {
         match (prefix.encoding, prefix.digits) {
-            (PrefixEncoding::Ascii, 2) if counts_bytes => Some(Self::Ascii2),
-            (PrefixEncoding::Ascii, 3) if counts_bytes => Some(Self::Ascii3),
-            (PrefixEncoding::Bcd, 1 | 2) if counts_bytes => Some(Self::Bcd2),
+            (PrefixEncoding::Ascii, 2) => Some(Self::Ascii2),
+            (PrefixEncoding::Ascii, 3) => Some(Self::Ascii3),
+            (PrefixEncoding::Bcd, 1 | 2) => Some(Self::Bcd1),
+            (PrefixEncoding::Bcd, 3 | 4) => Some(Self::Bcd2),
             _ => None,
+        }
+    }
+
+    fn joins(self, check: Check) -> bool {
+        match self {
+            Self::Ascii2 | Self::Ascii3 => {
+                matches!(check, Check::Digits | Check::Printable | Check::AlphaNumeric)
+            }
+            Self::Bcd1 | Self::Bcd2 => check == Check::BcdDigits,
+            Self::None => true,
+            Self::Other => false,
         }
     }
 }
@@ -230,21 +261,17 @@ impl Check {
             (Encoding::Ascii, Content::Numeric) => Self::Digits,
             (Encoding::Ascii, Content::Text) => Self::Printable,
             (Encoding::Ascii, Content::AlphaNumeric) => Self::AlphaNumeric,
-            (Encoding::Bcd(_), Content::Numeric) if field.is_always_whole() => Self::BcdDigits,
+            (Encoding::Bcd(bcd), Content::Numeric) if field.is_all_digits(bcd) => Self::BcdDigits,
             (_, _) => Self::Alone,
         }
-    }
-
-    fn takes_ascii_digits(self) -> bool {
-        matches!(self, Self::Digits | Self::Printable | Self::AlphaNumeric)
     }
 }
 
 impl Field {
-    /// Whether every half byte of a BCD content is a digit of it, none filling it up.
-    fn is_always_whole(&self) -> bool {
+    /// Whether every half byte of a BCD content is a digit, that which fills it up included.
+    fn is_all_digits(&self, bcd: Bcd) -> bool {
         match self.length {
-            Length::Fixed(digits) => digits.is_multiple_of(2),
+            Length::Fixed(digits) => digits.is_multiple_of(2) || bcd.odd == Odd::Left(0),
             // How many digits there are is only known once the prefix is read.
             Length::Variable(_) => false,
         }
@@ -355,6 +382,9 @@ impl Spec {
             }
             if walk.check == Check::Alone {
                 walked.clean &= self.is_clean(number, bytes, content..end);
+            }
+            if walk.leads_with_zero {
+                walked.clean &= bytes.get(content).is_some_and(|first| *first < 0x10);
             }
             walked.at = end;
             walked.last = number;
@@ -474,31 +504,33 @@ const BITMAP_BIT: u64 = 1 << 63;
 /// Start and end of the content of a field that is quickly found and well made.
 #[inline]
 fn find(walk: &Walk, bytes: &[u8], at: usize) -> Option<(usize, usize)> {
-    let (start, len) = match walk.length {
-        WalkLength::Fixed => (at, walk.bytes),
-        WalkLength::Ascii2 => {
+    let (start, value) = match walk.prefix {
+        WalkPrefix::None => (at, walk.length),
+        WalkPrefix::Ascii2 => {
             let [tens, units] = *bytes.get(at..)?.first_chunk()?;
-            (at + 2, within(walk, digit(tens)? * 10 + digit(units)?)?)
+            (at + 2, digit(tens)? * 10 + digit(units)?)
         }
-        WalkLength::Ascii3 => {
+        WalkPrefix::Ascii3 => {
             let [hundreds, tens, units] = *bytes.get(at..)?.first_chunk()?;
-            let len = digit(hundreds)? * 100 + digit(tens)? * 10 + digit(units)?;
-            (at + 3, within(walk, len)?)
+            (at + 3, digit(hundreds)? * 100 + digit(tens)? * 10 + digit(units)?)
         }
-        WalkLength::Bcd2 => {
-            let packed = *bytes.get(at)?;
-            let (tens, units) = (u16::from(packed >> 4), u16::from(packed & 0x0F));
-            (at + 1, within(walk, tens * 10 + units).filter(|_| tens < 10 && units < 10)?)
+        WalkPrefix::Bcd1 => (at + 1, packed(*bytes.get(at)?)?),
+        WalkPrefix::Bcd2 => {
+            let [high, low] = *bytes.get(at..)?.first_chunk()?;
+            (at + 2, packed(high)? * 100 + packed(low)?)
         }
-        WalkLength::Other => return None,
+        WalkPrefix::Other => return None,
     };
+    let len = if walk.halves { value.div_ceil(2) } else { value };
     let end = start + usize::from(len);
-    (end <= bytes.len()).then_some((start, end))
+    (value <= walk.length && end <= bytes.len()).then_some((start, end))
 }
 
+/// The value of two digits of BCD.
 #[inline]
-fn within(walk: &Walk, len: u16) -> Option<u16> {
-    (len <= walk.bytes).then_some(len)
+fn packed(byte: u8) -> Option<u16> {
+    let (tens, units) = (byte >> 4, byte & 0x0F);
+    (tens < 10 && units < 10).then(|| u16::from(tens * 10 + units))
 }
 
 #[inline]

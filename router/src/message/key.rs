@@ -1,9 +1,15 @@
 //! Who asked and what was asked, boiled down: the two halves of idempotency.
 
-use super::{Fingerprint, IdempotencyKey, PaymentRequest, digest128};
+use super::digest::{Gathered, digest128};
+use super::{Fingerprint, IdempotencyKey, PaymentRequest};
 use crate::id::{BillerId, ParticipantId, Stan};
 use crate::secret::CardNumber;
 use crate::text::Text;
+
+/// `iso`, a participant's id, DE11, DE7, DE41 and DE37 at their longest, and a byte for each.
+const KEY_ROOM: usize = 96;
+/// Everything of a fingerprint at its longest, and a byte for each.
+const FINGERPRINT_ROOM: usize = 384;
 
 /// The key of a participant's request.
 ///
@@ -16,14 +22,14 @@ pub fn iso_key(
     terminal: &Text<8>,
     rrn: &Text<12>,
 ) -> IdempotencyKey {
-    IdempotencyKey(digest128(&[
-        b"iso",
-        participant.as_str().as_bytes(),
-        &stan.number().to_be_bytes(),
-        transmitted_at.as_bytes(),
-        terminal.as_bytes(),
-        rrn.as_bytes(),
-    ]))
+    let mut gathered = Gathered::<KEY_ROOM>::new();
+    gathered.array(*b"iso");
+    gathered.text(Some(&participant.0));
+    gathered.array(stan.number().to_be_bytes());
+    gathered.text(Some(transmitted_at));
+    gathered.text(Some(terminal));
+    gathered.text(Some(rrn));
+    IdempotencyKey(gathered.digest())
 }
 
 /// The key of a merchant's request: its `Idempotency-Key` header, within the merchant.
@@ -41,29 +47,27 @@ pub fn api_key_of(owner: &BillerId, header: &str) -> IdempotencyKey {
 /// the missing ones to whoever tries the few hundred thousand that fit; sealing would be in vain.
 /// It also makes a clear and a sealed request alike.
 pub fn fingerprint(request: &PaymentRequest) -> Fingerprint {
-    fn bytes<const MAX: usize>(text: Option<&Text<MAX>>) -> &[u8] {
-        text.map_or(&[], |text| text.as_bytes())
+    let (payer, mut gathered) = (&request.payer, Gathered::<FINGERPRINT_ROOM>::new());
+    gathered.part(request.rail.name().as_bytes());
+    gathered.array(request.amount.minor.to_be_bytes());
+    gathered.array(request.amount.currency.numeric().to_be_bytes());
+    gathered.text(request.biller.as_ref().map(|id| &id.0));
+    gathered.text(request.client.as_ref().map(|id| &id.0));
+    gathered.text(request.bill.as_ref().map(|id| &id.0));
+    gathered.text(request.product.as_ref().map(|id| &id.0));
+    gathered.text(request.float_ref.as_ref().map(|id| &id.0));
+    gathered.text(request.operator.as_ref().map(|id| &id.0));
+    match payer.card.as_ref().map(card_bytes) {
+        Some(card) => gathered.array(card),
+        None => gathered.array([]),
     }
-    let payer = &request.payer;
-    let card = payer.card.as_ref().map(card_bytes);
-    Fingerprint(digest128(&[
-        request.rail.name().as_bytes(),
-        &request.amount.minor.to_be_bytes(),
-        request.amount.currency.code().as_bytes(),
-        bytes(request.biller.as_ref().map(|id| &id.0)),
-        bytes(request.client.as_ref().map(|id| &id.0)),
-        bytes(request.bill.as_ref().map(|id| &id.0)),
-        bytes(request.product.as_ref().map(|id| &id.0)),
-        bytes(request.float_ref.as_ref().map(|id| &id.0)),
-        bytes(request.operator.as_ref().map(|id| &id.0)),
-        card.as_ref().map_or(&[], |card| card.as_slice()),
-        bytes(payer.expiry.as_ref()),
-        bytes(payer.account.as_ref()),
-        bytes(payer.phone.as_ref()),
-        bytes(payer.document.as_ref()),
-        bytes(payer.bank_code.as_ref()),
-        bytes(request.reference.as_ref()),
-    ]))
+    gathered.text(payer.expiry.as_ref());
+    gathered.text(payer.account.as_ref());
+    gathered.text(payer.phone.as_ref());
+    gathered.text(payer.document.as_ref());
+    gathered.text(payer.bank_code.as_ref());
+    gathered.text(request.reference.as_ref());
+    Fingerprint(gathered.digest())
 }
 
 fn card_bytes(card: &CardNumber) -> [u8; 11] {
@@ -140,6 +144,34 @@ mod tests {
             assert!(!seen.contains(&fingerprint), "{changed:?}");
             seen.push(fingerprint);
         }
+    }
+
+    #[test]
+    fn the_longest_request_has_room() {
+        let mut request = testing::request(10_000);
+        request.rail = Rail::CashFloat;
+        request.biller = Some(BillerId::new(&"b".repeat(BillerId::LEN_MAX)).unwrap());
+        request.client = Some(ClientRef::new(&"c".repeat(ClientRef::LEN_MAX)).unwrap());
+        request.bill = Some(BillNo::new(&"n".repeat(BillNo::LEN_MAX)).unwrap());
+        request.product = Some(Product::new(&"p".repeat(Product::LEN_MAX)).unwrap());
+        request.float_ref = Some(FloatRef::new(&"f".repeat(FloatRef::LEN_MAX)).unwrap());
+        request.operator = Some(OperatorId::new(&"o".repeat(OperatorId::LEN_MAX)).unwrap());
+        request.payer.card = Some(testing::card("5555555555554444"));
+        request.payer.expiry = text("3012");
+        request.payer.account = text(&"a".repeat(34));
+        request.payer.phone = text(&"5".repeat(15));
+        request.payer.document = text(&"d".repeat(20));
+        request.payer.bank_code = text(&"k".repeat(11));
+        request.reference = text(&"r".repeat(40));
+        let longest = fingerprint(&request);
+        request.reference = text(&"r".repeat(39));
+        assert_ne!(fingerprint(&request), longest);
+        let bank = ParticipantId::new(&"b".repeat(ParticipantId::LEN_MAX)).unwrap();
+        let key = |rrn: &str| {
+            let (at, terminal) = (Text::new("1123211722").unwrap(), Text::new("TERM0001").unwrap());
+            iso_key(&bank, Stan::new(1).unwrap(), &at, &terminal, &Text::new(rrn).unwrap())
+        };
+        assert_ne!(key("000000000001"), key("00000000000"));
     }
 
     #[test]

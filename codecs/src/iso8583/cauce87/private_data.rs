@@ -5,7 +5,7 @@ use router::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, Product};
 use router::message::PaymentRequest;
 use router::money::Money;
 use router::reason::Reason;
-use router::text::{Text, TextError};
+use router::text::Text;
 
 use super::MapError;
 use super::reader::{Reader, digits};
@@ -89,22 +89,18 @@ impl PrivateData {
             return Some(());
         }
         match tag.number {
-            tag::BILLER => self.biller = Some(id(value, BillerId::new)?),
-            tag::CLIENT => self.client = Some(id(value, ClientRef::new)?),
-            tag::OPERATOR => self.operator = Some(id(value, OperatorId::new)?),
-            tag::FLOAT => self.float_ref = Some(id(value, FloatRef::new)?),
-            tag::BILL => self.bill = Some(id(value, BillNo::new)?),
-            tag::PRODUCT => self.product = Some(id(value, Product::new)?),
+            tag::BILLER => self.biller = Some(BillerId::from_ascii(value).ok()?),
+            tag::CLIENT => self.client = Some(ClientRef::from_ascii(value).ok()?),
+            tag::OPERATOR => self.operator = Some(OperatorId::from_ascii(value).ok()?),
+            tag::FLOAT => self.float_ref = Some(FloatRef::from_ascii(value).ok()?),
+            tag::BILL => self.bill = Some(BillNo::from_ascii(value).ok()?),
+            tag::PRODUCT => self.product = Some(Product::from_ascii(value).ok()?),
             tag::REMAINING_DEBT => self.remaining_debt = Some(digits(value)?),
             tag::ORIGINAL_FOLIO => self.original_folio = Text::from_ascii(value).ok()?,
             _ => {}
         }
         Some(())
     }
-}
-
-fn id<T>(value: &[u8], new: fn(&str) -> Result<T, TextError>) -> Option<T> {
-    new(std::str::from_utf8(value).ok()?).ok()
 }
 
 fn fault(offset: usize, detail: &'static str) -> MapError {

@@ -54,9 +54,7 @@ impl Fault {
 }
 
 /// Answers each line that is not blank.
-pub(super) fn answer_each(
-    answer: impl Fn(&str) -> Result<String, Fault>,
-) -> io::Result<Came> {
+pub(super) fn answer_each(answer: impl Fn(&str) -> Result<String, Fault>) -> io::Result<Came> {
     let mut input = io::stdin().lock();
     let mut output = BufWriter::new(io::stdout().lock());
     let mut came = Came::Well;

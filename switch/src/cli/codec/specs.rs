@@ -25,9 +25,9 @@ pub(super) fn find(name_or_file: &str) -> anyhow::Result<Arc<Spec>> {
         bail!("`{name_or_file}` is neither a file nor a compiled-in format: {names}");
     }
     let text = read(path)?;
-    Spec::from_any(&text).map(Arc::new).map_err(|mistakes| {
-        anyhow::anyhow!("{}", told(path, &mistakes).trim_end().to_owned())
-    })
+    Spec::from_any(&text)
+        .map(Arc::new)
+        .map_err(|mistakes| anyhow::anyhow!("{}", told(path, &mistakes).trim_end().to_owned()))
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -50,7 +50,8 @@ fn told(path: &Path, mistakes: &[SpecError]) -> String {
 /// The framing a format states, else two bytes of length.
 pub(super) fn framer(spec: &Spec) -> anyhow::Result<Framer> {
     // The name that compact JSON has for it.
-    let name = spec.framing().map_or("binary2", |name| if name == "len2be" { "binary2" } else { name });
+    let name =
+        spec.framing().map_or("binary2", |name| if name == "len2be" { "binary2" } else { name });
     Framer::from_value(&toml::Value::String(name.to_owned())).map_err(|mistakes| {
         let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("framing of `{}`: {}", spec.name(), told.join("; "))
