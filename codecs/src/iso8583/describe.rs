@@ -30,7 +30,7 @@ impl fmt::Display for Described<'_> {
         write!(f, "mti {}", self.index.mti().escape_ascii())?;
         for number in self.index.fields() {
             let Some(field) = self.spec.field(number) else { continue };
-            write!(f, "\n{number:>3} {}:", self.spec.field_name(number))?;
+            write!(f, "\n{number:>3}{}:", labelled(self.spec.field_name(number)))?;
             match self.spec.value(self.index, self.bytes, number) {
                 Ok(Some(value)) => {
                     let value = self.spec.masked_field(number, value);
@@ -67,12 +67,7 @@ impl<'a> Line<'a> {
             Value::Parts(parts) => parts.iter().try_for_each(|(name, value)| {
                 let (label, composite) = self.label(name);
                 let indent = self.depth * 4;
-                write!(
-                    f,
-                    "\n{:indent$}{name}{}{label}:",
-                    "",
-                    if label.is_empty() { "" } else { " " }
-                )?;
+                write!(f, "\n{:indent$}{name}{}:", "", labelled(label))?;
                 Line { composite, depth: self.depth + 1, ..self }.value(f, value)
             }),
         }
@@ -93,6 +88,11 @@ impl<'a> Line<'a> {
             Some(Composite::Tagged(_) | Composite::DataSets(_)) | None => ("", None),
         }
     }
+}
+
+/// A name behind a number; nothing where there is none.
+fn labelled(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" {name}") }
 }
 
 #[cfg(test)]

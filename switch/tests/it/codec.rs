@@ -104,8 +104,7 @@ fn every_public_qr_code_is_read_or_refused_as_its_source_asserts() {
     }
 }
 
-const ECHO: &str =
-    "303830308220000000000000040000000000000031313233323131373232303030303432333031";
+const ECHO: &str = "303830308220000000000000040000000000000031313233323131373232303030303432333031";
 
 #[test]
 fn each_line_is_answered_by_a_line_and_one_that_fails_fails_the_whole() {
@@ -114,7 +113,10 @@ fn each_line_is_answered_by_a_line_and_one_that_fails_fails_the_whole() {
     let lines: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(code, 1);
-    assert_eq!(lines[0], json!({"mti":"0800","fields":{"7":"1123211722","11":"000042","70":"301"}}));
+    assert_eq!(
+        lines[0],
+        json!({"mti":"0800","fields":{"7":"1123211722","11":"000042","70":"301"}})
+    );
     assert_eq!(lines[1]["error"]["kind"], "trailing");
     assert_eq!(lines[1]["error"]["offset"], 39);
     assert_eq!(lines[2]["error"]["kind"], "bad_hex");
