@@ -7,11 +7,14 @@ use super::ebcdic::Page;
 use super::field::Field;
 use super::index::Walk;
 
-pub mod import;
+mod emit;
+mod import;
 mod lint;
 mod load;
 mod raw;
 
+pub use import::{Form, SPEC_LEN_MAX, form_of, import};
+pub use lint::Lint;
 pub use raw::{RawDefaults, RawField, RawParts, RawSet, RawSpec};
 
 /// The greatest number of a field: three bitmaps.
