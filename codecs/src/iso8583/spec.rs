@@ -112,7 +112,16 @@ macro_rules! builtin {
     };
 }
 
-builtin!("cauce-87");
+builtin!(
+    "cauce-87",
+    "iso87-ascii",
+    "iso87-bcd",
+    "iso87-ebcdic",
+    "iso93-ascii",
+    "iso93-bcd",
+    "pos-tpdu",
+    "postilion-like"
+);
 
 /// The same, each loaded when it is first asked for.
 static BUILTIN: [OnceLock<Arc<Spec>>; BUILTIN_TOML.len()] =

@@ -1,7 +1,9 @@
 //! The codecs against messages of other people, against broken ones, and against themselves.
 
 mod broken;
+mod foreign;
 mod round_trip;
+mod shipped;
 mod vectors;
 
 use std::path::PathBuf;

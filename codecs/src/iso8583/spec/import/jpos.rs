@@ -217,7 +217,11 @@ impl Reader {
         };
         let base = if encoding == "binary" { 256 } else { 10 };
         // A greatest length is in units there, and in what the prefix counts here.
-        let counted = if counts == "nibbles" { length.saturating_mul(2) } else { length };
+        let counted = match (counts, written.encoding) {
+            ("nibbles", "bcd") => length.saturating_add(length % 2),
+            ("nibbles", _) => length.saturating_mul(2),
+            _ => length,
+        };
         raw.length_max = Some(reachable(counted, digits, base));
         raw.length_digits = Some(digits);
         raw.length_encoding = Some(encoding.to_owned());

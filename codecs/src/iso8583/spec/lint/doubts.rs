@@ -19,6 +19,8 @@ const CARD_WORDS: [&str; 10] = [
     "track 2",
     "track 3",
 ];
+/// What only says something about a card.
+const NO_CARD_WORDS: [&str; 3] = ["country", "length", "result"];
 /// Numbers that are listed before the rest is only counted.
 const LISTED_MAX: usize = 12;
 
@@ -49,12 +51,17 @@ fn of_spec(raw: &RawSpec) -> Vec<SpecError> {
         told("bitmaps", listed(&beyond), "a single bitmap never announces these fields");
     }
     for content in raw.defaults.keys() {
-        if !has_class(raw.fields.values(), *content) {
+        if !raw.fields.values().any(|field| has_class(field, *content)) {
             let key = format!("defaults.{}", content.name());
             found.push(breach(&key, "no field is of this class"));
         }
     }
-    let wide = |field: &RawField| field.length.is_some_and(|length| length > 1);
+    // One byte is what the 1987 edition gave it.
+    let wide = |field: &RawField| {
+        let name = field.name.to_lowercase();
+        let is_bitmap = name.contains("bitmap") || name.contains("bit map");
+        is_bitmap && field.length.is_some_and(|length| length > 1)
+    };
     if raw.third_bitmap.is_none() && raw.fields.get(&Number(65)).is_some_and(wide) {
         let problem = "if this is a third bitmap, state `third_bitmap`; as a field it is only read";
         found.push(breach("fields.65", problem));
@@ -62,16 +69,14 @@ fn of_spec(raw: &RawSpec) -> Vec<SpecError> {
     found
 }
 
-fn has_class<'a>(fields: impl Iterator<Item = &'a RawField>, content: Content) -> bool {
-    fields.into_iter().any(|field| {
-        let parts = parts_of("", field).into_iter().map(|(_, part)| part);
-        field.content == content || has_class(&mut parts.collect::<Vec<_>>().into_iter(), content)
-    })
+fn has_class(field: &RawField, content: Content) -> bool {
+    field.content == content || parts_of("", field).iter().any(|(_, part)| has_class(part, content))
 }
 
 fn of_field(key: &str, raw: &RawSpec, field: &RawField, found: &mut Vec<SpecError>) {
     let name = field.name.to_lowercase();
-    let holds_card_data = CARD_WORDS.iter().any(|words| name.contains(words));
+    let holds_card_data = CARD_WORDS.iter().any(|words| name.contains(words))
+        && !NO_CARD_WORDS.iter().any(|words| name.contains(words));
     if holds_card_data && !field.secret && !super::masks_itself(field) {
         found.push(breach(&format!("{key}.secret"), "its name speaks of card data; is it secret?"));
     }
@@ -96,12 +101,12 @@ fn of_prefix(key: &str, max: u32, digits: u8, encoding: &str, found: &mut Vec<Sp
         _ => 10,
     };
     let fewer = base.checked_pow(u32::from(digits.saturating_sub(1))).unwrap_or(u32::MAX);
-    if digits > 1 && max < fewer {
-        found.push(breach(key, &format!("fewer digits than {digits} would do for at most {max}")));
-    }
-    if usize::try_from(max).is_ok_and(|max| max > MESSAGE_LEN_MAX) {
+    let whole = u32::try_from(MESSAGE_LEN_MAX).unwrap_or(u32::MAX);
+    if max > whole {
         let problem = format!("a whole message has at most {MESSAGE_LEN_MAX} bytes");
         found.push(breach(key, &problem));
+    } else if digits > 1 && max < fewer && max < whole {
+        found.push(breach(key, &format!("fewer digits than {digits} would do for at most {max}")));
     }
 }
 

@@ -43,6 +43,8 @@ pub(super) enum Class {
 
 const TAGGED: &str = "it writes a tag or number in front of its content";
 const FILLED: &str = "it writes more bytes than its length says";
+const BYTES: &str = "its length counts bytes, so what fills up an odd number of digits is not told";
+const TRANSLATED: &str = "it sends bytes through a code page";
 const REST: &str = "it takes whatever is left of its field";
 
 /// The class of a name such as `org.jpos.iso.IFA_LLNUM`; none where it is not known.
@@ -66,6 +68,8 @@ fn special(name: &str) -> Option<Class> {
         "IFA_TTLLLLCHAR" | "IFA_TTLLLLBINARY" => Class::Tagged(2, 4),
         "IFA_TTTLLLCHAR" => Class::Tagged(3, 3),
         "IFA_FLLCHAR" | "IFA_FLLNUM" | "IFB_LLHFBINARY" => Class::Inexpressible(FILLED),
+        "IFEB_LLNUM" | "IFEB_LLLNUM" => Class::Inexpressible(BYTES),
+        "IFE_LLLEBINARY" => Class::Inexpressible(TRANSLATED),
         "IF_FCHAR" | "IF_FBINARY" | "IF_FSTCHAR" | "IF_FSTBINARY" => Class::Inexpressible(REST),
         "IFELPE_LLLCHAR" | "IFEMC_LLCHAR" | "IFEMC_LLLCHAR" | "IFEPE_LLBINARY" | "IFEPE_LLCHAR"
         | "IFEPE_LLLCHAR" | "IFEP_LLCHAR" | "IFEP_LLLBINARY" | "IFEP_LLLCHAR" | "IFIPM_LLLCHAR"
@@ -118,7 +122,7 @@ fn variable(name: &str) -> Option<Written> {
         ("IFA", "NUM" | "CHAR") => ("ascii", units("ascii"), Odd::Never),
         ("IFA", "BINARY") => ("raw", units("ascii"), Odd::Never),
         ("IFA", "ABINARY") => ("hex", units("ascii"), Odd::Never),
-        ("IFA", "BNUM") => ("bcd", units("ascii"), Odd::Zero),
+        ("IFA", "BNUM") => ("bcd", ("ascii", digits, "nibbles"), Odd::Zero),
         ("IFB", "NUM") => ("bcd", units("bcd"), odd),
         ("IFB", "CHAR") => ("ascii", units("bcd"), Odd::Never),
         ("IFB", "BINARY") => ("raw", units("bcd"), Odd::Never),
@@ -127,11 +131,10 @@ fn variable(name: &str) -> Option<Written> {
         ("IFB", "HCHAR") => ("ascii", binary, Odd::Never),
         ("IFB", "HECHAR") => ("ebcdic", binary, Odd::Never),
         ("IFB", "HBINARY") => ("raw", binary, Odd::Never),
-        ("IFE", "NUM" | "CHAR" | "EBINARY") => ("ebcdic", units("ebcdic"), Odd::Never),
+        ("IFE", "NUM" | "CHAR") => ("ebcdic", units("ebcdic"), Odd::Never),
         ("IFE", "BINARY") => ("raw", units("ebcdic"), Odd::Never),
         ("IFEA", "CHAR") => ("ascii", units("ebcdic"), Odd::Never),
         ("IFAE", "CHAR") => ("ebcdic", units("ascii"), Odd::Never),
-        ("IFEB", "NUM") => ("bcd", ("ebcdic", digits, "bytes"), Odd::F),
         _ => return None,
     };
     Some(Written { encoding, prefix: Some(prefix), odd, pad: None })
@@ -162,7 +165,7 @@ mod tests {
         assert_eq!(prefix("IFB_LLHBINARY"), Some(("binary", 1, "units")));
         assert_eq!(prefix("IFB_LLLHCHAR"), Some(("binary", 2, "units")));
         assert_eq!(prefix("IFB_LLHEX"), Some(("bcd", 2, "nibbles")));
-        assert_eq!(prefix("IFEB_LLNUM"), Some(("ebcdic", 2, "bytes")));
+        assert_eq!(prefix("IFE_LLCHAR"), Some(("ebcdic", 2, "units")));
         assert_eq!(prefix("IFEA_LLCHAR"), Some(("ebcdic", 2, "units")));
         assert_eq!(prefix("IF_CHAR"), None);
     }
