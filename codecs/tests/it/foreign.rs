@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use codecs::iso8583::{Form, RawSpec, Spec, form_of, import};
+use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::{testdata, vectors};
@@ -410,5 +411,30 @@ fn a_text_cut_anywhere_is_a_mistake_and_no_panic() {
             assert!(Spec::from_any(cut).is_err(), "{path} cut at {end}");
             assert_ne!(Spec::lint(cut).mistakes, [], "{path} cut at {end}");
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_text_with_anything_in_it_brings_nothing_down(
+        which in 0..4_usize,
+        at in any::<prop::sample::Index>(),
+        put in "[<>&\\[\\]\"'{}:,a-z0-9 ]{0,6}",
+    ) {
+        let paths = [
+            "foreign/acquirer.xml", "foreign/moov-every.json", "specs/postilion-127.json",
+            "specs/iso93-tagged48.json",
+        ];
+        let mut text = text(paths[which]);
+        let at = at.index(text.len());
+        let end = (at + put.len()).min(text.len());
+        if text.is_char_boundary(at) && text.is_char_boundary(end) {
+            text.replace_range(at..end, &put);
+        }
+        let lint = Spec::lint(&text);
+        if let Ok(raw) = import(form_of(&text), &text) {
+            prop_assert_eq!(import(Form::Toml, &raw.to_toml()), Ok(raw));
+        }
+        prop_assert!(Spec::from_any(&text).is_ok() || !lint.mistakes.is_empty());
     }
 }

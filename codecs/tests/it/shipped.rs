@@ -160,3 +160,27 @@ fn private_data_of_postilion_holds_chip_data_behind_a_bitmap_of_its_own() {
         "127": {"2": "0000000042", "25": {"2": "000000002500", "26": "840"}}}});
     assert_eq!(tree, Ok(expect));
 }
+
+#[test]
+fn every_example_of_the_description_loads() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/iso8583/README.md");
+    let readme = std::fs::read_to_string(readme).expect("text");
+    let blocks: Vec<&str> = readme
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap_or_default())
+        .collect();
+    for block in &blocks {
+        let head = "name = 'x'\nmti = 'ascii'\nbitmap = 'hex'\n";
+        let text = match block.chars().next() {
+            Some('n') => (*block).to_owned(),
+            Some('[') => format!("{head}{block}"),
+            _ => format!("{head}[fields]\n{block}"),
+        };
+        assert_eq!(Spec::lint(&text).mistakes, [], "{block}");
+    }
+    assert_eq!(blocks.len(), 6);
+    for name in Spec::builtin_names() {
+        assert!(readme.contains(&format!("| `{name}` |")), "{name} is listed");
+    }
+}
