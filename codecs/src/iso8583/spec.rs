@@ -114,6 +114,7 @@ macro_rules! builtin {
 
 builtin!(
     "cauce-87",
+    "iso03-ascii",
     "iso87-ascii",
     "iso87-bcd",
     "iso87-ebcdic",

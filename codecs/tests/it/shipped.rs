@@ -162,6 +162,18 @@ fn private_data_of_postilion_holds_chip_data_behind_a_bitmap_of_its_own() {
 }
 
 #[test]
+fn data_sets_of_the_2003_edition_are_read_set_by_set() {
+    let spec = Spec::builtin("iso03-ascii").expect("compiled in");
+    // Bits 4, 39 and 55; of the chip data set 01 has a tag, set 71 is not defined.
+    let sets = [&[0x01, 0, 4, 0x9C, 2, 0x12, 0x34][..], &[0x71, 0, 2, 0x20, 0]].concat();
+    let message = [&b"210010000000020002008400000000002500"[..], b"0000", b"0012", &sets].concat();
+    let tree = spec.unpack(&message).map(|tree| serde_json::to_value(tree).expect("JSON"));
+    let expect = serde_json::json!({"mti": "2100", "fields": {"4": "8400000000002500",
+        "39": "0000", "55": {"01": {"9C": "1234"}, "71": "2000"}}});
+    assert_eq!(tree, Ok(expect));
+}
+
+#[test]
 fn every_example_of_the_description_loads() {
     let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/iso8583/README.md");
     let readme = std::fs::read_to_string(readme).expect("text");
