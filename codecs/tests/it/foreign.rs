@@ -1,10 +1,10 @@
 //! Specifications of other projects, read into our form and out of it again.
 
-use std::fmt::Write as _;
+mod packager;
 
 use codecs::iso8583::{Form, RawSpec, Spec, form_of, import};
 use proptest::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{testdata, vectors};
 
@@ -26,111 +26,6 @@ fn mistakes(text: &str) -> Vec<String> {
     mistakes.iter().map(ToString::to_string).collect()
 }
 
-/// jPOS's class for a field of the compact form: the same facts, told the other way round.
-fn class(field: &Map<String, Value>) -> String {
-    let of = |key: &str| field.get(key).and_then(Value::as_str).unwrap_or_default();
-    let var = field.get("var").and_then(Value::as_u64).unwrap_or_default();
-    let letters = "L".repeat(usize::try_from(var).expect("small"));
-    match (of("enc"), of("lenc"), var) {
-        ("ascii", _, 0) if of("pad") == "left0" => "IFA_NUMERIC".to_owned(),
-        ("ascii", _, 0) if of("pad") == "rightsp" => "IF_CHAR".to_owned(),
-        ("ascii", _, 0) => "IFA_AMOUNT".to_owned(),
-        ("ebcdic", _, 0) if of("pad") == "left0" => "IFE_NUMERIC".to_owned(),
-        ("ebcdic", _, 0) if of("pad") == "rightsp" => "IFE_CHAR".to_owned(),
-        ("ebcdic", _, 0) => "IFE_AMOUNT".to_owned(),
-        ("bcd", _, 0) => "IFB_NUMERIC".to_owned(),
-        ("x_bcd", _, 0) => "IFB_AMOUNT".to_owned(),
-        ("raw", _, 0) => "IFB_BINARY".to_owned(),
-        ("hex", _, 0) => "IFA_BINARY".to_owned(),
-        ("ebcdic_hex", _, 0) => "IFE_BINARY".to_owned(),
-        ("ascii", "ascii", _) => format!("IFA_{letters}CHAR"),
-        ("raw", "ascii", _) => format!("IFA_{letters}BINARY"),
-        ("ascii", "bcd", _) => format!("IFB_{letters}CHAR"),
-        ("bcd", "bcd", _) => format!("IFB_{letters}NUM"),
-        ("raw", "bcd", _) => format!("IFB_{letters}BINARY"),
-        ("ebcdic", "ebcdic", _) => format!("IFE_{letters}CHAR"),
-        ("raw", "ebcdic", _) => format!("IFE_{letters}BINARY"),
-        other => panic!("{other:?}"),
-    }
-}
-
-fn bitmap_class(name: &str) -> &'static str {
-    match name {
-        "hex" => "IFA_BITMAP",
-        "ebcdic_hex" => "IFE_BITMAP",
-        _ => "IFB_BITMAP",
-    }
-}
-
-fn element(out: &mut String, id: &str, length: u64, class: &str, pad: bool) {
-    writeln!(
-        out,
-        "<isofield id=\"{id}\" length=\"{length}\" pad=\"{pad}\" class=\"org.jpos.iso.{class}\"/>"
-    )
-    .expect("written");
-}
-
-fn fields(out: &mut String, fields: &Map<String, Value>) {
-    for (id, field) in fields {
-        let field = field.as_object().expect("a field");
-        let length = field["len"].as_u64().expect("a length");
-        let pad = field.get("odd").and_then(Value::as_str) == Some("left0");
-        match field.get("sub") {
-            None => element(out, id, length, &class(field), pad),
-            Some(sub) => packager(out, id, length, &class(field), sub),
-        }
-    }
-}
-
-fn packager(out: &mut String, id: &str, length: u64, class: &str, sub: &Value) {
-    let begin = format!(
-        "<isofieldpackager id=\"{id}\" length=\"{length}\" class=\"org.jpos.iso.{class}\" packager="
-    );
-    out.push_str(&begin);
-    match sub["kind"].as_str().expect("a kind") {
-        "tagged" => {
-            let letters =
-                "L".repeat(usize::try_from(sub["len"].as_u64().expect("len")).expect("few"));
-            out.push_str("\"org.jpos.iso.packager.GenericTaggedFieldsPackager\">\n");
-            element(out, "1", 99, &format!("IFA_TT{letters}CHAR"), false);
-        }
-        "bitmapped" => {
-            let header = sub.get("header").and_then(Value::as_u64).unwrap_or_default();
-            let skips = sub.get("skip1").and_then(Value::as_bool) == Some(true);
-            let at = if skips { "1" } else { "0" };
-            writeln!(
-                out,
-                "\"org.jpos.iso.packager.GenericSubFieldPackager\" bitmapField=\"{at}\" \
-                 headerLength=\"{header}\">"
-            )
-            .expect("written");
-            let bitmap = bitmap_class(sub["bitmap"].as_str().expect("a bitmap"));
-            element(out, at, sub["size"].as_u64().expect("a size"), bitmap, false);
-            fields(out, sub["fields"].as_object().expect("parts"));
-        }
-        other => panic!("{other}"),
-    }
-    out.push_str("</isofieldpackager>\n");
-}
-
-/// A compact specification as jPOS would have it.
-fn as_packager(compact: &Value) -> String {
-    let header = compact.get("header").and_then(Value::as_u64).unwrap_or_default();
-    let mut out = format!(
-        "<!DOCTYPE isopackager SYSTEM \"genericpackager.dtd\">\n<isopackager headerLength=\"{header}\">\n"
-    );
-    let mti = match compact["mti"].as_str() {
-        Some("bcd") => "IFB_NUMERIC",
-        Some("ebcdic") => "IFE_NUMERIC",
-        _ => "IFA_NUMERIC",
-    };
-    element(&mut out, "0", 4, mti, true);
-    let bitmap = bitmap_class(compact["bitmap"].as_str().expect("a bitmap"));
-    element(&mut out, "1", 16, bitmap, false);
-    fields(&mut out, compact["fields"].as_object().expect("fields"));
-    out + "</isopackager>\n"
-}
-
 /// These came from jPOS's packagers: read from jPOS's form they say the same.
 const OF_JPOS: [&str; 7] = [
     "iso87-ascii",
@@ -147,7 +42,8 @@ fn packagers_of_jpos_say_what_the_compact_specs_taken_from_them_say() {
     for name in OF_JPOS {
         let compact_text = text(&format!("specs/{name}.json"));
         let compact = imported(&compact_text);
-        let packager = imported(&as_packager(&serde_json::from_str(&compact_text).expect("JSON")));
+        let packager =
+            imported(&packager::of_compact(&serde_json::from_str(&compact_text).expect("JSON")));
         assert_eq!((&packager.mti, &packager.bitmap), (&compact.mti, &compact.bitmap), "{name}");
         assert_eq!(packager.header_length, compact.header_length, "{name}");
         let layout = |raw: &RawSpec| {
@@ -177,7 +73,7 @@ fn packagers_of_jpos_read_the_messages_of_their_compact_specs() {
         if !OF_JPOS.contains(&compact.name()) {
             continue;
         }
-        let xml = as_packager(&json(&format!("specs/{}.json", compact.name())));
+        let xml = packager::of_compact(&json(&format!("specs/{}.json", compact.name())));
         let spec = Spec::from_any(&xml).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         let bytes = vector.bytes();
         assert_eq!(spec.unpack(&bytes), compact.unpack(&bytes), "{}", vector.id);
@@ -257,6 +153,36 @@ fn packagers_hold_chip_data_and_data_sets() {
     let tree = spec.unpack(&message).map(|tree| serde_json::to_value(tree).expect("JSON"));
     let expect = serde_json::json!({"mti": "0100", "fields": {
         "34": {"71": {"2": "ABC"}, "01": {"9C": "77"}}, "55": {"82": "390A"}}});
+    assert_eq!(tree, Ok(expect));
+}
+
+#[test]
+fn parts_of_a_field_that_is_ebcdic_as_a_whole_are_ebcdic() {
+    let sub = "packager='org.jpos.iso.packager.GenericSubFieldPackager'";
+    let xml = format!(
+        "<isopackager><isofield id='0' length='4' class='org.jpos.iso.IFE_NUMERIC'/>\
+         <isofield id='1' length='16' class='org.jpos.iso.IFE_BITMAP'/>\
+         <isofieldpackager id='60' length='99' class='org.jpos.iso.IFE_LLLCHAR' \
+         emitBitmap='false' firstField='1' {sub}>\
+         <isofield id='1' length='3' class='org.jpos.iso.IF_CHAR'/>\
+         <isofield id='2' length='20' class='org.jpos.iso.IFA_LLCHAR'/></isofieldpackager>\
+         <isofieldpackager id='61' length='99' class='org.jpos.iso.IFE_LLLCHAR' {sub}>\
+         <isofield id='0' length='0' class='org.jpos.iso.IF_NOP'/>\
+         <isofield id='1' length='2' class='org.jpos.iso.IFA_BITMAP'/>\
+         <isofield id='2' length='3' class='org.jpos.iso.IF_CHAR'/>\
+         <isofield id='7' length='20' class='org.jpos.iso.IFA_LLCHAR'/></isofieldpackager>\
+         </isopackager>"
+    );
+    let spec = Spec::from_any(&xml).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    // Packed by jPOS 2.1.9 with this packager.
+    let message = hex::decode(concat!(
+        "F0F2F0F0F0F0F0F0F0F0F0F0F0F0F0F0F0F0F1F8F0F1F0C1C240F0F5C8C5D3D3D6",
+        "F0F1F4F4F2F0F0A7A840F0F5A285A58595",
+    ))
+    .expect("hexadecimal");
+    let tree = spec.unpack(&message).map(|tree| serde_json::to_value(tree).expect("JSON"));
+    let expect = serde_json::json!({"mti": "0200", "fields": {
+        "60": {"1": "AB ", "2": "HELLO"}, "61": {"2": "xy ", "7": "seven"}}});
     assert_eq!(tree, Ok(expect));
 }
 
@@ -377,7 +303,7 @@ fn every_foreign_spec_is_the_same_written_as_toml() {
         .collect();
     texts.push(text("foreign/acquirer.xml"));
     texts.extend(["basic", "bcd", "every"].map(|name| text(&format!("foreign/moov-{name}.json"))));
-    texts.extend(OF_JPOS.map(|name| as_packager(&json(&format!("specs/{name}.json")))));
+    texts.extend(OF_JPOS.map(|name| packager::of_compact(&json(&format!("specs/{name}.json")))));
     for text in texts {
         let raw = imported(&text);
         let toml = raw.to_toml();
