@@ -125,6 +125,10 @@ fn a_class_that_is_not_known_is_named_with_its_field_and_line() {
          number, or too great"
     );
     assert_eq!(found("<validator/>"), "fields: line 4: `validator` is not known");
+    assert_eq!(
+        found("<isofield id='3' length='6' class='org.jpos.iso.IF_CHAR' encoding='IBM037'/>"),
+        "fields.3: line 4: attribute `encoding` is not known here"
+    );
     let same = "<isofield id='3' length='6' class='org.jpos.iso.IFA_NUMERIC'/>";
     assert_eq!(found(&format!("{same}\n{same}")), "fields.3: line 5: the field is defined twice");
     assert_eq!(

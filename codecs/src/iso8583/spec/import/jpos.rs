@@ -20,6 +20,28 @@ use xml::Element;
 /// Half bytes of BCD as jPOS shows them: D is the separator of track 2.
 const LETTERS: &str = "ABC=EF";
 
+/// The attributes that are understood, or that say nothing about the layout.
+const ATTRIBUTES: [&str; 18] = [
+    "bitmapField",
+    "class",
+    "emitBitmap",
+    "firstField",
+    "headerLength",
+    "id",
+    "lenSize",
+    "length",
+    "maxValidField",
+    "name",
+    "packager",
+    "pad",
+    "swapTagAndLen",
+    "tagMapper",
+    "tagSize",
+    "thirdBitmapField",
+    "token",
+    "trim",
+];
+
 /// Reads a packager.
 pub(super) fn read(text: &str) -> Result<RawSpec, Vec<SpecError>> {
     let root = xml::read(text).map_err(|error| vec![mistake("", error)])?;
@@ -65,6 +87,7 @@ impl Reader {
         if root.attribute("emitBitmap") == Some("false") {
             self.add("bitmap", root, "a message without a bitmap is not read here");
         }
+        self.attributes("", root);
         let children = self.by_number("fields", root);
         self.mti(children.get(&0), root, &mut raw);
         self.bitmap(children.get(&1), root, &mut raw);
@@ -83,6 +106,13 @@ impl Reader {
         raw
     }
 
+    /// Nothing is passed over that could change how a field is written.
+    fn attributes(&mut self, key: &str, element: &Element) {
+        for name in element.attribute_names().filter(|name| !ATTRIBUTES.contains(name)) {
+            self.add(key, element, format_args!("attribute `{name}` is not known here"));
+        }
+    }
+
     /// The elements in one, by their number.
     fn by_number<'a>(&mut self, key: &str, parent: &'a Element) -> BTreeMap<u8, &'a Element> {
         let mut children = BTreeMap::new();
@@ -96,6 +126,7 @@ impl Reader {
                 self.add(key, child, "`id` must be a number of 0 to 192");
                 continue;
             };
+            self.attributes(&format!("{key}.{id}"), child);
             if children.insert(id, child).is_some() {
                 self.add(&format!("{key}.{id}"), child, "the field is defined twice");
             }
