@@ -30,8 +30,8 @@ pub use field::{Bcd, Counts, Encoding, Field, Length, Odd, Pad, Prefix, PrefixEn
 pub use index::{Index, MESSAGE_LEN_MAX};
 pub use pack::Packer;
 pub use spec::{
-    BitmapEncoding, Bitmaps, FIELD_MAX, MtiEncoding, RawDefaults, RawField, RawParts, RawSet,
-    RawSpec, Spec, SpecError, ThirdBitmap, Trailing,
+    BitmapEncoding, Bitmaps, FIELD_MAX, Form, Lint, MtiEncoding, RawDefaults, RawField, RawParts,
+    RawSet, RawSpec, SPEC_LEN_MAX, Spec, SpecError, ThirdBitmap, Trailing, form_of, import,
 };
 pub use value::{Tree, Value};
 

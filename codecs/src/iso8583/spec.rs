@@ -7,11 +7,14 @@ use super::ebcdic::Page;
 use super::field::Field;
 use super::index::Walk;
 
-pub mod import;
+mod emit;
+mod import;
 mod lint;
 mod load;
 mod raw;
 
+pub use import::{Form, SPEC_LEN_MAX, form_of, import};
+pub use lint::Lint;
 pub use raw::{RawDefaults, RawField, RawParts, RawSet, RawSpec};
 
 /// The greatest number of a field: three bitmaps.
@@ -109,7 +112,17 @@ macro_rules! builtin {
     };
 }
 
-builtin!("cauce-87");
+builtin!(
+    "cauce-87",
+    "iso03-ascii",
+    "iso87-ascii",
+    "iso87-bcd",
+    "iso87-ebcdic",
+    "iso93-ascii",
+    "iso93-bcd",
+    "pos-tpdu",
+    "postilion-like"
+);
 
 /// The same, each loaded when it is first asked for.
 static BUILTIN: [OnceLock<Arc<Spec>>; BUILTIN_TOML.len()] =
@@ -172,11 +185,6 @@ impl Spec {
     /// The name of the framing its messages usually come in, where the format states one.
     pub fn framing(&self) -> Option<&str> {
         self.framing.as_deref()
-    }
-
-    /// How many fields it defines.
-    pub fn field_count(&self) -> usize {
-        self.fields.iter().flatten().count()
     }
 
     /// Bytes in front of the MTI.

@@ -2,10 +2,13 @@
 
 mod broken;
 mod file;
+mod foreign;
 mod frame;
 mod qr;
 mod round_trip;
 mod security;
+mod shipped;
+mod vectors;
 mod vectors;
 
 use std::path::PathBuf;

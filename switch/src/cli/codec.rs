@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use codecs::frame::Framer;
-use codecs::iso8583::Spec;
+use codecs::iso8583::{Form, Spec};
 
 /// What to do with messages or formats.
 #[derive(Debug, Subcommand)]
@@ -113,8 +113,22 @@ pub(super) enum WholeFormat {
 /// Who wrote a format down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum From {
+    /// GenericPackager XML of jPOS
+    JposXml,
+    /// JSON of moov-io/iso8583
+    MoovJson,
     /// Compact JSON of shared test suites
     CompactJson,
+}
+
+impl From {
+    fn form(self) -> Form {
+        match self {
+            Self::JposXml => Form::Jpos,
+            Self::MoovJson => Form::Moov,
+            Self::CompactJson => Form::Compact,
+        }
+    }
 }
 
 /// What a command came to.

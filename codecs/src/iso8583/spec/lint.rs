@@ -1,8 +1,11 @@
-//! What a format must have besides values that make sense: the house rules.
+//! What a format must have besides values that make sense, and what in it deserves a second look.
 
-use super::SpecError;
+use super::import::{Form, form_of, import};
 use super::raw::{Number, RawField, RawSpec};
+use super::{Spec, SpecError};
 use crate::iso8583::content::Content;
+
+mod doubts;
 
 /// Fields that hold card numbers, tracks or PIN data in every edition, and may never be printed.
 ///
@@ -10,6 +13,35 @@ use crate::iso8583::content::Content;
 pub(super) const SECRET: [u8; 6] = [2, 34, 35, 36, 45, 52];
 /// Fields that end a bitmap, where a message authentication code stands.
 const MAC: [u8; 3] = [64, 128, 192];
+
+/// What is to be said of a format.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lint {
+    /// What keeps it from being loaded, or breaks a house rule.
+    pub mistakes: Vec<SpecError>,
+    /// What it can be loaded with, and is probably not meant.
+    pub warnings: Vec<SpecError>,
+}
+
+impl Spec {
+    /// Looks a format over, in any form that is known.
+    ///
+    /// Shape: a format that [`Spec::from_toml`] loads has no mistakes; one of another project is held
+    ///        to the same rules.
+    pub fn lint(text: &str) -> Lint {
+        let (raw, mut mistakes) = match form_of(text) {
+            Form::Toml => RawSpec::from_toml(text),
+            form => match import(form, text) {
+                Ok(raw) => (Some(raw), Vec::new()),
+                Err(mistakes) => (None, mistakes),
+            },
+        };
+        let Some(raw) = raw else { return Lint { mistakes, ..Lint::default() } };
+        mistakes.extend(check(&raw));
+        mistakes.extend(Self::compile(&raw).err().unwrap_or_default());
+        Lint { mistakes, warnings: doubts::find(&raw) }
+    }
+}
 
 /// Every breach of the rules.
 pub(super) fn check(raw: &RawSpec) -> Vec<SpecError> {
@@ -23,6 +55,9 @@ pub(super) fn check(raw: &RawSpec) -> Vec<SpecError> {
         if open && (SECRET.contains(number) || field.content == Content::Track) {
             found.push(breach(&format!("{key}.secret"), "this field must be `secret = true`"));
         }
+        if open {
+            open_parts(&key, field, &mut found);
+        }
         if field.mac && !MAC.contains(number) {
             let problem = "a message authentication code is the last field of its bitmap";
             found.push(breach(&format!("{key}.mac"), problem));
@@ -33,6 +68,35 @@ pub(super) fn check(raw: &RawSpec) -> Vec<SpecError> {
         }
     }
     found
+}
+
+/// Tracks in the parts of a field that is not secret as a whole; a message authentication code is
+/// no part.
+fn open_parts(key: &str, field: &RawField, found: &mut Vec<SpecError>) {
+    for (key, part) in parts_of(key, field) {
+        if part.content == Content::Track && !part.secret {
+            found.push(breach(&format!("{key}.secret"), "this part must be `secret = true`"));
+        }
+        if part.mac {
+            let problem = "a message authentication code is a field, not a part of one";
+            found.push(breach(&format!("{key}.mac"), problem));
+        }
+        if !part.secret {
+            open_parts(&key, part, found);
+        }
+    }
+}
+
+/// The parts of a field with their keys.
+fn parts_of<'a>(key: &str, field: &'a RawField) -> Vec<(String, &'a RawField)> {
+    let Some(parts) = &field.parts else { return Vec::new() };
+    let own =
+        parts.fields.iter().map(|(number, part)| (format!("{key}.parts.fields.{number}"), part));
+    let of_sets = parts.sets.iter().flat_map(|(id, set)| {
+        let at = move |number| format!("{key}.parts.sets.{id}.fields.{number}");
+        set.fields.iter().map(move |(number, part)| (at(number), part))
+    });
+    own.chain(of_sets).collect()
 }
 
 /// Chip data is printed tag by tag, with the secret tags hidden.

@@ -98,3 +98,81 @@ fn a_name_that_is_not_known_is_answered_with_those_that_are() {
     assert_eq!(problem("asci"), "mti: `asci` is not known; known: ascii, bcd, ebcdic");
     assert_eq!(problem("ebcdic"), "mti: `ebcdic` needs a `code_page`: cp037, cp500 or cp1047");
 }
+
+/// Key and problem of everything said, in order.
+fn said(errors: &[SpecError]) -> Vec<String> {
+    errors.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn rules_hold_in_the_parts_of_fields_too() {
+    let toml = r#"
+name = "x"
+mti = "ascii"
+bitmap = "hex"
+[fields]
+48 = { name = "a", content = "b", length_max = 99, length_digits = 2, parts = { kind = "positional", fields = { 1 = { name = "b", content = "z", length = 9 }, 2 = { name = "c", content = "b", length = 8, mac = true } } } }
+60 = { name = "d", content = "b", length_max = 99, length_digits = 2, secret = true, parts = { kind = "positional", fields = { 1 = { name = "e", content = "z", length = 9 } } } }
+"#;
+    assert_eq!(
+        said(&Spec::lint(toml).mistakes),
+        [
+            "fields.48.parts.fields.1.secret: this part must be `secret = true`",
+            "fields.48.parts.fields.2.mac: a message authentication code is a field, not a part of \
+             one",
+        ]
+    );
+    assert_eq!(Spec::from_toml(toml).expect_err("refused"), Spec::lint(toml).mistakes);
+}
+
+#[test]
+fn what_is_probably_not_meant_is_a_warning_and_loads() {
+    let toml = r#"
+name = "x"
+mti = "ascii"
+bitmap = "hex"
+bitmaps = "single"
+[defaults.a]
+pad = "right_space"
+[fields]
+3 = { content = "n", length = 6 }
+4 = { name = "amount" , length = 12 }
+20 = { name = "card number, country code", content = "n", length = 3 }
+44 = { name = "Card number of the payee", content = "n", length_max = 19, length_digits = 3 }
+47 = { name = "long", content = "ans", length_max = 99999, length_digits = 5 }
+48 = { name = "short", content = "b", length_max = 255, length_digits = 2, length_encoding = "binary", parts = { kind = "positional", fields = { 1 = { name = "PIN block", content = "b", length = 8 } } } }
+65 = { name = "bit map, extended", content = "b", length = 8 }
+"#;
+    assert!(Spec::from_toml(toml).is_ok());
+    let lint = Spec::lint(toml);
+    assert_eq!(lint.mistakes, []);
+    assert_eq!(
+        said(&lint.warnings),
+        [
+            "fields: contents of class `any` are not checked: 4",
+            "fields: these fields have no name: 3",
+            "bitmaps: a single bitmap never announces these fields: 65",
+            "defaults.a: no field is of this class",
+            "fields.65: if this is a third bitmap, state `third_bitmap`; as a field it is only read",
+            "fields.44.secret: its name speaks of card data; is it secret?",
+            "fields.44.length_max: fewer digits than 3 would do for at most 19",
+            "fields.47.length_max: a whole message has at most 65535 bytes",
+            "fields.48.length_max: fewer digits than 2 would do for at most 255",
+            "fields.48.parts.fields.1.secret: its name speaks of card data; is it secret?",
+        ]
+    );
+}
+
+#[test]
+fn a_text_that_cannot_be_read_has_mistakes_and_no_warnings() {
+    for text in ["name = ", "<isopackager", "{\"fields\": {\"0\": {}}}", "{"] {
+        let lint = Spec::lint(text);
+        assert!(!lint.mistakes.is_empty() && lint.warnings.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_text_above_the_ceiling_is_not_read() {
+    let text = format!("<isopackager>{}</isopackager>", " ".repeat(SPEC_LEN_MAX));
+    assert_eq!(said(&Spec::lint(&text).mistakes), [": at most 1048576 bytes are read"]);
+}

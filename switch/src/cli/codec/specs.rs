@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use codecs::frame::Framer;
-use codecs::iso8583::{Spec, SpecError};
+use codecs::iso8583::{Lint, Spec, SpecError, form_of, import};
 
 use super::{Came, From};
 
@@ -63,20 +63,33 @@ pub(super) fn lint(files: &[PathBuf]) -> anyhow::Result<Came> {
     let mut out = io::stdout().lock();
     let mut came = Came::Well;
     for path in files {
-        match Spec::from_any(&read(path)?) {
-            Ok(spec) => writeln!(out, "{}: ok, {} fields", path.display(), spec.field_count())?,
-            Err(mistakes) => {
-                write!(out, "{}", told(path, &mistakes))?;
-                came = Came::Short;
-            }
+        let Lint { mistakes, warnings } = Spec::lint(&read(path)?);
+        let file = path.display();
+        warnings.iter().try_for_each(|warning| writeln!(out, "{file}: warning: {warning}"))?;
+        write!(out, "{}", told(path, &mistakes))?;
+        if mistakes.is_empty() {
+            writeln!(out, "{file}: ok")?;
+        } else {
+            came = Came::Short;
         }
     }
     Ok(came)
 }
 
 /// Prints a format in our own form.
-pub(super) fn convert(_from: Option<From>, path: &Path) -> anyhow::Result<Came> {
-    bail!("{}: not there yet", path.display())
+pub(super) fn convert(from: Option<From>, path: &Path) -> anyhow::Result<Came> {
+    let text = read(path)?;
+    let form = from.map_or_else(|| form_of(&text), From::form);
+    match import(form, &text) {
+        Ok(raw) => {
+            write!(io::stdout().lock(), "{}", raw.to_toml())?;
+            Ok(Came::Well)
+        }
+        Err(mistakes) => {
+            write!(io::stderr().lock(), "{}", told(path, &mistakes))?;
+            Ok(Came::Short)
+        }
+    }
 }
 
 /// Prints the names of the compiled-in formats.

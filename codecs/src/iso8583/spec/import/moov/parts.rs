@@ -1,0 +1,100 @@
+//! What fields of moov-io/iso8583's specifications are made of.
+
+use super::{Described, Reader};
+use crate::iso8583::spec::raw::{Number, RawParts};
+
+/// Bytes of a bitmap that grows by need, as long as it does not.
+const BITMAP_BYTES: u8 = 8;
+
+impl Reader {
+    pub(super) fn composite(&mut self, key: &str, described: &Described) -> Option<RawParts> {
+        if let Some(bitmap) = &described.bitmap {
+            return self.bitmapped(key, described, bitmap);
+        }
+        let Some(tag) = &described.tag else {
+            self.add(key, "a composite has a `tag` or a `bitmap`");
+            return None;
+        };
+        match tag.enc.as_str() {
+            "" => Some(RawParts {
+                optional_tail: !described.prefix.ends_with(".Fixed"),
+                ..self.numbered(key, described, kind("positional"))
+            }),
+            "BerTLVTag" => Some(kind("ber_tlv")),
+            _ => self.tagged(key, described),
+        }
+    }
+
+    /// Adds the subfields, by their number.
+    fn numbered(&mut self, key: &str, described: &Described, mut parts: RawParts) -> RawParts {
+        for (name, subfield) in &described.subfields {
+            let key = format!("{key}.subfields.{name}");
+            let Ok(number) = name.parse() else {
+                self.add(&key, "a subfield without a tag is a number");
+                continue;
+            };
+            if let Some(part) = self.field(&key, subfield) {
+                parts.fields.insert(Number(number), part);
+            }
+        }
+        parts
+    }
+
+    fn bitmapped(
+        &mut self,
+        key: &str,
+        described: &Described,
+        bitmap: &Described,
+    ) -> Option<RawParts> {
+        let at = format!("{key}.bitmap");
+        let encoding = self.bitmap_encoding(&at, bitmap)?;
+        let stated = bitmap.length.and_then(|length| u8::try_from(length).ok());
+        let bytes = match (bitmap.disable_auto_expand, stated) {
+            (true, Some(bytes)) => bytes,
+            _ => BITMAP_BYTES,
+        };
+        let parts = RawParts {
+            bitmap: Some(encoding.to_owned()),
+            bitmap_bytes: Some(bytes),
+            ..kind("bitmapped")
+        };
+        let parts = self.numbered(key, described, parts);
+        let room = u16::from(bytes) * 8;
+        if parts.fields.keys().any(|number| u16::from(number.0) > room) {
+            self.add(&at, "a bitmap in a field that grows with its fields cannot be said here");
+            return None;
+        }
+        Some(parts)
+    }
+
+    /// Tags and lengths of one width. Which tags are defined does not matter: all are kept.
+    fn tagged(&mut self, key: &str, described: &Described) -> Option<RawParts> {
+        let tag = described.tag.as_ref()?;
+        let characters = self.encoding(&format!("{key}.tag.enc"), &tag.enc)?.name;
+        if !matches!(characters, "ascii" | "ebcdic") {
+            self.add(&format!("{key}.tag.enc"), "a tag is characters, or `BerTLVTag`");
+            return None;
+        }
+        let mut digits = None;
+        for (name, subfield) in &described.subfields {
+            let key = format!("{key}.subfields.{name}.prefix");
+            let found = self.prefix(&key, &subfield.prefix)?;
+            let fits = found.is_some_and(|(encoding, _)| encoding == characters);
+            if !fits || digits.is_some_and(|digits| Some(digits) != found) {
+                self.add(&key, "all lengths behind tags must be of one width, written as the tags");
+                return None;
+            }
+            digits = found;
+        }
+        Some(RawParts {
+            tag_length: Some(tag.length),
+            length_digits: digits.map(|(_, digits)| digits),
+            encoding: Some(characters.to_owned()),
+            ..kind("tagged")
+        })
+    }
+}
+
+fn kind(name: &str) -> RawParts {
+    RawParts { kind: name.to_owned(), ..RawParts::default() }
+}
