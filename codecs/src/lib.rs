@@ -14,4 +14,5 @@
 pub mod api;
 pub mod error;
 pub mod frame;
+pub mod iso20022;
 pub mod iso8583;

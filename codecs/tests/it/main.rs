@@ -1,6 +1,7 @@
 //! The codecs against messages of other people, against broken ones, and against themselves.
 
 mod broken;
+mod iso20022;
 mod round_trip;
 mod vectors;
 

@@ -1,0 +1,170 @@
+//! Bytes to the canonical message, in one walk.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use super::canonical::{Header, Iso20022};
+use super::clearing;
+use super::error::{XmlError, XmlErrorKind};
+use super::limits::Limits;
+use super::message_id::{Family, MessageId};
+use super::name::Name;
+use super::namespace::Space;
+use super::walk::{Step, Walker};
+
+mod leaf;
+mod place;
+
+use place::Place;
+
+/// An open element: where its leaves belong, and its name.
+#[derive(Clone, Copy)]
+struct Frame {
+    place: Place,
+    name: Option<Name>,
+}
+
+/// Reads a message.
+///
+/// Shape:  a bare `Document`, or one in any wrapper, beside a business header or without; the
+///         message is known by the namespace of its elements, whatever their prefix, or without
+///         any namespace by `MsgDefIdr` of the header.
+/// Errors: what is refused, with path and offset.
+pub fn read(bytes: &[u8]) -> Result<Iso20022<'_>, XmlError> {
+    read_within(bytes, Limits::DEFAULT)
+}
+
+/// Reads a message within other ceilings than the switch's own.
+pub fn read_within(bytes: &[u8], limits: Limits) -> Result<Iso20022<'_>, XmlError> {
+    Reading::new(Walker::new(bytes, limits)?).run()
+}
+
+/// A message half read.
+struct Reading<'a> {
+    walker: Walker<'a>,
+    frames: SmallVec<[Frame; 24]>,
+    /// The namespace of the body, once it was met.
+    body: Option<Space>,
+    header: Option<Header<'a>>,
+    found: Iso20022<'a>,
+    /// Where the settlement amount stands.
+    amount_at: usize,
+}
+
+impl<'a> Reading<'a> {
+    fn new(walker: Walker<'a>) -> Self {
+        // Stands in until the message is known; nothing is handed out before.
+        let unknown = MessageId::NONE;
+        let found = Iso20022::new(unknown);
+        Self { walker, frames: SmallVec::new(), body: None, header: None, found, amount_at: 0 }
+    }
+
+    fn run(mut self) -> Result<Iso20022<'a>, XmlError> {
+        loop {
+            match self.walker.next()? {
+                Step::Open { local, space } => self.enter(local, space)?,
+                Step::Close { text } => self.leave(text),
+                Step::End => return self.finish(),
+            }
+        }
+    }
+
+    fn enter(&mut self, local: &str, space: Space) -> Result<(), XmlError> {
+        let name = Name::of(local);
+        let outer = self.frames.last().map_or(Place::Outside, |frame| frame.place);
+        let place = match (outer, space) {
+            (Place::Outside, _) => self.enter_outside(name, space)?,
+            (Place::Header, Space::Message(id)) if id.family == Family::Header => {
+                self.header.get_or_insert_default().version.get_or_insert(id);
+                outer.inner(name)
+            }
+            (Place::Header | Place::HeaderFrom | Place::HeaderTo | Place::Skip, _) => {
+                outer.inner(name)
+            }
+            // Supplementary data and signatures may use the standard's names for something else.
+            (_, space) if self.body != Some(space) => Place::Skip,
+            (_, _) => outer.inner(name),
+        };
+        let place = self.found.begin(place, outer, name);
+        if name == Some(Name::IntrBkSttlmAmt) {
+            self.amount_at = self.walker.offset();
+        }
+        self.frames.push(Frame { place, name });
+        Ok(())
+    }
+
+    /// Wrappers are passed through until a header or a body begins.
+    fn enter_outside(&mut self, name: Option<Name>, space: Space) -> Result<Place, XmlError> {
+        match (name, space) {
+            (_, Space::Message(id)) if id.family == Family::Header => {
+                self.header.get_or_insert_default().version.get_or_insert(id);
+                Ok(Place::Header)
+            }
+            (_, Space::Message(id)) => self.begin_body(id, space),
+            (Some(Name::AppHdr), Space::None | Space::Foreign) => {
+                self.header.get_or_insert_default();
+                Ok(Place::Header)
+            }
+            (Some(Name::Document), Space::None) if self.body.is_none() => {
+                self.body = Some(space);
+                Ok(Place::Body)
+            }
+            (_, Space::None | Space::Foreign) => Ok(Place::Outside),
+        }
+    }
+
+    fn begin_body(&mut self, id: MessageId, space: Space) -> Result<Place, XmlError> {
+        if self.body.is_some() {
+            return Ok(Place::Skip);
+        }
+        if !id.is_report() && self.walker.message_len() > self.walker.limits().payment_len_max {
+            return Err(self.walker.error(XmlErrorKind::TooLarge));
+        }
+        if id.family == Family::MessageReject {
+            self.walker.allow_quotes();
+        }
+        self.body = Some(space);
+        self.found.message = id;
+        Ok(Place::Body)
+    }
+
+    fn leave(&mut self, text: Option<Cow<'a, str>>) {
+        let Some(Frame { name, .. }) = self.frames.pop() else { return };
+        let (Some(name), Some(text), Some(outer)) = (name, text, self.frames.last()) else {
+            return;
+        };
+        if text.is_empty() {
+            return;
+        }
+        match outer.place {
+            Place::Skip | Place::Outside => {}
+            Place::Header | Place::HeaderFrom | Place::HeaderTo => {
+                self.header.get_or_insert_default().keep(outer.place, name, text);
+            }
+            _ => {
+                let currency = self.walker.attributes().iter().find(|a| a.name == "Ccy");
+                let currency = currency.map(|attribute| attribute.value.clone());
+                self.found.keep(*outer, name, text, currency);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<Iso20022<'a>, XmlError> {
+        let stated = self.header.as_ref().and_then(|header| header.message.as_deref());
+        if self.body == Some(Space::None) {
+            // A document without a namespace is what its header says it is.
+            self.found.message = stated.and_then(MessageId::parse).unwrap_or(MessageId::NONE);
+        }
+        if self.found.message == MessageId::NONE {
+            return Err(self.walker.error(XmlErrorKind::UnknownMessage));
+        }
+        self.found.header = self.header.take();
+        if !clearing::is_plausible(&self.found) {
+            let path = "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf/IntrBkSttlmAmt".into();
+            let kind = XmlErrorKind::CurrencyNotAllowed;
+            return Err(XmlError { kind, path, offset: self.amount_at });
+        }
+        Ok(self.found)
+    }
+}
