@@ -1,6 +1,7 @@
 //! Decimal amounts.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use router::money::{Currency, Money};
 
@@ -22,10 +23,24 @@ pub struct Amount<'a> {
 
 impl<'a> Amount<'a> {
     pub(super) fn new(element: &'static str, text: Cow<'a, str>, currency: Cow<'a, str>) -> Self {
-        let money = Currency::from_code(&currency)
+        let money = find(&currency)
             .and_then(|currency| Some(Money::new(minor(&text, currency.exponent())?, currency)));
         Self { element, text, currency, money }
     }
+}
+
+/// Every currency by its code. [`Currency::from_code`] compares with one code after the other, and
+/// so takes as long as all the rest of a message.
+static BY_CODE: LazyLock<Vec<(&'static str, Currency)>> = LazyLock::new(|| {
+    let all = (0..1000).filter_map(Currency::from_numeric);
+    let mut by_code: Vec<_> = all.map(|currency| (currency.code(), currency)).collect();
+    by_code.sort_unstable();
+    by_code
+});
+
+fn find(code: &str) -> Option<Currency> {
+    let found = BY_CODE.binary_search_by_key(&code, |(code, _)| *code).ok()?;
+    Some(BY_CODE[found].1)
 }
 
 /// Minor units of a decimal.
@@ -88,6 +103,14 @@ mod tests {
         assert_eq!(read("1", "usd"), None);
         assert_eq!(read("92233720368547758.08", "USD"), None);
         assert_eq!(read("92233720368547758.07", "USD"), Some(i64::MAX));
+    }
+
+    #[test]
+    fn every_currency_is_found_by_its_code() {
+        for currency in (0..1000).filter_map(Currency::from_numeric) {
+            assert_eq!(find(currency.code()), Currency::from_code(currency.code()));
+        }
+        assert_eq!(find("XXY"), Currency::from_code("XXY"));
     }
 
     #[test]

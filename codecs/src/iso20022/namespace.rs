@@ -10,20 +10,10 @@ pub(super) enum Space {
     /// No namespace.
     #[default]
     None,
-    /// The one of an ISO 20022 message or header.
-    Message(MessageId),
+    /// The one of an ISO 20022 message or header, by its place among those met.
+    Message(u8),
     /// Any other: a scheme's wrapper, a signature.
     Foreign,
-}
-
-impl Space {
-    fn of(uri: &str) -> Self {
-        match (uri, MessageId::of_namespace(uri)) {
-            ("", _) => Self::None,
-            (_, Some(id)) => Self::Message(id),
-            (_, None) => Self::Foreign,
-        }
-    }
 }
 
 struct Binding<'a> {
@@ -35,28 +25,60 @@ struct Binding<'a> {
 
 /// The bindings in force, innermost last.
 #[derive(Default)]
-pub(super) struct Bindings<'a>(SmallVec<[Binding<'a>; 4]>);
+pub(super) struct Bindings<'a> {
+    bound: SmallVec<[Binding<'a>; 4]>,
+    /// The messages whose namespaces were met. Few are, and two numbers are compared faster than
+    /// two identifiers.
+    messages: SmallVec<[MessageId; 2]>,
+}
+
+/// Most namespaces of messages told apart; a message has two, and an attack gains nothing.
+const MESSAGES_MAX: u8 = 32;
 
 impl<'a> Bindings<'a> {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.bound.len()
     }
 
     /// Binds a prefix for the element at a depth and everything within.
     pub(super) fn bind(&mut self, prefix: &'a str, uri: &str, depth: usize) {
-        self.0.push(Binding { prefix, space: Space::of(uri), depth });
+        let space = self.space(uri);
+        self.bound.push(Binding { prefix, space, depth });
+    }
+
+    fn space(&mut self, uri: &str) -> Space {
+        let Some(id) = MessageId::of_namespace(uri) else {
+            return if uri.is_empty() { Space::None } else { Space::Foreign };
+        };
+        let known = (0..).zip(&self.messages).find(|(_, known)| **known == id);
+        match (known, u8::try_from(self.messages.len())) {
+            (Some((number, _)), _) => Space::Message(number),
+            (None, Ok(number)) if number < MESSAGES_MAX => {
+                self.messages.push(id);
+                Space::Message(number)
+            }
+            (None, _) => Space::Foreign,
+        }
+    }
+
+    /// The message whose namespace it is.
+    pub(super) fn message(&self, space: Space) -> Option<MessageId> {
+        match space {
+            Space::Message(number) => self.messages.get(usize::from(number)).copied(),
+            Space::None | Space::Foreign => None,
+        }
     }
 
     /// Forgets what an element bound.
     pub(super) fn leave(&mut self, depth: usize) {
-        while self.0.last().is_some_and(|binding| binding.depth >= depth) {
-            self.0.pop();
+        while self.bound.last().is_some_and(|binding| binding.depth >= depth) {
+            self.bound.pop();
         }
     }
 
     /// The namespace of a prefix; nothing when no namespace is bound to it.
     pub(super) fn find(&self, prefix: &str) -> Option<Space> {
-        let bound = self.0.iter().rev().find(|binding| binding.prefix == prefix);
+        let bound = self.bound.iter().rev().find(|binding| binding.prefix == prefix);
         match (bound, prefix) {
             (Some(binding), _) => Some(binding.space),
             (None, "") => Some(Space::None),

@@ -63,28 +63,25 @@ impl<'a> Reading<'a> {
     fn run(mut self) -> Result<Iso20022<'a>, XmlError> {
         loop {
             match self.walker.next()? {
-                Step::Open { local, space } => self.enter(local, space)?,
+                Step::Open { name, space, .. } => self.enter(name, space)?,
                 Step::Close { text } => self.leave(text),
                 Step::End => return self.finish(),
             }
         }
     }
 
-    fn enter(&mut self, local: &str, space: Space) -> Result<(), XmlError> {
-        let name = Name::of(local);
+    fn enter(&mut self, name: Option<Name>, space: Space) -> Result<(), XmlError> {
         let outer = self.frames.last().map_or(Place::Outside, |frame| frame.place);
-        let place = match (outer, space) {
-            (Place::Outside, _) => self.enter_outside(name, space)?,
-            (Place::Header, Space::Message(id)) if id.family == Family::Header => {
-                self.header.get_or_insert_default().version.get_or_insert(id);
+        let place = match outer {
+            Place::Outside => self.enter_outside(name, space)?,
+            Place::Header => {
+                self.note_header(self.walker.message_of(space));
                 outer.inner(name)
             }
-            (Place::Header | Place::HeaderFrom | Place::HeaderTo | Place::Skip, _) => {
-                outer.inner(name)
-            }
+            Place::HeaderFrom | Place::HeaderTo | Place::Skip => outer.inner(name),
             // Supplementary data and signatures may use the standard's names for something else.
-            (_, space) if self.body != Some(space) => Place::Skip,
-            (_, _) => outer.inner(name),
+            _ if self.body != Some(space) => Place::Skip,
+            _ => outer.inner(name),
         };
         let place = self.found.begin(place, outer, name);
         if name == Some(Name::IntrBkSttlmAmt) {
@@ -96,22 +93,25 @@ impl<'a> Reading<'a> {
 
     /// Wrappers are passed through until a header or a body begins.
     fn enter_outside(&mut self, name: Option<Name>, space: Space) -> Result<Place, XmlError> {
-        match (name, space) {
-            (_, Space::Message(id)) if id.family == Family::Header => {
-                self.header.get_or_insert_default().version.get_or_insert(id);
+        let id = self.walker.message_of(space);
+        match (name, id) {
+            (_, Some(id)) if id.family != Family::Header => self.begin_body(id, space),
+            (Some(Name::AppHdr), _) | (_, Some(_)) => {
+                self.note_header(id);
                 Ok(Place::Header)
             }
-            (_, Space::Message(id)) => self.begin_body(id, space),
-            (Some(Name::AppHdr), Space::None | Space::Foreign) => {
-                self.header.get_or_insert_default();
-                Ok(Place::Header)
-            }
-            (Some(Name::Document), Space::None) if self.body.is_none() => {
+            (Some(Name::Document), None) if space == Space::None && self.body.is_none() => {
                 self.body = Some(space);
                 Ok(Place::Body)
             }
-            (_, Space::None | Space::Foreign) => Ok(Place::Outside),
+            (_, None) => Ok(Place::Outside),
         }
+    }
+
+    /// There is a header; its version is that of the first of its elements that has a namespace.
+    fn note_header(&mut self, id: Option<MessageId>) {
+        let header = self.header.get_or_insert_default();
+        header.version = header.version.or(id.filter(|id| id.family == Family::Header));
     }
 
     fn begin_body(&mut self, id: MessageId, space: Space) -> Result<Place, XmlError> {

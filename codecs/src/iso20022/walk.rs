@@ -14,6 +14,8 @@ use smallvec::SmallVec;
 use super::error::{XmlError, XmlErrorKind, path};
 use super::escape;
 use super::limits::Limits;
+use super::message_id::MessageId;
+use super::name::Name;
 use super::namespace::{Bindings, Space};
 
 mod tag;
@@ -43,6 +45,8 @@ pub(super) enum Step<'a> {
     Open {
         /// Its name without prefix.
         local: &'a str,
+        /// The same, when it means something.
+        name: Option<Name>,
         /// Its namespace.
         space: Space,
     },
@@ -157,6 +161,11 @@ impl<'a> Walker<'a> {
     /// The attributes of the element opened last.
     pub(super) fn attributes(&self) -> &[Attribute<'a>] {
         &self.attributes
+    }
+
+    /// The message whose namespace it is.
+    pub(super) fn message_of(&self, space: Space) -> Option<MessageId> {
+        self.bindings.message(space)
     }
 
     /// Length of the message in bytes.
@@ -274,12 +283,13 @@ impl<'a> Walker<'a> {
 /// Without XML's white space around it.
 fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
     const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+    let is_space = |byte: Option<&u8>| byte.is_some_and(|byte| *byte <= b' ');
+    if !is_space(text.as_bytes().first()) && !is_space(text.as_bytes().last()) {
+        return text;
+    }
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.trim_matches(SPACE)),
-        Cow::Owned(text) => {
-            let kept = text.trim_matches(SPACE);
-            if kept.len() == text.len() { Cow::Owned(text) } else { Cow::Owned(kept.to_owned()) }
-        }
+        Cow::Owned(text) => Cow::Owned(text.trim_matches(SPACE).to_owned()),
     }
 }
 

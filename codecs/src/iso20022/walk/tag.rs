@@ -1,11 +1,14 @@
 //! The start of an element: its name, attributes and namespace.
 
+use std::borrow::Cow;
+
 use quick_xml::events::attributes::Attributes;
 use smallvec::SmallVec;
 
 use super::{Attribute, Open, Step, Walker};
 use crate::iso20022::error::{XmlError, XmlErrorKind};
 use crate::iso20022::escape;
+use crate::iso20022::name::Name;
 
 impl<'a> Walker<'a> {
     /// Takes the start tag in hand, whose qualified name has `name_len` bytes.
@@ -18,6 +21,11 @@ impl<'a> Walker<'a> {
             return Err(self.error(XmlErrorKind::Malformed));
         };
         let (prefix, local) = self.split(qualified)?;
+        // A known name needs no look at its letters, nor does a prefix: it must have been bound.
+        let name = Name::of(local);
+        if name.is_none() && !is_name(local) {
+            return Err(self.error(XmlErrorKind::Malformed));
+        }
         self.open.push(Open { qualified, local });
         self.elements += 1;
         self.leaf = Some("".into());
@@ -27,7 +35,7 @@ impl<'a> Walker<'a> {
             self.take_attributes(tag, name_len)?;
         }
         match self.bindings.find(prefix) {
-            Some(space) => Ok(Step::Open { local, space }),
+            Some(space) => Ok(Step::Open { local, name, space }),
             None => Err(self.error(XmlErrorKind::UnboundPrefix)),
         }
     }
@@ -51,13 +59,11 @@ impl<'a> Walker<'a> {
         if qualified.len() > self.limits.name_len_max {
             return Err(self.error(XmlErrorKind::NameTooLong));
         }
-        let (prefix, local) = match memchr::memchr(b':', qualified.as_bytes()) {
-            Some(0) => return Err(self.error(XmlErrorKind::Malformed)),
-            Some(at) => (&qualified[..at], &qualified[at + 1..]),
-            None => ("", qualified),
-        };
-        let fits = is_name(local) && (prefix.is_empty() || is_name(prefix));
-        if fits { Ok((prefix, local)) } else { Err(self.error(XmlErrorKind::Malformed)) }
+        match qualified.bytes().position(|byte| byte == b':') {
+            Some(0) => Err(self.error(XmlErrorKind::Malformed)),
+            Some(at) => Ok((&qualified[..at], &qualified[at + 1..])),
+            None => Ok(("", qualified)),
+        }
     }
 
     fn take_attributes(&mut self, tag: &'a str, name_len: usize) -> Result<(), XmlError> {
@@ -79,13 +85,12 @@ impl<'a> Walker<'a> {
         self.check_prefixes()
     }
 
-    fn take_attribute(
-        &mut self,
-        name: &'a str,
-        raw: std::borrow::Cow<'a, str>,
-    ) -> Result<(), XmlError> {
+    fn take_attribute(&mut self, name: &'a str, raw: Cow<'a, str>) -> Result<(), XmlError> {
         let (prefix, local) = self.split(name)?;
-        let std::borrow::Cow::Borrowed(raw) = raw else {
+        if !is_name(local) || !(prefix.is_empty() || is_name(prefix)) {
+            return Err(self.error(XmlErrorKind::Malformed));
+        }
+        let Cow::Borrowed(raw) = raw else {
             return Err(self.error(XmlErrorKind::Malformed));
         };
         if raw.len() > self.limits.text_len_max {

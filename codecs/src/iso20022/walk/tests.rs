@@ -132,8 +132,10 @@ fn a_prefix_means_what_the_innermost_binding_says() {
     let mut spaces = Vec::new();
     loop {
         match walker.next().expect("well-formed") {
-            Step::Open { local, space: Space::Message(id) } => spaces.push(format!("{local} {id}")),
-            Step::Open { local, space } => spaces.push(format!("{local} {space:?}")),
+            Step::Open { local, space, .. } => spaces.push(match walker.message_of(space) {
+                Some(id) => format!("{local} {id}"),
+                None => format!("{local} {space:?}"),
+            }),
             Step::Close { .. } => {}
             Step::End => break,
         }
