@@ -12,6 +12,7 @@ mod clearing;
 mod error;
 mod escape;
 mod limits;
+mod message;
 mod message_id;
 mod name;
 mod namespace;
@@ -26,6 +27,7 @@ pub use canonical::{
 };
 pub use error::{XmlError, XmlErrorKind};
 pub use limits::Limits;
+pub use message::{MapError, original_keys, to_message};
 pub use message_id::{Family, MessageId};
 pub use read::{read, read_within};
 pub use view::{Opened, leaves};
