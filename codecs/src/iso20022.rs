@@ -19,6 +19,7 @@ mod namespace;
 mod read;
 mod view;
 mod walk;
+pub mod write;
 
 pub use amount::Amount;
 pub use canonical::{

@@ -13,6 +13,8 @@ use router::money::{Currency, Money};
 pub struct Amount<'a> {
     /// The element that states it, e.g. `IntrBkSttlmAmt`.
     pub element: &'static str,
+    /// Where that element begins, in bytes from the start of the message.
+    pub offset: usize,
     /// The digits as written.
     pub text: Cow<'a, str>,
     /// The currency code as written.
@@ -22,10 +24,15 @@ pub struct Amount<'a> {
 }
 
 impl<'a> Amount<'a> {
-    pub(super) fn new(element: &'static str, text: Cow<'a, str>, currency: Cow<'a, str>) -> Self {
+    pub(super) fn new(
+        element: &'static str,
+        text: Cow<'a, str>,
+        currency: Cow<'a, str>,
+        offset: usize,
+    ) -> Self {
         let money = find(&currency)
             .and_then(|currency| Some(Money::new(minor(&text, currency.exponent())?, currency)));
-        Self { element, text, currency, money }
+        Self { element, offset, text, currency, money }
     }
 }
 
@@ -78,7 +85,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str, currency: &str) -> Option<i64> {
-        let amount = Amount::new("Amt", text.into(), currency.into());
+        let amount = Amount::new("Amt", text.into(), currency.into(), 0);
         amount.money.map(|money| money.minor)
     }
 

@@ -8,6 +8,9 @@
 use super::canonical::{Agent, Iso20022};
 use super::message_id::Family;
 
+/// Where the amount of a credit transfer stands within its document.
+pub(super) const AMOUNT_PATH: &str = "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf/IntrBkSttlmAmt";
+
 /// Countries in the single euro payments area that have the euro.
 ///
 /// Source: European Payments Council, EPC409-09, list of SEPA scheme countries.

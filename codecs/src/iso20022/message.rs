@@ -21,6 +21,7 @@ use router::text::{Text, TextError};
 use smallvec::SmallVec;
 
 use super::canonical::{Agent, Iso20022, Word};
+use super::clearing;
 use super::message_id::Family;
 
 /// Why a message that was read is no request the switch can take.
@@ -154,6 +155,10 @@ fn amount(request: &Iso20022<'_>) -> Result<Money, MapError> {
     let stated = stated.ok_or_else(|| invalid("needed and not there"))?;
     match stated.money {
         None => Err(invalid("not an amount in a known currency")),
+        Some(_) if !clearing::is_plausible(request) => {
+            let detail = "currency is not cleared between these agents";
+            Err(fault(Reason::CurrencyNotAllowed, "IntrBkSttlmAmt", detail))
+        }
         Some(money) if money.minor == 0 => Err(invalid("must be more than zero")),
         Some(money) => Ok(money),
     }

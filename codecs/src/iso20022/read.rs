@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+use super::amount::Amount;
 use super::canonical::{Header, Iso20022};
-use super::clearing;
 use super::error::{XmlError, XmlErrorKind};
 use super::limits::Limits;
 use super::message_id::{Family, MessageId};
@@ -48,8 +48,8 @@ struct Reading<'a> {
     body: Option<Space>,
     header: Option<Header<'a>>,
     found: Iso20022<'a>,
-    /// Where the settlement amount stands.
-    amount_at: usize,
+    /// Where the element opened last begins.
+    opened_at: usize,
 }
 
 impl<'a> Reading<'a> {
@@ -57,7 +57,7 @@ impl<'a> Reading<'a> {
         // Stands in until the message is known; nothing is handed out before.
         let unknown = MessageId::NONE;
         let found = Iso20022::new(unknown);
-        Self { walker, frames: SmallVec::new(), body: None, header: None, found, amount_at: 0 }
+        Self { walker, frames: SmallVec::new(), body: None, header: None, found, opened_at: 0 }
     }
 
     fn run(mut self) -> Result<Iso20022<'a>, XmlError> {
@@ -84,9 +84,7 @@ impl<'a> Reading<'a> {
             _ => outer.inner(name),
         };
         let place = self.found.begin(place, outer, name);
-        if name == Some(Name::IntrBkSttlmAmt) {
-            self.amount_at = self.walker.offset();
-        }
+        self.opened_at = self.walker.offset();
         self.frames.push(Frame { place, name });
         Ok(())
     }
@@ -144,8 +142,13 @@ impl<'a> Reading<'a> {
             }
             _ => {
                 let currency = self.walker.attributes().iter().find(|a| a.name == "Ccy");
-                let currency = currency.map(|attribute| attribute.value.clone());
-                self.found.keep(*outer, name, text, currency);
+                match currency.map(|attribute| attribute.value.clone()) {
+                    None => self.found.keep(*outer, name, text),
+                    Some(currency) => {
+                        let amount = Amount::new(name.as_str(), text, currency, self.opened_at);
+                        self.found.keep_amount(outer.place, name, amount);
+                    }
+                }
             }
         }
     }
@@ -160,11 +163,6 @@ impl<'a> Reading<'a> {
             return Err(self.walker.error(XmlErrorKind::UnknownMessage));
         }
         self.found.header = self.header.take();
-        if !clearing::is_plausible(&self.found) {
-            let path = "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf/IntrBkSttlmAmt".into();
-            let kind = XmlErrorKind::CurrencyNotAllowed;
-            return Err(XmlError { kind, path, offset: self.amount_at });
-        }
         Ok(self.found)
     }
 }

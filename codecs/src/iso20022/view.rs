@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 
 use super::amount::Amount;
 use super::canonical::{Iso20022, Transaction, Word};
-use super::error::XmlError;
+use super::clearing;
+use super::error::{XmlError, XmlErrorKind};
 use super::limits::Limits;
 use super::message_id::MessageId;
 use super::read::read;
@@ -84,9 +85,14 @@ struct AmountView {
 ///
 /// Shape:  the path of a leaf names each element from the root, without prefixes, with its place
 ///         among its like-named brothers in brackets where it has any: `/Document/X/EvtParam[2]`.
-/// Errors: as of [`read`].
+/// Errors: as of [`read`], and a transfer in a currency that is not cleared between its banks.
 pub fn leaves(bytes: &[u8]) -> Result<Opened, XmlError> {
     let message = read(bytes)?;
+    if !clearing::is_plausible(&message) {
+        let offset = message.transaction.amount.as_ref().map_or(0, |amount| amount.offset);
+        let kind = XmlErrorKind::CurrencyNotAllowed;
+        return Err(XmlError { kind, path: clearing::AMOUNT_PATH.into(), offset });
+    }
     let header = message.header.as_ref().and_then(|header| header.version);
     Ok(Opened {
         message: message.message.to_string(),

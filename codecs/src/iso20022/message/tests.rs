@@ -129,6 +129,8 @@ fn what_is_missing_or_senseless_is_named() {
     ] {
         assert_eq!(refused(amount, senseless), (Reason::AmountInvalid, "IntrBkSttlmAmt"));
     }
+    let euros = refused("Ccy=\"USD\"", "Ccy=\"EUR\"");
+    assert_eq!(euros, (Reason::CurrencyNotAllowed, "IntrBkSttlmAmt"));
     let id = "<EndToEndId>E2E-FEDNOW-20240101-001</EndToEndId>";
     assert_eq!(refused(id, ""), (Reason::FormatError, "PmtId/EndToEndId"));
     let second = "<CdtTrfTxInf/></FIToFICstmrCdtTrf>";

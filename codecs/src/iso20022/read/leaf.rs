@@ -187,27 +187,18 @@ impl<'a> Iso20022<'a> {
     }
 
     /// Keeps the content of a leaf named `name` within `outer`.
-    pub(super) fn keep(
-        &mut self,
-        outer: Frame,
-        name: Name,
-        text: Cow<'a, str>,
-        currency: Option<Cow<'a, str>>,
-    ) {
-        match (outer.place, currency) {
-            (Place::Body | Place::Entry | Place::Details, Some(currency)) => {
-                self.keep_amount(outer.place, Amount::new(name.as_str(), text, currency), name);
-            }
+    pub(super) fn keep(&mut self, outer: Frame, name: Name, text: Cow<'a, str>) {
+        match (outer.place, name) {
             (Place::Body | Place::Assignment, _) => self.keep_of_group(outer, name, text),
-            (Place::Settlement, _) if matches!(name, Name::Cd | Name::Prtry) => {
+            (Place::Settlement, Name::Cd | Name::Prtry) => {
                 first(&mut self.clearing_system, text);
             }
             (Place::Agent(role), _) => self.agent(role).keep(name, text),
-            (Place::Clearing(role), _) if matches!(name, Name::Cd | Name::Prtry) => {
+            (Place::Clearing(role), Name::Cd | Name::Prtry) => {
                 first(&mut self.agent(role).clearing_system, text);
             }
             (Place::Party(side), _) => self.party(side).keep(name, text),
-            (Place::Contact(side), _) if matches!(name, Name::PhneNb | Name::MobNb) => {
+            (Place::Contact(side), Name::PhneNb | Name::MobNb) => {
                 first(&mut self.party(side).phone, text);
             }
             (Place::Account(side), _) => self.party(side).account.keep(name, text),
@@ -217,7 +208,7 @@ impl<'a> Iso20022<'a> {
                     entry.keep(outer.place, name, text);
                 }
             }
-            (Place::Details, _) if name == Name::MsgId => first(&mut self.current().msg_id, text),
+            (Place::Details, Name::MsgId) => first(&mut self.current().msg_id, text),
             (place, _) => self.current().keep(place, outer.name, name, text),
         }
     }
@@ -231,7 +222,8 @@ impl<'a> Iso20022<'a> {
         }
     }
 
-    fn keep_amount(&mut self, place: Place, amount: Amount<'a>, name: Name) {
+    /// Keeps an amount named `name` within `place`.
+    pub(super) fn keep_amount(&mut self, place: Place, name: Name, amount: Amount<'a>) {
         match (place, name) {
             (Place::Entry, Name::Amt) => {
                 if let Some(entry) = self.entries.last_mut() {
