@@ -20,7 +20,8 @@ const fn slot(name: &[u8]) -> usize {
 macro_rules! names {
     ($($name:ident)*) => {
         /// An element name, without its namespace.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[expect(clippy::upper_case_acronyms, reason = "spelled as the standard spells them")]
         pub(super) enum Name { $($name,)* }
 
         const NAMES: &[(&str, Name)] = &[$((stringify!($name), Name::$name),)*];

@@ -8,6 +8,7 @@ use bytes::BytesMut;
 
 use super::message_id::{MessageId, NAMESPACE};
 
+mod forms;
 mod notification;
 mod parts;
 mod payment;

@@ -7,6 +7,7 @@ use router::reason::{Language, Reason};
 use router::time::{Date, Timestamp};
 
 use super::super::canonical::Iso20022;
+use super::forms::{is_bic, is_date_time, is_iban, is_uetr};
 use super::pen::{CODE_LEN_MAX, INFO_LEN_MAX, NAME_LEN_MAX, Pen, WriteErrorKind, Written, is_code};
 
 /// Longest account number of another kind than IBAN (`Max34Text`).
@@ -269,90 +270,4 @@ impl Pen<'_> {
     pub(super) fn opt_uetr(&mut self, tag: &str, uetr: Option<&str>) -> Written {
         uetr.map_or(Ok(()), |uetr| self.formed(tag, uetr, is_uetr))
     }
-}
-
-/// Source: `BICFIDec2014Identifier`.
-fn is_bic(bic: &str) -> bool {
-    let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-    let country = bic.as_bytes().get(4..6);
-    matches!(bic.len(), 8 | 11)
-        && bic.bytes().all(is_part)
-        && country.is_some_and(|country| country.iter().all(u8::is_ascii_uppercase))
-}
-
-/// Source: `IBAN2007Identifier`.
-fn is_iban(iban: &str) -> bool {
-    let bytes = iban.as_bytes();
-    (5..=34).contains(&bytes.len())
-        && bytes[..2].iter().all(u8::is_ascii_uppercase)
-        && bytes[2..4].iter().all(u8::is_ascii_digit)
-        && bytes[4..].iter().all(u8::is_ascii_alphanumeric)
-}
-
-/// A UUID of version 4 in lower case.
-///
-/// Source: `UUIDv4Identifier`.
-fn is_uetr(uetr: &str) -> bool {
-    let fits = |(at, byte): (usize, u8)| match at {
-        8 | 13 | 18 | 23 => byte == b'-',
-        14 => byte == b'4',
-        19 => matches!(byte, b'8' | b'9' | b'a' | b'b'),
-        _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
-    };
-    uetr.len() == 36 && uetr.bytes().enumerate().all(fits)
-}
-
-/// Whether a text is a date with time: `2026-01-31T23:59:59`, then a fraction and a zone if it
-/// likes.
-///
-/// Source: XML Schema part 2, 3.2.7; the years 1 to 9999 of it.
-fn is_date_time(text: &str) -> bool {
-    let (Some(fixed), Some(rest)) = (text.get(..19), text.get(19..)) else { return false };
-    let fits = |(at, byte): (usize, u8)| match at {
-        4 | 7 => byte == b'-',
-        10 => byte == b'T',
-        13 | 16 => byte == b':',
-        _ => byte.is_ascii_digit(),
-    };
-    if !fixed.bytes().enumerate().all(fits) {
-        return false;
-    }
-    let number = |from: usize, to: usize| fixed[from..to].parse::<u32>().unwrap_or(u32::MAX);
-    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
-    is_day(year, month, day)
-        && number(11, 13) < 24
-        && number(14, 16) < 60
-        && number(17, 19) < 60
-        && is_zone(after_fraction(rest))
-}
-
-fn is_day(year: u32, month: u32, day: u32) -> bool {
-    let Ok(signed) = i32::try_from(year) else { return false };
-    year > 0
-        && (1..=12).contains(&month)
-        && (1..=31).contains(&day)
-        && Date::from_year_month_day(signed, month, day).year_month_day() == (signed, month, day)
-}
-
-/// What follows a fraction of a second; the fraction itself when it has no digits.
-fn after_fraction(text: &str) -> &str {
-    let Some(digits) = text.strip_prefix('.') else { return text };
-    let rest = digits.trim_start_matches(|c: char| c.is_ascii_digit());
-    if rest.len() == digits.len() { text } else { rest }
-}
-
-fn is_zone(text: &str) -> bool {
-    text.is_empty() || text == "Z" || is_offset(text)
-}
-
-fn is_offset(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let digits = |from: usize| bytes[from].is_ascii_digit() && bytes[from + 1].is_ascii_digit();
-    bytes.len() == 6
-        && matches!(bytes[0], b'+' | b'-')
-        && bytes[3] == b':'
-        && digits(1)
-        && digits(4)
-        && &bytes[1..3] <= b"13".as_slice()
-        && &bytes[4..6] <= b"59".as_slice()
 }
