@@ -128,11 +128,11 @@ impl<'a> Reading<'a> {
     }
 
     fn leave(&mut self, text: Option<Cow<'a, str>>) {
-        let Some(Frame { name, .. }) = self.frames.pop() else { return };
+        let Some(Frame { name, place }) = self.frames.pop() else { return };
         let (Some(name), Some(text), Some(outer)) = (name, text, self.frames.last()) else {
             return;
         };
-        if text.is_empty() {
+        if place == Place::Skip || text.is_empty() {
             return;
         }
         match outer.place {
@@ -154,10 +154,16 @@ impl<'a> Reading<'a> {
     }
 
     fn finish(mut self) -> Result<Iso20022<'a>, XmlError> {
-        let stated = self.header.as_ref().and_then(|header| header.message.as_deref());
-        if self.body == Some(Space::None) {
+        let header = self.header.as_ref();
+        let unnamed = match self.body {
+            Some(Space::Message(_)) => None,
             // A document without a namespace is what its header says it is.
-            self.found.message = stated.and_then(MessageId::parse).unwrap_or(MessageId::NONE);
+            Some(_) => header.and_then(|h| h.message.as_deref()).and_then(MessageId::parse),
+            // A header may come alone.
+            None => header.and_then(|header| header.version),
+        };
+        if let Some(id) = unnamed {
+            self.found.message = id;
         }
         if self.found.message == MessageId::NONE {
             return Err(self.walker.error(XmlErrorKind::UnknownMessage));
@@ -166,3 +172,6 @@ impl<'a> Reading<'a> {
         Ok(self.found)
     }
 }
+
+#[cfg(test)]
+mod tests;
