@@ -21,6 +21,8 @@ use super::namespace::{Bindings, Space};
 mod tag;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
+const CDATA: &str = "<![CDATA[";
+const CDATA_END: &str = "]]>";
 
 /// An attribute of the element opened last, namespace bindings left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,25 +137,27 @@ impl<'a> Walker<'a> {
     pub(super) fn next(&mut self) -> Result<Step<'a>, XmlError> {
         loop {
             self.from = self.position();
-            let event = match self.reader.read_event() {
-                Ok(event) => event,
-                Err(_) => return Err(self.malformed_markup()),
-            };
-            match event {
-                Event::Start(tag) => return self.enter(tag.name().as_ref().len()),
-                Event::End(tag) => return self.exit(tag.name().as_ref()),
-                Event::Text(piece) if self.has_returns => self.take(piece.xml10_content())?,
-                Event::Text(piece) => self.take(piece.into_inner())?,
-                Event::CData(piece) if self.has_returns => self.quote(piece.xml10_content())?,
-                Event::CData(piece) => self.quote(piece.into_inner())?,
-                Event::GeneralRef(reference) => self.refer(&reference)?,
-                Event::Comment(_) => {}
-                Event::Decl(declaration) => self.declare(&declaration)?,
-                Event::DocType(_) => return Err(self.error(XmlErrorKind::Doctype)),
-                Event::PI(_) => return Err(self.error(XmlErrorKind::ProcessingInstruction)),
-                Event::Eof => return self.finish(),
+            let event = self.reader.read_event();
+            // The event is looked at where it lies, and its text is taken from the message: moving
+            // it out would cost as much as finding it did.
+            match &event {
+                Ok(Event::Start(tag)) => return self.enter(tag.name().as_ref().len()),
+                Ok(Event::End(tag)) => return self.exit(tag.name().as_ref()),
+                Ok(Event::Text(_)) => self.take(self.from, self.position())?,
+                Ok(Event::CData(_)) => {
+                    let (from, to) =
+                        (self.from + CDATA.len(), self.position().saturating_sub(CDATA_END.len()));
+                    self.quote(from, to)?;
+                }
+                Ok(Event::GeneralRef(reference)) => self.refer(reference)?,
+                Ok(Event::Comment(_)) => {}
+                Ok(Event::Decl(declaration)) => self.declare(declaration)?,
+                Ok(Event::DocType(_)) => return Err(self.error(XmlErrorKind::Doctype)),
+                Ok(Event::PI(_)) => return Err(self.error(XmlErrorKind::ProcessingInstruction)),
+                Ok(Event::Eof) => return self.finish(),
                 // The reader is told to expand these.
-                Event::Empty(_) => return Err(self.error(XmlErrorKind::Malformed)),
+                Ok(Event::Empty(_)) => return Err(self.error(XmlErrorKind::Malformed)),
+                Err(_) => return Err(self.malformed_markup()),
             }
         }
     }
@@ -230,7 +234,8 @@ impl<'a> Walker<'a> {
     }
 
     /// Text between tags; within a leaf it is content.
-    fn take(&mut self, piece: Cow<'a, str>) -> Result<(), XmlError> {
+    fn take(&mut self, from: usize, to: usize) -> Result<(), XmlError> {
+        let piece = self.text.get(from..to).unwrap_or_default();
         if self.open.is_empty() && !piece.bytes().all(|byte| byte.is_ascii_whitespace()) {
             return Err(self.error(XmlErrorKind::Malformed));
         }
@@ -238,29 +243,46 @@ impl<'a> Walker<'a> {
     }
 
     /// A CDATA section; outside the root it is malformed even when it is empty.
-    fn quote(&mut self, piece: Cow<'a, str>) -> Result<(), XmlError> {
+    fn quote(&mut self, from: usize, to: usize) -> Result<(), XmlError> {
         if self.open.is_empty() {
             return Err(self.error(XmlErrorKind::Malformed));
         }
-        self.append(piece)
+        self.append(self.text.get(from..to).unwrap_or_default())
     }
 
     fn refer(&mut self, reference: &str) -> Result<(), XmlError> {
         let c = escape::resolve(reference).map_err(|kind| self.error(kind))?;
-        self.quote(Cow::Owned(c.into()))
+        if self.open.is_empty() {
+            return Err(self.error(XmlErrorKind::Malformed));
+        }
+        if let Some(leaf) = &mut self.leaf {
+            leaf.to_mut().push(c);
+        }
+        self.check_leaf()
     }
 
-    fn append(&mut self, piece: Cow<'a, str>) -> Result<(), XmlError> {
+    /// Adds a piece to the leaf, its line ends made `\n`.
+    ///
+    /// Source: XML 1.0, 2.11.
+    fn append(&mut self, piece: &'a str) -> Result<(), XmlError> {
         let Some(leaf) = &mut self.leaf else { return Ok(()) };
-        if leaf.len() + piece.len() > self.text_len_max {
-            return Err(self.error(XmlErrorKind::TextTooLong));
-        }
-        if leaf.is_empty() {
-            *leaf = piece;
+        if self.has_returns && piece.contains('\r') {
+            leaf.to_mut().push_str(&piece.replace("\r\n", "\n").replace('\r', "\n"));
+        } else if leaf.is_empty() {
+            *leaf = Cow::Borrowed(piece);
         } else {
-            leaf.to_mut().push_str(&piece);
+            leaf.to_mut().push_str(piece);
         }
-        Ok(())
+        self.check_leaf()
+    }
+
+    fn check_leaf(&self) -> Result<(), XmlError> {
+        match &self.leaf {
+            Some(leaf) if leaf.len() > self.text_len_max => {
+                Err(self.error(XmlErrorKind::TextTooLong))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn exit(&mut self, qualified: &str) -> Result<Step<'a>, XmlError> {
