@@ -116,15 +116,21 @@ impl<'a> Reading<'a> {
         if self.body.is_some() {
             return Ok(Place::Skip);
         }
-        if !id.is_report() && self.walker.message_len() > self.walker.limits().payment_len_max {
-            return Err(self.walker.error(XmlErrorKind::TooLarge));
-        }
+        self.check_len(id)?;
         if id.family == Family::MessageReject {
             self.walker.allow_quotes();
         }
         self.body = Some(space);
         self.found.message = id;
         Ok(Place::Body)
+    }
+
+    fn check_len(&self, id: MessageId) -> Result<(), XmlError> {
+        let is_long = self.walker.message_len() > self.walker.limits().payment_len_max;
+        match is_long && !id.is_report() {
+            true => Err(self.walker.error(XmlErrorKind::TooLarge)),
+            false => Ok(()),
+        }
     }
 
     fn leave(&mut self, text: Option<Cow<'a, str>>) {
@@ -163,6 +169,7 @@ impl<'a> Reading<'a> {
             None => header.and_then(|header| header.version),
         };
         if let Some(id) = unnamed {
+            self.check_len(id)?;
             self.found.message = id;
         }
         if self.found.message == MessageId::NONE {

@@ -162,6 +162,9 @@ fn a_payment_message_is_shorter_than_a_report() {
     };
     assert_eq!(error(&long("pacs.008.001.08")), (XmlErrorKind::TooLarge, 0));
     assert_eq!(found(long("camt.054.001.08").as_bytes()).entries.len(), 300);
+    let header = "<AppHdr><MsgDefIdr>pacs.008.001.08</MsgDefIdr></AppHdr>";
+    let document = long("").replace(&format!(" xmlns='{NAMESPACE}'"), "");
+    assert_eq!(error(&format!("<M>{header}{document}</M>")).0, XmlErrorKind::TooLarge);
 }
 
 #[test]

@@ -28,6 +28,25 @@ pub enum TransactionStatus {
 }
 
 impl TransactionStatus {
+    const ALL: [Self; 7] = [
+        Self::Settled,
+        Self::Checked,
+        Self::InProcess,
+        Self::Pending,
+        Self::Received,
+        Self::Rejected,
+        Self::Cancelled,
+    ];
+
+    /// The state of a code; `ACCC`, credited, is settled and more, `ACCP` and `ACWC` are checked.
+    pub fn from_code(code: &str) -> Option<Self> {
+        match code {
+            "ACCC" => Some(Self::Settled),
+            "ACCP" | "ACWC" => Some(Self::Checked),
+            _ => Self::ALL.into_iter().find(|status| status.code() == code),
+        }
+    }
+
     /// The code.
     pub fn code(self) -> &'static str {
         match self {
