@@ -3,9 +3,7 @@
 /// How much of everything a message may have.
 ///
 /// Units:  `…_len_max` in bytes; the others count.
-/// Source: the sizes are those of bank channels (256 KiB a payment, 10 MiB a statement); the rest
-///         is a multiple of what the widest real message uses, and small enough that an attack
-///         costs less than a millisecond.
+/// Source: research/codecs.md 5.4. Each is a multiple of what the widest real message uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Longest message of any family but camt.
