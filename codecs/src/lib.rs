@@ -9,7 +9,8 @@
 //!    [`iso8583::Dialect`] brings other networks' messages into that profile and back;
 //! 4. [`security`] verifies and seals MACs, translates PIN blocks and exchanges keys, behind a
 //!    trait that an HSM can implement;
-//! 5. [`api`] holds the JSON shapes of the HTTP API, in and out.
+//! 5. [`iso20022`] does in XML what 2 and 3 do in ISO 8583;
+//! 6. [`api`] holds the JSON shapes of the HTTP API, in and out.
 //!
 //! Beside the road: [`qr`] reads and builds payment codes, [`file`] bill and clearing files.
 //!
@@ -20,6 +21,7 @@ pub mod api;
 pub mod error;
 pub mod file;
 pub mod frame;
+pub mod iso20022;
 pub mod iso8583;
 pub mod qr;
 pub mod security;

@@ -4,11 +4,11 @@ mod broken;
 mod file;
 mod foreign;
 mod frame;
+mod iso20022;
 mod qr;
 mod round_trip;
 mod security;
 mod shipped;
-mod vectors;
 mod vectors;
 
 use std::path::PathBuf;

@@ -59,6 +59,7 @@ const EXAMPLES: &str = "Examples:
 const DECODE_EXAMPLES: &str = "Examples:
   cauce codec decode --spec cauce-87 < messages.hex
   cauce codec decode --spec packager.xml --framed --reveal < capture.hex
+  cauce codec decode --format iso20022 < pacs008.xml
   cauce codec decode --format emvco < qr.txt";
 
 const ENCODE_EXAMPLES: &str = "Example:
@@ -102,6 +103,8 @@ pub(super) struct Encode {
 /// Formats that are one whole message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum WholeFormat {
+    /// An ISO 20022 message in XML
+    Iso20022,
     /// A merchant-presented QR code of EMVCo
     Emvco,
     /// A Pix QR code

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use codecs::qr;
+use codecs::{iso20022, qr};
 use serde::Serialize;
 
 use super::lines::Fault;
@@ -20,6 +20,7 @@ pub(super) fn decode(format: WholeFormat) -> anyhow::Result<Came> {
         Err(Fault { field: String::new(), ..Fault::of_line("too_long", message.len(), &text) })
     } else {
         match format {
+            WholeFormat::Iso20022 => of_iso20022(&message),
             WholeFormat::Emvco => of_qr(qr::Format::Emvco, &message),
             WholeFormat::Pix => of_qr(qr::Format::Pix, &message),
             WholeFormat::Epc => of_qr(qr::Format::Epc, &message),
@@ -36,6 +37,13 @@ pub(super) fn decode(format: WholeFormat) -> anyhow::Result<Came> {
 fn of_qr(format: qr::Format, payload: &[u8]) -> Result<String, Fault> {
     qr::decode(format, payload).map(|code| json(&code)).map_err(|error| Fault {
         field: error.field.to_string(),
+        ..Fault::of_line(error.kind.name(), error.offset, &error.to_string())
+    })
+}
+
+fn of_iso20022(message: &[u8]) -> Result<String, Fault> {
+    iso20022::leaves(message).map(|opened| json(&opened)).map_err(|error| Fault {
+        field: error.path.to_string(),
         ..Fault::of_line(error.kind.name(), error.offset, &error.to_string())
     })
 }

@@ -1,0 +1,95 @@
+//! Which namespace a prefix stands for, at the place where the walk is.
+
+use smallvec::SmallVec;
+
+use super::message_id::MessageId;
+
+/// The namespace of an element, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Space {
+    /// No namespace.
+    #[default]
+    None,
+    /// The one of an ISO 20022 message or header, by its place among those met.
+    Message(u8),
+    /// Any other: a scheme's wrapper, a signature.
+    Foreign,
+}
+
+struct Binding<'a> {
+    /// Empty for the default namespace.
+    prefix: &'a str,
+    space: Space,
+    depth: usize,
+}
+
+/// The bindings in force, innermost last.
+#[derive(Default)]
+pub(super) struct Bindings<'a> {
+    bound: SmallVec<[Binding<'a>; 4]>,
+    /// The messages whose namespaces were met. Few are, and two numbers are compared faster than
+    /// two identifiers.
+    messages: SmallVec<[MessageId; 2]>,
+}
+
+/// Most namespaces of messages told apart; a message has two, and an attack gains nothing.
+const MESSAGES_MAX: u8 = 32;
+
+impl<'a> Bindings<'a> {
+    pub(super) fn len(&self) -> usize {
+        self.bound.len()
+    }
+
+    /// Binds a prefix for the element at a depth and everything within.
+    pub(super) fn bind(&mut self, prefix: &'a str, uri: &str, depth: usize) {
+        let space = self.space(uri);
+        self.bound.push(Binding { prefix, space, depth });
+    }
+
+    fn space(&mut self, uri: &str) -> Space {
+        let Some(id) = MessageId::of_namespace(uri) else {
+            return if uri.is_empty() { Space::None } else { Space::Foreign };
+        };
+        let known = (0..).zip(&self.messages).find(|(_, known)| **known == id);
+        match (known, u8::try_from(self.messages.len())) {
+            (Some((number, _)), _) => Space::Message(number),
+            (None, Ok(number)) if number < MESSAGES_MAX => {
+                self.messages.push(id);
+                Space::Message(number)
+            }
+            (None, _) => Space::Foreign,
+        }
+    }
+
+    /// The message whose namespace it is.
+    pub(super) fn message(&self, space: Space) -> Option<MessageId> {
+        match space {
+            Space::Message(number) => self.messages.get(usize::from(number)).copied(),
+            Space::None | Space::Foreign => None,
+        }
+    }
+
+    /// Forgets what an element bound.
+    pub(super) fn leave(&mut self, depth: usize) {
+        while self.bound.last().is_some_and(|binding| binding.depth >= depth) {
+            self.bound.pop();
+        }
+    }
+
+    /// The namespace of a prefix; nothing when no namespace is bound to it.
+    pub(super) fn find(&self, prefix: &str) -> Option<Space> {
+        // Two empty texts are not compared: that costs hundreds of cycles, since they are nowhere
+        // in memory and the processor must first suppress a fault.
+        let is_it = |binding: &&Binding<'_>| match prefix.is_empty() {
+            true => binding.prefix.is_empty(),
+            false => binding.prefix == prefix,
+        };
+        let bound = self.bound.iter().rev().find(is_it);
+        match (bound, prefix) {
+            (Some(binding), _) => Some(binding.space),
+            (None, "") => Some(Space::None),
+            (None, "xml") => Some(Space::Foreign),
+            (None, _) => None,
+        }
+    }
+}
