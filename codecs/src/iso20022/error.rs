@@ -37,6 +37,8 @@ pub enum XmlErrorKind {
     TextTooLong,
     /// No ISO 20022 message was recognised, by namespace or by business header.
     UnknownMessage,
+    /// A bank identifier code that is none.
+    BadIdentifier,
     /// The settlement currency is not one in which the agents' countries clear.
     CurrencyNotAllowed,
 }
@@ -61,6 +63,7 @@ impl XmlErrorKind {
             Self::NameTooLong => "name_too_long",
             Self::TextTooLong => "text_too_long",
             Self::UnknownMessage => "unknown_message",
+            Self::BadIdentifier => "bad_identifier",
             Self::CurrencyNotAllowed => "currency_not_allowed",
         }
     }
@@ -83,6 +86,7 @@ impl XmlErrorKind {
             Self::NameTooLong => "name is too long",
             Self::TextTooLong => "text is too long",
             Self::UnknownMessage => "not a known message",
+            Self::BadIdentifier => "not a bank identifier code",
             Self::CurrencyNotAllowed => "currency is not cleared between these agents",
         }
     }

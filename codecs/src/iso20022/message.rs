@@ -20,7 +20,7 @@ use router::reason::Reason;
 use router::text::{Text, TextError};
 use smallvec::SmallVec;
 
-use super::canonical::{Agent, Iso20022, Word};
+use super::canonical::{Agent, Iso20022, Word, is_bic};
 use super::clearing;
 use super::message_id::Family;
 
@@ -82,6 +82,11 @@ fn payment(request: &Iso20022<'_>, asker: ParticipantId) -> Result<PaymentReques
     let transaction = &request.transaction;
     let (creditor, debtor) = (&transaction.creditor, &transaction.debtor);
     let end_to_end_id = required("PmtId/EndToEndId", &transaction.end_to_end_id)?;
+    for (path, agent) in [("DbtrAgt", &debtor.agent), ("CdtrAgt", &creditor.agent)] {
+        if agent.bic.as_deref().is_some_and(|bic| !is_bic(bic)) {
+            return Err(fault(Reason::FormatError, path, "not a bank identifier code"));
+        }
+    }
     let mut payment = PaymentRequest {
         asker: Asker::Participant(asker),
         key: payment_key(request, &asker)?,

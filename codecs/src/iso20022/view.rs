@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::{Serialize, Serializer};
 
 use super::amount::Amount;
-use super::canonical::{Iso20022, Transaction, Word};
+use super::canonical::{Iso20022, Transaction, Word, is_bic};
 use super::clearing;
 use super::error::{XmlError, XmlErrorKind};
 use super::limits::Limits;
@@ -85,7 +85,8 @@ struct AmountView {
 ///
 /// Shape:  the path of a leaf names each element from the root, without prefixes, with its place
 ///         among its like-named brothers in brackets where it has any: `/Document/X/EvtParam[2]`.
-/// Errors: as of [`read`], and a transfer in a currency that is not cleared between its banks.
+/// Errors: as of [`read`], a bank identifier code that is none, and a transfer in a currency that is
+///         not cleared between its banks.
 pub fn leaves(bytes: &[u8]) -> Result<Opened, XmlError> {
     let message = read(bytes)?;
     if !clearing::is_plausible(&message) {
@@ -199,6 +200,12 @@ fn collect(bytes: &[u8]) -> Result<Vec<Leaf>, XmlError> {
             Step::Close { text } => {
                 let element = open.pop();
                 if let (Some(element), Some(text)) = (element, text) {
+                    let is_code = ["BICFI", "BIC", "AnyBIC"].contains(&elements.met[element].local);
+                    if is_code && !is_bic(text.trim()) {
+                        let (kind, offset) = (XmlErrorKind::BadIdentifier, walker.offset());
+                        let path = elements.path(element).into();
+                        return Err(XmlError { kind, path, offset });
+                    }
                     found.push((element, text, attributes(&walker)));
                 }
             }
@@ -214,4 +221,30 @@ fn collect(bytes: &[u8]) -> Result<Vec<Leaf>, XmlError> {
 fn attributes(walker: &Walker<'_>) -> Attributes {
     let pair = |a: &super::walk::Attribute<'_>| (a.local().to_owned(), a.value.to_string());
     Attributes(walker.attributes().iter().map(pair).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bank_identifier_code_that_is_none_is_refused_with_its_path() {
+        let message = |bic: &str| {
+            format!(
+                "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08\">\
+                 <FIToFICstmrCdtTrf><GrpHdr><MsgId>M1</MsgId></GrpHdr><CdtTrfTxInf><DbtrAgt>\
+                 <FinInstnId><BICFI>{bic}</BICFI></FinInstnId></DbtrAgt></CdtTrfTxInf>\
+                 </FIToFICstmrCdtTrf></Document>"
+            )
+        };
+        for good in ["BANKCHZHXXX", "BANKVECA", "1234RO22"] {
+            assert!(leaves(message(good).as_bytes()).is_ok(), "{good}");
+        }
+        for bad in ["NOTABIC", "bankveca", "BANK1ECA", "BANKVECAXX", "BANKVECÁ", ""] {
+            let error = leaves(message(bad).as_bytes()).expect_err(bad);
+            assert_eq!(error.kind, XmlErrorKind::BadIdentifier);
+            let path = "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf/DbtrAgt/FinInstnId/BICFI";
+            assert_eq!(&*error.path, path);
+        }
+    }
 }
