@@ -148,8 +148,7 @@ impl Spec {
         values: &[(String, Value)],
         out: &mut BytesMut,
     ) -> Assembled<()> {
-        let mut written = 0;
-        for part in parts.iter() {
+        for (written, part) in parts.iter().enumerate() {
             let Some(value) = value_of(values, &part.number.to_string()) else {
                 if optional_tail && written == values.len() {
                     break;
@@ -158,7 +157,6 @@ impl Spec {
                 return Err(Problem::Shape("this part is needed").at(&path));
             };
             self.part(part, path, value, out)?;
-            written += 1;
         }
         all_known(path, values, |name| number_of(name).is_some_and(|n| parts.get(n).is_some()))
     }

@@ -130,13 +130,9 @@ impl Spec {
         index: &mut Index,
         walked: &mut Walked,
     ) -> Result<(), DecodeError> {
-        self.walk_word(bytes, present.0[0], 1, index, walked, present)?;
-        if present.0[1] != 0 {
-            self.walk_word(bytes, present.0[1], 65, index, walked, present)?;
-        }
-        if present.0[2] != 0 {
-            self.walk_word(bytes, present.0[2], 129, index, walked, present)?;
-        }
+        self.walk_word(bytes, 0, present, index, walked)?;
+        self.walk_word(bytes, 1, present, index, walked)?;
+        self.walk_word(bytes, 2, present, index, walked)?;
         walked.check_run(bytes, Check::Nothing, 0);
         let Walked { at, last, .. } = *walked;
         if at < bytes.len() && self.trailing == Trailing::Refused {
@@ -145,18 +141,18 @@ impl Spec {
         Ok(())
     }
 
-    /// The fields of one bitmap, whose bit 1 is field `base`.
+    /// The fields of one bitmap, counted from 0.
     #[inline]
     fn walk_word(
         &self,
         bytes: &[u8],
-        bits: u64,
-        base: u8,
+        word: u8,
+        present: &mut Present,
         index: &mut Index,
         walked: &mut Walked,
-        present: &mut Present,
     ) -> Result<(), DecodeError> {
-        let mut rest = bits;
+        let base = 1 + 64 * word;
+        let mut rest = present.0[usize::from(word)];
         while rest != 0 {
             let zeros = rest.leading_zeros();
             rest &= !(BITMAP_BIT >> zeros);
