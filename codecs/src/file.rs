@@ -5,12 +5,14 @@
 //! - [`read::Reader`]: an iterator of good rows and of the mistakes in bad ones, which never holds
 //!   more than one row; control totals are checked at its end;
 //! - [`write::write`] and [`xlsx::write`]: the same layouts, the other way;
+//! - [`camt054`]: clearing entries from and for a notification of ISO 20022;
 //! - [`formula`]: how text is kept from being run by a spreadsheet program.
 //!
 //! Ceilings are constants: [`read::ROW_LEN_MAX`], [`read::COLUMN_COUNT_MAX`],
 //! [`read::ROW_COUNT_MAX`], and those of [`xlsx`].
 
 pub mod bill;
+pub mod camt054;
 pub mod clearing;
 pub(crate) mod decimal;
 mod error;

@@ -193,6 +193,8 @@ pub struct Transaction<'a> {
     /// What moves: returned or reversed before settled, settled before instructed, these before
     /// what the original stated.
     pub amount: Option<Amount<'a>>,
+    /// `CdtDbtInd` of a notified transaction, where it is stated beside that of its entry.
+    pub direction: Word<'a>,
     /// `IntrBkSttlmDt`.
     pub settlement_date: Word<'a>,
     /// `TxSts`, else `GrpSts`; in a notification that of the entry.

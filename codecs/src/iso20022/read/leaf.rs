@@ -111,6 +111,7 @@ impl<'a> Transaction<'a> {
             Name::TxId => first(&mut self.tx_id, text),
             Name::UETR => first(&mut self.uetr, text),
             Name::PmtInfId => first(&mut self.payment_info_id, text),
+            Name::CdtDbtInd => first(&mut self.direction, text),
             Name::IntrBkSttlmDt => first(&mut self.settlement_date, text),
             // The status of the transaction says more than that of its group.
             Name::TxSts => self.status = Some(text),
