@@ -1,17 +1,20 @@
 //! Configuration: files, environment and `--set` become one checked value, or a list of every
 //! mistake in them.
 
+mod keys;
 pub mod layers;
 mod participant;
 pub mod read;
 mod rules;
 mod service;
+mod wording;
 mod zone;
 
 use std::sync::Arc;
 
 use router::policy::Policy;
 
+pub use keys::{KeyShown, KeysConfig};
 pub use layers::{Layers, Mistake};
 pub use participant::{ParticipantConfig, Reach, TlsFiles};
 pub use rules::FloatConfig;
@@ -27,6 +30,8 @@ use read::Section;
 pub struct Config {
     /// Addresses, ceilings and time-outs of the service itself.
     pub service: ServiceConfig,
+    /// The keys messages are authenticated with.
+    pub keys: KeysConfig,
     /// Participants, as far as their lines are concerned.
     pub participants: Vec<ParticipantConfig>,
     /// Floats to open at the first start.
@@ -43,7 +48,8 @@ pub struct Config {
 pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
     let mut root = Section::root(layers);
     let service = service::read(&mut root);
-    let entries = participant::read_entries(&mut root);
+    let keys = keys::read(&mut root);
+    let entries = participant::read_entries(&mut root, &keys);
     let participants = rules::lines_of(&entries);
     let (policy, floats) = rules::read(&mut root, entries);
     let mistakes = root.finish();
@@ -51,7 +57,7 @@ pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         return Err(mistakes);
     }
     let warnings = warnings(&service, &participants);
-    Ok(Config { service, participants, floats, policy: Arc::new(policy), warnings })
+    Ok(Config { service, keys, participants, floats, policy: Arc::new(policy), warnings })
 }
 
 /// Combinations that work but can hurt.
@@ -77,6 +83,8 @@ fn warnings(service: &ServiceConfig, participants: &[ParticipantConfig]) -> Vec<
             .push("storage.dangerous_fsync_delay_us is set: every payment waits for it".to_owned());
     }
     for participant in participants {
+        let said = participant.wording.iter().flat_map(|wording| wording::warnings(wording));
+        warnings.extend(said.map(|warning| format!("participant {}: {warning}", participant.id)));
         let slowest = participant.response_timeout_ms;
         if service.http.request_timeout_ms <= slowest {
             warnings.push(format!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use codecs::frame::{Frame, FrameError, Header, Received};
-use codecs::iso8583::cauce87::{self, Fault, Repeat, Wire, WireKind};
+use codecs::iso8583::cauce87::{self, Fault, MapError, Repeat, Wire, WireKind};
 use router::id::ParticipantId;
 use router::message::{Message, NetworkKind};
 use router::reason::Reason;
@@ -14,8 +14,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::Semaphore;
 use tokio_util::codec::Decoder;
 
-use super::Participant;
 use super::line::{Line, Outbound};
+use super::wording::{Unread, Wording};
+use super::{Participant, key_exchange};
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
 use crate::payment::OnRepeat;
@@ -77,7 +78,25 @@ pub struct Session {
     limits: Arc<Iso8583Config>,
     permits: Arc<Semaphore>,
     participant: Option<Arc<Participant>>,
-    certificate: Option<[u8; 32]>,
+    caller: Caller,
+}
+
+/// What is known of who called us, before its sign-on.
+#[derive(Debug, Default)]
+pub struct Caller {
+    /// Whose address it called; none where it is everybody's.
+    pub owner: Option<Arc<Participant>>,
+    /// The certificate it showed.
+    pub certificate: Option<[u8; 32]>,
+}
+
+/// A message that came in.
+struct Heard {
+    header: Option<Header>,
+    /// In the switch's own format.
+    bytes: Bytes,
+    /// As it came, on a line with a wording of its own.
+    wire: Option<Bytes>,
 }
 
 impl Session {
@@ -86,10 +105,10 @@ impl Session {
         engine: Arc<Engine>,
         line: Arc<Line>,
         limits: Arc<Iso8583Config>,
-        certificate: Option<[u8; 32]>,
+        caller: Caller,
     ) -> Self {
         let permits = Arc::new(Semaphore::new(limits.in_flight_max));
-        Self { engine, line, limits, permits, participant: None, certificate }
+        Self { engine, line, limits, permits, participant: None, caller }
     }
 
     /// A line that we opened to a participant.
@@ -100,7 +119,8 @@ impl Session {
         participant: Arc<Participant>,
     ) -> Self {
         let permits = Arc::new(Semaphore::new(limits.in_flight_max));
-        Self { engine, line, limits, permits, participant: Some(participant), certificate: None }
+        let caller = Caller::default();
+        Self { engine, line, limits, permits, participant: Some(participant), caller }
     }
 
     /// Reads the line until it ends, and says why it ended. Not cancel-safe.
@@ -169,7 +189,7 @@ impl Session {
     }
 
     async fn take(&mut self, frame: Frame) {
-        let Frame { header, body: bytes } = frame;
+        let Frame { header, body } = frame;
         if let Some(rejected) = header.as_ref().filter(|header| header.is_rejected()) {
             // Our own message, sent back: nobody is answered, and its asker's time runs out.
             let code = rejected.reject_code();
@@ -177,26 +197,29 @@ impl Session {
             metrics::counter!("cauce_messages_refused_total", "why" => "rejected").increment(1);
             return;
         }
-        let wire = match cauce87::read(&bytes) {
-            Ok(wire) => wire,
-            Err(error) => {
-                let kind = error.kind.name();
-                tracing::debug!(line = self.line.number(), %error, "message refused");
-                metrics::counter!("cauce_messages_refused_total", "why" => kind).increment(1);
-                return self.fault(header, &bytes, &error).await;
+        let mut heard = Heard { header, bytes: body, wire: None };
+        if let Some(wording) = self.line.wording() {
+            let (bytes, read) = wording.read(&heard.bytes);
+            heard.wire = Some(std::mem::replace(&mut heard.bytes, bytes));
+            if let Err(unread) = read {
+                return self.unread(&heard, &unread).await;
             }
+        }
+        let wire = match cauce87::read(&heard.bytes) {
+            Ok(wire) => wire,
+            Err(error) => return self.unread(&heard, &Unread::Garbled(error)).await,
         };
         match wire.kind {
             WireKind::PaymentAnswer
             | WireKind::AdviceAnswer
             | WireKind::ReversalAnswer { .. }
-            | WireKind::NetworkAnswer => self.answered(&wire, &bytes),
-            WireKind::NetworkRequest => self.network(&wire, header, &bytes).await,
+            | WireKind::NetworkAnswer => self.answered(&wire, &heard.bytes),
+            WireKind::NetworkRequest => self.network(&wire, &heard).await,
             WireKind::PaymentRequest { .. }
             | WireKind::InquiryRequest { .. }
             | WireKind::AdviceRequest { .. }
             | WireKind::ReversalRequest { .. }
-            | WireKind::Unsupported { .. } => self.asked(wire, header, bytes).await,
+            | WireKind::Unsupported { .. } => self.asked(wire, heard).await,
         }
     }
 
@@ -222,25 +245,25 @@ impl Session {
     }
 
     /// A request of the participant.
-    async fn asked(&self, wire: Wire, header: Option<Header>, bytes: Bytes) {
+    async fn asked(&self, wire: Wire, heard: Heard) {
         let signed_on = self.participant.as_ref().filter(|_| self.line.is_signed_on());
         let Some(participant) = signed_on else {
             metrics::counter!("cauce_messages_refused_total", "why" => "before_sign_on")
                 .increment(1);
-            return self.say(&wire, header, &bytes, Reason::OperatorUnauthorised).await;
+            return self.say(&wire, &heard, Reason::OperatorUnauthorised).await;
         };
         let is_new = matches!(wire.kind, WireKind::PaymentRequest { repeat: Repeat::First });
         let is_draining = self.engine.tasks.stages().draining.is_cancelled();
         if is_draining && is_new {
-            return self.say(&wire, header, &bytes, Reason::IssuerUnavailable).await;
+            return self.say(&wire, &heard, Reason::IssuerUnavailable).await;
         }
-        let message = match cauce87::to_message(&wire, &bytes, participant.id()) {
+        let message = match cauce87::to_message(&wire, &heard.bytes, participant.id()) {
             Ok(message) => message,
             Err(error) => {
                 tracing::debug!(participant = %participant.id(), %error, "message refused");
                 let code = error.reason.info().code;
                 metrics::counter!("cauce_messages_refused_total", "why" => code).increment(1);
-                return self.fault(header, &bytes, &error).await;
+                return self.fault(&heard, error).await;
             }
         };
         // Never wait here: behind this request come answers that others wait for.
@@ -248,7 +271,7 @@ impl Session {
             metrics::counter!("cauce_messages_refused_total", "why" => "too_many").increment(1);
             // Nobody is told a decline of what may have been approved: repeats come again.
             if is_new {
-                self.say(&wire, header, &bytes, Reason::RateLimited).await;
+                self.say(&wire, &heard, Reason::RateLimited).await;
             }
             return;
         };
@@ -257,19 +280,19 @@ impl Session {
         self.engine.tasks.payment(async move {
             let told = work(&engine, message, is_draining).await;
             let mut out = BytesMut::with_capacity(256);
-            respond::iso8583(&Asked { wire: &wire, bytes: &bytes }, &told, &mut out);
-            reply(&line, header.as_ref(), out).await;
+            respond::iso8583(&Asked { wire: &wire, bytes: &heard.bytes }, &told, &mut out);
+            reply(&line, heard.header.as_ref(), out).await;
             drop(permit);
         });
     }
 
     /// Sign-on, sign-off, echo, cut-over, key change.
-    async fn network(&mut self, wire: &Wire, header: Option<Header>, bytes: &Bytes) {
+    async fn network(&mut self, wire: &Wire, heard: &Heard) {
         // Who speaks is told by the message itself; before sign-on there is nobody else to name.
-        let request = match cauce87::to_message(wire, bytes, ParticipantId(Text::EMPTY)) {
+        let request = match cauce87::to_message(wire, &heard.bytes, ParticipantId(Text::EMPTY)) {
             Ok(Message::Network(request)) => request,
             Ok(Message::Payment(_) | Message::Reversal(_) | Message::Inquiry(_)) => return,
-            Err(error) => return self.fault(header, bytes, &error).await,
+            Err(error) => return self.fault(heard, error).await,
         };
         let reason = match request.kind {
             NetworkKind::SignOn => match self.bind(&request.acquirer) {
@@ -284,16 +307,41 @@ impl Session {
                 Reason::Approved
             }
             NetworkKind::Echo | NetworkKind::CutOver => Reason::OperatorUnauthorised,
-            NetworkKind::KeyChange => Reason::ServiceNotEnabled,
+            NetworkKind::KeyChange => return self.change_key(wire, heard).await,
         };
-        self.say(wire, header, bytes, reason).await;
+        self.say(wire, heard, reason).await;
+    }
+
+    /// Takes a new key in, answers under the old one, and uses the new one from then on.
+    async fn change_key(&self, wire: &Wire, heard: &Heard) {
+        let bound = self.participant.as_ref().zip(self.line.wording().zip(heard.wire.as_ref()));
+        let agreed = bound.and_then(|(participant, said)| {
+            Some((participant.id(), participant.config.key_exchange.as_ref()?, said))
+        });
+        let Some((participant, exchange, (wording, came))) = agreed else {
+            return self.say(wire, heard, Reason::ServiceNotEnabled).await;
+        };
+        match exchange.import(wording, came) {
+            Ok(check_value) => {
+                self.say(wire, heard, Reason::Approved).await;
+                tracing::info!(%participant, key = %exchange.key, %check_value, "key changed");
+                key_exchange::activate(&self.engine, exchange);
+            }
+            Err(error) => {
+                metrics::counter!("cauce_key_changes_refused_total", "why" => error.name())
+                    .increment(1);
+                tracing::warn!(%participant, error = %crate::log::chain(&error),
+                    "key change refused");
+                self.say(wire, heard, error.reason()).await;
+            }
+        }
     }
 
     /// Binds an accepted line to the participant its sign-on names.
     fn bind(&mut self, acquirer_id: &Text<11>) -> Result<(), Reason> {
         let named = self.engine.participants.by_acquirer(acquirer_id);
         let participant = match (&self.participant, named) {
-            (None, Some(named)) => Arc::clone(named),
+            (None, Some(named)) if self.is_at_its_address(named) => Arc::clone(named),
             (Some(bound), Some(named)) if bound.id() == named.id() => {
                 self.line.set_signed_on(true);
                 return Ok(());
@@ -305,7 +353,7 @@ impl Session {
             _ => return Err(Reason::OperatorUnauthorised),
         };
         let wanted = participant.config.certificate_sha256;
-        if wanted.is_some() && wanted != self.certificate {
+        if wanted.is_some() && wanted != self.caller.certificate {
             tracing::warn!(participant = %participant.id(), "sign-on with another certificate");
             return Err(Reason::OperatorUnauthorised);
         }
@@ -316,18 +364,53 @@ impl Session {
         Ok(())
     }
 
+    /// Whether a participant may sign on where this line was accepted: at its own address, where it
+    /// has one, for there its wording and its keys are known before it speaks.
+    fn is_at_its_address(&self, named: &Participant) -> bool {
+        let is_there = match &self.caller.owner {
+            Some(owner) => owner.id() == named.id(),
+            None => named.config.listen.is_none() && named.config.wording.is_none(),
+        };
+        if !is_there {
+            tracing::warn!(participant = %named.id(), "sign-on at another's address");
+        }
+        is_there
+    }
+
     /// Answers with a reason and nothing else.
-    async fn say(&self, wire: &Wire, header: Option<Header>, bytes: &Bytes, reason: Reason) {
+    async fn say(&self, wire: &Wire, heard: &Heard, reason: Reason) {
         let mut out = BytesMut::with_capacity(128);
-        respond::iso8583_reason(&Asked { wire, bytes }, reason, &mut out);
-        reply(&self.line, header.as_ref(), out).await;
+        respond::iso8583_reason(&Asked { wire, bytes: &heard.bytes }, reason, &mut out);
+        reply(&self.line, heard.header.as_ref(), out).await;
+    }
+
+    /// A message that cannot be read, or that nobody with the right key has sent.
+    async fn unread(&self, heard: &Heard, unread: &Unread) {
+        let (line, why) = (self.line.number(), unread.name());
+        metrics::counter!("cauce_messages_refused_total", "why" => why).increment(1);
+        match unread {
+            Unread::Garbled(error) => tracing::debug!(line, %error, "message refused"),
+            Unread::Unauthentic { .. } => {
+                let participant = self.participant.as_ref().map(|participant| participant.id());
+                let participant = participant.as_ref().map_or("-", |id| id.as_str());
+                tracing::warn!(line, participant, why, "message with no right MAC refused");
+            }
+        }
+        self.answer_fault(heard, unread).await;
+    }
+
+    /// Answers a message that makes no sense, with the place of it in what came.
+    async fn fault(&self, heard: &Heard, error: MapError) {
+        let place = |(wording, wire): (&Wording, &Bytes)| wording.offset_of(wire, error.field);
+        let offset = self.line.wording().zip(heard.wire.as_ref()).map_or(error.offset, place);
+        self.answer_fault(heard, &MapError { offset, ..error }).await;
     }
 
     /// Answers a message that could not be understood, as far as it could be read.
-    async fn fault(&self, header: Option<Header>, bytes: &Bytes, fault: impl Into<Fault>) {
+    async fn answer_fault(&self, heard: &Heard, fault: impl Into<Fault>) {
         let mut out = BytesMut::with_capacity(128);
-        if cauce87::format_error_answer(bytes, fault, &mut out) {
-            reply(&self.line, header.as_ref(), out).await;
+        if cauce87::format_error_answer(&heard.bytes, fault, &mut out) {
+            reply(&self.line, heard.header.as_ref(), out).await;
         }
     }
 }

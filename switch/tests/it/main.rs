@@ -6,6 +6,7 @@ mod harness;
 
 mod bad_input;
 mod demo;
+mod dialect;
 mod duplicate;
 mod kill;
 mod limits;

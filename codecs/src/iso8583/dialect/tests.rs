@@ -1,8 +1,8 @@
-    use super::*;
+use super::*;
 
-    /// A network that packs digits: BCD, a binary bitmap, five bytes in front.
-    fn dialect() -> Dialect {
-        let toml = r#"
+/// A network that packs digits: BCD, a binary bitmap, five bytes in front.
+fn dialect() -> Dialect {
+    let toml = r#"
 name = "packed"
 mti = "bcd"
 bitmap = "binary"
@@ -20,36 +20,36 @@ length_counts = "digits"
 60 = { content = "ans", length_max = 99, length_digits = 2 }
 63 = { content = "ans", length_max = 99, length_digits = 2 }
 "#;
-        let spec = Spec::from_toml(toml).unwrap_or_else(|errors| panic!("{errors:?}"));
-        Dialect::new(Arc::new(spec), Edition::Of1993, vec![63])
-    }
+    let spec = Spec::from_toml(toml).unwrap_or_else(|errors| panic!("{errors:?}"));
+    Dialect::new(Arc::new(spec), Edition::Of1993, vec![63])
+}
 
-    #[test]
-    fn a_message_of_another_network_is_written_as_our_own_and_back() {
-        // Laid out by hand: MTI 1200; bits 2 3 4 11 41 49 60 63.
-        let text = "1200702000000080801215371449635398431F0000000000000500001234565445524D3030303120202020202020200928303241423031 58";
-        let bytes = hex::decode(text.replace(' ', "")).expect("hexadecimal");
-        let mut home = BytesMut::new();
-        dialect().to_home(&bytes, &mut home).expect("read");
-        let expect = b"0200\x70\x20\x00\x00\x00\x80\x80\x1015371449635398431000000000000050000123456TERM0001928002AB";
-        assert_eq!(home.escape_ascii().to_string(), expect.escape_ascii().to_string());
-        let mut again = BytesMut::new();
-        dialect().from_home(&home, &mut again).expect("written");
-        let without_63 = text.replace("8080121537", "8080101537").replace("3031 58", "");
-        assert_eq!(hex::encode_upper(&again), without_63);
-    }
+#[test]
+fn a_message_of_another_network_is_written_as_our_own_and_back() {
+    // Laid out by hand: MTI 1200; bits 2 3 4 11 41 49 60 63.
+    let text = "1200702000000080801215371449635398431F0000000000000500001234565445524D3030303120202020202020200928303241423031 58";
+    let bytes = hex::decode(text.replace(' ', "")).expect("hexadecimal");
+    let mut home = BytesMut::new();
+    dialect().to_home(&bytes, &mut home).expect("read");
+    let expect = b"0200\x70\x20\x00\x00\x00\x80\x80\x1015371449635398431000000000000050000123456TERM0001928002AB";
+    assert_eq!(home.escape_ascii().to_string(), expect.escape_ascii().to_string());
+    let mut again = BytesMut::new();
+    dialect().from_home(&home, &mut again).expect("written");
+    let without_63 = text.replace("8080121537", "8080101537").replace("3031 58", "");
+    assert_eq!(hex::encode_upper(&again), without_63);
+}
 
-    #[test]
-    fn what_our_format_cannot_hold_is_told_in_the_network_s_own_places() {
-        let text = "1200702000000080801015371449635398431F0000000000000500001234565445524D3030303120202020202020410928303241 42";
-        let bytes = hex::decode(text.replace(' ', "")).expect("hexadecimal");
-        let mut home = BytesMut::new();
-        let error = dialect().to_home(&bytes, &mut home).expect_err("sixteen characters");
-        assert_eq!((error.kind, error.field, error.offset), (ErrorKind::TooLong, 41, 31));
-        let mut index = Index::default();
-        Spec::cauce87().index(&home, &mut index).expect("what could be read is a message");
-        assert_eq!(index.fields().collect::<Vec<_>>(), [2, 3, 4, 11, 49, 60]);
-    }
+#[test]
+fn what_our_format_cannot_hold_is_told_in_the_network_s_own_places() {
+    let text = "1200702000000080801015371449635398431F0000000000000500001234565445524D3030303120202020202020410928303241 42";
+    let bytes = hex::decode(text.replace(' ', "")).expect("hexadecimal");
+    let mut home = BytesMut::new();
+    let error = dialect().to_home(&bytes, &mut home).expect_err("sixteen characters");
+    assert_eq!((error.kind, error.field, error.offset), (ErrorKind::TooLong, 41, 31));
+    let mut index = Index::default();
+    Spec::cauce87().index(&home, &mut index).expect("what could be read is a message");
+    assert_eq!(index.fields().collect::<Vec<_>>(), [2, 3, 4, 11, 49, 60]);
+}
 
 /// A bank that knows nothing of our texts and private data, and seals its messages in field 64.
 fn terse() -> Dialect {
