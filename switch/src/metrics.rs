@@ -44,6 +44,7 @@ fn describe() {
     describe_counter!("cauce_lines_refused_total", "Connections refused, by why");
     describe_counter!("cauce_line_write_failures_total", "Lines dropped because writing failed");
     describe_counter!("cauce_key_changes_refused_total", "Keys sent to us and not taken, by why");
+    describe_counter!("cauce_pins_refused_total", "PIN blocks that could not be translated");
     describe_counter!("cauce_reconnects_total", "Lines opened again, by participant");
     describe_counter!("cauce_task_panics_total", "Tasks that panicked; a defect");
     describe_counter!("cauce_http_requests_total", "Requests answered, by route and status");

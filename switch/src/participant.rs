@@ -5,6 +5,7 @@ pub mod in_flight;
 pub mod key_exchange;
 pub mod line;
 pub mod listen;
+pub mod pin;
 pub mod session;
 pub mod tls;
 pub mod wording;

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::clock;
 use crate::engine::Engine;
 use crate::participant::in_flight::{Claim, RequestKind};
-use crate::participant::{NoAnswer, Participant};
+use crate::participant::{NoAnswer, Participant, pin};
 use crate::respond::Told;
 
 /// How long a repeat waits for the payment it repeats.
@@ -232,7 +232,10 @@ fn first_reachable<'a>(
 /// Errors: a value of the request does not fit the participant's dialect.
 fn request_frame(engine: &Engine, intent: &Intent, attempt: &Attempt) -> Result<Bytes, PackError> {
     let asking = engine.asking(Repeat::First);
-    engine.message(|out| cauce87::payment_request(intent, attempt, asking, out))
+    engine.message(|out| {
+        cauce87::payment_request(intent, attempt, asking, out)?;
+        pin::translate(engine, &intent.request, attempt.participant, out)
+    })
 }
 
 /// The refusal of a request that no message to the participant can carry.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use codecs::frame::Framer;
-use codecs::security::KeyName;
+use codecs::security::{KeyAlgorithm, KeyName, KeyUsage, PinFormat};
 use router::id::{ParticipantId, Stan};
 use router::text::Text;
 
@@ -15,6 +15,7 @@ use super::read::Section;
 use super::service::millis;
 use super::wording::{self, Traffic};
 use crate::participant::key_exchange::KeyExchange;
+use crate::participant::pin::PinRule;
 use crate::participant::wording::Wording;
 
 /// One participant's lines.
@@ -39,6 +40,8 @@ pub struct ParticipantConfig {
     pub wording: Option<Arc<Wording>>,
     /// How the key of its authentication codes changes; none means it does not.
     pub key_exchange: Option<Arc<KeyExchange>>,
+    /// How its PIN blocks are made; none means they pass as they are.
+    pub pin: Option<PinRule>,
     /// Time it has to answer one request, in milliseconds.
     pub response_timeout_ms: u64,
     /// Requests to it that may be open at once.
@@ -138,6 +141,10 @@ fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>, keys: &KeysCon
         framing,
         wording: said.wording,
         key_exchange: said.key_exchange,
+        pin: section
+            .has("pin")
+            .then(|| section.section("pin", |pin| pin_rule(pin, keys)))
+            .flatten(),
         response_timeout_ms: section.number("response_timeout_ms", 10..=600_000, 5000),
         in_flight_max: section.size("in_flight_max", 1..=u64::from(Stan::COUNT) / 2, 20_000),
     };
@@ -173,6 +180,21 @@ pub(super) fn framing(section: &mut Section<'_>) -> Option<Framer> {
         section.mistake(&key, mistake.problem);
     }
     None
+}
+
+fn pin_rule(section: &mut Section<'_>, keys: &KeysConfig) -> Option<PinRule> {
+    let formats = [("iso0", PinFormat::Iso0), ("iso3", PinFormat::Iso3)];
+    let format = section.choice("format", &formats);
+    let key: KeyName = section.required("key")?;
+    let found = keys.find(&key, KeyUsage::Pin).map(|found| found.algorithm);
+    if !matches!(found, Some(KeyAlgorithm::Tdes2 | KeyAlgorithm::Tdes3)) {
+        section.mistake(
+            "key",
+            format!("there is no key `{key}` with usage pin and algorithm tdes2 or tdes3"),
+        );
+        return None;
+    }
+    Some(PinRule { keys: Arc::clone(&keys.store) as _, key, format })
 }
 
 fn tls(section: &mut Section<'_>) -> Option<TlsFiles> {

@@ -20,8 +20,9 @@ use crate::participant::wording::{MacRule, Wording};
 const SPEC_LEN_MAX: u64 = 4 << 20;
 /// The field the switch's own private data stand in.
 const PRIVATE_DATA: u8 = 48;
-/// Fields a participant may lack; people on its side then know less.
-const TELLING: [u8; 4] = [37, 38, 44, 48];
+/// Fields a participant may lack, and what people on its side then do not know.
+const TELLING: [(u8, &str); 4] =
+    [(37, "folio"), (38, "authorisation"), (44, "reason"), (48, "bill and texts")];
 
 /// What a participant's messages must be able to say, by what passes between it and us.
 #[derive(Debug, Clone, Copy)]
@@ -263,14 +264,8 @@ pub(super) fn warnings(wording: &Wording) -> Vec<String> {
     let dialect = wording.dialect();
     let spec = dialect.spec().name();
     let mut warnings = Vec::new();
-    let untold: Vec<String> = TELLING
-        .into_iter()
-        .filter(|number| !dialect.carries(*number))
-        .map(|number| number.to_string())
-        .collect();
-    if !untold.is_empty() {
-        let fields = untold.join(", ");
-        warnings.push(format!("its format `{spec}` has no field {fields}: what the switch says there (folio, authorisation, reason, bill) is left out"));
+    for (number, what) in TELLING.into_iter().filter(|(number, _)| !dialect.carries(*number)) {
+        warnings.push(format!("its format `{spec}` has no field {number}: {what} not told"));
     }
     if ![2, 35, 102].into_iter().any(|number| dialect.carries(number)) {
         warnings.push(format!(

@@ -1,75 +1,33 @@
 //! What is said on one line: sign-on, requests, answers – in both directions.
 
+mod closed;
+mod network;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use codecs::frame::{Frame, FrameError, Header, Received};
+use codecs::frame::{Frame, Header, Received};
 use codecs::iso8583::cauce87::{self, Fault, MapError, Repeat, Wire, WireKind};
-use router::id::ParticipantId;
-use router::message::{Message, NetworkKind};
+use router::message::Message;
 use router::reason::Reason;
-use router::text::Text;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::Semaphore;
 use tokio_util::codec::Decoder;
 
+use super::Participant;
 use super::line::{Line, Outbound};
 use super::wording::{Unread, Wording};
-use super::{Participant, key_exchange};
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
 use crate::payment::OnRepeat;
 use crate::respond::Asked;
 use crate::{late, payment, respond, reversal};
 
+pub use closed::Closed;
+
 /// First size of a line's read buffer, and how much room each read has at least.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
-
-/// Why a line ended.
-#[derive(Debug, thiserror::Error)]
-pub enum Closed {
-    /// The peer closed it.
-    #[error("closed by the peer")]
-    ByPeer,
-    /// The switch is stopping.
-    #[error("the switch is stopping")]
-    Stopping,
-    /// The peer does not take what we write.
-    #[error("what we write is not taken")]
-    NotReading,
-    /// Nothing came for too long.
-    #[error("no byte for {} s", .0.as_secs())]
-    Idle(Duration),
-    /// A frame began and never ended.
-    #[error("a frame that began did not end within {} s", .0.as_secs())]
-    HalfFrame(Duration),
-    /// The peer did not sign on in time.
-    #[error("no sign-on within {} s", .0.as_secs())]
-    NoSignOn(Duration),
-    /// The bytes are no frames, or a frame is too long.
-    #[error("bad frame")]
-    Frame(#[from] FrameError),
-    /// Reading failed.
-    #[error("cannot read")]
-    Read(#[from] std::io::Error),
-}
-
-impl Closed {
-    /// The name used in metrics.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::ByPeer => "by_peer",
-            Self::Stopping => "stopping",
-            Self::NotReading => "not_reading",
-            Self::Idle(_) => "idle",
-            Self::HalfFrame(_) => "half_frame",
-            Self::NoSignOn(_) => "no_sign_on",
-            Self::Frame(_) => "bad_frame",
-            Self::Read(_) => "read_error",
-        }
-    }
-}
 
 /// One line being read.
 pub struct Session {
@@ -284,97 +242,6 @@ impl Session {
             reply(&line, heard.header.as_ref(), out).await;
             drop(permit);
         });
-    }
-
-    /// Sign-on, sign-off, echo, cut-over, key change.
-    async fn network(&mut self, wire: &Wire, heard: &Heard) {
-        // Who speaks is told by the message itself; before sign-on there is nobody else to name.
-        let request = match cauce87::to_message(wire, &heard.bytes, ParticipantId(Text::EMPTY)) {
-            Ok(Message::Network(request)) => request,
-            Ok(Message::Payment(_) | Message::Reversal(_) | Message::Inquiry(_)) => return,
-            Err(error) => return self.fault(heard, error).await,
-        };
-        let reason = match request.kind {
-            NetworkKind::SignOn => match self.bind(&request.acquirer) {
-                Ok(()) => Reason::Approved,
-                Err(reason) => reason,
-            },
-            NetworkKind::SignOff => {
-                self.line.set_signed_on(false);
-                Reason::Approved
-            }
-            NetworkKind::Echo | NetworkKind::CutOver if self.participant.is_some() => {
-                Reason::Approved
-            }
-            NetworkKind::Echo | NetworkKind::CutOver => Reason::OperatorUnauthorised,
-            NetworkKind::KeyChange => return self.change_key(wire, heard).await,
-        };
-        self.say(wire, heard, reason).await;
-    }
-
-    /// Takes a new key in, answers under the old one, and uses the new one from then on.
-    async fn change_key(&self, wire: &Wire, heard: &Heard) {
-        let bound = self.participant.as_ref().zip(self.line.wording().zip(heard.wire.as_ref()));
-        let agreed = bound.and_then(|(participant, said)| {
-            Some((participant.id(), participant.config.key_exchange.as_ref()?, said))
-        });
-        let Some((participant, exchange, (wording, came))) = agreed else {
-            return self.say(wire, heard, Reason::ServiceNotEnabled).await;
-        };
-        match exchange.import(wording, came) {
-            Ok(check_value) => {
-                self.say(wire, heard, Reason::Approved).await;
-                tracing::info!(%participant, key = %exchange.key, %check_value, "key changed");
-                key_exchange::activate(&self.engine, exchange);
-            }
-            Err(error) => {
-                metrics::counter!("cauce_key_changes_refused_total", "why" => error.name())
-                    .increment(1);
-                tracing::warn!(%participant, error = %crate::log::chain(&error),
-                    "key change refused");
-                self.say(wire, heard, error.reason()).await;
-            }
-        }
-    }
-
-    /// Binds an accepted line to the participant its sign-on names.
-    fn bind(&mut self, acquirer_id: &Text<11>) -> Result<(), Reason> {
-        let named = self.engine.participants.by_acquirer(acquirer_id);
-        let participant = match (&self.participant, named) {
-            (None, Some(named)) if self.is_at_its_address(named) => Arc::clone(named),
-            (Some(bound), Some(named)) if bound.id() == named.id() => {
-                self.line.set_signed_on(true);
-                return Ok(());
-            }
-            (Some(bound), _) if bound.config.acquirer_id.is_none() => {
-                self.line.set_signed_on(true);
-                return Ok(());
-            }
-            _ => return Err(Reason::OperatorUnauthorised),
-        };
-        let wanted = participant.config.certificate_sha256;
-        if wanted.is_some() && wanted != self.caller.certificate {
-            tracing::warn!(participant = %participant.id(), "sign-on with another certificate");
-            return Err(Reason::OperatorUnauthorised);
-        }
-        tracing::info!(participant = %participant.id(), line = self.line.number(), "signed on");
-        self.line.set_signed_on(true);
-        participant.attach(Arc::clone(&self.line));
-        self.participant = Some(participant);
-        Ok(())
-    }
-
-    /// Whether a participant may sign on where this line was accepted: at its own address, where it
-    /// has one, for there its wording and its keys are known before it speaks.
-    fn is_at_its_address(&self, named: &Participant) -> bool {
-        let is_there = match &self.caller.owner {
-            Some(owner) => owner.id() == named.id(),
-            None => named.config.listen.is_none() && named.config.wording.is_none(),
-        };
-        if !is_there {
-            tracing::warn!(participant = %named.id(), "sign-on at another's address");
-        }
-        is_there
     }
 
     /// Answers with a reason and nothing else.

@@ -39,6 +39,17 @@ impl fmt::Debug for MacRule {
     }
 }
 
+impl fmt::Display for MacRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.algorithm {
+            MacAlgorithm::X9_9(_) => "X9.9",
+            MacAlgorithm::X9_19(_) => "X9.19",
+            MacAlgorithm::AesCmac => "AES-CMAC",
+        };
+        write!(f, "{name} under {}", self.key)
+    }
+}
+
 /// Why a message is not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unread {
@@ -133,7 +144,7 @@ impl fmt::Display for Wording {
         let (name, fields, year) = (spec.name(), spec.field_count(), edition.year());
         write!(f, "speaks {name} ({fields} fields, edition {year})")?;
         match &self.mac {
-            Some(rule) => write!(f, ", authenticated by {rule:?}"),
+            Some(rule) => write!(f, ", authenticated by {rule}"),
             None => f.write_str(", not authenticated"),
         }
     }

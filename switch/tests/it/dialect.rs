@@ -52,17 +52,23 @@ fn own_address(app: &App) -> SocketAddr {
     app.own_addresses[0].1
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bank_with_a_format_of_its_own_is_asked_repeated_and_undone_in_it() {
-    let (dir, bank) = (folder(), Bank::open());
+/// A switch whose issuer is this bank, with what else its entry and the configuration hold.
+async fn house_of(dir: TempDir, bank: &Bank, more: &str, extra: &str) -> House {
     let own = format!(
-        "reconnect_max_ms = 200\nframing = \"nac\"\n[participants.dialect]\nspec = \"{}/banco.toml\"",
+        "reconnect_max_ms = 200\nframing = \"nac\"\n[participants.dialect]\n\
+         spec = \"{}/banco.toml\"\n{more}",
         dir.path().display()
     );
     let text = CONFIG.replace("@issuer@", &bank.addr.to_string());
     let text = text.replace("reconnect_max_ms = 200", &own);
-    let app = harness::start_text(dir.path(), &text, "").await;
-    let house = House { app, issuer: harness::issuer().await, dir };
+    let app = harness::start_text(dir.path(), &text, extra).await;
+    House { app, issuer: harness::issuer().await, dir }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bank_with_a_format_of_its_own_is_asked_repeated_and_undone_in_it() {
+    let (dir, bank) = (folder(), Bank::open());
+    let house = house_of(dir, &bank, "", "").await;
     let acquirer = house.bank().await;
 
     let (request, answer) = acquirer.pay(&card_order(15_000)).await.expect("an answer");
@@ -255,6 +261,34 @@ async fn a_new_key_is_taken_in_and_messages_under_the_old_one_still_count() {
         plain(&format!("{told} 1126193005 000006 3030 0301 D7DD2F0C8BD5F6D6")),
         "asked under the old key, answered under the new one"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_block_leaves_under_the_key_of_who_is_asked() {
+    let (dir, bank) = (folder(), Bank::open());
+    let issuer_key = "0123456789ABCDEFFEDCBA987654321089ABCDEF01234567";
+    std::fs::write(dir.path().join("issuer.key"), issuer_key).expect("a file");
+    let path = dir.path().display().to_string();
+    let keys = format!(
+        "[keys.banco-pin]\nusage = \"pin\"\nvalue = \"file:{path}/mac.key\"\n[keys.issuer-pin]\n\
+         usage = \"pin\"\nalgorithm = \"tdes3\"\nvalue = \"file:{path}/issuer.key\"\n"
+    );
+    let caller = calling(dir.path(), "[participants.pin]\nkey = \"banco-pin\"\n");
+    let issuer = "[participants.pin]\nkey = \"issuer-pin\"\n";
+    let house = house_of(dir, &bank, issuer, &format!("{caller}{keys}")).await;
+    let mut caller = Caller::call(own_address(&house.app)).await;
+    assert_eq!(caller.ask(SIGN_ON).await, plain(SIGNED_ON));
+    // Bits 2 3 4 7 11, 41, 49 52. Blocks of PIN 1234 in format 0 under either key, by psec and
+    // pycryptodome.
+    let payment = "0200 7220000000809000 16 5555555551234567 000000 000000015000 1126193001 000002 \
+                   5445524D30303031 0928";
+    let told = caller.ask(&format!("{payment} 230B4C43B8BA2C5C")).await;
+    assert!(told.contains("3030"), "{told}");
+    let asked = bank.seen("0200").pop().expect("the request");
+    assert!(asked.ends_with("092839DF42E5F9237C90"), "{asked}");
+    let told = caller.ask(&format!("{payment} 230B4C43B8BA2C5D").replace("000002", "000003")).await;
+    assert!(told.starts_with("0210") && told.contains("3330"), "no block under its key: {told}");
+    assert_eq!(bank.seen("0200").len(), 1);
 }
 
 /// Mistakes of a configuration that stands in a file of the folder.

@@ -51,6 +51,49 @@ fn what_our_format_cannot_hold_is_told_in_the_network_s_own_places() {
     assert_eq!(index.fields().collect::<Vec<_>>(), [2, 3, 4, 11, 49, 60]);
 }
 
+/// The message of the first test.
+fn message() -> Vec<u8> {
+    let text = "1200702000000080801215371449635398431F0000000000000500001234565445524D3030303120202020202020200928303241423031 58";
+    hex::decode(text.replace(' ', "")).expect("hexadecimal")
+}
+
+/// Reads bytes, and tells whether all was well; what was read is a message of ours in any case.
+fn read(bytes: &[u8]) -> bool {
+    let (mut home, mut again) = (BytesMut::new(), BytesMut::new());
+    let read = dialect().to_home(bytes, &mut home);
+    let mut index = Index::default();
+    Spec::cauce87().index(&home, &mut index).expect("a message of ours");
+    dialect().from_home(&home, &mut again).ok();
+    read.is_ok()
+}
+
+#[test]
+fn whatever_is_cut_or_flipped_what_was_read_is_a_message_of_ours() {
+    let whole = message();
+    assert!(read(&whole));
+    for len in 0..whole.len() {
+        assert!(!read(&whole[..len]), "{len} bytes");
+    }
+    for bit in 0..whole.len() * 8 {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        read(&flipped);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+        read(&bytes);
+    }
+
+    #[test]
+    fn no_fields_make_it_panic(fields in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        // A type and a bitmap that make it further than bytes at random do.
+        read(&[&message()[..10], &fields].concat());
+    }
+}
+
 /// A bank that knows nothing of our texts and private data, and seals its messages in field 64.
 fn terse() -> Dialect {
     let toml = r#"
