@@ -13,7 +13,7 @@ use switch::config::{self, Layers};
 use tempfile::TempDir;
 
 use crate::harness::{self, CONFIG, House, PATIENCE, card_order};
-use bank::{Bank, Caller, SPEC, letters};
+use bank::{Bank, Caller, Codes, MAC_KEY, SPEC, letters};
 
 /// A sign-on of the bank that calls: DE7, DE11, DE32, DE70; its answer with DE39.
 const SIGN_ON: &str =
@@ -32,8 +32,7 @@ fn plain(message: &str) -> String {
 fn folder() -> TempDir {
     let dir = TempDir::new().expect("a folder");
     std::fs::write(dir.path().join("banco.toml"), SPEC).expect("a file");
-    std::fs::write(dir.path().join("mac.key"), "0123456789ABCDEFFEDCBA9876543210\n")
-        .expect("a file");
+    std::fs::write(dir.path().join("mac.key"), format!("{MAC_KEY}\n")).expect("a file");
     std::fs::write(dir.path().join("kek.key"), "FEDCBA98765432100123456789ABCDEF").expect("a file");
     dir
 }
@@ -67,7 +66,7 @@ async fn house_of(dir: TempDir, bank: &Bank, more: &str, extra: &str) -> House {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bank_with_a_format_of_its_own_is_asked_repeated_and_undone_in_it() {
-    let (dir, bank) = (folder(), Bank::open());
+    let (dir, bank) = (folder(), Bank::open(Codes::Without));
     let house = house_of(dir, &bank, "", "").await;
     let acquirer = house.bank().await;
 
@@ -233,6 +232,22 @@ async fn a_message_whose_code_is_missing_or_wrong_is_refused_and_the_line_lives(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_whose_code_is_wrong_is_no_answer() {
+    let (dir, bank) = (folder(), Bank::open(Codes::With));
+    let mac = "[participants.mac]\nkey = \"banco-mac\"\n";
+    let path = dir.path().display();
+    let keys = format!("[keys.banco-mac]\nvalue = \"file:{path}/mac.key\"\n");
+    let house = house_of(dir, &bank, mac, &keys).await;
+    let acquirer = house.bank().await;
+    let (_, answer) = acquirer.pay(&card_order(15_000)).await.expect("an answer");
+    assert_eq!(answer.response_code(), "00", "either side takes the other's code");
+    let (_, answer) = acquirer.pay(&card_order(15_067)).await.expect("an answer");
+    assert_eq!(answer.response_code(), "68", "an approval nobody has signed");
+    let payment = house.payment(answer.folio()).await;
+    house.wait_for_state(payment.id, PaymentState::Reversed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_key_is_taken_in_and_messages_under_the_old_one_still_count() {
     let dir = folder();
     let house = House::start_with(&authenticated(dir.path())).await;
@@ -265,7 +280,7 @@ async fn a_new_key_is_taken_in_and_messages_under_the_old_one_still_count() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pin_block_leaves_under_the_key_of_who_is_asked() {
-    let (dir, bank) = (folder(), Bank::open());
+    let (dir, bank) = (folder(), Bank::open(Codes::Without));
     let issuer_key = "0123456789ABCDEFFEDCBA987654321089ABCDEF01234567";
     std::fs::write(dir.path().join("issuer.key"), issuer_key).expect("a file");
     let path = dir.path().display().to_string();
@@ -289,6 +304,28 @@ async fn a_pin_block_leaves_under_the_key_of_who_is_asked() {
     let told = caller.ask(&format!("{payment} 230B4C43B8BA2C5D").replace("000002", "000003")).await;
     assert!(told.starts_with("0210") && told.contains("3330"), "no block under its key: {told}");
     assert_eq!(bank.seen("0200").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_bytes_on_a_line_of_another_format_never_take_the_switch_down() {
+    use rand::rngs::StdRng;
+    use rand::{Rng, RngExt, SeedableRng};
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let dir = folder();
+    let house = House::start_with(&calling(dir.path(), "")).await;
+    let mut bank = Caller::call(own_address(&house.app)).await;
+    for _ in 0..500 {
+        let mut bytes = vec![0; random.random_range(1..200)];
+        random.fill_bytes(&mut bytes);
+        // Half of them begin as a payment does, so that its fields are looked at.
+        let begin = if random.random_bool(0.5) { "0200 7220000000808000" } else { "" };
+        bank.say(&format!("{begin}{}", hex::encode(bytes))).await;
+    }
+    // Some were answered; the sign-on is answered as well, on the same line.
+    bank.say(SIGN_ON).await;
+    while bank.hear().await != plain(SIGNED_ON) {}
 }
 
 /// Mistakes of a configuration that stands in a file of the folder.

@@ -4,15 +4,41 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use codecs::iso8583::cauce87::{self, WireAnswer, WireKind};
 use codecs::iso8583::{Dialect, Edition, Spec};
+use codecs::security::{KeyAlgorithm, KeyUsage, MacAlgorithm, Padding, Parity, SoftwareKeyStore};
+use switch::participant::wording::{MacRule, Wording};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::PATIENCE;
 
 /// The bank's format.
 pub const SPEC: &str = include_str!("banco.toml");
+
+/// The key of the bank's codes.
+pub const MAC_KEY: &str = "0123456789ABCDEFFEDCBA9876543210";
+
+/// Whether messages carry codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codes {
+    Without,
+    /// ANSI X9.19 in field 64 or 128.
+    With,
+}
+
+fn wording(codes: Codes) -> Wording {
+    if codes == Codes::Without {
+        return Wording::new(dialect(), None);
+    }
+    let (keys, key) = (SoftwareKeyStore::new(), "mine".parse().expect("a name"));
+    let bytes = hex::decode(MAC_KEY).expect("hexadecimal digits");
+    let kept = keys.insert(&key, KeyUsage::Mac, KeyAlgorithm::Tdes2, &bytes, Parity::Odd);
+    kept.expect("a key");
+    let algorithm = MacAlgorithm::X9_19(Padding::Zeros);
+    let rule = MacRule { keys: Arc::new(keys), key, algorithm };
+    Wording::new(dialect().authenticated(64).expect("room for codes"), Some(rule))
+}
 
 fn dialect() -> Dialect {
     let spec = Spec::from_toml(SPEC).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
@@ -24,7 +50,8 @@ pub fn letters(text: &str) -> String {
     hex::encode_upper(text)
 }
 
-/// A bank that is called: answers 00, and nothing to amounts that end in 69.
+/// A bank that is called: answers 00, with a bit flipped to amounts that end in 67, and nothing to
+/// those that end in 69.
 pub struct Bank {
     pub addr: SocketAddr,
     seen: Arc<Mutex<Vec<String>>>,
@@ -32,7 +59,7 @@ pub struct Bank {
 
 impl Bank {
     /// Listens on a free port, on threads of its own.
-    pub fn open() -> Self {
+    pub fn open(codes: Codes) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let addr = listener.local_addr().expect("an address");
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -40,7 +67,7 @@ impl Bank {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let noted = Arc::clone(&noted);
-                std::thread::spawn(move || serve(stream, &noted));
+                std::thread::spawn(move || serve(stream, codes, &noted));
             }
         });
         Self { addr, seen }
@@ -55,15 +82,15 @@ impl Bank {
 }
 
 /// Answers until the line ends.
-fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>) -> Option<()> {
-    let dialect = dialect();
+fn serve(mut stream: TcpStream, codes: Codes, seen: &Mutex<Vec<String>>) -> Option<()> {
+    let wording = wording(codes);
     loop {
         let mut len = [0; 2];
         stream.read_exact(&mut len).ok()?;
         let mut rest = vec![0; usize::from(u16::from_be_bytes(len))];
         stream.read_exact(&mut rest).ok()?;
         seen.lock().ok()?.push(hex::encode_upper([&len[..], &rest].concat()));
-        let Some(answer) = answer(&dialect, &rest[5..]) else { continue };
+        let Some(answer) = answer(&wording, &rest[5..]) else { continue };
         // The TPDU's addresses the other way round.
         let tpdu = [rest[0], rest[3], rest[4], rest[1], rest[2]];
         let len = u16::try_from(5 + answer.len()).ok()?;
@@ -71,20 +98,27 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>) -> Option<()> {
     }
 }
 
-fn answer(dialect: &Dialect, message: &[u8]) -> Option<BytesMut> {
-    let mut home = BytesMut::new();
-    dialect.to_home(message, &mut home).ok()?;
+/// What the bank answers to a message it takes.
+fn answer(wording: &Wording, message: &[u8]) -> Option<Bytes> {
+    let (home, read) = wording.read(message);
+    read.ok()?;
     let wire = cauce87::read(&home).ok()?;
     let is_payment = matches!(wire.kind, WireKind::PaymentRequest { .. });
-    if is_payment && wire.index.field(&home, 4)?.ends_with(b"69") {
+    let is_of = |end: &[u8]| {
+        is_payment && wire.index.field(&home, 4).is_some_and(|amount| amount.ends_with(end))
+    };
+    if is_of(b"69") {
         return None;
     }
     let authorisation = is_payment.then(|| "A1B2C3".parse().expect("six characters"));
     let told = WireAnswer { de39: *b"00", authorisation, ..WireAnswer::default() };
-    let (mut ours, mut out) = (BytesMut::new(), BytesMut::new());
+    let mut ours = BytesMut::new();
     cauce87::answer(&wire.index, &home, &told, &mut ours).ok()?;
-    dialect.from_home(&ours, &mut out).ok()?;
-    Some(out)
+    let mut out = BytesMut::from(wording.write(&ours, 4096).ok()?);
+    if is_of(b"67") {
+        *out.last_mut()? ^= 1;
+    }
+    Some(out.freeze())
 }
 
 /// A bank that calls, behind a TPDU from address 12 to address 34.
