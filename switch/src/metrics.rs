@@ -32,6 +32,7 @@ fn describe() {
     describe_counter!("cauce_replays_total", "Repeats that were told a stored answer");
     describe_histogram!("cauce_payment_seconds", "From decoding a request to its durable outcome");
     describe_counter!("cauce_messages_refused_total", "Messages refused, by why");
+    describe_counter!("cauce_messages_unwritable_total", "Ours that a bank's format cannot hold");
     describe_counter!("cauce_not_sent_total", "Requests that certainly never left, by why");
     describe_counter!("cauce_payments_not_decided_total", "Requests the journal gave no answer to");
     describe_counter!("cauce_answers_undelivered_total", "Answers whose line had gone");

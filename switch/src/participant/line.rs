@@ -130,7 +130,8 @@ impl Line {
         let Some(wording) = &self.wording else { return Ok(body) };
         wording.write(&body, self.framer.message_len_max()).map_err(|error| {
             let error = crate::log::chain(&error);
-            tracing::error!(line = self.number, %error, "a message cannot be said on its line");
+            metrics::counter!("cauce_messages_unwritable_total").increment(1);
+            tracing::warn!(line = self.number, %error, "a message cannot be said on its line");
             NotSent::Unwritable
         })
     }

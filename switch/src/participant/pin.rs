@@ -6,7 +6,6 @@ use std::sync::Arc;
 use codecs::error::PackError;
 use codecs::iso8583::cauce87;
 use codecs::security::{EncryptedPin, KeyName, KeyStore, KeyVersion, PinFill, PinFormat, PinKey};
-use router::id::ParticipantId;
 use router::message::{Asker, PaymentRequest};
 use router::secret::CardNumber;
 
@@ -47,20 +46,18 @@ impl PinRule {
 pub fn translate(
     engine: &Engine,
     request: &PaymentRequest,
-    asked: ParticipantId,
+    asked: &Participant,
     message: &mut [u8],
 ) -> Result<(), PackError> {
     let has_block = request.transient.as_deref().is_some_and(|kept| kept.pin_block.is_some());
     if !has_block {
         return Ok(());
     }
-    let participants = &engine.participants;
-    let rule = |of: &Arc<Participant>| of.config.pin.clone();
-    let to = participants.by_id(asked).and_then(rule);
-    let from = match &request.asker {
-        Asker::Participant(asker) => participants.by_id(*asker).and_then(rule),
+    let asker = match &request.asker {
+        Asker::Participant(asker) => engine.participants.by_id(*asker),
         Asker::Biller(_) => None,
     };
+    let (from, to) = (asker.and_then(|asker| asker.config.pin.as_ref()), asked.config.pin.as_ref());
     if from.is_none() && to.is_none() {
         return Ok(());
     }

@@ -132,6 +132,13 @@ impl Wording {
         Ok(wire.freeze())
     }
 
+    /// Whether the format has room for a message of the switch's own.
+    ///
+    /// Errors: what does not fit.
+    pub fn fits(&self, home: &[u8]) -> Result<(), PackError> {
+        self.dialect.from_home(home, &mut BytesMut::with_capacity(MESSAGE_CAPACITY))
+    }
+
     /// Where a field begins in a message that came; 0 where it is not there.
     pub fn offset_of(&self, wire: &[u8], field: u8) -> usize {
         self.dialect.offset_of(wire, field).unwrap_or(0)

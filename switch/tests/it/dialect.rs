@@ -51,6 +51,20 @@ fn own_address(app: &App) -> SocketAddr {
     app.own_addresses[0].1
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_bank_s_format_cannot_say_is_refused_and_nothing_leaves() {
+    let (dir, bank) = (folder(), Bank::open(Codes::Without));
+    let house = house_of(dir, &bank, "", "").await;
+    let acquirer = house.bank().await;
+    // The account to be debited (DE102), which the bank's format does not define.
+    let request = acquirer.payment(&card_order(15_000)).with(102, "000123456789");
+    let told = acquirer.request("0200", &request).await.expect("an answer");
+    assert_eq!((told.response_code(), told.fields.text(44)), ("30", "6006"));
+    assert!(bank.seen("0200").is_empty());
+    let (_, answer) = acquirer.pay(&card_order(15_000)).await.expect("an answer");
+    assert_eq!(answer.response_code(), "00");
+}
+
 /// A switch whose issuer is this bank, with what else its entry and the configuration hold.
 async fn house_of(dir: TempDir, bank: &Bank, more: &str, extra: &str) -> House {
     let own = format!(
