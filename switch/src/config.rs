@@ -12,6 +12,7 @@ mod zone;
 
 use std::sync::Arc;
 
+use codecs::security::KeyUsage;
 use router::policy::Policy;
 
 pub use keys::{KeyShown, KeysConfig};
@@ -56,13 +57,20 @@ pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
-    let warnings = warnings(&service, &participants);
+    let warnings = warnings(&service, &keys, &participants);
     Ok(Config { service, keys, participants, floats, policy: Arc::new(policy), warnings })
 }
 
 /// Combinations that work but can hurt.
-fn warnings(service: &ServiceConfig, participants: &[ParticipantConfig]) -> Vec<String> {
+fn warnings(
+    service: &ServiceConfig,
+    keys: &KeysConfig,
+    participants: &[ParticipantConfig],
+) -> Vec<String> {
     let mut warnings = Vec::new();
+    if let Some(pin) = keys.shown.iter().find(|key| key.usage == KeyUsage::Pin) {
+        warnings.push(format!("key {} is a PIN key in this process's memory: card networks ask for a tamper-resistant device", pin.name));
+    }
     let public = !service.iso8583.listen.ip().is_loopback();
     if public && service.iso8583.tls.is_none() {
         warnings.push("iso8583.listen is not loopback and iso8583.tls_certificate is empty: participants' lines are not encrypted".to_owned());
@@ -83,6 +91,10 @@ fn warnings(service: &ServiceConfig, participants: &[ParticipantConfig]) -> Vec<
             .push("storage.dangerous_fsync_delay_us is set: every payment waits for it".to_owned());
     }
     for participant in participants {
+        let is_public = participant.listen.is_some_and(|address| !address.ip().is_loopback());
+        if is_public && service.iso8583.tls.is_none() {
+            warnings.push(format!("listen of participant {} is not loopback and iso8583.tls_certificate is empty: its lines are not encrypted", participant.id));
+        }
         let said = participant.wording.iter().flat_map(|wording| wording::warnings(wording));
         warnings.extend(said.map(|warning| format!("participant {}: {warning}", participant.id)));
         let slowest = participant.response_timeout_ms;

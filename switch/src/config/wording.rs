@@ -20,6 +20,8 @@ use crate::participant::wording::{MacRule, Wording};
 const SPEC_LEN_MAX: u64 = 4 << 20;
 /// The field the switch's own private data stand in.
 const PRIVATE_DATA: u8 = 48;
+/// The field that names what a reversal undoes.
+const ORIGINAL: u8 = 90;
 /// Fields a participant may lack, and what people on its side then do not know.
 const TELLING: [(u8, &str); 4] =
     [(37, "folio"), (38, "authorisation"), (44, "reason"), (48, "bill and texts")];
@@ -60,7 +62,13 @@ pub(super) fn read(section: &mut Section<'_>, keys: &KeysConfig, traffic: Traffi
         (None, false) => None,
     };
     let (Some(said), key_exchange) = (said, exchange.flatten()) else { return Said::default() };
-    let dialect = said.dialect(key_exchange.as_ref().map(|exchange| exchange.field));
+    let key_field = key_exchange.as_ref().map(|exchange| exchange.field);
+    if let Some(field) = key_field
+        && (said.spec.field(field).is_none() || Dialect::NEEDED.contains(&field))
+    {
+        section.mistake("key_exchange", format!("no key can stand in field {field} of the format"));
+    }
+    let dialect = said.dialect(key_field);
     let wording = match mac {
         None => Some(Wording::new(dialect, None)),
         Some((rule, lowest)) => match dialect.authenticated(lowest) {
@@ -120,6 +128,10 @@ fn dialect(section: &mut Section<'_>, traffic: Traffic) -> Option<Written> {
     };
     let ignored = fields(section, "ignored_fields");
     let droppable = section.has("droppable_fields").then(|| fields(section, "droppable_fields"));
+    let moves_money = |field: &u8| Dialect::NEEDED.contains(field) || *field == ORIGINAL;
+    if let Some(field) = droppable.iter().flatten().find(|field| moves_money(field)) {
+        section.mistake("droppable_fields", format!("field {field} cannot be done without"));
+    }
     let spec = spec(section)?;
     let said = Written { ignored, droppable, ..Written::of(spec, edition) };
     check(section, &said, traffic);
@@ -129,7 +141,7 @@ fn dialect(section: &mut Section<'_>, traffic: Traffic) -> Option<Written> {
 /// What a format must be able to say; each that is missing is a mistake of its own.
 fn check(section: &Section<'_>, said: &Written, traffic: Traffic) {
     let dialect = Dialect::new(Arc::clone(&said.spec), said.edition, said.ignored.clone());
-    let undoing = traffic.is_asked.then_some(90);
+    let undoing = traffic.is_asked.then_some(ORIGINAL);
     let naming = traffic.signs_on.then_some(32);
     for number in Dialect::NEEDED.into_iter().chain(undoing).chain(naming) {
         if !dialect.carries(number) {
@@ -271,6 +283,9 @@ pub(super) fn warnings(wording: &Wording) -> Vec<String> {
         warnings.push(format!(
             "its format `{spec}` has none of fields 2, 35 and 102: no payer can be named"
         ));
+    }
+    if wording.mac().is_some_and(|rule| matches!(rule.algorithm, MacAlgorithm::X9_9(_))) {
+        warnings.push("X9.9 codes are made with a single DES key, which can be found".to_owned());
     }
     warnings
 }

@@ -361,6 +361,11 @@ fn a_format_is_looked_for_beside_the_file_that_names_it_and_checked() {
     };
     assert_eq!(mistakes(dir.path(), &bank("spec = \"banco.toml\"")), [""; 0]);
     assert_eq!(mistakes(dir.path(), &bank("spec = \"cauce-87\"\nedition = 2003")), [""; 0]);
+    let dropping = mistakes(dir.path(), &bank("spec = \"banco.toml\"\ndroppable_fields = [4]"));
+    assert_eq!(
+        dropping,
+        ["participants[0].dialect.droppable_fields: field 4 cannot be done without"]
+    );
     let missing = mistakes(dir.path(), &bank("spec = \"bancó.toml\"\nedition = 1999"));
     assert_eq!(missing[0], "participants[0].dialect.edition: 1987, 1993 or 2003 is expected");
     assert!(
@@ -394,6 +399,11 @@ fn keys_are_checked_and_their_bytes_are_never_told() {
     for (from, to, expect) in [
         ("08D7B4", "08D7B5", "keys.banco-mac.check_value: the key's own is 08D7B4"),
         ("mac.key", "even.key", "keys.banco-mac.value: its parity is wrong"),
+        (
+            "field = 96",
+            "field = 97",
+            "participants[0].key_exchange: no key can stand in field 97 of the format",
+        ),
         (
             "x9.19",
             "aes-cmac",
