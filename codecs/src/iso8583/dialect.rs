@@ -253,12 +253,9 @@ fn fitted(field: &Field, content: &[u8]) -> Vec<u8> {
     let Length::Fixed(units) = field.length else { return content.to_vec() };
     let units = usize::from(units);
     match field.content {
-        Content::Numeric => {
-            let zeros = content.iter().take_while(|digit| **digit == b'0').count();
-            let spare = content.len().saturating_sub(units).min(zeros);
-            let missing = units.saturating_sub(content.len());
-            [&vec![b'0'; missing][..], &content[spare..]].concat()
-        }
+        // Formats of other projects do not say that packed digits are digits.
+        Content::Any if matches!(field.encoding, Encoding::Bcd(_)) => numbered(content, units),
+        Content::Numeric => numbered(content, units),
         Content::Alpha | Content::AlphaNumeric | Content::Text | Content::Any
             if !field.encoding.is_bytes() =>
         {
@@ -275,6 +272,15 @@ fn fitted(field: &Field, content: &[u8]) -> Vec<u8> {
         | Content::SignedNumeric
         | Content::Binary => content.to_vec(),
     }
+}
+
+/// Digits with zeros in front, as many as there are places; zeros in front are cut where they are
+/// too many.
+fn numbered(content: &[u8], places: usize) -> Vec<u8> {
+    let zeros = content.iter().take_while(|digit| **digit == b'0').count();
+    let spare = content.len().saturating_sub(places).min(zeros);
+    let missing = places.saturating_sub(content.len());
+    [&vec![b'0'; missing][..], &content[spare..]].concat()
 }
 
 /// A field of the network that the switch's own format cannot hold, as a fault of the message.

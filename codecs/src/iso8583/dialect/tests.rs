@@ -169,3 +169,31 @@ fn a_format_without_room_for_a_code_cannot_be_authenticated() {
     assert_eq!(dialect().authenticated(128).err(), Some(128));
     assert!(terse().carries(70) && !terse().carries(49) && !terse().carries(64));
 }
+
+#[test]
+fn our_messages_go_into_the_formats_of_other_projects_and_come_back() {
+    macro_rules! specs {
+        ($($name:literal),+) => {
+            [$(include_str!(concat!("../../../testdata/iso8583/specs/", $name, ".json"))),+]
+        };
+    }
+    macro_rules! messages {
+        ($($name:literal),+) => {
+            [$(include_str!(concat!("../../../testdata/cauce87/", $name, ".hex"))),+]
+        };
+    }
+    for spec in specs!("iso87-bcd", "iso87-ascii", "erl87-bcd", "erl87-ebcdic") {
+        let spec = Spec::from_any(spec).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let dialect = Dialect::new(Arc::new(spec), Edition::Of1987, Vec::new());
+        let name = dialect.spec().name();
+        for text in messages!("card-payment", "payment-request", "reversal-advice", "sign-on") {
+            let ours = hex::decode(text.trim()).expect("hexadecimal");
+            let (mut theirs, mut again) = (BytesMut::new(), BytesMut::new());
+            let written = dialect.from_home(&ours, &mut theirs);
+            written.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let read = dialect.to_home(&theirs, &mut again);
+            read.unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(again.escape_ascii().to_string(), ours.escape_ascii().to_string(), "{name}");
+        }
+    }
+}
