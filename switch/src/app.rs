@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use router::id::AccountId;
+use router::id::{AccountId, ParticipantId};
 use router::plan::account;
 use router::record::{AccountMovement, Record};
 use storage::settings::Settings;
@@ -19,7 +19,7 @@ use crate::config::{Config, FloatConfig, ServiceConfig};
 use crate::engine::{Engine, Parts};
 use crate::keys::Keys;
 use crate::participant::tls::TlsError;
-use crate::participant::{Participants, dial, listen, tls};
+use crate::participant::{Participant, Participants, dial, listen, tls};
 use crate::seal::KeyError;
 use crate::supervise::Supervisor;
 use crate::{clock, metrics, notice, payment, reversal, seal, web};
@@ -87,6 +87,8 @@ pub struct App {
     pub engine: Arc<Engine>,
     /// Where it listens.
     pub addresses: Addresses,
+    /// Where participants with an address of their own call.
+    pub own_addresses: Vec<(ParticipantId, SocketAddr)>,
     supervisor: Supervisor,
     drain_asked: CancellationToken,
     grace: Duration,
@@ -104,7 +106,7 @@ impl App {
 
         // Addresses first: a port in use should not cost a replay of the journal.
         let http = bind("http.listen", service.http.listen).await?;
-        let iso8583 = bind("iso8583.listen", service.iso8583.listen).await?;
+        let doors = Doors::open(&config).await?;
 
         let sealer = seal::sealer(&service.seal, &service.data.dir)?;
         let (store, recovered) = Store::open(settings(service), sealer.clone())?;
@@ -137,9 +139,10 @@ impl App {
         })?;
         let addresses = Addresses {
             http: http.local_addr().unwrap_or(service.http.listen),
-            iso8583: iso8583.local_addr().unwrap_or(service.iso8583.listen),
+            iso8583: doors.shared.local_addr().unwrap_or(service.iso8583.listen),
             admin: admin_address,
         };
+        let own_addresses = doors.own_addresses();
 
         tasks.critical(
             "reversals",
@@ -148,7 +151,7 @@ impl App {
         let notices = notice::Notices::new(Arc::clone(&engine), sealer, service.notices.clone());
         let notices = Arc::new(notices);
         tasks.critical("notices", notice::run(Arc::clone(&notices)));
-        start_lines(&engine, iso8583, service)?;
+        start_lines(&engine, doors, service)?;
         let keys = Arc::new(Keys::open(&service.data.dir).map_err(StartError::Keys)?);
         let api = web::Api::new(Arc::clone(&engine), keys, notices);
         let http_tls = service.http.tls.as_ref().map(tls::acceptor).transpose()?;
@@ -156,7 +159,7 @@ impl App {
         admin.set_started();
         tracing::info!(%addresses.http, %addresses.iso8583, %addresses.admin, "ready");
         let grace = service.drain_grace;
-        Ok(Self { engine, addresses, supervisor, drain_asked, grace })
+        Ok(Self { engine, addresses, own_addresses, supervisor, drain_asked, grace })
     }
 
     /// Serves until `stop` resolves, `/drain` is posted to, or something vital dies; then drains.
@@ -198,6 +201,30 @@ fn settings(service: &ServiceConfig) -> Settings {
     }
 }
 
+/// The addresses participants call at.
+struct Doors {
+    shared: TcpListener,
+    own: Vec<(ParticipantId, TcpListener)>,
+}
+
+impl Doors {
+    async fn open(config: &Config) -> Result<Self, StartError> {
+        let shared = bind("iso8583.listen", config.service.iso8583.listen).await?;
+        let mut own = Vec::new();
+        for participant in &config.participants {
+            if let Some(address) = participant.listen {
+                own.push((participant.id, bind("participants.listen", address).await?));
+            }
+        }
+        Ok(Self { shared, own })
+    }
+
+    fn own_addresses(&self) -> Vec<(ParticipantId, SocketAddr)> {
+        let own = self.own.iter();
+        own.filter_map(|(id, listener)| Some((*id, listener.local_addr().ok()?))).collect()
+    }
+}
+
 async fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|source| StartError::Listen { what, address, source })
@@ -219,16 +246,20 @@ async fn open_floats(engine: &Engine, floats: &[FloatConfig]) -> Result<(), Stor
 
 fn start_lines(
     engine: &Arc<Engine>,
-    listener: TcpListener,
+    doors: Doors,
     service: &ServiceConfig,
 ) -> Result<(), StartError> {
     let tasks = engine.tasks.clone();
     let limits = Arc::new(service.iso8583.clone());
-    let acceptor = limits.tls.as_ref().map(tls::acceptor).transpose()?;
-    tasks.critical(
-        "lines",
-        listen::run(Arc::clone(engine), listener, Arc::clone(&limits), acceptor),
-    );
+    let tls = limits.tls.as_ref().map(tls::acceptor).transpose()?;
+    let open = |listener: TcpListener, owner: Option<Arc<Participant>>| {
+        let door = listen::Door { limits: Arc::clone(&limits), tls: tls.clone(), owner };
+        tasks.critical("lines", listen::run(Arc::clone(engine), listener, door));
+    };
+    open(doors.shared, None);
+    for (id, listener) in doors.own {
+        open(listener, engine.participants.by_id(id).cloned());
+    }
     for participant in engine.participants.iter() {
         let watched = Arc::clone(participant);
         tasks.critical("deadlines", {

@@ -1,17 +1,21 @@
 //! Configuration: files, environment and `--set` become one checked value, or a list of every
 //! mistake in them.
 
+mod keys;
 pub mod layers;
 mod participant;
 pub mod read;
 mod rules;
 mod service;
+mod wording;
 mod zone;
 
 use std::sync::Arc;
 
+use codecs::security::KeyUsage;
 use router::policy::Policy;
 
+pub use keys::{KeyShown, KeysConfig};
 pub use layers::{Layers, Mistake};
 pub use participant::{ParticipantConfig, Reach, TlsFiles};
 pub use rules::FloatConfig;
@@ -27,6 +31,8 @@ use read::Section;
 pub struct Config {
     /// Addresses, ceilings and time-outs of the service itself.
     pub service: ServiceConfig,
+    /// The keys messages are authenticated with.
+    pub keys: KeysConfig,
     /// Participants, as far as their lines are concerned.
     pub participants: Vec<ParticipantConfig>,
     /// Floats to open at the first start.
@@ -43,20 +49,28 @@ pub struct Config {
 pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
     let mut root = Section::root(layers);
     let service = service::read(&mut root);
-    let entries = participant::read_entries(&mut root);
+    let keys = keys::read(&mut root);
+    let entries = participant::read_entries(&mut root, &keys);
     let participants = rules::lines_of(&entries);
     let (policy, floats) = rules::read(&mut root, entries);
     let mistakes = root.finish();
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
-    let warnings = warnings(&service, &participants);
-    Ok(Config { service, participants, floats, policy: Arc::new(policy), warnings })
+    let warnings = warnings(&service, &keys, &participants);
+    Ok(Config { service, keys, participants, floats, policy: Arc::new(policy), warnings })
 }
 
 /// Combinations that work but can hurt.
-fn warnings(service: &ServiceConfig, participants: &[ParticipantConfig]) -> Vec<String> {
+fn warnings(
+    service: &ServiceConfig,
+    keys: &KeysConfig,
+    participants: &[ParticipantConfig],
+) -> Vec<String> {
     let mut warnings = Vec::new();
+    if let Some(pin) = keys.shown.iter().find(|key| key.usage == KeyUsage::Pin) {
+        warnings.push(format!("key {} is a PIN key in this process's memory: card networks ask for a tamper-resistant device", pin.name));
+    }
     let public = !service.iso8583.listen.ip().is_loopback();
     if public && service.iso8583.tls.is_none() {
         warnings.push("iso8583.listen is not loopback and iso8583.tls_certificate is empty: participants' lines are not encrypted".to_owned());
@@ -77,6 +91,12 @@ fn warnings(service: &ServiceConfig, participants: &[ParticipantConfig]) -> Vec<
             .push("storage.dangerous_fsync_delay_us is set: every payment waits for it".to_owned());
     }
     for participant in participants {
+        let is_public = participant.listen.is_some_and(|address| !address.ip().is_loopback());
+        if is_public && service.iso8583.tls.is_none() {
+            warnings.push(format!("listen of participant {} is not loopback and iso8583.tls_certificate is empty: its lines are not encrypted", participant.id));
+        }
+        let said = participant.wording.iter().flat_map(|wording| wording::warnings(wording));
+        warnings.extend(said.map(|warning| format!("participant {}: {warning}", participant.id)));
         let slowest = participant.response_timeout_ms;
         if service.http.request_timeout_ms <= slowest {
             warnings.push(format!(

@@ -67,8 +67,8 @@ pub struct Parts {
 impl Engine {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let reached = parts.participants.iter().filter_map(|one| one.config.reach.as_ref());
-        let framers = reached.filter_map(|reach| reach.framing.as_ref()).chain([&parts.framing]);
+        let own = parts.participants.iter().filter_map(|one| one.config.framing.as_ref());
+        let framers = own.chain([&parts.framing]);
         let message_len_max = framers.map(Framer::message_len_max).min();
         Self {
             message_len_max: message_len_max.expect("invariant: there is a listener"),

@@ -32,6 +32,7 @@ fn describe() {
     describe_counter!("cauce_replays_total", "Repeats that were told a stored answer");
     describe_histogram!("cauce_payment_seconds", "From decoding a request to its durable outcome");
     describe_counter!("cauce_messages_refused_total", "Messages refused, by why");
+    describe_counter!("cauce_messages_unwritable_total", "Ours that a bank's format cannot hold");
     describe_counter!("cauce_not_sent_total", "Requests that certainly never left, by why");
     describe_counter!("cauce_payments_not_decided_total", "Requests the journal gave no answer to");
     describe_counter!("cauce_answers_undelivered_total", "Answers whose line had gone");
@@ -43,6 +44,8 @@ fn describe() {
     describe_counter!("cauce_lines_closed_total", "Lines that ended, by why");
     describe_counter!("cauce_lines_refused_total", "Connections refused, by why");
     describe_counter!("cauce_line_write_failures_total", "Lines dropped because writing failed");
+    describe_counter!("cauce_key_changes_refused_total", "Keys sent to us and not taken, by why");
+    describe_counter!("cauce_pins_refused_total", "PIN blocks that could not be translated");
     describe_counter!("cauce_reconnects_total", "Lines opened again, by participant");
     describe_counter!("cauce_task_panics_total", "Tasks that panicked; a defect");
     describe_counter!("cauce_http_requests_total", "Requests answered, by route and status");

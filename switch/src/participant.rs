@@ -2,10 +2,13 @@
 
 pub mod dial;
 pub mod in_flight;
+pub mod key_exchange;
 pub mod line;
 pub mod listen;
+pub mod pin;
 pub mod session;
 pub mod tls;
+pub mod wording;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -43,6 +46,8 @@ pub enum NotSent {
     SignedOff,
     /// All lines' queues are full, or too many requests are open.
     Congested,
+    /// The participant's format cannot say it.
+    Unwritable,
 }
 
 impl NotSent {
@@ -51,6 +56,7 @@ impl NotSent {
         match self {
             Self::SignedOff => "signed_off",
             Self::Congested => "congested",
+            Self::Unwritable => "unwritable",
         }
     }
 }

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::clock;
 use crate::engine::Engine;
 use crate::participant::in_flight::{Claim, RequestKind};
-use crate::participant::{NoAnswer, Participant};
+use crate::participant::{NoAnswer, Participant, pin};
 use crate::respond::Told;
 
 /// How long a repeat waits for the payment it repeats.
@@ -95,7 +95,7 @@ fn prepare(engine: &Engine, request: Box<PaymentRequest>) -> Prepared<'_> {
         return Prepared::Unreachable(request);
     };
     let intent = Box::new(Intent { payment, folio, at, request: *request, plan, attempt });
-    match request_frame(engine, &intent, &attempt) {
+    match request_frame(engine, participant, &intent, &attempt) {
         Ok(frame) => {
             let sending = Sending::of(&intent, participant, claim, frame);
             Prepared::Ready(intent, sending)
@@ -167,7 +167,7 @@ impl<'a> Sending<'a> {
         else {
             return false;
         };
-        let Ok(frame) = request_frame(engine, intent, &attempt) else { return false };
+        let Ok(frame) = request_frame(engine, participant, intent, &attempt) else { return false };
         self.frame = frame;
         let rerouted = Rerouted { payment: self.payment, at, attempt };
         if engine.store.append(Record::Rerouted(rerouted)).await.is_err() {
@@ -230,9 +230,20 @@ fn first_reachable<'a>(
 /// The request of one attempt.
 ///
 /// Errors: a value of the request does not fit the participant's dialect.
-fn request_frame(engine: &Engine, intent: &Intent, attempt: &Attempt) -> Result<Bytes, PackError> {
+fn request_frame(
+    engine: &Engine,
+    participant: &Participant,
+    intent: &Intent,
+    attempt: &Attempt,
+) -> Result<Bytes, PackError> {
     let asking = engine.asking(Repeat::First);
-    engine.message(|out| cauce87::payment_request(intent, attempt, asking, out))
+    let frame = engine.message(|out| {
+        cauce87::payment_request(intent, attempt, asking, out)?;
+        pin::translate(engine, &intent.request, participant, out)
+    })?;
+    let wording = participant.config.wording.as_ref();
+    wording.map_or(Ok(()), |wording| wording.fits(&frame))?;
+    Ok(frame)
 }
 
 /// The refusal of a request that no message to the participant can carry.

@@ -14,6 +14,14 @@ pub(super) fn main(configured: &Configured) -> ExitCode {
     for warning in &config.warnings {
         println!("warning: {warning}");
     }
+    for key in &config.keys.shown {
+        println!("{key}");
+    }
+    for participant in &config.participants {
+        if let Some(wording) = &participant.wording {
+            println!("participant {}: {}", participant.id, wording);
+        }
+    }
     println!(
         "ok: {} participants, {} billers, {} routes, {} fees, {} limits",
         config.participants.len(),

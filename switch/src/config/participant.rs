@@ -2,14 +2,21 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use codecs::frame::Framer;
+use codecs::security::{KeyAlgorithm, KeyName, KeyUsage, PinFormat};
 use router::id::{ParticipantId, Stan};
 use router::text::Text;
 
+use super::keys::KeysConfig;
 use super::read::Section;
 use super::service::millis;
+use super::wording::{self, Traffic};
+use crate::participant::key_exchange::KeyExchange;
+use crate::participant::pin::PinRule;
+use crate::participant::wording::Wording;
 
 /// One participant's lines.
 #[derive(Debug, Clone)]
@@ -24,6 +31,17 @@ pub struct ParticipantConfig {
     pub certificate_sha256: Option<[u8; 32]>,
     /// Where we connect to it; none means we do not.
     pub reach: Option<Reach>,
+    /// The address that is for it alone; none means it calls where everybody does.
+    pub listen: Option<SocketAddr>,
+    /// How its messages are framed on lines we open and at its own address; none means as at
+    /// everybody's.
+    pub framing: Option<Framer>,
+    /// How its messages differ from the switch's own; none means they do not.
+    pub wording: Option<Arc<Wording>>,
+    /// How the key of its authentication codes changes; none means it does not.
+    pub key_exchange: Option<Arc<KeyExchange>>,
+    /// How its PIN blocks are made; none means they pass as they are.
+    pub pin: Option<PinRule>,
     /// Time it has to answer one request, in milliseconds.
     pub response_timeout_ms: u64,
     /// Requests to it that may be open at once.
@@ -35,8 +53,6 @@ pub struct ParticipantConfig {
 pub struct Reach {
     /// Its address.
     pub address: SocketAddr,
-    /// How its messages are framed; none means as on the lines we accept.
-    pub framing: Option<Framer>,
     /// Lines to keep open.
     pub lines: usize,
     /// Pause between echo tests (0800, DE70 301) on a quiet line.
@@ -67,9 +83,10 @@ pub(super) struct Entry {
 }
 
 /// Reads all `[[participants]]`.
-pub(super) fn read_entries(root: &mut Section<'_>) -> Vec<Entry> {
+pub(super) fn read_entries(root: &mut Section<'_>, keys: &KeysConfig) -> Vec<Entry> {
     let mut seen: Vec<ParticipantId> = Vec::new();
     let mut acquirers: Vec<Text<11>> = Vec::new();
+    let mut mac_keys: Vec<KeyName> = Vec::new();
     let entries = root.tables("participants", |section| {
         let id: Option<ParticipantId> = section.required("id");
         if let Some(id) = id {
@@ -78,28 +95,56 @@ pub(super) fn read_entries(root: &mut Section<'_>) -> Vec<Entry> {
             }
             seen.push(id);
         }
-        let entry = read_one(section, id);
+        let entry = read_one(section, id, keys);
         if let Some(acquirer_id) = entry.lines.acquirer_id {
             if acquirers.contains(&acquirer_id) {
                 section.mistake("acquirer_id", format!("another participant has `{acquirer_id}`"));
             }
             acquirers.push(acquirer_id);
         }
+        if let Some(rule) = entry.lines.wording.as_ref().and_then(|wording| wording.mac()) {
+            if mac_keys.contains(&rule.key) {
+                section.mistake("mac", format!("another participant has key `{}`", rule.key));
+            }
+            mac_keys.push(rule.key);
+        }
         id.map(|_| entry)
     });
     entries.into_iter().flatten().collect()
 }
 
-fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>) -> Entry {
+fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>, keys: &KeysConfig) -> Entry {
     let id = id.unwrap_or(ParticipantId(Text::EMPTY));
     section.choice("codec", &[("cauce-87", ())]);
     section.choice("on_unknown", &[("reverse", ())]);
+    let acquirer_id = section.parsed("acquirer_id");
+    let (reach, listen, framing) = (reach(section), section.parsed("listen"), framing(section));
+    if listen.is_some() && acquirer_id.is_none() {
+        section.mistake("listen", "needs acquirer_id, by which it signs on");
+    }
+    if reach.is_none() && listen.is_none() {
+        for name in ["framing", "dialect", "mac", "key_exchange"] {
+            if section.has(name) {
+                section.mistake(name, "needs connect or listen: at everybody's address nobody is known before the sign-on");
+            }
+        }
+    }
+    let traffic = Traffic { is_asked: reach.is_some(), signs_on: listen.is_some() };
+    let said = wording::read(section, keys, traffic);
     let lines = ParticipantConfig {
         id,
         kind: section.text("kind").unwrap_or_else(|| "bank".to_owned()),
-        acquirer_id: section.parsed("acquirer_id"),
+        acquirer_id,
         certificate_sha256: fingerprint(section),
-        reach: reach(section),
+        reach,
+        listen,
+        framing,
+        wording: said.wording,
+        key_exchange: said.key_exchange,
+        pin: section
+            .has("pin")
+            .then(|| section.section("pin", |pin| pin_rule(pin, keys)))
+            .flatten(),
         response_timeout_ms: section.number("response_timeout_ms", 10..=600_000, 5000),
         in_flight_max: section.size("in_flight_max", 1..=u64::from(Stan::COUNT) / 2, 20_000),
     };
@@ -109,7 +154,6 @@ fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>) -> Entry {
 
 fn reach(section: &mut Section<'_>) -> Option<Reach> {
     let address = section.parsed("connect");
-    let framing = framing(section);
     let lines = section.size("lines", 1..=64, 1);
     let echo_interval = millis(section, "echo_interval_ms", 30_000);
     let reconnect_min = millis(section, "reconnect_min_ms", 200);
@@ -118,11 +162,8 @@ fn reach(section: &mut Section<'_>) -> Option<Reach> {
         section.mistake("reconnect_max_ms", "is below reconnect_min_ms");
     }
     let tls = section.has("tls").then(|| section.section("tls", tls)).flatten();
-    if address.is_none() && section.has("framing") {
-        section.mistake("framing", "is for a line we open; lines we accept have iso8583.framing");
-    }
     let address = address?;
-    Some(Reach { address, framing, lines, echo_interval, reconnect_min, reconnect_max, tls })
+    Some(Reach { address, lines, echo_interval, reconnect_min, reconnect_max, tls })
 }
 
 /// A framing of lines: the name of a preset, or a table of its parts.
@@ -139,6 +180,21 @@ pub(super) fn framing(section: &mut Section<'_>) -> Option<Framer> {
         section.mistake(&key, mistake.problem);
     }
     None
+}
+
+fn pin_rule(section: &mut Section<'_>, keys: &KeysConfig) -> Option<PinRule> {
+    let formats = [("iso0", PinFormat::Iso0), ("iso3", PinFormat::Iso3)];
+    let format = section.choice("format", &formats);
+    let key: KeyName = section.required("key")?;
+    let found = keys.find(&key, KeyUsage::Pin).map(|found| found.algorithm);
+    if !matches!(found, Some(KeyAlgorithm::Tdes2 | KeyAlgorithm::Tdes3)) {
+        section.mistake(
+            "key",
+            format!("there is no key `{key}` with usage pin and algorithm tdes2 or tdes3"),
+        );
+        return None;
+    }
+    Some(PinRule { keys: Arc::clone(&keys.store) as _, key, format })
 }
 
 fn tls(section: &mut Section<'_>) -> Option<TlsFiles> {
@@ -175,8 +231,8 @@ mod tests {
         let layers = Layers::compiled_in().with_text("test.toml", &text).expect("layers");
         match (load(&layers), expect) {
             (Ok(config), Ok(expect)) => {
-                let reach = config.participants[0].reach.as_ref().expect("a line we open");
-                assert_eq!(reach.framing.as_ref().map(|framer| *framer.spec()), expect);
+                let own = &config.participants[0];
+                assert_eq!(own.framing.as_ref().map(|framer| *framer.spec()), expect);
             }
             (Err(found), Err(expect)) => {
                 let found: Vec<String> = found.iter().map(|mistake| mistake.key.clone()).collect();

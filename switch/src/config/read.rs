@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::str::FromStr;
 
@@ -197,6 +198,12 @@ impl<'a> Section<'a> {
     /// Whether the key is there.
     pub fn has(&self, name: &str) -> bool {
         self.table.contains_key(name)
+    }
+
+    /// A path that stands at a key, seen from the folder of the file it stands in.
+    pub fn beside(&self, name: &str, path: &str) -> PathBuf {
+        let source = self.layers.origin(&self.key(name));
+        Path::new(&source).parent().unwrap_or(Path::new("")).join(path)
     }
 
     /// Notes a mistake at a key of this table.

@@ -100,7 +100,9 @@ async fn converse(
     socket: impl AsyncRead + AsyncWrite + Send + 'static,
 ) -> bool {
     let (reader, writer) = tokio::io::split(socket);
-    let (line, outgoing) = Line::new(reach.framing.as_ref().unwrap_or(&limits.framing).clone());
+    let config = &participant.config;
+    let framing = config.framing.as_ref().unwrap_or(&limits.framing).clone();
+    let (line, outgoing) = Line::new(framing, config.wording.clone());
     let line = Arc::new(line);
     engine.tasks.service("line writer", write_out(outgoing, writer, limits.write_timeout));
     let mut session = Session::opened(

@@ -1,5 +1,6 @@
 //! One line to a participant: a bounded queue of messages and the task that frames and writes them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::NotSent;
+use super::wording::Wording;
 
 /// Frames waiting to be written to one line.
 const QUEUE_LEN_MAX: usize = 8192;
@@ -26,6 +28,7 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
 pub struct Line {
     number: u64,
     framer: Framer,
+    wording: Option<Arc<Wording>>,
     signed_on: AtomicBool,
     queue: mpsc::Sender<Queued>,
     ended: CancellationToken,
@@ -57,13 +60,14 @@ pub struct Outgoing {
 }
 
 impl Line {
-    /// A line and its queue; signed off.
-    pub fn new(framer: Framer) -> (Self, Outgoing) {
+    /// A line and its queue; signed off. Without a wording its messages are the switch's own.
+    pub fn new(framer: Framer, wording: Option<Arc<Wording>>) -> (Self, Outgoing) {
         let (queue, outgoing) = mpsc::channel(QUEUE_LEN_MAX);
         let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
         let ended = CancellationToken::new();
         let outgoing = Outgoing { framer: framer.clone(), queue: outgoing, ended: ended.clone() };
-        (Self { number, framer, signed_on: AtomicBool::new(false), queue, ended }, outgoing)
+        let signed_on = AtomicBool::new(false);
+        (Self { number, framer, wording, signed_on, queue, ended }, outgoing)
     }
 
     /// A number no other line of this process has.
@@ -74,6 +78,11 @@ impl Line {
     /// How its messages are framed.
     pub fn framer(&self) -> &Framer {
         &self.framer
+    }
+
+    /// How its messages differ from the switch's own; none where they do not.
+    pub fn wording(&self) -> Option<&Wording> {
+        self.wording.as_deref()
     }
 
     /// Whether requests may be exchanged.
@@ -96,6 +105,7 @@ impl Line {
     ///
     /// Errors: [`NotSent`]; the message certainly did not leave.
     pub fn send_now(&self, body: Bytes, expires: Instant) -> Result<(), NotSent> {
+        let body = self.worded(body)?;
         let message = Outbound { header: self.framer.own_header().cloned(), body };
         let queued = Queued { message: Some(message), expires: Some(expires) };
         self.queue.try_send(queued).map_err(|error| match error {
@@ -106,10 +116,24 @@ impl Line {
 
     /// Queues a message, waiting for room. Cancel-safe: a dropped call queued nothing.
     ///
-    /// Errors: [`NotSent::SignedOff`] when the line has ended.
+    /// Errors: [`NotSent::SignedOff`] when the line has ended, [`NotSent::Unwritable`].
     pub async fn send(&self, message: Outbound) -> Result<(), NotSent> {
+        let message = Outbound { body: self.worded(message.body)?, ..message };
         let queued = Queued { message: Some(message), expires: None };
         self.queue.send(queued).await.map_err(|_| NotSent::SignedOff)
+    }
+
+    /// A message of ours as the line says it.
+    ///
+    /// Errors: [`NotSent::Unwritable`], which is logged with its cause.
+    fn worded(&self, body: Bytes) -> Result<Bytes, NotSent> {
+        let Some(wording) = &self.wording else { return Ok(body) };
+        wording.write(&body, self.framer.message_len_max()).map_err(|error| {
+            let error = crate::log::chain(&error);
+            metrics::counter!("cauce_messages_unwritable_total").increment(1);
+            tracing::warn!(line = self.number, %error, "a message cannot be said on its line");
+            NotSent::Unwritable
+        })
     }
 
     /// Queues a keep-alive, waiting for room. Cancel-safe: a dropped call queued nothing.
@@ -182,7 +206,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_queued_is_written_in_the_frames_of_the_line() {
         let framer = Framer::new(FrameSpec { body_len_max: 4, ..FrameSpec::NAC }).expect("framing");
-        let (line, outgoing) = Line::new(framer);
+        let (line, outgoing) = Line::new(framer, None);
         let later = Instant::now() + Duration::from_secs(3600);
         line.send_now(Bytes::from_static(b"0800"), later).expect("room");
         let too_long = Outbound { header: None, body: Bytes::from_static(b"08000") };

@@ -1,74 +1,33 @@
 //! What is said on one line: sign-on, requests, answers – in both directions.
 
+mod closed;
+mod network;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use codecs::frame::{Frame, FrameError, Header, Received};
-use codecs::iso8583::cauce87::{self, Fault, Repeat, Wire, WireKind};
-use router::id::ParticipantId;
-use router::message::{Message, NetworkKind};
+use codecs::frame::{Frame, Header, Received};
+use codecs::iso8583::cauce87::{self, Fault, MapError, Repeat, Wire, WireKind};
+use router::message::Message;
 use router::reason::Reason;
-use router::text::Text;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::Semaphore;
 use tokio_util::codec::Decoder;
 
 use super::Participant;
 use super::line::{Line, Outbound};
+use super::wording::{Unread, Wording};
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
 use crate::payment::OnRepeat;
 use crate::respond::Asked;
 use crate::{late, payment, respond, reversal};
 
+pub use closed::Closed;
+
 /// First size of a line's read buffer, and how much room each read has at least.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
-
-/// Why a line ended.
-#[derive(Debug, thiserror::Error)]
-pub enum Closed {
-    /// The peer closed it.
-    #[error("closed by the peer")]
-    ByPeer,
-    /// The switch is stopping.
-    #[error("the switch is stopping")]
-    Stopping,
-    /// The peer does not take what we write.
-    #[error("what we write is not taken")]
-    NotReading,
-    /// Nothing came for too long.
-    #[error("no byte for {} s", .0.as_secs())]
-    Idle(Duration),
-    /// A frame began and never ended.
-    #[error("a frame that began did not end within {} s", .0.as_secs())]
-    HalfFrame(Duration),
-    /// The peer did not sign on in time.
-    #[error("no sign-on within {} s", .0.as_secs())]
-    NoSignOn(Duration),
-    /// The bytes are no frames, or a frame is too long.
-    #[error("bad frame")]
-    Frame(#[from] FrameError),
-    /// Reading failed.
-    #[error("cannot read")]
-    Read(#[from] std::io::Error),
-}
-
-impl Closed {
-    /// The name used in metrics.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::ByPeer => "by_peer",
-            Self::Stopping => "stopping",
-            Self::NotReading => "not_reading",
-            Self::Idle(_) => "idle",
-            Self::HalfFrame(_) => "half_frame",
-            Self::NoSignOn(_) => "no_sign_on",
-            Self::Frame(_) => "bad_frame",
-            Self::Read(_) => "read_error",
-        }
-    }
-}
 
 /// One line being read.
 pub struct Session {
@@ -77,7 +36,25 @@ pub struct Session {
     limits: Arc<Iso8583Config>,
     permits: Arc<Semaphore>,
     participant: Option<Arc<Participant>>,
-    certificate: Option<[u8; 32]>,
+    caller: Caller,
+}
+
+/// What is known of who called us, before its sign-on.
+#[derive(Debug, Default)]
+pub struct Caller {
+    /// Whose address it called; none where it is everybody's.
+    pub owner: Option<Arc<Participant>>,
+    /// The certificate it showed.
+    pub certificate: Option<[u8; 32]>,
+}
+
+/// A message that came in.
+struct Heard {
+    header: Option<Header>,
+    /// In the switch's own format.
+    bytes: Bytes,
+    /// As it came, on a line with a wording of its own.
+    wire: Option<Bytes>,
 }
 
 impl Session {
@@ -86,10 +63,10 @@ impl Session {
         engine: Arc<Engine>,
         line: Arc<Line>,
         limits: Arc<Iso8583Config>,
-        certificate: Option<[u8; 32]>,
+        caller: Caller,
     ) -> Self {
         let permits = Arc::new(Semaphore::new(limits.in_flight_max));
-        Self { engine, line, limits, permits, participant: None, certificate }
+        Self { engine, line, limits, permits, participant: None, caller }
     }
 
     /// A line that we opened to a participant.
@@ -100,7 +77,8 @@ impl Session {
         participant: Arc<Participant>,
     ) -> Self {
         let permits = Arc::new(Semaphore::new(limits.in_flight_max));
-        Self { engine, line, limits, permits, participant: Some(participant), certificate: None }
+        let caller = Caller::default();
+        Self { engine, line, limits, permits, participant: Some(participant), caller }
     }
 
     /// Reads the line until it ends, and says why it ended. Not cancel-safe.
@@ -169,7 +147,7 @@ impl Session {
     }
 
     async fn take(&mut self, frame: Frame) {
-        let Frame { header, body: bytes } = frame;
+        let Frame { header, body } = frame;
         if let Some(rejected) = header.as_ref().filter(|header| header.is_rejected()) {
             // Our own message, sent back: nobody is answered, and its asker's time runs out.
             let code = rejected.reject_code();
@@ -177,26 +155,29 @@ impl Session {
             metrics::counter!("cauce_messages_refused_total", "why" => "rejected").increment(1);
             return;
         }
-        let wire = match cauce87::read(&bytes) {
-            Ok(wire) => wire,
-            Err(error) => {
-                let kind = error.kind.name();
-                tracing::debug!(line = self.line.number(), %error, "message refused");
-                metrics::counter!("cauce_messages_refused_total", "why" => kind).increment(1);
-                return self.fault(header, &bytes, &error).await;
+        let mut heard = Heard { header, bytes: body, wire: None };
+        if let Some(wording) = self.line.wording() {
+            let (bytes, read) = wording.read(&heard.bytes);
+            heard.wire = Some(std::mem::replace(&mut heard.bytes, bytes));
+            if let Err(unread) = read {
+                return self.unread(&heard, &unread).await;
             }
+        }
+        let wire = match cauce87::read(&heard.bytes) {
+            Ok(wire) => wire,
+            Err(error) => return self.unread(&heard, &Unread::Garbled(error)).await,
         };
         match wire.kind {
             WireKind::PaymentAnswer
             | WireKind::AdviceAnswer
             | WireKind::ReversalAnswer { .. }
-            | WireKind::NetworkAnswer => self.answered(&wire, &bytes),
-            WireKind::NetworkRequest => self.network(&wire, header, &bytes).await,
+            | WireKind::NetworkAnswer => self.answered(&wire, &heard.bytes),
+            WireKind::NetworkRequest => self.network(&wire, &heard).await,
             WireKind::PaymentRequest { .. }
             | WireKind::InquiryRequest { .. }
             | WireKind::AdviceRequest { .. }
             | WireKind::ReversalRequest { .. }
-            | WireKind::Unsupported { .. } => self.asked(wire, header, bytes).await,
+            | WireKind::Unsupported { .. } => self.asked(wire, heard).await,
         }
     }
 
@@ -222,25 +203,25 @@ impl Session {
     }
 
     /// A request of the participant.
-    async fn asked(&self, wire: Wire, header: Option<Header>, bytes: Bytes) {
+    async fn asked(&self, wire: Wire, heard: Heard) {
         let signed_on = self.participant.as_ref().filter(|_| self.line.is_signed_on());
         let Some(participant) = signed_on else {
             metrics::counter!("cauce_messages_refused_total", "why" => "before_sign_on")
                 .increment(1);
-            return self.say(&wire, header, &bytes, Reason::OperatorUnauthorised).await;
+            return self.say(&wire, &heard, Reason::OperatorUnauthorised).await;
         };
         let is_new = matches!(wire.kind, WireKind::PaymentRequest { repeat: Repeat::First });
         let is_draining = self.engine.tasks.stages().draining.is_cancelled();
         if is_draining && is_new {
-            return self.say(&wire, header, &bytes, Reason::IssuerUnavailable).await;
+            return self.say(&wire, &heard, Reason::IssuerUnavailable).await;
         }
-        let message = match cauce87::to_message(&wire, &bytes, participant.id()) {
+        let message = match cauce87::to_message(&wire, &heard.bytes, participant.id()) {
             Ok(message) => message,
             Err(error) => {
                 tracing::debug!(participant = %participant.id(), %error, "message refused");
                 let code = error.reason.info().code;
                 metrics::counter!("cauce_messages_refused_total", "why" => code).increment(1);
-                return self.fault(header, &bytes, &error).await;
+                return self.fault(&heard, error).await;
             }
         };
         // Never wait here: behind this request come answers that others wait for.
@@ -248,7 +229,7 @@ impl Session {
             metrics::counter!("cauce_messages_refused_total", "why" => "too_many").increment(1);
             // Nobody is told a decline of what may have been approved: repeats come again.
             if is_new {
-                self.say(&wire, header, &bytes, Reason::RateLimited).await;
+                self.say(&wire, &heard, Reason::RateLimited).await;
             }
             return;
         };
@@ -257,77 +238,46 @@ impl Session {
         self.engine.tasks.payment(async move {
             let told = work(&engine, message, is_draining).await;
             let mut out = BytesMut::with_capacity(256);
-            respond::iso8583(&Asked { wire: &wire, bytes: &bytes }, &told, &mut out);
-            reply(&line, header.as_ref(), out).await;
+            respond::iso8583(&Asked { wire: &wire, bytes: &heard.bytes }, &told, &mut out);
+            reply(&line, heard.header.as_ref(), out).await;
             drop(permit);
         });
     }
 
-    /// Sign-on, sign-off, echo, cut-over, key change.
-    async fn network(&mut self, wire: &Wire, header: Option<Header>, bytes: &Bytes) {
-        // Who speaks is told by the message itself; before sign-on there is nobody else to name.
-        let request = match cauce87::to_message(wire, bytes, ParticipantId(Text::EMPTY)) {
-            Ok(Message::Network(request)) => request,
-            Ok(Message::Payment(_) | Message::Reversal(_) | Message::Inquiry(_)) => return,
-            Err(error) => return self.fault(header, bytes, &error).await,
-        };
-        let reason = match request.kind {
-            NetworkKind::SignOn => match self.bind(&request.acquirer) {
-                Ok(()) => Reason::Approved,
-                Err(reason) => reason,
-            },
-            NetworkKind::SignOff => {
-                self.line.set_signed_on(false);
-                Reason::Approved
-            }
-            NetworkKind::Echo | NetworkKind::CutOver if self.participant.is_some() => {
-                Reason::Approved
-            }
-            NetworkKind::Echo | NetworkKind::CutOver => Reason::OperatorUnauthorised,
-            NetworkKind::KeyChange => Reason::ServiceNotEnabled,
-        };
-        self.say(wire, header, bytes, reason).await;
-    }
-
-    /// Binds an accepted line to the participant its sign-on names.
-    fn bind(&mut self, acquirer_id: &Text<11>) -> Result<(), Reason> {
-        let named = self.engine.participants.by_acquirer(acquirer_id);
-        let participant = match (&self.participant, named) {
-            (None, Some(named)) => Arc::clone(named),
-            (Some(bound), Some(named)) if bound.id() == named.id() => {
-                self.line.set_signed_on(true);
-                return Ok(());
-            }
-            (Some(bound), _) if bound.config.acquirer_id.is_none() => {
-                self.line.set_signed_on(true);
-                return Ok(());
-            }
-            _ => return Err(Reason::OperatorUnauthorised),
-        };
-        let wanted = participant.config.certificate_sha256;
-        if wanted.is_some() && wanted != self.certificate {
-            tracing::warn!(participant = %participant.id(), "sign-on with another certificate");
-            return Err(Reason::OperatorUnauthorised);
-        }
-        tracing::info!(participant = %participant.id(), line = self.line.number(), "signed on");
-        self.line.set_signed_on(true);
-        participant.attach(Arc::clone(&self.line));
-        self.participant = Some(participant);
-        Ok(())
-    }
-
     /// Answers with a reason and nothing else.
-    async fn say(&self, wire: &Wire, header: Option<Header>, bytes: &Bytes, reason: Reason) {
+    async fn say(&self, wire: &Wire, heard: &Heard, reason: Reason) {
         let mut out = BytesMut::with_capacity(128);
-        respond::iso8583_reason(&Asked { wire, bytes }, reason, &mut out);
-        reply(&self.line, header.as_ref(), out).await;
+        respond::iso8583_reason(&Asked { wire, bytes: &heard.bytes }, reason, &mut out);
+        reply(&self.line, heard.header.as_ref(), out).await;
+    }
+
+    /// A message that cannot be read, or that nobody with the right key has sent.
+    async fn unread(&self, heard: &Heard, unread: &Unread) {
+        let (line, why) = (self.line.number(), unread.name());
+        metrics::counter!("cauce_messages_refused_total", "why" => why).increment(1);
+        match unread {
+            Unread::Garbled(error) => tracing::debug!(line, %error, "message refused"),
+            Unread::Unauthentic { .. } => {
+                let participant = self.participant.as_ref().map(|participant| participant.id());
+                let participant = participant.as_ref().map_or("-", |id| id.as_str());
+                tracing::warn!(line, participant, why, "message with no right MAC refused");
+            }
+        }
+        self.answer_fault(heard, unread).await;
+    }
+
+    /// Answers a message that makes no sense, with the place of it in what came.
+    async fn fault(&self, heard: &Heard, error: MapError) {
+        let place = |(wording, wire): (&Wording, &Bytes)| wording.offset_of(wire, error.field);
+        let offset = self.line.wording().zip(heard.wire.as_ref()).map_or(error.offset, place);
+        self.answer_fault(heard, &MapError { offset, ..error }).await;
     }
 
     /// Answers a message that could not be understood, as far as it could be read.
-    async fn fault(&self, header: Option<Header>, bytes: &Bytes, fault: impl Into<Fault>) {
+    async fn answer_fault(&self, heard: &Heard, fault: impl Into<Fault>) {
         let mut out = BytesMut::with_capacity(128);
-        if cauce87::format_error_answer(bytes, fault, &mut out) {
-            reply(&self.line, header.as_ref(), out).await;
+        if cauce87::format_error_answer(&heard.bytes, fault, &mut out) {
+            reply(&self.line, heard.header.as_ref(), out).await;
         }
     }
 }

@@ -21,7 +21,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Time limit of the simulated issuer in these tests.
 pub const RESPONSE_TIMEOUT_MS: u64 = 400;
 
-const CONFIG: &str = include_str!("harness.toml");
+/// The rules of the tests; `@issuer@` stands for the issuer's address.
+pub const CONFIG: &str = include_str!("harness.toml");
 
 /// A whole switch, its folder and its issuer.
 pub struct House {
@@ -106,9 +107,13 @@ pub async fn issuer() -> IssuerHandle {
 
 /// A switch on a folder, with an issuer that has signed on.
 pub async fn start_app(dir: &Path, issuer: &IssuerHandle, extra: &str) -> App {
-    let text = CONFIG.replace("@issuer@", &issuer.addr().to_string());
+    start_text(dir, &CONFIG.replace("@issuer@", &issuer.addr().to_string()), extra).await
+}
+
+/// A switch on a folder with these rules, once everybody it calls has signed on.
+pub async fn start_text(dir: &Path, text: &str, extra: &str) -> App {
     let layers = Layers::compiled_in()
-        .with_text("harness.toml", &text)
+        .with_text("harness.toml", text)
         .and_then(|layers| layers.with_text("extra.toml", extra))
         .and_then(|layers| layers.with_set(&format!("data.dir={}", dir.display())));
     let config = layers.and_then(|layers| config::load(&layers)).unwrap_or_else(|mistakes| {

@@ -7,6 +7,7 @@ mod harness;
 mod bad_input;
 mod codec;
 mod demo;
+mod dialect;
 mod duplicate;
 mod kill;
 mod limits;

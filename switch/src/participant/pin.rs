@@ -1,0 +1,82 @@
+//! A PIN block that came under the asker's key leaves under the key of who is asked.
+
+use std::fmt;
+use std::sync::Arc;
+
+use codecs::error::PackError;
+use codecs::iso8583::cauce87;
+use codecs::security::{EncryptedPin, KeyName, KeyStore, KeyVersion, PinFill, PinFormat, PinKey};
+use router::message::{Asker, PaymentRequest};
+use router::secret::CardNumber;
+
+use super::Participant;
+use crate::engine::Engine;
+
+/// The data element of a PIN block.
+const PIN_BLOCK: u8 = 52;
+
+/// How the PIN blocks of a participant are made.
+#[derive(Clone)]
+pub struct PinRule {
+    /// Where the key is.
+    pub keys: Arc<dyn KeyStore>,
+    /// Its name.
+    pub key: KeyName,
+    /// The format: 0 or 3, for DE52 has eight bytes.
+    pub format: PinFormat,
+}
+
+impl fmt::Debug for PinRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} under {:?}", self.format, self.key)
+    }
+}
+
+impl PinRule {
+    fn current(&self) -> PinKey<'_> {
+        PinKey { key: &self.key, version: KeyVersion::Current, format: self.format }
+    }
+}
+
+/// Puts the PIN block of a request that has been written under the key of who is asked.
+///
+/// Shape:  between participants without PIN keys a block passes as it is.
+/// Errors: one of the two has a key and the other none, the card is not known, or the block is none
+///         under the asker's key.
+pub fn translate(
+    engine: &Engine,
+    request: &PaymentRequest,
+    asked: &Participant,
+    message: &mut [u8],
+) -> Result<(), PackError> {
+    let has_block = request.transient.as_deref().is_some_and(|kept| kept.pin_block.is_some());
+    if !has_block {
+        return Ok(());
+    }
+    let asker = match &request.asker {
+        Asker::Participant(asker) => engine.participants.by_id(*asker),
+        Asker::Biller(_) => None,
+    };
+    let (from, to) = (asker.and_then(|asker| asker.config.pin.as_ref()), asked.config.pin.as_ref());
+    if from.is_none() && to.is_none() {
+        return Ok(());
+    }
+    let fault = PackError::Content { field: PIN_BLOCK, at: 0 };
+    let wire = cauce87::read(message).map_err(|_| fault)?;
+    let Some(at) = wire.index.range(PIN_BLOCK) else { return Ok(()) };
+    let (Some(from), Some(to), Some(CardNumber::Clear(pan))) = (from, to, &request.payer.card)
+    else {
+        return Err(fault);
+    };
+    let block = EncryptedPin::try_from(&message[at.clone()]).map_err(|_| fault)?;
+    let fill = PinFill(rand::random());
+    let translated = to.keys.translate_pin(&block, pan, from.current(), to.current(), &fill);
+    let translated = translated.map_err(|error| {
+        metrics::counter!("cauce_pins_refused_total", "why" => error.kind.name()).increment(1);
+        tracing::warn!(participant = %request.asker.as_str(), %error, "PIN block refused");
+        fault
+    })?;
+    // Both formats have eight bytes.
+    message[at].copy_from_slice(translated.as_bytes());
+    Ok(())
+}
