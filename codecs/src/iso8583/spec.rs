@@ -187,6 +187,11 @@ impl Spec {
         self.framing.as_deref()
     }
 
+    /// How many fields it defines.
+    pub fn field_count(&self) -> usize {
+        self.fields.iter().flatten().count()
+    }
+
     /// Bytes in front of the MTI.
     pub fn header_len(&self) -> usize {
         usize::from(self.header_len)
