@@ -15,7 +15,7 @@ pub enum ErrorKind {
     TooLong,
     /// Bytes are left after the last field.
     Trailing,
-    /// The bitmap is cut short or is not hexadecimal.
+    /// The bitmap is not hexadecimal, or announces a bitmap where there is none.
     BadBitmap,
     /// The bitmap announces a field that the spec does not define.
     UndefinedField,
@@ -53,7 +53,7 @@ pub const HEADER: u8 = u8::MAX;
 
 /// The way from a field to one of its parts, such as `25.3` in field 127.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Within([Step; 4]);
+pub struct Within([Step; 8]);
 
 /// One step into a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

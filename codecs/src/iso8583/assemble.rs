@@ -4,6 +4,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::composite::{Composite, DataSet, Part, Parts, TLV_SET_MAX, TagLayout, TagOrder};
 use super::field::{Field, Length, Pad};
+use super::index::MESSAGE_LEN_MAX;
 use super::pack::Packer;
 use super::spec::{BitmapEncoding, Spec};
 use super::tlv;
@@ -73,6 +74,7 @@ impl Spec {
     ///
     /// Errors: the first field, part or tag that does not fit; nothing is appended then.
     pub fn assemble(&self, tree: &Tree, out: &mut BytesMut) -> Assembled<()> {
+        let start = out.len();
         let digits: Result<[u8; 4], _> = tree.mti.as_bytes().try_into();
         let mti = digits.ok().filter(|mti| mti.iter().all(u8::is_ascii_digit));
         let mti = mti.ok_or_else(|| Problem::Shape("four digits are needed").at("0"))?;
@@ -83,7 +85,7 @@ impl Spec {
         }
         let mut fields: Vec<(u8, &str, &Value)> = Vec::new();
         for (name, value) in &tree.fields {
-            let number = name.parse().map_err(|_| Problem::Undefined.at(name))?;
+            let number = number_of(name).ok_or_else(|| Problem::Undefined.at(name))?;
             fields.push((number, name, value));
         }
         fields.sort_by_key(|(number, ..)| *number);
@@ -93,6 +95,11 @@ impl Spec {
             packer.put(number, &content).map_err(|error| of_pack(error).at(path))?;
         }
         packer.finish();
+        let have = out.len() - start;
+        if have > MESSAGE_LEN_MAX {
+            out.truncate(start);
+            return Err(Problem::Length { have, allowed: MESSAGE_LEN_MAX }.at("0"));
+        }
         Ok(())
     }
 
@@ -127,7 +134,7 @@ impl Spec {
                 self.bitmapped(layout, parts, path, values, out)
             }
             Composite::BerTlv { .. } => ber_tlv(path, values, out),
-            Composite::Tagged(layout) => tagged(*layout, path, values, out),
+            Composite::Tagged { layout, .. } => tagged(*layout, path, values, out),
             Composite::DataSets(sets) => self.data_sets(sets, path, values, out),
         }
     }
@@ -263,9 +270,8 @@ impl Spec {
 /// The bitmap of a data set: 16 bits, and 8 more as long as a number needs them.
 fn set_bitmap(numbers: &[u8], tail: bool) -> Vec<u8> {
     let highest = usize::from(numbers.iter().copied().max().unwrap_or(0));
-    // 14 numbers fit two bytes; with n bytes more the last bit of the second byte is a number, too.
-    let more = highest.saturating_sub(15).div_ceil(7) + usize::from(highest == 15);
-    let more = if more > 0 && highest > 15 + 7 * more - 1 { more + 1 } else { more };
+    // Two bytes hold 14 numbers; each further byte, whose own first bit announces the next, 7.
+    let more = highest.saturating_sub(14).div_ceil(7);
     let mut map = vec![0_u8; 2 + more];
     let last_bit = map.len() * 8;
     let mut set = |bit: usize| map[(bit - 1) / 8] |= 0x80 >> ((bit - 1) % 8);
@@ -343,8 +349,9 @@ fn value_of<'a>(values: &'a [(String, Value)], name: &str) -> Option<&'a Value> 
     values.iter().find(|(present, _)| present == name).map(|(_, value)| value)
 }
 
+/// The number of a field or part; written in one way only, so that `02` is not taken for `2`.
 fn number_of(name: &str) -> Option<u8> {
-    name.parse().ok()
+    name.parse().ok().filter(|number: &u8| number.to_string() == name)
 }
 
 fn all_known(

@@ -28,11 +28,16 @@ pub enum Composite {
     },
     /// Tags of BER-TLV, as chip data is (DE55).
     BerTlv {
-        /// Tags whose values are secret, ascending.
+        /// Tags whose values are secret, ascending; those of every card among them.
         secret_tags: Box<[u32]>,
     },
     /// Tags and lengths of fixed width, as DE48 often is.
-    Tagged(TagLayout),
+    Tagged {
+        /// How they are written.
+        layout: TagLayout,
+        /// Tags whose values are secret.
+        secret_tags: Box<[Box<str>]>,
+    },
     /// Data sets of ISO 8583:2003: an identifier, a length, then BER-TLV or a bitmap and parts.
     DataSets(Box<[DataSet]>),
 }

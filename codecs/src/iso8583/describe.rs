@@ -85,7 +85,7 @@ impl<'a> Line<'a> {
                 part(parts)
             }
             Some(Composite::BerTlv { .. }) => (tlv::tag_label(name), None),
-            Some(Composite::Tagged(_) | Composite::DataSets(_)) | None => ("", None),
+            Some(Composite::Tagged { .. } | Composite::DataSets(_)) | None => ("", None),
         }
     }
 }

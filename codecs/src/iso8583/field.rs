@@ -262,6 +262,25 @@ impl Field {
         }
     }
 
+    /// Whether an odd number of digits is told from an even one by what fills it up alone, because
+    /// the prefix counts bytes and the filler is no digit.
+    pub(super) fn drops_filler(&self, prefix: Prefix) -> bool {
+        let is_bcd = |bcd: Bcd| prefix.counts == Counts::Bytes && bcd.filler() > 9;
+        matches!(self.encoding, Encoding::Bcd(bcd) if is_bcd(bcd))
+    }
+
+    /// The units of a content, less the filler where that is told by the content alone.
+    #[inline]
+    pub(super) fn units_of(&self, prefix: Prefix, units: usize, content: &[u8]) -> usize {
+        let Encoding::Bcd(bcd) = self.encoding else { return units };
+        let filler = match bcd.odd {
+            Odd::Left(_) => content.first().map(|byte| byte >> 4),
+            Odd::Right(_) => content.last().map(|byte| byte & 0x0F),
+        };
+        let is_filled = self.drops_filler(prefix) && filler == Some(bcd.filler());
+        units - usize::from(is_filled && units > 0)
+    }
+
     /// What a prefix says of a number of units.
     pub(super) fn counted(&self, prefix: Prefix, units: usize) -> u32 {
         let counted = match prefix.counts {

@@ -214,7 +214,7 @@ impl Spec {
     pub fn units(&self, index: &Index, bytes: &[u8], number: u8) -> Option<usize> {
         let range = index.range(number)?;
         let field = self.field(number)?;
-        field.units_before(bytes, range.start)
+        field.units_before(bytes, range)
     }
 
     fn is_clean(&self, number: u8, bytes: &[u8], content: std::ops::Range<usize>) -> bool {
@@ -222,7 +222,7 @@ impl Spec {
         if field.encoding == Encoding::Ascii {
             return field.content.first_violation(&bytes[content]).is_none();
         }
-        let units = field.units_before(bytes, content.start).unwrap_or_default();
+        let units = field.units_before(bytes, content.clone()).unwrap_or_default();
         field.first_violation(&bytes[content], units).is_none()
     }
 
@@ -237,7 +237,10 @@ impl Spec {
         present: &mut Present,
     ) -> Result<(usize, usize), DecodeError> {
         if number == THIRD && self.third == ThirdBitmap::InField65 {
-            present.0[2] = self.bitmap.read_word(bytes, at)? & !BITMAP_BIT;
+            present.0[2] = self.bitmap.read_word(bytes, at).map_err(|error| {
+                // The fields before it could be read.
+                DecodeError { field: THIRD, ..error }
+            })?;
             return Ok((at, at + self.bitmap.width(8)));
         }
         let Some(field) = self.field(number) else {

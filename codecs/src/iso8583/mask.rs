@@ -10,12 +10,14 @@ use super::value::{Tree, Value};
 
 /// The field that holds the card number.
 const PAN: u8 = 2;
-/// Digits of a card number; of the usual one; the first digits of card numbers.
+/// Digits that a card number has when it stands alone.
 ///
 /// Source: ISO/IEC 7812-1.
 const PAN_LEN: std::ops::RangeInclusive<usize> = 13..=19;
-const PAN_LEN_USUAL: usize = 16;
-const PAN_FIRST: std::ops::RangeInclusive<u8> = b'2'..=b'6';
+/// Lengths and first digits of card numbers of the large schemes, by which one is found within a
+/// longer run of digits.
+const PAN_FORMS: [(usize, &[u8]); 5] =
+    [(13, b"4"), (14, b"3"), (15, b"3"), (16, b"2345689"), (19, b"456")];
 
 impl Spec {
     /// The tree with everything hidden that must not be seen.
@@ -71,7 +73,10 @@ impl Spec {
                 part(parts, value)
             }
             Composite::BerTlv { secret_tags } => masked_tag(secret_tags, name, value),
-            Composite::Tagged(_) => scanned(value),
+            Composite::Tagged { secret_tags, .. } => {
+                let is_secret = secret_tags.iter().any(|tag| **tag == *name);
+                if is_secret { hidden(value, 1) } else { scanned(value) }
+            }
             Composite::DataSets(sets) => {
                 let id = u8::from_str_radix(name, 16).ok();
                 let set = sets.iter().find(|set| Some(set.id) == id);
@@ -107,12 +112,42 @@ fn is_number(field: &Field) -> bool {
     is_fixed && matches!(field.content, Content::Numeric | Content::SignedNumeric)
 }
 
+/// A tag of BER-TLV, and the tags within it where it is made of tags.
 fn masked_tag(secret_tags: &[u32], name: &str, value: Value) -> Value {
     let tag = u32::from_str_radix(name, 16).ok();
-    match tag.filter(|tag| !secret_tags.contains(tag)) {
-        Some(_) => scanned(value),
-        None => hidden(value, 2),
+    let is_open = tag.is_some_and(|tag| !secret_tags.contains(&tag));
+    let holds_secret = |value: &Value| match value {
+        Value::Text(text) => {
+            hex::decode(text).is_ok_and(|data| holds_secret_tag(secret_tags, &data, NESTING_MAX))
+        }
+        Value::Parts(_) | Value::Many(_) => false,
+    };
+    match value {
+        Value::Many(many) => {
+            let mask = |value| masked_tag(secret_tags, name, value);
+            Value::Many(many.into_iter().map(mask).collect())
+        }
+        value if !is_open || (is_constructed(name) && holds_secret(&value)) => hidden(value, 2),
+        value => scanned(value),
     }
+}
+
+/// Tags within tags that are looked into; what nests deeper is taken for secret.
+const NESTING_MAX: usize = 8;
+
+/// Whether a tag holds tags: bit 6 of its first byte.
+fn is_constructed(name: &str) -> bool {
+    let first = name.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    first.is_some_and(|first| first & 0x20 != 0)
+}
+
+fn holds_secret_tag(secret_tags: &[u32], data: &[u8], depth: usize) -> bool {
+    depth == 0
+        || super::tlv::read(data).map_while(Result::ok).any(|tlv| {
+            secret_tags.contains(&tlv.tag)
+                || (is_constructed(&super::tlv::tag_name(tlv.tag))
+                    && holds_secret_tag(secret_tags, tlv.value, depth - 1))
+        })
 }
 
 fn masked_pan(text: &str) -> String {
@@ -148,38 +183,69 @@ fn scanned(value: Value) -> Value {
     }
 }
 
-/// A text whose runs of digits that are card numbers are shortened. Bytes in hexadecimal that spell
-/// one in ASCII are hidden whole.
+/// A text in which card numbers are shortened, and hidden with all behind them where they begin a
+/// track. Bytes in hexadecimal that spell one in ASCII or EBCDIC are hidden whole.
 fn without_pans(text: &str) -> String {
     let spelled = hex::decode(text).unwrap_or_default();
-    let mut spelled: Vec<char> = spelled.into_iter().map(char::from).collect();
-    if shorten_pans(&mut spelled) {
-        return format!("[{} hidden]", text.len());
+    let ascii: Vec<char> = spelled.iter().copied().map(char::from).collect();
+    let ebcdic = spelled.iter().map(|byte| char::from(super::ebcdic::Page::Cp037.decode(*byte)));
+    if shorten_pans(&mut ascii.clone()) || shorten_pans(&mut ebcdic.collect::<Vec<_>>()) {
+        return format!("[{} hidden]", text.len() / 2);
     }
     let mut characters: Vec<char> = text.chars().collect();
     shorten_pans(&mut characters);
     characters.into_iter().collect()
 }
 
-/// Shortens card numbers among the characters; whether there were any.
+/// Shortens card numbers among the characters; whether there were any. A space or a hyphen may stand
+/// between two digits.
 fn shorten_pans(characters: &mut [char]) -> bool {
     let mut any = false;
-    for run in characters.chunk_by_mut(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
-        let digits: Vec<u8> = run.iter().filter_map(|digit| u8::try_from(*digit).ok()).collect();
-        // A longer run may hold one among other numbers; all that it may be are shortened.
-        let len = if PAN_LEN.contains(&run.len()) { run.len() } else { PAN_LEN_USUAL };
-        for (at, candidate) in digits.windows(len).enumerate().filter(|(_, may)| is_pan(may)) {
-            run[at + 6..at + candidate.len() - 4].fill('*');
+    let mut at = 0;
+    while at < characters.len() {
+        let places = run_of_digits(characters, at);
+        let Some(last) = places.last().copied() else {
+            at += 1;
+            continue;
+        };
+        let digits: Vec<u8> =
+            places.iter().filter_map(|place| u8::try_from(characters[*place]).ok()).collect();
+        for range in pans(&digits) {
             any = true;
+            let ends_run = range.end == digits.len();
+            places[range.start + 6..range.end - 4].iter().for_each(|at| characters[*at] = '*');
+            if ends_run && matches!(characters.get(last + 1), Some('=' | 'D' | '^')) {
+                characters[last + 2..].fill('*');
+            }
         }
+        at = last + 1;
     }
     any
 }
 
-fn is_pan(digits: &[u8]) -> bool {
-    digits.iter().all(u8::is_ascii_digit)
-        && digits.first().is_some_and(|first| PAN_FIRST.contains(first))
-        && luhn(digits)
+/// The places of the digits that follow each other from `start` on.
+fn run_of_digits(characters: &[char], start: usize) -> Vec<usize> {
+    let is_digit = |at: usize| characters.get(at).is_some_and(char::is_ascii_digit);
+    let mut places = Vec::new();
+    let mut at = start;
+    while is_digit(at) {
+        places.push(at);
+        let is_parted = matches!(characters.get(at + 1), Some(' ' | '-')) && is_digit(at + 2);
+        at += if is_parted { 2 } else { 1 };
+    }
+    places
+}
+
+/// Where card numbers may be in a run of digits; they may overlap.
+fn pans(digits: &[u8]) -> Vec<std::ops::Range<usize>> {
+    let whole = PAN_LEN.contains(&digits.len()) && digits[0] != b'0' && luhn(digits);
+    let mut found: Vec<_> = whole.then_some(0..digits.len()).into_iter().collect();
+    for (len, first) in PAN_FORMS {
+        let windows = digits.windows(len).enumerate();
+        let pans = windows.filter(|(_, pan)| first.contains(&pan[0]) && luhn(pan));
+        found.extend(pans.map(|(at, _)| at..at + len));
+    }
+    found
 }
 
 /// Whether the last digit is the check digit of the others.
@@ -208,7 +274,15 @@ mod tests {
         check("4111111111111112", "4111111111111112");
         check("371449635398431", "371449*****8431");
         check("02165500000000000004", "0216550000******0004");
-        check("34313131313131313131313131313131", "[32 hidden]");
+        check("34313131313131313131313131313131", "[16 hidden]");
+        check("F4F1F1F1F1F1F1F1F1F1F1F1F1F1F1F1", "[16 hidden]");
+        check(
+            "4111 1111 1111 1111 and 4111-1111-1111-1111",
+            "4111 11** **** 1111 and 4111-11**-****-1111",
+        );
+        check("0215371449635398431", "0215371449*****8431");
+        check("164111111111111111", "16411111******1111");
+        check("4111111111111111=30121010000012345 x", "411111******1111=*******************");
         check("000000005000", "000000005000");
     }
 
@@ -235,5 +309,18 @@ mod tests {
             field("52", "[8 hidden]"),
         ];
         assert_eq!(spec.masked(tree).fields, expect);
+    }
+
+    #[test]
+    fn secret_tags_are_hidden_within_other_tags_too() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let check = |name, value, expect| {
+            let masked = masked_tag(&crate::iso8583::tlv::SECRET_TAGS, name, text(value));
+            assert_eq!(masked, text(expect));
+        };
+        check("5A", "4111111111111111", "[8 hidden]");
+        check("70", "5A084111111111111112", "[10 hidden]");
+        check("9F26", "1122334455667788", "1122334455667788");
+        check("71", "9F180400000000", "9F180400000000");
     }
 }

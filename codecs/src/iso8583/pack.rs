@@ -3,7 +3,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::content::HEX_DIGITS;
-use super::field::{Bcd, Encoding, Field, Length, Odd};
+use super::field::{Bcd, Counts, Encoding, Field, Length, Odd};
 use super::index::Present;
 use super::spec::{BitmapEncoding, Bitmaps, FIELD_MAX, MtiEncoding, Spec, ThirdBitmap};
 use crate::error::{HEADER, PackError};
@@ -301,10 +301,19 @@ impl Field {
                 (max, counted <= max)
             }
         };
-        if !fits {
+        if !fits || self.is_ambiguous(have) {
             return Err(PackError::Length { field: number, have, allowed });
         }
         self.check_content(number, content)
+    }
+
+    /// Whether an odd number of digits could not be told from an even one that begins or ends with
+    /// the filler, because the prefix counts bytes.
+    fn is_ambiguous(&self, units: usize) -> bool {
+        let (Length::Variable(prefix), Encoding::Bcd(bcd)) = (self.length, self.encoding) else {
+            return false;
+        };
+        prefix.counts == Counts::Bytes && bcd.filler() < 10 && !units.is_multiple_of(2)
     }
 
     #[inline]

@@ -97,8 +97,13 @@ impl Apart<'_> {
         if field.encoding.is_bytes() && field.encoding != Encoding::Raw {
             // The parts are written in bytes that are written in hexadecimal.
             let data = field.data(content);
-            let inner = Apart { bytes: &data, base: self.base + found.start, ..self };
-            return inner.parts_of(composite, place, 0, data.len()).map(Value::Parts);
+            let inner = Apart { bytes: &data, base: 0, ..self };
+            let parts = inner.parts_of(composite, place, 0, data.len());
+            let on_wire = |error: DecodeError| DecodeError {
+                offset: self.base + found.start + 2 * error.offset,
+                ..error
+            };
+            return parts.map(Value::Parts).map_err(on_wire);
         }
         self.parts_of(composite, place, found.start, found.end).map(Value::Parts)
     }
@@ -121,7 +126,7 @@ impl Apart<'_> {
                 inner.bitmapped(layout, parts, place, start)
             }
             Composite::BerTlv { .. } => inner.ber_tlv(place, start),
-            Composite::Tagged(layout) => inner.tagged(*layout, place, start),
+            Composite::Tagged { layout, .. } => inner.tagged(*layout, place, start),
             Composite::DataSets(sets) => inner.data_sets(sets, place, start),
         }
     }
@@ -215,7 +220,7 @@ impl Apart<'_> {
             };
             let tlv::Tlv { tag, value, .. } = read.map_err(short)?;
             let value = Value::Text(hex::encode_upper(value));
-            Value::add(&mut fields, tlv::tag_name(tag), value);
+            fields.push((tlv::tag_name(tag), value));
         }
         Ok(fields)
     }
@@ -225,12 +230,13 @@ impl Apart<'_> {
         let mut at = start;
         while at < self.bytes.len() {
             let head = usize::from(layout.tag_len + layout.length_digits);
-            let short = || self.error(ErrorKind::ShortTlv, place, at, head);
-            let text = self.bytes.get(at..at + head).ok_or_else(short)?;
+            let short = |need| self.error(ErrorKind::ShortTlv, place, at, need);
+            let text = self.bytes.get(at..at + head).ok_or_else(|| short(head))?;
             let (tag, length) = layout.split(text);
-            let length = layout.number(length).ok_or_else(short)?;
-            let value = self.bytes.get(at + head..at + head + length).ok_or_else(short)?;
-            Value::add(&mut fields, layout.text(tag), Value::Text(layout.text(value)));
+            let length = layout.number(length).ok_or_else(|| short(head))?;
+            let value = self.bytes.get(at + head..at + head + length);
+            let value = value.ok_or_else(|| short(head + length))?;
+            fields.push((layout.text(tag), Value::Text(layout.text(value))));
             at += head + length;
         }
         Ok(fields)
@@ -245,13 +251,13 @@ impl Apart<'_> {
         let mut fields = Vec::new();
         let mut at = start;
         while at < self.bytes.len() {
-            let short = || self.error(ErrorKind::ShortTlv, place, at, SET_HEAD);
-            let head: &[u8; SET_HEAD] =
-                self.bytes.get(at..).and_then(<[u8]>::first_chunk).ok_or_else(short)?;
+            let short = |need| self.error(ErrorKind::ShortTlv, place, at, need);
+            let head: Option<&[u8; SET_HEAD]> = self.bytes[at..].first_chunk();
+            let head = head.ok_or_else(|| short(SET_HEAD))?;
             let [id, high, low] = *head;
             let content = at + SET_HEAD;
             let end = content + usize::from(u16::from_be_bytes([high, low]));
-            let data = self.bytes.get(content..end).ok_or_else(short)?;
+            let data = self.bytes.get(content..end).ok_or_else(|| short(end - at))?;
             let inner = Apart { bytes: &self.bytes[..end], ..self };
             let place = Place { within: place.within.and(Step::DataSet(id)), ..place };
             let set = sets.iter().find(|set| set.id == id);
@@ -261,7 +267,7 @@ impl Apart<'_> {
                 // What is not understood is kept.
                 None => Value::Text(hex::encode_upper(data)),
             };
-            Value::add(&mut fields, format!("{id:02X}"), value);
+            fields.push((format!("{id:02X}"), value));
             at = end;
         }
         Ok(fields)

@@ -1,5 +1,6 @@
 //! A message as a tree of texts, for tools: what `cauce codec` prints and reads.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
@@ -9,14 +10,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The value of a field, part or tag.
 ///
 /// Shape: text as it is on the wire, padding kept, each ISO 8859-1 byte a character; bytes in
-///        upper-case hexadecimal. Parts and tags keep their order.
+///        upper-case hexadecimal. Parts and tags keep their order; JSON gathers a repeated tag at
+///        its first place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// A text, or bytes in hexadecimal.
     Text(String),
-    /// Parts by number, tags by name.
+    /// Parts by number, tags by name, in the order of the wire; a tag may be there more than once.
     Parts(Vec<(String, Value)>),
-    /// A tag that is there more than once.
+    /// The values of a tag that is there more than once: how JSON, whose names are unique, has it.
     Many(Vec<Value>),
 }
 
@@ -39,23 +41,6 @@ pub struct Tree {
 
 /// Nesting of values read; formats nest less.
 const DEPTH_MAX: usize = 16;
-
-impl Value {
-    /// Adds a part or tag; one that is there already becomes many.
-    pub(super) fn add(parts: &mut Vec<(String, Self)>, name: String, value: Self) {
-        let Some((_, present)) = parts.iter_mut().find(|(present, _)| *present == name) else {
-            parts.push((name, value));
-            return;
-        };
-        match present {
-            Self::Many(many) => many.push(value),
-            Self::Text(_) | Self::Parts(_) => {
-                let first = std::mem::replace(present, Self::Many(Vec::new()));
-                *present = Self::Many(vec![first, value]);
-            }
-        }
-    }
-}
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -132,8 +117,24 @@ mod fields {
         fields: &[(String, Value)],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(fields.len()))?;
-        fields.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
+        let mut places: HashMap<&str, usize> = HashMap::with_capacity(fields.len());
+        let mut merged: Vec<(&str, Vec<&Value>)> = Vec::with_capacity(fields.len());
+        for (name, value) in fields {
+            match places.get(name.as_str()) {
+                Some(place) => merged[*place].1.push(value),
+                None => {
+                    places.insert(name, merged.len());
+                    merged.push((name, vec![value]));
+                }
+            }
+        }
+        let mut map = serializer.serialize_map(Some(merged.len()))?;
+        for (name, values) in merged {
+            match values[..] {
+                [value] => map.serialize_entry(name, value)?,
+                _ => map.serialize_entry(name, &values)?,
+            }
+        }
         map.end()
     }
 
@@ -148,9 +149,10 @@ mod fields {
 
     pub fn collect<'de, A: MapAccess<'de>>(mut map: A) -> Result<Vec<(String, Value)>, A::Error> {
         let mut fields: Vec<(String, Value)> = Vec::new();
+        let mut names = HashSet::new();
         while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            if fields.iter().any(|(present, _)| *present == name) {
-                return Err(A::Error::custom(format_args!("`{name}` is given twice")));
+            if !names.insert(name.clone()) {
+                return Err(A::Error::custom("a name is given twice"));
             }
             fields.push((name, value));
         }
@@ -173,9 +175,7 @@ mod tests {
     fn what_is_no_message_is_refused() {
         let problem =
             |json: &str| serde_json::from_str::<Tree>(json).expect_err("refused").to_string();
-        assert!(
-            problem(r#"{"mti":"0200","fields":{"2":"1","2":"2"}}"#).contains("`2` is given twice")
-        );
+        assert!(problem(r#"{"mti":"0200","fields":{"2":"1","2":"2"}}"#).contains("given twice"));
         assert!(problem(r#"{"mti":"0200","fields":[]}"#).contains("an object is needed"));
         assert!(problem(r#"{"mti":"0200","fields":{},"x":1}"#).contains("unknown field"));
         assert!(problem(r#"{"mti":"0200","fields":{"2":1}}"#).contains("a text"));
@@ -184,12 +184,11 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_that_comes_again_becomes_many() {
+    fn a_tag_that_comes_again_is_a_list_in_json() {
         let text = |text: &str| Value::Text(text.to_owned());
-        let mut parts = Vec::new();
-        for value in ["1", "2", "3"] {
-            Value::add(&mut parts, "A1".to_owned(), text(value));
-        }
-        assert_eq!(parts, [("A1".to_owned(), Value::Many(vec![text("1"), text("2"), text("3")]))]);
+        let tags = [("A1", "1"), ("B2", "2"), ("A1", "3")];
+        let parts = tags.map(|(tag, value)| (tag.to_owned(), text(value))).to_vec();
+        let json = serde_json::to_string(&Value::Parts(parts)).expect("JSON");
+        assert_eq!(json, r#"{"A1":["1","3"],"B2":"2"}"#);
     }
 }

@@ -6,6 +6,7 @@ mod foreign;
 mod frame;
 mod iso20022;
 mod qr;
+mod regressions;
 mod round_trip;
 mod security;
 mod shipped;

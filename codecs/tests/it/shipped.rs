@@ -109,7 +109,7 @@ fn shipped_formats_hide_card_data_and_know_their_last_field() {
 #[test]
 fn a_terminal_behind_a_tpdu_is_read_with_its_chip_data() {
     let spec = Spec::builtin("pos-tpdu").expect("compiled in");
-    assert_eq!((spec.header_len(), spec.framing()), (5, Some("len2be")));
+    assert_eq!((spec.header_len(), spec.framing()), (5, Some("binary2")));
     // Bits 2 3 4 11 22 24 25 35 41 42 55 62, laid out by hand after the format's description.
     let message = hex::decode(concat!(
         "6000030000",

@@ -34,6 +34,10 @@ impl Spec {
         };
         let first = map(0, &mut at)?;
         let has_second = match self.bitmaps {
+            Bitmaps::Single if first >> 63 != 0 => {
+                let at = at - self.bitmap.width(8);
+                return Err(ErrorKind::BadBitmap.at(BITMAP, at, 0, 0));
+            }
             Bitmaps::Single => false,
             Bitmaps::Auto => first >> 63 != 0,
             Bitmaps::Always128 => true,
@@ -45,7 +49,6 @@ impl Spec {
         if self.third == ThirdBitmap::Contiguous {
             present.0[1] &= !BITMAP_BIT;
         }
-        present.0[2] &= !BITMAP_BIT;
         Ok((present, at))
     }
 }

@@ -49,16 +49,27 @@ impl Field {
         if need > have {
             return Err(ErrorKind::ShortData.at(number, start, need, have));
         }
-        Ok(Found { start, end: start + need, units })
+        let end = start + need;
+        let units = match self.length {
+            Length::Fixed(_) => units,
+            Length::Variable(prefix) => self.units_of(prefix, units, &bytes[start..end]),
+        };
+        Ok(Found { start, end, units })
     }
 
-    /// The units of a content that begins at `start`, by its length or the prefix before it.
-    pub(in crate::iso8583) fn units_before(&self, bytes: &[u8], start: usize) -> Option<usize> {
+    /// The units of a content, by its length or the prefix before it.
+    pub(in crate::iso8583) fn units_before(
+        &self,
+        bytes: &[u8],
+        content: std::ops::Range<usize>,
+    ) -> Option<usize> {
         match self.length {
             Length::Fixed(units) => Some(usize::from(units)),
             Length::Variable(prefix) => {
-                let text = bytes.get(start.checked_sub(prefix.width())?..start)?;
-                self.units(prefix, prefix.read(text)?)
+                let start = content.start.checked_sub(prefix.width())?;
+                let text = bytes.get(start..content.start)?;
+                let units = self.units(prefix, prefix.read(text)?)?;
+                Some(self.units_of(prefix, units, bytes.get(content)?))
             }
         }
     }

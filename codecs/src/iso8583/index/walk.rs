@@ -78,8 +78,13 @@ impl Walk {
                 }
             }
             Length::Variable(prefix) => {
-                let whole = field.wire_len(2) == 2 && field.counted(prefix, 2) == 2;
-                let halves = field.wire_len(4) == 2 && field.counted(prefix, 4) == 4;
+                // A sign before packed digits makes neither: three units are two bytes.
+                let is_signed = matches!(field.encoding, Encoding::SignedBcd(_));
+                let is = |units, bytes| {
+                    let counted = usize::try_from(field.counted(prefix, units)).ok();
+                    !is_signed && field.wire_len(units) == bytes && counted == Some(units)
+                };
+                let (whole, halves) = (is(4, 4), is(4, 2) && !field.drops_filler(prefix));
                 match (WalkPrefix::of(prefix), u16::try_from(prefix.max)) {
                     (Some(kind), Ok(length)) if whole || halves => {
                         let prefix_joins = kind.joins(check);

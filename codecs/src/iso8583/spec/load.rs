@@ -17,7 +17,7 @@ use crate::iso8583::index::Walk;
 /// How deep fields may be made of fields.
 const DEPTH_MAX: usize = 4;
 /// Composites of one format.
-const COMPOSITES_MAX: usize = 1_000;
+const COMPOSITES_MAX: u16 = 1_000;
 
 pub(super) fn compile(raw: &RawSpec) -> Result<Spec, Vec<SpecError>> {
     let mut mistakes = Mistakes(Vec::new());
@@ -154,6 +154,11 @@ impl Maker<'_> {
             Some(parts) => Some(self.composite(&format!("{key}.parts"), parts, depth)?),
             None => None,
         };
+        if parts.is_some() && matches!(encoding, Encoding::Bcd(_) | Encoding::SignedBcd(_)) {
+            let problem = "a field made of parts is written in bytes; let its parts be BCD";
+            self.mistakes.add(&format!("{key}.encoding"), problem);
+            return None;
+        }
         let RawField { content, secret, mac, .. } = *raw;
         let field = Field { length, encoding, content, pad, secret, mac, parts };
         self.parts_add_up(key, &field);
@@ -324,7 +329,7 @@ impl Maker<'_> {
 
     /// Makes a composite and gives its place.
     fn composite(&mut self, key: &str, raw: &RawParts, depth: usize) -> Option<u16> {
-        if depth == DEPTH_MAX || self.composites.len() == COMPOSITES_MAX {
+        if depth == DEPTH_MAX {
             self.mistakes.add(key, format!("parts nest at most {DEPTH_MAX} deep"));
             return None;
         }
@@ -337,10 +342,23 @@ impl Maker<'_> {
             },
             1 => self.bitmapped(key, raw, depth)?,
             2 => Composite::BerTlv { secret_tags: self.secret_tags(key, raw) },
-            3 => Composite::Tagged(self.tag_layout(key, raw)?),
+            3 => Composite::Tagged {
+                layout: self.tag_layout(key, raw)?,
+                secret_tags: raw
+                    .secret_tags
+                    .iter()
+                    .flatten()
+                    .map(|tag| tag.as_str().into())
+                    .collect(),
+            },
             _ => self.data_sets(key, raw, depth),
         };
-        let place = u16::try_from(self.composites.len()).expect("invariant: COMPOSITES_MAX");
+        let place = u16::try_from(self.composites.len()).ok();
+        let Some(place) = place.filter(|place| *place < COMPOSITES_MAX) else {
+            let problem = format!("at most {COMPOSITES_MAX} fields may be made of parts");
+            self.mistakes.add(key, problem);
+            return None;
+        };
         self.composites.push(composite);
         Some(place)
     }
@@ -368,19 +386,23 @@ impl Maker<'_> {
             let problem = format!("a bitmap of {bitmap_bytes} bytes announces fewer parts");
             self.mistakes.add(&format!("{key}.fields"), problem);
         }
+        if raw.skip_first_bit && parts.get(1).is_some() {
+            let problem = "bit 1 announces nothing, so there is no part 1";
+            self.mistakes.add(&format!("{key}.fields.1"), problem);
+        }
         let header_len = raw.header_length.unwrap_or(0);
         let skip_first = raw.skip_first_bit;
         Some(Composite::Bitmapped { header_len, bitmap, bitmap_bytes, skip_first, parts })
     }
 
+    /// The secret tags of every card, and those the format adds.
     fn secret_tags(&mut self, key: &str, raw: &RawParts) -> Box<[u32]> {
-        let Some(tags) = &raw.secret_tags else { return super::super::tlv::SECRET_TAGS.into() };
-        let mut numbers = Vec::new();
-        for tag in tags {
+        let mut numbers = super::super::tlv::SECRET_TAGS.to_vec();
+        for tag in raw.secret_tags.iter().flatten() {
             match u32::from_str_radix(tag, 16) {
                 Ok(number) => numbers.push(number),
                 Err(_) => {
-                    self.mistakes.add(&format!("{key}.secret_tags"), format!("`{tag}` is no tag"))
+                    self.mistakes.add(&format!("{key}.secret_tags"), format!("`{tag}` is no tag"));
                 }
             }
         }

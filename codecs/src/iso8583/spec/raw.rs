@@ -132,7 +132,8 @@ pub struct RawParts {
     /// Bitmapped: bit 1 announces nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub skip_first_bit: bool,
-    /// BER-TLV: tags whose values are secret, in hexadecimal.
+    /// BER-TLV: tags whose values are secret besides those of every card, in hexadecimal. Tagged:
+    /// tags whose values are secret.
     pub secret_tags: Option<Vec<String>>,
     /// Tagged: characters of a tag.
     pub tag_length: Option<u8>,
@@ -177,10 +178,10 @@ impl Serialize for Number {
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let key = String::deserialize(deserializer)?;
-        let number = key.parse().map_err(|_| {
+        let number = key.parse().ok().filter(|number: &u8| number.to_string() == key);
+        number.map(Self).ok_or_else(|| {
             D::Error::custom(format_args!("`{key}` is no number of a field or part"))
-        })?;
-        Ok(Self(number))
+        })
     }
 }
 
@@ -204,8 +205,8 @@ impl RawSpec {
         let mut fields = BTreeMap::new();
         for (key, value) in head.fields {
             let at = format!("fields.{key}");
-            let Some(number) =
-                key.parse().ok().filter(|number| (2..=super::FIELD_MAX).contains(number))
+            let number = key.parse().ok().filter(|number: &u8| number.to_string() == key);
+            let Some(number) = number.filter(|number| (2..=super::FIELD_MAX).contains(number))
             else {
                 let problem = "a field is a number of 2 to 192".to_owned();
                 mistakes.push(SpecError { key: at, problem });

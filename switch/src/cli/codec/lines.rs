@@ -13,14 +13,14 @@ const LINE_LEN_MAX: u64 = 1 << 20;
 #[derive(Debug, Serialize)]
 pub(super) struct Fault {
     /// Its kind.
-    pub kind: String,
+    pub kind: &'static str,
     /// Where: field, part or path.
-    pub field: String,
+    pub field: Box<str>,
     /// Where: byte, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<usize>,
     /// In words.
-    pub message: String,
+    pub message: Box<str>,
     /// What would have been right, where that is a number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub need: Option<usize>,
@@ -29,17 +29,17 @@ pub(super) struct Fault {
     pub have: Option<usize>,
     /// What could be read all the same, for people.
     #[serde(skip)]
-    pub shown: Option<String>,
+    pub shown: Option<Box<str>>,
 }
 
 impl Fault {
     /// A fault of the line itself, at a position of it.
-    pub fn of_line(kind: &str, offset: usize, message: &str) -> Self {
+    pub fn of_line(kind: &'static str, offset: usize, message: &str) -> Self {
         Self {
-            kind: kind.to_owned(),
-            field: "line".to_owned(),
+            kind,
+            field: "line".into(),
             offset: Some(offset),
-            message: message.to_owned(),
+            message: message.into(),
             need: None,
             have: None,
             shown: None,
@@ -49,7 +49,7 @@ impl Fault {
     /// The line that tells it, behind what could be read.
     pub fn line(&self) -> String {
         let line = serde_json::json!({ "error": self }).to_string();
-        self.shown.as_ref().map_or_else(|| line.clone(), |shown| format!("{shown}\n{line}\n"))
+        self.shown.as_deref().map_or_else(|| line.clone(), |shown| format!("{shown}\n{line}\n"))
     }
 }
 

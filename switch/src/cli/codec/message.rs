@@ -24,7 +24,7 @@ pub(super) fn decode(spec: &Spec, framer: Option<&Framer>, reveal: bool) -> io::
 pub(super) fn encode(spec: &Spec, framer: Option<&Framer>) -> io::Result<Came> {
     answer_each(|line| {
         let mut tree: Tree = serde_json::from_str(line).map_err(|error| of_json(&error))?;
-        let header = framer.and_then(|framer| header_of(framer, &mut tree));
+        let header = framer.map(|framer| header_of(framer, &mut tree)).transpose()?.flatten();
         let mut message = BytesMut::new();
         spec.assemble(&tree, &mut message).map_err(of_assemble)?;
         let Some(framer) = framer else { return Ok(hex::encode_upper(message)) };
@@ -46,7 +46,7 @@ pub(super) fn describe(spec: &Spec, framer: Option<&Framer>) -> io::Result<Came>
         // What could be read is shown before what could not.
         match indexed {
             Ok(()) => Ok(text + "\n"),
-            Err(error) => Err(Fault { shown: Some(text), ..of_decode(error) }),
+            Err(error) => Err(Fault { shown: Some(text.into()), ..of_decode(error) }),
         }
     })
 }
@@ -72,8 +72,8 @@ fn message_of(framer: Option<&Framer>, line: &str) -> Result<Found, Fault> {
     let Some(framer) = framer else { return Ok(Found { header: None, message: bytes }) };
     let mut stream = BytesMut::from(&bytes[..]);
     let received = framer.clone().decode(&mut stream).map_err(|error| of_frame(&error))?;
-    let fault = |kind, message| Fault {
-        field: "frame".to_owned(),
+    let fault = |kind: &'static str, message: &str| Fault {
+        field: "frame".into(),
         ..Fault::of_line(kind, bytes.len() - stream.len(), message)
     };
     match received {
@@ -89,12 +89,15 @@ fn message_of(framer: Option<&Framer>, line: &str) -> Result<Found, Fault> {
     }
 }
 
-/// The header of a frame, taken out of the message where the frame has it; else the framing's own.
-fn header_of(framer: &Framer, tree: &mut Tree) -> Option<Header> {
-    let own = framer.own_header()?;
-    let given = tree.header.take().and_then(|header| hex::decode(header).ok());
-    let given = given.and_then(|raw| Header::new(own.kind(), raw.into()).ok());
-    Some(given.unwrap_or_else(|| own.clone()))
+/// The header of a frame, taken out of the message where the framing has one; else its own.
+fn header_of(framer: &Framer, tree: &mut Tree) -> Result<Option<Header>, Fault> {
+    let Some(own) = framer.own_header() else { return Ok(None) };
+    let Some(text) = tree.header.take() else { return Ok(Some(own.clone())) };
+    let raw = hex::decode(text).ok();
+    let header = raw.and_then(|raw| Header::new(own.kind(), raw.into()).ok());
+    let message = "not a header of the framing, in hexadecimal";
+    let fault = || Fault { field: "h".into(), ..Fault::of_line("bad_value", 0, message) };
+    Ok(Some(header.ok_or_else(fault)?))
 }
 
 fn json(tree: &Tree) -> String {
@@ -104,10 +107,10 @@ fn json(tree: &Tree) -> String {
 fn of_decode(error: DecodeError) -> Fault {
     let said = |number: usize| Some(number).filter(|_| error.need > 0);
     Fault {
-        kind: error.kind.name().to_owned(),
-        field: error.path().to_string(),
+        kind: error.kind.name(),
+        field: error.path().to_string().into(),
         offset: Some(error.offset),
-        message: error.to_string(),
+        message: error.to_string().into(),
         need: said(error.need),
         have: said(error.have),
         shown: None,
@@ -116,9 +119,9 @@ fn of_decode(error: DecodeError) -> Fault {
 
 fn of_assemble(error: AssembleError) -> Fault {
     Fault {
-        kind: error.problem.name().to_owned(),
-        message: error.to_string(),
-        field: error.path,
+        kind: error.problem.name(),
+        message: format!("field {} {}", shown(&error.path), error.problem).into(),
+        field: shown(&error.path).into(),
         offset: None,
         need: None,
         have: None,
@@ -126,13 +129,25 @@ fn of_assemble(error: AssembleError) -> Fault {
     }
 }
 
+/// A path as it may be shown: the name of a field, part or tag is short; anything else is somebody's
+/// mistake and might hold anything.
+fn shown(path: &str) -> String {
+    let step = |step: &str| if step.len() <= 8 { step.to_owned() } else { "?".to_owned() };
+    path.split('.').map(step).collect::<Vec<_>>().join(".")
+}
+
 fn of_frame(error: &FrameError) -> Fault {
     Fault {
-        field: "frame".to_owned(),
+        field: "frame".into(),
         ..Fault::of_line(error.name(), error.offset(), &error.to_string())
     }
 }
 
 fn of_json(error: &serde_json::Error) -> Fault {
-    Fault::of_line("bad_json", error.column(), &error.to_string())
+    // What serde says may repeat what it met, a card number perhaps.
+    let what = match error.classify() {
+        serde_json::error::Category::Data => "not the JSON of a message",
+        _ => "not JSON",
+    };
+    Fault::of_line("bad_json", error.column(), &format!("{what} from column {} on", error.column()))
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use codecs::frame::Framer;
-use codecs::iso8583::{Lint, Spec, SpecError, form_of, import};
+use codecs::iso8583::{Lint, SPEC_LEN_MAX, Spec, SpecError, form_of, import};
 
 use super::{Came, From};
 
 /// Longest file of a format, in bytes.
-const SPEC_LEN_MAX: u64 = 4 << 20;
+const FILE_LEN_MAX: u64 = SPEC_LEN_MAX as u64;
 
 /// The compiled-in format of a name, else the one in a file.
 pub(super) fn find(name_or_file: &str) -> anyhow::Result<Arc<Spec>> {
@@ -34,9 +34,9 @@ fn read(path: &Path) -> anyhow::Result<String> {
     let place = || format!("{}", path.display());
     let mut text = String::new();
     let file = fs::File::open(path).with_context(place)?;
-    file.take(SPEC_LEN_MAX + 1).read_to_string(&mut text).with_context(place)?;
-    if text.len() as u64 > SPEC_LEN_MAX {
-        bail!("{}: longer than {SPEC_LEN_MAX} bytes", path.display());
+    file.take(FILE_LEN_MAX + 1).read_to_string(&mut text).with_context(place)?;
+    if text.len() as u64 > FILE_LEN_MAX {
+        bail!("{}: longer than {FILE_LEN_MAX} bytes", path.display());
     }
     Ok(text)
 }

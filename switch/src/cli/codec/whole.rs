@@ -17,7 +17,7 @@ pub(super) fn decode(format: WholeFormat) -> anyhow::Result<Came> {
     io::stdin().lock().take(MESSAGE_LEN_MAX + 1).read_to_end(&mut message)?;
     let decoded = if message.len() as u64 > MESSAGE_LEN_MAX {
         let text = format!("a message is longer than {MESSAGE_LEN_MAX} bytes");
-        Err(Fault { field: String::new(), ..Fault::of_line("too_long", message.len(), &text) })
+        Err(Fault { field: "".into(), ..Fault::of_line("too_long", message.len(), &text) })
     } else {
         match format {
             WholeFormat::Iso20022 => of_iso20022(&message),
@@ -36,14 +36,14 @@ pub(super) fn decode(format: WholeFormat) -> anyhow::Result<Came> {
 
 fn of_qr(format: qr::Format, payload: &[u8]) -> Result<String, Fault> {
     qr::decode(format, payload).map(|code| json(&code)).map_err(|error| Fault {
-        field: error.field.to_string(),
+        field: error.field.to_string().into(),
         ..Fault::of_line(error.kind.name(), error.offset, &error.to_string())
     })
 }
 
 fn of_iso20022(message: &[u8]) -> Result<String, Fault> {
     iso20022::leaves(message).map(|opened| json(&opened)).map_err(|error| Fault {
-        field: error.path.to_string(),
+        field: error.path.clone(),
         ..Fault::of_line(error.kind.name(), error.offset, &error.to_string())
     })
 }

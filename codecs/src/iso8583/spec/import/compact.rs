@@ -186,15 +186,21 @@ fn parts(key: &str, sub: CompactSub, mistakes: &mut Vec<SpecError>) -> RawParts 
             fields: self::fields(&key, fields, mistakes),
             ..RawParts::default()
         },
-        CompactSub::Bitmapped { header, bitmap, size, skip1, fields } => RawParts {
-            kind: "bitmapped".to_owned(),
-            header_length: Some(header).filter(|length| *length > 0),
-            bitmap: Some(bitmap),
-            bitmap_bytes: Some(size),
-            skip_first_bit: skip1,
-            fields: self::fields(&key, fields, mistakes),
-            ..RawParts::default()
-        },
+        CompactSub::Bitmapped { header, bitmap, size, skip1, mut fields } => {
+            if skip1 {
+                // Its bit announces nothing, so that it never comes.
+                fields.remove(&Number(1));
+            }
+            RawParts {
+                kind: "bitmapped".to_owned(),
+                header_length: Some(header).filter(|length| *length > 0),
+                bitmap: Some(bitmap),
+                bitmap_bytes: Some(size),
+                skip_first_bit: skip1,
+                fields: self::fields(&key, fields, mistakes),
+                ..RawParts::default()
+            }
+        }
         CompactSub::Tagged { tag, len } => RawParts {
             kind: "tagged".to_owned(),
             tag_length: Some(tag),
