@@ -3,6 +3,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::composite::{Composite, DataSet, Part, Parts, TLV_SET_MAX, TagLayout, TagOrder};
+use super::content::Content;
 use super::field::{Field, Length, Pad};
 use super::index::MESSAGE_LEN_MAX;
 use super::pack::Packer;
@@ -75,9 +76,7 @@ impl Spec {
     /// Errors: the first field, part or tag that does not fit; nothing is appended then.
     pub fn assemble(&self, tree: &Tree, out: &mut BytesMut) -> Assembled<()> {
         let start = out.len();
-        let digits: Result<[u8; 4], _> = tree.mti.as_bytes().try_into();
-        let mti = digits.ok().filter(|mti| mti.iter().all(u8::is_ascii_digit));
-        let mti = mti.ok_or_else(|| Problem::Shape("four digits are needed").at("0"))?;
+        let mti = self.mti_of(tree)?;
         let mut packer = Packer::begin(self, mti, out);
         if let Some(header) = &tree.header {
             let header = bytes_of("h", header)?;
@@ -101,6 +100,15 @@ impl Spec {
             return Err(Problem::Length { have, allowed: MESSAGE_LEN_MAX }.at("0"));
         }
         Ok(())
+    }
+
+    fn mti_of(&self, tree: &Tree) -> Assembled<[u8; 4]> {
+        let mti: Option<[u8; 4]> = latin1("0", &tree.mti)?.try_into().ok();
+        let is_sound = |mti: &[u8; 4]| match self.mti_content {
+            Content::Any => self.mti.can_write(mti),
+            _ => mti.iter().all(u8::is_ascii_digit),
+        };
+        mti.filter(is_sound).ok_or_else(|| Problem::Shape("four digits are needed").at("0"))
     }
 
     /// The content of a field as [`Packer::put`] takes it.

@@ -30,7 +30,7 @@ impl fmt::Display for Described<'_> {
         write!(f, "mti {}", self.index.mti().escape_ascii())?;
         for number in self.index.fields() {
             let Some(field) = self.spec.field(number) else { continue };
-            write!(f, "\n{number:>3}{}:", labelled(self.spec.field_name(number)))?;
+            write!(f, "\n{number:>3}{}:", labelled(self.name(number)))?;
             match self.spec.value(self.index, self.bytes, number) {
                 Ok(Some(value)) => {
                     let value = self.spec.masked_field(number, value);
@@ -87,6 +87,14 @@ impl<'a> Line<'a> {
             Some(Composite::BerTlv { .. }) => (tlv::tag_label(name), None),
             Some(Composite::Tagged { .. } | Composite::DataSets(_)) | None => ("", None),
         }
+    }
+}
+
+impl Described<'_> {
+    /// What people call a field: its name in the spec, else in the 1987 edition.
+    fn name(&self, number: u8) -> &str {
+        let own = self.spec.field_name(number);
+        if own.is_empty() { Spec::cauce87().field_name(number) } else { own }
     }
 }
 

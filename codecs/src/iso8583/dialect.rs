@@ -156,8 +156,10 @@ impl Dialect {
         let mut index = Index::default();
         let indexed = self.spec.index(bytes, &mut index);
         let home = Spec::cauce87();
-        let [_, mti @ ..] = index.mti();
-        let mut packer = Packer::begin(home, [b'0', mti[0], mti[1], mti[2]], out);
+        // What is no digit was refused by the index, or is no message type of ours anyway.
+        let digit = |mti: u8| if mti.is_ascii_digit() { mti } else { b'0' };
+        let [_, class, function, origin] = index.mti().map(digit);
+        let mut packer = Packer::begin(home, [b'0', class, function, origin], out);
         let mut first = indexed.err();
         for number in index.fields().take_while(|number| *number <= HOME_FIELD_MAX) {
             if let Some((content, offset)) = self.taken(&index, bytes, number)

@@ -36,7 +36,7 @@ struct Slot {
 impl Default for Index {
     fn default() -> Self {
         let slots = [Slot::default(); FIELDS];
-        Self { mti: [b'0'; MTI_LEN], present: Present::default(), slots }
+        Self { mti: UNREAD_MTI, present: Present::default(), slots }
     }
 }
 
@@ -51,9 +51,11 @@ pub const MESSAGE_LEN_MAX: usize = 65_535;
 
 /// Digits of the MTI.
 const MTI_LEN: usize = 4;
+/// What stands for an MTI that could not be read.
+const UNREAD_MTI: [u8; MTI_LEN] = *b"????";
 
 impl Index {
-    /// The MTI's four digits; zeros where it could not be read.
+    /// The MTI's four digits; question marks where it could not be read.
     #[inline]
     pub fn mti(&self) -> [u8; MTI_LEN] {
         self.mti
@@ -104,7 +106,7 @@ impl Spec {
     ///         that an error answer can name the request.
     pub fn index(&self, bytes: &[u8], index: &mut Index) -> Result<(), DecodeError> {
         index.present = Present::default();
-        index.mti = [b'0'; MTI_LEN];
+        index.mti = UNREAD_MTI;
         let (mut present, start) = self.head(bytes, &mut index.mti)?;
         let mut walked = Walked {
             at: start,
@@ -112,6 +114,7 @@ impl Spec {
             run_start: start,
             run_check: Check::Nothing,
             clean: true,
+            has_third: start > self.head_len(2),
         };
         let result = self.walk(bytes, &mut present, index, &mut walked);
         if result.is_ok() && walked.clean {
@@ -136,6 +139,8 @@ impl Spec {
         walked.check_run(bytes, Check::Nothing, 0);
         let Walked { at, last, .. } = *walked;
         if at < bytes.len() && self.trailing == Trailing::Refused {
+            // The bit that announces the third bitmap is the last thing read, if nothing follows.
+            let last = if walked.has_third { last.max(THIRD) } else { last };
             return Err(ErrorKind::Trailing.at(last, at, 0, bytes.len() - at));
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::content::HEX_DIGITS;
+use super::content::{HEX_DIGITS, hex_value};
 use super::field::{Bcd, Counts, Encoding, Field, Length, Odd};
 use super::index::Present;
 use super::spec::{BitmapEncoding, Bitmaps, FIELD_MAX, MtiEncoding, Spec, ThirdBitmap};
@@ -244,12 +244,17 @@ impl Drop for Packer<'_> {
 }
 
 impl MtiEncoding {
+    /// Whether four characters can be written: any, or in BCD hexadecimal ones.
+    pub(super) fn can_write(self, mti: &[u8; MTI_LEN]) -> bool {
+        self != Self::Bcd || mti.iter().all(|digit| hex_value(*digit).is_some())
+    }
+
     fn write(self, mti: [u8; MTI_LEN], out: &mut BytesMut) {
         match self {
             Self::Ascii => out.put_slice(&mti),
             Self::Ebcdic(page) => out.put_slice(&mti.map(|digit| page.encode(digit))),
             Self::Bcd => {
-                let [a, b, c, d] = mti.map(|digit| digit & 0x0F);
+                let [a, b, c, d] = mti.map(|digit| hex_value(digit).unwrap_or(0));
                 out.put_slice(&[a << 4 | b, c << 4 | d]);
             }
         }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use super::composite::Composite;
+use super::content::Content;
 use super::ebcdic::Page;
 use super::field::Field;
 use super::index::Walk;
@@ -28,6 +29,8 @@ pub struct Spec {
     name: Box<str>,
     pub(super) header_len: u16,
     pub(super) mti: MtiEncoding,
+    /// What the MTI may hold: digits, or anything.
+    pub(super) mti_content: Content,
     pub(super) bitmap: BitmapEncoding,
     pub(super) bitmaps: Bitmaps,
     pub(super) third: ThirdBitmap,
@@ -96,7 +99,7 @@ pub enum Trailing {
 
 /// A mistake in a specification.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {problem}")]
+#[error("{}{problem}", prefix(key))]
 pub struct SpecError {
     /// The key it is at, such as `fields.52.length`; empty when the file as a whole is meant.
     pub key: String,
@@ -132,6 +135,11 @@ static CAUCE87: LazyLock<Arc<Spec>> = LazyLock::new(|| {
     Spec::builtin("cauce-87").expect("invariant: the switch's own format is compiled in")
 });
 
+/// The key in front of a problem; nothing where the file as a whole is meant.
+fn prefix(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!("{key}: ") }
+}
+
 impl Spec {
     /// The names of the compiled-in formats.
     pub fn builtin_names() -> impl Iterator<Item = &'static str> {
@@ -146,6 +154,11 @@ impl Spec {
             Arc::new(spec.expect("invariant: compiled-in formats are checked by test"))
         };
         Some(Arc::clone(BUILTIN[at].get_or_init(load)))
+    }
+
+    /// The written form of a compiled-in format.
+    pub fn builtin_text(name: &str) -> Option<&'static str> {
+        BUILTIN_TOML.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
     }
 
     /// The format the switch's own listener speaks.

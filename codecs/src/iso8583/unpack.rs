@@ -24,7 +24,7 @@ impl Spec {
         let tree = self.tree(&index, bytes);
         match (indexed, tree) {
             (Ok(()), tree) => tree,
-            (Err(error), Err(within)) if within.offset < error.offset => Err(within),
+            (Err(error), Err(within)) if within.offset <= error.offset => Err(within),
             (Err(error), _) => Err(error),
         }
     }
@@ -40,7 +40,7 @@ impl Spec {
                 fields.push((number.to_string(), value));
             }
         }
-        let mti = String::from_utf8_lossy(&index.mti()).into_owned();
+        let mti = index.mti().into_iter().map(char::from).collect();
         Ok(Tree { mti, header: header.map(hex::encode_upper), fields })
     }
 

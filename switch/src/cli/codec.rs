@@ -5,10 +5,13 @@ mod message;
 mod specs;
 mod whole;
 
-use std::io;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use codecs::frame::Framer;
 use codecs::iso8583::{Form, Spec};
@@ -30,6 +33,7 @@ pub(super) enum CodecCommand {
     #[command(after_help = DESCRIBE_EXAMPLES)]
     Describe(Encode),
     /// Check formats and print every mistake with its key; exit 1 if there is any
+    #[command(after_help = LINT_EXAMPLES)]
     Lint {
         /// Format: our own TOML, jPOS XML, moov JSON or compact JSON
         #[arg(required = true, value_name = "FILE")]
@@ -45,8 +49,13 @@ pub(super) enum CodecCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// List the formats that are compiled in
-    Specs,
+    /// List the formats that are compiled in, or print one of them to start your own from
+    #[command(after_help = SPECS_EXAMPLES)]
+    Specs {
+        /// Format to print
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+    },
 }
 
 const EXAMPLES: &str = "Examples:
@@ -57,7 +66,7 @@ const EXAMPLES: &str = "Examples:
   cauce codec decode --format pix < payload.txt";
 
 const DECODE_EXAMPLES: &str = "Examples:
-  cauce codec decode --spec cauce-87 < messages.hex
+  cauce codec decode --spec cauce-87 messages.hex
   cauce codec decode --spec packager.xml --framed --reveal < capture.hex
   cauce codec decode --format iso20022 < pacs008.xml
   cauce codec decode --format emvco < qr.txt";
@@ -72,6 +81,12 @@ const DESCRIBE_EXAMPLES: &str = "Example:
 const CONVERT_EXAMPLES: &str = "Example:
   cauce codec convert --from moov-json spec87ascii.json > bank.toml && cauce codec lint bank.toml";
 
+const LINT_EXAMPLES: &str = "Example:
+  cauce codec lint bank.toml && cauce codec decode --spec bank.toml < messages.hex";
+
+const SPECS_EXAMPLES: &str = "Example:
+  cauce codec specs iso87-bcd > bank.toml";
+
 /// Which messages to read, and how to show them.
 #[derive(Debug, Args)]
 pub(super) struct Decode {
@@ -84,6 +99,9 @@ pub(super) struct Decode {
     /// Show card numbers and secrets in clear
     #[arg(long)]
     reveal: bool,
+    /// File to read instead of standard input
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
     /// Other formats: one whole message on standard input
     #[arg(long, value_enum, conflicts_with = "spec")]
     format: Option<WholeFormat>,
@@ -98,6 +116,9 @@ pub(super) struct Encode {
     /// Each line is a whole frame: the format's own framing, else two bytes of length
     #[arg(long)]
     framed: bool,
+    /// File to read instead of standard input
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
 }
 
 /// Formats that are one whole message.
@@ -154,18 +175,19 @@ impl std::convert::From<Came> for ExitCode {
 
 pub(super) fn main(command: &CodecCommand) -> ExitCode {
     let came = match command {
-        CodecCommand::Decode(Decode { format: Some(format), .. }) => whole::decode(*format),
-        CodecCommand::Decode(Decode { spec, framed, reveal, .. }) => {
-            let spec = spec.as_deref().unwrap_or_default();
-            on_lines(spec, *framed, |spec, framer| message::decode(spec, framer, *reveal))
+        CodecCommand::Decode(Decode { format: Some(format), file, .. }) => {
+            source(file.as_deref()).and_then(|source| whole::decode(*format, source))
         }
-        CodecCommand::Encode(Encode { spec, framed }) => on_lines(spec, *framed, message::encode),
-        CodecCommand::Describe(Encode { spec, framed }) => {
-            on_lines(spec, *framed, message::describe)
+        CodecCommand::Decode(Decode { spec, framed, reveal, file, .. }) => {
+            let messages =
+                Messages { spec: spec.as_deref().unwrap_or_default(), framed: *framed, file };
+            messages.each(|job| message::decode(job, *reveal))
         }
+        CodecCommand::Encode(encode) => Messages::of(encode).each(message::encode),
+        CodecCommand::Describe(encode) => Messages::of(encode).each(message::describe),
         CodecCommand::Lint { files } => specs::lint(files),
         CodecCommand::Convert { from, file } => specs::convert(*from, file),
-        CodecCommand::Specs => specs::list(),
+        CodecCommand::Specs { name } => specs::list(name.as_deref()),
     };
     match came {
         Ok(came) => came.into(),
@@ -175,15 +197,43 @@ pub(super) fn main(command: &CodecCommand) -> ExitCode {
     }
 }
 
-/// Works line by line on messages of a format.
-fn on_lines(
-    name_or_file: &str,
+/// Where messages come from, and how they are written.
+struct Messages<'a> {
+    spec: &'a str,
     framed: bool,
-    work: impl FnOnce(&Spec, Option<&Framer>) -> io::Result<Came>,
-) -> anyhow::Result<Came> {
-    let spec = specs::find(name_or_file)?;
-    let framer = if framed { Some(specs::framer(&spec)?) } else { None };
-    Ok(work(&spec, framer.as_ref())?)
+    file: &'a Option<PathBuf>,
+}
+
+/// The work on messages of a format, line by line.
+struct Job {
+    spec: Arc<Spec>,
+    framer: Option<Framer>,
+    input: Box<dyn BufRead>,
+}
+
+impl<'a> Messages<'a> {
+    fn of(encode: &'a Encode) -> Self {
+        Self { spec: &encode.spec, framed: encode.framed, file: &encode.file }
+    }
+
+    fn each(&self, work: impl FnOnce(Job) -> io::Result<Came>) -> anyhow::Result<Came> {
+        let spec = specs::find(self.spec)?;
+        let framer = if self.framed { Some(specs::framer(&spec)?) } else { None };
+        Ok(work(Job { spec, framer, input: source(self.file.as_deref())? })?)
+    }
+}
+
+/// A file, or standard input.
+#[expect(clippy::print_stderr, reason = "this is a program's own output")]
+fn source(file: Option<&Path>) -> anyhow::Result<Box<dyn BufRead>> {
+    let Some(path) = file.filter(|path| *path != Path::new("-")) else {
+        if io::stdin().is_terminal() {
+            eprintln!("reading standard input; Ctrl-D ends it");
+        }
+        return Ok(Box::new(io::stdin().lock()));
+    };
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    Ok(Box::new(BufReader::new(file)))
 }
 
 fn is_broken_pipe(problem: &anyhow::Error) -> bool {

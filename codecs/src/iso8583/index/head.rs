@@ -2,13 +2,19 @@
 
 use super::present::Present;
 use crate::error::{DecodeError, ErrorKind, HEADER};
-use crate::iso8583::content;
+use crate::iso8583::content::{self, Content};
 use crate::iso8583::spec::{BitmapEncoding, Bitmaps, MtiEncoding, Spec, ThirdBitmap};
 use crate::iso8583::{BITMAP, MTI};
 
 use super::{BITMAP_BIT, MESSAGE_LEN_MAX, MTI_LEN};
 
 impl Spec {
+    /// Bytes of header, MTI and a number of bitmaps.
+    #[inline]
+    pub(super) fn head_len(&self, maps: usize) -> usize {
+        usize::from(self.header_len) + self.mti.width() + maps * self.bitmap.width(8)
+    }
+
     /// Header, MTI and bitmaps: the fields there are, and where they begin.
     #[inline]
     pub(super) fn head(
@@ -23,7 +29,7 @@ impl Spec {
         if bytes.len() < header_len {
             return Err(ErrorKind::ShortData.at(HEADER, 0, header_len, bytes.len()));
         }
-        *mti = self.mti.read(bytes, header_len)?;
+        *mti = self.read_mti(bytes, header_len)?;
         let mut at = header_len + self.mti.width();
         let mut present = Present::default();
         let mut map = |word: usize, at: &mut usize| -> Result<u64, DecodeError> {
@@ -53,32 +59,40 @@ impl Spec {
     }
 }
 
-impl MtiEncoding {
-    /// The MTI's digits.
+impl Spec {
+    /// The MTI's characters.
     #[inline]
-    fn read(self, bytes: &[u8], at: usize) -> Result<[u8; MTI_LEN], DecodeError> {
-        let width = self.width();
+    fn read_mti(&self, bytes: &[u8], at: usize) -> Result<[u8; MTI_LEN], DecodeError> {
+        let width = self.mti.width();
         let Some(wire) = bytes.get(at..at + width) else {
             return Err(ErrorKind::ShortData.at(MTI, at, width, bytes.len() - at));
         };
-        let mut digits = [b'0'; MTI_LEN];
+        let mti = self.mti.decode(wire);
+        if self.mti_content == Content::Any || content::all_digits(&mti) {
+            return Ok(mti);
+        }
+        let position = mti.iter().position(|digit| !digit.is_ascii_digit()).unwrap_or(0);
+        Err(ErrorKind::BadContent.at(MTI, at + position * width / MTI_LEN, 0, 0))
+    }
+}
+
+impl MtiEncoding {
+    #[inline]
+    fn decode(self, wire: &[u8]) -> [u8; MTI_LEN] {
+        let mut mti = [b'0'; MTI_LEN];
         match self {
-            Self::Ascii => digits.copy_from_slice(wire),
+            Self::Ascii => mti.copy_from_slice(wire),
             Self::Ebcdic(page) => {
-                digits.iter_mut().zip(wire).for_each(|(to, from)| *to = page.decode(*from));
+                mti.iter_mut().zip(wire).for_each(|(to, from)| *to = page.decode(*from));
             }
             Self::Bcd => {
                 let nibbles = wire.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
-                digits.iter_mut().zip(nibbles).for_each(|(to, nibble)| {
+                mti.iter_mut().zip(nibbles).for_each(|(to, nibble)| {
                     *to = content::HEX_DIGITS[usize::from(nibble)];
                 });
             }
         }
-        if content::all_digits(&digits) {
-            return Ok(digits);
-        }
-        let position = digits.iter().position(|digit| !digit.is_ascii_digit()).unwrap_or(0);
-        Err(ErrorKind::BadContent.at(MTI, at + position * width / MTI_LEN, 0, 0))
+        mti
     }
 }
 

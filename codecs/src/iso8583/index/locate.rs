@@ -1,7 +1,7 @@
 //! Finding the content of one field, by the full rules.
 
 use crate::error::{DecodeError, ErrorKind};
-use crate::iso8583::field::{Field, Length};
+use crate::iso8583::field::{Encoding, Field, Length};
 
 /// The content of a field on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,10 @@ impl Field {
         };
         let (need, have) = (self.wire_len(units), bytes.len().saturating_sub(start));
         if need > have {
+            // A sign that is there is read before the digits that are not.
+            if matches!(self.encoding, Encoding::SignedBcd(_)) && have > 0 {
+                return Err(ErrorKind::ShortData.at(number, start + 1, need - 1, have - 1));
+            }
             return Err(ErrorKind::ShortData.at(number, start, need, have));
         }
         let end = start + need;

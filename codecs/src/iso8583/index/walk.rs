@@ -154,6 +154,8 @@ pub(super) struct Walked {
     pub(super) run_check: Check,
     /// Whether no content broke its class.
     pub(super) clean: bool,
+    /// Whether there was a third bitmap behind the second.
+    pub(super) has_third: bool,
 }
 
 impl Walked {

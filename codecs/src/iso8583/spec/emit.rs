@@ -29,6 +29,7 @@ impl RawSpec {
         pairs.text("framing", self.framing.as_ref());
         pairs.number("header_length", self.header_length);
         pairs.text("mti", Some(&self.mti));
+        pairs.text("mti_content", self.mti_content.as_ref());
         pairs.text("bitmap", Some(&self.bitmap));
         pairs.text("bitmaps", self.bitmaps.as_ref());
         pairs.text("third_bitmap", self.third_bitmap.as_ref());

@@ -110,6 +110,7 @@ pub fn import(form: Form, text: &str) -> Result<RawSpec, Vec<SpecError>> {
         Form::Jpos => jpos::read(text)?,
         Form::Moov => moov::read(text)?,
     };
+    raw.mti_content = Some("any".to_owned());
     for (Number(number), field) in &mut raw.fields {
         field.secret |= super::lint::SECRET.contains(number) || is_opaque_chip(*number, field);
     }

@@ -28,6 +28,7 @@ pub(super) fn compile(raw: &RawSpec) -> Result<Spec, Vec<SpecError>> {
         name: raw.name.as_str().into(),
         header_len: raw.header_length.unwrap_or(0),
         mti: mti(raw, page, &mut mistakes),
+        mti_content: mti_content(raw, &mut mistakes),
         bitmap: bitmap("bitmap", &raw.bitmap, page, &mut mistakes),
         bitmaps: bitmaps(raw, &mut mistakes),
         third: third(raw, &mut mistakes),
@@ -88,6 +89,12 @@ fn mti(raw: &RawSpec, page: Option<Page>, mistakes: &mut Mistakes) -> MtiEncodin
         Some(2) => MtiEncoding::Ebcdic(mistakes.paged("mti", page)),
         _ => MtiEncoding::Ascii,
     }
+}
+
+fn mti_content(raw: &RawSpec, mistakes: &mut Mistakes) -> Content {
+    let names = [("n", Content::Numeric), ("any", Content::Any)];
+    let name = raw.mti_content.as_deref().unwrap_or("n");
+    mistakes.known("mti_content", name, &names).unwrap_or(Content::Numeric)
 }
 
 fn bitmap(key: &str, name: &str, page: Option<Page>, mistakes: &mut Mistakes) -> BitmapEncoding {

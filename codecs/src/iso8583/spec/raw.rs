@@ -23,6 +23,8 @@ pub struct RawSpec {
     pub header_length: Option<u16>,
     /// `ascii`, `bcd` or `ebcdic`.
     pub mti: String,
+    /// `n` (the default): the MTI is four digits; `any`: four of anything.
+    pub mti_content: Option<String>,
     /// `binary`, `hex` or `ebcdic_hex`.
     pub bitmap: String,
     /// `single`, `auto` (the default) or `always_128`.
@@ -48,6 +50,7 @@ struct RawHead {
     framing: Option<String>,
     header_length: Option<u16>,
     mti: String,
+    mti_content: Option<String>,
     bitmap: String,
     bitmaps: Option<String>,
     third_bitmap: Option<String>,
@@ -217,7 +220,8 @@ impl RawSpec {
                 Err(error) => mistakes.push(problem(at, error)),
             }
         }
-        let RawHead { name, description, framing, header_length, mti, bitmap, bitmaps, .. } = head;
+        let RawHead { name, description, framing, header_length, mti, .. } = head;
+        let RawHead { mti_content, bitmap, bitmaps, .. } = head;
         let RawHead { third_bitmap, code_page, trailing_bytes, defaults, .. } = head;
         let raw = Self {
             name,
@@ -225,6 +229,7 @@ impl RawSpec {
             framing,
             header_length,
             mti,
+            mti_content,
             bitmap,
             bitmaps,
             third_bitmap,

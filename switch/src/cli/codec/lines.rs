@@ -16,8 +16,7 @@ pub(super) struct Fault {
     pub kind: &'static str,
     /// Where: field, part or path.
     pub field: Box<str>,
-    /// Where: byte, where it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Where: byte; null where there are none yet.
     pub offset: Option<usize>,
     /// In words.
     pub message: Box<str>,
@@ -30,6 +29,12 @@ pub(super) struct Fault {
     /// What could be read all the same, for people.
     #[serde(skip)]
     pub shown: Option<Box<str>>,
+}
+
+/// A fault in the shape that tells it from a message.
+#[derive(Serialize)]
+struct Told<'a> {
+    error: &'a Fault,
 }
 
 impl Fault {
@@ -48,14 +53,17 @@ impl Fault {
 
     /// The line that tells it, behind what could be read.
     pub fn line(&self) -> String {
-        let line = serde_json::json!({ "error": self }).to_string();
+        let told = Told { error: self };
+        let line = serde_json::to_string(&told).expect("invariant: texts and numbers are JSON");
         self.shown.as_deref().map_or_else(|| line.clone(), |shown| format!("{shown}\n{line}\n"))
     }
 }
 
 /// Answers each line that is not blank.
-pub(super) fn answer_each(answer: impl Fn(&str) -> Result<String, Fault>) -> io::Result<Came> {
-    let mut input = io::stdin().lock();
+pub(super) fn answer_each(
+    mut input: impl BufRead,
+    answer: impl Fn(&str) -> Result<String, Fault>,
+) -> io::Result<Came> {
     let mut output = BufWriter::new(io::stdout().lock());
     let mut came = Came::Well;
     let mut line = Vec::new();
@@ -73,7 +81,7 @@ pub(super) fn answer_each(answer: impl Fn(&str) -> Result<String, Fault>) -> io:
             }
             Err(error) => Err(Fault::of_line("bad_text", error.valid_up_to(), "not UTF-8")),
             Ok(text) if text.trim().is_empty() => continue,
-            Ok(text) => answer(text.trim()),
+            Ok(text) => answer(text.trim_start_matches('\u{FEFF}').trim()),
         };
         let told = answered.unwrap_or_else(|fault| {
             came = Came::Short;
@@ -99,6 +107,7 @@ fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
 
 /// The bytes of a line of hexadecimal; spaces between them are passed over.
 pub(super) fn bytes_of(line: &str) -> Result<Vec<u8>, Fault> {
+    let line = line.strip_prefix("0x").unwrap_or(line);
     let digits: String = line.chars().filter(|character| !character.is_whitespace()).collect();
     hex::decode(&digits).map_err(|error| match error {
         hex::FromHexError::InvalidHexCharacter { index, .. } => {

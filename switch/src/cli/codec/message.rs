@@ -5,29 +5,41 @@ use std::io::{self, IsTerminal};
 use bytes::BytesMut;
 use codecs::error::DecodeError;
 use codecs::frame::{FrameError, Framer, Header, Received};
-use codecs::iso8583::{AssembleError, Index, Spec, Tree, describe as described};
+use codecs::iso8583::{AssembleError, Index, Tree, Value, describe as described};
 
 use tokio_util::codec::Decoder;
 
-use super::Came;
 use super::lines::{Fault, answer_each, bytes_of};
+use super::{Came, Job};
 
-pub(super) fn decode(spec: &Spec, framer: Option<&Framer>, reveal: bool) -> io::Result<Came> {
-    answer_each(|line| {
-        let Found { header, message } = message_of(framer, line)?;
+pub(super) fn decode(job: Job, reveal: bool) -> io::Result<Came> {
+    let Job { spec, framer, input } = job;
+    answer_each(input, |line| {
+        let Found { header, message } = message_of(framer.as_ref(), line)?;
         let mut tree = spec.unpack(&message).map_err(of_decode)?;
         tree.header = tree.header.or(header);
         Ok(json(&if reveal { tree } else { spec.masked(tree) }))
     })
 }
 
-pub(super) fn encode(spec: &Spec, framer: Option<&Framer>) -> io::Result<Came> {
-    answer_each(|line| {
+pub(super) fn encode(job: Job) -> io::Result<Came> {
+    let Job { spec, framer, input } = job;
+    answer_each(input, |line| {
         let mut tree: Tree = serde_json::from_str(line).map_err(|error| of_json(&error))?;
-        let header = framer.map(|framer| header_of(framer, &mut tree)).transpose()?.flatten();
+        let header =
+            framer.as_ref().map(|framer| header_of(framer, &mut tree)).transpose()?.flatten();
+        if let Some(field) = masked_field(&tree) {
+            let message =
+                format!("field {field} is masked; decode with --reveal to write it again");
+            return Err(Fault {
+                field: field.into(),
+                offset: None,
+                ..Fault::of_line("masked", 0, &message)
+            });
+        }
         let mut message = BytesMut::new();
         spec.assemble(&tree, &mut message).map_err(of_assemble)?;
-        let Some(framer) = framer else { return Ok(hex::encode_upper(message)) };
+        let Some(framer) = &framer else { return Ok(hex::encode_upper(message)) };
         let mut frame = BytesMut::new();
         let framed = framer.encode(header.as_ref(), &message, &mut frame);
         framed.map_err(|error| of_frame(&error))?;
@@ -35,20 +47,50 @@ pub(super) fn encode(spec: &Spec, framer: Option<&Framer>) -> io::Result<Came> {
     })
 }
 
-pub(super) fn describe(spec: &Spec, framer: Option<&Framer>) -> io::Result<Came> {
-    let is_terminal = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    answer_each(|line| {
-        let message = message_of(framer, line)?.message;
+pub(super) fn describe(job: Job) -> io::Result<Came> {
+    let Job { spec, framer, input } = job;
+    let in_colour = wants_colour();
+    answer_each(input, |line| {
+        let message = message_of(framer.as_ref(), line)?.message;
         let mut index = Index::default();
         let indexed = spec.index(&message, &mut index);
-        let plain = described(spec, &index, &message).to_string();
-        let text = if is_terminal { coloured(&plain) } else { plain };
+        let plain = described(&spec, &index, &message).to_string();
+        let text = if in_colour { coloured(&plain) } else { plain };
         // What could be read is shown before what could not.
         match indexed {
             Ok(()) => Ok(text + "\n"),
             Err(error) => Err(Fault { shown: Some(text.into()), ..of_decode(error) }),
         }
     })
+}
+
+/// The first field whose value is what `decode` shows in place of it.
+fn masked_field(tree: &Tree) -> Option<String> {
+    let field = tree.fields.iter().find(|(_, value)| is_masked(value))?;
+    Some(shown(&field.0))
+}
+
+fn is_masked(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => {
+            let is_hidden = text.starts_with('[') && text.ends_with(" hidden]");
+            let is_shortened = text.split_once("***").is_some_and(|(before, after)| {
+                let ends_in_digit = before.ends_with(|last: char| last.is_ascii_digit());
+                ends_in_digit
+                    && after.trim_start_matches('*').starts_with(|c: char| c.is_ascii_digit())
+            });
+            is_hidden || is_shortened
+        }
+        Value::Parts(parts) => parts.iter().any(|(_, value)| is_masked(value)),
+        Value::Many(many) => many.iter().any(is_masked),
+    }
+}
+
+/// Colours are for terminals that show them, unless they are unwanted (no-color.org).
+fn wants_colour() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb
 }
 
 /// The labels in bold.

@@ -21,8 +21,7 @@ pub(super) fn find(name_or_file: &str) -> anyhow::Result<Arc<Spec>> {
     }
     let path = Path::new(name_or_file);
     if !path.exists() {
-        let names = Spec::builtin_names().collect::<Vec<_>>().join(", ");
-        bail!("`{name_or_file}` is neither a file nor a compiled-in format: {names}");
+        bail!("{}, and no file either", not_compiled_in(name_or_file));
     }
     let text = read(path)?;
     Spec::from_any(&text)
@@ -63,8 +62,16 @@ pub(super) fn lint(files: &[PathBuf]) -> anyhow::Result<Came> {
     let mut out = io::stdout().lock();
     let mut came = Came::Well;
     for path in files {
-        let Lint { mistakes, warnings } = Spec::lint(&read(path)?);
         let file = path.display();
+        let text = match read(path) {
+            Ok(text) => text,
+            Err(problem) => {
+                writeln!(out, "{problem:#}")?;
+                came = Came::Short;
+                continue;
+            }
+        };
+        let Lint { mistakes, warnings } = Spec::lint(&text);
         warnings.iter().try_for_each(|warning| writeln!(out, "{file}: warning: {warning}"))?;
         write!(out, "{}", told(path, &mistakes))?;
         if mistakes.is_empty() {
@@ -92,9 +99,20 @@ pub(super) fn convert(from: Option<From>, path: &Path) -> anyhow::Result<Came> {
     }
 }
 
-/// Prints the names of the compiled-in formats.
-pub(super) fn list() -> anyhow::Result<Came> {
+/// Prints the names of the compiled-in formats, or the text of one.
+pub(super) fn list(name: Option<&str>) -> anyhow::Result<Came> {
     let mut out = io::stdout().lock();
-    Spec::builtin_names().try_for_each(|name| writeln!(out, "{name}"))?;
+    match name {
+        None => Spec::builtin_names().try_for_each(|name| writeln!(out, "{name}"))?,
+        Some(name) => match Spec::builtin_text(name) {
+            Some(text) => write!(out, "{text}")?,
+            None => bail!("{}", not_compiled_in(name)),
+        },
+    }
     Ok(Came::Well)
+}
+
+fn not_compiled_in(name: &str) -> String {
+    let names = Spec::builtin_names().collect::<Vec<_>>().join(", ");
+    format!("`{name}` is none of the compiled-in formats: {names}")
 }

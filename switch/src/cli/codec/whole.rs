@@ -1,4 +1,4 @@
-//! Formats that are one whole message on standard input.
+//! Formats that are one whole message.
 
 use std::io::{self, Read, Write};
 
@@ -12,9 +12,9 @@ use super::{Came, WholeFormat};
 const MESSAGE_LEN_MAX: u64 = 10 << 20;
 
 /// Reads one message and prints it as JSON, or what is wrong with it.
-pub(super) fn decode(format: WholeFormat) -> anyhow::Result<Came> {
+pub(super) fn decode(format: WholeFormat, source: impl Read) -> anyhow::Result<Came> {
     let mut message = Vec::new();
-    io::stdin().lock().take(MESSAGE_LEN_MAX + 1).read_to_end(&mut message)?;
+    source.take(MESSAGE_LEN_MAX + 1).read_to_end(&mut message)?;
     let decoded = if message.len() as u64 > MESSAGE_LEN_MAX {
         let text = format!("a message is longer than {MESSAGE_LEN_MAX} bytes");
         Err(Fault { field: "".into(), ..Fault::of_line("too_long", message.len(), &text) })

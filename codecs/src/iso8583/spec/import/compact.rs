@@ -102,6 +102,7 @@ pub(super) fn read(json: &str) -> Result<RawSpec, Vec<SpecError>> {
         framing: compact.framing,
         header_length: Some(compact.header).filter(|length| *length > 0),
         mti: compact.mti,
+        mti_content: None,
         bitmap: compact.bitmap,
         bitmaps: Some(bitmaps.to_owned()),
         third_bitmap: third.map(str::to_owned),

@@ -127,9 +127,8 @@ impl Reader {
                 continue;
             };
             self.attributes(&format!("{key}.{id}"), child);
-            if children.insert(id, child).is_some() {
-                self.add(&format!("{key}.{id}"), child, "the field is defined twice");
-            }
+            // Where a number comes twice, jPOS takes the later one.
+            children.insert(id, child);
         }
         children
     }

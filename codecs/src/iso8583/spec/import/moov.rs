@@ -145,6 +145,8 @@ impl Reader {
             raw.bitmap = encoding.to_owned();
         }
         let bitmaps = match (described.disable_auto_expand, described.length) {
+            // Whoever states sixteen bytes always writes sixteen, and leaves bit 1 alone.
+            (false, Some(16)) => Some("always_128"),
             (false, _) => None,
             (true, None | Some(8)) => Some("single"),
             (true, Some(16)) => Some("always_128"),
