@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::content::Content;
-use super::field::{Field, Length};
+use super::field::{Bcd, Encoding, Field, Length, Odd};
 use super::index::Index;
 use super::pack::Packer;
 use super::spec::{Spec, ThirdBitmap};
@@ -84,26 +84,28 @@ impl Dialect {
         let mut packer = Packer::begin(home, [b'0', mti[0], mti[1], mti[2]], out);
         let mut first = indexed.err();
         for number in index.fields().take_while(|number| *number <= HOME_FIELD_MAX) {
-            if let Some((content, offset)) = self.taken(&index, bytes, number)
+            if let Some(taken) = self.taken(&index, bytes, number)
                 && let Some(field) = home.field(number)
-                && let Err(error) = packer.put(number, &fitted(field, &content))
+                && let Err(error) =
+                    packer.put(number, &fitted(field, field.content, &taken.content))
             {
-                first.get_or_insert(misfit(number, offset, &error));
+                first.get_or_insert(taken.misfit(number, field, &error));
             }
         }
         packer.finish();
         first.map_or(Ok(()), Err)
     }
 
-    /// The characters or bytes of a field, and where it begins.
-    fn taken(&self, index: &Index, bytes: &[u8], number: u8) -> Option<(Vec<u8>, usize)> {
+    /// A field of a message of the network.
+    fn taken(&self, index: &Index, bytes: &[u8], number: u8) -> Option<Taken<'_>> {
         let is_third_bitmap = number == 65 && self.spec.third == ThirdBitmap::InField65;
         if is_third_bitmap || self.ignored.contains(&number) {
             return None;
         }
         let (field, range) = (self.spec.field(number)?, index.range(number)?);
         let units = self.spec.units(index, bytes, number)?;
-        Some((field.latin1(&bytes[range.clone()], units), range.start))
+        let content = field.latin1(&bytes[range.clone()], units);
+        Some(Taken { field, content, offset: range.start })
     }
 
     /// Appends a message of the switch's own format as the network writes it.
@@ -121,19 +123,24 @@ impl Dialect {
             let content = index.field(bytes, number).unwrap_or_default();
             let field =
                 self.spec.field(number).ok_or(PackError::UndefinedField { field: number })?;
-            packer.put(number, &fitted(field, content))?;
+            // A format of another project states no class; ours then says what the content is.
+            let class = match (field.content, home.field(number)) {
+                (Content::Any, Some(own)) => own.content,
+                (stated, _) => stated,
+            };
+            packer.put(number, &fitted(field, class, content))?;
         }
         packer.finish();
         Ok(())
     }
 }
 
-/// A content in a field of fixed length: numbers get or lose zeros in front, texts spaces behind.
+/// A content of a class in a field of fixed length: numbers get or lose zeros in front, texts spaces behind.
 /// What carries meaning is never cut; it then does not fit, and the packer says so.
-fn fitted(field: &Field, content: &[u8]) -> Vec<u8> {
+fn fitted(field: &Field, class: Content, content: &[u8]) -> Vec<u8> {
     let Length::Fixed(units) = field.length else { return content.to_vec() };
     let units = usize::from(units);
-    match field.content {
+    match class {
         Content::Numeric => {
             let zeros = content.iter().take_while(|digit| **digit == b'0').count();
             let spare = content.len().saturating_sub(units).min(zeros);
@@ -158,19 +165,50 @@ fn fitted(field: &Field, content: &[u8]) -> Vec<u8> {
     }
 }
 
-/// A field of the network that the switch's own format cannot hold, as a fault of the message.
-fn misfit(number: u8, offset: usize, error: &PackError) -> DecodeError {
-    match error {
-        PackError::Length { have, allowed, .. } => {
-            ErrorKind::TooLong.at(number, offset, *allowed, *have)
+/// A field of a message of a network: its characters or bytes, and where they begin.
+struct Taken<'a> {
+    field: &'a Field,
+    content: Vec<u8>,
+    offset: usize,
+}
+
+impl Taken<'_> {
+    /// What the switch's own field cannot hold, as a fault of the network's message.
+    fn misfit(&self, number: u8, own: &Field, error: &PackError) -> DecodeError {
+        match error {
+            PackError::Length { have, allowed, .. } => {
+                ErrorKind::TooLong.at(number, self.offset, *allowed, *have)
+            }
+            PackError::Content { .. }
+            | PackError::UndefinedField { .. }
+            | PackError::OutOfOrder { .. }
+            | PackError::Tag { .. }
+            | PackError::CardSealed
+            | PackError::NotARequest { .. }
+            | PackError::Missing { .. } => {
+                let at = own.content.first_violation(&self.content).unwrap_or(0);
+                ErrorKind::BadContent.at(number, self.offset + self.wire_position(at), 0, 0)
+            }
         }
-        PackError::Content { at, .. } => ErrorKind::BadContent.at(number, offset + at, 0, 0),
-        PackError::UndefinedField { .. }
-        | PackError::OutOfOrder { .. }
-        | PackError::Tag { .. }
-        | PackError::CardSealed
-        | PackError::NotARequest { .. }
-        | PackError::Missing { .. } => ErrorKind::BadContent.at(number, offset, 0, 0),
+    }
+
+    /// The byte that holds a character, counted from the first of the content.
+    fn wire_position(&self, at: usize) -> usize {
+        let packed = |bcd: Bcd, at: usize, digits: usize| match bcd.odd {
+            Odd::Left(_) => (at + digits % 2) / 2,
+            Odd::Right(_) => at / 2,
+        };
+        let units = self.content.len();
+        match self.field.encoding {
+            Encoding::Ascii | Encoding::Ebcdic(_) | Encoding::Raw => at,
+            Encoding::Hex | Encoding::EbcdicHex(_) => 2 * at,
+            Encoding::Bcd(bcd) => packed(bcd, at, units),
+            // The sign is a byte of its own.
+            Encoding::SignedBcd(bcd) => match at.checked_sub(1) {
+                Some(at) => 1 + packed(bcd, at, units - 1),
+                None => 0,
+            },
+        }
     }
 }
 
@@ -215,6 +253,39 @@ length_counts = "digits"
         dialect().from_home(&home, &mut again).expect("written");
         let without_63 = text.replace("8080121537", "8080101537").replace("3031 58", "");
         assert_eq!(hex::encode_upper(&again), without_63);
+    }
+
+    #[test]
+    fn a_number_keeps_zeros_in_front_where_the_network_states_no_class() {
+        let json = r#"{"name": "n", "mti": "ascii", "bitmap": "hex",
+                       "fields": {"11": {"len": 6}, "25": {"len": 4}}}"#;
+        let spec = Spec::from_any(json).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let dialect = Dialect::new(Arc::new(spec), Edition::Of1993, Vec::new());
+        let network = b"110000200080000000001234560041";
+        let (mut home, mut again) = (BytesMut::new(), BytesMut::new());
+        dialect.to_home(network, &mut home).expect("read");
+        assert!(home.ends_with(b"12345641"));
+        dialect.from_home(&home, &mut again).expect("written");
+        assert_eq!(again.escape_ascii().to_string(), network.escape_ascii().to_string());
+    }
+
+    #[test]
+    fn a_half_byte_that_is_no_digit_is_told_by_the_byte_it_is_in() {
+        let json = r#"{"name": "n", "mti": "bcd", "bitmap": "binary",
+                       "fields": {"3": {"len": 6, "enc": "bcd"}, "49": {"len": 3, "enc": "bcd"}}}"#;
+        let spec = Spec::from_any(json).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let dialect = Dialect::new(Arc::new(spec), Edition::Of1987, Vec::new());
+        let check = |text: &str, field, offset| {
+            let bytes = hex::decode(text).expect("hexadecimal");
+            let error = dialect.to_home(&bytes, &mut BytesMut::new()).expect_err("no digit");
+            let found = (error.kind, error.field, error.offset);
+            assert_eq!(found, (ErrorKind::BadContent, field, offset), "{text}");
+        };
+        check("020020000000000080001234A60484", 3, 12);
+        check("0200200000000000800012345A0484", 3, 12);
+        check("020020000000000080001234560A84", 49, 13);
+        check("0200200000000000800012345604A4", 49, 14);
+        check("02002000000000008000123456048C", 49, 14);
     }
 
     #[test]
