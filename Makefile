@@ -36,5 +36,8 @@ doc: ## Build the documentation; a broken link is an error
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 deny: ## Check licences, bans and sources of all dependencies (needs cargo-deny)
-	cargo fetch --locked
-	cargo deny --offline --locked --config .deny.toml check --hide-inclusion-graph licenses bans sources
+	@for manifest in Cargo.toml fuzz/Cargo.toml; do \
+		cargo fetch --locked --manifest-path $$manifest && \
+		cargo deny --manifest-path $$manifest --offline --locked --config .deny.toml \
+			check --hide-inclusion-graph licenses bans sources || exit 1; \
+	done
