@@ -2,7 +2,7 @@
 #![no_main]
 
 use bytes::BytesMut;
-use cauce_fuzz::{card_numbers, is_own, spec};
+use cauce_fuzz::{card_numbers, spec, states_classes};
 use codecs::error::DecodeError;
 use codecs::iso8583::{Content, Index, Length, Spec, Tree, Value, describe};
 use libfuzzer_sys::fuzz_target;
@@ -25,7 +25,7 @@ fuzz_target!(|input: &[u8]| {
     }
     match (indexed, spec.unpack(bytes)) {
         (Ok(()), Ok(tree)) => {
-            shows_no_card(spec, &tree, (!is_own(*choice)).then_some(&described));
+            shows_no_card(spec, &tree, (!states_classes(*choice)).then_some(&described));
             is_written_as_it_was_read(spec, bytes, &tree);
         }
         (Ok(()), Err(within)) => is_placed(&within, bytes),

@@ -6,13 +6,16 @@ use codecs::iso8583::Spec;
 
 include!(concat!(env!("OUT_DIR"), "/specs.rs"));
 
-/// The switch's own format, then all others.
+const OWN: &str = "cauce-87";
+
+/// The switch's own format, those of other projects, and what else is compiled in.
 static SPECS: LazyLock<Vec<Arc<Spec>>> = LazyLock::new(|| {
-    let own = Spec::builtin("cauce-87").expect("invariant: it is compiled in");
-    let foreign = FOREIGN
-        .iter()
-        .map(|text| Arc::new(Spec::from_any(text).expect("invariant: its tests pass")));
-    std::iter::once(own).chain(foreign).collect()
+    let foreign = FOREIGN.iter().map(|text| {
+        let spec = Spec::from_any(text);
+        Arc::new(spec.expect("invariant: its tests pass"))
+    });
+    let builtin = Spec::builtin_names().filter(|name| *name != OWN).filter_map(Spec::builtin);
+    Spec::builtin(OWN).into_iter().chain(foreign).chain(builtin).collect()
 });
 
 /// The format that a byte of the input chooses; 0 is the switch's own.
@@ -20,9 +23,10 @@ pub fn spec(choice: u8) -> &'static Arc<Spec> {
     &SPECS[usize::from(choice) % SPECS.len()]
 }
 
-/// Whether the byte chooses the switch's own format.
-pub fn is_own(choice: u8) -> bool {
-    usize::from(choice) % SPECS.len() == 0
+/// Whether the format that the byte chooses says what its fields may hold.
+pub fn states_classes(choice: u8) -> bool {
+    let place = usize::from(choice) % SPECS.len();
+    place == 0 || place > FOREIGN.len()
 }
 
 /// The card numbers in a text: whole runs of 13 to 19 digits that begin with 2 to 6 and end in the
