@@ -5,8 +5,8 @@
 //! they have (other headers, bitmaps that are written each in its own way, fillers besides 0
 //! and F) and what only we have (content classes, parts, tags).
 //!
-//! `CAUCE_TEST_SEED` repeats a run that failed, `CAUCE_TEST_CASES` makes it longer, and
-//! `CAUCE_TEST_PYTHON` names a Python that has the package.
+//! `CODECS_TEST_SEED` repeats a run that failed, `CODECS_TEST_CASES` makes it longer, and
+//! `CODECS_TEST_PYTHON` names a Python that has the package.
 
 mod chance;
 mod format;
@@ -34,9 +34,9 @@ fn number(variable: &str) -> Option<u64> {
 fn another_implementation_reads_and_writes_the_same() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let micros = u64::try_from(now.expect("after 1970").as_micros()).expect("before 2500");
-    let seed = number("CAUCE_TEST_SEED").unwrap_or(micros);
-    let cases = number("CAUCE_TEST_CASES").map_or(CASES, |cases| cases.try_into().expect("few"));
-    println!("CAUCE_TEST_SEED={seed}");
+    let seed = number("CODECS_TEST_SEED").unwrap_or(micros);
+    let cases = number("CODECS_TEST_CASES").map_or(CASES, |cases| cases.try_into().expect("few"));
+    println!("CODECS_TEST_SEED={seed}");
     let (mut chance, mut peer) = (Chance(seed), Peer::start());
     let mut differences = [0_usize; Difference::ALL.len()];
     for _ in 0..cases {

@@ -12,7 +12,7 @@ use super::format::Format;
 
 const VERSION: &str = "4.0.1";
 const HOW_TO_GET_IT: &str = "this test needs Python 3 with pyiso8583 4.0.1: `make test` installs it into target/ci/python, \
-     or name a Python that has it in CAUCE_TEST_PYTHON";
+     or name a Python that has it in CODECS_TEST_PYTHON";
 
 pub struct Peer {
     child: Child,
@@ -132,7 +132,7 @@ impl Drop for Peer {
 /// The Python that is named, that `make test` made, or the machine's.
 fn python(folder: &std::path::Path) -> PathBuf {
     let made = folder.join("../target/ci/python/bin/python");
-    match std::env::var_os("CAUCE_TEST_PYTHON") {
+    match std::env::var_os("CODECS_TEST_PYTHON") {
         Some(named) => named.into(),
         None if made.exists() => made,
         None => "python3".into(),
