@@ -11,7 +11,7 @@
 //!    trait that an HSM can implement;
 //! 5. [`api`] holds the JSON shapes of the HTTP API, in and out.
 //!
-//! Beside the road: [`qr`] reads and builds payment codes, [`file`] bill and clearing files.
+//! Beside the road: [`qr`] reads and builds payment codes, [`mod@file`] bill and clearing files.
 //!
 //! What cannot be decoded is an [`error::DecodeError`] that names the field and the offset and
 //! never repeats a byte of the message.
