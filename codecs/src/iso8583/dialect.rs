@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::content::Content;
-use super::field::{Encoding, Field, Length};
+use super::field::{Bcd, Encoding, Field, Length, Odd};
 use super::index::Index;
 use super::pack::Packer;
 use super::spec::{Bitmaps, Spec, ThirdBitmap};
@@ -127,7 +127,7 @@ impl Dialect {
     /// What a field of a message of the network says: characters, or bytes.
     pub fn content(&self, bytes: &[u8], number: u8) -> Option<Vec<u8>> {
         let index = self.indexed(bytes)?;
-        Some(self.read(&index, bytes, number)?.0)
+        Some(self.read(&index, bytes, number)?.content)
     }
 
     /// Where a field's content begins in a message of the network.
@@ -162,19 +162,20 @@ impl Dialect {
         let mut packer = Packer::begin(home, [b'0', class, function, origin], out);
         let mut first = indexed.err();
         for number in index.fields().take_while(|number| *number <= HOME_FIELD_MAX) {
-            if let Some((content, offset)) = self.taken(&index, bytes, number)
+            if let Some(taken) = self.taken(&index, bytes, number)
                 && let Some(field) = home.field(number)
-                && let Err(error) = packer.put(number, &fitted(field, &content))
+                && let Err(error) =
+                    packer.put(number, &fitted(field, field.content, &taken.content))
             {
-                first.get_or_insert(misfit(number, offset, &error));
+                first.get_or_insert(taken.misfit(number, field, &error));
             }
         }
         packer.finish();
         first.map_or(Ok(()), Err)
     }
 
-    /// The characters or bytes of a field, and where it begins.
-    fn taken(&self, index: &Index, bytes: &[u8], number: u8) -> Option<(Vec<u8>, usize)> {
+    /// A field of a message of the network.
+    fn taken(&self, index: &Index, bytes: &[u8], number: u8) -> Option<Taken<'_>> {
         let is_third_bitmap = number == 65 && self.spec.third == ThirdBitmap::InField65;
         match is_third_bitmap || self.is_left_out(number) {
             true => None,
@@ -182,10 +183,11 @@ impl Dialect {
         }
     }
 
-    fn read(&self, index: &Index, bytes: &[u8], number: u8) -> Option<(Vec<u8>, usize)> {
+    fn read(&self, index: &Index, bytes: &[u8], number: u8) -> Option<Taken<'_>> {
         let (field, range) = (self.spec.field(number)?, index.range(number)?);
         let units = self.spec.units(index, bytes, number)?;
-        Some((field.latin1(&bytes[range.clone()], units), range.start))
+        let content = field.latin1(&bytes[range.clone()], units);
+        Some(Taken { field, content, offset: range.start })
     }
 
     /// Appends a message of the switch's own format as the network writes it.
@@ -226,7 +228,17 @@ impl Dialect {
                 let zero = if field.encoding.is_bytes() { 0 } else { b'0' };
                 packer.put(number, &vec![zero; usize::from(units)])
             }
-            _ => packer.put(number, &fitted(field, content)),
+            _ => packer.put(number, &fitted(field, self.class_of(number, field), content)),
+        }
+    }
+}
+
+impl Dialect {
+    /// What a field holds. A format of another project states no class; ours then says it.
+    fn class_of(&self, number: u8, field: &Field) -> Content {
+        match (field.content, Spec::cauce87().field(number)) {
+            (Content::Any, Some(own)) => own.content,
+            (stated, _) => stated,
         }
     }
 }
@@ -249,14 +261,12 @@ impl Field {
     }
 }
 
-/// A content in a field of fixed length: numbers get or lose zeros in front, texts spaces behind.
+/// A content of a class in a field of fixed length: numbers get or lose zeros in front, texts spaces behind.
 /// What carries meaning is never cut; it then does not fit, and the packer says so.
-fn fitted(field: &Field, content: &[u8]) -> Vec<u8> {
+fn fitted(field: &Field, class: Content, content: &[u8]) -> Vec<u8> {
     let Length::Fixed(units) = field.length else { return content.to_vec() };
     let units = usize::from(units);
-    match field.content {
-        // Formats of other projects do not say that packed digits are digits.
-        Content::Any if matches!(field.encoding, Encoding::Bcd(_)) => numbered(content, units),
+    match class {
         Content::Numeric => numbered(content, units),
         Content::Alpha | Content::AlphaNumeric | Content::Text | Content::Any
             if !field.encoding.is_bytes() =>
@@ -285,19 +295,50 @@ fn numbered(content: &[u8], places: usize) -> Vec<u8> {
     [&vec![b'0'; missing][..], &content[spare..]].concat()
 }
 
-/// A field of the network that the switch's own format cannot hold, as a fault of the message.
-fn misfit(number: u8, offset: usize, error: &PackError) -> DecodeError {
-    match error {
-        PackError::Length { have, allowed, .. } => {
-            ErrorKind::TooLong.at(number, offset, *allowed, *have)
+/// A field of a message of a network: its characters or bytes, and where they begin.
+struct Taken<'a> {
+    field: &'a Field,
+    content: Vec<u8>,
+    offset: usize,
+}
+
+impl Taken<'_> {
+    /// What the switch's own field cannot hold, as a fault of the network's message.
+    fn misfit(&self, number: u8, own: &Field, error: &PackError) -> DecodeError {
+        match error {
+            PackError::Length { have, allowed, .. } => {
+                ErrorKind::TooLong.at(number, self.offset, *allowed, *have)
+            }
+            PackError::Content { .. }
+            | PackError::UndefinedField { .. }
+            | PackError::OutOfOrder { .. }
+            | PackError::Tag { .. }
+            | PackError::CardSealed
+            | PackError::NotARequest { .. }
+            | PackError::Missing { .. } => {
+                let at = own.content.first_violation(&self.content).unwrap_or(0);
+                ErrorKind::BadContent.at(number, self.offset + self.wire_position(at), 0, 0)
+            }
         }
-        PackError::Content { at, .. } => ErrorKind::BadContent.at(number, offset + at, 0, 0),
-        PackError::UndefinedField { .. }
-        | PackError::OutOfOrder { .. }
-        | PackError::Tag { .. }
-        | PackError::CardSealed
-        | PackError::NotARequest { .. }
-        | PackError::Missing { .. } => ErrorKind::BadContent.at(number, offset, 0, 0),
+    }
+
+    /// The byte that holds a character, counted from the first of the content.
+    fn wire_position(&self, at: usize) -> usize {
+        let packed = |bcd: Bcd, at: usize, digits: usize| match bcd.odd {
+            Odd::Left(_) => (at + digits % 2) / 2,
+            Odd::Right(_) => at / 2,
+        };
+        let units = self.content.len();
+        match self.field.encoding {
+            Encoding::Ascii | Encoding::Ebcdic(_) | Encoding::Raw => at,
+            Encoding::Hex | Encoding::EbcdicHex(_) => 2 * at,
+            Encoding::Bcd(bcd) => packed(bcd, at, units),
+            // The sign is a byte of its own.
+            Encoding::SignedBcd(bcd) => match at.checked_sub(1) {
+                Some(at) => 1 + packed(bcd, at, units - 1),
+                None => 0,
+            },
+        }
     }
 }
 

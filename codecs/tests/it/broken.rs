@@ -1,5 +1,7 @@
 //! No message, however broken, brings the codecs down.
 
+mod others;
+
 use bytes::BytesMut;
 use codecs::iso8583::{Index, Spec, cauce87, describe};
 use proptest::prelude::*;

@@ -129,14 +129,6 @@ fn a_class_that_is_not_known_is_named_with_its_field_and_line() {
         found("<isofield id='3' length='6' class='org.jpos.iso.IF_CHAR' encoding='IBM037'/>"),
         "fields.3: line 4: attribute `encoding` is not known here"
     );
-    let same = "<isofield id='3' length='6' class='org.jpos.iso.IFA_NUMERIC'/>";
-    assert_eq!(found(&format!("{same}\n{same}")), "fields.3: line 5: the field is defined twice");
-    assert_eq!(
-        mistakes("<isopackager/>").join("; "),
-        "mti: line 1: field 0, the message type, is needed; bitmap: line 1: field 1, the bitmap, is \
-         needed"
-    );
-    assert_eq!(mistakes("<schema/>").join("; "), ": `schema` is no `isopackager`");
 }
 
 #[test]
@@ -367,4 +359,14 @@ proptest! {
         }
         prop_assert!(Spec::from_any(&text).is_ok() || !lint.mistakes.is_empty());
     }
+}
+
+#[test]
+fn of_a_number_that_comes_twice_the_later_counts() {
+    let text = "<isopackager>\n<isofield id='0' length='4' class='org.jpos.iso.IFA_NUMERIC'/>\n\
+                <isofield id='1' length='16' class='org.jpos.iso.IFA_BITMAP'/>\n\
+                <isofield id='3' length='6' class='org.jpos.iso.IFA_NUMERIC'/>\n\
+                <isofield id='3' length='8' class='org.jpos.iso.IFA_NUMERIC'/>\n</isopackager>";
+    let raw = import(Form::Jpos, text).expect("read");
+    assert_eq!(raw.fields.values().map(|field| field.length).collect::<Vec<_>>(), [Some(8)]);
 }

@@ -197,3 +197,36 @@ fn our_messages_go_into_the_formats_of_other_projects_and_come_back() {
         }
     }
 }
+
+#[test]
+fn a_number_keeps_zeros_in_front_where_the_network_states_no_class() {
+    let json = r#"{"name": "n", "mti": "ascii", "bitmap": "hex",
+                   "fields": {"11": {"len": 6}, "25": {"len": 4}}}"#;
+    let spec = Spec::from_any(json).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let dialect = Dialect::new(Arc::new(spec), Edition::Of1993, Vec::new());
+    let network = b"110000200080000000001234560041";
+    let (mut home, mut again) = (BytesMut::new(), BytesMut::new());
+    dialect.to_home(network, &mut home).expect("read");
+    assert!(home.ends_with(b"12345641"));
+    dialect.from_home(&home, &mut again).expect("written");
+    assert_eq!(again.escape_ascii().to_string(), network.escape_ascii().to_string());
+}
+
+#[test]
+fn a_half_byte_that_is_no_digit_is_told_by_the_byte_it_is_in() {
+    let json = r#"{"name": "n", "mti": "bcd", "bitmap": "binary",
+                   "fields": {"3": {"len": 6, "enc": "bcd"}, "49": {"len": 3, "enc": "bcd"}}}"#;
+    let spec = Spec::from_any(json).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let dialect = Dialect::new(Arc::new(spec), Edition::Of1987, Vec::new());
+    let check = |text: &str, field, offset| {
+        let bytes = hex::decode(text).expect("hexadecimal");
+        let error = dialect.to_home(&bytes, &mut BytesMut::new()).expect_err("no digit");
+        let found = (error.kind, error.field, error.offset);
+        assert_eq!(found, (ErrorKind::BadContent, field, offset), "{text}");
+    };
+    check("020020000000000080001234A60484", 3, 12);
+    check("0200200000000000800012345A0484", 3, 12);
+    check("020020000000000080001234560A84", 49, 13);
+    check("0200200000000000800012345604A4", 49, 14);
+    check("02002000000000008000123456048C", 49, 14);
+}
