@@ -84,6 +84,11 @@ def qr():
         seed(targets[vector["scheme"]], name, payload)
 
 
+def iso20022():
+    for path in sorted((DATA / "iso20022/vectors").glob("*.xml")):
+        seed("iso20022", path.stem, path.read_bytes())
+
+
 def security():
     algorithms = ["des", "tdes2", "tdes3", "aes128", "aes192", "aes256"]
     for at, row in enumerate(json.loads((DATA / "security/wrapped-keys.json").read_text())):
@@ -112,6 +117,6 @@ def others():
 if __name__ == "__main__":
     for stale in OUT.glob("*/seed-*"):
         stale.unlink()
-    for write in (iso8583, qr, security, others):
+    for write in (iso8583, qr, iso20022, security, others):
         write()
     print(f"{sum(1 for _ in OUT.glob('*/seed-*'))} seeds in fuzz/corpus")
