@@ -31,6 +31,9 @@ pub enum XmlErrorKind {
     TooManyNamespaces,
     /// A prefix that no namespace is bound to.
     UnboundPrefix,
+    /// A binding that XML keeps for itself: of the prefixes `xml` and `xmlns`, or to their
+    /// namespaces.
+    ReservedPrefix,
     /// The name of an element or attribute is too long.
     NameTooLong,
     /// The content of one leaf is too long.
@@ -60,6 +63,7 @@ impl XmlErrorKind {
             Self::DuplicateAttribute => "duplicate_attribute",
             Self::TooManyNamespaces => "too_many_namespaces",
             Self::UnboundPrefix => "unbound_prefix",
+            Self::ReservedPrefix => "reserved_prefix",
             Self::NameTooLong => "name_too_long",
             Self::TextTooLong => "text_too_long",
             Self::UnknownMessage => "unknown_message",
@@ -83,6 +87,7 @@ impl XmlErrorKind {
             Self::DuplicateAttribute => "attribute is given twice",
             Self::TooManyNamespaces => "too many namespaces",
             Self::UnboundPrefix => "prefix has no namespace",
+            Self::ReservedPrefix => "prefix or namespace is reserved",
             Self::NameTooLong => "name is too long",
             Self::TextTooLong => "text is too long",
             Self::UnknownMessage => "not a known message",

@@ -1,7 +1,10 @@
 //! Which namespace a prefix stands for, at the place where the walk is.
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
+use super::error::XmlErrorKind;
 use super::message_id::MessageId;
 
 /// The namespace of an element, as far as it matters here.
@@ -19,6 +22,7 @@ pub(super) enum Space {
 struct Binding<'a> {
     /// Empty for the default namespace.
     prefix: &'a str,
+    uri: Cow<'a, str>,
     space: Space,
     depth: usize,
 }
@@ -32,6 +36,11 @@ pub(super) struct Bindings<'a> {
     messages: SmallVec<[MessageId; 2]>,
 }
 
+/// What the prefix `xml` stands for everywhere, and no other may.
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
+/// What bindings themselves are in, and nothing else may be.
+const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
+
 /// Most namespaces of messages told apart; a message has two, and an attack gains nothing.
 const MESSAGES_MAX: u8 = 32;
 
@@ -41,9 +50,26 @@ impl<'a> Bindings<'a> {
     }
 
     /// Binds a prefix for the element at a depth and everything within.
-    pub(super) fn bind(&mut self, prefix: &'a str, uri: &str, depth: usize) {
-        let space = self.space(uri);
-        self.bound.push(Binding { prefix, space, depth });
+    ///
+    /// Errors: a reserved prefix or namespace, and a prefix without any namespace.
+    /// Source: Namespaces in XML 1.0, 2.2 and 3.
+    pub(super) fn bind(
+        &mut self,
+        prefix: &'a str,
+        uri: Cow<'a, str>,
+        depth: usize,
+    ) -> Result<(), XmlErrorKind> {
+        match (prefix, &*uri) {
+            ("xml", XML) => {}
+            ("xml" | "xmlns", _) | (_, XML | XMLNS) => return Err(XmlErrorKind::ReservedPrefix),
+            (prefix, uri) if uri.is_empty() && !prefix.is_empty() => {
+                return Err(XmlErrorKind::UnboundPrefix);
+            }
+            _ => {}
+        }
+        let space = self.space(&uri);
+        self.bound.push(Binding { prefix, uri, space, depth });
+        Ok(())
     }
 
     fn space(&mut self, uri: &str) -> Space {
@@ -76,20 +102,31 @@ impl<'a> Bindings<'a> {
         }
     }
 
-    /// The namespace of a prefix; nothing when no namespace is bound to it.
+    /// The namespace of an element's prefix; nothing when no namespace is bound to it.
     pub(super) fn find(&self, prefix: &str) -> Option<Space> {
+        match (self.binding(prefix), prefix) {
+            (Some(binding), _) => Some(binding.space),
+            (None, "") => Some(Space::None),
+            (None, "xml") => Some(Space::Foreign),
+            (None, _) => None,
+        }
+    }
+
+    /// The name of the namespace of an attribute's prefix; nothing when none is bound to it.
+    pub(super) fn uri(&self, prefix: &str) -> Option<&str> {
+        match self.binding(prefix) {
+            Some(binding) => Some(&binding.uri),
+            None => (prefix == "xml").then_some(XML),
+        }
+    }
+
+    fn binding(&self, prefix: &str) -> Option<&Binding<'a>> {
         // Two empty texts are not compared: that costs hundreds of cycles, since they are nowhere
         // in memory and the processor must first suppress a fault.
         let is_it = |binding: &&Binding<'_>| match prefix.is_empty() {
             true => binding.prefix.is_empty(),
             false => binding.prefix == prefix,
         };
-        let bound = self.bound.iter().rev().find(is_it);
-        match (bound, prefix) {
-            (Some(binding), _) => Some(binding.space),
-            (None, "") => Some(Space::None),
-            (None, "xml") => Some(Space::Foreign),
-            (None, _) => None,
-        }
+        self.bound.iter().rev().find(is_it)
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! quick-xml finds the tags; everything that it leaves to its caller is done here: ceilings on
 //! size, depth, elements, attributes, namespaces and text, no document types, no entities, no
-//! processing instructions, no characters that XML forbids, tags that match. Nothing is kept but
-//! the names of the open elements, so a walk costs the same memory for every message.
+//! processing instructions, no characters that XML forbids, no `]]>` in text, tags that match,
+//! attributes and the declaration as the grammar has them. Nothing is kept but the names of the
+//! open elements, so a walk costs the same memory for every message.
 
 use std::borrow::Cow;
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesDecl, Event};
+use quick_xml::events::Event;
 use smallvec::SmallVec;
 
 use super::error::{XmlError, XmlErrorKind, path};
@@ -18,11 +19,16 @@ use super::message_id::MessageId;
 use super::name::Name;
 use super::namespace::{Bindings, Space};
 
+mod pairs;
 mod tag;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 const CDATA: &str = "<![CDATA[";
 const CDATA_END: &str = "]]>";
+const DECLARATION: &str = "<?xml";
+const DECLARATION_END: &str = "?>";
+/// Source: XML 1.0, production 3.
+const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 /// An attribute of the element opened last, namespace bindings left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +92,8 @@ pub(super) struct Walker<'a> {
     leaf: Option<Cow<'a, str>>,
     /// Whether line ends need to be made `\n`.
     has_returns: bool,
+    /// Whether text may hold the end of a CDATA section that never began.
+    has_brackets: bool,
     /// Where the event in hand begins.
     from: usize,
 }
@@ -129,6 +137,7 @@ impl<'a> Walker<'a> {
             text_len_max: limits.text_len_max,
             leaf: None,
             has_returns: memchr::memchr(b'\r', body).is_some(),
+            has_brackets: memchr::memchr(b']', body).is_some(),
             from: 0,
         })
     }
@@ -151,7 +160,7 @@ impl<'a> Walker<'a> {
                 }
                 Ok(Event::GeneralRef(reference)) => self.refer(reference)?,
                 Ok(Event::Comment(_)) => {}
-                Ok(Event::Decl(declaration)) => self.declare(declaration)?,
+                Ok(Event::Decl(_)) => self.declare()?,
                 Ok(Event::DocType(_)) => return Err(self.error(XmlErrorKind::Doctype)),
                 Ok(Event::PI(_)) => return Err(self.error(XmlErrorKind::ProcessingInstruction)),
                 Ok(Event::Eof) => return self.finish(),
@@ -216,21 +225,14 @@ impl<'a> Walker<'a> {
         usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX)
     }
 
-    /// The XML declaration: the very first thing, version 1.0, UTF-8.
-    fn declare(&self, declaration: &BytesDecl<'_>) -> Result<(), XmlError> {
+    /// The XML declaration must be the very first thing.
+    fn declare(&self) -> Result<(), XmlError> {
         if self.from != 0 {
             return Err(self.error(XmlErrorKind::ProcessingInstruction));
         }
-        if !declaration.version().is_ok_and(|version| version == "1.0") {
-            return Err(self.error(XmlErrorKind::Malformed));
-        }
-        match declaration.encoding() {
-            None => Ok(()),
-            Some(Ok(name)) if name.eq_ignore_ascii_case("UTF-8") => Ok(()),
-            Some(Ok(name)) if name.eq_ignore_ascii_case("US-ASCII") => Ok(()),
-            Some(Ok(_)) => Err(self.error(XmlErrorKind::Encoding)),
-            Some(Err(_)) => Err(self.error(XmlErrorKind::Malformed)),
-        }
+        let to = self.position().saturating_sub(DECLARATION_END.len());
+        let said = self.text.get(DECLARATION.len()..to).unwrap_or_default();
+        pairs::check_declaration(said).map_err(|kind| self.error(kind))
     }
 
     /// Text between tags; within a leaf it is content.
@@ -239,7 +241,11 @@ impl<'a> Walker<'a> {
         if self.open.is_empty() && !piece.bytes().all(|byte| byte.is_ascii_whitespace()) {
             return Err(self.error(XmlErrorKind::Malformed));
         }
-        self.append(piece)
+        let stray = if self.has_brackets { piece.find(CDATA_END) } else { None };
+        match stray {
+            Some(at) => Err(self.error_at(XmlErrorKind::Malformed, from + at)),
+            None => self.append(piece),
+        }
     }
 
     /// A CDATA section; outside the root it is malformed even when it is empty.
@@ -304,7 +310,6 @@ impl<'a> Walker<'a> {
 
 /// Without XML's white space around it.
 fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
-    const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
     let is_space = |byte: Option<&u8>| byte.is_some_and(|byte| *byte <= b' ');
     if !is_space(text.as_bytes().first()) && !is_space(text.as_bytes().last()) {
         return text;

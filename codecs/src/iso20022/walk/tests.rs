@@ -59,6 +59,85 @@ fn what_no_payment_needs_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_prefix_stands_for_one_namespace_and_none_that_is_reserved() {
+    use XmlErrorKind::*;
+    let refused = |xml: &str| walk(xml).expect_err(xml);
+    assert_eq!(refused("<a><b xmlns:p=''/></a>"), (UnboundPrefix, "/a/b".into(), 3));
+    assert_eq!(
+        refused("<p:a xmlns:p='u'><b xmlns:p=''/></p:a>"),
+        (UnboundPrefix, "/a/b".into(), 17)
+    );
+    for binding in [
+        "xmlns:xml='urn:x'",
+        "xmlns:xml=''",
+        "xmlns:xmlns='urn:x'",
+        "xmlns:xmlns='http://www.w3.org/2000/xmlns/'",
+        "xmlns:p='http://www.w3.org/XML/1998/namespace'",
+        "xmlns='http://www.w3.org/XML/1998/namespace'",
+        "xmlns:p='http://www.w3.org/2000/xmlns/'",
+        "xmlns='http://www.w3.org/2000/xmlns/'",
+    ] {
+        let xml = format!("<a><b {binding}/></a>");
+        assert_eq!(refused(&xml), (ReservedPrefix, "/a/b".into(), 3), "{xml}");
+    }
+    assert_eq!(refused("<xmlns:a/>"), (UnboundPrefix, "/a".into(), 0));
+    for allowed in [
+        "<a xmlns:xml='http://www.w3.org/XML/1998/namespace' xml:lang='es'/>",
+        "<a xmlns:xml='http://www.w3.org/XML/1998/namesp&#97;ce'/>",
+        "<a xml:lang='es'/>",
+        "<a xmlns='u'><b xmlns=''/></a>",
+    ] {
+        assert!(walk(allowed).is_ok(), "{allowed}");
+    }
+}
+
+#[test]
+fn an_attribute_given_twice_under_two_prefixes_is_given_twice() {
+    use XmlErrorKind::*;
+    for twice in [
+        "<r><a xmlns:p='u' xmlns:q='u' p:x='1' q:x='2'/></r>",
+        "<r><a p:x='1' y='' q:x='2' xmlns:q='u' xmlns:p='&#117;'/></r>",
+    ] {
+        assert_eq!(walk(twice), Err((DuplicateAttribute, "/r/a".into(), 3)), "{twice}");
+    }
+    let inherited = "<a xmlns:p='u'><b xmlns:q='u' p:x='1' q:x='2'/></a>";
+    assert_eq!(walk(inherited), Err((DuplicateAttribute, "/a/b".into(), 15)));
+    for once in [
+        "<a xmlns:p='u' xmlns:q='v' p:x='1' q:x='2'/>",
+        "<a xmlns:p='u' xmlns:q='u' p:x='1' q:y='2'/>",
+        // The default namespace is none of attributes.
+        "<a xmlns='u' xmlns:p='u' x='1' p:x='2'/>",
+        "<a xmlns:p='u' xmlns:q='u'><b xmlns:q='v' p:x='1' q:x='2'/></a>",
+        "<a xmlns:p='u' p:lang='1' xml:lang='2'/>",
+    ] {
+        assert!(walk(once).is_ok(), "{once}");
+    }
+}
+
+#[test]
+fn what_the_grammar_wants_between_the_tags_and_within_is_wanted_here() {
+    use XmlErrorKind::Malformed;
+    let refused = |xml: &str| walk(xml).expect_err(xml);
+    assert_eq!(refused("<a><b x='1'y='2'/></a>"), (Malformed, "/a/b".into(), 3));
+    assert_eq!(refused("<a><b>x]]>y</b></a>"), (Malformed, "/a/b".into(), 7));
+    assert_eq!(refused("<a> ]]> <b/></a>"), (Malformed, "/a".into(), 4));
+    assert_eq!(refused("<a>]]]></a>"), (Malformed, "/a".into(), 4));
+    assert_eq!(refused("<a><![CDATA[]]>]]></a>"), (Malformed, "/a".into(), 15));
+    for declaration in [
+        "<?xml version='1.0' encod='UTF-8'?>",
+        "<?xml version='1.0' encodin>g='UTF-8'?>",
+        "<?xml encoding='UTF-8' version='1.0'?>",
+        "<?xml encoding='UTF-8'?>",
+        "<?xml?>",
+    ] {
+        let xml = format!("{declaration}<a/>");
+        assert_eq!(refused(&xml), (Malformed, "/".into(), 0), "{xml}");
+    }
+    assert_eq!(walk("<a>]]&gt;]]&#62;]]<!--]]>--><b x=']]>'/></a>"), Ok(leaf("b", "")));
+    assert_eq!(walk("<a>]]<![CDATA[>]]]]>&gt;</a>"), Ok(leaf("a", "]]>]]>")));
+}
+
+#[test]
 fn what_is_not_well_formed_is_refused() {
     for xml in [
         "",
