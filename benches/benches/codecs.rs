@@ -39,6 +39,9 @@ fn index(c: &mut Criterion) {
     };
     find("120 bytes, 11 fields, cauce-87", Spec::cauce87(), &messages::packed(&CARD_FIELDS));
     find("120 bytes, 11 fields, hex bitmap", &messages::hex_bitmap_spec(), HEX_BITMAP);
+    let spec = Spec::builtin("iso87-bcd").expect("compiled in");
+    let packed = messages::packed_digits(&spec);
+    find(&format!("{} bytes, 65 fields, BCD", packed.len()), &spec, &packed);
 }
 
 fn to_message(c: &mut Criterion) {

@@ -1,7 +1,7 @@
 //! The same payments as every bench asks for them: on the wire, in JSON, and decoded.
 
 use bytes::BytesMut;
-use codecs::iso8583::{Packer, Spec, cauce87};
+use codecs::iso8583::{Content, Field, Length, Packer, Spec, cauce87};
 use router::id::ParticipantId;
 use router::message::{Message, PaymentRequest};
 
@@ -68,6 +68,35 @@ pub fn hex_bitmap_spec() -> Spec {
     let profile = include_str!("../../config/iso8583/cauce-87.toml");
     let profile = profile.replacen("bitmap = \"binary\"", "bitmap = \"hex\"", 1);
     Spec::from_toml(&profile).expect("invariant: hexadecimal bitmaps are known")
+}
+
+/// A message of 65 data elements in BCD, every one of them full of what its class allows; contents
+/// of variable length have at most 20 units.
+pub fn packed_digits(spec: &Spec) -> BytesMut {
+    let mut out = BytesMut::new();
+    let mut packer = Packer::begin(spec, *b"0200", &mut out);
+    for number in (2..=64).chain([66, 70]) {
+        let field = spec.field(number).expect("invariant: the format defines every field");
+        packer.put(number, &content(field)).expect("invariant: the content is of its class");
+    }
+    packer.finish();
+    out
+}
+
+fn content(field: &Field) -> Vec<u8> {
+    let units = match field.length {
+        Length::Fixed(units) => usize::from(units),
+        Length::Variable(prefix) => usize::try_from(prefix.max).map_or(20, |max| max.min(20)),
+    };
+    let mut content = match field.content {
+        Content::Binary | Content::Any => vec![0x12; units],
+        Content::Alpha | Content::AlphaNumeric | Content::Text => vec![b'A'; units],
+        Content::Numeric | Content::Track | Content::SignedNumeric => vec![b'7'; units],
+    };
+    if field.content == Content::SignedNumeric {
+        content[0] = b'C';
+    }
+    content
 }
 
 /// The participant that asks for the card payment.
