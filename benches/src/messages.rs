@@ -1,7 +1,7 @@
 //! The same payments as every bench asks for them: on the wire, in JSON, and decoded.
 
 use bytes::BytesMut;
-use codecs::iso8583::{Content, Field, Length, Packer, Spec, cauce87};
+use codecs::iso8583::{Content, Length, Packer, Spec, cauce87};
 use router::id::ParticipantId;
 use router::message::{Message, PaymentRequest};
 
@@ -83,7 +83,7 @@ pub fn packed_digits(spec: &Spec) -> BytesMut {
     out
 }
 
-fn content(field: &Field) -> Vec<u8> {
+fn content(field: &codecs::iso8583::Field) -> Vec<u8> {
     let units = match field.length {
         Length::Fixed(units) => usize::from(units),
         Length::Variable(prefix) => usize::try_from(prefix.max).map_or(20, |max| max.min(20)),
