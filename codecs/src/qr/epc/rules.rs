@@ -11,7 +11,10 @@ use crate::qr::{QrError, QrErrorKind, check_digits};
 
 pub(super) const SERVICE: &str = "BCD";
 pub(super) const IDENTIFICATION: &str = "SCT";
-pub(super) const AMOUNT: &str = "is EUR and 0.01 to 999999999.99";
+pub(super) const AMOUNT: &str = "is EUR and 0.01 to 999999999.99, at most 12 characters";
+
+/// Characters of an amount behind `EUR`.
+const AMOUNT_LEN_MAX: usize = 12;
 
 pub(super) const PRINTABLE: &str = "has no control characters";
 
@@ -200,10 +203,18 @@ fn at_most(text: &str, longest: usize) -> bool {
     text.chars().count() <= longest
 }
 
-/// Up to two decimals, and a digit behind the point if there is one.
+/// Up to two decimals, and a digit behind the point if there is one; no zero in front of another
+/// digit.
 fn cents(text: &str) -> Option<i64> {
+    if text.len() > AMOUNT_LEN_MAX || has_idle_zero(text) {
+        return None;
+    }
     let decimals = text.split_once('.').map_or(1, |(_, decimals)| decimals.len());
     (1..=2).contains(&decimals).then(|| decimal::read(text, '.', 2))?
+}
+
+fn has_idle_zero(text: &str) -> bool {
+    text.strip_prefix('0').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn is_bic(text: &str) -> bool {
