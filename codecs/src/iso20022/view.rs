@@ -6,13 +6,14 @@ use std::collections::HashMap;
 use serde::{Serialize, Serializer};
 
 use super::amount::Amount;
-use super::canonical::{Iso20022, Transaction, Word, is_bic};
+use super::canonical::{Iso20022, Transaction, Word};
 use super::clearing;
 use super::error::{self, XmlError, XmlErrorKind};
 use super::limits::Limits;
 use super::message_id::MessageId;
 use super::read::read;
 use super::walk::{Step, Walker};
+use crate::forms::is_bic;
 
 /// The most that the paths of all leaves may have together, in bytes.
 ///
