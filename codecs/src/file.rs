@@ -14,7 +14,6 @@
 pub mod bill;
 pub mod camt054;
 pub mod clearing;
-pub(crate) mod decimal;
 mod error;
 pub mod formula;
 pub mod layout;

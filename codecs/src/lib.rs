@@ -18,8 +18,11 @@
 //! never repeats a byte of the message.
 
 pub mod api;
+mod charset;
+mod decimal;
 pub mod error;
 pub mod file;
+mod forms;
 pub mod frame;
 pub mod iso20022;
 pub mod iso8583;

@@ -9,8 +9,6 @@
 
 use serde::Serialize;
 
-pub mod charset;
-mod check_digits;
 mod crc;
 pub mod emv;
 pub mod epc;
@@ -19,6 +17,7 @@ pub mod pix;
 pub mod symbol;
 mod tlv;
 
+pub use crate::charset::Charset;
 pub use crc::crc16;
 pub use error::{QrError, QrErrorKind};
 

@@ -11,7 +11,7 @@ use router::money::Currency;
 
 use super::record::FieldSpec;
 use super::{LayoutError, Record};
-use crate::qr::charset::Charset;
+use crate::charset::Charset;
 
 mod load;
 

@@ -33,13 +33,16 @@ pub enum Policy {
 
 /// An iterator over the records of a file.
 ///
-/// It yields each good record, and all the mistakes of each bad row. Call [`Reader::finish`] at
+/// It yields each good record, and all the mistakes of each bad row; each row behind a trailer is
+/// bad, for what is behind it may have been added to the file. Call [`Reader::finish`] at
 /// the end: it checks the control totals, and says whether the file could be read to its end.
 pub struct Reader<'a, R, T> {
     source: Source<R>,
     rows: RowReader<'a>,
     tally: Tally<'a>,
     row_number: u64,
+    /// Whether the trailer was passed, behind which nothing may stand.
+    is_past_trailer: bool,
     fatal: Option<FileError>,
     is_done: bool,
     record: std::marker::PhantomData<T>,
@@ -94,6 +97,7 @@ impl<'a, R: BufRead, T: Record> Reader<'a, R, T> {
             rows: RowReader::new(layout),
             tally: Tally::new(layout),
             row_number: 0,
+            is_past_trailer: false,
             fatal: None,
             is_done: false,
             record: std::marker::PhantomData,
@@ -146,6 +150,11 @@ impl<'a, R: BufRead, T: Record> Reader<'a, R, T> {
                 Ok(row::Kind::Detail) => return Ok(Some(self.detail(&row))),
                 Ok(row::Kind::Totals(record)) => {
                     self.tally.state(record, &row, &self.rows)?;
+                    if self.is_past_trailer {
+                        self.tally.add_bad(None);
+                        return Ok(Some(Err(vec![past_trailer(&row)])));
+                    }
+                    self.is_past_trailer = record == TotalsRecord::Trailer;
                 }
                 Err(mistake) => {
                     self.tally.add_bad(None);
@@ -158,6 +167,9 @@ impl<'a, R: BufRead, T: Record> Reader<'a, R, T> {
     fn detail(&mut self, row: &Row) -> Result<T, Vec<RowError>> {
         let (values, mut mistakes) = self.rows.values(row, T::FIELDS);
         let amount = values.money("amount");
+        if self.is_past_trailer {
+            mistakes.push(past_trailer(row));
+        }
         if mistakes.is_empty() {
             match T::from_values(&values) {
                 Ok(record) => {
@@ -250,6 +262,10 @@ fn collect<R: BufRead, T: Record>(
 
 fn wrong(layout: &Layout, wanted: &'static str) -> FileError {
     FileError::WrongLayout { layout: layout.content.to_owned(), wanted }
+}
+
+fn past_trailer(row: &Row) -> RowError {
+    of_row(row.place, 0, RowErrorKind::UnknownRecord, "stands behind the trailer")
 }
 
 /// A mistake of a row as a whole.

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use router::money::{Currency, Money};
 use router::time::{Date, Timestamp};
 
+use super::RowErrorKind;
 use super::layout::{Decimals, Style};
 use super::record::FieldKind;
-use super::{RowErrorKind, decimal};
+use crate::decimal::{self, Grammar};
 
 /// A value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +135,7 @@ pub(super) fn minor_units(cell: &Cell<'_>, style: &Style, currency: Currency) ->
         None => (false, text),
     };
     let minor = match decimals {
-        Decimals::Mark(mark) => decimal::read(digits, mark, currency.exponent()),
+        Decimals::Mark(mark) => decimal::read(digits, Grammar::Mark(mark), currency.exponent()),
         Decimals::Implied(places) => implied(digits, places, currency),
     }?;
     if is_negative { minor.checked_neg() } else { Some(minor) }
@@ -148,7 +149,7 @@ fn implied(digits: &str, places: u16, currency: Currency) -> Option<i64> {
     let width = usize::from(places) + 1;
     let digits = format!("{digits:0>width$}");
     let (whole, fraction) = digits.split_at(digits.len() - usize::from(places));
-    decimal::read(&format!("{whole}.{fraction}"), '.', currency.exponent())
+    decimal::read(&format!("{whole}.{fraction}"), Grammar::Mark('.'), currency.exponent())
 }
 
 /// Writes a value as the layout does.

@@ -128,12 +128,7 @@ impl LengthKind {
     fn digit(self, byte: u8) -> Option<usize> {
         let value = match self {
             Self::Ascii(_) => byte.is_ascii_digit().then(|| byte - b'0')?,
-            Self::Hex4 => match byte {
-                b'0'..=b'9' => byte - b'0',
-                b'A'..=b'F' => byte - b'A' + 10,
-                b'a'..=b'f' => byte - b'a' + 10,
-                _ => return None,
-            },
+            Self::Hex4 => u8::try_from(char::from(byte).to_digit(16)?).ok()?,
             Self::Bcd2 => {
                 let (high, low) = (byte >> 4, byte & 0x0F);
                 (high < 10 && low < 10).then(|| high * 10 + low)?

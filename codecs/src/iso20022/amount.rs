@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use router::money::{Currency, Money};
 
+use crate::decimal::{self, Grammar};
+
 /// An amount as a message states it.
 ///
 /// Shape: `money` is there when the currency is one of ISO 4217 and the digits are an amount in
@@ -30,8 +32,10 @@ impl<'a> Amount<'a> {
         currency: Cow<'a, str>,
         offset: usize,
     ) -> Self {
-        let money = find(&currency)
-            .and_then(|currency| Some(Money::new(minor(&text, currency.exponent())?, currency)));
+        let money = find(&currency).and_then(|currency| {
+            let minor = decimal::read(&text, Grammar::XmlSchema, currency.exponent())?;
+            Some(Money::new(minor, currency))
+        });
         Self { element, offset, text, currency, money }
     }
 }
@@ -50,34 +54,12 @@ fn find(code: &str) -> Option<Currency> {
     Some(BY_CODE[found].1)
 }
 
-/// Minor units of a decimal.
-///
-/// Shape: digits with at most one point, before or behind which there may be none; zeros beyond
-///        the currency's own digits say nothing and are dropped.
-fn minor(text: &str, exponent: u16) -> Option<i64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let fraction = fraction.trim_end_matches('0');
-    let exponent = usize::from(exponent);
-    let has_digits = text.bytes().any(|byte| byte.is_ascii_digit());
-    if !has_digits || fraction.len() > exponent {
-        return None;
-    }
-    let zeros = std::iter::repeat_n(b'0', exponent - fraction.len());
-    whole.bytes().chain(fraction.bytes()).chain(zeros).try_fold(0_i64, |sum, byte| {
-        let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
-        sum.checked_mul(10)?.checked_add(digit)
-    })
-}
-
 /// The digits of an amount with the decimals of its currency, without the currency: `512.00`.
 ///
 /// Shape: nothing for a negative amount, which no message carries.
-pub(super) fn decimal(money: Money) -> Option<String> {
-    let minor = u64::try_from(money.minor).ok()?;
-    let width = usize::from(money.currency.exponent());
-    let digits = format!("{minor:0>digits_min$}", digits_min = width + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - width);
-    Some(if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") })
+pub(super) fn digits(money: Money) -> Option<String> {
+    let is_carried = money.minor >= 0;
+    is_carried.then(|| decimal::write(money.minor, '.', money.currency.exponent()))
 }
 
 #[cfg(test)]
@@ -123,7 +105,7 @@ mod tests {
     #[test]
     fn an_amount_is_printed_with_its_currency_s_decimals() {
         let printed = |minor, code: &str| {
-            decimal(Money::new(minor, Currency::from_code(code).expect("a currency")))
+            digits(Money::new(minor, Currency::from_code(code).expect("a currency")))
         };
         assert_eq!(printed(51_200, "MXN").as_deref(), Some("512.00"));
         assert_eq!(printed(5, "EUR").as_deref(), Some("0.05"));

@@ -106,19 +106,6 @@ pub struct Agent<'a> {
     pub other: Word<'a>,
 }
 
-/// Whether a text has the form of a bank identifier code: bank, country, place, perhaps a branch.
-///
-/// Source: ISO 9362:2022; the pattern of `BICFIDec2014Identifier`.
-pub(super) fn is_bic(text: &str) -> bool {
-    let is_upper = |byte: &u8| byte.is_ascii_uppercase();
-    let is_sign = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-    let (bank, country) = (text.as_bytes().get(..4), text.as_bytes().get(4..6));
-    matches!(text.len(), 8 | 11)
-        && bank.is_some_and(|bank| bank.iter().all(is_sign))
-        && country.is_some_and(|country| country.iter().all(is_upper))
-        && text.bytes().skip(6).all(|byte| is_sign(&byte))
-}
-
 /// A person or company.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Party<'a> {

@@ -38,6 +38,8 @@ pub enum XmlErrorKind {
     NameTooLong,
     /// The content of one leaf is too long.
     TextTooLong,
+    /// The paths of all leaves are longer together than the whole of them may be shown.
+    PathsTooLong,
     /// No ISO 20022 message was recognised, by namespace or by business header.
     UnknownMessage,
     /// A bank identifier code that is none.
@@ -66,6 +68,7 @@ impl XmlErrorKind {
             Self::ReservedPrefix => "reserved_prefix",
             Self::NameTooLong => "name_too_long",
             Self::TextTooLong => "text_too_long",
+            Self::PathsTooLong => "paths_too_long",
             Self::UnknownMessage => "unknown_message",
             Self::BadIdentifier => "bad_identifier",
             Self::CurrencyNotAllowed => "currency_not_allowed",
@@ -90,6 +93,7 @@ impl XmlErrorKind {
             Self::ReservedPrefix => "prefix or namespace is reserved",
             Self::NameTooLong => "name is too long",
             Self::TextTooLong => "text is too long",
+            Self::PathsTooLong => "paths of all leaves are too long together",
             Self::UnknownMessage => "not a known message",
             Self::BadIdentifier => "not a bank identifier code",
             Self::CurrencyNotAllowed => "currency is not cleared between these agents",

@@ -20,9 +20,10 @@ use router::reason::Reason;
 use router::text::{Text, TextError};
 use smallvec::SmallVec;
 
-use super::canonical::{Agent, Iso20022, Word, is_bic};
+use super::canonical::{Agent, Iso20022, Word};
 use super::clearing;
 use super::message_id::Family;
+use crate::forms::is_bic;
 
 /// Why a message that was read is no request the switch can take.
 ///

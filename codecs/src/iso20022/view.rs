@@ -6,13 +6,21 @@ use std::collections::HashMap;
 use serde::{Serialize, Serializer};
 
 use super::amount::Amount;
-use super::canonical::{Iso20022, Transaction, Word, is_bic};
+use super::canonical::{Iso20022, Transaction, Word};
 use super::clearing;
-use super::error::{XmlError, XmlErrorKind};
+use super::error::{self, XmlError, XmlErrorKind};
 use super::limits::Limits;
 use super::message_id::MessageId;
 use super::read::read;
 use super::walk::{Step, Walker};
+use crate::forms::is_bic;
+
+/// The most that the paths of all leaves may have together, in bytes.
+///
+/// Each leaf repeats the names of all that is around it, so a message with long names nested deep
+/// is shown a thousand times longer than it is. The longest reports have 50,000 elements, and paths
+/// of some 200 bytes.
+const PATHS_LEN_MAX: usize = 16 * 1024 * 1024;
 
 /// A message laid open.
 ///
@@ -85,8 +93,8 @@ struct AmountView {
 ///
 /// Shape:  the path of a leaf names each element from the root, without prefixes, with its place
 ///         among its like-named brothers in brackets where it has any: `/Document/X/EvtParam[2]`.
-/// Errors: as of [`read`], a bank identifier code that is none, and a transfer in a currency that is
-///         not cleared between its banks.
+/// Errors: as of [`read`], a bank identifier code that is none, a transfer in a currency that is
+///         not cleared between its banks, and leaves whose paths are too long together.
 pub fn leaves(bytes: &[u8]) -> Result<Opened, XmlError> {
     let message = read(bytes)?;
     if !clearing::is_plausible(&message) {
@@ -158,6 +166,9 @@ struct Met<'a> {
     local: &'a str,
     /// Its place among like-named brothers, from 1.
     nth: usize,
+    /// What its path may have at most, in bytes: whether the first of a name has brothers, and so a
+    /// number, is not known yet.
+    path_len_max: usize,
 }
 
 /// All elements met. Bounded by the ceiling on elements.
@@ -171,18 +182,30 @@ impl<'a> Elements<'a> {
     fn add(&mut self, parent: Option<usize>, local: &'a str) -> usize {
         let count = self.brothers.entry((parent, local)).or_default();
         *count += 1;
-        self.met.push(Met { parent, local, nth: *count });
+        let around = parent.map_or(0, |parent| self.met[parent].path_len_max);
+        let path_len_max = around + local.len() + "/[]".len() + digits(*count);
+        self.met.push(Met { parent, local, nth: *count, path_len_max });
         self.met.len() - 1
     }
 
-    fn path(&self, element: usize) -> String {
+    /// The elements from the root to this one.
+    fn line(&self, element: usize) -> Vec<&Met<'a>> {
         let parents = std::iter::successors(Some(element), |at| self.met[*at].parent);
-        let mut steps: Vec<String> = parents.map(|at| self.step(&self.met[at])).collect();
-        steps.reverse();
-        steps.concat()
+        let mut line: Vec<_> = parents.map(|at| &self.met[at]).collect();
+        line.reverse();
+        line
     }
 
-    fn step(&self, Met { parent, local, nth }: &Met<'a>) -> String {
+    fn path(&self, element: usize) -> String {
+        self.line(element).into_iter().map(|met| self.step(met)).collect()
+    }
+
+    /// The path as errors show it.
+    fn shown(&self, element: usize) -> Box<str> {
+        error::path(self.line(element).into_iter().map(|met| met.local))
+    }
+
+    fn step(&self, Met { parent, local, nth, .. }: &Met<'a>) -> String {
         match self.brothers[&(*parent, *local)] {
             1 => format!("/{local}"),
             _ => format!("/{local}[{nth}]"),
@@ -190,20 +213,25 @@ impl<'a> Elements<'a> {
     }
 }
 
+fn digits(number: usize) -> usize {
+    number.checked_ilog10().map_or(1, |log| usize::try_from(log).unwrap_or(usize::MAX - 1) + 1)
+}
+
 fn collect(bytes: &[u8]) -> Result<Vec<Leaf>, XmlError> {
     let mut walker = Walker::new(bytes, Limits::DEFAULT)?;
     walker.allow_quotes();
     let (mut elements, mut open, mut found) = (Elements::default(), Vec::new(), Vec::new());
+    let mut paths_len = 0;
     loop {
         match walker.next()? {
             Step::Open { local, .. } => open.push(elements.add(open.last().copied(), local)),
             Step::Close { text } => {
                 let element = open.pop();
                 if let (Some(element), Some(text)) = (element, text) {
-                    let is_code = ["BICFI", "BIC", "AnyBIC"].contains(&elements.met[element].local);
-                    if is_code && !text.is_empty() && !is_bic(text.trim()) {
-                        let (kind, offset) = (XmlErrorKind::BadIdentifier, walker.offset());
-                        let path = elements.path(element).into();
+                    let met = &elements.met[element];
+                    paths_len += met.path_len_max;
+                    if let Some(kind) = mistake(met.local, &text, paths_len) {
+                        let (path, offset) = (elements.shown(element), walker.offset());
                         return Err(XmlError { kind, path, offset });
                     }
                     found.push((element, text, attributes(&walker)));
@@ -216,6 +244,16 @@ fn collect(bytes: &[u8]) -> Result<Vec<Leaf>, XmlError> {
         Leaf(elements.path(at), text.into_owned(), attributes)
     };
     Ok(found.into_iter().map(leaf).collect())
+}
+
+/// What is wrong with a leaf, the paths of this and all before it being of a length.
+fn mistake(local: &str, text: &str, paths_len: usize) -> Option<XmlErrorKind> {
+    let is_code = ["BICFI", "BIC", "AnyBIC"].contains(&local);
+    // An empty element says nothing; real messages have them.
+    if is_code && !text.is_empty() && !is_bic(text.trim()) {
+        return Some(XmlErrorKind::BadIdentifier);
+    }
+    (paths_len > PATHS_LEN_MAX).then_some(XmlErrorKind::PathsTooLong)
 }
 
 fn attributes(walker: &Walker<'_>) -> Attributes {
@@ -246,5 +284,46 @@ mod tests {
             let path = "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf/DbtrAgt/FinInstnId/BICFI";
             assert_eq!(&*error.path, path);
         }
+    }
+
+    #[test]
+    fn a_name_of_the_sender_s_invention_is_not_shown_around_a_bad_code() {
+        let message = "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08\">\
+                       <FIToFICstmrCdtTrf><CdtTrfTxInf><_4111111111111111><BIC>x</BIC>\
+                       </_4111111111111111></CdtTrfTxInf></FIToFICstmrCdtTrf></Document>";
+        let error = leaves(message.as_bytes()).expect_err("no code");
+        assert_eq!(error.kind, XmlErrorKind::BadIdentifier);
+        assert_eq!(&*error.path, "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf/?/BIC");
+    }
+
+    #[test]
+    fn long_names_nested_deep_around_many_leaves_are_refused_before_paths_are_built() {
+        let name = "n".repeat(127);
+        let (open, close) = (format!("<{name}>").repeat(60), format!("</{name}>").repeat(60));
+        let message = format!(
+            "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08\">\
+             <FIToFICstmrCdtTrf>{open}{}{close}</FIToFICstmrCdtTrf></Document>",
+            "<a/>".repeat(49_900)
+        );
+        let error = leaves(message.as_bytes()).expect_err("paths of 385 MB");
+        assert_eq!((error.kind, error.kind.name()), (XmlErrorKind::PathsTooLong, "paths_too_long"));
+        assert_eq!(error.path.matches("/?").count(), 60);
+    }
+
+    #[test]
+    fn a_report_of_as_many_elements_as_there_may_be_is_laid_open() {
+        let entry = "<Ntry><NtryRef>1</NtryRef><Sts><Cd>BOOK</Cd></Sts><NtryDtls><TxDtls><Refs>\
+                     <InstrId>1</InstrId><EndToEndId>1</EndToEndId><TxId>1</TxId></Refs><RltdPties>\
+                     <Dbtr><Pty><Nm>A</Nm></Pty></Dbtr></RltdPties></TxDtls></NtryDtls></Ntry>";
+        let report = format!(
+            "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.054.001.08\">\
+             <BkToCstmrDbtCdtNtfctn><Ntfctn>{}</Ntfctn></BkToCstmrDbtCdtNtfctn></Document>",
+            entry.repeat(3_570)
+        );
+        let opened = leaves(report.as_bytes()).expect("a report of 49,983 elements");
+        assert_eq!(opened.leaves.len(), 6 * 3_570);
+        let Leaf(path, ..) = &opened.leaves[11];
+        let of = "/Document/BkToCstmrDbtCdtNtfctn/Ntfctn/Ntry[2]/NtryDtls/TxDtls";
+        assert_eq!(*path, format!("{of}/RltdPties/Dbtr/Pty/Nm"));
     }
 }

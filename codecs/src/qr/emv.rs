@@ -1,7 +1,8 @@
 //! Merchant-presented codes of EMVCo, and VietQR, which is one with fewer obligations.
 //!
 //! [`EmvCode::parse`] checks every rule of the specification and of the scheme found in the code,
-//! and keeps the objects in the order they came, so that a code is written back as it was.
+//! and keeps the objects in the order they came, so that a code is written back as it was but for
+//! the letters of its checksum, which become capitals.
 //! [`MerchantPresented`] is what it means.
 //!
 //! Source: EMV QR Code Specification for Payment Systems, Merchant-Presented Mode 1.1.
@@ -187,7 +188,7 @@ impl EmvCode {
         self.objects.iter().find(|object| object.tag == tag)?.inner(inner)
     }
 
-    /// The payload, as it came.
+    /// The payload, as it came; the checksum in capitals.
     pub fn to_payload(&self) -> String {
         build::payload(&self.objects).expect("invariant: what was read can be written")
     }

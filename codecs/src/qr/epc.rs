@@ -5,9 +5,9 @@
 use router::money::{Currency, Money};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::charset::Charset;
 use super::{QrError, QrErrorKind};
-use crate::file::decimal;
+use crate::charset::Charset;
+use crate::decimal;
 
 mod rules;
 

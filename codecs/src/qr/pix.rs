@@ -2,7 +2,8 @@
 //!
 //! Source: Banco Central do Brasil, Manual do BR Code 2.0 and Manual de Padrões para Iniciação do
 //! Pix 2.9. A transaction reference is letters and digits there, but the manual's own example
-//! carries a hyphen: it is read, never written.
+//! carries a hyphen: it is read, never written. Every code has a reference, `***` where there is
+//! none. What a dynamic code has besides `***` says nothing, for the reference is the charge's.
 
 use router::money::{Currency, Money};
 
@@ -39,7 +40,8 @@ pub struct PixCode {
     pub city: String,
     /// At most 10 characters.
     pub postal_code: Option<String>,
-    /// The receiver's reference (txid), at most 25 letters and digits; none for `***`.
+    /// The receiver's reference (txid), at most 25 letters and digits; none for `***`, and none in
+    /// a dynamic code.
     pub reference: Option<String>,
 }
 
@@ -113,6 +115,15 @@ fn is_location(text: &str) -> bool {
     is_target(text) && has_host && !text.contains("://")
 }
 
+impl PixTarget {
+    fn is_dynamic(&self) -> bool {
+        match self {
+            Self::Key { .. } => false,
+            Self::Location(_) | Self::Recurrence(_) => true,
+        }
+    }
+}
+
 impl PixCode {
     /// Reads a Pix payload.
     ///
@@ -132,6 +143,7 @@ impl PixCode {
             QrError::new(QrErrorKind::Missing, "26.00", 0, rule)
         })?;
         let reference = code.text_in(62, REFERENCE).filter(|text| *text != NO_REFERENCE);
+        let reference = reference.filter(|_| !target.is_dynamic());
         Ok(Self {
             target,
             amount: merchant.amount,
@@ -144,10 +156,7 @@ impl PixCode {
 
     /// Whether the amount and the account come from a location.
     pub fn is_dynamic(&self) -> bool {
-        match self.target {
-            PixTarget::Key { .. } => false,
-            PixTarget::Location(_) | PixTarget::Recurrence(_) => true,
-        }
+        self.target.is_dynamic()
     }
 
     /// Builds the code.
@@ -163,6 +172,9 @@ impl PixCode {
         let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if self.reference.as_deref().is_some_and(|reference| !is_plain(reference)) {
             return bad("62.05", "is letters and digits");
+        }
+        if self.is_dynamic() && self.reference.is_some() {
+            return bad("62.05", "is *** in a dynamic code");
         }
         self.to_merchant().build()
     }
@@ -243,10 +255,14 @@ pub(super) fn check(code: &EmvCode, top: &[Object<'_>]) -> Result<(), QrError> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         text == NO_REFERENCE || (text.len() <= REFERENCE_LEN_MAX && text.bytes().all(is_plain))
     };
-    if reference.is_some_and(|text| !is_sound(text)) {
-        return bad(62, Some(REFERENCE), "is *** or at most 25 letters and digits");
+    match reference {
+        Some(text) if is_sound(text) => Ok(()),
+        Some(_) => bad(62, Some(REFERENCE), "is *** or at most 25 letters and digits"),
+        None => {
+            let rule = "must be there: *** for no reference";
+            Err(tlv::error_in(top, 62, Some(REFERENCE), QrErrorKind::Missing, rule))
+        }
     }
-    Ok(())
 }
 
 fn check_account(

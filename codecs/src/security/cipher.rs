@@ -1,4 +1,5 @@
-//! The block ciphers, by the length of a key.
+//! The block ciphers, by the length of a key. They work in place, so that a clear block is where its
+//! owner wipes it and nowhere else.
 
 use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use aes::{Aes128, Aes192, Aes256};
@@ -27,24 +28,22 @@ impl DesCipher {
         }
     }
 
-    pub(super) fn encrypt(&self, block: Block8) -> Block8 {
-        let mut block = block.into();
+    pub(super) fn encrypt(&self, block: &mut Block8) {
+        let block = block.into();
         match self {
-            Self::One(cipher) => cipher.encrypt_block(&mut block),
-            Self::Two(cipher) => cipher.encrypt_block(&mut block),
-            Self::Three(cipher) => cipher.encrypt_block(&mut block),
+            Self::One(cipher) => cipher.encrypt_block(block),
+            Self::Two(cipher) => cipher.encrypt_block(block),
+            Self::Three(cipher) => cipher.encrypt_block(block),
         }
-        block.into()
     }
 
-    pub(super) fn decrypt(&self, block: Block8) -> Block8 {
-        let mut block = block.into();
+    pub(super) fn decrypt(&self, block: &mut Block8) {
+        let block = block.into();
         match self {
-            Self::One(cipher) => cipher.decrypt_block(&mut block),
-            Self::Two(cipher) => cipher.decrypt_block(&mut block),
-            Self::Three(cipher) => cipher.decrypt_block(&mut block),
+            Self::One(cipher) => cipher.decrypt_block(block),
+            Self::Two(cipher) => cipher.decrypt_block(block),
+            Self::Three(cipher) => cipher.decrypt_block(block),
         }
-        block.into()
     }
 }
 
@@ -66,29 +65,26 @@ impl AesCipher {
         }
     }
 
-    pub(super) fn encrypt(&self, block: Block16) -> Block16 {
-        let mut block = block.into();
+    pub(super) fn encrypt(&self, block: &mut Block16) {
+        let block = block.into();
         match self {
-            Self::Bits128(cipher) => cipher.encrypt_block(&mut block),
-            Self::Bits192(cipher) => cipher.encrypt_block(&mut block),
-            Self::Bits256(cipher) => cipher.encrypt_block(&mut block),
+            Self::Bits128(cipher) => cipher.encrypt_block(block),
+            Self::Bits192(cipher) => cipher.encrypt_block(block),
+            Self::Bits256(cipher) => cipher.encrypt_block(block),
         }
-        block.into()
     }
 
-    pub(super) fn decrypt(&self, block: Block16) -> Block16 {
-        let mut block = block.into();
+    pub(super) fn decrypt(&self, block: &mut Block16) {
+        let block = block.into();
         match self {
-            Self::Bits128(cipher) => cipher.decrypt_block(&mut block),
-            Self::Bits192(cipher) => cipher.decrypt_block(&mut block),
-            Self::Bits256(cipher) => cipher.decrypt_block(&mut block),
+            Self::Bits128(cipher) => cipher.decrypt_block(block),
+            Self::Bits192(cipher) => cipher.decrypt_block(block),
+            Self::Bits256(cipher) => cipher.decrypt_block(block),
         }
-        block.into()
     }
 }
 
-/// The sum of two blocks, bit by bit without carry.
-pub(super) fn xor<const N: usize>(mut left: [u8; N], right: &[u8; N]) -> [u8; N] {
-    left.iter_mut().zip(right).for_each(|(left, right)| *left ^= right);
-    left
+/// Adds a block to another, bit by bit without carry.
+pub(super) fn add<const N: usize>(block: &mut [u8; N], other: &[u8; N]) {
+    block.iter_mut().zip(other).for_each(|(block, other)| *block ^= other);
 }

@@ -154,9 +154,15 @@ impl Key {
         Ok(CheckValue(match method {
             CheckMethod::Cmac => SmallVec::from_slice(&mac::cmac(self, &[0; 16])?[..5]),
             CheckMethod::Zeros if self.algorithm.is_des() => {
-                SmallVec::from_slice(&self.des()?.encrypt([0; 8])[..3])
+                let mut block = [0; 8];
+                self.des()?.encrypt(&mut block);
+                SmallVec::from_slice(&block[..3])
             }
-            CheckMethod::Zeros => SmallVec::from_slice(&self.aes()?.encrypt([0; 16])[..3]),
+            CheckMethod::Zeros => {
+                let mut block = [0; 16];
+                self.aes()?.encrypt(&mut block);
+                SmallVec::from_slice(&block[..3])
+            }
         }))
     }
 }

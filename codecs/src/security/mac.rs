@@ -9,7 +9,7 @@ use aes::{Aes128, Aes192, Aes256};
 use cmac::{Cmac, KeyInit};
 use subtle::ConstantTimeEq;
 
-use super::cipher::{Block8, Block16, DesCipher, xor};
+use super::cipher::{Block8, Block16, DesCipher, add};
 use super::key::Key;
 use super::{Generation, KeyAlgorithm, KeyError, KeyErrorKind, KeyName, KeyStore};
 
@@ -212,21 +212,30 @@ fn x9_19(key: &Key, padding: Padding, data: &[u8]) -> Result<Mac, KeyErrorKind> 
     };
     let one = |half| DesCipher::new(half).ok_or(KeyErrorKind::WrongAlgorithm);
     let (first, second) = (one(first)?, one(second)?);
-    Ok(Mac(first.encrypt(second.decrypt(chain(&first, padding, data)))))
+    let mut mac = chain(&first, padding, data);
+    second.decrypt(&mut mac);
+    first.encrypt(&mut mac);
+    Ok(Mac(mac))
 }
 
 /// The last block of cipher block chaining from an initial block of zeros.
 fn chain(cipher: &DesCipher, padding: Padding, data: &[u8]) -> Block8 {
     let (blocks, rest) = data.as_chunks::<8>();
-    let whole = blocks.iter().fold([0; 8], |state, block| cipher.encrypt(xor(state, block)));
+    let mut state = [0; 8];
+    for block in blocks {
+        add(&mut state, block);
+        cipher.encrypt(&mut state);
+    }
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
     match padding {
-        Padding::Zeros if rest.is_empty() && !blocks.is_empty() => return whole,
+        Padding::Zeros if rest.is_empty() && !blocks.is_empty() => return state,
         Padding::Zeros => {}
         Padding::Bit => last[rest.len()] = 0x80,
     }
-    cipher.encrypt(xor(whole, &last))
+    add(&mut state, &last);
+    cipher.encrypt(&mut state);
+    state
 }
 
 /// The whole AES-CMAC of `data`.

@@ -7,7 +7,7 @@ use std::fmt;
 use router::secret::Pan;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::cipher::{Block16, xor};
+use super::cipher::{Block8, Block16, add};
 use super::key::Key;
 use super::{KeyAlgorithm, KeyErrorKind};
 
@@ -55,6 +55,11 @@ impl EncryptedPin {
     /// Its bytes, for a message.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
+    }
+
+    /// Errors: `BadPinBlock` of a block of another length.
+    fn of_len(&self, len: usize) -> Result<&[u8], KeyErrorKind> {
+        Some(self.as_bytes()).filter(|bytes| bytes.len() == len).ok_or(KeyErrorKind::BadPinBlock)
     }
 }
 
@@ -120,11 +125,11 @@ impl Pin {
     ///
     /// Errors: `BadPinBlock`, whatever is wrong: a wrong key, card or format look alike.
     fn of_field(
-        field: u64,
+        field: &Block8,
         control: u64,
         is_fill: impl Fn(u8) -> bool,
     ) -> Result<Self, KeyErrorKind> {
-        let nibble = |at: usize| field.to_be_bytes()[at / 2] >> (4 * (1 - at % 2)) & 0x0F;
+        let nibble = |at: usize| field[at / 2] >> (4 * (1 - at % 2)) & 0x0F;
         let len = usize::from(nibble(1));
         let is_block = u64::from(nibble(0)) == control
             && (PIN_LEN_MIN..=PIN_LEN_MAX).contains(&len)
@@ -199,15 +204,19 @@ impl PinFormat {
         let mut out = EncryptedPin { bytes: [0; 16], len: 8 };
         match self {
             Self::Iso0 | Self::Iso3 => {
-                let clear = Zeroizing::new((*field ^ pan_part(pan)).to_be_bytes());
-                out.bytes[..8].copy_from_slice(&key.des()?.encrypt(*clear));
+                let mut block = Zeroizing::new((*field ^ pan_part(pan)).to_be_bytes());
+                key.des()?.encrypt(&mut block);
+                out.bytes[..8].copy_from_slice(&*block);
             }
             Self::Iso4 => {
                 let cipher = key.aes()?;
-                let mut clear = Zeroizing::new([0; 16]);
-                clear[..8].copy_from_slice(&field.to_be_bytes());
-                clear[8..].copy_from_slice(&fill.0[..8]);
-                out.bytes = cipher.encrypt(xor(cipher.encrypt(*clear), &pan_field(pan)));
+                let mut block = Zeroizing::new([0; 16]);
+                block[..8].copy_from_slice(&*Zeroizing::new(field.to_be_bytes()));
+                block[8..].copy_from_slice(&fill.0[..8]);
+                cipher.encrypt(&mut block);
+                add(&mut block, &pan_field(pan));
+                cipher.encrypt(&mut block);
+                out.bytes = *block;
                 out.len = 16;
             }
         }
@@ -226,20 +235,25 @@ impl PinFormat {
         if !self.takes(key.algorithm()) {
             return Err(KeyErrorKind::WrongAlgorithm);
         }
-        let field = Zeroizing::new(match self {
+        let mut field = Zeroizing::new([0; 8]);
+        match self {
             Self::Iso0 | Self::Iso3 => {
-                let block = block.as_bytes().try_into().map_err(|_| KeyErrorKind::BadPinBlock)?;
-                u64::from_be_bytes(key.des()?.decrypt(block)) ^ pan_part(pan)
+                let cipher = key.des()?;
+                field.copy_from_slice(block.of_len(8)?);
+                cipher.decrypt(&mut field);
+                add(&mut field, &pan_part(pan).to_be_bytes());
             }
             Self::Iso4 => {
-                let block = block.as_bytes().try_into().map_err(|_| KeyErrorKind::BadPinBlock)?;
                 let cipher = key.aes()?;
-                let clear = cipher.decrypt(xor(cipher.decrypt(block), &pan_field(pan)));
-                let clear = Zeroizing::new(clear);
-                clear.iter().take(8).fold(0, |field, byte| (field << 8) | u64::from(*byte))
+                let mut clear = Zeroizing::new([0; 16]);
+                clear.copy_from_slice(block.of_len(16)?);
+                cipher.decrypt(&mut clear);
+                add(&mut clear, &pan_field(pan));
+                cipher.decrypt(&mut clear);
+                field.copy_from_slice(&clear[..8]);
             }
-        });
-        Pin::of_field(*field, self.control(), |nibble| self.is_fill(nibble))
+        }
+        Pin::of_field(&field, self.control(), |nibble| self.is_fill(nibble))
     }
 }
 

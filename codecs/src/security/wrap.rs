@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::cipher::Block16;
+use super::cipher::{AesCipher, Block16};
 use super::key::{KEY_LEN_MAX, Key};
 use super::{KeyAlgorithm, KeyErrorKind};
 
@@ -75,8 +75,9 @@ impl KeyWrap {
         match self {
             Self::TdesEcb => {
                 let cipher = under.des()?;
-                let blocks = key.bytes().as_chunks::<8>().0.iter();
-                Ok(WrappedKey(blocks.flat_map(|block| cipher.encrypt(*block)).collect()))
+                let mut wrapped = SmallVec::from_slice(key.bytes());
+                wrapped.as_chunks_mut::<8>().0.iter_mut().for_each(|block| cipher.encrypt(block));
+                Ok(WrappedKey(wrapped))
             }
             Self::AesKeyWrap => rfc3394_wrap(under, key.bytes()),
         }
@@ -96,10 +97,8 @@ impl KeyWrap {
         match self {
             Self::TdesEcb => {
                 let cipher = under.des()?;
-                let mut clear = Zeroizing::new(Vec::with_capacity(KEY_LEN_MAX));
-                for block in cryptogram.as_chunks::<8>().0 {
-                    clear.extend_from_slice(&*Zeroizing::new(cipher.decrypt(*block)));
-                }
+                let mut clear = Zeroizing::new(cryptogram.to_vec());
+                clear.as_chunks_mut::<8>().0.iter_mut().for_each(|block| cipher.decrypt(block));
                 Ok(clear)
             }
             Self::AesKeyWrap => rfc3394_unwrap(under, cryptogram),
@@ -119,66 +118,63 @@ fn strength(algorithm: KeyAlgorithm) -> u8 {
     }
 }
 
-/// Source: RFC 3394, 2.2.1.
+/// Source: RFC 3394, 2.2.1, as its description by indices has it, in place.
 fn rfc3394_wrap(under: &Key, key: &[u8]) -> Result<WrappedKey, KeyErrorKind> {
     let cipher = under.aes()?;
-    let mut check = CHECK_BLOCK;
-    let mut blocks: Zeroizing<Vec<[u8; 8]>> = Zeroizing::new(key.as_chunks::<8>().0.to_vec());
+    let mut wrapped: SmallVec<_> = SmallVec::from_slice(&CHECK_BLOCK);
+    wrapped.extend_from_slice(key);
+    let (check, blocks) = wrapped.split_at_mut(CHECK_BLOCK.len());
     let mut step = 0;
     for _ in 0..ROUNDS {
-        for block in blocks.iter_mut() {
+        for block in blocks.chunks_mut(8) {
             step += 1;
-            let (high, low) = halves(cipher.encrypt(joined(check, *block)));
-            check = counted(high, step);
-            *block = low;
+            turn(&cipher, AesCipher::encrypt, check, block);
+            count(check, step);
         }
     }
-    let wrapped = std::iter::once(&check).chain(blocks.iter());
-    Ok(WrappedKey(wrapped.flatten().copied().collect()))
+    Ok(WrappedKey(wrapped))
 }
 
-/// Source: RFC 3394, 2.2.2.
+/// Source: RFC 3394, 2.2.2, in place.
 fn rfc3394_unwrap(under: &Key, cryptogram: &[u8]) -> Result<ClearBytes, KeyErrorKind> {
     let cipher = under.aes()?;
-    let [check, blocks @ ..] = cryptogram.as_chunks::<8>().0 else {
-        return Err(KeyErrorKind::BadWrap);
-    };
-    let mut check = *check;
-    let mut blocks: Zeroizing<Vec<[u8; 8]>> = Zeroizing::new(blocks.to_vec());
-    let count = u64::try_from(blocks.len()).expect("invariant: a key has few blocks");
-    let mut step = ROUNDS * count;
+    let mut clear = Zeroizing::new(cryptogram.to_vec());
+    let (check, blocks) =
+        clear.split_at_mut_checked(CHECK_BLOCK.len()).ok_or(KeyErrorKind::BadWrap)?;
+    let block_count = u64::try_from(blocks.len() / 8).expect("invariant: a key has few blocks");
+    let mut step = ROUNDS * block_count;
     for _ in 0..ROUNDS {
-        for block in blocks.iter_mut().rev() {
-            let (high, low) = halves(cipher.decrypt(joined(counted(check, step), *block)));
-            check = high;
-            *block = low;
+        for block in blocks.chunks_mut(8).rev() {
+            count(check, step);
+            turn(&cipher, AesCipher::decrypt, check, block);
             step -= 1;
         }
     }
     if !bool::from(check.ct_eq(&CHECK_BLOCK)) {
         return Err(KeyErrorKind::BadWrap);
     }
-    let mut clear = Zeroizing::new(Vec::with_capacity(KEY_LEN_MAX));
-    blocks.iter().for_each(|block| clear.extend_from_slice(block));
+    clear.drain(..CHECK_BLOCK.len());
     Ok(clear)
 }
 
-fn joined(high: [u8; 8], low: [u8; 8]) -> Block16 {
-    let mut block = [0; 16];
-    block[..8].copy_from_slice(&high);
-    block[8..].copy_from_slice(&low);
-    block
+/// Puts the check and one block of eight bytes through the cipher together.
+fn turn(
+    cipher: &AesCipher,
+    through: fn(&AesCipher, &mut Block16),
+    check: &mut [u8],
+    block: &mut [u8],
+) {
+    let mut both = Zeroizing::new([0; 16]);
+    both[..8].copy_from_slice(check);
+    both[8..].copy_from_slice(block);
+    through(cipher, &mut both);
+    check.copy_from_slice(&both[..8]);
+    block.copy_from_slice(&both[8..]);
 }
 
-fn halves(block: Block16) -> ([u8; 8], [u8; 8]) {
-    let (mut high, mut low) = ([0; 8], [0; 8]);
-    high.copy_from_slice(&block[..8]);
-    low.copy_from_slice(&block[8..]);
-    (high, low)
-}
-
-fn counted(block: [u8; 8], step: u64) -> [u8; 8] {
-    (u64::from_be_bytes(block) ^ step).to_be_bytes()
+/// Adds the number of a step to the check, bit by bit without carry.
+fn count(check: &mut [u8], step: u64) {
+    check.iter_mut().zip(step.to_be_bytes()).for_each(|(check, step)| *check ^= step);
 }
 
 #[cfg(test)]

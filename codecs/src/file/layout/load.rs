@@ -6,13 +6,13 @@ use serde::Deserialize;
 use super::{
     Decimals, Field, Format, Layout, Place, RecordTypes, Span, Style, Totals, TotalsRecord,
 };
+use crate::charset::Charset;
 use crate::file::bill::BillRow;
 use crate::file::clearing::ClearingEntry;
 use crate::file::pattern::Pattern;
 use crate::file::read::{COLUMN_COUNT_MAX, ROW_LEN_MAX};
 use crate::file::record::FieldSpec;
 use crate::file::{FieldKind, LayoutError, Record};
-use crate::qr::charset::Charset;
 
 const DATE_PATTERN: &str = "YYYY-MM-DD";
 const INSTANT_PATTERN: &str = "YYYY-MM-DDThh:mm:ssZ";

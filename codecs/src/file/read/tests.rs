@@ -153,6 +153,30 @@ fn totals_are_held_against_all_rows() {
 }
 
 #[test]
+fn rows_behind_a_trailer_are_mistakes() {
+    let counted = TOTALS.replace("record = \"header\"", "record = \"trailer\"");
+    let counted = counted.replace("header = \"H\"", "header = \"H\"\ntrailer = \"T\"");
+    let sound = "H\nD,B1,C1,1.50\nD,B2,C2,2.00\nT,2,3.50\n";
+    let summary = Summary { good: 2, bad: 0, sum_minor: Some(350) };
+    assert_eq!(read(&counted, sound).expect("a file").summary, summary);
+    let more = read(&counted, &format!("{sound}D,B3,C3,4.00\n")).map(|_| ());
+    assert!(matches!(more, Err(Refused::File(FileError::Count { stated: 2, found: 3 }))));
+    // Totals that would fit with the row behind them do not make it a good one.
+    let fitting = "D,B1,C1,1.50\nT,2,5.50\nD,B3,C3,4.00\n";
+    let imported = read(&counted, fitting).expect("a file");
+    assert_eq!((imported.records.len(), imported.mistakes.len()), (1, 1));
+    let mistake = &imported.mistakes[0];
+    assert_eq!((mistake.row, mistake.kind), (3, RowErrorKind::UnknownRecord));
+    assert_eq!(mistake.to_string(), "row 3 stands behind the trailer");
+    // Without totals too, and for a second trailer and a header.
+    let at = counted.find("[totals]").expect("totals");
+    for (file, rows) in [("D,B1,C1,1\nT\nD,B2,C2,1\n", 1), ("D,B1,C1,1\nT\nT\nH\n", 2)] {
+        let imported = read(&counted[..at], file).expect("a file");
+        assert_eq!((imported.records.len(), imported.mistakes.len()), (1, rows), "{file}");
+    }
+}
+
+#[test]
 fn a_layout_is_for_one_kind_of_record() {
     let file: &[u8] = b"";
     let refused = Reader::<_, ClearingEntry>::new(&layout(BILLS), file).map(|_| ());

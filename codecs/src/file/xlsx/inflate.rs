@@ -5,6 +5,11 @@
 //!
 //! Source: RFC 1951.
 
+use std::sync::LazyLock;
+
+/// The most blocks of one part. Each costs the reader behind us its tables, however little is in
+/// it; programs that write workbooks put thousands of bytes into one.
+const BLOCK_COUNT_MAX: usize = 65_536;
 const CODE_LEN_MAX: usize = 15;
 const END_OF_BLOCK: usize = 256;
 /// Order in which the lengths of the length codes stand; section 3.2.7.
@@ -44,15 +49,16 @@ const COPIES: [(u64, u32); 29] = [
 ];
 const DISTANCE_COUNT: usize = 30;
 
-/// The length of the data when inflated; none when it is no deflated data, or longer than `max`.
+/// The length of the data when inflated; none when it is no deflated data, or longer than `max`, or
+/// in more than [`BLOCK_COUNT_MAX`] blocks.
 pub(super) fn inflated_len(data: &[u8], max: u64) -> Option<u64> {
     let mut bits = Bits { data, at: 0 };
     let mut length = 0;
-    loop {
+    for _ in 0..BLOCK_COUNT_MAX {
         let is_last = bits.take(1)? == 1;
         match bits.take(2)? {
             0 => length += bits.stored()?,
-            1 => length = block(&mut bits, &Codes::fixed(), length, max)?,
+            1 => length = block(&mut bits, &FIXED, length, max)?,
             2 => {
                 let codes = Codes::read(&mut bits)?;
                 length = block(&mut bits, &codes, length, max)?;
@@ -66,6 +72,7 @@ pub(super) fn inflated_len(data: &[u8], max: u64) -> Option<u64> {
             return Some(length);
         }
     }
+    None
 }
 
 fn block(bits: &mut Bits<'_>, codes: &Codes, from: u64, max: u64) -> Option<u64> {
@@ -128,6 +135,9 @@ struct Codes {
     distances: Code,
 }
 
+/// The codes that need not be stated; section 3.2.6.
+static FIXED: LazyLock<Codes> = LazyLock::new(Codes::fixed);
+
 impl Codes {
     fn fixed() -> Self {
         let mut lengths = [8; 288];
@@ -173,12 +183,18 @@ struct Code {
 impl Code {
     fn new(lengths: &[u8]) -> Self {
         let mut counts = [0; CODE_LEN_MAX + 1];
-        let mut symbols = Vec::with_capacity(lengths.len());
+        lengths.iter().for_each(|length| counts[usize::from(*length)] += 1);
+        // A symbol of length zero has no code.
+        counts[0] = 0;
+        let mut next = [0; CODE_LEN_MAX + 1];
         for length in 1..=CODE_LEN_MAX {
-            let of_length = lengths.iter().enumerate();
-            let of_length = of_length.filter(|(_, found)| usize::from(**found) == length);
-            symbols.extend(of_length.map(|(symbol, _)| symbol));
-            counts[length] = symbols.len() - counts[..length].iter().sum::<usize>();
+            next[length] = next[length - 1] + counts[length - 1];
+        }
+        let mut symbols = vec![0; counts.iter().sum()];
+        for (symbol, length) in lengths.iter().enumerate().filter(|(_, length)| **length > 0) {
+            let place = &mut next[usize::from(*length)];
+            symbols[*place] = symbol;
+            *place += 1;
         }
         Self { counts, symbols }
     }
@@ -209,7 +225,7 @@ mod tests {
     /// `b"cauce"` at level 0.
     const STORED: &str = "010500faff6361756365";
     /// `b"cauce " * 50` with the strategy `Z_FIXED`.
-    const FIXED: &str = "4b4e2c4d4e55481e25892001";
+    const FIXED_CODES: &str = "4b4e2c4d4e55481e25892001";
     /// Sixty cells of a sheet, 1662 bytes, at level 9.
     const DYNAMIC: &str = "65d4bb6d03410c84e1560c1530e673970b9c05b81677e040f51b10090773f144fcf6bfbb7e3e7ebf\
          1edff2785eafa740e4fa7c3dafcf9fe7d583be07df10a5c5decb0e88d1e2ef4555214e53f4140509\
@@ -233,7 +249,9 @@ mod tests {
 
     #[test]
     fn lengths_are_those_of_what_was_deflated() {
-        for (deflated, expect) in [(STORED, 5), (FIXED, 300), (DYNAMIC, 1662), (ZEROS, 100_000)] {
+        for (deflated, expect) in
+            [(STORED, 5), (FIXED_CODES, 300), (DYNAMIC, 1662), (ZEROS, 100_000)]
+        {
             assert_eq!(length(deflated, 1 << 20), Some(expect));
             assert_eq!(length(deflated, expect), Some(expect));
             assert_eq!(length(deflated, expect - 1), None, "more than asked for");
@@ -242,6 +260,18 @@ mod tests {
                 assert_eq!(length(&deflated[..2 * end], 1 << 20), None, "cut at {end}");
             }
         }
+    }
+
+    #[test]
+    fn a_part_of_more_blocks_than_any_program_makes_has_no_length() {
+        // Empty stored blocks, byte-aligned: RFC 1951, 3.2.4.
+        let blocks = |count: usize| {
+            let mut data = [0, 0, 0, 0xFF, 0xFF].repeat(count);
+            data[5 * (count - 1)] = 1;
+            data
+        };
+        assert_eq!(inflated_len(&blocks(BLOCK_COUNT_MAX), 10), Some(0));
+        assert_eq!(inflated_len(&blocks(BLOCK_COUNT_MAX + 1), 10), None);
     }
 
     proptest! {

@@ -79,6 +79,50 @@ fn a_file_that_says_it_unpacks_to_too_much_is_refused_unopened() {
     assert!(matches!(rows(&large), Err(FileError::TooLarge { what: "bytes", .. })));
 }
 
+/// An archive of `entries` directory entries, of which entry `n` has the data of part `part(n)`.
+fn archive(parts: &[&[u8]], entries: u16, part: impl Fn(u16) -> usize) -> Vec<u8> {
+    let le = |number: usize| u32::try_from(number).expect("a short file").to_le_bytes();
+    let (mut file, mut starts) = (Vec::new(), Vec::new());
+    for data in parts {
+        starts.push(file.len());
+        file.extend([b"PK\x03\x04".as_slice(), &[0; 26], data].concat());
+    }
+    let directory_at = file.len();
+    for part in (0..entries).map(part) {
+        let mut entry = [b"PK\x01\x02".as_slice(), &[0; 42]].concat();
+        entry[10] = 8;
+        entry[20..24].copy_from_slice(&le(parts[part].len()));
+        entry[42..46].copy_from_slice(&le(starts[part]));
+        file.extend(entry);
+    }
+    let directory_len = file.len() - directory_at;
+    let count = entries.to_le_bytes();
+    file.extend([b"PK\x05\x06".as_slice(), &[0; 4], &count, &count].concat());
+    file.extend([&le(directory_len)[..], &le(directory_at), &[0; 2]].concat());
+    file
+}
+
+#[test]
+fn entries_that_share_their_data_are_refused_before_it_is_followed() {
+    // One empty stored block (RFC 1951, 3.2.4) that is the last; and many in front of it.
+    let last = [1, 0, 0, 0xFF, 0xFF];
+    let run = [&[0, 0, 0, 0xFF, 0xFF].repeat(50_000)[..], &last].concat();
+    let check = |file: Vec<u8>| archive::check(&file, 0);
+    assert_eq!(check(archive(&[&run, &last], 2, usize::from)), Ok(()));
+    assert_eq!(check(archive(&[&last, &run], 2, |entry| 1 - usize::from(entry))), Ok(()));
+    assert_eq!(check(archive(&[&run], 2, |_| 0)), Err(Unfit::Malformed));
+    assert_eq!(check(archive(&[&run], u16::MAX, |_| 0)), Err(Unfit::Malformed));
+    // The second entry begins within the data of the first.
+    let nested = archive(&[&last], 1, |_| 0);
+    let outer = [1, 35, 0, 220, 0xFF].iter().chain(&nested[..35]).copied().collect::<Vec<u8>>();
+    let mut file = archive(&[&outer], 2, |_| 0);
+    let (first, second) = (30 + outer.len(), 30 + outer.len() + 46);
+    file[first + 24..first + 28].copy_from_slice(&35_u32.to_le_bytes());
+    file[second + 20..second + 24].copy_from_slice(&5_u32.to_le_bytes());
+    file[second + 42..second + 46].copy_from_slice(&35_u32.to_le_bytes());
+    assert_eq!(archive::check(&file, 100), Err(Unfit::Malformed));
+}
+
 #[test]
 fn cells_are_counted_with_the_empty_ones_before_them() {
     let mut sheet = Sheet { rows: Vec::new(), cell_count: CELL_COUNT_MAX - 3, text_len: 0 };

@@ -4,9 +4,10 @@ use router::money::Money;
 use router::time::{Civil, Timestamp};
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
+use crate::decimal;
 use crate::file::layout::{self, Layout};
 use crate::file::write::{Column, columns};
-use crate::file::{Record, Value, WriteError, decimal, formula};
+use crate::file::{Record, Value, WriteError, formula};
 
 /// The most records: the rows of a sheet, less the header.
 pub const RECORD_COUNT_MAX: usize = 1_048_575;

@@ -1,24 +1,6 @@
-//! Forms that values must have.
+//! Forms that values must have in messages alone.
 
 use router::time::Date;
-
-/// Source: `BICFIDec2014Identifier`.
-pub(super) fn is_bic(bic: &str) -> bool {
-    let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-    let country = bic.as_bytes().get(4..6);
-    matches!(bic.len(), 8 | 11)
-        && bic.bytes().all(is_part)
-        && country.is_some_and(|country| country.iter().all(u8::is_ascii_uppercase))
-}
-
-/// Source: `IBAN2007Identifier`.
-pub(super) fn is_iban(iban: &str) -> bool {
-    let bytes = iban.as_bytes();
-    (5..=34).contains(&bytes.len())
-        && bytes[..2].iter().all(u8::is_ascii_uppercase)
-        && bytes[2..4].iter().all(u8::is_ascii_digit)
-        && bytes[4..].iter().all(u8::is_ascii_alphanumeric)
-}
 
 /// A UUID of version 4 in lower case.
 ///
@@ -123,10 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn banks_accounts_and_references_have_their_forms() {
-        assert!(is_bic("AAAAGB2L") && is_bic("1AA1GB2LXXX"));
-        assert!(!is_bic("AAAAGB2LXX") && !is_bic("AAAA1B2L") && !is_bic("aaaagb2l"));
-        assert!(is_iban("GB82WEST12345698765432") && !is_iban("GB8") && !is_iban("GB82-WEST"));
+    fn references_are_uuids_of_version_4_in_lower_case() {
         assert!(is_uetr("97ed4827-7b6f-4491-a06f-b548d5a7512d"));
         assert!(!is_uetr("97ed4827-7b6f-1491-a06f-b548d5a7512d"));
         assert!(!is_uetr("97ED4827-7B6F-4491-A06F-B548D5A7512D"));

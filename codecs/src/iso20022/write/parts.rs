@@ -6,8 +6,10 @@ use router::money::Money;
 use router::reason::{Language, Reason};
 use router::time::{Date, Timestamp};
 
+use crate::forms::{is_bic, is_iban};
+
 use super::super::canonical::Iso20022;
-use super::forms::{is_bic, is_date_time, is_iban, is_uetr};
+use super::forms::{is_date_time, is_uetr};
 use super::pen::{CODE_LEN_MAX, INFO_LEN_MAX, NAME_LEN_MAX, Pen, WriteErrorKind, Written, is_code};
 
 /// Longest account number of another kind than IBAN (`Max34Text`).
@@ -58,7 +60,7 @@ pub struct Person<'a> {
 /// An account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BankAccount<'a> {
-    /// By its IBAN.
+    /// By its IBAN, whose check digits must be right.
     Iban(&'a str),
     /// By a number of another kind, up to 34 characters.
     Other(&'a str),

@@ -5,7 +5,7 @@ use router::money::Money;
 use router::time::{Date, Timestamp};
 use smallvec::SmallVec;
 
-use super::super::amount::decimal;
+use super::super::amount;
 use super::super::escape::is_xml_char;
 
 /// What is wrong with a value to be written.
@@ -210,7 +210,7 @@ impl<'o> Pen<'o> {
 
     /// An amount with its currency's decimals.
     pub(super) fn amount(&mut self, tag: &str, amount: Money) -> Written {
-        let digits = decimal(amount).filter(|digits| digits.len() <= AMOUNT_DIGITS_MAX);
+        let digits = amount::digits(amount).filter(|digits| digits.len() <= AMOUNT_DIGITS_MAX);
         let digits = digits.ok_or_else(|| self.error(WriteErrorKind::BadFormat, tag))?;
         self.raw("<");
         self.raw(tag);

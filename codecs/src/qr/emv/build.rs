@@ -2,7 +2,7 @@
 
 use super::rules::is_account;
 use super::{CRC_HEAD, DataObject, EmvCode, MerchantPresented, Path, Tip, Value, crc16, tlv};
-use crate::file::decimal;
+use crate::decimal;
 use crate::qr::{QrError, QrErrorKind};
 
 impl MerchantPresented {

@@ -4,7 +4,7 @@ use router::money::{Currency, Money};
 
 use super::rules::{check_mandatory, is_account, text};
 use super::{DataObject, Initiation, LanguageTemplate, MerchantPresented, Scheme, Tip, Value};
-use crate::file::decimal;
+use crate::decimal::{self, Grammar};
 use crate::qr::tlv::{self, Object};
 use crate::qr::{QrError, QrErrorKind};
 
@@ -79,7 +79,7 @@ impl Reader<'_> {
 
     fn money(&self, tag: u8, currency: Currency) -> Result<Option<Money>, QrError> {
         let Some(text) = text(self.objects, tag) else { return Ok(None) };
-        let minor = decimal::read(text, '.', currency.exponent());
+        let minor = decimal::read(text, Grammar::Mark('.'), currency.exponent());
         let rule = "is digits with at most a point and the decimals of its currency";
         Ok(Some(Money::new(minor.ok_or_else(|| self.bad(tag, rule))?, currency)))
     }
@@ -115,7 +115,8 @@ impl Reader<'_> {
     /// `57`: 00.01 to 99.99 per cent.
     fn share(&self) -> Result<Option<u16>, QrError> {
         let Some(text) = text(self.objects, 57) else { return Ok(None) };
-        let share = decimal::read(text, '.', 2).and_then(|share| u16::try_from(share).ok());
+        let share =
+            decimal::read(text, Grammar::Mark('.'), 2).and_then(|share| u16::try_from(share).ok());
         let share = share.filter(|share| (1..=9999).contains(share));
         share.map(Some).ok_or_else(|| self.bad(57, "is 00.01 to 99.99"))
     }

@@ -5,13 +5,17 @@ use router::money::Money;
 use super::{
     AMOUNT_HEAD, AMOUNT_MAX, CreditTransfer, ELEMENT_COUNT_MAX, NAMES, Remittance, Version, euro,
 };
-use crate::file::decimal;
-use crate::qr::charset::Charset;
-use crate::qr::{QrError, QrErrorKind, check_digits};
+use crate::charset::Charset;
+use crate::decimal::{self, Grammar};
+use crate::forms::{has_iban_form, has_right_check_digits, is_bic};
+use crate::qr::{QrError, QrErrorKind};
 
 pub(super) const SERVICE: &str = "BCD";
 pub(super) const IDENTIFICATION: &str = "SCT";
-pub(super) const AMOUNT: &str = "is EUR and 0.01 to 999999999.99";
+pub(super) const AMOUNT: &str = "is EUR and 0.01 to 999999999.99, at most 12 characters";
+
+/// Characters of an amount behind `EUR`.
+const AMOUNT_LEN_MAX: usize = 12;
 
 pub(super) const PRINTABLE: &str = "has no control characters";
 
@@ -150,8 +154,8 @@ impl Reader<'_> {
 
     fn iban(&self) -> Result<String, QrError> {
         let rule = "is an account number of the length its country has";
-        let iban = self.required(6, check_digits::has_iban_form, rule)?;
-        if !check_digits::are_right(&iban) {
+        let iban = self.required(6, has_iban_form, rule)?;
+        if !has_right_check_digits(&iban) {
             return Err(self.error(6, QrErrorKind::BadCheckDigits, "has wrong check digits"));
         }
         Ok(iban)
@@ -162,7 +166,7 @@ impl Reader<'_> {
         match (bic, version) {
             (Some(_), _) => Ok(()),
             (None, Version::V1) => missing("must be there in version 001"),
-            (None, Version::V2) if check_digits::is_in_eea(iban) => Ok(()),
+            (None, Version::V2) if is_in_eea(iban) => Ok(()),
             (None, Version::V2) => missing("must be there for an account outside the EEA"),
         }
     }
@@ -200,18 +204,18 @@ fn at_most(text: &str, longest: usize) -> bool {
     text.chars().count() <= longest
 }
 
-/// Up to two decimals, and a digit behind the point if there is one.
+/// Up to two decimals, and a digit behind the point if there is one; no zero in front of another
+/// digit.
 fn cents(text: &str) -> Option<i64> {
+    if text.len() > AMOUNT_LEN_MAX || has_idle_zero(text) {
+        return None;
+    }
     let decimals = text.split_once('.').map_or(1, |(_, decimals)| decimals.len());
-    (1..=2).contains(&decimals).then(|| decimal::read(text, '.', 2))?
+    (1..=2).contains(&decimals).then(|| decimal::read(text, Grammar::Mark('.'), 2))?
 }
 
-fn is_bic(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let is_part = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-    matches!(bytes.len(), 8 | 11)
-        && bytes.iter().all(is_part)
-        && bytes.iter().skip(4).take(2).all(u8::is_ascii_uppercase)
+fn has_idle_zero(text: &str) -> bool {
+    text.strip_prefix('0').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn is_purpose(text: &str) -> bool {
@@ -223,5 +227,14 @@ fn is_reference(text: &str) -> bool {
     if !text.starts_with("RF") {
         return true;
     }
-    (5..=25).contains(&text.len()) && check_digits::are_right(text)
+    (5..=25).contains(&text.len()) && has_right_check_digits(text)
+}
+
+/// Countries of the European Economic Area, whose accounts need no BIC.
+const EEA: &str = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT \
+                   RO SE SI SK";
+
+/// Whether an account number is of a country in the European Economic Area.
+fn is_in_eea(iban: &str) -> bool {
+    iban.get(..2).is_some_and(|country| EEA.split(' ').any(|member| member == country))
 }

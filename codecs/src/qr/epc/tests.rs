@@ -112,6 +112,15 @@ fn each_element_keeps_its_rule() {
 }
 
 #[test]
+fn an_amount_has_no_more_than_twelve_characters_and_no_idle_zeros() {
+    for amount in ["EUR00000000000000012.30", "EUR00.50", "EUR01", "EUR012.30", "EUR0000000012.30"]
+    {
+        refused(instead(8, amount), QrErrorKind::BadContent, "amount");
+    }
+    assert_eq!(taken(instead(8, "EUR0.5")).amount, Some(Money::new(50, euro())));
+}
+
+#[test]
 fn amounts_and_optional_elements_have_their_bounds() {
     for (text, cents) in [("EUR0.01", 1), ("EUR999999999.99", 99_999_999_999), ("EUR1", 100)] {
         assert_eq!(taken(instead(8, text)).amount, Some(Money::new(cents, euro())));

@@ -7,8 +7,13 @@ use crate::qr::crc16;
 const RANDOM_KEY: &str = "00020126580014br.gov.bcb.pix0136123e4567-e12b-12d1-a456-42665544000052040000\
                           53039865802BR5913Fulano de Tal6008BRASILIA62070503***63041D3D";
 
-/// A code with one account and, perhaps, more objects.
+/// A code with one account and, perhaps, more objects, and no reference.
 fn sealed(account: &str, more: &str) -> String {
+    bare(account, &format!("{more}62070503***"))
+}
+
+/// A code with one account and more objects alone.
+fn bare(account: &str, more: &str) -> String {
     let body = format!(
         "00020126{:02}{account}5204000053039865802BR5913Fulano de Tal6008BRASILIA{more}6304",
         account.len()
@@ -32,7 +37,7 @@ fn a_static_code_is_read_and_built_as_in_the_manual() {
 #[test]
 fn a_location_makes_a_code_dynamic() {
     let account = "0014br.gov.bcb.pix2530pix.example.com/qr/v2/9d36b84f";
-    let payload = sealed(account, "62070503***");
+    let payload = sealed(account, "");
     let code = PixCode::parse(&payload).expect("a code");
     assert!(code.is_dynamic());
     assert_eq!(code.target, PixTarget::Location("pix.example.com/qr/v2/9d36b84f".to_owned()));
@@ -48,8 +53,8 @@ fn the_rules_of_pix_are_kept() {
     assert!(PixCode::parse(&sealed(key, "540510.00")).is_ok());
     assert!(PixCode::parse(&sealed(key, "54040.00")).is_ok_and(|code| code.amount.is_none()));
     refused(&sealed(key, "540610.005"), BadContent, "54");
-    refused(&sealed(key, "62080504a b!"), BadContent, "62.05");
-    refused(&sealed(key, "62080504a_b!"), BadContent, "62.05");
+    refused(&bare(key, "62080504a b!"), BadContent, "62.05");
+    refused(&bare(key, "62080504a_b!"), BadContent, "62.05");
     refused(&sealed("0014br.gov.bcb.pix", ""), Missing, "26.01");
     refused(&sealed("0012BR.COM.OUTRO", ""), Missing, "26.00");
     refused(&sealed("0014br.gov.bcb.pix0103a b", ""), BadContent, "26.01");
@@ -65,6 +70,25 @@ fn the_rules_of_pix_are_kept() {
     };
     refused(&reseal(sealed(key, "").replace("5303986", "5303840")), BadContent, "53");
     refused(&reseal(sealed(key, "").replace("5802BR", "5802AR")), BadContent, "58");
+}
+
+#[test]
+fn a_code_without_a_reference_says_so() {
+    let key = "0014br.gov.bcb.pix0111+5511987654";
+    refused(&bare(key, ""), QrErrorKind::Missing, "62.05");
+    refused(&bare(key, "62050101x"), QrErrorKind::Missing, "62.05");
+    assert_eq!(PixCode::parse(&bare(key, "62070503***")).expect("a code").reference, None);
+}
+
+#[test]
+fn a_dynamic_code_has_no_reference_of_its_own() {
+    let account = "0014br.gov.bcb.pix2530pix.example.com/qr/v2/9d36b84f";
+    let mut code = PixCode::parse(&bare(account, "62070503abc")).expect("a code");
+    assert_eq!(code.reference, None, "what stands there is no reference");
+    let built = code.build().expect("a code");
+    assert_eq!(built.text_in(62, REFERENCE), Some(NO_REFERENCE));
+    code.reference = Some("abc".to_owned());
+    assert_eq!(code.build().expect_err("a reference").field, "62.05");
 }
 
 #[test]

@@ -1,16 +1,34 @@
 //! Decimal text to integers and back, without floats.
 
-/// Reads `digits[mark digits]` as an integer of units of ten to the minus `places`.
-///
-/// Shape: at least one digit in front of the mark; the digits behind it may be fewer than `places`,
-///        none at all, or more where those are zeros. No sign, no spaces, no grouping.
-/// Errors: none for anything else, and for what leaves i64.
-pub(crate) fn read(text: &str, mark: char, places: u16) -> Option<i64> {
-    let (whole, fraction) = text.split_once(mark).unwrap_or((text, ""));
-    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !is_digits(whole) || !is_digits(fraction) {
-        return None;
+/// How a decimal is written. No grammar has a sign, spaces or grouping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grammar {
+    /// At least one digit; then perhaps the mark, and digits or none.
+    Mark(char),
+    /// `xs:decimal`: a point, in front of which or behind which there may be no digit.
+    XmlSchema,
+}
+
+impl Grammar {
+    /// The digits in front of the mark and behind it.
+    fn split(self, text: &str) -> Option<(&str, &str)> {
+        let (mark, whole_len_min) = match self {
+            Self::Mark(mark) => (mark, 1),
+            Self::XmlSchema => ('.', 0),
+        };
+        let (whole, fraction) = text.split_once(mark).unwrap_or((text, ""));
+        let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let has_digits = whole.len() >= whole_len_min && whole.len() + fraction.len() > 0;
+        (has_digits && is_digits(whole) && is_digits(fraction)).then_some((whole, fraction))
     }
+}
+
+/// Reads a decimal as an integer of units of ten to the minus `places`.
+///
+/// Shape: the digits behind the mark may be fewer than `places`, or more where those are zeros.
+/// Errors: none for what the grammar does not have, and for what leaves i64.
+pub(crate) fn read(text: &str, grammar: Grammar, places: u16) -> Option<i64> {
+    let (whole, fraction) = grammar.split(text)?;
     let places = usize::from(places);
     let (kept, dropped) = fraction.split_at(fraction.len().min(places));
     if dropped.bytes().any(|byte| byte != b'0') {
@@ -38,6 +56,8 @@ mod tests {
 
     use super::*;
 
+    const POINT: Grammar = Grammar::Mark('.');
+
     #[test]
     fn decimals_are_read_exactly_or_not_at_all() {
         for (text, places, expect) in [
@@ -58,9 +78,22 @@ mod tests {
             ("92233720368547758.07", 2, Some(i64::MAX)),
             ("92233720368547758.08", 2, None),
         ] {
-            assert_eq!(read(text, '.', places), expect, "{text}");
+            assert_eq!(read(text, POINT, places), expect, "{text}");
         }
-        assert_eq!(read("1,5", ',', 2), Some(150));
+        assert_eq!(read("1,5", Grammar::Mark(','), 2), Some(150));
+    }
+
+    #[test]
+    fn a_decimal_of_xml_schema_may_begin_with_its_point() {
+        // XML Schema 1.1 part 2, 3.3.3: `(\+|-)?([0-9]+(\.[0-9]*)?|\.[0-9]+)`.
+        let schema = |text| read(text, Grammar::XmlSchema, 2);
+        assert_eq!(schema(".5"), Some(50));
+        assert_eq!(schema("210"), Some(21_000));
+        assert_eq!(schema("100000.00"), Some(10_000_000));
+        assert_eq!(schema("5."), Some(500));
+        for text in ["", ".", "1,5", "..5", "1.234"] {
+            assert_eq!(schema(text), None, "{text}");
+        }
     }
 
     #[test]
@@ -74,12 +107,13 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(value in 0..=i64::MAX, places in 0_u16..=4) {
-            prop_assert_eq!(read(&write(value, '.', places), '.', places), Some(value));
+            prop_assert_eq!(read(&write(value, '.', places), POINT, places), Some(value));
         }
 
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC*", places in 0_u16..=9) {
-            let _ = read(&text, '.', places);
+            let _ = read(&text, POINT, places);
+            let _ = read(&text, Grammar::XmlSchema, places);
         }
     }
 }

@@ -1,10 +1,27 @@
-//! Check digits of ISO 7064 MOD 97-10: account numbers (IBAN) and creditor references (RF).
+//! Forms of identifiers that several standards share: of banks (BIC), of accounts (IBAN), of
+//! references (RF).
+
+/// Whether a text has the form of a bank identifier code: bank, country, place, perhaps a branch.
+///
+/// Source: ISO 9362:2022; the pattern of `BICFIDec2014Identifier`.
+pub(crate) fn is_bic(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_sign = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    matches!(bytes.len(), 8 | 11)
+        && bytes.iter().all(is_sign)
+        && bytes[4..6].iter().all(u8::is_ascii_uppercase)
+}
+
+/// Whether a text is an account number: its form, and its check digits.
+pub(crate) fn is_iban(text: &str) -> bool {
+    has_iban_form(text) && has_right_check_digits(text)
+}
 
 /// Whether an account number or reference of capitals and digits has the right check digits.
 ///
 /// Shape:  two letters, two check digits, then letters or digits; the first four count last.
 /// Source: ISO 13616 and ISO 11649, over ISO 7064.
-pub(super) fn are_right(text: &str) -> bool {
+pub(crate) fn has_right_check_digits(text: &str) -> bool {
     let Some((head, body)) = text.split_at_checked(4) else { return false };
     let rest = body.chars().chain(head.chars()).try_fold(0_u32, |rest, character| {
         let value = character.to_digit(36).filter(|_| !character.is_ascii_lowercase())?;
@@ -15,7 +32,7 @@ pub(super) fn are_right(text: &str) -> bool {
 }
 
 /// Whether a text has the form of an IBAN: country, digits, and the length its country has.
-pub(super) fn has_iban_form(text: &str) -> bool {
+pub(crate) fn has_iban_form(text: &str) -> bool {
     let bytes = text.as_bytes();
     let [c1, c2, d1, d2, rest @ ..] = bytes else { return false };
     let is_body = |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
@@ -74,15 +91,6 @@ const LENGTHS: [(&str, usize); 41] = [
     ("SM", 27),
 ];
 
-/// Countries of the European Economic Area, whose accounts need no BIC.
-const EEA: &str = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT \
-                   RO SE SI SK";
-
-/// Whether an account number is of a country in the European Economic Area.
-pub(super) fn is_in_eea(iban: &str) -> bool {
-    iban.get(..2).is_some_and(|country| EEA.split(' ').any(|member| member == country))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,13 +105,25 @@ mod tests {
             "MT84MALT011000012345MTLCAST001S",
             "BE72000000001616",
         ] {
-            assert!(are_right(right) && has_iban_form(right), "{right}");
+            assert!(is_iban(right), "{right}");
         }
-        assert!(are_right("RF18539007547034"));
+        assert!(has_right_check_digits("RF18539007547034"));
         for wrong in ["DE88370400440532013000", "de89370400440532013000", "DE", "DE89é", ""] {
-            assert!(!are_right(wrong), "{wrong}");
+            assert!(!has_right_check_digits(wrong), "{wrong}");
         }
         assert!(!has_iban_form("DE8937040044053201300"));
         assert!(!has_iban_form("DE89 3704 0044 0532 0130 00"));
+        assert!(!is_iban("DE88370400440532013000"), "wrong check digits");
+    }
+
+    #[test]
+    fn banks_have_eight_or_eleven_capitals_and_digits_with_a_country_among_them() {
+        for right in ["AAAAGB2L", "1AA1GB2LXXX", "1234RO22"] {
+            assert!(is_bic(right), "{right}");
+        }
+        for wrong in ["", "AAAAGB2LXX", "AAAA1B2L", "aaaagb2l", "AAAAGB2", "AAAAGBÁL", "AAAAÁ2L"]
+        {
+            assert!(!is_bic(wrong), "{wrong}");
+        }
     }
 }
