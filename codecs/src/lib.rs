@@ -12,7 +12,7 @@
 //! 5. [`iso20022`] does in XML what 2 and 3 do in ISO 8583;
 //! 6. [`api`] holds the JSON shapes of the HTTP API, in and out.
 //!
-//! Beside the road: [`qr`] reads and builds payment codes, [`file`] bill and clearing files.
+//! Beside the road: [`qr`] reads and builds payment codes, [`mod@file`] bill and clearing files.
 //!
 //! What cannot be decoded is an [`error::DecodeError`] that names the field and the offset and
 //! never repeats a byte of the message.
