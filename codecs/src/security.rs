@@ -52,6 +52,7 @@ pub trait KeyStore: Send + Sync {
     /// Checks a MAC under the current generation, then under the previous one where it is kept: a
     /// message may have been on its way when the key changed. Returns the generation that fits.
     ///
+    /// Shape:  a claimed code may be the first bytes of the whole alone: as many are compared.
     /// Errors: those of [`KeyStore::mac`], `BadMac`.
     fn verify_mac(
         &self,

@@ -1,6 +1,9 @@
 //! Message authentication codes, and the field that carries one: DE64, or DE128 behind a second
-//! bitmap. It is the last field, and covers all before its content, from the MTI on; what frames
-//! the message on its line is not covered.
+//! bitmap. It is the last field, and covers all before its content.
+//!
+//! What is covered begins where the slice begins that the caller gives: with the MTI, by the
+//! standards. Where a TPDU or another header stands in front of it, take [`MacField::behind`] and
+//! the slice behind the header.
 
 use std::fmt;
 use std::ops::Range;
@@ -12,6 +15,10 @@ use subtle::ConstantTimeEq;
 use super::cipher::{Block8, Block16, DesCipher, add};
 use super::key::Key;
 use super::{Generation, KeyAlgorithm, KeyError, KeyErrorKind, KeyName, KeyStore};
+
+mod form;
+
+pub use form::{Carried, MacForm, ShortMacLen};
 
 /// How a message authentication code is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,18 +42,53 @@ pub enum Padding {
     Bit,
 }
 
-/// A message authentication code of eight bytes; comparing takes the same time wherever two differ.
+/// A message authentication code of eight bytes, or its first four or more; comparing takes the
+/// same time wherever two differ.
 #[derive(Clone, Copy)]
-pub struct Mac(pub [u8; Mac::LEN]);
+pub struct Mac {
+    /// Zeros behind `len`.
+    bytes: [u8; Mac::LEN_MAX],
+    len: usize,
+}
 
 impl Mac {
-    /// Bytes of a code.
-    pub const LEN: usize = 8;
+    /// Fewest bytes of a code.
+    pub const LEN_MIN: usize = 4;
+    /// Bytes of a whole code.
+    pub const LEN_MAX: usize = 8;
+
+    /// Errors: none for fewer than 4 bytes or more than 8.
+    pub fn new(code: &[u8]) -> Option<Self> {
+        let len = code.len();
+        if !(Self::LEN_MIN..=Self::LEN_MAX).contains(&len) {
+            return None;
+        }
+        let mut bytes = [0; Self::LEN_MAX];
+        bytes[..len].copy_from_slice(code);
+        Some(Self { bytes, len })
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// Whether it begins with a code, which may be a shorter one.
+    pub fn begins_with(&self, code: &Mac) -> bool {
+        let own = self.as_bytes().get(..code.len);
+        own.is_some_and(|own| own.ct_eq(code.as_bytes()).into())
+    }
+}
+
+impl From<[u8; Mac::LEN_MAX]> for Mac {
+    fn from(bytes: [u8; Mac::LEN_MAX]) -> Self {
+        Self { bytes, len: Self::LEN_MAX }
+    }
 }
 
 impl PartialEq for Mac {
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        self.len == other.len && self.begins_with(other)
     }
 }
 
@@ -60,7 +102,8 @@ impl fmt::Debug for Mac {
 
 /// Where a message keeps its code.
 ///
-/// Units: bytes from the MTI on; 8 for the binary form, 16 for hexadecimal characters.
+/// Units: bytes from the start of the message; 8 for the binary form, 16 for hexadecimal
+///        characters, others for short codes as [`Carried`] says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MacField {
     /// The data element: 64 or 128.
@@ -87,9 +130,12 @@ pub enum MacErrorKind {
     /// The field does not end the message.
     #[error("message authentication code is not the last field")]
     NotLast,
-    /// The field is neither 8 bytes nor 16 characters.
-    #[error("message authentication code has another length than 8 or 16")]
+    /// The field has another length than such a code.
+    #[error("message authentication code has another length than was agreed")]
     BadLength,
+    /// What is behind a short code is not zero.
+    #[error("what is behind the message authentication code is not zero")]
+    NotZero,
     /// A character of the field is not hexadecimal.
     #[error("message authentication code is not hexadecimal")]
     NotHex,
@@ -104,7 +150,7 @@ impl MacErrorKind {
         match self {
             Self::NotLast => "mac_not_last",
             Self::BadLength => "bad_length",
-            Self::NotHex => "bad_content",
+            Self::NotHex | Self::NotZero => "bad_content",
             Self::Key(error) => error.kind.name(),
         }
     }
@@ -112,61 +158,55 @@ impl MacErrorKind {
 
 /// Checks the code a message carries, and tells under which generation of the key it fits.
 ///
+/// Shape:  the message from its MTI on; `form` is an algorithm, or a [`MacForm`] of short codes.
 /// Errors: as [`MacErrorKind`] says; `BadMac` for a code that does not fit.
 pub fn verify(
     message: &[u8],
     field: &MacField,
     store: &dyn KeyStore,
     key: &KeyName,
-    algorithm: MacAlgorithm,
+    form: impl Into<MacForm>,
 ) -> Result<Generation, MacError> {
+    let MacForm { algorithm, carried } = form.into();
     let (covered, content) = field.split(message)?;
-    let claimed = field.read(content)?;
+    let claimed = carried.read(content).map_err(|kind| field.error(kind))?;
     store.verify_mac(key, algorithm, covered, &claimed).map_err(|error| field.key_error(error))
 }
 
 /// Writes the code of a message into the field made for it, in upper-case hexadecimal characters
-/// where the field has room for 16.
+/// where the field is of such.
 ///
+/// Shape:  as of [`verify`].
 /// Errors: as [`MacErrorKind`] says; the message is not changed then.
 pub fn seal(
     message: &mut [u8],
     field: &MacField,
     store: &dyn KeyStore,
     key: &KeyName,
-    algorithm: MacAlgorithm,
+    form: impl Into<MacForm>,
 ) -> Result<(), MacError> {
+    let MacForm { algorithm, carried } = form.into();
     let (covered, content) = field.split(message)?;
-    if ![Mac::LEN, 2 * Mac::LEN].contains(&content.len()) {
-        return Err(field.error(MacErrorKind::BadLength));
-    }
+    carried.check_room(content.len()).map_err(|kind| field.error(kind))?;
     let mac = store.mac(key, algorithm, covered).map_err(|error| field.key_error(error))?;
-    let content = &mut message[field.at.clone()];
-    match content.len() {
-        Mac::LEN => content.copy_from_slice(&mac.0),
-        _ => content.copy_from_slice(hex::encode_upper(mac.0).as_bytes()),
-    }
+    carried.write(&mac, &mut message[field.at.clone()]);
     Ok(())
 }
 
 impl MacField {
+    /// The field as it stands in the message without a header of so many bytes, which no code
+    /// covers. Offsets of errors count from there too.
+    pub fn behind(&self, header_len: usize) -> Self {
+        let of_message = |at: usize| at.saturating_sub(header_len);
+        Self { number: self.number, at: of_message(self.at.start)..of_message(self.at.end) }
+    }
+
     /// What the code covers, and the field's content.
     fn split<'a>(&self, message: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), MacError> {
         if self.at.end != message.len() {
             return Err(self.error(MacErrorKind::NotLast));
         }
         message.split_at_checked(self.at.start).ok_or(self.error(MacErrorKind::BadLength))
-    }
-
-    fn read(&self, content: &[u8]) -> Result<Mac, MacError> {
-        let mut mac = Mac([0; Mac::LEN]);
-        match content.len() {
-            Mac::LEN => mac.0.copy_from_slice(content),
-            length if length == 2 * Mac::LEN => hex::decode_to_slice(content, &mut mac.0)
-                .map_err(|_| self.error(MacErrorKind::NotHex))?,
-            _ => return Err(self.error(MacErrorKind::BadLength)),
-        }
-        Ok(mac)
     }
 
     fn error(&self, kind: MacErrorKind) -> MacError {
@@ -190,16 +230,16 @@ pub(super) fn compute(
         MacAlgorithm::X9_9(padding) => x9_9(key, padding, data),
         MacAlgorithm::X9_19(padding) => x9_19(key, padding, data),
         MacAlgorithm::AesCmac => {
-            let mut first = [0; Mac::LEN];
-            first.copy_from_slice(&cmac(key, data)?[..Mac::LEN]);
-            Ok(Mac(first))
+            let mut first = [0; Mac::LEN_MAX];
+            first.copy_from_slice(&cmac(key, data)?[..Mac::LEN_MAX]);
+            Ok(first.into())
         }
     }
 }
 
 fn x9_9(key: &Key, padding: Padding, data: &[u8]) -> Result<Mac, KeyErrorKind> {
     match key.algorithm() {
-        KeyAlgorithm::Des => Ok(Mac(chain(&key.des()?, padding, data))),
+        KeyAlgorithm::Des => Ok(chain(&key.des()?, padding, data).into()),
         _ => Err(KeyErrorKind::WrongAlgorithm),
     }
 }
@@ -215,7 +255,7 @@ fn x9_19(key: &Key, padding: Padding, data: &[u8]) -> Result<Mac, KeyErrorKind> 
     let mut mac = chain(&first, padding, data);
     second.decrypt(&mut mac);
     first.encrypt(&mut mac);
-    Ok(Mac(mac))
+    Ok(mac.into())
 }
 
 /// The last block of cipher block chaining from an initial block of zeros.

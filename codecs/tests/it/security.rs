@@ -92,7 +92,7 @@ fn every_mac_is_that_of_its_source() {
         };
         let store = store_with(KeyUsage::Mac, of_key, key);
         let mac = store.mac(&name("key"), algorithm, &hex(&row, "data")).expect("a MAC");
-        assert_eq!(hex::encode_upper(mac.0), text(&row, "mac"), "{row}");
+        assert_eq!(hex::encode_upper(mac.as_bytes()), text(&row, "mac"), "{row}");
     }
 }
 
@@ -163,7 +163,7 @@ fn nothing_of_a_key_a_pin_or_a_block_is_ever_shown() {
     assert!(!shown.contains("0123") && !shown.contains("FEDC"), "{shown}");
     let block = EncryptedPin::try_from(&hex(&row, "cryptogram")[..]).expect("16 bytes");
     assert_eq!(format!("{block:?}"), "EncryptedPin(16 bytes)");
-    assert_eq!(format!("{:?} {:?}", PinFill([9; 10]), Mac([9; 8])), "PinFill Mac");
+    assert_eq!(format!("{:?} {:?}", PinFill([9; 10]), Mac::from([9; 8])), "PinFill Mac");
     let wrapped =
         store.export_key(&name("mak"), KeyVersion::Current, &name("kek"), KeyWrap::TdesEcb);
     assert_eq!(format!("{:?}", wrapped.expect("wrapped")), "WrappedKey(16 bytes)");

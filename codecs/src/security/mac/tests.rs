@@ -73,6 +73,77 @@ fn a_field_that_cannot_be_a_code_says_why_and_is_left_alone() {
     check(b"01234567", 30..24, "bad_length");
 }
 
+/// A store with the DES key of FIPS 113 under the name `mak`, and its message.
+fn of_fips_113() -> (SoftwareKeyStore, KeyName, Vec<u8>) {
+    let (store, name) = (SoftwareKeyStore::new(), "mak".parse().expect("a name"));
+    let key = hex::decode("0123456789ABCDEF").expect("hexadecimal");
+    store.insert(&name, KeyUsage::Mac, KeyAlgorithm::Des, &key, Parity::Odd).expect("a key");
+    (store, name, b"7654321 Now is the time for ".to_vec())
+}
+
+fn short(carried: fn(ShortMacLen) -> Carried, len: usize) -> MacForm {
+    let carried = carried(ShortMacLen::new(len).expect("4 to 7"));
+    MacForm { algorithm: MacAlgorithm::X9_9(Padding::Zeros), carried }
+}
+
+#[test]
+fn a_code_may_be_carried_by_its_left_half_alone() {
+    // FIPS 113, appendix: the four bytes F1 D3 0F 68; the whole is F1D30F6849312CA4.
+    let (store, name, data) = of_fips_113();
+    for (content, form) in [
+        (&b"\xF1\xD3\x0F\x68"[..], short(Carried::Bytes, 4)),
+        (b"\xF1\xD3\x0F\x68\0\0\0\0", short(Carried::Bytes, 4)),
+        (b"F1D30F68", short(Carried::Hex, 4)),
+        (b"F1D30F6800000000", short(Carried::Hex, 4)),
+        (b"\xF1\xD3\x0F\x68\x49\x31\0\0", short(Carried::Bytes, 6)),
+        (b"F1D30F6849312C", short(Carried::Hex, 7)),
+    ] {
+        let message = [&data[..], content].concat();
+        let field = MacField { number: 64, at: 28..message.len() };
+        assert_eq!(verify(&message, &field, &store, &name, form), Ok(Generation(1)));
+        let mut open = message.clone();
+        open[28..].fill(0x55);
+        seal(&mut open, &field, &store, &name, form).expect("sealed");
+        assert_eq!(open, message);
+    }
+}
+
+#[test]
+fn a_short_code_is_taken_where_it_was_agreed_alone() {
+    let (store, name, data) = of_fips_113();
+    let check = |content: &[u8], form: MacForm, kind: &str| {
+        let message = [&data[..], content].concat();
+        let field = MacField { number: 64, at: 28..message.len() };
+        let error = verify(&message, &field, &store, &name, form).expect_err("no such code");
+        assert_eq!(error.kind.name(), kind, "{content:?}");
+    };
+    let whole = MacForm::from(MacAlgorithm::X9_9(Padding::Zeros));
+    check(b"\xF1\xD3\x0F\x68", whole, "bad_length");
+    check(b"\xF1\xD3\x0F\x68\0\0\0\0", whole, "bad_mac");
+    check(b"\xF1\xD3\x0F\x68\0\0\0\x01", short(Carried::Bytes, 4), "bad_content");
+    check(b"\xF1\xD3\x0F\x68\0\0\0\0", short(Carried::Bytes, 5), "bad_mac");
+    check(b"\xF1\xD3\x0F", short(Carried::Bytes, 4), "bad_length");
+    check(b"F1D30F69", short(Carried::Hex, 4), "bad_mac");
+    check(b"F1D30F6G", short(Carried::Hex, 4), "bad_content");
+    check(b"F1D30F6849312CA4", short(Carried::Hex, 4), "bad_content");
+    for len in [0, 3, 8] {
+        assert_eq!(ShortMacLen::new(len), None);
+    }
+    assert!(Mac::new(&[0; 3]).is_none() && Mac::new(&[0; 9]).is_none());
+    assert!(Mac::new(&[1; 4]) != Mac::new(&[1; 8]));
+}
+
+#[test]
+fn a_header_in_front_of_the_mti_is_not_covered() {
+    let (store, name) = store();
+    let message = [&b"\x60\0\x03\0\0"[..], &messages()[0]].concat();
+    let field = MacField { number: 64, at: 21..29 };
+    assert!(verify(&message, &field, &store, &name, CMAC).is_err());
+    let behind = field.behind(5);
+    assert_eq!(behind, MacField { number: 64, at: 16..24 });
+    assert_eq!(verify(&message[5..], &behind, &store, &name, CMAC), Ok(Generation(1)));
+}
+
 #[test]
 fn an_error_repeats_nothing_of_the_message() {
     let (store, name) = store();

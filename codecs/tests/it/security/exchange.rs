@@ -189,6 +189,6 @@ fn a_code_that_fits_no_key_is_bad_though_the_previous_key_was_of_another_algorit
     });
     check.expect("taken in");
     store.activate(&mak).expect("activated");
-    let verified = store.verify_mac(&mak, MacAlgorithm::AesCmac, b"0200", &Mac([0; 8]));
+    let verified = store.verify_mac(&mak, MacAlgorithm::AesCmac, b"0200", &Mac::from([0; 8]));
     assert_eq!(verified, Err(KeyErrorKind::BadMac.of(&mak)));
 }
