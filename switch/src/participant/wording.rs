@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use codecs::error::{DecodeError, PackError};
 use codecs::iso8583::Dialect;
 use codecs::iso8583::cauce87::Fault;
-use codecs::security::mac::{self, MacError};
+use codecs::security::mac::{self, MacError, MacField};
 use codecs::security::{KeyName, KeyStore, MacAlgorithm};
 use router::reason::Reason;
 
@@ -110,8 +110,16 @@ impl Wording {
     fn verify(&self, wire: &[u8]) -> Result<(), Unread> {
         let Some(rule) = &self.mac else { return Ok(()) };
         let field = self.dialect.mac_field(wire).ok_or(Unread::Unauthentic { error: None })?;
-        let verified = mac::verify(wire, &field, &*rule.keys, &rule.key, rule.algorithm);
+        let (message, field) = self.covered(wire, &field);
+        let verified = mac::verify(message, &field, &*rule.keys, &rule.key, rule.algorithm);
         verified.map(|_| ()).map_err(|error| Unread::Unauthentic { error: Some(error) })
+    }
+
+    /// What a code covers, from the message type on, and where it stands in that: what the format
+    /// has in front of the message type is for the transport alone.
+    fn covered<'a>(&self, wire: &'a [u8], field: &MacField) -> (&'a [u8], MacField) {
+        let header_len = self.dialect.spec().header_len();
+        (wire.get(header_len..).unwrap_or_default(), field.behind(header_len))
     }
 
     /// A message of the switch's own format, as it is said; at most `len_max` bytes.
@@ -127,7 +135,9 @@ impl Wording {
         if let Some(rule) = &self.mac {
             let field = self.dialect.mac_field(&wire);
             let field = field.expect("invariant: an authenticated dialect makes room for a code");
-            mac::seal(&mut wire, &field, &*rule.keys, &rule.key, rule.algorithm)?;
+            let field = self.covered(&wire, &field).1;
+            let message = &mut wire[self.dialect.spec().header_len()..];
+            mac::seal(message, &field, &*rule.keys, &rule.key, rule.algorithm)?;
         }
         Ok(wire.freeze())
     }
