@@ -19,10 +19,22 @@ pub(super) enum Space {
     Foreign,
 }
 
+/// A namespace among those bound, whatever its prefix: names up to thousands of bytes long are
+/// compared when they are bound, and no more for each attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NamespaceId(usize);
+
+impl NamespaceId {
+    /// The one of the prefix `xml`, which is bound from the start.
+    const XML: Self = Self(0);
+}
+
 struct Binding<'a> {
     /// Empty for the default namespace.
     prefix: &'a str,
     uri: Cow<'a, str>,
+    /// The same for all bindings of a `uri`.
+    id: NamespaceId,
     space: Space,
     depth: usize,
 }
@@ -31,6 +43,8 @@ struct Binding<'a> {
 #[derive(Default)]
 pub(super) struct Bindings<'a> {
     bound: SmallVec<[Binding<'a>; 4]>,
+    /// How many identifiers were given out.
+    ids: usize,
     /// The messages whose namespaces were met. Few are, and two numbers are compared faster than
     /// two identifiers.
     messages: SmallVec<[MessageId; 2]>,
@@ -67,9 +81,20 @@ impl<'a> Bindings<'a> {
             }
             _ => {}
         }
-        let space = self.space(&uri);
-        self.bound.push(Binding { prefix, uri, space, depth });
+        let (id, space) = (self.id_of(&uri), self.space(&uri));
+        self.bound.push(Binding { prefix, uri, id, space, depth });
         Ok(())
+    }
+
+    fn id_of(&mut self, uri: &str) -> NamespaceId {
+        if uri == XML {
+            return NamespaceId::XML;
+        }
+        if let Some(known) = self.bound.iter().find(|known| known.uri == uri) {
+            return known.id;
+        }
+        self.ids += 1;
+        NamespaceId(self.ids)
     }
 
     fn space(&mut self, uri: &str) -> Space {
@@ -112,11 +137,11 @@ impl<'a> Bindings<'a> {
         }
     }
 
-    /// The name of the namespace of an attribute's prefix; nothing when none is bound to it.
-    pub(super) fn uri(&self, prefix: &str) -> Option<&str> {
+    /// The namespace of an attribute's prefix; nothing when none is bound to it.
+    pub(super) fn id(&self, prefix: &str) -> Option<NamespaceId> {
         match self.binding(prefix) {
-            Some(binding) => Some(&binding.uri),
-            None => (prefix == "xml").then_some(XML),
+            Some(binding) => Some(binding.id),
+            None => (prefix == "xml").then_some(NamespaceId::XML),
         }
     }
 

@@ -44,11 +44,17 @@ impl<'a> Iterator for Pairs<'a> {
 
 /// The first pair, and what follows its closing quote.
 fn split(text: &str) -> Option<(Pair<'_>, &str)> {
-    let (name, value) = text.split_once('=')?;
+    let (name, value) = split_at_byte(text, b'=')?;
     let value = value.trim_start_matches(SPACE);
-    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    let (value, rest) = value[1..].split_once(quote)?;
+    let quote = value.bytes().next().filter(|byte| matches!(byte, b'"' | b'\''))?;
+    let (value, rest) = split_at_byte(&value[1..], quote)?;
     Some(((name.trim_end_matches(SPACE), value), rest))
+}
+
+/// What stands before and after an ASCII byte, found with fewer steps than by `split_once`.
+fn split_at_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(byte, text.as_bytes())?;
+    Some((&text[..at], &text[at + 1..]))
 }
 
 /// Most pairs of a declaration: version, encoding, standalone.

@@ -111,12 +111,12 @@ impl<'a> Walker<'a> {
     fn check_prefixes(&self) -> Result<(), XmlError> {
         for (at, attribute) in self.attributes.iter().enumerate() {
             let Some((prefix, local)) = attribute.name.split_once(':') else { continue };
-            let Some(uri) = self.bindings.uri(prefix) else {
+            let Some(namespace) = self.bindings.id(prefix) else {
                 return Err(self.error(XmlErrorKind::UnboundPrefix));
             };
             let is_same = |other: &Attribute<'_>| {
                 let (prefix, other) = other.name.split_once(':').unwrap_or_default();
-                other == local && self.bindings.uri(prefix) == Some(uri)
+                other == local && self.bindings.id(prefix) == Some(namespace)
             };
             if self.attributes[..at].iter().any(is_same) {
                 return Err(self.error(XmlErrorKind::DuplicateAttribute));
