@@ -134,8 +134,13 @@ impl Spec {
         walked: &mut Walked,
     ) -> Result<(), DecodeError> {
         self.walk_word(bytes, 0, present, index, walked)?;
-        self.walk_word(bytes, 1, present, index, walked)?;
-        self.walk_word(bytes, 2, present, index, walked)?;
+        if present.0[1] != 0 {
+            self.walk_word(bytes, 1, present, index, walked)?;
+        }
+        // The second bitmap's fields may have announced it.
+        if present.0[2] != 0 {
+            self.walk_word(bytes, 2, present, index, walked)?;
+        }
         walked.check_run(bytes, Check::Nothing, 0);
         let Walked { at, last, .. } = *walked;
         if at < bytes.len() && self.trailing == Trailing::Refused {
@@ -222,6 +227,7 @@ impl Spec {
         field.units_before(bytes, range)
     }
 
+    #[inline]
     fn is_clean(&self, number: u8, bytes: &[u8], content: std::ops::Range<usize>) -> bool {
         let Some(field) = self.field(number) else { return true };
         if field.encoding == Encoding::Ascii {
