@@ -267,7 +267,7 @@ fn fitted(field: &Field, class: Content, content: &[u8]) -> Vec<u8> {
     let Length::Fixed(units) = field.length else { return content.to_vec() };
     let units = usize::from(units);
     match class {
-        Content::Numeric => numbered(content, units),
+        Content::Numeric => numbered(unpadded(content), units),
         Content::Alpha | Content::AlphaNumeric | Content::Text | Content::Any
             if !field.encoding.is_bytes() =>
         {
@@ -284,6 +284,12 @@ fn fitted(field: &Field, class: Content, content: &[u8]) -> Vec<u8> {
         | Content::SignedNumeric
         | Content::Binary => content.to_vec(),
     }
+}
+
+/// A number that stands in a field of text, without the spaces behind it. Spaces alone are no number.
+fn unpadded(content: &[u8]) -> &[u8] {
+    let number = content.trim_ascii_end();
+    if number.is_empty() { content } else { number }
 }
 
 /// Digits with zeros in front, as many as there are places; zeros in front are cut where they are

@@ -230,3 +230,18 @@ fn a_half_byte_that_is_no_digit_is_told_by_the_byte_it_is_in() {
     check("0200200000000000800012345604A4", 49, 14);
     check("02002000000000008000123456048C", 49, 14);
 }
+
+#[test]
+fn a_number_in_a_field_of_text_comes_back_without_the_spaces_behind_it() {
+    let spec = Spec::builtin("iso93-ascii").expect("compiled in");
+    let dialect = Dialect::new(spec, Edition::Of1993, Vec::new());
+    let mut home = BytesMut::new();
+    let mut packer = Packer::begin(Spec::cauce87(), *b"0200", &mut home);
+    packer.put(22, b"051").expect("put");
+    packer.finish();
+    let (mut network, mut again) = (BytesMut::new(), BytesMut::new());
+    dialect.from_home(&home, &mut network).expect("written");
+    assert!(network.ends_with(b"051         "), "{}", network.escape_ascii());
+    dialect.to_home(&network, &mut again).expect("read");
+    assert_eq!(again, home);
+}
