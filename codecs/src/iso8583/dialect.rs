@@ -12,7 +12,7 @@ use super::content::Content;
 use super::field::{Bcd, Encoding, Field, Length, Odd};
 use super::index::Index;
 use super::pack::Packer;
-use super::spec::{Bitmaps, Spec, ThirdBitmap};
+use super::spec::{Bitmaps, Spec, THIRD, ThirdBitmap};
 use crate::error::{DecodeError, ErrorKind, PackError};
 use crate::security::mac::MacField;
 
@@ -176,7 +176,7 @@ impl Dialect {
 
     /// A field of a message of the network.
     fn taken(&self, index: &Index, bytes: &[u8], number: u8) -> Option<Taken<'_>> {
-        let is_third_bitmap = number == 65 && self.spec.third == ThirdBitmap::InField65;
+        let is_third_bitmap = number == THIRD && self.spec.third == ThirdBitmap::InField65;
         match is_third_bitmap || self.is_left_out(number) {
             true => None,
             false => self.read(index, bytes, number),

@@ -2,7 +2,7 @@
 
 use super::BITMAP;
 use super::field::Encoding;
-use super::spec::{FIELDS, Spec, ThirdBitmap, Trailing};
+use super::spec::{FIELDS, Spec, THIRD, ThirdBitmap, Trailing};
 use crate::error::{DecodeError, ErrorKind};
 
 mod head;
@@ -261,8 +261,6 @@ impl Spec {
     }
 }
 
-/// The field that announces, or is, the third bitmap.
-const THIRD: u8 = 65;
 /// Bit 1 of a bitmap announces the next one.
 const BITMAP_BIT: u64 = 1 << 63;
 

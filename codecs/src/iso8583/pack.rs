@@ -5,7 +5,7 @@ use bytes::{BufMut, BytesMut};
 use super::content::{HEX_DIGITS, hex_value};
 use super::field::{Bcd, Counts, Encoding, Field, Length, Odd};
 use super::index::Present;
-use super::spec::{BitmapEncoding, Bitmaps, FIELD_MAX, MtiEncoding, Spec, ThirdBitmap};
+use super::spec::{BitmapEncoding, Bitmaps, FIELD_MAX, MtiEncoding, Spec, THIRD, ThirdBitmap};
 use crate::error::{HEADER, PackError};
 
 /// Writes one message at the end of a buffer.
@@ -29,8 +29,6 @@ pub struct Packer<'a> {
 }
 
 const MTI_LEN: usize = 4;
-/// The field that announces, or is, the third bitmap.
-const THIRD: u8 = 65;
 
 impl<'a> Packer<'a> {
     /// Begins a message of a type, such as `*b"0210"`. What stands in front of the MTI is zeros, until

@@ -20,6 +20,8 @@ pub use raw::{RawDefaults, RawField, RawParts, RawSet, RawSpec};
 
 /// The greatest number of a field: three bitmaps.
 pub const FIELD_MAX: u8 = 192;
+/// The field that announces, or is, the third bitmap.
+pub(super) const THIRD: u8 = 65;
 /// Fields by number, and nothing at 0 and 1.
 pub(super) const FIELDS: usize = 193;
 

@@ -6,13 +6,10 @@
 use super::composite::{Composite, DataSet, Part, Parts, TLV_SET_MAX, TagLayout, TagOrder};
 use super::field::{Encoding, Field};
 use super::index::{Found, Index};
-use super::spec::{BitmapEncoding, Spec, ThirdBitmap};
+use super::spec::{BitmapEncoding, Spec, THIRD, ThirdBitmap};
 use super::value::{Tree, Value};
 use super::{BITMAP, tlv};
 use crate::error::{DecodeError, ErrorKind, Step, Within};
-
-/// The field that may be a bitmap.
-const THIRD: u8 = 65;
 
 impl Spec {
     /// Takes a message apart.
