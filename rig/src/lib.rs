@@ -1,0 +1,1 @@
+//! Real servers for tests: Redis, Sentinel, Cassandra, and a network that can be cut.

@@ -1,0 +1,1 @@
+//! One node of many: gate epochs, takeover, rebuild.

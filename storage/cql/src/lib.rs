@@ -1,0 +1,1 @@
+//! The truth: journal lanes and look-up tables in ScyllaDB or Cassandra.

@@ -1,0 +1,1 @@
+//! The protocol of the cluster form, checked state by state.

@@ -1,0 +1,1 @@
+//! The gate: what is reserved, decided by one Redis for many nodes.
