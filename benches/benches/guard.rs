@@ -9,7 +9,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use router::record::{Intent, Record};
 use router::reservation::{Keep, Settle};
 use storage::conformance::sample::{self, Sample};
-use storage::guard::{Guard, MemoryGuard, ReserveAsk, Settlement, Verdict, Wants};
+use storage::guard::{Credit, GiveBack, Guard, MemoryGuard, ReserveAsk, Settlement, Verdict, Wants};
 
 const BATCHES: [u64; 3] = [1, 32, 512];
 const KEY_RETENTION: Duration = Duration::from_secs(1);
@@ -39,7 +39,9 @@ fn guard() -> MemoryGuard {
     let Record::Account(movement) = sample::top_up("float:58341122", i64::MAX / 2) else {
         unreachable!("a top-up is an account record")
     };
-    guard.credit(&movement).expect("a guard in memory is there");
+    let credits = &[Credit { movement: &movement, sequence: 1 }];
+    let opened = guard.give_back(&GiveBack { begun: &[], endings: &[], credits, through: 1 });
+    opened.expect("a guard in memory is there");
     guard
 }
 
@@ -58,9 +60,11 @@ fn reserve_and_settle(guard: &mut MemoryGuard, intents: &[Intent], verdicts: &mu
         payment: intent.payment,
         settle: Settle::Post,
         reservation: None,
+        sequence: 1,
     };
-    let ends: Vec<_> = intents.iter().map(end).collect();
-    guard.settle(&ends).expect("a guard in memory is there");
+    let endings: Vec<_> = intents.iter().map(end).collect();
+    let given = guard.give_back(&GiveBack { begun: &[], endings: &endings, credits: &[], through: 1 });
+    given.expect("a guard in memory is there");
 }
 
 fn guarding(c: &mut Criterion) {

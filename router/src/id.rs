@@ -157,6 +157,32 @@ generated_id!(
     "end_"
 );
 
+/// The journal a payment is written in: one writer's own part of it.
+///
+/// On one machine there is lane 0 alone. Of many nodes each has lanes of its own, and a payment
+/// stays in the lane it began in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lane(pub u16);
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl PaymentId {
+    /// An id of its time and lane: 48 bits of Unix milliseconds, 16 of the lane, 64 random.
+    pub fn in_lane(unix_ms: i64, lane: Lane, random: u64) -> Self {
+        Self::from_parts(unix_ms, u128::from(lane.0) << 64 | u128::from(random))
+    }
+
+    /// The lane it was begun in.
+    pub fn lane(self) -> Lane {
+        let [_, _, _, _, _, _, high, low, ..] = self.0.to_be_bytes();
+        Lane(u16::from_be_bytes([high, low]))
+    }
+}
+
 given_id!(
     /// A bank, aggregator or processor that exchanges messages with the switch.
     ParticipantId,
@@ -275,6 +301,13 @@ mod tests {
         );
         assert_eq!("pay_".parse::<PaymentId>(), Err(IdError::Digits));
         assert_eq!("pay_zzzzzzzzzzzzzzzzzzzzzzzzzz".parse::<PaymentId>(), Err(IdError::Digits));
+    }
+
+    #[test]
+    fn a_payment_knows_its_lane() {
+        let id = PaymentId::in_lane(1_732_396_642_043, Lane(0xabcd), u64::MAX);
+        assert_eq!((id.unix_ms(), id.lane()), (1_732_396_642_043, Lane(0xabcd)));
+        assert_eq!(PaymentId::in_lane(1, Lane(0), 7), PaymentId::from_parts(1, 7));
     }
 
     #[test]

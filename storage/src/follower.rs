@@ -4,14 +4,11 @@
 //! so that most payments cost one row and its pointers; one that has none yet is written when it
 //! is a second old, or when a reader asks. Notices are derived on the way.
 
-mod tail;
-
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use fjall::OwnedWriteBatch;
 use foldhash::{HashMap, HashMapExt};
 use router::id::{BillerId, EndpointId, PaymentId};
 use router::notice::NoticeType;
@@ -19,12 +16,11 @@ use router::payment::Progress;
 use router::record::{Endpoint, Record};
 
 use crate::history::History;
-use crate::journal::Damage;
+use crate::journal::{Damage, Tail};
 use crate::outbox;
 use crate::record;
 use crate::shared::Shared;
 use crate::view::{Facts, Rows, ViewError, ViewPosition, Views};
-pub(crate) use tail::Tail;
 
 /// A payment without outcome is written when it is this old.
 const WRITE_AFTER: Duration = Duration::from_secs(1);
@@ -45,8 +41,8 @@ pub enum FollowError {
 
 /// Everything the thread owns.
 pub(crate) struct Follower {
-    tail: Tail,
-    views: Arc<Views>,
+    tail: Box<dyn Tail>,
+    views: Arc<dyn Views>,
     shared: Arc<Shared>,
     /// Payments whose rows wait for their outcome.
     pending: HashMap<PaymentId, Pending>,
@@ -66,7 +62,6 @@ struct Pending {
 
 /// What one turn writes.
 struct Turn {
-    batch: OwnedWriteBatch,
     rows: Rows,
     /// Rows of this turn, which the batch does not show to readers yet.
     rewritten: HashMap<PaymentId, History>,
@@ -77,8 +72,8 @@ struct Turn {
 
 impl Follower {
     pub fn new(
-        tail: Tail,
-        views: Arc<Views>,
+        tail: Box<dyn Tail>,
+        views: Arc<dyn Views>,
         shared: Arc<Shared>,
         marks: BTreeMap<EndpointId, u64>,
     ) -> Result<Self, ViewError> {
@@ -122,7 +117,6 @@ impl Follower {
     pub fn turn(&mut self, flush_all: bool) -> Result<usize, FollowError> {
         let durable = self.shared.durable();
         let mut turn = Turn {
-            batch: self.views.batch(),
             rows: Rows::default(),
             rewritten: HashMap::new(),
             written: Vec::new(),
@@ -161,7 +155,7 @@ impl Follower {
                 self.write(refused.payment, Pending { facts, progress, history }, turn);
             }
             Record::Endpoint(endpoint) => {
-                self.views.put_endpoint(endpoint.id, body, &mut turn.batch);
+                turn.rows.endpoints.push((endpoint.id, body.to_vec()));
                 self.set_endpoint(endpoint);
             }
             Record::NoticeMark(_) | Record::Account(_) => {}
@@ -228,7 +222,7 @@ impl Follower {
             if let Some(kind) = effects.notice {
                 self.owe(sequence, id, kind, &facts, turn);
             }
-            self.views.put_history(id, row.bytes(), &mut turn.rows);
+            turn.rows.histories.push((id, row.clone()));
             turn.written.push((id, sequence));
         }
         turn.rewritten.insert(id, row);
@@ -237,8 +231,8 @@ impl Follower {
 
     fn write(&mut self, id: PaymentId, pending: Pending, turn: &mut Turn) {
         let Pending { facts, progress: _, history } = pending;
-        self.views.put_history(id, history.bytes(), &mut turn.rows);
-        self.views.put_pointers(id, &facts, &mut turn.rows);
+        turn.rows.histories.push((id, history.clone()));
+        turn.rows.pointers.push((id, facts));
         turn.written.push((id, history.last_sequence()));
         turn.rewritten.insert(id, history);
     }
@@ -271,13 +265,8 @@ impl Follower {
             let wants = endpoint.types.is_empty() || endpoint.types.contains(&kind);
             let is_done = self.marks.get(&endpoint.id).is_some_and(|mark| sequence <= *mark);
             if wants && !is_done {
-                outbox::put_owed(
-                    &self.views,
-                    endpoint.id,
-                    sequence,
-                    (payment, kind, facts.bill),
-                    &mut turn.batch,
-                );
+                let row = outbox::owed_row(endpoint.id, sequence, (payment, kind, facts.bill));
+                turn.rows.notices.push((endpoint.id, sequence, row));
                 turn.owes = true;
             }
         }
@@ -300,9 +289,7 @@ impl Follower {
             self.shared.set_followed(followed);
             return Ok(turn.records);
         }
-        self.views.put_rows(std::mem::take(&mut turn.rows), &mut turn.batch);
-        self.views.put_position(position, &mut turn.batch);
-        turn.batch.commit().map_err(ViewError)?;
+        self.views.write(std::mem::take(&mut turn.rows), position)?;
         self.position = position;
         for (id, through) in turn.written {
             self.shared.live.forget(id, through);

@@ -77,6 +77,49 @@ pub struct Settlement<'a> {
     pub settle: Settle,
     /// What it had reserved; needed by [`Settle::Undo`], whose payment may be months old.
     pub reservation: Option<&'a Reservation>,
+    /// Position of the record that ends it.
+    pub sequence: u64,
+}
+
+/// A durable movement of an account that raises its balance.
+#[derive(Debug, Clone, Copy)]
+pub struct Credit<'a> {
+    /// What moved.
+    pub movement: &'a AccountMovement,
+    /// Position of its record.
+    pub sequence: u64,
+}
+
+/// A payment whose first record is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    /// The payment.
+    pub payment: PaymentId,
+    /// The key it was asked under.
+    pub key: IdempotencyKey,
+}
+
+/// What one durable group of records tells the guard.
+#[derive(Debug, Clone, Copy)]
+pub struct GiveBack<'a> {
+    /// Payments that were admitted or refused: what the guard granted them has its record now.
+    pub begun: &'a [Begun],
+    /// Reservations that ended, in the order of their records.
+    pub endings: &'a [Settlement<'a>],
+    /// Balances that rise, in the order of their records.
+    pub credits: &'a [Credit<'a>],
+    /// The last record of the group: with this call, everything up to it is reflected.
+    pub through: u64,
+}
+
+/// Under which incarnation of a guard something was decided. A guard that may have forgotten
+/// something gets the next one, and what was decided before can no longer be appended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GateEpoch(pub u64);
+
+impl GateEpoch {
+    /// Of a guard that cannot forget: it lives and dies with the process.
+    pub const ONLY: Self = Self(0);
 }
 
 /// What an account has in one currency. Accounts of one name in two currencies share nothing.
@@ -102,18 +145,26 @@ pub enum GuardError {
 /// Checks and applies reservations.
 pub trait Guard: Send {
     /// Decides a batch in its order; `verdicts` gets one answer for each ask, in the same order.
+    ///
+    /// Gives the epoch under which it was decided: only under that may the records be appended.
     fn reserve(
         &mut self,
         batch: &[ReserveAsk<'_>],
         verdicts: &mut Vec<Verdict>,
-    ) -> Result<(), GuardError>;
+    ) -> Result<GateEpoch, GuardError>;
 
-    /// Ends reservations. Ending one that is not open changes nothing, except by
-    /// [`Settle::Undo`], which the caller gives once for each payment.
-    fn settle(&mut self, batch: &[Settlement<'_>]) -> Result<(), GuardError>;
+    /// Makes what a movement will lower unavailable before its record is durable, whatever is
+    /// there. Posting `token` as a payment's reservation lowers the balance.
+    fn withhold(
+        &mut self,
+        token: PaymentId,
+        movement: &AccountMovement,
+    ) -> Result<GateEpoch, GuardError>;
 
-    /// Raises or lowers an account's balance.
-    fn credit(&mut self, movement: &AccountMovement) -> Result<(), GuardError>;
+    /// Ends reservations and raises balances, once their records are durable. Ending one that is
+    /// not open changes nothing, except by [`Settle::Undo`], which the caller gives once for each
+    /// payment.
+    fn give_back(&mut self, group: &GiveBack<'_>) -> Result<(), GuardError>;
 
     /// What an account has in a currency; none if no movement and no granted hold ever named it.
     fn balance(

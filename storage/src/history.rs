@@ -11,39 +11,47 @@ use crate::view::Facts;
 
 /// Positions and bodies, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct History(Vec<u8>);
+pub struct History(Vec<u8>);
 
 /// Why a history does not make a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum HistoryError {
+pub enum HistoryError {
+    /// A record cannot be read.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// A record cannot follow.
     #[error(transparent)]
     Step(#[from] router::payment::IllegalStep),
+    /// Its first record begins no payment.
     #[error("it does not begin with an intent or a refusal")]
     NoBeginning,
 }
 
 impl History {
+    /// Of the record that begins a payment.
     pub fn new(sequence: u64, body: &[u8]) -> Self {
         let mut history = Self(Vec::with_capacity(body.len() + 128));
         history.push(sequence, body);
         history
     }
 
+    /// As it was kept; read only when it is folded.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         Self(bytes.to_vec())
     }
 
+    /// Adds a record.
     pub fn push(&mut self, sequence: u64, body: &[u8]) {
         put_u64(sequence, &mut self.0);
         put_blob(body, &mut self.0);
     }
 
+    /// As it is kept.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
+    /// Positions and record bodies, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = Result<(u64, &[u8]), DecodeError>> {
         let mut reader = Reader::new(&self.0);
         std::iter::from_fn(move || {
@@ -56,6 +64,7 @@ impl History {
         self.iter().filter_map(Result::ok).last().map_or(0, |(sequence, _)| sequence)
     }
 
+    /// The payment they make.
     pub fn payment(&self) -> Result<Payment, HistoryError> {
         let mut records = self.records();
         let first = records.next().ok_or(HistoryError::NoBeginning)??;
@@ -66,6 +75,7 @@ impl History {
         Ok(payment)
     }
 
+    /// Where the payment stands.
     pub fn progress(&self) -> Result<Progress, HistoryError> {
         let mut bodies = self.iter();
         let (_, first) = bodies.next().ok_or(HistoryError::NoBeginning)??;

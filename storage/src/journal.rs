@@ -12,32 +12,77 @@
 
 mod anchor;
 mod chain;
+mod damage;
 mod files;
 mod frame;
 mod reader;
 mod segment;
 mod verify;
+mod tail;
 mod walk;
+
+use router::id::Lane;
 
 pub(crate) use anchor::{read_anchor, write_anchor};
 pub use chain::{Chain, Head};
-pub use files::BackendError;
+pub use damage::Damage;
 pub(crate) use files::Files;
 pub use frame::Frame;
 pub(crate) use frame::HEADER_LEN as FRAME_HEADER_LEN;
 pub use reader::FrameFault;
 pub(crate) use reader::{SegmentReader, Step};
 pub(crate) use segment::{dir_of, list, sync_dir};
+pub(crate) use tail::FileTail;
+pub use tail::{Tail, TailFrame};
 pub use verify::{Records, VerifyReport, records, verify};
-pub use walk::{Damage, Torn};
+pub use walk::Torn;
 pub(crate) use walk::{End, Start, Walked, cut, walk};
+
+use crate::guard::GateEpoch;
+
+/// Why a frame may not be durable. Never tried again: after a failed sync the kernel may have
+/// dropped the pages and a second sync would lie.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// The disk refused.
+    #[error("the journal cannot be {doing}")]
+    Io {
+        /// What was tried: `written`, `synced`, …
+        doing: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The guard's epoch has changed since the frame's payments were admitted.
+    #[error("admitted under guard epoch {}, which is over", decided_under.0)]
+    Fenced {
+        /// The epoch that is over.
+        decided_under: GateEpoch,
+    },
+    /// Another node has taken the lane.
+    #[error("lane {lane} was taken over by {owner}")]
+    LaneLost {
+        /// The lane.
+        lane: Lane,
+        /// Who has it now.
+        owner: Box<str>,
+    },
+    /// The servers did not answer for too long.
+    #[error("the journal cannot be {doing}: {detail}")]
+    Unavailable {
+        /// What was tried.
+        doing: &'static str,
+        /// What is known of the cause.
+        detail: Box<str>,
+    },
+}
 
 /// Where frames are made durable: a segment file here, a lane of rows elsewhere.
 pub trait Backend: Send {
     /// Returns when the frame is durable.
     ///
-    /// Errors: final. Whether the frame is there is decided by the next start; nothing more may
-    /// be appended.
+    /// Errors: [`BackendError::Fenced`] says that nothing of the frame is or will be in the
+    /// journal, and that other frames may be appended. All others are final: whether the frame is
+    /// there is decided by the next start; nothing more may be appended.
     fn append(&mut self, frame: &Frame<'_>) -> Result<(), BackendError>;
 
     /// Notes how far the journal certainly reaches, so that a cut end shows.
@@ -72,9 +117,13 @@ impl<B: Backend> Journal<B> {
     }
 
     /// Makes the frame begun durable; it must hold `count` > 0 records.
-    pub fn commit(&mut self, count: u32) -> Result<(), BackendError> {
+    pub fn commit(
+        &mut self,
+        count: u32,
+        decided_under: Option<GateEpoch>,
+    ) -> Result<(), BackendError> {
         let next = frame::seal(&self.head, count, &mut self.frame);
-        let frame = Frame { bytes: &self.frame, previous: &self.head, head: &next };
+        let frame = Frame { bytes: &self.frame, previous: &self.head, head: &next, decided_under };
         self.backend.append(&frame)?;
         self.head = next;
         Ok(())

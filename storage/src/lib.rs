@@ -30,10 +30,11 @@ mod shared;
 mod snapshot;
 mod state;
 pub mod store;
-mod view;
+pub mod view;
 mod writer;
 
 pub use seal::Sealer;
 pub use settings::Settings;
 pub use snapshot::snapshot_now;
-pub use store::{Admission, Appended, Balance, OpenError, Recovered, Store, StoreError};
+pub use state::State;
+pub use store::{Admission, Appended, Balance, OpenError, Parts, Recovered, Store, StoreError};

@@ -6,7 +6,7 @@ use router::id::{BillNo, EndpointId, NoticeId, PaymentId};
 use router::notice::NoticeType;
 use router::time::Timestamp;
 
-pub(crate) use row::{Outbox, put_owed};
+pub(crate) use row::{Outbox, owed_row};
 
 /// One notice that must still be delivered to one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,6 +10,21 @@ pub struct Settings {
     pub dir: PathBuf,
     /// A segment of the journal is closed when it passes this many bytes.
     pub segment_len_max: u64,
+    /// Ceilings that every form has.
+    pub limits: Limits,
+    /// A repeat of an idempotency key is known for at least this long, by the records' own times.
+    pub key_retention: Duration,
+    /// Memory for blocks of the read models, in bytes.
+    pub view_cache_bytes: u64,
+    /// A snapshot of the state is written after this many closed segments; 0 writes none.
+    pub snapshot_segments: u32,
+    /// An added delay of every sync, for tests and benches of slow disks.
+    pub fsync_delay: Duration,
+}
+
+/// Ceilings of a store, whatever its form.
+#[derive(Debug, Clone)]
+pub struct Limits {
     /// Commands that may wait for the writer. New payments are refused when three quarters are
     /// taken; outcomes wait for room.
     pub queue_len_max: usize,
@@ -17,18 +32,26 @@ pub struct Settings {
     pub group_len_max: usize,
     /// Most bytes of records in one group commit.
     pub frame_len_max: usize,
-    /// A repeat of an idempotency key is known for at least this long, by the records' own times.
-    pub key_retention: Duration,
     /// Most durable records the read models may lag behind before the writer waits for them.
     pub view_lag_max: u64,
-    /// Memory for blocks of the read models, in bytes.
-    pub view_cache_bytes: u64,
     /// How often the head anchor is written while there is traffic.
     pub anchor_interval: Duration,
-    /// A snapshot of the state is written after this many closed segments; 0 writes none.
-    pub snapshot_segments: u32,
-    /// An added delay of every sync, for tests and benches of slow disks.
-    pub fsync_delay: Duration,
+    /// New payments are refused while a frame has waited this long to be durable: nobody is
+    /// helped by an answer that comes after everyone has given up.
+    pub stall_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            queue_len_max: 16_384,
+            group_len_max: 2_048,
+            frame_len_max: 1 << 20,
+            view_lag_max: 500_000,
+            anchor_interval: Duration::from_secs(5),
+            stall_max: Duration::from_secs(3),
+        }
+    }
 }
 
 impl Settings {
@@ -37,13 +60,9 @@ impl Settings {
         Self {
             dir: dir.into(),
             segment_len_max: 128 << 20,
-            queue_len_max: 16_384,
-            group_len_max: 2_048,
-            frame_len_max: 1 << 20,
+            limits: Limits::default(),
             key_retention: Duration::from_hours(48),
-            view_lag_max: 500_000,
             view_cache_bytes: 64 << 20,
-            anchor_interval: Duration::from_secs(5),
             snapshot_segments: 8,
             fsync_delay: Duration::ZERO,
         }

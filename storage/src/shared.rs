@@ -1,7 +1,7 @@
 //! What the threads of a store tell each other.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
@@ -28,6 +28,9 @@ pub(crate) struct Shared {
     durable: AtomicU64,
     followed: AtomicU64,
     flush_to: AtomicU64,
+    /// Milliseconds after `began` at which the frame under way was begun; 0 when none is.
+    committing_since: AtomicU64,
+    began: Instant,
     wake_follower: Wake,
     wake_writer: Wake,
     pub figures: Figures,
@@ -91,6 +94,8 @@ impl Shared {
             durable: AtomicU64::new(head.sequence),
             followed: AtomicU64::new(followed),
             flush_to: AtomicU64::new(0),
+            committing_since: AtomicU64::new(0),
+            began: Instant::now(),
             wake_follower: Wake::new(),
             wake_writer: Wake::new(),
             figures: Figures::new(),
@@ -118,6 +123,23 @@ impl Shared {
         *self.head.lock() = head;
         self.durable.store(head.sequence, Ordering::Release);
         self.wake_follower.signal();
+    }
+
+    /// Notes that a frame is being made durable, or no longer.
+    pub fn set_committing(&self, is_committing: bool) {
+        let since = if is_committing { self.now_ms().max(1) } else { 0 };
+        self.committing_since.store(since, Ordering::Release);
+    }
+
+    /// For how long the frame under way has been waiting to be durable.
+    pub fn committing_for(&self) -> Duration {
+        let since = self.committing_since.load(Ordering::Acquire);
+        let ms = if since == 0 { 0 } else { self.now_ms().saturating_sub(since) };
+        Duration::from_millis(ms)
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     pub fn followed(&self) -> u64 {

@@ -11,21 +11,22 @@ use router::payment::{IllegalStep, PaymentState, Progress};
 use router::record::{Endpoint, Record};
 use router::reservation::Settle;
 
-use crate::guard::{Guard, MemoryGuard, Settlement, Wants};
+use crate::guard::{MemoryGuard, Settlement, Wants};
 use crate::history::{History, HistoryError};
 use crate::journal::Damage;
 use crate::record::{self, DecodeError, Kind};
 
-/// The fold.
-pub(crate) struct State {
-    pub guard: MemoryGuard,
+/// The fold of one lane.
+pub struct State {
+    /// What the lane reserved, posted and gave back.
+    pub(crate) guard: MemoryGuard,
     /// Payments that are sent, unknown or being reversed.
-    pub open: HashMap<PaymentId, OpenPayment>,
+    pub(crate) open: HashMap<PaymentId, OpenPayment>,
     /// Endpoints that are set.
-    pub endpoints: BTreeMap<EndpointId, Endpoint>,
+    pub(crate) endpoints: BTreeMap<EndpointId, Endpoint>,
     /// How far endpoints' notices are delivered.
-    pub marks: BTreeMap<EndpointId, u64>,
-    pub folio_next: u64,
+    pub(crate) marks: BTreeMap<EndpointId, u64>,
+    pub(crate) folio_next: u64,
 }
 
 /// A payment something is still owed for.
@@ -36,6 +37,7 @@ pub(crate) struct OpenPayment {
 }
 
 impl State {
+    /// Before the first record; keys are known for at least `key_retention`.
     pub fn new(key_retention: Duration) -> Self {
         Self {
             guard: MemoryGuard::new(key_retention),
@@ -97,7 +99,7 @@ impl State {
             };
             let reservation = reservation.map_err(|error| damage(sequence, error))?;
             let reservation = reservation.as_ref();
-            self.guard.end(&Settlement { payment: id, settle, reservation });
+            self.guard.end(&Settlement { payment: id, settle, reservation, sequence });
         }
         if !open.progress.is_open() {
             self.open.remove(&id);
@@ -108,7 +110,7 @@ impl State {
     fn around(&mut self, record: &Record) {
         match record {
             Record::Account(movement) => {
-                self.guard.credit(movement).expect("invariant: the guard in memory always answers");
+                self.guard.credit(movement);
             }
             Record::Endpoint(endpoint) if endpoint.url.is_none() => {
                 self.endpoints.remove(&endpoint.id);

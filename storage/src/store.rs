@@ -5,6 +5,7 @@ mod error;
 mod notices;
 mod open;
 mod read;
+mod start;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use std::thread::JoinHandle;
 
 use crossbeam::channel::{Sender, TrySendError, bounded};
 use parking_lot::Mutex;
-use router::id::PaymentId;
+use router::id::{Lane, PaymentId};
 use router::record::{Intent, Record, Refused};
 use tokio::sync::{oneshot, watch};
 
@@ -21,12 +22,14 @@ use crate::live::{WAITERS_MAX, Wait};
 use crate::outbox::Outbox;
 use crate::record;
 use crate::seal::Sealer;
+use crate::settings::Limits;
 use crate::shared::Shared;
 use crate::view::Views;
 use crate::writer::{Command, Decided};
 pub use answer::{Admission, Appended, Page, Recovered, Stats};
 pub use error::{OpenError, StoreError};
 pub use read::OutcomeWait;
+pub use start::Parts;
 
 /// Bytes an encoded intent usually takes.
 const ENCODED_LEN: usize = 768;
@@ -40,10 +43,10 @@ pub struct Store {
 
 struct Inner {
     commands: Sender<Command>,
-    queue_len_max: usize,
-    record_len_max: usize,
+    lane: Lane,
+    limits: Limits,
     shared: Arc<Shared>,
-    views: Arc<Views>,
+    views: Arc<dyn Views>,
     outbox: Outbox,
     sealer: Sealer,
     threads: Mutex<Option<Threads>>,
@@ -56,7 +59,7 @@ struct Threads {
     stop: Arc<AtomicBool>,
     stop_snapshots: Sender<()>,
     /// Kept until everything has stopped.
-    lock: std::fs::File,
+    kept: Box<dyn Send + Sync>,
 }
 
 impl Store {
@@ -113,6 +116,11 @@ impl Store {
         self.inner.shared.failed.subscribe()
     }
 
+    /// The lane whose payments this store takes.
+    pub fn lane(&self) -> Lane {
+        self.inner.lane
+    }
+
     /// Figures of the moment.
     pub fn stats(&self) -> Stats {
         let shared = &self.inner.shared;
@@ -164,7 +172,7 @@ impl Store {
     }
 
     fn fits(&self, encoded: &[u8]) -> Result<(), StoreError> {
-        let (len, max) = (encoded.len(), self.inner.record_len_max);
+        let (len, max) = (encoded.len(), self.inner.limits.frame_len_max);
         if len <= max { Ok(()) } else { Err(StoreError::RecordTooLong { len, max }) }
     }
 
@@ -174,7 +182,12 @@ impl Store {
         if self.inner.shared.has_failed() {
             return Err(StoreError::Failed);
         }
-        if self.inner.commands.len() >= self.inner.queue_len_max / 4 * 3 {
+        let stalled = self.inner.shared.committing_for();
+        if stalled > self.inner.limits.stall_max {
+            let for_ms = u64::try_from(stalled.as_millis()).unwrap_or(u64::MAX);
+            return Err(StoreError::Stalled { for_ms });
+        }
+        if self.inner.commands.len() >= self.inner.limits.queue_len_max / 4 * 3 {
             return Err(StoreError::Overloaded);
         }
         match self.inner.commands.try_send(command) {
@@ -220,7 +233,7 @@ impl Threads {
         drop(self.stop_snapshots);
         let _ = self.follower.join();
         let _ = self.snapshots.join();
-        drop(self.lock);
+        drop(self.kept);
     }
 }
 

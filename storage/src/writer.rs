@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use crate::guard::{Balance, Guard};
 use crate::journal::{Backend, Journal};
 use crate::seal::Sealer;
+use crate::settings::Limits;
 use crate::shared::Shared;
 use crate::store::{Appended, StoreError};
 use crate::view::Views;
@@ -75,37 +76,28 @@ pub(crate) enum Decided {
     KeyReused(PaymentId),
 }
 
-/// Ceilings of one group.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ceilings {
-    pub group_len_max: usize,
-    pub frame_len_max: usize,
-    pub view_lag_max: u64,
-}
-
 /// Everything the thread owns.
 pub(crate) struct Writer<G, B> {
     pub commands: Receiver<Command>,
     pub guard: G,
     pub journal: Journal<B>,
-    pub views: Arc<Views>,
+    pub views: Arc<dyn Views>,
     pub shared: Arc<Shared>,
     pub sealer: Sealer,
     /// Where open payments stand, and within a group also those it closes.
     pub steps: HashMap<PaymentId, Progress>,
-    pub ceilings: Ceilings,
-    pub anchor_interval: Duration,
+    pub limits: Limits,
 }
 
 impl<G: Guard, B: Backend> Writer<G, B> {
     /// Serves until it is stopped, all handles are gone, or a write fails.
     pub fn run(mut self) {
-        let mut waiting = Vec::with_capacity(self.ceilings.group_len_max);
+        let mut waiting = Vec::with_capacity(self.limits.group_len_max);
         let mut anchored_at = Instant::now();
         let mut anchored = self.journal.head().sequence;
         loop {
             self.wait_for_views();
-            match self.commands.recv_timeout(self.anchor_interval) {
+            match self.commands.recv_timeout(self.limits.anchor_interval) {
                 Ok(first) => self.drain(first, &mut waiting),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -121,7 +113,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
                 return;
             }
             let head = self.journal.head().sequence;
-            if head != anchored && anchored_at.elapsed() >= self.anchor_interval {
+            if head != anchored && anchored_at.elapsed() >= self.limits.anchor_interval {
                 self.anchor();
                 (anchored, anchored_at) = (head, Instant::now());
             }
@@ -132,7 +124,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
     fn drain(&self, first: Command, waiting: &mut Vec<Command>) {
         let mut len = first.len();
         waiting.push(first);
-        while waiting.len() < self.ceilings.group_len_max && len < self.ceilings.frame_len_max {
+        while waiting.len() < self.limits.group_len_max && len < self.limits.frame_len_max {
             let Ok(next) = self.commands.try_recv() else { break };
             len += next.len();
             waiting.push(next);
@@ -142,7 +134,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
 
     /// The named ceiling on what the read models owe.
     fn wait_for_views(&self) {
-        while self.shared.lag() > self.ceilings.view_lag_max && !self.shared.has_failed() {
+        while self.shared.lag() > self.limits.view_lag_max && !self.shared.has_failed() {
             self.shared.writer_waits(LAG_WAIT);
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use router::id::{AccountId, ParticipantId};
 use router::plan::account;
 use router::record::{AccountMovement, Record};
-use storage::settings::Settings;
+use storage::settings::{Limits, Settings};
 use storage::{OpenError, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -191,10 +191,13 @@ fn settings(service: &ServiceConfig) -> Settings {
     let storage = &service.storage;
     Settings {
         segment_len_max: storage.segment_bytes_max,
-        queue_len_max: storage.queue_len_max,
-        group_len_max: storage.group_len_max,
+        limits: Limits {
+            queue_len_max: storage.queue_len_max,
+            group_len_max: storage.group_len_max,
+            view_lag_max: storage.view_lag_max,
+            ..Limits::default()
+        },
         key_retention: storage.key_retention,
-        view_lag_max: storage.view_lag_max,
         snapshot_segments: storage.snapshot_segments,
         fsync_delay: Duration::from_micros(storage.fsync_delay_us),
         ..Settings::new(&service.data.dir)

@@ -3,7 +3,7 @@
 use router::reservation::Settle;
 
 use super::sample::{self, Sample};
-use crate::guard::{Guard, ReserveAsk, Settlement, Verdict, Wants};
+use crate::guard::{Credit, GiveBack, Guard, ReserveAsk, Settlement, Verdict, Wants};
 
 /// Money available never goes below the floor, and what is granted adds up, whatever the order of
 /// asks and settlements and the size of the batches.
@@ -16,8 +16,9 @@ pub fn holds_stay_above_their_floor(guard: &mut dyn Guard, moves: &[(u64, u8, i6
     let router::record::Record::Account(movement) = sample::top_up("float:1", opening) else {
         unreachable!("a top-up is an account record")
     };
-    guard.credit(&movement).unwrap();
-    let mut model = Model { balance: opening, open: Vec::new(), posted: Vec::new() };
+    let mut model = Model { balance: opening, open: Vec::new(), posted: Vec::new(), position: 1 };
+    let credit = Credit { movement: &movement, sequence: 1 };
+    guard.give_back(&GiveBack { begun: &[], endings: &[], credits: &[credit], through: 1 }).unwrap();
     for moves in moves.chunks(batch) {
         let asks: Vec<_> = moves.iter().filter(|(_, what, _)| *what == 0).collect();
         model.ask(guard, &asks);
@@ -34,6 +35,8 @@ struct Model {
     balance: i64,
     open: Vec<Sample>,
     posted: Vec<Sample>,
+    /// Position of the last record that ended something.
+    position: u64,
 }
 
 impl Model {
@@ -76,11 +79,14 @@ impl Model {
     }
 
     fn settle(&mut self, guard: &mut dyn Guard, payment: u64, what: u8) {
-        let end = |payment: &Sample, settle, guard: &mut dyn Guard| {
-            let intent = payment.intent();
+        let position = &mut self.position;
+        let mut end = |payment: &Sample, settle, guard: &mut dyn Guard| {
+            *position += 1;
+            let (sequence, intent) = (*position, payment.intent());
             let reservation = Some(&intent.plan.reservation);
-            let settlement = Settlement { payment: payment.id(), settle, reservation };
-            guard.settle(&[settlement]).unwrap();
+            let settlement = Settlement { payment: payment.id(), settle, reservation, sequence };
+            let endings = &[settlement];
+            guard.give_back(&GiveBack { begun: &[], endings, credits: &[], through: sequence }).unwrap();
         };
         let open = self.open.iter().position(|sample| sample.payment == payment);
         let posted = self.posted.iter().position(|sample| sample.payment == payment);

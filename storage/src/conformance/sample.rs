@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use router::id::{AccountId, BillNo, BillerId, EndpointId, Folio, ParticipantId, PaymentId, Stan};
+use router::id::{
+    AccountId, BillNo, BillerId, EndpointId, Folio, Lane, ParticipantId, PaymentId, Stan,
+};
 use router::message::{Asker, Fingerprint, IdempotencyKey, Payer, PaymentRequest, Rail, Trace};
 use router::money::{Currency, Money};
 use router::outcome::{Approval, Cause, Decline, Outcome};
@@ -53,7 +55,8 @@ impl Sample {
     /// Its id.
     pub fn id(&self) -> PaymentId {
         let random = router::message::digest128(&[b"id", &self.payment.to_be_bytes()]);
-        PaymentId::from_parts(1_700_000_000_000 + i64::try_from(self.payment).unwrap(), random)
+        let (at_ms, low) = (1_700_000_000_000 + i64::try_from(self.payment).unwrap(), 64);
+        PaymentId::in_lane(at_ms, Lane(0), u64::try_from(random >> low).unwrap())
     }
 
     /// Its intent.

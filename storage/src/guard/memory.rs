@@ -15,7 +15,9 @@ use router::reservation::{Counter, Hold, Keep, Reservation, Settle, Slot};
 use router::time::Timestamp;
 use smallvec::SmallVec;
 
-use super::{Balance, Guard, GuardError, ReserveAsk, Settlement, Verdict, Wants};
+use super::{
+    Balance, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Settlement, Verdict, Wants,
+};
 use crate::settings::micros;
 use keys::Keys;
 
@@ -212,6 +214,12 @@ impl MemoryGuard {
         self.open.insert(payment, open);
     }
 
+    /// Raises or lowers a balance.
+    pub(crate) fn credit(&mut self, movement: &AccountMovement) {
+        let account = (movement.account, movement.delta.currency);
+        self.accounts.entry(account).or_default().balance += i128::from(movement.delta.minor);
+    }
+
     pub(crate) fn end(&mut self, settlement: &Settlement<'_>) {
         let payment = settlement.payment;
         match settlement.settle {
@@ -319,19 +327,28 @@ impl Guard for MemoryGuard {
         &mut self,
         batch: &[ReserveAsk<'_>],
         verdicts: &mut Vec<Verdict>,
-    ) -> Result<(), GuardError> {
+    ) -> Result<GateEpoch, GuardError> {
         verdicts.extend(batch.iter().map(|ask| self.decide(ask)));
-        Ok(())
+        Ok(GateEpoch::ONLY)
     }
 
-    fn settle(&mut self, batch: &[Settlement<'_>]) -> Result<(), GuardError> {
-        batch.iter().for_each(|settlement| self.end(settlement));
-        Ok(())
+    fn withhold(
+        &mut self,
+        token: PaymentId,
+        movement: &AccountMovement,
+    ) -> Result<GateEpoch, GuardError> {
+        let (account, currency) = (movement.account, movement.delta.currency);
+        let minor = movement.delta.minor.saturating_neg();
+        self.accounts.entry((account, currency)).or_default().held += i128::from(minor);
+        let holds = [(account, currency, minor)].into_iter().collect();
+        let open = Open { holds, counters: SmallVec::new(), slots: SmallVec::new() };
+        self.open.insert(token, open);
+        Ok(GateEpoch::ONLY)
     }
 
-    fn credit(&mut self, movement: &AccountMovement) -> Result<(), GuardError> {
-        let account = (movement.account, movement.delta.currency);
-        self.accounts.entry(account).or_default().balance += i128::from(movement.delta.minor);
+    fn give_back(&mut self, group: &GiveBack<'_>) -> Result<(), GuardError> {
+        group.endings.iter().for_each(|settlement| self.end(settlement));
+        group.credits.iter().for_each(|credit| self.credit(credit.movement));
         Ok(())
     }
 

@@ -3,6 +3,10 @@
 use std::fmt;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use router::id::Lane;
+
+/// Bits of a position within its lane.
+const LANE_SHIFT: u32 = 48;
 
 /// SHA-256 over everything up to a frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -12,7 +16,7 @@ impl Chain {
     /// Before the first frame.
     pub const ZERO: Self = Self([0; 32]);
 
-    pub(super) fn next(&self, first_sequence: u64, count: u32, body: &[u8]) -> Self {
+    pub(crate) fn next(&self, first_sequence: u64, count: u32, body: &[u8]) -> Self {
         let mut context = Context::new(&SHA256);
         context.update(&self.0);
         context.update(&first_sequence.to_le_bytes());
@@ -48,4 +52,16 @@ pub struct Head {
 impl Head {
     /// Of an empty journal.
     pub const ZERO: Self = Self { sequence: 0, chain: Chain::ZERO };
+
+    /// Of an empty lane: positions carry the lane in their upper 16 bits, so that each is
+    /// unique among all lanes.
+    pub fn of_lane(lane: Lane) -> Self {
+        Self { sequence: u64::from(lane.0) << LANE_SHIFT, chain: Chain::ZERO }
+    }
+
+    /// The lane of a position.
+    pub fn lane_of(sequence: u64) -> Lane {
+        let [high, low, ..] = sequence.to_be_bytes();
+        Lane(u16::from_be_bytes([high, low]))
+    }
 }

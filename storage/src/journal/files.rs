@@ -6,21 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::segment::{self, path_of, sync_dir};
-use super::{Backend, Frame, Head, write_anchor};
-
-/// Why a frame may not be durable. Never tried again: after a failed sync the kernel may have
-/// dropped the pages and a second sync would lie.
-#[derive(Debug, thiserror::Error)]
-pub enum BackendError {
-    /// The disk refused.
-    #[error("the journal cannot be {doing}")]
-    Io {
-        /// What was tried: `written`, `synced`, …
-        doing: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-}
+use super::{Backend, BackendError, Frame, Head, write_anchor};
 
 /// Segment files in the folder of a data folder.
 pub(crate) struct Files {

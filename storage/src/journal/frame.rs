@@ -1,6 +1,7 @@
 //! One frame: the records of one group commit.
 
 use super::{Chain, Head};
+use crate::guard::GateEpoch;
 
 pub(crate) const HEADER_LEN: usize = 56;
 pub(super) const MAGIC: &[u8; 4] = b"CFRM";
@@ -15,6 +16,8 @@ pub struct Frame<'a> {
     pub previous: &'a Head,
     /// Where it stands with this frame.
     pub head: &'a Head,
+    /// Under which epoch of the guard its payments were admitted; none when it admits none.
+    pub decided_under: Option<GateEpoch>,
 }
 
 /// A frame's header as it was read; not yet checked against the body.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fjall::OwnedWriteBatch;
 use parking_lot::Mutex;
 use router::id::{BillNo, EndpointId, PaymentId};
 use router::notice::{NoticeType, notice_id};
@@ -16,21 +15,21 @@ use crate::record::bytes::{
     Reader, put_option, put_text, put_timestamp, put_u16, put_u32, put_u128,
 };
 use crate::record::{notice_type, put_notice_type};
-use crate::view::{ViewError, Views, outbox_key, outbox_key_parts};
+use crate::view::{NoticeBytes, ViewError, Views};
 
 /// Deliveries to an endpoint between two marks in the journal.
 const MARK_EVERY: u64 = 1_000;
 /// Rows looked at in one call; the next goes on where it ended.
 const SCAN_MAX: usize = 10_000;
+/// Rows asked of the read models at once.
+const READ_AT_ONCE: usize = 256;
 
-/// Adds one notice owed.
-pub(crate) fn put_owed(
-    views: &Views,
+/// The row of one notice owed.
+pub(crate) fn owed_row(
     endpoint: EndpointId,
     sequence: u64,
     (payment, kind, bill): (PaymentId, NoticeType, Option<BillNo>),
-    batch: &mut OwnedWriteBatch,
-) {
+) -> Vec<u8> {
     let order_key = bill.map_or(OrderKey::Payment(payment), OrderKey::Bill);
     let owed = Owed {
         sequence,
@@ -43,12 +42,12 @@ pub(crate) fn put_owed(
     };
     let row =
         NoticeRow { endpoint, owed, delivery: Delivery::Queued, last_status: None, last_at: None };
-    batch.insert(&views.outbox, outbox_key(endpoint, sequence), encode(&row));
+    encode(&row)
 }
 
 /// The delivery state of all endpoints.
 pub(crate) struct Outbox {
-    views: Arc<Views>,
+    views: Arc<dyn Views>,
     /// One lock an endpoint: one whose rows are being scanned keeps no other waiting.
     cursors: Mutex<BTreeMap<EndpointId, Arc<Mutex<Cursor>>>>,
     scan_max: usize,
@@ -63,7 +62,7 @@ struct Cursor {
 }
 
 impl Outbox {
-    pub fn open(views: Arc<Views>, marks: &BTreeMap<EndpointId, u64>) -> Result<Self, ViewError> {
+    pub fn open(views: Arc<dyn Views>, marks: &BTreeMap<EndpointId, u64>) -> Result<Self, ViewError> {
         let mut cursors = BTreeMap::new();
         for (endpoint, mark) in marks {
             let through = views.cursor(*endpoint)?.unwrap_or(*mark);
@@ -81,15 +80,23 @@ impl Outbox {
     ) -> Result<OwedPage, ViewError> {
         let through = self.cursor(endpoint).lock().through;
         let mut page = OwedPage { rows: Vec::new(), scanned_through: after.max(through) };
-        for row in self.rows_after(endpoint, page.scanned_through).take(self.scan_max) {
-            if page.rows.len() >= limit {
+        let mut left = self.scan_max;
+        while left > 0 && page.rows.len() < limit {
+            let wanted = left.min(READ_AT_ONCE);
+            let found = self.views.notices_after(endpoint, page.scanned_through, wanted)?;
+            let is_last = found.len() < wanted;
+            for notice in found {
+                if page.rows.len() >= limit {
+                    break;
+                }
+                page.scanned_through = notice.sequence;
+                let row = decode(endpoint, &notice).filter(NoticeRow::is_owed);
+                page.rows.extend(row.map(|row| row.owed));
+            }
+            if is_last {
                 break;
             }
-            let (key, value) = row.into_inner()?;
-            let Some((_, sequence)) = outbox_key_parts(&key) else { continue };
-            page.scanned_through = sequence;
-            let row = decode(&key, &value);
-            page.rows.extend(row.filter(NoticeRow::is_owed).map(|row| row.owed));
+            left -= wanted;
         }
         Ok(page)
     }
@@ -101,14 +108,8 @@ impl Outbox {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<NoticeRow>, ViewError> {
-        let to = outbox_key(endpoint, before.unwrap_or(u64::MAX));
-        let rows = self.views.outbox.range(outbox_key(endpoint, 0)..to).rev().take(limit);
-        let mut log = Vec::new();
-        for row in rows {
-            let (key, value) = row.into_inner()?;
-            log.extend(decode(&key, &value));
-        }
-        Ok(log)
+        let found = self.views.notices_before(endpoint, before.unwrap_or(u64::MAX), limit)?;
+        Ok(found.iter().filter_map(|notice| decode(endpoint, notice)).collect())
     }
 
     /// Notes what became of a notice; gives the mark that is now due, if one is.
@@ -119,15 +120,14 @@ impl Outbox {
         attempted: Attempted,
         (delivery, next_at): (Delivery, Timestamp),
     ) -> Result<Option<NoticeMark>, ViewError> {
-        let key = outbox_key(endpoint, sequence);
-        let Some(value) = self.views.outbox.get(key)? else { return Ok(None) };
-        let Some(mut row) = decode(&key, &value) else { return Ok(None) };
+        let Some(notice) = self.views.notice(endpoint, sequence)? else { return Ok(None) };
+        let Some(mut row) = decode(endpoint, &notice) else { return Ok(None) };
         row.delivery = delivery;
         row.owed.attempts = attempted.attempts;
         row.owed.next_at = next_at;
         row.last_status = attempted.status;
         row.last_at = Some(attempted.at);
-        self.views.outbox.insert(key, encode(&row)).map_err(ViewError)?;
+        self.views.put_notice(endpoint, NoticeBytes { sequence, row: encode(&row) })?;
         let cursor = self.cursor(endpoint);
         let mut cursor = cursor.lock();
         match delivery {
@@ -161,11 +161,6 @@ impl Outbox {
         Arc::clone(self.cursors.lock().entry(endpoint).or_default())
     }
 
-    fn rows_after(&self, endpoint: EndpointId, after: u64) -> fjall::Iter {
-        let from = outbox_key(endpoint, after.saturating_add(1));
-        self.views.outbox.range(from..=outbox_key(endpoint, u64::MAX))
-    }
-
     /// Moves an endpoint's cursor over what is delivered or given up, as far as one call looks;
     /// a mark stays due until the first row that is owed, or the last row, is reached.
     fn mark(
@@ -175,9 +170,8 @@ impl Outbox {
     ) -> Result<Option<NoticeMark>, ViewError> {
         let before = cursor.through;
         let mut scanned = 0;
-        for row in self.rows_after(endpoint, before).take(self.scan_max) {
-            let (key, value) = row.into_inner()?;
-            let Some(row) = decode(&key, &value) else { continue };
+        for notice in self.views.notices_after(endpoint, before, self.scan_max)? {
+            let Some(row) = decode(endpoint, &notice) else { continue };
             if row.is_owed() {
                 break;
             }
@@ -224,9 +218,8 @@ fn encode(row: &NoticeRow) -> Vec<u8> {
 }
 
 /// None for a row that cannot be read; the read models can be rebuilt.
-fn decode(key: &[u8], value: &[u8]) -> Option<NoticeRow> {
-    let (endpoint, sequence) = outbox_key_parts(key)?;
-    row(endpoint, sequence, &mut Reader::new(value)).ok()
+fn decode(endpoint: EndpointId, notice: &NoticeBytes) -> Option<NoticeRow> {
+    row(endpoint, notice.sequence, &mut Reader::new(&notice.row)).ok()
 }
 
 fn row(
@@ -267,18 +260,20 @@ fn row(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::local::LocalViews;
+    use crate::view::{Rows, ViewPosition};
 
     const ENDPOINT: EndpointId = EndpointId(4);
 
     /// An outbox whose calls look at ten rows, with rows at 1 to `last`.
     fn outbox(dir: &std::path::Path, last: u64) -> Outbox {
-        let views = Arc::new(Views::open(dir, 1 << 20).unwrap());
-        let mut batch = views.batch();
+        let views = Arc::new(LocalViews::open(dir, 1 << 20).unwrap());
+        let mut rows = Rows::default();
         for sequence in 1..=last {
             let tells = (PaymentId(sequence.into()), NoticeType::PaymentApproved, None);
-            put_owed(&views, ENDPOINT, sequence, tells, &mut batch);
+            rows.notices.push((ENDPOINT, sequence, owed_row(ENDPOINT, sequence, tells)));
         }
-        batch.commit().unwrap();
+        views.write(rows, ViewPosition::default()).unwrap();
         Outbox { scan_max: 10, ..Outbox::open(views, &BTreeMap::new()).unwrap() }
     }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use router::id::PaymentId;
+use router::id::{Lane, PaymentId};
 use router::payment::IllegalStep;
 
 use crate::guard::GuardError;
@@ -16,6 +16,13 @@ pub enum StoreError {
     /// Too much waits already; nothing was decided, the asker may repeat.
     #[error("the journal's queue is full")]
     Overloaded,
+    /// The journal takes too long to make anything durable; nothing was decided, the asker may
+    /// repeat.
+    #[error("the journal has not become durable for {for_ms} ms")]
+    Stalled {
+        /// How long the frame under way has been waiting, in milliseconds.
+        for_ms: u64,
+    },
     /// A write or sync failed earlier. The process must end; what was under way is decided by
     /// the next start.
     #[error("the journal has failed and takes nothing more")]
@@ -55,6 +62,14 @@ pub enum StoreError {
         /// The ceiling.
         max: usize,
     },
+    /// The payment is in the hands of another node, which cannot be asked now; repeat later.
+    #[error("lane {lane} of another node cannot be asked: {detail}")]
+    Elsewhere {
+        /// The lane.
+        lane: Lane,
+        /// Why not.
+        detail: Box<str>,
+    },
     /// The read models cannot be read.
     #[error("the read models cannot be read: {detail}")]
     Views {
@@ -77,7 +92,7 @@ impl From<ListTooLong> for StoreError {
 
 impl From<ViewError> for StoreError {
     fn from(error: ViewError) -> Self {
-        Self::unreadable(&error.0)
+        Self::unreadable(&*error.0)
     }
 }
 

@@ -171,17 +171,17 @@ impl Store {
     /// durable and written there. A reversal must not overtake the payment it names.
     async fn look_twice(
         &self,
-        look: impl Fn(&Views) -> Result<Option<PaymentId>, StoreError> + Copy + Send + 'static,
+        look: impl Fn(&dyn Views) -> Result<Option<PaymentId>, StoreError> + Copy + Send + 'static,
     ) -> Result<Option<PaymentId>, StoreError> {
         let views = Arc::clone(&self.inner.views);
-        let found = self.blocking(move || look(&views)).await?;
+        let found = self.blocking(move || look(&*views)).await?;
         if found.is_some() {
             return Ok(found);
         }
         self.barrier().await?;
         self.catch_up().await?;
         let views = Arc::clone(&self.inner.views);
-        self.blocking(move || look(&views)).await
+        self.blocking(move || look(&*views)).await
     }
 
     /// Waits until everything queued before is durable.

@@ -1,31 +1,52 @@
 //! Keys of the rows. Texts are padded with zeros, so that no two parts run together.
 
 use router::id::{BillNo, BillerId, EndpointId, Folio, ParticipantId, PaymentId, Stan};
-use router::message::{Asker, PaymentRequest};
+use router::message::{Asker, Fingerprint, IdempotencyKey, PaymentRequest};
 use router::text::Text;
 use router::time::Date;
 
 /// What the rows of a payment are found by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Facts {
+pub struct Facts {
+    /// Its number for people.
     pub folio: Folio,
+    /// The biller's calendar day it belongs to.
     pub date: Date,
+    /// The key it was asked under.
+    pub key: IdempotencyKey,
+    /// What exactly was asked.
+    pub fingerprint: Fingerprint,
+    /// Who is paid.
     pub biller: Option<BillerId>,
+    /// What is paid.
     pub bill: Option<BillNo>,
+    /// How its asker names it on a line.
     pub trace: Option<TraceName>,
 }
 
 /// What a reversal names a payment by. STAN and DE7 alone will not do: two terminals of one
 /// acquirer may share both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TraceName {
+pub struct TraceName {
+    /// Who asked.
     pub asker: ParticipantId,
+    /// DE11 of the request.
     pub stan: Stan,
+    /// DE7 of the request.
     pub transmitted_at: Text<10>,
+    /// DE41 of the request.
     pub terminal: Text<8>,
 }
 
+impl TraceName {
+    /// The name as bytes: fixed widths, padded with zeros.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        trace_key(self)
+    }
+}
+
 impl Facts {
+    /// From the record that begins a payment.
     pub fn of(folio: Folio, date: Date, request: &PaymentRequest) -> Self {
         let trace = match (&request.asker, request.trace.stan) {
             (Asker::Participant(asker), Some(stan)) => Some(TraceName {
@@ -36,7 +57,8 @@ impl Facts {
             }),
             (Asker::Participant(_), None) | (Asker::Biller(_), _) => None,
         };
-        Self { folio, date, biller: request.biller, bill: request.bill, trace }
+        let PaymentRequest { key, fingerprint, biller, bill, .. } = *request;
+        Self { folio, date, key, fingerprint, biller, bill, trace }
     }
 }
 
@@ -59,17 +81,17 @@ pub(super) fn trace_key(name: &TraceName) -> Vec<u8> {
     key
 }
 
-pub(crate) fn outbox_key(endpoint: EndpointId, sequence: u64) -> [u8; 24] {
+pub(super) fn outbox_key(endpoint: EndpointId, sequence: u64) -> [u8; 24] {
     let mut key = [0; 24];
     key[..16].copy_from_slice(&endpoint.0.to_be_bytes());
     key[16..].copy_from_slice(&sequence.to_be_bytes());
     key
 }
 
-pub(crate) fn outbox_key_parts(key: &[u8]) -> Option<(EndpointId, u64)> {
-    let (endpoint, sequence) = key.split_at_checked(16)?;
-    let endpoint = EndpointId(u128::from_be_bytes(endpoint.try_into().ok()?));
-    Some((endpoint, u64::from_be_bytes(sequence.try_into().ok()?)))
+/// The position in a notice's key.
+pub(super) fn outbox_sequence(key: &[u8]) -> u64 {
+    let sequence = key.get(16..).and_then(|bytes| bytes.try_into().ok());
+    sequence.map_or(0, u64::from_be_bytes)
 }
 
 pub(super) fn payment_id(bytes: &[u8]) -> Option<PaymentId> {

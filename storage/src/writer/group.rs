@@ -3,15 +3,18 @@
 use std::time::Instant;
 
 use router::id::PaymentId;
+use router::message::IdempotencyKey;
 use router::payment::{Effects, Progress};
 use router::reason::Reason;
 use router::record::{AccountMovement, Intent, Record, Refused};
 use router::reservation::{Reservation, Settle};
 
 use super::{Answer, Command, Decided, Writer};
-use crate::guard::{Guard, GuardError, ReserveAsk, Settlement, Verdict, Wants};
+use crate::guard::{
+    Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Settlement, Verdict, Wants,
+};
 use crate::history::History;
-use crate::journal::{Backend, FRAME_HEADER_LEN};
+use crate::journal::{Backend, BackendError, FRAME_HEADER_LEN};
 use crate::record::{self, RECORD_HEADER_LEN};
 use crate::store::{Appended, StoreError};
 
@@ -19,17 +22,38 @@ use crate::store::{Appended, StoreError};
 #[derive(Default)]
 struct Group {
     count: u32,
+    /// The guard's epoch under which its payments were admitted.
+    decided_under: Option<GateEpoch>,
     published: Vec<Published>,
-    settlements: Vec<(PaymentId, Settle, Option<Reservation>)>,
-    credits: Vec<AccountMovement>,
+    /// Where payments stood before the group moved them, oldest first.
+    moved: Vec<(PaymentId, Option<Progress>)>,
+    begun: Vec<Begun>,
+    ended: Vec<Ended>,
+    credits: Vec<(AccountMovement, u64)>,
     around: Vec<Record>,
     decided: Vec<Answered<Decided>>,
-    appended: Vec<Answered<Appended>>,
+    appended: Vec<Step>,
     found: Vec<Answered<Option<PaymentId>>>,
     barriers: Vec<Answered<()>>,
 }
 
 type Answered<T> = (Answer<T>, Result<T, StoreError>);
+
+/// One record that follows, with what is needed to put it into another frame.
+struct Step {
+    record: Record,
+    encoded: Vec<u8>,
+    answer: Answer<Appended>,
+    appended: Result<Appended, StoreError>,
+}
+
+/// A reservation that ends with a record of the group.
+struct Ended {
+    payment: PaymentId,
+    settle: Settle,
+    reservation: Option<Reservation>,
+    sequence: u64,
+}
 
 /// A record of a payment, for readers.
 struct Published {
@@ -49,9 +73,8 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             return None;
         }
         self.shared.figures.queue_len.set(u32::try_from(self.commands.len()).unwrap_or(u32::MAX));
-        let verdicts = self.reserve(waiting);
-        let mut verdicts = verdicts.map(Vec::into_iter);
         let mut group = Group::default();
+        let mut verdicts = self.reserve(waiting, &mut group).map(Vec::into_iter);
         let mut stop = None;
         self.journal.begin();
         for command in waiting.drain(..) {
@@ -69,8 +92,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
                     group.decided.push((answer, decided));
                 }
                 Command::Append { record, encoded, answer } => {
-                    let appended = self.append(record, &encoded, &mut group);
-                    group.appended.push((answer, appended));
+                    self.follow(record, encoded, answer, &mut group);
                 }
                 Command::FindKey { key, answer } => {
                     // The payment found may be of this very group.
@@ -88,13 +110,33 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         stop
     }
 
-    fn reserve(&mut self, waiting: &[Command]) -> Result<Vec<Verdict>, GuardError> {
+    fn reserve(
+        &mut self,
+        waiting: &[Command],
+        group: &mut Group,
+    ) -> Result<Vec<Verdict>, GuardError> {
         let asks: Vec<ReserveAsk<'_>> = waiting.iter().filter_map(ask).collect();
         let mut verdicts = Vec::with_capacity(asks.len());
         if !asks.is_empty() {
-            self.guard.reserve(&asks, &mut verdicts)?;
+            group.decided_under = Some(self.guard.reserve(&asks, &mut verdicts)?);
         }
         Ok(verdicts)
+    }
+
+    fn follow(
+        &mut self,
+        record: Record,
+        encoded: Vec<u8>,
+        answer: Answer<Appended>,
+        group: &mut Group,
+    ) {
+        let appended = self.append(&record, &encoded, group);
+        group.appended.push(Step { record, encoded, answer, appended });
+    }
+
+    /// Notes where a payment stands now, and where it stood.
+    fn move_to(&mut self, id: PaymentId, progress: Progress, group: &mut Group) {
+        group.moved.push((id, self.steps.insert(id, progress)));
     }
 
     fn admit(
@@ -107,8 +149,10 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         match verdict {
             Verdict::Granted => {
                 let sequence = self.put(encoded, group);
-                self.steps.insert(intent.payment, Progress::SENT);
+                self.move_to(intent.payment, Progress::SENT, group);
                 self.publish(intent.payment, Progress::SENT, sequence, encoded.len(), group);
+                let (payment, key) = (intent.payment, intent.plan.reservation.key);
+                group.begun.push(Begun { payment, key });
                 Decided::Granted { sequence }
             }
             Verdict::Duplicate(owner) => Decided::Duplicate(owner),
@@ -116,7 +160,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             Verdict::Exceeded { reason, owner, headroom: _ } => {
                 let mut encoded = Vec::with_capacity(encoded.len());
                 record::encode_refused(&refusal(intent, reason, owner), &self.sealer, &mut encoded);
-                self.put_refused(intent.payment, &encoded, group)
+                self.put_refused(intent.payment, intent.request.key, &encoded, group)
             }
         }
     }
@@ -133,20 +177,27 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             Verdict::KeyReused(owner) => Decided::KeyReused(owner),
             // A remembered key is never exceeded; were it, the refusal stands all the same.
             Verdict::Granted | Verdict::Exceeded { .. } => {
-                self.put_refused(refused.payment, encoded, group)
+                self.put_refused(refused.payment, refused.request.key, encoded, group)
             }
         }
     }
 
-    fn put_refused(&mut self, id: PaymentId, encoded: &[u8], group: &mut Group) -> Decided {
+    fn put_refused(
+        &mut self,
+        id: PaymentId,
+        key: IdempotencyKey,
+        encoded: &[u8],
+        group: &mut Group,
+    ) -> Decided {
         let sequence = self.put(encoded, group);
         self.publish(id, Progress::REFUSED, sequence, encoded.len(), group);
+        group.begun.push(Begun { payment: id, key });
         Decided::Refused
     }
 
     fn append(
         &mut self,
-        record: Record,
+        record: &Record,
         encoded: &[u8],
         group: &mut Group,
     ) -> Result<Appended, StoreError> {
@@ -159,9 +210,9 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             before => before,
         };
         let was_open = progress.is_open();
-        let effects = progress.apply(&record)?;
-        self.steps.insert(id, progress);
-        let reopening = match (&record, was_open) {
+        let effects = progress.apply(record)?;
+        self.move_to(id, progress, group);
+        let reopening = match (record, was_open) {
             (Record::Reversal(reversal), false) => {
                 let history = before.as_ref().ok_or(StoreError::UnknownPayment(id))?;
                 let mut encoded = Vec::with_capacity(history.bytes().len() + 64);
@@ -179,7 +230,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
                 Settle::Undo => self.reservation_of(id, group),
                 Settle::Post | Settle::Release => None,
             };
-            group.settlements.push((id, settle, reservation));
+            group.ended.push(Ended { payment: id, settle, reservation, sequence });
         }
         Ok(Appended { sequence, effects })
     }
@@ -221,20 +272,26 @@ impl<G: Guard, B: Backend> Writer<G, B> {
 
     fn append_around(
         &mut self,
-        record: Record,
+        record: &Record,
         encoded: &[u8],
         group: &mut Group,
     ) -> Result<Appended, StoreError> {
-        if let Record::Account(movement) = &record {
+        let sequence = self.journal.head().sequence + u64::from(group.count) + 1;
+        match record {
             // What lowers a balance counts at once, what raises it when it is durable.
-            if movement.delta.minor < 0 {
-                self.guard.credit(movement)?;
-            } else {
-                group.credits.push(*movement);
+            Record::Account(movement) if movement.delta.minor < 0 => {
+                let token = token_of(sequence);
+                let epoch = self.guard.withhold(token, movement)?;
+                let decided_under = group.decided_under.map_or(epoch, |other| other.min(epoch));
+                group.decided_under = Some(decided_under);
+                let (settle, reservation) = (Settle::Post, None);
+                group.ended.push(Ended { payment: token, settle, reservation, sequence });
             }
+            Record::Account(movement) => group.credits.push((*movement, sequence)),
+            _ => {}
         }
-        let sequence = self.put(encoded, group);
-        group.around.push(record);
+        self.put(encoded, group);
+        group.around.push(record.clone());
         Ok(Appended { sequence, effects: Effects::default() })
     }
 
@@ -264,9 +321,19 @@ impl<G: Guard, B: Backend> Writer<G, B> {
     }
 
     fn finish(&mut self, mut group: Group) {
-        if group.count > 0 && !self.commit(group.count) {
-            group.fail();
-            return group.answer();
+        loop {
+            match self.commit(&group) {
+                Ok(()) => break,
+                // Every turn leaves out what was decided under the epoch that is over.
+                Err(BackendError::Fenced { decided_under }) => {
+                    group = self.without_decisions(group, decided_under);
+                }
+                Err(error) => {
+                    self.fail(&error);
+                    group.fail();
+                    return group.answer();
+                }
+            }
         }
         self.give_back(&group);
         self.show(std::mem::take(&mut group.published));
@@ -277,39 +344,58 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         group.answer();
     }
 
-    fn commit(&mut self, count: u32) -> bool {
+    fn commit(&mut self, group: &Group) -> Result<(), BackendError> {
+        if group.count == 0 {
+            return Ok(());
+        }
         let began = Instant::now();
         let len = self.journal.frame_mut().len() - FRAME_HEADER_LEN;
-        if let Err(error) = self.journal.commit(count) {
-            self.fail(&error);
-            return false;
-        }
+        self.shared.set_committing(true);
+        let committed = self.journal.commit(group.count, group.decided_under);
+        self.shared.set_committing(false);
+        committed?;
         let figures = &self.shared.figures;
         figures.sync_seconds.record(began.elapsed());
-        figures.group_records.record(f64::from(count));
-        figures.records.increment(u64::from(count));
+        figures.group_records.record(f64::from(group.count));
+        figures.records.increment(u64::from(group.count));
         figures.bytes.increment(len as u64);
-        true
+        Ok(())
+    }
+
+    /// The same group in a new frame, less what a guard that is gone had decided: none of that
+    /// was sent, so it is refused and may be asked again. What follows up on earlier payments
+    /// stays.
+    fn without_decisions(&mut self, fenced: Group, epoch: GateEpoch) -> Group {
+        let Group { moved, decided, appended, found, barriers, .. } = fenced;
+        for (id, before) in moved.into_iter().rev() {
+            match before {
+                Some(progress) => self.steps.insert(id, progress),
+                None => self.steps.remove(&id),
+            };
+        }
+        let detail = format!("what it decided under epoch {} does not count", epoch.0).into();
+        let gone = StoreError::Guard(GuardError::Unavailable { detail });
+        let mut group = Group { found, barriers, ..Group::default() };
+        let refused = decided.into_iter().map(|(answer, _)| (answer, Err(gone.clone())));
+        group.decided.extend(refused);
+        self.journal.begin();
+        for Step { record, encoded, answer, .. } in appended {
+            self.follow(record, encoded, answer, &mut group);
+        }
+        group
     }
 
     fn give_back(&mut self, group: &Group) {
-        let settlements: Vec<Settlement<'_>> = group
-            .settlements
-            .iter()
-            .map(|(payment, settle, reservation)| Settlement {
-                payment: *payment,
-                settle: *settle,
-                reservation: reservation.as_ref(),
-            })
-            .collect();
-        let mut done = Ok(());
-        if !settlements.is_empty() {
-            done = self.guard.settle(&settlements);
+        if group.count == 0 {
+            return;
         }
-        for movement in &group.credits {
-            done = done.and_then(|()| self.guard.credit(movement));
-        }
-        if let Err(error) = done {
+        let endings: Vec<Settlement<'_>> = group.ended.iter().map(Ended::settlement).collect();
+        let credit = |(movement, sequence)| Credit { movement, sequence };
+        let credits = group.credits.iter().map(|(movement, sequence)| credit((movement, *sequence)));
+        let credits: Vec<Credit<'_>> = credits.collect();
+        let through = self.journal.head().sequence;
+        let given = GiveBack { begun: &group.begun, endings: &endings, credits: &credits, through };
+        if let Err(error) = self.guard.give_back(&given) {
             // The guard now holds more than the journal says; a restart puts it right.
             self.fail(&error);
         }
@@ -339,17 +425,31 @@ impl Group {
     /// Nothing of the group is durable, so whatever was to be answered is not true.
     fn fail(&mut self) {
         fail(&mut self.decided);
-        fail(&mut self.appended);
+        self.appended.iter_mut().for_each(|step| step.appended = Err(StoreError::Failed));
         fail(&mut self.found);
         fail(&mut self.barriers);
     }
 
     fn answer(self) {
         send(self.decided);
-        send(self.appended);
+        send(self.appended.into_iter().map(|step| (step.answer, step.appended)).collect());
         send(self.found);
         send(self.barriers);
     }
+}
+
+impl Ended {
+    fn settlement(&self) -> Settlement<'_> {
+        let Self { payment, settle, reservation, sequence } = self;
+        let (payment, settle, sequence) = (*payment, *settle, *sequence);
+        Settlement { payment, settle, reservation: reservation.as_ref(), sequence }
+    }
+}
+
+/// What a movement that lowers a balance is withheld as: the digest of its position, which no
+/// payment has.
+fn token_of(sequence: u64) -> PaymentId {
+    PaymentId(router::message::digest128(&[b"movement", &sequence.to_be_bytes()]))
 }
 
 fn fail<T>(answers: &mut [Answered<T>]) {

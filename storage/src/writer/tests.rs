@@ -60,12 +60,16 @@ fn writer<B: Backend>(
         commands,
         guard: MemoryGuard::new(Duration::from_secs(60)),
         journal: Journal::new(backend, Head::ZERO),
-        views: Arc::new(Views::open(dir, 1 << 20).unwrap()),
+        views: Arc::new(crate::view::local::LocalViews::open(dir, 1 << 20).unwrap()),
         shared: Arc::clone(shared),
         sealer: sealer(),
         steps: HashMap::default(),
-        ceilings: Ceilings { group_len_max: 8, frame_len_max: 1 << 20, view_lag_max: 100 },
-        anchor_interval: Duration::from_secs(60),
+        limits: Limits {
+            group_len_max: 8,
+            view_lag_max: 100,
+            anchor_interval: Duration::from_secs(60),
+            ..Limits::default()
+        },
     }
 }
 

@@ -126,13 +126,16 @@ impl From<FieldError> for Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Overloaded => Self::new(Reason::RateLimited, "overloaded"),
+            StoreError::Overloaded | StoreError::Stalled { .. } => {
+                Self::new(Reason::RateLimited, "overloaded")
+            }
             StoreError::Failed
             | StoreError::Closed
             | StoreError::Illegal(_)
             | StoreError::UnknownPayment(_)
             | StoreError::NotAppendable { .. }
             | StoreError::Guard(_)
+            | StoreError::Elsewhere { .. }
             | StoreError::RecordTooLong { .. }
             | StoreError::TooManyWaiters { .. }
             | StoreError::Views { .. } => {

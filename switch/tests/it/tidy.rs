@@ -11,14 +11,21 @@ use std::path::Path;
 
 use source::*;
 
-/// The members of the workspace and what each needs of them; a new edge is a design change.
-const EDGES: [(&str, &[&str]); 6] = [
+/// The members of the workspace by their folders, and what each needs of them; a new edge is a
+/// design change. A crate within a folder of another is called by both: `storage/redis` is
+/// `storage-redis`.
+const EDGES: [(&str, &[&str]); 11] = [
     ("router", &[]),
     ("codecs", &["router"]),
     ("storage", &["router"]),
+    ("storage/redis", &["router", "storage"]),
+    ("storage/cql", &["router", "storage"]),
+    ("storage/cluster", &["router", "storage", "storage-cql", "storage-redis"]),
+    ("storage/model", &[]),
     ("switch", &["codecs", "loadtest", "router", "storage"]),
     ("loadtest", &["codecs", "router"]),
     ("benches", &["codecs", "router", "storage"]),
+    ("rig", &[]),
 ];
 
 /// Everything the pure crates may depend on. No serde in `router`: wire shapes live in `codecs`.

@@ -197,7 +197,7 @@ pub(super) fn dependencies(manifest: &str) -> Vec<String> {
 
 pub(super) fn own_edges(manifest: &str) -> Vec<String> {
     let mut names = dependencies(manifest);
-    names.retain(|name| EDGES.iter().any(|(own, _)| own == name));
+    names.retain(|name| EDGES.iter().any(|(own, _)| own.replace('/', "-") == *name));
     names
 }
 

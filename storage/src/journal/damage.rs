@@ -1,0 +1,117 @@
+//! What can be wrong with a journal.
+
+use std::io;
+
+use router::id::Lane;
+
+use super::FrameFault;
+
+/// What is wrong with a journal. Segments are named by their first sequence, offsets in bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// Bytes were changed.
+    #[error("segment {segment:020} is damaged at offset {offset}: {fault}")]
+    Frame {
+        /// First sequence of the segment.
+        segment: u64,
+        /// Offset in it.
+        offset: u64,
+        /// What is wrong there.
+        fault: FrameFault,
+    },
+    /// A frame's chain hash does not follow from what stands before it.
+    #[error("segment {segment:020} breaks the hash chain at offset {offset}")]
+    Chain {
+        /// First sequence of the segment.
+        segment: u64,
+        /// Offset in it.
+        offset: u64,
+    },
+    /// Records are missing or doubled.
+    #[error(
+        "segment {segment:020} goes on with record {found} at offset {offset}, \
+         record {expected} is missing"
+    )]
+    Gap {
+        /// First sequence of the segment.
+        segment: u64,
+        /// Offset in it.
+        offset: u64,
+        /// The record that should follow.
+        expected: u64,
+        /// The record that does.
+        found: u64,
+    },
+    /// A whole segment is missing.
+    #[error("the segment that begins with record {expected} is missing, the next is {found:020}")]
+    MissingSegment {
+        /// The record it should begin with.
+        expected: u64,
+        /// The segment found instead.
+        found: u64,
+    },
+    /// The end was cut off.
+    #[error("the journal ends with record {end}, before its head anchor at {anchored}")]
+    CutTail {
+        /// Its last record.
+        end: u64,
+        /// The last record it once had for certain.
+        anchored: u64,
+    },
+    /// The journal says something else than it did when it was anchored.
+    #[error("the journal up to record {sequence} differs from its head anchor")]
+    Rewritten {
+        /// The anchored record.
+        sequence: u64,
+    },
+    /// A record within a whole frame cannot be read.
+    #[error("record {sequence} cannot be read")]
+    Record {
+        /// The record.
+        sequence: u64,
+        /// Why.
+        source: crate::record::DecodeError,
+    },
+    /// A record cannot follow the ones before it.
+    #[error("record {sequence} cannot follow")]
+    Step {
+        /// The record.
+        sequence: u64,
+        /// Why.
+        source: router::payment::IllegalStep,
+    },
+    /// A frame of a lane was changed.
+    #[error("lane {lane} is damaged at record {sequence}: {fault}")]
+    LaneFrame {
+        /// The lane.
+        lane: Lane,
+        /// The record the frame should begin with.
+        sequence: u64,
+        /// What is wrong.
+        fault: FrameFault,
+    },
+    /// A frame of a lane does not follow from the ones before it.
+    #[error("lane {lane} breaks the hash chain at record {sequence}")]
+    LaneChain {
+        /// The lane.
+        lane: Lane,
+        /// The first record of the frame.
+        sequence: u64,
+    },
+    /// A frame of a lane is missing.
+    #[error("lane {lane} has no frame that begins with record {expected}, though its head is {head}")]
+    LaneGap {
+        /// The lane.
+        lane: Lane,
+        /// The record that should follow.
+        expected: u64,
+        /// The last record that counts.
+        head: u64,
+    },
+    /// The servers cannot be asked.
+    #[error("the journal cannot be read")]
+    Remote(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The files cannot be read.
+    #[error("the journal cannot be read")]
+    Io(#[from] io::Error),
+}

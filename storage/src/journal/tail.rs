@@ -1,0 +1,135 @@
+//! Reads the journal's frames in order, behind the writer.
+
+use std::path::{Path, PathBuf};
+
+use super::frame::{self, HEADER_LEN};
+use super::{Chain, Damage, FrameFault, Head, SegmentReader, Step, dir_of, list};
+
+/// The reading end, wherever the frames are.
+pub trait Tail: Send {
+    /// The record it gives next, once that is durable.
+    fn next_sequence(&self) -> u64;
+
+    /// The next frame, which must be durable; begins with records it gave before when it was
+    /// made to go on within a frame.
+    fn next_frame(&mut self) -> Result<TailFrame, Damage>;
+}
+
+/// One frame, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TailFrame {
+    /// Its first record.
+    pub first_sequence: u64,
+    /// How many records it holds.
+    pub count: u32,
+    /// The chain over everything up to it, as it says.
+    pub chain: Chain,
+    /// The records, one after another.
+    pub body: Vec<u8>,
+}
+
+impl TailFrame {
+    /// Reads a frame from its header and body, and holds it against its checksum.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FrameFault> {
+        let (header, body) = bytes.split_first_chunk::<HEADER_LEN>().ok_or(FrameFault::Short)?;
+        let parsed = frame::parse(header).ok_or(FrameFault::NoMagic)?;
+        if body.len() != parsed.body_len {
+            return Err(FrameFault::Short);
+        }
+        if frame::checksum(header, body) != parsed.crc {
+            return Err(FrameFault::Checksum);
+        }
+        let frame::Header { count, first_sequence, chain, .. } = parsed;
+        Ok(Self { first_sequence, count, chain, body: body.to_vec() })
+    }
+
+    /// Whether it follows from where the journal stood before.
+    pub fn follows(&self, previous: &Head) -> bool {
+        self.first_sequence == previous.sequence + 1
+            && self.chain == previous.chain.next(self.first_sequence, self.count, &self.body)
+    }
+
+    /// Where the journal stands with it.
+    pub fn head(&self) -> Head {
+        let sequence = self.first_sequence + u64::from(self.count) - 1;
+        Head { sequence, chain: self.chain }
+    }
+}
+
+/// Reads segment files, one after another.
+pub(crate) struct FileTail {
+    dir: PathBuf,
+    reader: Option<(u64, SegmentReader)>,
+    next_sequence: u64,
+}
+
+impl FileTail {
+    /// Reads on after a record.
+    pub fn after(data: &Path, sequence: u64) -> Self {
+        Self { dir: dir_of(data), reader: None, next_sequence: sequence + 1 }
+    }
+
+    fn reader(&mut self) -> Result<(u64, &mut SegmentReader), Damage> {
+        if self.reader.is_none() {
+            let expected = self.next_sequence;
+            let segments = list(&self.dir)?;
+            let within = segments.iter().copied().rfind(|first| *first <= expected);
+            let found = segments.first().copied().unwrap_or(0);
+            let segment = within.ok_or(Damage::MissingSegment { expected, found })?;
+            self.open(segment)?;
+        }
+        let (segment, reader) = self.reader.as_mut().expect("invariant: opened above");
+        Ok((*segment, reader))
+    }
+
+    fn next_segment(&mut self, after: u64) -> Result<(), Damage> {
+        let expected = self.next_sequence;
+        let next = list(&self.dir)?.into_iter().find(|first| *first > after);
+        let found = next.ok_or(Damage::MissingSegment { expected, found: after })?;
+        self.open(found)
+    }
+
+    fn open(&mut self, segment: u64) -> Result<(), Damage> {
+        let (reader, before) = SegmentReader::open(&self.dir, segment)?;
+        let fault = |fault: FrameFault| Damage::Frame { segment, offset: 0, fault };
+        before.map_err(fault)?;
+        self.reader = Some((segment, reader));
+        Ok(())
+    }
+}
+
+impl Tail for FileTail {
+    fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
+    fn next_frame(&mut self) -> Result<TailFrame, Damage> {
+        loop {
+            let (segment, reader) = self.reader()?;
+            let offset = reader.offset();
+            match reader.next()? {
+                Step::Frame(frame) => {
+                    let (first_sequence, count, chain) =
+                        (frame.first_sequence, frame.count, frame.chain);
+                    let body = frame.body.to_vec();
+                    let end = first_sequence + u64::from(count);
+                    if end <= self.next_sequence {
+                        continue;
+                    }
+                    self.next_sequence = end;
+                    return Ok(TailFrame { first_sequence, count, chain, body });
+                }
+                Step::End => self.next_segment(segment)?,
+                Step::Bad(fault) => {
+                    reader.forget_ahead();
+                    match reader.next()? {
+                        Step::Frame(_) => reader.seek(offset),
+                        Step::End | Step::Bad(_) => {
+                            return Err(Damage::Frame { segment, offset, fault });
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

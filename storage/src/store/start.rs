@@ -1,0 +1,204 @@
+//! Starting a store, whatever its form: what is known, then the threads.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, bounded};
+use parking_lot::Mutex;
+use router::id::Lane;
+
+use super::{Inner, OpenError, Recovered, Store, Threads};
+use crate::follower::Follower;
+use crate::guard::Guard;
+use crate::journal::{Backend, Head, Journal, Tail};
+use crate::outbox::Outbox;
+use crate::seal::Sealer;
+use crate::settings::Limits;
+use crate::shared::Shared;
+use crate::state::State;
+use crate::view::Views;
+use crate::writer::Writer;
+
+/// What a store is made of: the same whether it stands on one machine or is one of many.
+pub struct Parts<G, B> {
+    /// The lane it writes.
+    pub lane: Lane,
+    /// How far the lane reaches.
+    pub head: Head,
+    /// The fold of the lane up to there.
+    pub state: State,
+    /// Decides reservations; reflects the lane up to the head.
+    pub guard: G,
+    /// Makes frames durable after the head.
+    pub backend: B,
+    /// Reads the lane after the position of the read models.
+    pub tail: Box<dyn Tail>,
+    /// The read models.
+    pub views: Arc<dyn Views>,
+    /// Makes snapshots in the background until it is told to stop.
+    pub snapshots: Box<dyn FnOnce(Receiver<()>) + Send>,
+    /// Kept until everything has stopped.
+    pub kept: Box<dyn Send + Sync>,
+}
+
+impl Store {
+    /// Starts the threads of a store, and waits until the read models have caught up.
+    ///
+    /// Blocks; call it before the runtime serves anything, or from a thread that may block.
+    pub fn start<G, B>(
+        parts: Parts<G, B>,
+        limits: Limits,
+        sealer: Sealer,
+    ) -> Result<(Self, Recovered), OpenError>
+    where
+        G: Guard + 'static,
+        B: Backend + 'static,
+    {
+        let recovered = recovered(&parts)?;
+        let store = threads(parts, limits, sealer)?;
+        store.wait_for_views()?;
+        Ok((store, recovered))
+    }
+
+    fn wait_for_views(&self) -> Result<(), OpenError> {
+        let shared = &self.inner.shared;
+        while shared.lag() > 0 {
+            if shared.has_failed() {
+                let (at, head) = (shared.followed(), shared.durable());
+                return Err(OpenError::ViewsStopped { at, head });
+            }
+            shared.writer_waits(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+}
+
+fn recovered<G, B>(parts: &Parts<G, B>) -> Result<Recovered, OpenError> {
+    let state = &parts.state;
+    Ok(Recovered {
+        open: payments(state)?,
+        folio_next: state.folio_next,
+        endpoints: state.endpoints.values().cloned().collect(),
+        sequence: parts.head.sequence,
+        records_replayed: 0,
+        torn_bytes: 0,
+        took: Duration::ZERO,
+    })
+}
+
+fn payments(state: &State) -> Result<Vec<router::payment::Payment>, OpenError> {
+    let mut open = Vec::with_capacity(state.open.len());
+    for payment in state.open.values() {
+        let folded = payment.history.payment();
+        let sequence = payment.history.last_sequence();
+        open.push(folded.map_err(|error| crate::state::damage(sequence, error))?);
+    }
+    open.sort_by_key(|payment| payment.id);
+    Ok(open)
+}
+
+fn threads<G, B>(parts: Parts<G, B>, limits: Limits, sealer: Sealer) -> Result<Store, OpenError>
+where
+    G: Guard + 'static,
+    B: Backend + 'static,
+{
+    let Parts { lane, head, state, guard, backend, tail, views, snapshots, kept } = parts;
+    let position = views.position()?;
+    // A lane begins after the last record of none.
+    let followed = position.written.max(Head::of_lane(lane).sequence);
+    let shared = Arc::new(Shared::new(head, followed));
+    *shared.endpoints.lock() = state.endpoints;
+    let mut steps = foldhash::HashMap::default();
+    for (id, payment) in state.open {
+        let sequence = payment.history.last_sequence();
+        steps.insert(id, payment.progress);
+        shared.live.publish(id, payment.progress, payment.history, sequence);
+    }
+    let outbox = Outbox::open(Arc::clone(&views), &state.marks)?;
+    let follower = Follower::new(tail, Arc::clone(&views), Arc::clone(&shared), state.marks)?;
+    let (commands, queue) = bounded(limits.queue_len_max);
+    let writer = Writer {
+        commands: queue,
+        guard,
+        journal: Journal::new(backend, head),
+        views: Arc::clone(&views),
+        shared: Arc::clone(&shared),
+        sealer: sealer.clone(),
+        steps,
+        limits: limits.clone(),
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let (stop_snapshots, snapshots_stop) = bounded(1);
+    let follower_stop = Arc::clone(&stop);
+    let threads = Threads {
+        follower: vital_thread("journal-follower", &shared, move || follower.run(&follower_stop))?,
+        writer: vital_thread("journal-writer", &shared, move || writer.run())?,
+        snapshots: thread("journal-snapshots", move || snapshots(snapshots_stop))?,
+        stop,
+        stop_snapshots,
+        kept,
+    };
+    let threads = Mutex::new(Some(threads));
+    let inner = Inner { commands, lane, limits, shared, views, outbox, sealer, threads };
+    Ok(Store { inner: Arc::new(inner) })
+}
+
+/// A thread the store cannot do without: should it panic, the store has failed.
+fn vital_thread(
+    name: &str,
+    shared: &Arc<Shared>,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, OpenError> {
+    let watch = PanicWatch(Arc::clone(shared));
+    thread(name, move || {
+        let _watch = watch;
+        run();
+    })
+}
+
+/// Tells everybody that the store has failed when its thread unwinds.
+struct PanicWatch(Arc<Shared>);
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a thread of the journal panicked; the process must end");
+            self.0.fail();
+        }
+    }
+}
+
+fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    let failed = |source: io::Error| OpenError::Io { doing: "given its threads", source };
+    spawned.map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Head;
+
+    #[tokio::test]
+    async fn a_panic_of_a_vital_thread_fails_the_store_and_wakes_who_waits_for_room() {
+        let shared = Arc::new(Shared::new(Head::ZERO, 0));
+        let mut failed = shared.failed.subscribe();
+        let room = shared.room.notified();
+        tokio::pin!(room);
+        room.as_mut().enable();
+        let thread = vital_thread("journal-test", &shared, || panic!("a bug")).unwrap();
+        assert!(failed.wait_for(|failed| *failed).await.is_ok());
+        room.await;
+        assert!(thread.join().is_err());
+    }
+
+    #[test]
+    fn a_vital_thread_that_ends_well_fails_nothing() {
+        let shared = Arc::new(Shared::new(Head::ZERO, 0));
+        vital_thread("journal-test", &shared, || {}).unwrap().join().unwrap();
+        assert!(!shared.has_failed());
+    }
+}
