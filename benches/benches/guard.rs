@@ -9,7 +9,9 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use router::record::{Intent, Record};
 use router::reservation::{Keep, Settle};
 use storage::conformance::sample::{self, Sample};
-use storage::guard::{Credit, GiveBack, Guard, MemoryGuard, ReserveAsk, Settlement, Verdict, Wants};
+use storage::guard::{
+    Credit, GiveBack, Guard, MemoryGuard, ReserveAsk, Settlement, Verdict, Wants,
+};
 
 const BATCHES: [u64; 3] = [1, 32, 512];
 const KEY_RETENTION: Duration = Duration::from_secs(1);
@@ -63,7 +65,8 @@ fn reserve_and_settle(guard: &mut MemoryGuard, intents: &[Intent], verdicts: &mu
         sequence: 1,
     };
     let endings: Vec<_> = intents.iter().map(end).collect();
-    let given = guard.give_back(&GiveBack { begun: &[], endings: &endings, credits: &[], through: 1 });
+    let given =
+        guard.give_back(&GiveBack { begun: &[], endings: &endings, credits: &[], through: 1 });
     given.expect("a guard in memory is there");
 }
 

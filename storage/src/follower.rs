@@ -52,6 +52,13 @@ pub(crate) struct Follower {
     /// A rebuild owes no notice up to these.
     marks: BTreeMap<EndpointId, u64>,
     position: ViewPosition,
+    refresh: Option<Refresh>,
+}
+
+/// When endpoints that other nodes set are read.
+struct Refresh {
+    every: Duration,
+    last: Instant,
 }
 
 struct Pending {
@@ -87,11 +94,36 @@ impl Follower {
             endpoints: HashMap::new(),
             marks,
             views,
+            refresh: None,
         };
         for endpoint in follower.views.endpoints()? {
             follower.set_endpoint(endpoint);
         }
         Ok(follower)
+    }
+
+    /// Reads endpoints now and from now on, for other nodes set them too.
+    pub fn read_endpoints_every(&mut self, every: Option<Duration>) -> Result<(), ViewError> {
+        self.refresh = every.map(|every| Refresh { every, last: Instant::now() });
+        if self.refresh.is_some() { self.read_endpoints() } else { Ok(()) }
+    }
+
+    fn read_endpoints(&mut self) -> Result<(), ViewError> {
+        let endpoints = self.views.endpoints()?;
+        let set = endpoints.iter().filter(|endpoint| endpoint.url.is_some());
+        let set = set.map(|endpoint| (endpoint.id, endpoint.clone())).collect();
+        *self.shared.endpoints.lock() = set;
+        endpoints.into_iter().for_each(|endpoint| self.set_endpoint(endpoint));
+        Ok(())
+    }
+
+    fn refresh_endpoints(&mut self) -> Result<(), ViewError> {
+        let Some(refresh) = &mut self.refresh else { return Ok(()) };
+        if refresh.last.elapsed() < refresh.every {
+            return Ok(());
+        }
+        refresh.last = Instant::now();
+        self.read_endpoints()
     }
 
     /// Follows until told to stop, then writes everything there is.
@@ -115,6 +147,7 @@ impl Follower {
 
     /// Takes what is durable, in batches; gives the number of records taken.
     pub fn turn(&mut self, flush_all: bool) -> Result<usize, FollowError> {
+        self.refresh_endpoints()?;
         let durable = self.shared.durable();
         let mut turn = Turn {
             rows: Rows::default(),

@@ -17,8 +17,8 @@ mod files;
 mod frame;
 mod reader;
 mod segment;
-mod verify;
 mod tail;
+mod verify;
 mod walk;
 
 use router::id::Lane;

@@ -35,6 +35,8 @@ mod writer;
 
 pub use seal::Sealer;
 pub use settings::Settings;
-pub use snapshot::snapshot_now;
-pub use state::State;
-pub use store::{Admission, Appended, Balance, OpenError, Parts, Recovered, Store, StoreError};
+pub use snapshot::{SnapshotError, snapshot_now};
+pub use state::{Fold, Reflect, State, Unreflected};
+pub use store::{
+    Admission, Appended, Balance, OpenError, Others, Parts, Recovered, Store, StoreError,
+};

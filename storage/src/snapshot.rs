@@ -115,25 +115,39 @@ fn write(data: &Path, head: &Head, state: &State) -> Result<(), SnapshotError> {
     Ok(())
 }
 
-/// The state as bytes; equal states give equal bytes.
-pub(crate) fn image(head: &Head, state: &State) -> Vec<u8> {
+impl State {
+    /// The state as bytes, where a snapshot keeps it; equal states give equal bytes.
+    pub fn image(&self, head: &Head) -> Vec<u8> {
+        image(head, self)
+    }
+
+    /// The state of an image, and the head it was made at.
+    pub fn from_image(
+        bytes: &[u8],
+        key_retention: Duration,
+    ) -> Result<(Self, Head), SnapshotError> {
+        parse(bytes, key_retention)
+    }
+}
+
+fn image(head: &Head, state: &State) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
     put_u64(VERSION, &mut out);
     put_u64(head.sequence, &mut out);
     out.extend_from_slice(&head.chain.0);
-    put_u64(state.folio_next, &mut out);
-    put_u64(state.endpoints.len() as u64, &mut out);
-    for endpoint in state.endpoints.values() {
+    put_u64(state.fold.folio_next, &mut out);
+    put_u64(state.fold.endpoints.len() as u64, &mut out);
+    for endpoint in state.fold.endpoints.values() {
         let mut body = Vec::new();
         record::put_endpoint_body(endpoint, &mut body);
         put_blob(&body, &mut out);
     }
-    put_u64(state.marks.len() as u64, &mut out);
-    for (endpoint, through) in &state.marks {
+    put_u64(state.fold.marks.len() as u64, &mut out);
+    for (endpoint, through) in &state.fold.marks {
         put_u128(endpoint.0, &mut out);
         put_u64(*through, &mut out);
     }
-    let mut open: Vec<_> = state.open.iter().collect();
+    let mut open: Vec<_> = state.fold.open.iter().collect();
     open.sort_by_key(|(id, _)| **id);
     put_u64(open.len() as u64, &mut out);
     for (id, payment) in open {
@@ -157,20 +171,20 @@ fn parse(bytes: &[u8], key_retention: Duration) -> Result<(State, Head), Snapsho
     }
     let head = Head { sequence: reader.u64()?, chain: Chain(reader.array()?) };
     let mut state = State::new(key_retention);
-    state.folio_next = reader.u64()?;
+    state.fold.folio_next = reader.u64()?;
     for _ in 0..reader.u64()? {
         if let Record::Endpoint(endpoint) = decode(reader.blob()?)? {
-            state.endpoints.insert(endpoint.id, endpoint);
+            state.fold.endpoints.insert(endpoint.id, endpoint);
         }
     }
     for _ in 0..reader.u64()? {
-        state.marks.insert(EndpointId(reader.u128()?), reader.u64()?);
+        state.fold.marks.insert(EndpointId(reader.u128()?), reader.u64()?);
     }
     for _ in 0..reader.u64()? {
         let id = PaymentId(reader.u128()?);
         let history = History::from_bytes(reader.blob()?);
         let progress = history.progress().map_err(|_| SnapshotError::NotWhole)?;
-        state.open.insert(id, OpenPayment { progress, history });
+        state.fold.open.insert(id, OpenPayment { progress, history });
     }
     state.guard = MemoryGuard::from_image(key_retention, &mut reader)?;
     reader.finish()?;

@@ -11,15 +11,20 @@ use router::payment::{IllegalStep, PaymentState, Progress};
 use router::record::{Endpoint, Record};
 use router::reservation::Settle;
 
-use crate::guard::{MemoryGuard, Settlement, Wants};
+use crate::guard::{Credit, MemoryGuard, ReserveAsk, Settlement, Wants};
 use crate::history::{History, HistoryError};
-use crate::journal::Damage;
+use crate::journal::{Damage, TailFrame};
 use crate::record::{self, DecodeError, Kind};
 
-/// The fold of one lane.
+/// The fold of one lane, with all that it reserved, posted and gave back.
 pub struct State {
-    /// What the lane reserved, posted and gave back.
+    pub(crate) fold: Fold,
     pub(crate) guard: MemoryGuard,
+}
+
+/// What a lane says beside reservations.
+#[derive(Debug, Clone)]
+pub struct Fold {
     /// Payments that are sent, unknown or being reversed.
     pub(crate) open: HashMap<PaymentId, OpenPayment>,
     /// Endpoints that are set.
@@ -36,11 +41,80 @@ pub(crate) struct OpenPayment {
     pub history: History,
 }
 
+/// What records do to a guard. They are not checked again: they were granted once.
+pub trait Reflect {
+    /// A payment was admitted or refused; its key is remembered, and what it wants is taken.
+    fn regrant(&mut self, ask: &ReserveAsk<'_>, sequence: u64);
+
+    /// A reservation ended.
+    fn end(&mut self, settlement: &Settlement<'_>);
+
+    /// A balance was raised or lowered.
+    fn credit(&mut self, credit: &Credit<'_>);
+}
+
+impl Reflect for MemoryGuard {
+    fn regrant(&mut self, ask: &ReserveAsk<'_>, _: u64) {
+        Self::regrant(self, ask.payment, ask.at, ask.wants);
+    }
+
+    fn end(&mut self, settlement: &Settlement<'_>) {
+        Self::end(self, settlement);
+    }
+
+    fn credit(&mut self, credit: &Credit<'_>) {
+        Self::credit(self, credit.movement);
+    }
+}
+
+/// Forgets everything: for a fold that only has to come to a place.
+pub struct Unreflected;
+
+impl Reflect for Unreflected {
+    fn regrant(&mut self, _: &ReserveAsk<'_>, _: u64) {}
+
+    fn end(&mut self, _: &Settlement<'_>) {}
+
+    fn credit(&mut self, _: &Credit<'_>) {}
+}
+
 impl State {
     /// Before the first record; keys are known for at least `key_retention`.
     pub fn new(key_retention: Duration) -> Self {
+        Self { fold: Fold::new(), guard: MemoryGuard::new(key_retention) }
+    }
+
+    /// Takes the next record of the journal.
+    pub fn apply(&mut self, sequence: u64, body: &[u8]) -> Result<(), Damage> {
+        self.fold.apply(sequence, body, &mut self.guard)
+    }
+
+    /// Takes the next frame of the journal.
+    pub fn take(&mut self, frame: &TailFrame) -> Result<(), Damage> {
+        self.fold.take(frame, &mut self.guard)
+    }
+
+    /// All that the lane reserved, posted and gave back.
+    pub fn guard(&self) -> &MemoryGuard {
+        &self.guard
+    }
+
+    /// The rest of it.
+    pub fn into_fold(self) -> Fold {
+        self.fold
+    }
+}
+
+impl Default for Fold {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Fold {
+    /// Before the first record.
+    pub fn new() -> Self {
         Self {
-            guard: MemoryGuard::new(key_retention),
             open: HashMap::new(),
             endpoints: BTreeMap::new(),
             marks: BTreeMap::new(),
@@ -48,13 +122,28 @@ impl State {
         }
     }
 
-    /// Takes the next record of the journal.
-    pub fn apply(&mut self, sequence: u64, body: &[u8]) -> Result<(), Damage> {
+    /// Takes the next frame, and tells a guard what its records do to it.
+    pub fn take(&mut self, frame: &TailFrame, guard: &mut dyn Reflect) -> Result<(), Damage> {
+        for (sequence, body) in (frame.first_sequence..).zip(record::bodies(&frame.body)) {
+            let body = body.map_err(|source| Damage::Record { sequence, source })?;
+            self.apply(sequence, body, guard)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the next record, and tells a guard what it does to it.
+    pub fn apply(
+        &mut self,
+        sequence: u64,
+        body: &[u8],
+        guard: &mut dyn Reflect,
+    ) -> Result<(), Damage> {
         let unreadable = |source| Damage::Record { sequence, source };
         match record::kind_of(body).map_err(unreadable)? {
             Kind::Intent => {
                 let head = record::intent_head(body).map_err(unreadable)?;
-                self.guard.regrant(head.payment, head.at, Wants::Reserve(&head.reservation));
+                let wants = Wants::Reserve(&head.reservation);
+                guard.regrant(&ReserveAsk { payment: head.payment, at: head.at, wants }, sequence);
                 self.folio_next = self.folio_next.max(head.folio.number() + 1);
                 let history = History::new(sequence, body);
                 self.open.insert(head.payment, OpenPayment { progress: Progress::SENT, history });
@@ -62,21 +151,27 @@ impl State {
             Kind::Refused => {
                 let head = record::refused_head(body).map_err(unreadable)?;
                 let wants = Wants::Remember(head.key, head.fingerprint);
-                self.guard.regrant(head.payment, head.at, wants);
+                guard.regrant(&ReserveAsk { payment: head.payment, at: head.at, wants }, sequence);
                 self.folio_next = self.folio_next.max(head.folio.number() + 1);
             }
             Kind::Rerouted | Kind::Outcome | Kind::Reversal | Kind::LateAnswer => {
                 let record = record::decode(body).map_err(unreadable)?;
-                self.step(sequence, body, &record)?;
+                self.step(sequence, body, &record, guard)?;
             }
             Kind::Account | Kind::Endpoint | Kind::NoticeMark => {
-                self.around(&record::decode(body).map_err(unreadable)?);
+                self.around(sequence, &record::decode(body).map_err(unreadable)?, guard);
             }
         }
         Ok(())
     }
 
-    fn step(&mut self, sequence: u64, body: &[u8], record: &Record) -> Result<(), Damage> {
+    fn step(
+        &mut self,
+        sequence: u64,
+        body: &[u8],
+        record: &Record,
+        guard: &mut dyn Reflect,
+    ) -> Result<(), Damage> {
         let Some(id) = record.payment() else { return Ok(()) };
         let open = match self.open.entry(id) {
             Entry::Occupied(open) => open.into_mut(),
@@ -99,7 +194,7 @@ impl State {
             };
             let reservation = reservation.map_err(|error| damage(sequence, error))?;
             let reservation = reservation.as_ref();
-            self.guard.end(&Settlement { payment: id, settle, reservation, sequence });
+            guard.end(&Settlement { payment: id, settle, reservation, sequence });
         }
         if !open.progress.is_open() {
             self.open.remove(&id);
@@ -107,10 +202,10 @@ impl State {
         Ok(())
     }
 
-    fn around(&mut self, record: &Record) {
+    fn around(&mut self, sequence: u64, record: &Record, guard: &mut dyn Reflect) {
         match record {
             Record::Account(movement) => {
-                self.guard.credit(movement);
+                guard.credit(&Credit { movement, sequence });
             }
             Record::Endpoint(endpoint) if endpoint.url.is_none() => {
                 self.endpoints.remove(&endpoint.id);

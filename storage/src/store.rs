@@ -1,14 +1,15 @@
 //! The handle that everything outside the crate uses.
 
 mod answer;
+mod elsewhere;
 mod error;
 mod notices;
 mod open;
 mod read;
 mod start;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Sender, TrySendError, bounded};
@@ -27,6 +28,7 @@ use crate::shared::Shared;
 use crate::view::Views;
 use crate::writer::{Command, Decided};
 pub use answer::{Admission, Appended, Page, Recovered, Stats};
+pub use elsewhere::{Appending, Others};
 pub use error::{OpenError, StoreError};
 pub use read::OutcomeWait;
 pub use start::Parts;
@@ -50,6 +52,7 @@ struct Inner {
     outbox: Outbox,
     sealer: Sealer,
     threads: Mutex<Option<Threads>>,
+    others: OnceLock<Arc<dyn Others>>,
 }
 
 struct Threads {
@@ -106,6 +109,9 @@ impl Store {
         let mut encoded = Vec::with_capacity(ENCODED_LEN);
         record::encode(&record, &self.inner.sealer, &mut encoded);
         self.fits(&encoded)?;
+        if let Some(id) = record.payment().filter(|id| self.is_elsewhere(*id)) {
+            return self.append_elsewhere(id.lane(), record, encoded).await;
+        }
         let (answer, appended) = oneshot::channel();
         self.send(Command::Append { record, encoded, answer }).await?;
         self.answered(appended).await
@@ -160,6 +166,9 @@ impl Store {
             Decided::Granted { sequence } => Ok(Admission::Granted { sequence }),
             Decided::Refused => Ok(Admission::Refused(Box::new(self.known(id).await?))),
             Decided::KeyReused(owner) => Ok(Admission::KeyReused(owner)),
+            Decided::Duplicate(owner) if self.is_elsewhere(owner) => {
+                self.repeated_elsewhere(owner).await
+            }
             Decided::Duplicate(owner) => match self.inner.shared.live.wait(owner) {
                 Wait::Over => Ok(Admission::Replay(Box::new(self.known(owner).await?))),
                 Wait::Until(outcome) => {

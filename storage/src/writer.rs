@@ -6,6 +6,7 @@
 //! becomes unavailable early and available late, and no answer is ahead of the disk.
 
 mod group;
+mod take;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

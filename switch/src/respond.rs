@@ -106,7 +106,9 @@ impl Told {
         tracing::error!(error = %crate::log::chain(error), "the journal gave no answer");
         metrics::counter!("cauce_payments_not_decided_total").increment(1);
         match error {
-            StoreError::Overloaded | StoreError::Stalled { .. } => Self::refused(Reason::RateLimited),
+            StoreError::Overloaded | StoreError::Stalled { .. } => {
+                Self::refused(Reason::RateLimited)
+            }
             StoreError::TooManyWaiters { payment, .. } => Self::in_progress(*payment),
             _ => Self::refused(Reason::SystemError),
         }

@@ -18,7 +18,9 @@ pub fn holds_stay_above_their_floor(guard: &mut dyn Guard, moves: &[(u64, u8, i6
     };
     let mut model = Model { balance: opening, open: Vec::new(), posted: Vec::new(), position: 1 };
     let credit = Credit { movement: &movement, sequence: 1 };
-    guard.give_back(&GiveBack { begun: &[], endings: &[], credits: &[credit], through: 1 }).unwrap();
+    guard
+        .give_back(&GiveBack { begun: &[], endings: &[], credits: &[credit], through: 1 })
+        .unwrap();
     for moves in moves.chunks(batch) {
         let asks: Vec<_> = moves.iter().filter(|(_, what, _)| *what == 0).collect();
         model.ask(guard, &asks);
@@ -86,7 +88,9 @@ impl Model {
             let reservation = Some(&intent.plan.reservation);
             let settlement = Settlement { payment: payment.id(), settle, reservation, sequence };
             let endings = &[settlement];
-            guard.give_back(&GiveBack { begun: &[], endings, credits: &[], through: sequence }).unwrap();
+            guard
+                .give_back(&GiveBack { begun: &[], endings, credits: &[], through: sequence })
+                .unwrap();
         };
         let open = self.open.iter().position(|sample| sample.payment == payment);
         let posted = self.posted.iter().position(|sample| sample.payment == payment);

@@ -99,7 +99,9 @@ pub enum Damage {
         sequence: u64,
     },
     /// A frame of a lane is missing.
-    #[error("lane {lane} has no frame that begins with record {expected}, though its head is {head}")]
+    #[error(
+        "lane {lane} has no frame that begins with record {expected}, though its head is {head}"
+    )]
     LaneGap {
         /// The lane.
         lane: Lane,

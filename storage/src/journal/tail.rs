@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use router::record::Record;
+
 use super::frame::{self, HEADER_LEN};
 use super::{Chain, Damage, FrameFault, Head, SegmentReader, Step, dir_of, list};
+use crate::record::{DecodeError, bodies, decode};
 
 /// The reading end, wherever the frames are.
 pub trait Tail: Send {
@@ -47,6 +50,20 @@ impl TailFrame {
     pub fn follows(&self, previous: &Head) -> bool {
         self.first_sequence == previous.sequence + 1
             && self.chain == previous.chain.next(self.first_sequence, self.count, &self.body)
+    }
+
+    /// Reads every record, to see that each can be read and that all are there.
+    pub fn records(&self) -> Result<Vec<(u64, Record)>, Damage> {
+        let mut records = Vec::with_capacity(crate::record::bytes::to_usize(self.count));
+        for (sequence, body) in (self.first_sequence..).zip(bodies(&self.body)) {
+            let record = body.and_then(decode);
+            records.push((sequence, record.map_err(|source| Damage::Record { sequence, source })?));
+        }
+        if records.len() == crate::record::bytes::to_usize(self.count) {
+            return Ok(records);
+        }
+        let source = DecodeError::Value { field: "record count", at: 0 };
+        Err(Damage::Record { sequence: self.first_sequence, source })
     }
 
     /// Where the journal stands with it.

@@ -62,7 +62,10 @@ struct Cursor {
 }
 
 impl Outbox {
-    pub fn open(views: Arc<dyn Views>, marks: &BTreeMap<EndpointId, u64>) -> Result<Self, ViewError> {
+    pub fn open(
+        views: Arc<dyn Views>,
+        marks: &BTreeMap<EndpointId, u64>,
+    ) -> Result<Self, ViewError> {
         let mut cursors = BTreeMap::new();
         for (endpoint, mark) in marks {
             let through = views.cursor(*endpoint)?.unwrap_or(*mark);

@@ -51,10 +51,11 @@ impl Store {
             lane: Lane::default(),
             head: walked.head,
             guard: std::mem::replace(&mut state.guard, MemoryGuard::new(settings.key_retention)),
-            state,
+            fold: state.fold,
             backend: files.map_err(failed("opened"))?,
             tail: Box::new(FileTail::after(&settings.dir, written)),
             views: Arc::new(views),
+            endpoints_every: None,
             snapshots: Box::new(move |stop| snapshot::run(&settings, &stop)),
             kept: Box::new(lock),
         };

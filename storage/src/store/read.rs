@@ -1,6 +1,7 @@
 //! The reading side of the handle. Every call here is cancel-safe.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use router::id::{AccountId, BillerId, Folio, ParticipantId, PaymentId, Stan};
 use router::message::IdempotencyKey;
@@ -10,6 +11,7 @@ use router::text::Text;
 use router::time::Date;
 use tokio::sync::oneshot;
 
+use super::elsewhere::{LOOK_AGAIN, UNSEEN_MAX};
 use super::{Balance, Page, Store, StoreError};
 use crate::history::History;
 use crate::live::{WAITERS_MAX, Wait};
@@ -39,8 +41,12 @@ impl OutcomeWait {
 
     /// Waits until the payment has an outcome and gives it. Bound it by your own deadline.
     pub async fn outcome(self) -> Result<Payment, StoreError> {
-        if let Some(outcome) = self.outcome {
-            outcome.await.map_err(|_| self.store.gone())?;
+        match self.outcome {
+            Some(outcome) => outcome.await.map_err(|_| self.store.gone())?,
+            None if self.store.is_elsewhere(self.payment) => {
+                return self.store.outcome_elsewhere(self.payment).await;
+            }
+            None => {}
         }
         self.store.known(self.payment).await
     }
@@ -55,7 +61,9 @@ impl std::fmt::Debug for OutcomeWait {
 impl Store {
     /// A payment.
     pub async fn payment(&self, id: PaymentId) -> Result<Option<Payment>, StoreError> {
-        if let Some(history) = self.inner.shared.live.history(id) {
+        let held = if self.is_elsewhere(id) { self.held(id.lane()) } else { None };
+        let live = &held.as_ref().unwrap_or(self).inner.shared.live;
+        if let Some(history) = live.history(id) {
             return folded(&history).map(Some);
         }
         let views = Arc::clone(&self.inner.views);
@@ -180,8 +188,17 @@ impl Store {
         }
         self.barrier().await?;
         self.catch_up().await?;
-        let views = Arc::clone(&self.inner.views);
-        self.blocking(move || look(&*views)).await
+        let mut waited = Duration::ZERO;
+        loop {
+            let views = Arc::clone(&self.inner.views);
+            let found = self.blocking(move || look(&*views)).await?;
+            if found.is_some() || !self.has_others() || waited >= UNSEEN_MAX {
+                return Ok(found);
+            }
+            // Another node may have taken it and not shown it yet.
+            tokio::time::sleep(LOOK_AGAIN).await;
+            waited += LOOK_AGAIN;
+        }
     }
 
     /// Waits until everything queued before is durable.

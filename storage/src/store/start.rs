@@ -1,8 +1,8 @@
 //! Starting a store, whatever its form: what is known, then the threads.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::outbox::Outbox;
 use crate::seal::Sealer;
 use crate::settings::Limits;
 use crate::shared::Shared;
-use crate::state::State;
+use crate::state::Fold;
 use crate::view::Views;
 use crate::writer::Writer;
 
@@ -29,7 +29,7 @@ pub struct Parts<G, B> {
     /// How far the lane reaches.
     pub head: Head,
     /// The fold of the lane up to there.
-    pub state: State,
+    pub fold: Fold,
     /// Decides reservations; reflects the lane up to the head.
     pub guard: G,
     /// Makes frames durable after the head.
@@ -38,6 +38,8 @@ pub struct Parts<G, B> {
     pub tail: Box<dyn Tail>,
     /// The read models.
     pub views: Arc<dyn Views>,
+    /// How often endpoints are read anew, where other nodes set them too.
+    pub endpoints_every: Option<Duration>,
     /// Makes snapshots in the background until it is told to stop.
     pub snapshots: Box<dyn FnOnce(Receiver<()>) + Send>,
     /// Kept until everything has stopped.
@@ -77,11 +79,11 @@ impl Store {
 }
 
 fn recovered<G, B>(parts: &Parts<G, B>) -> Result<Recovered, OpenError> {
-    let state = &parts.state;
+    let fold = &parts.fold;
     Ok(Recovered {
-        open: payments(state)?,
-        folio_next: state.folio_next,
-        endpoints: state.endpoints.values().cloned().collect(),
+        open: payments(fold)?,
+        folio_next: fold.folio_next,
+        endpoints: fold.endpoints.values().cloned().collect(),
         sequence: parts.head.sequence,
         records_replayed: 0,
         torn_bytes: 0,
@@ -89,9 +91,9 @@ fn recovered<G, B>(parts: &Parts<G, B>) -> Result<Recovered, OpenError> {
     })
 }
 
-fn payments(state: &State) -> Result<Vec<router::payment::Payment>, OpenError> {
-    let mut open = Vec::with_capacity(state.open.len());
-    for payment in state.open.values() {
+fn payments(fold: &Fold) -> Result<Vec<router::payment::Payment>, OpenError> {
+    let mut open = Vec::with_capacity(fold.open.len());
+    for payment in fold.open.values() {
         let folded = payment.history.payment();
         let sequence = payment.history.last_sequence();
         open.push(folded.map_err(|error| crate::state::damage(sequence, error))?);
@@ -105,20 +107,22 @@ where
     G: Guard + 'static,
     B: Backend + 'static,
 {
-    let Parts { lane, head, state, guard, backend, tail, views, snapshots, kept } = parts;
+    let Parts { lane, head, fold, guard, backend, tail, views, endpoints_every, snapshots, kept } =
+        parts;
     let position = views.position()?;
     // A lane begins after the last record of none.
     let followed = position.written.max(Head::of_lane(lane).sequence);
     let shared = Arc::new(Shared::new(head, followed));
-    *shared.endpoints.lock() = state.endpoints;
+    *shared.endpoints.lock() = fold.endpoints;
     let mut steps = foldhash::HashMap::default();
-    for (id, payment) in state.open {
+    for (id, payment) in fold.open {
         let sequence = payment.history.last_sequence();
         steps.insert(id, payment.progress);
         shared.live.publish(id, payment.progress, payment.history, sequence);
     }
-    let outbox = Outbox::open(Arc::clone(&views), &state.marks)?;
-    let follower = Follower::new(tail, Arc::clone(&views), Arc::clone(&shared), state.marks)?;
+    let outbox = Outbox::open(Arc::clone(&views), &fold.marks)?;
+    let mut follower = Follower::new(tail, Arc::clone(&views), Arc::clone(&shared), fold.marks)?;
+    follower.read_endpoints_every(endpoints_every)?;
     let (commands, queue) = bounded(limits.queue_len_max);
     let writer = Writer {
         commands: queue,
@@ -142,7 +146,8 @@ where
         kept,
     };
     let threads = Mutex::new(Some(threads));
-    let inner = Inner { commands, lane, limits, shared, views, outbox, sealer, threads };
+    let others = OnceLock::new();
+    let inner = Inner { commands, lane, limits, shared, views, outbox, sealer, threads, others };
     Ok(Store { inner: Arc::new(inner) })
 }
 

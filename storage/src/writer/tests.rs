@@ -5,7 +5,7 @@ use crossbeam::channel::bounded;
 
 use super::*;
 use crate::conformance::sample::Sample;
-use crate::guard::MemoryGuard;
+use crate::guard::{GateEpoch, MemoryGuard};
 use crate::journal::{BackendError, Frame, Head};
 use crate::seal::SealingKey;
 
@@ -37,6 +37,27 @@ impl Backend for Filling {
             return Err(BackendError::Io { doing: "written", source });
         }
         self.frames_left -= 1;
+        Ok(())
+    }
+
+    fn anchor(&mut self, _: &Head) -> Result<(), BackendError> {
+        Ok(())
+    }
+}
+
+/// A lane whose guard's epoch ends before the second frame with payments in it.
+#[derive(Default)]
+struct Fencing {
+    frames: Arc<parking_lot::Mutex<Vec<(u64, Option<GateEpoch>)>>>,
+}
+
+impl Backend for Fencing {
+    fn append(&mut self, frame: &Frame<'_>) -> Result<(), BackendError> {
+        let mut frames = self.frames.lock();
+        if let Some(decided_under) = frame.decided_under.filter(|_| !frames.is_empty()) {
+            return Err(BackendError::Fenced { decided_under });
+        }
+        frames.push((frame.head.sequence - frame.previous.sequence, frame.decided_under));
         Ok(())
     }
 
@@ -131,4 +152,45 @@ fn after_a_failed_write_everything_is_refused_and_nothing_is_tried_again() {
     assert_eq!(tried.load(Ordering::SeqCst), 2);
     drop(commands);
     thread.join().unwrap();
+}
+
+#[test]
+fn a_fence_refuses_what_was_admitted_and_keeps_what_follows_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let shared = Arc::new(Shared::new(Head::ZERO, 0));
+    let (commands, queue) = bounded(16);
+    let lane = Fencing::default();
+    let frames = Arc::clone(&lane.frames);
+    let mut writer = writer(dir.path(), lane, queue, &shared);
+    let (first, decided) = admit(1);
+    writer.serve(&mut vec![first]);
+    assert_eq!(decided.blocking_recv().unwrap(), Ok(Decided::Granted { sequence: 1 }));
+    // One group: a new payment, and the outcome of the first.
+    let (second, decided) = admit(2);
+    let record = Sample::new(1).approved();
+    let mut encoded = Vec::new();
+    crate::record::encode(&record, &sealer(), &mut encoded);
+    let (answer, appended) = oneshot::channel();
+    writer.serve(&mut vec![second, Command::Append { record, encoded, answer }]);
+    let refused = decided.blocking_recv().unwrap();
+    assert!(matches!(refused, Err(StoreError::Guard(_))), "{refused:?}");
+    assert_eq!(appended.blocking_recv().unwrap().unwrap().sequence, 2);
+    assert_eq!(*frames.lock(), [(1, Some(GateEpoch::ONLY)), (1, None)]);
+    assert!(shared.live.history(Sample::new(2).id()).is_none(), "it never was in the journal");
+    assert!(!writer.steps.contains_key(&Sample::new(2).id()));
+    assert_eq!(shared.durable(), 2);
+    drop(commands);
+}
+
+#[test]
+fn a_fence_of_nothing_but_new_payments_leaves_the_journal_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let shared = Arc::new(Shared::new(Head::ZERO, 0));
+    let (_commands, queue) = bounded(16);
+    let mut writer = writer(dir.path(), Fencing::default(), queue, &shared);
+    writer.serve(&mut vec![admit(1).0]);
+    let (second, decided) = admit(2);
+    writer.serve(&mut vec![second]);
+    assert!(matches!(decided.blocking_recv().unwrap(), Err(StoreError::Guard(_))));
+    assert_eq!((shared.durable(), shared.has_failed()), (1, false));
 }

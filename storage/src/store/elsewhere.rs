@@ -1,0 +1,132 @@
+//! Payments of other lanes: in the hands of another store of this node, or of another node.
+//!
+//! A payment stays in the lane it began in, because one writer alone can say which of two steps
+//! came first. What any node may do is read: the read models are common to all.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use router::id::{Lane, PaymentId};
+use router::payment::{Payment, PaymentState};
+use router::record::Record;
+
+use super::{Admission, Appended, OutcomeWait, Store, StoreError};
+use crate::live::{WAITERS_MAX, Wait};
+use crate::record::{self, RECORD_HEADER_LEN};
+
+/// Pause between two looks for what another node is about to write.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// How long what another node has made durable may be unseen here.
+pub(super) const UNSEEN_MAX: Duration = Duration::from_millis(1_500);
+
+/// The stores of other lanes, as one store sees them.
+pub trait Others: Send + Sync {
+    /// The store of a lane that this node holds besides.
+    fn held(&self, lane: Lane) -> Option<Store>;
+
+    /// Has the node that holds a lane append a record, given as [`Store::append_encoded`] takes
+    /// it.
+    fn append(&self, lane: Lane, encoded: Vec<u8>) -> Appending;
+}
+
+/// A record on its way to another node.
+pub type Appending = Pin<Box<dyn Future<Output = Result<Appended, StoreError>> + Send>>;
+
+impl Store {
+    /// Makes the stores of other lanes known, once.
+    pub fn join(&self, others: Arc<dyn Others>) {
+        // A store is joined by who starts it, so nobody is there to join it twice.
+        let _ = self.inner.others.set(others);
+    }
+
+    /// Appends a record that another node has encoded and sent here.
+    ///
+    /// Errors: besides those of [`Store::append`], [`StoreError::Elsewhere`] when the record
+    /// cannot be read or its lane is not held here. As cancel-safe as that.
+    pub async fn append_encoded(&self, encoded: &[u8]) -> Result<Appended, StoreError> {
+        let body = encoded.get(RECORD_HEADER_LEN..).unwrap_or_default();
+        let unreadable = |error: record::DecodeError| StoreError::Elsewhere {
+            lane: self.lane(),
+            detail: format!("the record sent here: {error}").into(),
+        };
+        let record = record::decode(body).map_err(unreadable)?;
+        let lane = match record.payment() {
+            Some(id) if self.is_elsewhere(id) => id.lane(),
+            Some(_) | None => return Box::pin(self.append(record)).await,
+        };
+        match self.held(lane) {
+            Some(store) => Box::pin(store.append(record)).await,
+            None => Err(StoreError::Elsewhere { lane, detail: "it is not held here".into() }),
+        }
+    }
+
+    pub(super) async fn append_elsewhere(
+        &self,
+        lane: Lane,
+        record: Record,
+        encoded: Vec<u8>,
+    ) -> Result<Appended, StoreError> {
+        if let Some(store) = self.held(lane) {
+            return Box::pin(store.append(record)).await;
+        }
+        match self.inner.others.get() {
+            Some(others) => others.append(lane, encoded).await,
+            None => Err(StoreError::Elsewhere { lane, detail: "this is the only lane".into() }),
+        }
+    }
+
+    /// A request was made before, at another lane.
+    pub(super) async fn repeated_elsewhere(
+        &self,
+        owner: PaymentId,
+    ) -> Result<Admission, StoreError> {
+        if let Some(store) = self.held(owner.lane()) {
+            match store.inner.shared.live.wait(owner) {
+                Wait::Over => {}
+                Wait::Until(outcome) => {
+                    let wait = OutcomeWait::new(store.clone(), owner, Some(outcome));
+                    return Ok(Admission::InFlight(owner, wait));
+                }
+                Wait::Full => {
+                    return Err(StoreError::TooManyWaiters { payment: owner, max: WAITERS_MAX });
+                }
+            }
+        }
+        match self.payment(owner).await? {
+            Some(payment) if payment.state != PaymentState::Sent => {
+                Ok(Admission::Replay(Box::new(payment)))
+            }
+            Some(_) | None => {
+                let wait = OutcomeWait::new(self.clone(), owner, None);
+                Ok(Admission::InFlight(owner, wait))
+            }
+        }
+    }
+
+    /// Looks until a payment of another lane has an outcome.
+    pub(super) async fn outcome_elsewhere(&self, id: PaymentId) -> Result<Payment, StoreError> {
+        loop {
+            match self.payment(id).await? {
+                Some(payment) if payment.state != PaymentState::Sent => return Ok(payment),
+                Some(_) | None => tokio::time::sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+
+    /// The store of another lane that this node holds.
+    pub(super) fn held(&self, lane: Lane) -> Option<Self> {
+        self.inner.others.get().and_then(|others| others.held(lane))
+    }
+
+    /// Whether a payment is another lane's. A store that knows of no others has every payment.
+    pub(super) fn is_elsewhere(&self, id: PaymentId) -> bool {
+        id.lane() != self.lane() && self.has_others()
+    }
+
+    /// Whether other lanes' payments may turn up in the read models.
+    pub(super) fn has_others(&self) -> bool {
+        self.inner.others.get().is_some()
+    }
+}
