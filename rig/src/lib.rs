@@ -1,1 +1,19 @@
 //! Real servers for tests: Redis, Sentinel, Cassandra, and a network that can be cut.
+//!
+//! Everything blocks and nothing is shared unless it says so: a test starts what it needs, breaks
+//! it, and drops it. A server dies with the value that stands for it, and with the process of the
+//! test however that ends. All ports are on the loopback device.
+
+mod dirs;
+mod error;
+mod ports;
+mod process;
+mod redis;
+mod wait;
+
+pub use error::{Error, Result};
+pub use redis::cluster::RedisCluster;
+pub use redis::resp::Reply;
+pub use redis::sentinel::Sentinels;
+pub use redis::{Redis, RedisOptions};
+pub use wait::eventually;

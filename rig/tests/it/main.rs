@@ -1,0 +1,4 @@
+//! Every kind of server starts, does one thing and dies.
+#![allow(clippy::unwrap_used)]
+
+mod redis;
