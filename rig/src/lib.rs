@@ -4,14 +4,18 @@
 //! it, and drops it. A server dies with the value that stands for it, and with the process of the
 //! test however that ends. All ports are on the loopback device.
 
+mod cassandra;
 mod dirs;
 mod error;
 mod ports;
 mod process;
+mod proxy;
 mod redis;
 mod wait;
 
+pub use cassandra::{Cassandra, CassandraOptions, Jit, Paxos, fresh_keyspace, shared_cassandra};
 pub use error::{Error, Result};
+pub use proxy::Proxy;
 pub use redis::cluster::RedisCluster;
 pub use redis::resp::Reply;
 pub use redis::sentinel::Sentinels;

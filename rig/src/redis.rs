@@ -69,8 +69,9 @@ impl RedisOptions {
 /// A running (or killed) Redis server on 127.0.0.1; dropped, it is killed and its data removed.
 pub struct Redis {
     port: u16,
-    dir: TempDir,
+    // Before the folder, which it writes to until it is dropped.
     process: Mutex<Process>,
+    dir: TempDir,
 }
 
 impl Redis {
