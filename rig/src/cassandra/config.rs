@@ -116,7 +116,7 @@ impl NodeConfig<'_> {
         // delays are waits for other nodes that a ring with fixed tokens does not need.
         let mut text = format!(
             "-Xms{heap}m\n-Xmx{heap}m\n-Xss512k\n-XX:+UseSerialGC\n-XX:-UsePerfData\n\
-             -XX:MaxDirectMemorySize=256m\n-Xshare:auto\n-Xverify:none\n\
+             -XX:MaxDirectMemorySize=256m\n-XX:+ExitOnOutOfMemoryError\n-Xshare:auto\n\
              -Djava.io.tmpdir={dir}/tmp\n-Djna.tmpdir={dir}/tmp\n\
              -Dcassandra.config=file://{dir}/cassandra.yaml\n\
              -Dcassandra.storagedir={dir}\n\
@@ -124,6 +124,7 @@ impl NodeConfig<'_> {
              -Dcassandra.ring_delay_ms=100\n\
              -Dcassandra.skip_wait_for_gossip_to_settle=0\n\
              -Dcassandra.superuser_setup_delay_ms=0\n\
+             -Dcassandra.memtable.row_overhead_size=180\n\
              -Djdk.attach.allowAttachSelf=true\n"
         );
         if options.jit == Jit::Quick {
