@@ -116,3 +116,17 @@ fn a_cluster_shares_the_keys_and_survives_the_death_of_a_master() {
     });
     assert_eq!(value.unwrap(), Reply::Text("1".into()));
 }
+
+#[test]
+fn the_settings_of_the_compose_file_are_settings_of_redis() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/cluster/redis.conf");
+    let text = std::fs::read_to_string(file).unwrap();
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    // Where it listens is the one thing that a test must choose for itself.
+    let settings = lines.map(|line| line.split_once(' ').unwrap());
+    let settings = settings.filter(|(key, _)| !["port", "bind"].contains(key));
+    let options = settings.fold(RedisOptions::default(), |all, (key, value)| all.set(key, value));
+    let redis = Redis::start(options).unwrap();
+    let policy = redis.command(&["CONFIG", "GET", "maxmemory-policy"]).unwrap();
+    assert_eq!(policy.items()[1], Reply::Text("noeviction".into()));
+}
