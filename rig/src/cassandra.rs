@@ -1,5 +1,6 @@
 //! Apache Cassandra, one node or three: the CQL server that can be had from a registry.
 
+mod archive;
 mod config;
 mod cql;
 mod jars;
@@ -19,7 +20,7 @@ use crate::ports::free_port_on;
 use crate::process::Process;
 use crate::{Error, Result, dirs, eventually};
 
-/// Six to fifteen seconds are usual; the rest is for a machine that does other things too.
+/// Four to seven seconds are usual; the rest is for a machine that does other things too.
 const READY_MAX: Duration = Duration::from_secs(120);
 const ATTEMPTS: usize = 3;
 /// Several nodes share one port, as drivers take it for given that they do.
@@ -33,7 +34,7 @@ pub struct Cassandra {
     nodes: Vec<Node>,
     native_port: u16,
     java: Java,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 struct Node {
@@ -56,6 +57,8 @@ impl Cassandra {
     ///         a node, and then its log is quoted.
     pub fn start_with(nodes: usize, options: &CassandraOptions) -> Result<Self> {
         let java = Java::find()?;
+        let archive = archive::of(&java);
+        let java = java.with_archive(archive);
         let addresses = ADDRESSES.get(..nodes).filter(|some| !some.is_empty());
         let addresses = addresses.ok_or_else(|| Error::new("one to three nodes, please"))?;
         let mut last = Error::new("never tried");
@@ -76,9 +79,9 @@ impl Cassandra {
     ) -> Result<Self> {
         let (native_port, storage_port) = (free_port_on(addresses)?, free_port_on(addresses)?);
         let dir = dirs::fresh("cassandra")?;
-        let mut cassandra = Self { nodes: Vec::new(), native_port, java: java.clone(), _dir: dir };
+        let mut cassandra = Self { nodes: Vec::new(), native_port, java: java.clone(), dir };
         for (index, address) in addresses.iter().enumerate() {
-            let dir = cassandra._dir.path().join(index.to_string());
+            let dir = cassandra.dir.path().join(index.to_string());
             let (node, nodes) = (index, addresses.len());
             let config = NodeConfig { dir: &dir, address, native_port, storage_port, node, nodes };
             config.write(options)?;
@@ -154,7 +157,7 @@ impl Cassandra {
 
     fn run(&self, address: &str, dir: &Path) -> Result<Process> {
         let port = self.native_port;
-        let mut process = Process::start(self.java.program(), &self.java.arguments(dir)?, dir)?;
+        let mut process = Process::start(self.java.program(), &self.java.arguments(dir, &[]), dir)?;
         process.wait_ready(&format!("Cassandra on {address}:{port}"), READY_MAX, || {
             cql::options(address, port)
         })?;

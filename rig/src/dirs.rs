@@ -18,12 +18,17 @@ pub(crate) fn target() -> PathBuf {
     }
 }
 
+/// The folder of this crate in there.
+pub(crate) fn home() -> Result<PathBuf> {
+    let home = target().join("rig");
+    std::fs::create_dir_all(&home)?;
+    Ok(home.canonicalize()?)
+}
+
 /// A new folder that goes when dropped; or, where its process was killed, with the next that asks.
 pub(crate) fn fresh(name: &str) -> Result<TempDir> {
     static SWEPT: Once = Once::new();
-    let home = target().join("rig");
-    std::fs::create_dir_all(&home)?;
-    let home = home.canonicalize()?;
+    let home = home()?;
     SWEPT.call_once(|| sweep(&home));
     let prefix = format!("{}-{name}-", std::process::id());
     Ok(tempfile::Builder::new().prefix(&prefix).tempdir_in(home)?)

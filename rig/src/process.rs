@@ -48,6 +48,14 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// SIGTERM, and waits for an end in order.
+    pub(crate) fn terminate(&mut self, within: Duration) -> Result<()> {
+        self.signal("TERM")?;
+        eventually("a process to end", within, || {
+            holds(!self.is_alive(), || format!("it goes on; its log:\n{}", self.log_tail()))
+        })
+    }
+
     /// SIGSTOP, and waits until it has stopped.
     pub(crate) fn pause(&self) -> Result<()> {
         self.signal("STOP")?;

@@ -1,6 +1,6 @@
 //! One Cassandra node. Three of them are for the tests that need them.
 
-use rig::{Cassandra, fresh_keyspace};
+use rig::{Cassandra, fresh_keyspace, shared_cassandra};
 
 #[test]
 fn one_node_answers_dies_and_keeps_what_it_acknowledged() {
@@ -21,4 +21,15 @@ fn one_node_answers_dies_and_keeps_what_it_acknowledged() {
     cassandra.execute(0, &insert).unwrap();
     let again = cassandra.execute(0, &create).unwrap_err().to_string();
     assert!(again.contains("existing keyspace"), "{again}");
+}
+
+#[test]
+fn tests_share_one_node_and_have_keyspaces_of_their_own() {
+    let (mine, yours) = (shared_cassandra(), shared_cassandra());
+    assert_eq!(mine.pid(0), yours.pid(0));
+    for cassandra in [mine, yours] {
+        let options = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
+        let create = format!("CREATE KEYSPACE {} WITH replication = {options}", fresh_keyspace());
+        cassandra.execute(0, &create).unwrap();
+    }
 }

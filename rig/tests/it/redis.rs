@@ -1,6 +1,8 @@
 //! Redis, alone, with replicas, under Sentinel and as a cluster.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rig::{Redis, RedisCluster, RedisOptions, Reply, Sentinels, eventually};
@@ -65,6 +67,35 @@ fn a_server_dies_with_its_value_and_not_with_the_thread_that_started_it() {
     assert!(Path::new(&process).exists());
     drop(redis);
     assert!(!Path::new(&process).exists());
+}
+
+#[test]
+fn a_server_dies_with_a_process_that_is_killed() {
+    const HOLDING: &str = "RIG_TEST_HOLDING";
+    if std::env::var_os(HOLDING).is_some() {
+        // This is the process that will be killed.
+        let redis = Redis::start(RedisOptions::default()).unwrap();
+        println!("\nholding {}", redis.pid());
+        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        return;
+    }
+    let name = "redis::a_server_dies_with_a_process_that_is_killed";
+    let mut holder = Command::new(std::env::current_exe().unwrap());
+    holder.args(["--exact", name, "--nocapture"]).env(HOLDING, "yes");
+    let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let pid = lines.find_map(|line| line.strip_prefix("holding ").map(str::to_owned)).unwrap();
+    let process = format!("/proc/{pid}");
+    assert!(Path::new(&process).exists());
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let gone = eventually("the server to die", Duration::from_secs(5), || {
+        match Path::new(&process).exists() {
+            true => Err(std::io::Error::other("it lives").into()),
+            false => Ok(()),
+        }
+    });
+    gone.unwrap();
 }
 
 #[test]
