@@ -1,6 +1,7 @@
 //! Configuration: files, environment and `--set` become one checked value, or a list of every
 //! mistake in them.
 
+mod cluster;
 mod keys;
 pub mod layers;
 mod participant;
@@ -15,6 +16,9 @@ use std::sync::Arc;
 use codecs::security::KeyUsage;
 use router::policy::Policy;
 
+pub use cluster::{
+    ClusterConfig, NodeConfig, RedisConfig, RedisForm, ScyllaConfig, Secret as SecretText,
+};
 pub use keys::{KeyShown, KeysConfig};
 pub use layers::{Layers, Mistake};
 pub use participant::{ParticipantConfig, Reach, TlsFiles};
@@ -68,6 +72,18 @@ fn warnings(
     participants: &[ParticipantConfig],
 ) -> Vec<String> {
     let mut warnings = Vec::new();
+    if let Some(cluster) = &service.cluster {
+        let redis = cluster.redis.urls.iter();
+        if redis.clone().any(|url| !url.expose().starts_with("rediss://")) {
+            warnings.push("redis.urls has addresses without TLS (redis://): use them on a private network alone".to_owned());
+        }
+        if cluster.scylla.tls_ca.is_none() {
+            warnings.push("scylla.tls_ca is empty: the journal travels in clear".to_owned());
+        }
+        if !cluster.node.listen.ip().is_loopback() {
+            warnings.push("cluster.listen is not loopback: let the other nodes alone reach it".to_owned());
+        }
+    }
     if let Some(pin) = keys.shown.iter().find(|key| key.usage == KeyUsage::Pin) {
         warnings.push(format!("key {} is a PIN key in this process's memory: card networks ask for a tamper-resistant device", pin.name));
     }

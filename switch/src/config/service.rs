@@ -7,6 +7,7 @@ use std::time::Duration;
 use codecs::frame::{FrameSpec, Framer, HeaderKind};
 use router::text::Text;
 
+use super::cluster::{self, ClusterConfig, Use};
 use super::read::Section;
 
 /// Addresses, ceilings and time-outs of the service itself.
@@ -22,6 +23,8 @@ pub struct ServiceConfig {
     pub admin_listen: SocketAddr,
     /// The journal.
     pub storage: StorageConfig,
+    /// Many nodes; none on one machine.
+    pub cluster: Option<ClusterConfig>,
     /// Keys that seal card numbers and secrets.
     pub seal: SealConfig,
     /// Notices to merchants.
@@ -190,6 +193,7 @@ const MS_MAX: u64 = 86_400_000;
 
 /// Reads the service's sections.
 pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
+    let mut use_of = Use::Unused;
     ServiceConfig {
         data: root.section("data", |data| DataConfig {
             dir: data.text("dir").unwrap_or_else(|| "./data".to_owned()).into(),
@@ -197,8 +201,9 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
         http: root.section("http", http),
         iso8583: root.section("iso8583", iso8583),
         admin_listen: root.section("admin", |admin| address(admin, "listen", 9090)),
-        storage: root.section("storage", storage),
-        seal: root.section("seal", seal),
+        storage: root.section("storage", |section| storage(section, &mut use_of)),
+        cluster: cluster::read(root, use_of),
+        seal: root.section("seal", |section| seal(section, use_of)),
         notices: root.section("notices", notices),
         reversals: root.section("reversals", |section| ReversalsConfig {
             concurrent_max: section.size("concurrent_max", 1..=100_000, 256),
@@ -212,16 +217,6 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
         }),
         acquirer_id: root
             .section("switch", |own| own.required("acquirer_id").unwrap_or(Text::EMPTY)),
-    }
-    .with_cluster_sections(root)
-}
-
-impl ServiceConfig {
-    /// The cluster form's sections are known names; their values are checked by that form.
-    fn with_cluster_sections(self, root: &mut Section<'_>) -> Self {
-        root.section("redis", |redis| redis.texts("urls"));
-        root.section("scylla", |scylla| scylla.texts("nodes"));
-        self
     }
 }
 
@@ -267,10 +262,8 @@ fn framing(section: &mut Section<'_>) -> Framer {
         .expect("invariant: these choices go together")
 }
 
-fn storage(section: &mut Section<'_>) -> StorageConfig {
-    if let "cluster" = section.choice("mode", &[("embedded", "embedded"), ("cluster", "cluster")]) {
-        section.mistake("mode", "the cluster form is not built into this version; use `embedded`");
-    }
+fn storage(section: &mut Section<'_>, use_of: &mut Use) -> StorageConfig {
+    *use_of = section.choice("mode", &[("embedded", Use::Unused), ("cluster", Use::Needed)]);
     StorageConfig {
         queue_len_max: section.size("queue_len_max", 1..=1_048_576, 16_384),
         group_len_max: section.size("group_len_max", 1..=65_536, 2048),
@@ -285,8 +278,11 @@ fn storage(section: &mut Section<'_>) -> StorageConfig {
     }
 }
 
-fn seal(section: &mut Section<'_>) -> SealConfig {
+fn seal(section: &mut Section<'_>, use_of: Use) -> SealConfig {
     let active = section.text("active");
+    if active.is_none() && use_of == Use::Needed {
+        section.mistake("active", "must be set: all nodes open what one of them sealed");
+    }
     let keys = section.section("keys", |keys| {
         let names = keys.keys();
         names
@@ -363,7 +359,7 @@ pub(super) fn millis(section: &mut Section<'_>, name: &str, default: u64) -> Dur
     Duration::from_millis(section.number(name, 1..=MS_MAX, default))
 }
 
-fn address(section: &mut Section<'_>, name: &str, default_port: u16) -> SocketAddr {
+pub(super) fn address(section: &mut Section<'_>, name: &str, default_port: u16) -> SocketAddr {
     let default = SocketAddr::from(([127, 0, 0, 1], default_port));
     let Some(text) = section.text(name) else { return default };
     text.parse().unwrap_or_else(|_| {

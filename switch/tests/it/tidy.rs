@@ -52,8 +52,10 @@ const TASK_STARTS: [(&str, &str, &str); 3] = [
     ("storage/src/conformance", "tasks", "a test suite, whose callers race on purpose"),
 ];
 /// Where plain threads may start besides, and why.
-const THREAD_STARTS: [(&str, &str); 5] = [
+const THREAD_STARTS: [(&str, &str); 7] = [
     ("storage/src/", "the writer and its helpers block on the disk"),
+    ("storage/cluster/src/", "a node watches the others and the gate, which block on the network"),
+    ("rig/src/", "servers are processes, and a proxy's connections block"),
     ("loadtest/src/json_log", "the log blocks on the disk"),
     ("loadtest/src/drive/pacer", "the runtime's timers tick too coarsely to pace load"),
     ("loadtest/src/bin/", "starts the switch's own program, to have its journal exported"),
