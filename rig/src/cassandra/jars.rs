@@ -28,7 +28,8 @@ impl Java {
         let jars = jars_in(&folder).unwrap_or_default();
         if !jars.iter().any(|jar| jar.contains("/cassandra-all-")) {
             let folder = folder.display();
-            return Err(Error::new(format!("no Cassandra in {folder}: `{SCRIPT} {folder}`")));
+            let told = format!("no Cassandra in {folder}: `{SCRIPT} {folder}` fetches it");
+            return Err(Error::new(told));
         }
         let program = java_17();
         let fingerprint = fingerprint(jars.iter().chain([&program]))?;
