@@ -15,7 +15,7 @@ use router::record::AccountMovement;
 use router::reservation::{Reservation, Settle};
 use router::time::Timestamp;
 
-pub use memory::MemoryGuard;
+pub use memory::{Claim, MemoryGuard, Open};
 
 /// One question to the guard.
 #[derive(Debug, Clone, Copy)]

@@ -122,6 +122,11 @@ impl Fold {
         }
     }
 
+    /// Whether something is still owed for a payment.
+    pub fn is_open(&self, payment: PaymentId) -> bool {
+        self.open.contains_key(&payment)
+    }
+
     /// Takes the next frame, and tells a guard what its records do to it.
     pub fn take(&mut self, frame: &TailFrame, guard: &mut dyn Reflect) -> Result<(), Damage> {
         for (sequence, body) in (frame.first_sequence..).zip(record::bodies(&frame.body)) {

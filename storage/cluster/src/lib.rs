@@ -1,1 +1,28 @@
-//! One node of many: gate epochs, takeover, rebuild.
+//! One node of many: the same store over Redis and a CQL journal.
+//!
+//! [`Node::start`] gives a [`storage::Store`] like the embedded one. Behind it stand a lane of the
+//! journal that only this node writes, and a guard in a Redis that all nodes ask. What keeps them
+//! true is here:
+//!
+//! 1. `lanes`: how a lane is folded, taken over and written;
+//! 2. `gatekeeper`: which Redis counts, under which epoch; what happens when that changes –
+//!    fence every lane, reflect the journal in Redis again, open;
+//! 3. `watch`: signs of life, and the takeover of dead nodes' lanes;
+//! 4. [`folios`]: numbers for people, in blocks, so that no two nodes give the same;
+//! 5. [`status`]: what an operator sees.
+//!
+//! What never happens here: something is decided on a Redis that is not the pinned one; an epoch
+//! is opened before every lane is fenced by it; a clock of one machine is held against another's.
+
+pub mod folios;
+mod gatekeeper;
+mod lanes;
+mod node;
+mod rows;
+mod settings;
+pub mod status;
+mod stop;
+mod watch;
+
+pub use node::{Node, Peers, StartError, Taken};
+pub use settings::{FRAME_LEN_MAX, Settings};

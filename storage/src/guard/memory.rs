@@ -3,6 +3,7 @@
 //! Time is the greatest `at` among what was decided so far, never a clock: replaying the same
 //! records gives the same state, to the byte of its image.
 
+mod contents;
 mod image;
 mod keys;
 
@@ -56,8 +57,9 @@ struct SlotRow {
     claim: Claim,
 }
 
+/// For how long a slot is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Claim {
+pub enum Claim {
     /// Until its payment has an outcome.
     Open,
     /// Until its payment is reversed.
@@ -77,10 +79,13 @@ impl Claim {
 
 /// What an open reservation gives back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Open {
-    holds: SmallVec<[(AccountId, Currency, i64); 1]>,
-    counters: SmallVec<[(u128, i64); 1]>,
-    slots: SmallVec<[(u128, Keep); 1]>,
+pub struct Open {
+    /// Accounts, and what it holds of them, in minor units.
+    pub holds: SmallVec<[(AccountId, Currency, i64); 1]>,
+    /// Counters, and what it added to them.
+    pub counters: SmallVec<[(u128, i64); 1]>,
+    /// Slots, and what an approval does to them.
+    pub slots: SmallVec<[(u128, Keep); 1]>,
 }
 
 impl MemoryGuard {

@@ -26,6 +26,9 @@ pub trait Others: Send + Sync {
     /// The store of a lane that this node holds besides.
     fn held(&self, lane: Lane) -> Option<Store>;
 
+    /// All such stores.
+    fn all_held(&self) -> Vec<Store>;
+
     /// Has the node that holds a lane append a record, given as [`Store::append_encoded`] takes
     /// it.
     fn append(&self, lane: Lane, encoded: Vec<u8>) -> Appending;

@@ -119,10 +119,16 @@ impl Store {
         Ok(Page { payments, next })
     }
 
-    /// Payments that are sent, unknown or being reversed.
+    /// Payments that are sent, unknown or being reversed, in all lanes that this node holds.
     pub async fn open_payments(&self) -> Result<Vec<Payment>, StoreError> {
-        let inner = Arc::clone(&self.inner);
-        self.blocking(move || inner.shared.live.open().iter().map(folded).collect()).await
+        let held = self.inner.others.get().map(|others| others.all_held()).unwrap_or_default();
+        let stores = std::iter::once(self.clone()).chain(held);
+        let stores: Vec<Self> = stores.collect();
+        self.blocking(move || {
+            let open = stores.iter().flat_map(|store| store.inner.shared.live.open());
+            open.map(|history| folded(&history)).collect()
+        })
+        .await
     }
 
     /// Whether a movement or a granted hold ever named an account in a currency.

@@ -1,0 +1,293 @@
+//! Which Redis counts.
+//!
+//! The control row names the epoch and the instances (the *pin*) that it is open on. A node whose
+//! Redis is the pinned one, with the epoch's data in it, decides; any other node's gate is closed.
+//! When the pinned Redis is gone, or has forgotten, some node begins the next epoch:
+//!
+//! ```text
+//! control: epoch + 1, rebuilding ─► every lane: guard_epoch = epoch + 1 ─► Redis reflects every
+//! lane up to its head ─► Redis: open ─► control: open on these instances
+//! ```
+//! From the second step on, nothing that was decided before and is not in the journal yet can get
+//! into it. A node that merely cannot reach the pinned Redis leaves it alone while another node
+//! says it is served by it: two halves of a split network would otherwise take it from each other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use router::id::Lane;
+use storage::guard::GateEpoch;
+use storage_cql::{Change, Control, CqlError, GateRow, LaneRow, Lanes};
+use storage_redis::{Gate, GateError, GateState, Health, Pin, Rebuild};
+
+use crate::lanes::{LaneError, Mended, Workshop, chain, mend};
+use crate::rows::Merged;
+use crate::watch::Watch;
+
+/// After a change that failed, how long this node leaves the next try to others.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Keeps the gate of one node.
+pub struct Gatekeeper {
+    pub me: String,
+    pub node: String,
+    pub control: Control,
+    pub lanes: Lanes,
+    pub gate: Arc<Gate>,
+    pub workshop: Workshop,
+    pub watch: Arc<Mutex<Watch>>,
+    pub pending: Arc<Pending>,
+    /// Under which epoch the last look found the gate well.
+    pub served: Arc<Mutex<Option<GateEpoch>>>,
+    pub not_before: Instant,
+}
+
+/// Lanes of this node whose guards wait until the gate reflects them.
+#[derive(Default)]
+pub struct Pending(Mutex<BTreeMap<Lane, (LaneRow, Mended)>>);
+
+impl Pending {
+    /// Adds one.
+    pub fn add(&self, row: LaneRow, mended: Mended) {
+        self.0.lock().insert(row.lane, (row, mended));
+    }
+
+    fn take(&self) -> BTreeMap<Lane, (LaneRow, Mended)> {
+        std::mem::take(&mut *self.0.lock())
+    }
+}
+
+/// Why the gate is not open.
+#[derive(Debug, thiserror::Error)]
+pub enum GatekeeperError {
+    /// The control row cannot be read or changed.
+    #[error("the control row")]
+    Control(#[from] CqlError),
+    /// Redis cannot be used.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// A lane cannot be reflected.
+    #[error(transparent)]
+    Lane(#[from] LaneError),
+    /// Another node has begun a later epoch meanwhile.
+    #[error("epoch {0} was overtaken")]
+    Overtaken(u64),
+    /// It is another node's turn.
+    #[error("{0}")]
+    Waiting(Box<str>),
+}
+
+impl Gatekeeper {
+    /// Looks at the gate, and does what is to be done.
+    pub fn turn(&mut self) {
+        let looked = self.look();
+        let served = match &looked {
+            Ok(epoch) => Some(*epoch),
+            Err(_) => None,
+        };
+        let before = std::mem::replace(&mut *self.served.lock(), served);
+        if let Err(error) = looked
+            && before.is_some()
+        {
+            tracing::warn!(error = chain(&error), "the gate does not serve this node");
+        }
+    }
+
+    /// The epoch under which the gate serves this node.
+    fn look(&mut self) -> Result<GateEpoch, GatekeeperError> {
+        let row = self.control.gate()?;
+        match row {
+            Some(row) if row.state == storage_cql::GateState::Open => self.follow(&row),
+            Some(row) => {
+                self.close(&format!("{} is rebuilding it", row.changed_by));
+                let alive = self.watch.lock().lives(&row.changed_by, Instant::now());
+                if alive && *row.changed_by != *self.me {
+                    return Err(GatekeeperError::Waiting(
+                        format!("{} is rebuilding the gate", row.changed_by).into(),
+                    ));
+                }
+                self.change(Some(row.epoch))
+            }
+            None => self.change(None),
+        }
+    }
+
+    /// Works under the epoch that is open, or finds that it is over.
+    fn follow(&mut self, row: &GateRow) -> Result<GateEpoch, GatekeeperError> {
+        let changed = match self.gate.state() {
+            GateState::Open { epoch, .. } if epoch == row.epoch => match self.gate.probe() {
+                Health::Well => {
+                    self.mend(row.epoch)?;
+                    return Ok(row.epoch);
+                }
+                // What fails now may work again in a moment: each new connection is checked.
+                Health::Unreachable(why) => return self.unless_replaced(row, &why),
+                Health::Changed(why) => why,
+            },
+            GateState::Open { .. } | GateState::Closed { .. } => {
+                let pin = self.gate.discover()?;
+                match self.enter(row, pin) {
+                    Ok(()) => return Ok(row.epoch),
+                    Err(why) => why,
+                }
+            }
+        };
+        self.close(&changed);
+        self.replace(row, &changed)
+    }
+
+    /// The pinned instance does not answer. If discovery names another, that is a change.
+    fn unless_replaced(
+        &mut self,
+        row: &GateRow,
+        why: &str,
+    ) -> Result<GateEpoch, GatekeeperError> {
+        match self.gate.discover() {
+            Ok(pin) if pin.to_string() != *row.pin => {
+                self.close(why);
+                self.replace(row, why)
+            }
+            Ok(_) | Err(_) => Err(GatekeeperError::Waiting(why.into())),
+        }
+    }
+
+    /// Opens this node's gate where Redis is the pinned one and has the epoch's data.
+    fn enter(&self, row: &GateRow, pin: Pin) -> Result<(), Box<str>> {
+        if pin.to_string() != *row.pin {
+            return Err(format!("in use is {pin}, pinned is {}", row.pin).into());
+        }
+        self.gate.open(row.epoch, pin);
+        match self.gate.probe() {
+            Health::Well => {}
+            Health::Unreachable(why) | Health::Changed(why) => return Err(why),
+        }
+        self.mend(row.epoch).map_err(|error| chain(&error).into())
+    }
+
+    /// Begins the next epoch, unless another node is served under this one.
+    fn replace(&mut self, row: &GateRow, why: &str) -> Result<GateEpoch, GatekeeperError> {
+        let now = Instant::now();
+        let served = self.watch.lock().served(row.epoch.0, &self.node, now).join(", ");
+        if !served.is_empty() {
+            return Err(GatekeeperError::Waiting(
+                format!("{why}, but {served} is served by it").into(),
+            ));
+        }
+        self.change(Some(row.epoch))
+    }
+
+    fn close(&self, why: &str) {
+        if matches!(self.gate.state(), GateState::Open { .. }) {
+            self.gate.close(why);
+        }
+    }
+
+    /// Begins an epoch, rebuilds, opens.
+    fn change(&mut self, from: Option<GateEpoch>) -> Result<GateEpoch, GatekeeperError> {
+        let now = Instant::now();
+        if now < self.not_before {
+            return Err(GatekeeperError::Waiting("the last change failed a moment ago".into()));
+        }
+        // Without a Redis to open on, a new epoch helps nobody.
+        self.gate.discover()?;
+        self.not_before = now + AGAIN_AFTER;
+        let row = match self.control.begin_epoch(from, &self.me)? {
+            Change::Made(row) => row,
+            Change::Overtaken(row) => {
+                let epoch = row.map_or(0, |row| row.epoch.0);
+                return Err(GatekeeperError::Overtaken(epoch));
+            }
+        };
+        let epoch = row.epoch;
+        tracing::warn!(epoch = epoch.0, "a new epoch of the gate: fencing all lanes");
+        let began = Instant::now();
+        let pin = self.rebuild(epoch)?;
+        match self.control.publish(epoch, &pin.to_string())? {
+            Change::Made(_) => {}
+            Change::Overtaken(_) => return Err(GatekeeperError::Overtaken(epoch.0)),
+        }
+        self.gate.open(epoch, pin);
+        self.mend(epoch)?;
+        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(epoch = epoch.0, took_ms, "the gate reflects the journal and is open");
+        metrics::histogram!("cauce_gate_rebuild_seconds").record(began.elapsed());
+        Ok(epoch)
+    }
+
+    fn rebuild(&self, epoch: GateEpoch) -> Result<Pin, GatekeeperError> {
+        // Fence first: what is not in the journal by then never gets into it.
+        for row in self.lanes.all()? {
+            self.lanes.fence(row.lane, epoch)?;
+        }
+        let pin = self.gate.discover()?;
+        let mut rebuild = self.gate.rebuild(epoch, &pin)?;
+        let rows = self.lanes.all()?;
+        match rebuild.marks()? {
+            Some(marks) => {
+                for (done, row) in rows.iter().enumerate() {
+                    self.tell(epoch, done, rows.len(), "from marks");
+                    let mark = marks.get(&row.lane).copied();
+                    self.workshop.reflect(row, mark, &mut rebuild)?;
+                }
+            }
+            None => self.from_nothing(epoch, &rows, &mut rebuild)?,
+        }
+        let progress = rebuild.publish()?;
+        tracing::info!(
+            replayed = progress.replayed,
+            loaded = progress.loaded,
+            released = progress.released,
+            "rebuilt"
+        );
+        Ok(pin)
+    }
+
+    fn from_nothing(
+        &self,
+        epoch: GateEpoch,
+        rows: &[LaneRow],
+        rebuild: &mut Rebuild<'_>,
+    ) -> Result<(), GatekeeperError> {
+        rebuild.clear()?;
+        let mut merged = Merged::default();
+        for (done, row) in rows.iter().enumerate() {
+            self.tell(epoch, done, rows.len(), "from snapshots");
+            merged.add(row.lane, self.workshop.fold(row)?.guard());
+        }
+        rebuild.load(&merged.into_rows())?;
+        for row in rows {
+            rebuild.set_mark(row.lane, row.head.sequence)?;
+        }
+        Ok(())
+    }
+
+    /// Says how far a rebuild is; that it cannot be said harms nothing.
+    fn tell(&self, epoch: GateEpoch, done: usize, of: usize, how: &str) {
+        let progress = format!("{how}: {done} of {of} lanes");
+        if let Err(error) = self.control.progress(epoch, &progress) {
+            tracing::debug!(%error, "progress was not noted");
+        }
+    }
+
+    /// Makes the gate reflect lanes that this node took since.
+    fn mend(&self, epoch: GateEpoch) -> Result<(), GatekeeperError> {
+        let mut waiting = self.pending.take().into_iter();
+        while let Some((_, (row, mended))) = waiting.next() {
+            if let Err(error) = self.mend_one(epoch, &row) {
+                self.pending.add(row, mended);
+                waiting.for_each(|(_, (row, mended))| self.pending.add(row, mended));
+                return Err(error);
+            }
+            mend(&mended);
+        }
+        Ok(())
+    }
+
+    fn mend_one(&self, epoch: GateEpoch, row: &LaneRow) -> Result<(), GatekeeperError> {
+        let mut mending = self.gate.mend(epoch, row.lane)?;
+        let marks = mending.marks()?.unwrap_or_default();
+        Ok(self.workshop.reflect(row, marks.get(&row.lane).copied(), &mut mending)?)
+    }
+}

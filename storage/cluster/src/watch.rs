@@ -1,0 +1,140 @@
+//! Who lives: every node counts up a number, and watches whether the others' numbers move.
+//!
+//! Liveness is judged by the watcher's own monotonic clock; nobody's time of day is looked at. A
+//! node that is taken for dead and lives loses its lanes and finds out at its next append: that is
+//! a disturbance, never a wrong answer.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use storage_cql::{NodeRow, Owner};
+
+/// What was seen of the nodes.
+pub struct Watch {
+    dead_after: Duration,
+    seen: BTreeMap<Box<str>, Seen>,
+}
+
+struct Seen {
+    row: NodeRow,
+    moved: Instant,
+}
+
+impl Watch {
+    /// Of nobody yet.
+    pub fn new(dead_after: Duration) -> Self {
+        Self { dead_after, seen: BTreeMap::new() }
+    }
+
+    /// Takes note of the rows as they are now.
+    pub fn see(&mut self, rows: Vec<NodeRow>, now: Instant) {
+        let names: Vec<Box<str>> = rows.iter().map(|row| row.name.clone()).collect();
+        self.seen.retain(|name, _| names.contains(name));
+        for row in rows {
+            match self.seen.get_mut(&row.name) {
+                Some(seen) => {
+                    let sign = |row: &NodeRow| (row.incarnation, row.beat);
+                    if sign(&seen.row) != sign(&row) {
+                        seen.moved = now;
+                    }
+                    seen.row = row;
+                }
+                None => {
+                    self.seen.insert(row.name.clone(), Seen { row, moved: now });
+                }
+            }
+        }
+    }
+
+    /// Whether the owner of a lane is dead: its node is silent, or runs anew.
+    ///
+    /// A node that runs anew takes its own lanes back by itself, which the watchers leave it time
+    /// for; a lane of others that it held before is nobody's.
+    pub fn is_dead(&self, owner: &Owner, home: &str, now: Instant) -> bool {
+        match self.seen.get(&owner.node) {
+            None => true,
+            Some(seen) if now.duration_since(seen.moved) >= self.dead_after => true,
+            Some(seen) => seen.row.incarnation != owner.incarnation && *home != *owner.node,
+        }
+    }
+
+    /// Nodes other than one that live and are served by the gate under an epoch.
+    pub fn served(&self, epoch: u64, besides: &str, now: Instant) -> Vec<&str> {
+        let lives = |seen: &&Seen| now.duration_since(seen.moved) < self.dead_after;
+        let others = self.seen.values().filter(|seen| *seen.row.name != *besides);
+        let served = others.filter(lives).filter(|seen| seen.row.gate_epoch == Some(epoch));
+        served.map(|seen| &*seen.row.name).collect()
+    }
+
+    /// Whether the node `name#incarnation` lives, as far as is known.
+    pub fn lives(&self, printed: &str, now: Instant) -> bool {
+        self.seen.values().any(|seen| {
+            let owner =
+                Owner { node: seen.row.name.clone(), incarnation: seen.row.incarnation };
+            owner.to_string() == printed && now.duration_since(seen.moved) < self.dead_after
+        })
+    }
+
+    /// What the living nodes besides one say of themselves: name, address, note.
+    pub fn others(&self, besides: &str, now: Instant) -> Vec<(Box<str>, Box<str>, Box<str>)> {
+        let lives = |seen: &&Seen| now.duration_since(seen.moved) < self.dead_after;
+        let others = self.seen.values().filter(|seen| *seen.row.name != *besides).filter(lives);
+        let said = |NodeRow { name, address, status, .. }: &NodeRow| {
+            (name.clone(), address.clone(), status.clone())
+        };
+        others.map(|seen| said(&seen.row)).collect()
+    }
+
+    /// Where a node is reached.
+    pub fn address(&self, node: &str) -> Option<&str> {
+        self.seen.get(node).map(|seen| &*seen.row.address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, incarnation: u64, beat: u64, gate_epoch: Option<u64>) -> NodeRow {
+        let name = name.into();
+        NodeRow { name, incarnation, beat, gate_epoch, ..NodeRow::default() }
+    }
+
+    fn owner(node: &str, incarnation: u64) -> Owner {
+        Owner { node: node.into(), incarnation }
+    }
+
+    #[test]
+    fn a_node_whose_count_stands_still_for_long_enough_is_dead() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let mut watch = Watch::new(second * 5);
+        assert!(watch.is_dead(&owner("b", 1), "b", start), "one that was never seen");
+        watch.see(vec![row("b", 1, 7, None)], start);
+        watch.see(vec![row("b", 1, 7, None)], start + second * 4);
+        assert!(!watch.is_dead(&owner("b", 1), "b", start + second * 4));
+        assert!(watch.is_dead(&owner("b", 1), "b", start + second * 5));
+        watch.see(vec![row("b", 1, 8, None)], start + second * 5);
+        assert!(!watch.is_dead(&owner("b", 1), "b", start + second * 9), "it moved");
+    }
+
+    #[test]
+    fn a_node_that_runs_anew_keeps_its_home_lane_and_loses_those_it_had_taken() {
+        let now = Instant::now();
+        let mut watch = Watch::new(Duration::from_secs(5));
+        watch.see(vec![row("b", 2, 1, None)], now);
+        assert!(!watch.is_dead(&owner("b", 1), "b", now));
+        assert!(watch.is_dead(&owner("b", 1), "a", now));
+        assert!(!watch.is_dead(&owner("b", 2), "a", now));
+    }
+
+    #[test]
+    fn nodes_that_are_served_are_those_that_live_and_say_so() {
+        let (now, late) = (Instant::now(), Instant::now() + Duration::from_secs(6));
+        let mut watch = Watch::new(Duration::from_secs(5));
+        watch.see(vec![row("a", 1, 1, Some(4)), row("b", 1, 1, Some(4)), row("c", 1, 1, None)], now);
+        assert_eq!(watch.served(4, "a", now), ["b"]);
+        assert!(watch.served(5, "a", now).is_empty());
+        assert!(watch.served(4, "a", late).is_empty());
+        assert!(watch.lives("b#1", now) && !watch.lives("b#2", now) && !watch.lives("b#1", late));
+    }
+}

@@ -1,0 +1,48 @@
+//! What a guard in memory holds, row by row: for another guard that is to hold the same.
+
+use router::id::{AccountId, PaymentId};
+use router::message::{Fingerprint, IdempotencyKey};
+use router::money::Currency;
+use router::reservation::{CounterKey, SlotKey};
+use router::time::Timestamp;
+
+use super::{Claim, MemoryGuard, Open};
+
+impl MemoryGuard {
+    /// The greatest instant anything was decided at.
+    pub fn clock(&self) -> Timestamp {
+        self.clock
+    }
+
+    /// Accounts: what each has and what of it is held, in minor units.
+    pub fn accounts(&self) -> impl Iterator<Item = (AccountId, Currency, i128, i128)> {
+        self.accounts.iter().map(|((id, currency), row)| (*id, *currency, row.balance, row.held))
+    }
+
+    /// Counters that may still count: what each has reached, and when its window closes.
+    pub fn counters(&self) -> impl Iterator<Item = (CounterKey, i64, Timestamp)> {
+        let live = self.counters.iter().filter(|(_, row)| !self.is_forgotten(row.window_end));
+        live.map(|(key, row)| (CounterKey(*key), row.value, row.window_end))
+    }
+
+    /// Slots that may still be taken: by whom, and for how long.
+    pub fn slots(&self) -> impl Iterator<Item = (SlotKey, PaymentId, Claim)> {
+        let live = self.slots.iter().filter(|(_, row)| !self.is_over(row.claim));
+        live.map(|(key, row)| (SlotKey(*key), row.owner, row.claim))
+    }
+
+    /// Reservations without an outcome.
+    pub fn open(&self) -> impl Iterator<Item = (PaymentId, &Open)> {
+        self.open.iter().map(|(id, open)| (*id, open))
+    }
+
+    /// Remembered keys; of the fingerprints the upper half is kept.
+    pub fn keys(&self) -> impl Iterator<Item = (IdempotencyKey, Fingerprint, PaymentId)> {
+        // Later ones last, so that they count where a key was used again.
+        let generations = self.keys.previous.iter().chain(&self.keys.current);
+        generations.flatten().map(|(key, entry)| {
+            let fingerprint = Fingerprint(u128::from(entry.fingerprint) << 64);
+            (IdempotencyKey(key.value()), fingerprint, PaymentId(entry.payment.value()))
+        })
+    }
+}
