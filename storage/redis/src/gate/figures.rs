@@ -1,0 +1,49 @@
+//! Metrics of the gate, their handles looked up once.
+
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use storage::guard::GateEpoch;
+
+use crate::failure::Why;
+
+pub(crate) struct Figures {
+    calls: Counter,
+    round_trips: Counter,
+    seconds: Histogram,
+    open: Gauge,
+    epoch: Gauge,
+}
+
+impl Figures {
+    pub fn new() -> Self {
+        let open = gauge!("cauce_gate_open");
+        open.set(0.0);
+        Self {
+            calls: counter!("cauce_gate_calls_total"),
+            round_trips: counter!("cauce_gate_round_trips_total"),
+            seconds: histogram!("cauce_gate_seconds"),
+            open,
+            epoch: gauge!("cauce_gate_epoch"),
+        }
+    }
+
+    pub fn round_trip(&self, calls: usize, elapsed: Duration) {
+        self.calls.increment(calls as u64);
+        self.round_trips.increment(1);
+        self.seconds.record(elapsed);
+    }
+
+    pub fn failed(&self, why: Why) {
+        counter!("cauce_gate_unavailable_total", "why" => why.label()).increment(1);
+    }
+
+    pub fn opened(&self, epoch: GateEpoch) {
+        self.open.set(1.0);
+        self.epoch.set(u32::try_from(epoch.0).unwrap_or(u32::MAX));
+    }
+
+    pub fn closed(&self) {
+        self.open.set(0.0);
+    }
+}

@@ -1,0 +1,364 @@
+//! The guard of one lane.
+//!
+//! A batch is one round trip, one call for each decision. In a Redis Cluster a reservation may
+//! need several groups: its key's first, then the others in ascending order, each a round for the
+//! whole batch; where one refuses, what the earlier ones took is given back. For a moment that is
+//! too strict, never too loose.
+
+mod decide;
+mod owed;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::Value;
+use router::id::{AccountId, Lane, PaymentId};
+use router::message::IdempotencyKey;
+use router::money::Currency;
+use router::record::AccountMovement;
+use storage::guard::{Balance, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Verdict};
+
+use crate::failure::{Failure, Why};
+use crate::gate::{Gate, Opening, open_value};
+use crate::library::Function;
+use crate::link::{Links, Round};
+use crate::pack::{self, Held};
+use owed::Owed;
+
+/// After a failure, how long nothing is tried: a Redis that hangs costs a time-out each try.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+/// After several, at most.
+const RETRY_AFTER_MAX: Duration = Duration::from_millis(1_600);
+/// Most payments whose decision was never heard; beyond, only a new epoch gets rid of them.
+const UNHEARD_MAX: usize = 65_536;
+/// Decisions between two looks for what closed long ago, and how many of it are dropped then.
+const SWEEP_EVERY: usize = 8_192;
+const SWEEP_MAX: &[u8] = b"1000";
+
+/// Decides for one lane.
+pub struct RedisGuard {
+    gate: Arc<Gate>,
+    lane: Lane,
+    lane_text: String,
+    session: Option<Session>,
+    not_before: Option<Instant>,
+    retry_after: Duration,
+    /// What calls that were never answered may have taken, and under which epoch.
+    unheard: Vec<(PaymentId, IdempotencyKey)>,
+    epoch: Option<GateEpoch>,
+    /// Where payments without an end have something; without an entry it may be anywhere.
+    spans: HashMap<PaymentId, Span>,
+    owed: Owed,
+    until_sweep: usize,
+}
+
+/// Where a payment has something, and whether a record will end it.
+struct Span {
+    groups: Box<[usize]>,
+    has_end: bool,
+}
+
+/// Checked connections under one opening of the gate.
+struct Session {
+    opening: Opening,
+    gate_value: String,
+    links: Links,
+    /// For each group, what tells these connections from those of this lane before.
+    numbers: Vec<String>,
+}
+
+impl RedisGuard {
+    /// A guard for the payments of a lane; connects when it is first asked.
+    pub fn new(gate: Arc<Gate>, lane: Lane) -> Self {
+        let owed = Owed::new(gate.layout().groups());
+        Self {
+            gate,
+            lane,
+            lane_text: lane.to_string(),
+            session: None,
+            not_before: None,
+            retry_after: RETRY_AFTER,
+            unheard: Vec::new(),
+            epoch: None,
+            spans: HashMap::new(),
+            owed,
+            until_sweep: SWEEP_EVERY,
+        }
+    }
+
+    /// Its lane.
+    pub fn lane(&self) -> Lane {
+        self.lane
+    }
+
+    /// Endings and credits that Redis has not been told of.
+    pub fn owed_len(&self) -> usize {
+        self.owed.len()
+    }
+
+    /// Connections of the gate's present opening, with everything owed told.
+    fn ready(&mut self) -> Result<(), Failure> {
+        self.meet()?;
+        self.release_unheard()?;
+        self.tell_owed()
+    }
+
+    fn meet(&mut self) -> Result<(), Failure> {
+        let opening = self.gate.opening().inspect_err(|failure| {
+            self.session = None;
+            self.gate.figures().failed(failure.why);
+        })?;
+        let generation = opening.generation;
+        if self.session.as_ref().is_some_and(|it| it.opening.generation == generation) {
+            return Ok(());
+        }
+        self.session = None;
+        if self.epoch != Some(opening.epoch) {
+            // The rebuild released what no record names.
+            self.unheard.clear();
+            self.spans.clear();
+            self.epoch = Some(opening.epoch);
+            self.not_before = None;
+        }
+        if self.not_before.is_some_and(|instant| Instant::now() < instant) {
+            return Err(Failure::new(Why::Lost, "the last try failed a moment ago"));
+        }
+        let connected = Session::connect(&self.gate, opening.clone(), &self.lane_text);
+        self.session = Some(self.noting(Some(&opening), connected)?);
+        Ok(())
+    }
+
+    /// Takes note of what went wrong: the connections are of no use any more.
+    fn noting<T>(
+        &mut self,
+        opening: Option<&Opening>,
+        result: Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        if let Err(failure) = &result {
+            tracing::warn!(lane = self.lane.0, why = failure.why.label(), %failure, "no decision");
+            self.session = None;
+            if !matches!(failure.why, Why::OutOfMemory | Why::Superseded | Why::NoFunction) {
+                self.not_before = Some(Instant::now() + self.retry_after);
+                self.retry_after = (self.retry_after * 2).min(RETRY_AFTER_MAX);
+            }
+            let _ = self.gate.fail(opening, failure);
+        }
+        result
+    }
+
+    /// One round under the present session.
+    fn exchange(
+        &mut self,
+        fill: impl FnOnce(&mut Round<'_>, &Call<'_>),
+    ) -> Result<Vec<Value>, Failure> {
+        let closed = || Failure::new(Why::Lost, "not connected");
+        let session = self.session.as_mut().ok_or_else(closed)?;
+        let mut round = session.links.round(self.gate.layout());
+        let call = Call {
+            gate_value: session.gate_value.as_bytes(),
+            lane: self.lane_text.as_bytes(),
+            numbers: &session.numbers,
+        };
+        fill(&mut round, &call);
+        if round.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answers = session.links.exchange(&self.gate, round);
+        if answers.is_ok() {
+            self.retry_after = RETRY_AFTER;
+        }
+        let opening = session.opening.clone();
+        self.noting(Some(&opening), answers)
+    }
+
+    /// Gives back what calls took whose answers never came.
+    fn release_unheard(&mut self) -> Result<(), Failure> {
+        if self.unheard.is_empty() {
+            return Ok(());
+        }
+        let (unheard, groups) = (self.unheard.clone(), self.gate.layout().groups());
+        self.exchange(|round, call| {
+            for (payment, key) in &unheard {
+                (0..groups).for_each(|group| call.release_claim(round, group, *payment, *key));
+            }
+        })?;
+        self.unheard.clear();
+        Ok(())
+    }
+
+    /// Remembers that a payment may have been granted something without an answer.
+    fn note_unheard(&mut self, asked: impl Iterator<Item = (PaymentId, IdempotencyKey)>) {
+        self.unheard.extend(asked);
+        if self.unheard.len() > UNHEARD_MAX {
+            self.gate.close("too many decisions were never answered");
+        }
+    }
+
+    fn tell_owed(&mut self) -> Result<(), Failure> {
+        if self.owed.is_empty() {
+            return Ok(());
+        }
+        let owed = std::mem::take(&mut self.owed);
+        let told = self.exchange(|round, call| owed.call(round, call));
+        // It is told again whole after a failure: marks tell what is already reflected.
+        self.owed = owed;
+        told?;
+        self.owed.clear();
+        Ok(())
+    }
+
+    fn withhold_once(
+        &mut self,
+        token: PaymentId,
+        movement: &AccountMovement,
+    ) -> Result<(), Failure> {
+        let (account, currency) = (movement.account, movement.delta.currency);
+        let minor = movement.delta.minor.saturating_neg();
+        let held = Held::withheld(account, currency, minor).packed();
+        let (name, minor) = (pack::account_name(account, currency), minor.to_string());
+        let group = self.gate.layout().group_of_account(account, currency);
+        let answers = self.exchange(|round, call| {
+            let token = pack::payment(token);
+            let arguments = [&token, name.as_bytes(), minor.as_bytes(), held.as_slice()];
+            call.in_session(round, group, Function::Withhold, &arguments);
+        });
+        if answers.is_err() {
+            self.note_unheard([(token, IdempotencyKey(0))].into_iter());
+        }
+        answers.map(drop)
+    }
+
+    fn ask(&mut self, group: usize, function: Function, name: &[u8]) -> Result<Value, Failure> {
+        self.ready()?;
+        let answers = self.exchange(|round, call| {
+            round.call(group, function, &[call.gate_value, name]);
+        })?;
+        answers.into_iter().next().ok_or_else(|| Failure::strange("nothing"))
+    }
+
+    fn epoch_now(&self) -> GateEpoch {
+        self.epoch.expect("invariant: what was decided was decided under an epoch")
+    }
+
+    fn sweep(&mut self, decisions: usize) {
+        self.until_sweep = self.until_sweep.saturating_sub(decisions);
+        if self.until_sweep > 0 {
+            return;
+        }
+        self.until_sweep = SWEEP_EVERY;
+        let groups = self.gate.layout().groups();
+        // Without it Redis holds more than it needs to, no more; the failure is told already.
+        let _ = self.exchange(|round, call| {
+            for group in 0..groups {
+                round.call(group, Function::Sweep, &[call.gate_value, SWEEP_MAX]);
+            }
+        });
+    }
+}
+
+impl Session {
+    fn connect(gate: &Gate, opening: Opening, lane: &str) -> Result<Self, Failure> {
+        let mut links = Links::connect(gate, &opening.pin)?;
+        let gate_value = open_value(opening.epoch);
+        let mut round = links.round(gate.layout());
+        for group in 0..gate.layout().groups() {
+            round.call(group, Function::Greet, &[gate_value.as_bytes(), lane.as_bytes()]);
+        }
+        let number = |answer: &Value| match answer {
+            Value::Int(number) => Ok(number.to_string()),
+            other => Err(Failure::strange(&format!("{other:?}"))),
+        };
+        let answers = links.exchange(gate, round)?;
+        let numbers = answers.iter().map(number).collect::<Result<_, _>>()?;
+        Ok(Self { opening, gate_value, links, numbers })
+    }
+}
+
+/// What every call of a session carries.
+struct Call<'a> {
+    gate_value: &'a [u8],
+    lane: &'a [u8],
+    numbers: &'a [String],
+}
+
+impl Call<'_> {
+    fn in_session(&self, round: &mut Round<'_>, group: usize, function: Function, more: &[&[u8]]) {
+        let head = [self.gate_value, self.lane, self.numbers[group].as_bytes()];
+        let arguments: Vec<&[u8]> = head.iter().chain(more).copied().collect();
+        round.call(group, function, &arguments);
+    }
+
+    fn release_claim(
+        &self,
+        round: &mut Round<'_>,
+        group: usize,
+        payment: PaymentId,
+        key: IdempotencyKey,
+    ) {
+        let (payment, key) = (pack::payment(payment), key.0.to_be_bytes());
+        let arguments = [self.gate_value, self.lane, &payment, &key];
+        round.call(group, Function::ReleaseClaim, &arguments);
+    }
+}
+
+impl From<Failure> for GuardError {
+    fn from(failure: Failure) -> Self {
+        Self::Unavailable { detail: failure.detail }
+    }
+}
+
+impl Guard for RedisGuard {
+    fn reserve(
+        &mut self,
+        batch: &[ReserveAsk<'_>],
+        verdicts: &mut Vec<Verdict>,
+    ) -> Result<GateEpoch, GuardError> {
+        self.ready()?;
+        verdicts.extend(self.decide(batch)?);
+        self.sweep(batch.len());
+        Ok(self.epoch_now())
+    }
+
+    fn withhold(
+        &mut self,
+        token: PaymentId,
+        movement: &AccountMovement,
+    ) -> Result<GateEpoch, GuardError> {
+        self.ready()?;
+        self.withhold_once(token, movement)?;
+        Ok(self.epoch_now())
+    }
+
+    /// While Redis is away it is kept, in order, and told before the next call.
+    ///
+    /// Errors: more is kept than the settings allow.
+    fn give_back(&mut self, group: &GiveBack<'_>) -> Result<(), GuardError> {
+        let layout = self.gate.layout();
+        self.owed.add(group, layout, &mut self.spans);
+        if self.owed.len() > self.gate.settings().owed_max {
+            let detail = format!("{} endings wait for the gate", self.owed.len()).into();
+            return Err(GuardError::Unavailable { detail });
+        }
+        // What fails here is kept, and told by whoever asks next.
+        let _ = self.ready();
+        Ok(())
+    }
+
+    fn balance(
+        &mut self,
+        account: AccountId,
+        currency: Currency,
+    ) -> Result<Option<Balance>, GuardError> {
+        let group = self.gate.layout().group_of_account(account, currency);
+        let name = pack::account_name(account, currency);
+        let answer = self.ask(group, Function::Balance, name.as_bytes())?;
+        Ok(decide::balance(&answer)?)
+    }
+
+    fn find_key(&mut self, key: IdempotencyKey) -> Result<Option<PaymentId>, GuardError> {
+        let group = self.gate.layout().group_of_key(key);
+        let answer = self.ask(group, Function::FindKey, &key.0.to_be_bytes())?;
+        Ok(decide::owner(&answer)?)
+    }
+}

@@ -1,0 +1,183 @@
+//! Which group decides what, and how the names of a group begin.
+//!
+//! A group is what one function call can see: all its keys have one hash tag, so they are on one
+//! primary. In the form of one Redis there is one group, and every decision is one call.
+
+use router::id::AccountId;
+use router::message::IdempotencyKey;
+use router::money::Currency;
+use router::reservation::{Counter, Hold, Reservation, Slot};
+
+use crate::pack::{self, Held, List};
+
+/// Changes with the shape of the rows, so that versions that would misread each other do not meet.
+const FORMAT: u32 = 1;
+const HASH_SLOTS: u16 = 16_384;
+
+#[derive(Debug)]
+pub(crate) struct Layout {
+    prefixes: Vec<String>,
+}
+
+/// What one group decides of a reservation.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub group: usize,
+    pub has_key: bool,
+    /// What it holds; nothing, where the key alone is here.
+    pub held: Vec<u8>,
+    /// What it is checked against.
+    pub limits: Vec<u8>,
+    slots: Vec<usize>,
+    counters: Vec<usize>,
+    holds: Vec<usize>,
+}
+
+/// What of a reservation was refused, by its place in the reservation; orders as it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Slot(usize),
+    Counter(usize),
+    Hold(usize),
+}
+
+impl Layout {
+    pub fn new(namespace: &str, groups: u16) -> Self {
+        let prefix = |group| format!("{{{namespace}:{group}}}v{FORMAT}:");
+        Self { prefixes: (0..groups).map(prefix).collect() }
+    }
+
+    pub fn groups(&self) -> usize {
+        self.prefixes.len()
+    }
+
+    pub fn prefix(&self, group: usize) -> &str {
+        &self.prefixes[group]
+    }
+
+    /// The hash slot of a group in a Redis Cluster.
+    pub fn hash_slot(&self, group: usize) -> u16 {
+        let tag = self.prefixes[group].trim_start_matches('{').split('}').next();
+        crc16(tag.unwrap_or_default().as_bytes()) % HASH_SLOTS
+    }
+
+    pub fn group_of_key(&self, key: IdempotencyKey) -> usize {
+        self.group_of(b'k', &key.0.to_be_bytes())
+    }
+
+    pub fn group_of_account(&self, account: AccountId, currency: Currency) -> usize {
+        self.group_of(b'a', pack::account_name(account, currency).as_bytes())
+    }
+
+    pub fn group_of_counter(&self, key: u128) -> usize {
+        self.group_of(b'c', &key.to_be_bytes())
+    }
+
+    pub fn group_of_slot(&self, key: u128) -> usize {
+        self.group_of(b's', &key.to_be_bytes())
+    }
+
+    /// The same in every version and on every machine: FNV-1a.
+    fn group_of(&self, kind: u8, name: &[u8]) -> usize {
+        if self.prefixes.len() == 1 {
+            return 0;
+        }
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        let hash = [kind].iter().chain(name).fold(0xcbf2_9ce4_8422_2325, step);
+        // The high half, which depends on all bytes.
+        let groups = self.prefixes.len() as u64;
+        usize::try_from((hash >> 32) % groups).expect("invariant: less than the groups")
+    }
+
+    /// The parts of a reservation: that of its key first, then the others in ascending order.
+    pub fn parts(&self, reservation: &Reservation) -> Vec<Part> {
+        let Reservation { key, fingerprint: _, slots, counters, holds } = reservation;
+        let of_slot: Vec<usize> = slots.iter().map(|it| self.group_of_slot(it.key.0)).collect();
+        let of_counter: Vec<usize> =
+            counters.iter().map(|it| self.group_of_counter(it.key.0)).collect();
+        let group_of_hold = |it: &Hold| self.group_of_account(it.account, it.amount.currency);
+        let of_hold: Vec<usize> = holds.iter().map(group_of_hold).collect();
+        let first = self.group_of_key(*key);
+        let mut groups: Vec<usize> =
+            of_slot.iter().chain(&of_counter).chain(&of_hold).copied().collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups.retain(|group| *group != first);
+        groups.insert(0, first);
+        let part = |group: usize| {
+            let places = |of: &[usize]| (0..of.len()).filter(|at| of[*at] == group).collect();
+            let places = (places(&of_slot), places(&of_counter), places(&of_hold));
+            Part::new(reservation, group, group == first, places)
+        };
+        groups.into_iter().map(part).collect()
+    }
+}
+
+type Places = (Vec<usize>, Vec<usize>, Vec<usize>);
+
+impl Part {
+    fn new(reservation: &Reservation, group: usize, has_key: bool, places: Places) -> Self {
+        let (slots, counters, holds) = places;
+        let (mut held, mut limits) = (Held::default(), List::default());
+        for Slot { key, keep, .. } in slots.iter().map(|at| &reservation.slots[*at]) {
+            held.slot(key.0, *keep);
+        }
+        for counter in counters.iter().map(|at| &reservation.counters[*at]) {
+            let Counter { key, delta, ceiling, window_end, reason: _ } = counter;
+            held.counter(key.0, *delta);
+            limits.number(*ceiling);
+            limits.text(pack::instant(*window_end).as_bytes());
+        }
+        for Hold { account, amount, floor_minor, .. } in
+            holds.iter().map(|at| &reservation.holds[*at])
+        {
+            held.hold(*account, amount.currency, amount.minor);
+            limits.number(*floor_minor);
+        }
+        let (held, limits) = (held.packed(), limits.packed());
+        Self { group, has_key, held, limits, slots, counters, holds }
+    }
+
+    /// The key alone.
+    pub fn of_key(group: usize) -> Self {
+        let (held, limits) = (Vec::new(), Vec::new());
+        let (slots, counters, holds) = (Vec::new(), Vec::new(), Vec::new());
+        Self { group, has_key: true, held, limits, slots, counters, holds }
+    }
+
+    /// Where in the reservation an element of this part stands.
+    pub fn place(&self, kind: u8, index: usize) -> Option<Place> {
+        match kind {
+            b's' => self.slots.get(index).copied().map(Place::Slot),
+            b'c' => self.counters.get(index).copied().map(Place::Counter),
+            b'h' => self.holds.get(index).copied().map(Place::Hold),
+            _ => None,
+        }
+    }
+}
+
+/// CRC-16/XMODEM, by which a Redis Cluster places keys.
+fn crc16(bytes: &[u8]) -> u16 {
+    let step = |crc: u16, _: u8| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 };
+    bytes.iter().fold(0, |crc, byte| (0..8).fold(crc ^ u16::from(*byte) << 8, step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hash_slots_are_those_of_redis() {
+        // The check value that the specification of Redis Cluster gives.
+        assert_eq!(crc16(b"123456789"), 0x31c3);
+        assert_eq!(Layout::new("n", 2).hash_slot(1), crc16(b"n:1") % HASH_SLOTS);
+    }
+
+    #[test]
+    fn resources_spread_over_the_groups() {
+        let layout = Layout::new("n", 16);
+        let mut seen = [0; 16];
+        (0..1_600).for_each(|name: u128| seen[layout.group_of_counter(name)] += 1);
+        assert!(seen.iter().all(|count| (50..200).contains(count)), "{seen:?}");
+    }
+}

@@ -1,0 +1,97 @@
+//! The functions that run inside Redis.
+//!
+//! Their names carry a digest of the text, so that two versions of the switch can run side by
+//! side over the same data; a change of what the rows look like changes `layout::FORMAT` too.
+
+use std::sync::LazyLock;
+
+static TEXT: &str = concat!(
+    include_str!("lua/rows.lua"),
+    include_str!("lua/settle.lua"),
+    include_str!("lua/decide.lua"),
+    include_str!("lua/rebuild.lua"),
+);
+
+/// The library of this build.
+pub(crate) static LIBRARY: LazyLock<Library> = LazyLock::new(Library::new);
+
+pub(crate) struct Library {
+    /// What `FUNCTION LOAD` takes.
+    pub code: String,
+    names: Vec<String>,
+}
+
+/// One function of the library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Function {
+    Reserve,
+    Withhold,
+    Greet,
+    Balance,
+    FindKey,
+    GiveBack,
+    TakeBack,
+    ReleaseClaim,
+    Claims,
+    Sweep,
+    Begin,
+    Marks,
+    Clear,
+    Regrant,
+    SetMark,
+    Load,
+    Publish,
+}
+
+const NAMES: [&str; 17] = [
+    "reserve",
+    "withhold",
+    "greet",
+    "balance",
+    "find_key",
+    "give_back",
+    "take_back",
+    "release_claim",
+    "claims",
+    "sweep",
+    "begin",
+    "marks",
+    "clear",
+    "regrant",
+    "set_mark",
+    "load",
+    "publish",
+];
+
+impl Library {
+    fn new() -> Self {
+        let digest = router::message::digest128(&[TEXT.as_bytes()]);
+        let version = format!("{:08x}", digest >> 96);
+        let code = format!("#!lua name=cauce_{version}\n{}", TEXT.replace("VERSION", &version));
+        let names = NAMES.iter().map(|name| format!("cauce_{version}_{name}")).collect();
+        Self { code, names }
+    }
+
+    pub fn name(&self, function: Function) -> &str {
+        &self.names[function as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_is_registered_under_its_name() {
+        for name in NAMES {
+            assert!(TEXT.contains(&format!("register('{name}', {name}, ")), "{name}");
+        }
+        assert_eq!(TEXT.matches("\nregister('").count(), NAMES.len());
+        assert!(LIBRARY.name(Function::Publish).ends_with("_publish"));
+        assert!(LIBRARY.name(Function::GiveBack).ends_with("_give_back"));
+        assert!(LIBRARY.code.contains(&format!(
+            "'{}' .. name",
+            LIBRARY.name(Function::Load).strip_suffix("load").unwrap()
+        )));
+    }
+}

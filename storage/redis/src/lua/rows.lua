@@ -1,0 +1,211 @@
+-- Rows of one group: exact numbers, slots, counters, accounts, keys.
+--
+-- Numbers travel as decimal text, because a Lua number is a double and the reply of HINCRBY would
+-- become one. Inside they are two limbs: value = high * LIMB + low, |low| < LIMB, exact far
+-- beyond 64 bits. Instants are microseconds below 2^53, so those are plain numbers.
+
+-- Known only while a function runs: see `register`.
+local call, format
+local LIMB = 1e15
+local LIMB_DIGITS = 15
+-- How long after its window a counter still counts; the same as in the guard in memory.
+local GRACE_MICROS = 3600000000
+-- 1 of the claim, 16 of the owner, 8 of the instant it is kept until.
+local CLAIM_LEN = 25
+local NEVER = '\0\0\0\0\0\0\0\0'
+
+local function read(text)
+  if #text <= LIMB_DIGITS then return 0, tonumber(text) end
+  local negative = text:byte() == 45
+  local digits = negative and text:sub(2) or text
+  local high = tonumber(digits:sub(1, -LIMB_DIGITS - 1)) or 0
+  local low = tonumber(digits:sub(-LIMB_DIGITS))
+  if negative then return -high, -low end
+  return high, low
+end
+
+local function add(a_high, a_low, b_high, b_low)
+  local high, low = a_high + b_high, a_low + b_low
+  if low >= LIMB then return high + 1, low - LIMB end
+  if low <= -LIMB then return high - 1, low + LIMB end
+  return high, low
+end
+
+local function subtract(a_high, a_low, b_high, b_low)
+  return add(a_high, a_low, -b_high, -b_low)
+end
+
+-- The same value with both limbs of one sign.
+local function level(high, low)
+  if high > 0 and low < 0 then return high - 1, low + LIMB end
+  if high < 0 and low > 0 then return high + 1, low - LIMB end
+  return high, low
+end
+
+local function is_negative(high, low)
+  high, low = level(high, low)
+  return high < 0 or (high == 0 and low < 0)
+end
+
+local function write(high, low)
+  high, low = level(high, low)
+  -- Adding zero makes a minus zero a plain one.
+  if high == 0 then return format('%.0f', low + 0) end
+  return format('%.0f%015.0f', high, math.abs(low))
+end
+
+-- Slots. A row lists claims: more than one only while lanes are replayed one after another, when
+-- a claim may be seen before the end of the one it followed.
+
+local function is_over(row, at_byte, instant)
+  return row:byte(at_byte) == 117 and struct.unpack('>d', row, at_byte + 17) <= instant
+end
+
+-- The first claim that is not over: its kind and owner.
+local function standing(base, slot, instant)
+  local row = call('HGET', base .. 'slot', slot)
+  if not row then return nil end
+  for first = 1, #row, CLAIM_LEN do
+    if not is_over(row, first, instant) then
+      return row:sub(first, first), row:sub(first + 1, first + 16)
+    end
+  end
+end
+
+local function put_slot(base, slot, row)
+  if row == '' then
+    call('HDEL', base .. 'slot', slot)
+  else
+    call('HSET', base .. 'slot', slot, row)
+  end
+end
+
+-- The row less what is over at the instant, and less what the owner has.
+local function without(row, owner, instant)
+  local rest = ''
+  for first = 1, #row, CLAIM_LEN do
+    local mine = owner and row:sub(first + 1, first + 16) == owner
+    if not mine and not (instant and is_over(row, first, instant)) then
+      rest = rest .. row:sub(first, first + CLAIM_LEN - 1)
+    end
+  end
+  return rest
+end
+
+local function claim(base, slot, owner, instant)
+  local row = call('HGET', base .. 'slot', slot)
+  local others = row and without(row, owner, instant) or ''
+  call('HSET', base .. 'slot', slot, others .. 'o' .. owner .. NEVER)
+end
+
+local function free(base, slot, owner)
+  local row = call('HGET', base .. 'slot', slot)
+  if row then put_slot(base, slot, without(row, owner, nil)) end
+end
+
+-- What an approval does to a claim: 'o' frees it, 'a' keeps it, an instant keeps it until then.
+local function keep(base, slot, owner, how)
+  if how == 'o' then return free(base, slot, owner) end
+  local row = call('HGET', base .. 'slot', slot)
+  if not row then return end
+  local others = without(row, owner, nil)
+  if #others == #row then return end
+  local kept = 'k' .. owner .. NEVER
+  if how ~= 'a' then
+    kept = 'u' .. owner .. struct.pack('>d', tonumber(how))
+    call('ZADD', base .. 'due', 'GT', how, 's' .. slot)
+  end
+  call('HSET', base .. 'slot', slot, others .. kept)
+end
+
+-- Counters: 'value window_end'.
+
+local function read_counter(base, key)
+  local row = call('HGET', base .. 'counter', key)
+  if not row then return nil end
+  local value, window_end = row:match('^(%S+) (%S+)$')
+  return value, window_end
+end
+
+local function lower_counter(base, key, delta)
+  local value, window_end = read_counter(base, key)
+  if not value then return end
+  local high, low = read(value)
+  local by_high, by_low = read(delta)
+  value = write(subtract(high, low, by_high, by_low))
+  call('HSET', base .. 'counter', key, value .. ' ' .. window_end)
+end
+
+-- Accounts: 'balance held'.
+
+local function read_account(base, name)
+  local row = call('HGET', base .. 'account', name)
+  if not row then return '0', '0' end
+  local balance, held = row:match('^(%S+) (%S+)$')
+  return balance, held
+end
+
+-- Adds the amount to the balance and to what is held, each times a sign: 1, 0 or -1.
+local function shift(base, name, minor, balance_sign, held_sign)
+  local balance, held = read_account(base, name)
+  local high, low = read(minor)
+  if balance_sign ~= 0 then
+    local now_high, now_low = read(balance)
+    balance = write(add(now_high, now_low, balance_sign * high, balance_sign * low))
+  end
+  if held_sign ~= 0 then
+    local now_high, now_low = read(held)
+    held = write(add(now_high, now_low, held_sign * high, held_sign * low))
+  end
+  call('HSET', base .. 'account', name, balance .. ' ' .. held)
+end
+
+-- Keys: two generations that take turns, so that forgetting is one UNLINK and needs no clock.
+-- 256 hashes each, so that none takes long to grow. A row: half of the fingerprint, the payment.
+
+local function key_row(base, turn, key)
+  return base .. 'key' .. turn .. ':' .. key:byte()
+end
+
+local function generation(base, turn)
+  local names = {}
+  for shard = 0, 255 do names[shard + 1] = base .. 'key' .. turn .. ':' .. shard end
+  return names
+end
+
+local function other(turn)
+  return turn == '0' and '1' or '0'
+end
+
+local function is_turning(began, at, retention)
+  return began and tonumber(at) >= tonumber(began) + tonumber(retention)
+end
+
+-- The generation that a key of this instant belongs to, after the older one was forgotten where
+-- its time has come.
+local function turn_for(base, began, turn, at, retention)
+  turn = turn or '0'
+  if not began then
+    call('HSET', base .. 'gate', 'began', at, 'turn', turn)
+  elseif is_turning(began, at, retention) then
+    turn = other(turn)
+    call('UNLINK', unpack(generation(base, turn)))
+    call('HSET', base .. 'gate', 'began', at, 'turn', turn)
+  end
+  return turn
+end
+
+local function find_key_row(base, turn, key)
+  turn = turn or '0'
+  return call('HGET', key_row(base, turn, key), key)
+    or call('HGET', key_row(base, other(turn), key), key)
+end
+
+local function advance(base, clock, at)
+  if not clock or tonumber(at) > tonumber(clock) then call('HSET', base .. 'gate', 'clock', at) end
+end
+
+-- Refuses a caller that is not of the epoch this data is of. Data that is gone has no epoch.
+local function stale(value)
+  return redis.error_reply('STALE the gate value is ' .. (value or 'missing'))
+end

@@ -1,0 +1,153 @@
+-- Endings: what was reserved is taken or given back. Each is known by the position of its record,
+-- so that one told twice changes nothing.
+
+local function forget_withheld(base, lane, payment, held)
+  if held[4] then call('HDEL', base .. 'claim:' .. lane, payment) end
+end
+
+local function take_open(base, lane, payment)
+  local text = call('HGET', base .. 'open:' .. lane, payment)
+  if not text then return nil end
+  call('HDEL', base .. 'open:' .. lane, payment)
+  return cmsgpack.unpack(text)
+end
+
+local function post(base, lane, payment)
+  local held = take_open(base, lane, payment)
+  if not held then return end
+  forget_withheld(base, lane, payment, held)
+  for index = 1, #held[3], 2 do shift(base, held[3][index], held[3][index + 1], -1, -1) end
+  for index = 1, #held[1], 2 do keep(base, held[1][index], payment, held[1][index + 1]) end
+end
+
+local function give_up(base, payment, held)
+  for index = 1, #held[2], 2 do lower_counter(base, held[2][index], held[2][index + 1]) end
+  for index = 1, #held[1], 2 do free(base, held[1][index], payment) end
+end
+
+local function release(base, lane, payment)
+  local held = take_open(base, lane, payment)
+  if not held then return end
+  forget_withheld(base, lane, payment, held)
+  for index = 1, #held[3], 2 do shift(base, held[3][index], held[3][index + 1], 0, -1) end
+  give_up(base, payment, held)
+end
+
+-- gate value, lane, session, token, account, minor, held
+local function withhold(keys, args)
+  local base, lane, token = keys[1], args[2], args[4]
+  local gate = call('HMGET', base .. 'gate', 'value', 's' .. lane)
+  if gate[1] ~= args[1] then return stale(gate[1]) end
+  if gate[2] ~= args[3] then return superseded(lane) end
+  -- The position of a record that never was may come again, with another movement.
+  release(base, lane, token)
+  shift(base, args[5], args[6], 0, 1)
+  call('HSET', base .. 'open:' .. lane, token, args[7])
+  call('HSET', base .. 'claim:' .. lane, token, '')
+  return 'g'
+end
+
+local function undo(base, payment, text)
+  local held = cmsgpack.unpack(text)
+  for index = 1, #held[3], 2 do shift(base, held[3][index], held[3][index + 1], 1, 0) end
+  give_up(base, payment, held)
+end
+
+local function step(base, lane, kind, name, more)
+  if kind == 'p' then
+    post(base, lane, name)
+  elseif kind == 'r' then
+    release(base, lane, name)
+  elseif kind == 'u' then
+    undo(base, name, more)
+  elseif kind == 'c' then
+    shift(base, name, more, 1, 0)
+  end
+end
+
+local function mark_of(base, lane)
+  return tonumber(call('HGET', base .. 'mark', lane) or '0')
+end
+
+-- gate value, lane, through, payments whose first record is durable (16 bytes each), steps
+-- [kind, position, payment or account, held or minor, …] in the order of their positions
+local function give_back(keys, args)
+  local base, lane, begun = keys[1], args[2], args[4]
+  local value = call('HGET', base .. 'gate', 'value')
+  if value ~= args[1] then return stale(value) end
+  for first = 1, #begun, 16 do
+    call('HDEL', base .. 'claim:' .. lane, begun:sub(first, first + 15))
+  end
+  local mark = mark_of(base, lane)
+  if tonumber(args[3]) <= mark then return 0 end
+  local steps = cmsgpack.unpack(args[5])
+  for index = 1, #steps, 4 do
+    if steps[index + 1] > mark then
+      step(base, lane, steps[index], steps[index + 2], steps[index + 3])
+    end
+  end
+  call('HSET', base .. 'mark', lane, args[3])
+  return 1
+end
+
+-- gate value, lane, session, payment, 'k' where this group has the key: gives back what was taken
+-- here, since another group refuses; the key stays remembered
+local function take_back(keys, args)
+  local base, lane, payment = keys[1], args[2], args[4]
+  local gate = call('HMGET', base .. 'gate', 'value', 's' .. lane)
+  if gate[1] ~= args[1] then return stale(gate[1]) end
+  if gate[2] ~= args[3] then return superseded(lane) end
+  release(base, lane, payment)
+  if args[5] ~= 'k' then call('HDEL', base .. 'claim:' .. lane, payment) end
+  return 1
+end
+
+-- gate value, lane, payment, key: forgets what was granted and has no record. What has one is no
+-- claim any more, and stays.
+local function release_claim(keys, args)
+  local base, lane, payment, key = keys[1], args[2], args[3], args[4]
+  local gate = call('HMGET', base .. 'gate', 'value')
+  if gate[1] ~= args[1] then return stale(gate[1]) end
+  if call('HDEL', base .. 'claim:' .. lane, payment) == 0 then return 0 end
+  release(base, lane, payment)
+  for _, turn in ipairs({ '0', '1' }) do
+    local row = call('HGET', key_row(base, turn, key), key)
+    if row and row:sub(9) == payment then call('HDEL', key_row(base, turn, key), key) end
+  end
+  return 1
+end
+
+-- gate value, lane -> [payment, key, …] of what was granted and has no record
+local function claims(keys, args)
+  local value = call('HGET', keys[1] .. 'gate', 'value')
+  if value ~= args[1] then return stale(value) end
+  return call('HGETALL', keys[1] .. 'claim:' .. args[2])
+end
+
+local function sweep_one(base, member, horizon)
+  local kind, name = member:sub(1, 1), member:sub(2)
+  if kind == 'c' then
+    local _, window_end = read_counter(base, name)
+    if window_end and tonumber(window_end) <= horizon then
+      call('HDEL', base .. 'counter', name)
+    end
+  else
+    local row = call('HGET', base .. 'slot', name)
+    if row then put_slot(base, name, without(row, nil, horizon)) end
+  end
+  call('ZREM', base .. 'due', member)
+end
+
+-- gate value, how many: drops what closed long ago -> how many were looked at. Changes no
+-- decision: what is dropped is known by its time.
+local function sweep(keys, args)
+  local base = keys[1]
+  local gate = call('HMGET', base .. 'gate', 'value', 'clock')
+  if gate[1] ~= args[1] then return stale(gate[1]) end
+  if not gate[2] then return 0 end
+  local horizon = tonumber(gate[2]) - GRACE_MICROS
+  local until_then = format('%.0f', horizon)
+  local due = call('ZRANGEBYSCORE', base .. 'due', '-inf', until_then, 'LIMIT', 0, args[2])
+  for _, member in ipairs(due) do sweep_one(base, member, horizon) end
+  return #due
+end
