@@ -87,7 +87,7 @@ impl Workshop {
             lane,
             head,
             fold,
-            guard: RedisGuard::new(Arc::clone(&self.gate), lane, Arc::clone(&mended)),
+            guard: RedisGuard::new(Arc::clone(&self.gate), lane).after(Arc::clone(&mended)),
             tail: Box::new(backend.tail(after)),
             backend,
             views,

@@ -10,6 +10,7 @@ mod owed;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::Value;
@@ -51,6 +52,8 @@ pub struct RedisGuard {
     spans: HashMap<PaymentId, Span>,
     owed: Owed,
     until_sweep: usize,
+    /// Whether Redis reflects what the lane's earlier writer recorded.
+    mended: Option<Arc<AtomicBool>>,
 }
 
 /// Where a payment has something, and whether a record will end it.
@@ -84,7 +87,15 @@ impl RedisGuard {
             spans: HashMap::new(),
             owed,
             until_sweep: SWEEP_EVERY,
+            mended: None,
         }
+    }
+
+    /// The same, which refuses until `mended` is set: its lane had another writer, and Redis may
+    /// not reflect all that that one recorded.
+    #[must_use]
+    pub fn after(self, mended: Arc<AtomicBool>) -> Self {
+        Self { mended: Some(mended), ..self }
     }
 
     /// Its lane.
@@ -105,6 +116,10 @@ impl RedisGuard {
     }
 
     fn meet(&mut self) -> Result<(), Failure> {
+        if self.mended.as_ref().is_some_and(|mended| !mended.load(Ordering::Acquire)) {
+            return Err(Failure::new(Why::Closed, "the lane is being taken over"));
+        }
+        self.mended = None;
         let opening = self.gate.opening().inspect_err(|failure| {
             self.session = None;
             self.gate.figures().failed(failure.why);

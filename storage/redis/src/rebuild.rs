@@ -6,6 +6,7 @@
 //! lanes may be replayed in any order. Where the data are gone, or were never finished, everything
 //! is loaded into nothing.
 
+mod mend;
 mod replay;
 mod rows;
 

@@ -1,0 +1,34 @@
+//! One lane that has a new writer, while the gate is open.
+
+use router::id::Lane;
+use storage::guard::GateEpoch;
+
+use super::{Progress, Rebuild};
+use crate::failure::{Failure, Why};
+use crate::gate::{Gate, GateError, Opening, open_value};
+use crate::library::Function;
+use crate::link::Links;
+
+impl Gate {
+    /// Takes a lane over under the epoch that is open: no call of the lane's earlier writer is
+    /// obeyed any more. What is replayed then is decided beside everything else; there is nothing
+    /// to publish.
+    ///
+    /// Errors: another epoch is open here, or none; Redis cannot be used.
+    pub fn mend(&self, epoch: GateEpoch, lane: Lane) -> Result<Rebuild<'_>, GateError> {
+        let Opening { epoch: open, pin, .. } = self.opening().map_err(GateError::from)?;
+        if open != epoch {
+            let other = format!("epoch {} is open, not {}", open.0, epoch.0);
+            return Err(Failure::new(Why::Closed, other).into());
+        }
+        let mut links = Links::connect(self, &pin)?;
+        let (value, lane) = (open_value(epoch), lane.to_string());
+        let mut round = links.round(self.layout());
+        for group in 0..self.layout().groups() {
+            round.call(group, Function::Greet, &[value.as_bytes(), lane.as_bytes()]);
+        }
+        links.exchange(self, round)?;
+        let progress = Progress::default();
+        Ok(Rebuild { gate: self, epoch, value, links, is_whole: true, progress })
+    }
+}
