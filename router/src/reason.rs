@@ -147,6 +147,9 @@ pub enum Reason {
     RateLimited,
     /// `6008` System error.
     SystemError,
+    /// `6009` Unavailable for a moment; try again: the guard of limits and balances cannot be
+    /// asked, and nothing is admitted unasked.
+    GateUnavailable,
 }
 
 /// May the asker try again?
@@ -227,7 +230,7 @@ static BY_RESPONSE_CODE: LazyLock<[Reason; 100]> = LazyLock::new(|| {
 
 impl Reason {
     /// Every reason, in the order of the catalogue.
-    pub const ALL: [Self; 67] = [
+    pub const ALL: [Self; 68] = [
         Self::Approved,
         Self::Pending,
         Self::InsufficientFunds,
@@ -295,6 +298,7 @@ impl Reason {
         Self::FormatError,
         Self::RateLimited,
         Self::SystemError,
+        Self::GateUnavailable,
     ];
 
     /// What the catalogue says of it.

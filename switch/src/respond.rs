@@ -103,9 +103,21 @@ impl Told {
 
     /// The journal gave no answer: whatever the asker does next, it must ask first.
     pub fn not_decided(error: &StoreError) -> Self {
-        tracing::error!(error = %crate::log::chain(error), "the journal gave no answer");
-        metrics::counter!("cauce_payments_not_decided_total").increment(1);
+        let why = match error {
+            StoreError::Guard(_) => "gate",
+            StoreError::Overloaded => "queue",
+            StoreError::Stalled { .. } => "stalled",
+            StoreError::Elsewhere { .. } => "elsewhere",
+            _ => "journal",
+        };
+        metrics::counter!("cauce_payments_not_decided_total", "why" => why).increment(1);
         match error {
+            // The gate itself tells once that it is closed, not with every payment.
+            StoreError::Guard(_) => tracing::debug!(%error, "not decided"),
+            _ => tracing::error!(error = %crate::log::chain(error), "the journal gave no answer"),
+        }
+        match error {
+            StoreError::Guard(_) => Self::refused(Reason::GateUnavailable),
             StoreError::Overloaded | StoreError::Stalled { .. } => {
                 Self::refused(Reason::RateLimited)
             }

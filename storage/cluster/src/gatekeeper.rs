@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use router::id::Lane;
 use storage::guard::GateEpoch;
-use storage_cql::{Change, Control, CqlError, GateRow, LaneRow, Lanes};
+use storage_cql::control::{Change, GateRow, GateState as Agreed};
+use storage_cql::{Control, CqlError, LaneRow, Lanes};
 use storage_redis::{Gate, GateError, GateState, Health, Pin, Rebuild};
 
 use crate::lanes::{LaneError, Mended, Workshop, chain, mend};
@@ -99,7 +100,7 @@ impl Gatekeeper {
     fn look(&mut self) -> Result<GateEpoch, GatekeeperError> {
         let row = self.control.gate()?;
         match row {
-            Some(row) if row.state == storage_cql::GateState::Open => self.follow(&row),
+            Some(row) if row.state == Agreed::Open => self.follow(&row),
             Some(row) => {
                 self.close(&format!("{} is rebuilding it", row.changed_by));
                 let alive = self.watch.lock().lives(&row.changed_by, Instant::now());
@@ -169,7 +170,7 @@ impl Gatekeeper {
     /// Begins the next epoch, unless another node is served under this one.
     fn replace(&mut self, row: &GateRow, why: &str) -> Result<GateEpoch, GatekeeperError> {
         let now = Instant::now();
-        let served = self.watch.lock().served(row.epoch.0, &self.node, now).join(", ");
+        let served = self.watch.lock().served(row.epoch, &self.node, now).join(", ");
         if !served.is_empty() {
             return Err(GatekeeperError::Waiting(
                 format!("{why}, but {served} is served by it").into(),

@@ -128,7 +128,7 @@ impl Workshop {
         mut visit: impl FnMut(&storage::journal::TailFrame) -> Result<(), Damage>,
     ) -> Result<(), LaneError> {
         let mut head = from;
-        let mut tail = LaneTail::of(&self.cql, row, head.sequence);
+        let mut tail = LaneTail::open(&self.cql, row.lane, head.sequence)?;
         while head.sequence < row.head.sequence {
             let frame = tail.next_frame()?;
             if !frame.follows(&head) {

@@ -10,7 +10,10 @@ use router::id::Lane;
 use storage::guard::GateEpoch;
 use storage::store::{Appending, Others};
 use storage::{Recovered, Sealer, Store, StoreError};
-use storage_cql::{Control, Cql, CqlError, Created, LaneRow, Lanes, NodeRow, Nodes, Owner, Taken as TakenRow};
+use storage_cql::control::GateRow;
+use storage_cql::lane::{Created, Taken as TakenRow};
+use storage_cql::nodes::NodeRow;
+use storage_cql::{Control, Cql, CqlError, LaneRow, Lanes, Nodes, Owner};
 use storage_redis::{Gate, GateError};
 use tokio::sync::mpsc;
 
@@ -264,10 +267,10 @@ impl Inner {
             address: self.settings.address.as_str().into(),
             version: self.settings.version.as_str().into(),
             beat,
-            gate_epoch: self.served.lock().map(|epoch| epoch.0),
+            gate_epoch: *self.served.lock(),
             started_at_ms: self.started_at_ms,
+            config_version: 0,
             status: self.note.lock().as_str().into(),
-            ..NodeRow::default()
         })?;
         let rows = self.nodes.all()?;
         self.watch.lock().see(rows, Instant::now());
@@ -299,7 +302,7 @@ impl Inner {
             let used: Vec<u16> = rows.iter().map(|row| row.lane.0).collect();
             let free = (0..LANES_MAX).find(|number| !used.contains(number));
             let lane = Lane(free.ok_or(StartError::NoLane)?);
-            let epoch = |row: Option<storage_cql::GateRow>| row.map_or(GateEpoch(0), |row| row.epoch);
+            let epoch = |row: Option<GateRow>| row.map_or(GateEpoch(0), |row| row.epoch);
             let trusted = epoch(control.gate()?);
             match self.lanes.create(lane, &self.me.node, &self.me, trusted)? {
                 Created::Exists(_) => {}

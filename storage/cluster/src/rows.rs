@@ -28,7 +28,8 @@ pub struct Merged {
 impl Merged {
     /// Adds one lane.
     pub fn add(&mut self, lane: Lane, guard: &MemoryGuard) {
-        self.clock = self.clock.max(Some(guard.clock()));
+        let clock = Some(guard.clock()).filter(|clock| clock.0 > i64::MIN);
+        self.clock = self.clock.max(clock);
         self.add_accounts(guard);
         for (key, value, window_end) in guard.counters() {
             let (sum, end) = self.counters.entry(key.0).or_insert((0, window_end));

@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use storage_cql::{NodeRow, Owner};
+use storage::guard::GateEpoch;
+use storage_cql::Owner;
+use storage_cql::nodes::NodeRow;
 
 /// What was seen of the nodes.
 pub struct Watch {
@@ -59,7 +61,7 @@ impl Watch {
     }
 
     /// Nodes other than one that live and are served by the gate under an epoch.
-    pub fn served(&self, epoch: u64, besides: &str, now: Instant) -> Vec<&str> {
+    pub fn served(&self, epoch: GateEpoch, besides: &str, now: Instant) -> Vec<&str> {
         let lives = |seen: &&Seen| now.duration_since(seen.moved) < self.dead_after;
         let others = self.seen.values().filter(|seen| *seen.row.name != *besides);
         let served = others.filter(lives).filter(|seen| seen.row.gate_epoch == Some(epoch));
@@ -96,8 +98,17 @@ mod tests {
     use super::*;
 
     fn row(name: &str, incarnation: u64, beat: u64, gate_epoch: Option<u64>) -> NodeRow {
-        let name = name.into();
-        NodeRow { name, incarnation, beat, gate_epoch, ..NodeRow::default() }
+        NodeRow {
+            name: name.into(),
+            incarnation,
+            address: "".into(),
+            version: "".into(),
+            beat,
+            gate_epoch: gate_epoch.map(GateEpoch),
+            started_at_ms: 0,
+            config_version: 0,
+            status: "".into(),
+        }
     }
 
     fn owner(node: &str, incarnation: u64) -> Owner {
@@ -132,9 +143,9 @@ mod tests {
         let (now, late) = (Instant::now(), Instant::now() + Duration::from_secs(6));
         let mut watch = Watch::new(Duration::from_secs(5));
         watch.see(vec![row("a", 1, 1, Some(4)), row("b", 1, 1, Some(4)), row("c", 1, 1, None)], now);
-        assert_eq!(watch.served(4, "a", now), ["b"]);
-        assert!(watch.served(5, "a", now).is_empty());
-        assert!(watch.served(4, "a", late).is_empty());
+        assert_eq!(watch.served(GateEpoch(4), "a", now), ["b"]);
+        assert!(watch.served(GateEpoch(5), "a", now).is_empty());
+        assert!(watch.served(GateEpoch(4), "a", late).is_empty());
         assert!(watch.lives("b#1", now) && !watch.lives("b#2", now) && !watch.lives("b#1", late));
     }
 }

@@ -126,6 +126,7 @@ impl From<FieldError> for Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Guard(_) => Self::new(Reason::GateUnavailable, "gate_unavailable"),
             StoreError::Overloaded | StoreError::Stalled { .. } => {
                 Self::new(Reason::RateLimited, "overloaded")
             }
@@ -134,7 +135,6 @@ impl From<StoreError> for Refusal {
             | StoreError::Illegal(_)
             | StoreError::UnknownPayment(_)
             | StoreError::NotAppendable { .. }
-            | StoreError::Guard(_)
             | StoreError::Elsewhere { .. }
             | StoreError::RecordTooLong { .. }
             | StoreError::TooManyWaiters { .. }
