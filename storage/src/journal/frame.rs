@@ -39,10 +39,7 @@ pub(super) fn seal(previous: &Head, count: u32, frame: &mut [u8]) -> Head {
 }
 
 /// Fills in the header before the body in `frame`, its checksum last.
-pub(super) fn put_header(
-    (first_sequence, count, chain): (u64, u32, Chain),
-    frame: &mut [u8],
-) {
+pub(super) fn put_header((first_sequence, count, chain): (u64, u32, Chain), frame: &mut [u8]) {
     let (header, body) = frame.split_at_mut(HEADER_LEN);
     let body_len = u32::try_from(body.len()).expect("invariant: a frame has its ceiling");
     header[..4].copy_from_slice(MAGIC);
