@@ -204,12 +204,12 @@ pub(crate) fn refused_head(body: &[u8]) -> Result<RefusedHead, DecodeError> {
 }
 
 /// The bodies of records that stand one after another, each with its length before it.
-pub(crate) fn bodies(records: &[u8]) -> Bodies<'_> {
+pub fn bodies(records: &[u8]) -> Bodies<'_> {
     Bodies { rest: records }
 }
 
 /// Iterator over the bodies of concatenated records; ends after the first error.
-pub(crate) struct Bodies<'a> {
+pub struct Bodies<'a> {
     rest: &'a [u8],
 }
 

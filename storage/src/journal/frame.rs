@@ -33,8 +33,14 @@ pub(super) struct Header {
 /// Fills in the header before the records in `frame`; gives the head after it.
 pub(super) fn seal(previous: &Head, count: u32, frame: &mut [u8]) -> Head {
     let first_sequence = previous.sequence + 1;
+    let chain = previous.chain.next(first_sequence, count, &frame[HEADER_LEN..]);
+    put_header((first_sequence, count, chain), frame);
+    Head { sequence: previous.sequence + u64::from(count), chain }
+}
+
+/// Fills in the header before the body in `frame`, its checksum last.
+pub(super) fn put_header((first_sequence, count, chain): (u64, u32, Chain), frame: &mut [u8]) {
     let (header, body) = frame.split_at_mut(HEADER_LEN);
-    let chain = previous.chain.next(first_sequence, count, body);
     let body_len = u32::try_from(body.len()).expect("invariant: a frame has its ceiling");
     header[..4].copy_from_slice(MAGIC);
     header[4..8].copy_from_slice(&body_len.to_le_bytes());
@@ -43,7 +49,6 @@ pub(super) fn seal(previous: &Head, count: u32, frame: &mut [u8]) -> Head {
     header[24..56].copy_from_slice(&chain.0);
     let crc = checksum(header, body);
     header[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
-    Head { sequence: previous.sequence + u64::from(count), chain }
 }
 
 pub(super) fn checksum(header: &[u8], body: &[u8]) -> u32 {

@@ -46,6 +46,22 @@ impl TailFrame {
         Ok(Self { first_sequence, count, chain, body: body.to_vec() })
     }
 
+    /// The frame of `count` records, one after another in `body`, that comes after `previous`.
+    pub fn after(previous: &Head, count: u32, body: Vec<u8>) -> Self {
+        let first_sequence = previous.sequence + 1;
+        let chain = previous.chain.next(first_sequence, count, &body);
+        Self { first_sequence, count, chain, body }
+    }
+
+    /// Its header and body, as every form of the journal keeps them.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; HEADER_LEN];
+        bytes.extend_from_slice(&self.body);
+        let Self { first_sequence, count, chain, .. } = *self;
+        frame::put_header((first_sequence, count, chain), &mut bytes);
+        bytes
+    }
+
     /// Whether it follows from where the journal stood before.
     pub fn follows(&self, previous: &Head) -> bool {
         self.first_sequence == previous.sequence + 1

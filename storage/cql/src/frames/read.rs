@@ -1,0 +1,119 @@
+//! Reading frames back: which rows count, and putting parts together.
+
+use std::collections::VecDeque;
+
+use scylla::DeserializeRow;
+use storage::journal::{Damage, FrameFault, TailFrame};
+
+use super::{last_of, segment_of};
+use crate::lane::Reach;
+use crate::session::{Cql, CqlError, Statement};
+
+/// Segments read at once by a reader that is far behind: some 16 MB each.
+const SEGMENTS_AT_ONCE: u64 = 3;
+
+static READ: Statement = Statement::read(
+    "frame_read",
+    "SELECT first, epoch, part, body FROM lane_frame \
+     WHERE lane = ? AND segment = ? AND first >= ? AND first <= ?",
+);
+static FIND: Statement = Statement::read(
+    "frame_find",
+    "SELECT first, epoch FROM lane_frame WHERE lane = ? AND segment = ? AND first <= ? \
+     ORDER BY first DESC, epoch DESC, part DESC",
+);
+
+#[derive(DeserializeRow)]
+struct Part {
+    first: i64,
+    epoch: i64,
+    #[allow(dead_code, reason = "rows come in this order, and the query names it")]
+    part: i32,
+    body: Vec<u8>,
+}
+
+/// The frame that begins at or before a record and holds it; the first records of frames that
+/// begin in its segment, or in the one before.
+pub(super) async fn find(cql: &Cql, reach: &Reach, sequence: u64) -> Result<Option<u64>, CqlError> {
+    let mut segment = segment_of(sequence);
+    loop {
+        let lane = i32::from(reach.lane.0);
+        let values = (lane, segment.cast_signed(), sequence.cast_signed());
+        let found = cql.rows::<(i64, i64)>(&FIND, values).await?;
+        let counts = |(first, epoch): &(i64, i64)| {
+            let (first, epoch) = (first.cast_unsigned(), epoch.cast_unsigned());
+            reach.starts.epoch_of(first).is_none_or(|valid| valid == epoch).then_some(first)
+        };
+        if let Some(first) = found.iter().find_map(counts) {
+            return Ok(Some(first));
+        }
+        // A frame has fewer records than a segment, unless its records are tiny.
+        let Some(before) = segment.checked_sub(1) else { return Ok(None) };
+        segment = before;
+    }
+}
+
+/// Frames from one that begins with a record to the head, as far as one call reads: of some
+/// segments all that counts.
+pub(super) async fn frames(
+    cql: &Cql,
+    reach: &Reach,
+    from: u64,
+) -> Result<Result<VecDeque<TailFrame>, Damage>, CqlError> {
+    let head = reach.head.sequence;
+    let (first, last) = (segment_of(from), segment_of(head));
+    let last = last.min(first + SEGMENTS_AT_ONCE - 1);
+    let reads = (first..=last).map(|segment| {
+        let to = last_of(reach.lane, segment).min(head);
+        segment_of_frames(cql, reach, segment, (from, to))
+    });
+    let segments = futures_util::future::try_join_all(reads).await?;
+    let mut frames = VecDeque::new();
+    let mut expected = from;
+    for parts in segments {
+        match assemble(reach, parts, expected) {
+            Ok(found) => frames.extend(found),
+            Err(damage) => return Ok(Err(damage)),
+        }
+        expected = frames.back().map_or(expected, |frame: &TailFrame| frame.head().sequence + 1);
+    }
+    Ok(Ok(frames))
+}
+
+async fn segment_of_frames(
+    cql: &Cql,
+    reach: &Reach,
+    segment: u64,
+    (from, to): (u64, u64),
+) -> Result<Vec<Part>, CqlError> {
+    let lane = i32::from(reach.lane.0);
+    let values = (lane, segment.cast_signed(), from.cast_signed(), to.cast_signed());
+    cql.rows(&READ, values).await
+}
+
+/// Frames that follow each other from `expected` on, of those that count; ends before a gap.
+fn assemble(reach: &Reach, parts: Vec<Part>, mut expected: u64) -> Result<Vec<TailFrame>, Damage> {
+    let mut frames = Vec::new();
+    for parts in parts.chunk_by(|one, next| one.first == next.first) {
+        let first = parts[0].first.cast_unsigned();
+        if first != expected {
+            // Left by a fenced writer, or beyond a gap.
+            continue;
+        }
+        let latest = parts.last().map_or(0, |part| part.epoch.cast_unsigned());
+        let epoch = reach.starts.epoch_of(first).unwrap_or(latest).cast_signed();
+        let bodies = parts.iter().filter(|part| part.epoch == epoch);
+        let bytes: Vec<u8> = bodies.flat_map(|part| part.body.iter().copied()).collect();
+        if bytes.is_empty() {
+            return Ok(frames);
+        }
+        let fault = |fault| Damage::LaneFrame { lane: reach.lane, sequence: first, fault };
+        let frame = TailFrame::from_bytes(&bytes).map_err(fault)?;
+        if frame.first_sequence != first || frame.count == 0 {
+            return Err(fault(FrameFault::Checksum));
+        }
+        expected = frame.head().sequence + 1;
+        frames.push(frame);
+    }
+    Ok(frames)
+}

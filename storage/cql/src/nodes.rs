@@ -1,0 +1,106 @@
+//! The nodes there are: each writes its own row, plainly, and reads the others'.
+
+use storage::guard::GateEpoch;
+
+use crate::session::{Cql, CqlError, Statement};
+
+/// One node, as it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeRow {
+    /// Its name.
+    pub name: Box<str>,
+    /// Which of its runs.
+    pub incarnation: u64,
+    /// Where other nodes reach it.
+    pub address: Box<str>,
+    /// Version of its program.
+    pub version: Box<str>,
+    /// Counted up by the node. It lives if this moves, by the watcher's own clock: nodes' clocks
+    /// are compared nowhere.
+    pub beat: u64,
+    /// The gate's epoch that it serves under now; none while it serves under none.
+    pub gate_epoch: Option<GateEpoch>,
+    /// When it was started, in milliseconds of Unix time by its own clock; for people.
+    pub started_at_ms: i64,
+    /// Version of its configuration.
+    pub config_version: u64,
+    /// What it does, in words.
+    pub status: Box<str>,
+}
+
+/// The table of nodes.
+#[derive(Debug, Clone)]
+pub struct Nodes {
+    cql: Cql,
+}
+
+type Columns = (
+    String,
+    Option<i64>,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<String>,
+);
+
+static BEAT: Statement = Statement::write(
+    "node_beat",
+    "INSERT INTO node (name, incarnation, address, version, beat, gate_epoch, started_at, \
+     config_version, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+);
+static ALL: Statement = Statement::read(
+    "node_all",
+    "SELECT name, incarnation, address, version, beat, gate_epoch, started_at, config_version, \
+     status FROM node",
+);
+
+impl Nodes {
+    /// Over a connection.
+    pub fn new(cql: &Cql) -> Self {
+        Self { cql: cql.clone() }
+    }
+
+    /// Writes a node's own row. One attempt: the next beat comes soon enough.
+    pub fn beat(&self, node: &NodeRow) -> Result<(), CqlError> {
+        let values = (
+            &*node.name,
+            node.incarnation.cast_signed(),
+            &*node.address,
+            &*node.version,
+            node.beat.cast_signed(),
+            node.gate_epoch.map(|epoch| epoch.0.cast_signed()),
+            node.started_at_ms,
+            node.config_version.cast_signed(),
+            &*node.status,
+        );
+        self.cql.block_on(self.cql.execute(&BEAT, values)).map(drop)
+    }
+
+    /// All nodes that ever were, by name.
+    pub fn all(&self) -> Result<Vec<NodeRow>, CqlError> {
+        let rows = self.cql.block_on(self.cql.rows::<Columns>(&ALL, ()))?;
+        let mut nodes: Vec<NodeRow> = rows.into_iter().map(node).collect();
+        nodes.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(nodes)
+    }
+}
+
+fn node(columns: Columns) -> NodeRow {
+    let (name, incarnation, address, version, beat, gate, started_at, config, status) = columns;
+    let text = |text: Option<String>| Box::from(text.unwrap_or_default());
+    let number = |number: Option<i64>| number.unwrap_or_default().cast_unsigned();
+    NodeRow {
+        name: name.into(),
+        incarnation: number(incarnation),
+        address: text(address),
+        version: text(version),
+        beat: number(beat),
+        gate_epoch: gate.map(|epoch| GateEpoch(epoch.cast_unsigned())),
+        started_at_ms: started_at.unwrap_or_default(),
+        config_version: number(config),
+        status: text(status),
+    }
+}

@@ -1,0 +1,167 @@
+//! The connection, and how statements are executed over it.
+
+mod error;
+mod execute;
+mod settings;
+mod statement;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use scylla::client::execution_profile::ExecutionProfile;
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
+use scylla::policies::load_balancing::DefaultPolicy;
+use scylla::policies::retry::FallthroughRetryPolicy;
+use scylla::statement::prepared::PreparedStatement;
+use tokio::runtime::{Builder, Runtime};
+
+pub(crate) use error::is_refused;
+pub use error::{CqlError, Effect};
+pub(crate) use execute::{Deadline, Judged};
+pub use settings::{Consistency, Password, Replication, Serial, Settings};
+pub(crate) use statement::Statement;
+
+use crate::schema::{self, Standing};
+
+const WORKERS: usize = 2;
+/// A node that answers nothing for so long has its connections given up, and others are asked.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(3);
+const KEEPALIVE_MAX: Duration = Duration::from_secs(8);
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+
+/// A connection to the servers; clones share it.
+#[derive(Clone)]
+pub struct Cql {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    session: Session,
+    /// By their texts, prepared when they are first needed.
+    prepared: RwLock<Vec<(&'static str, Arc<PreparedStatement>)>>,
+    settings: Settings,
+    statements: AtomicU64,
+    conditional_updates: AtomicU64,
+    /// Taken out when the last clone goes.
+    runtime: Option<Runtime>,
+}
+
+/// What was asked of the servers so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// Statements of every kind, each attempt counted.
+    pub statements: u64,
+    /// Those of them that cost a round of consensus to write.
+    pub conditional_updates: u64,
+}
+
+impl Cql {
+    /// Connects, and checks that the tables are as this version knows them.
+    ///
+    /// Errors: none of the nodes answers; the tables are missing, older or newer.
+    pub fn connect(settings: &Settings) -> Result<Self, CqlError> {
+        match schema::check(settings)? {
+            Standing::Current => {}
+            Standing::Missing => return Err(CqlError::NoSchema),
+            Standing::Older { found, .. } => return Err(CqlError::OldSchema { found }),
+            Standing::Newer { found } => return Err(CqlError::NewSchema { found }),
+        }
+        let (runtime, session) = open(settings, true)?;
+        let inner = Inner {
+            session,
+            prepared: RwLock::default(),
+            settings: settings.clone(),
+            statements: AtomicU64::new(0),
+            conditional_updates: AtomicU64::new(0),
+            runtime: Some(runtime),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// What was asked of the servers over this connection.
+    pub fn figures(&self) -> Figures {
+        Figures {
+            statements: self.inner.statements.load(Ordering::Relaxed),
+            conditional_updates: self.inner.conditional_updates.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Settings it was made from.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// Waits for what is asked of the servers.
+    pub(crate) fn block_on<T>(&self, asked: impl Future<Output = T>) -> T {
+        let runtime = self.inner.runtime.as_ref();
+        runtime.expect("invariant: taken out in drop alone").block_on(asked)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The last clone may go anywhere, also where a runtime may not wait for its end.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Cql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cql").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
+
+/// A runtime and a session on it; with the keyspace in use, or where it is not there yet, without.
+pub(crate) fn open(settings: &Settings, in_keyspace: bool) -> Result<(Runtime, Session), CqlError> {
+    let mut runtime = Builder::new_multi_thread();
+    runtime.worker_threads(WORKERS).thread_name("cql").enable_all();
+    let runtime = runtime.build().map_err(|source| CqlError::connect(settings, source))?;
+    let mut builder = SessionBuilder::new()
+        .known_nodes(&settings.nodes)
+        .connection_timeout(CONNECT_MAX)
+        .keepalive_interval(KEEPALIVE_EVERY)
+        .keepalive_timeout(KEEPALIVE_MAX)
+        .keyspaces_to_fetch([&settings.keyspace])
+        // Whoever changes the schema waits for it; see `schema::apply`.
+        .auto_await_schema_agreement(false)
+        .default_execution_profile_handle(profile(settings).into_handle())
+        .tls_context(settings.tls_context()?);
+    if let Some((user, password)) = &settings.login {
+        builder = builder.user(user, password.expose());
+    }
+    if in_keyspace {
+        builder = builder.use_keyspace(&settings.keyspace, false);
+    }
+    let session = runtime.block_on(builder.build());
+    match session {
+        Ok(session) => Ok((runtime, session)),
+        Err(source) => {
+            runtime.shutdown_background();
+            Err(CqlError::connect(settings, source))
+        }
+    }
+}
+
+/// Retries are ours: the driver cannot know what a statement that may have been applied means.
+/// And no timestamps of ours: the servers', which conditional updates need, unless a statement
+/// carries one of its own.
+fn profile(settings: &Settings) -> ExecutionProfile {
+    let mut policy = DefaultPolicy::builder().token_aware(true);
+    if let Some(datacentre) = &settings.local_datacentre {
+        policy = policy.prefer_datacenter(datacentre.clone());
+    }
+    ExecutionProfile::builder()
+        .consistency(settings.consistency.into())
+        .serial_consistency(Some(settings.serial.into()))
+        .request_timeout(Some(settings.request_timeout))
+        .retry_policy(Arc::new(FallthroughRetryPolicy::new()))
+        .load_balancing_policy(policy.build())
+        .build()
+}

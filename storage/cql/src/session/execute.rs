@@ -1,0 +1,227 @@
+//! Executing statements: one attempt, attempts until a deadline, conditional updates settled.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use metrics::{counter, histogram};
+use scylla::deserialize::row::DeserializeRow;
+use scylla::errors::ExecutionError;
+use scylla::response::query_result::QueryResult;
+use scylla::response::{PagingState, PagingStateResponse};
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::prepared::PreparedStatement;
+use scylla::value::{CqlValue, Row};
+
+use super::statement::Way;
+use super::{Cql, CqlError, Statement};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Rows of one page; a row is at most a part of a frame.
+const PAGE_ROWS: i32 = 128;
+
+/// Until when something is tried again, and how long to pause before that.
+pub(crate) struct Deadline {
+    began: Instant,
+    within: Duration,
+    pause: Duration,
+}
+
+impl Deadline {
+    pub(crate) fn within(within: Duration) -> Self {
+        Self { began: Instant::now(), within, pause: FIRST_PAUSE }
+    }
+
+    pub(crate) fn waited(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Pauses, longer each time; false once there is no time left.
+    pub(crate) async fn pause(&mut self) -> bool {
+        if self.waited() >= self.within {
+            return false;
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        true
+    }
+}
+
+/// What the row says of a conditional update whose answer says too little.
+pub(crate) enum Judged<T> {
+    /// It is settled.
+    Done(T),
+    /// It has not been applied and may still be.
+    Again,
+}
+
+impl Cql {
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline::within(self.inner.settings.patience)
+    }
+
+    /// One attempt.
+    pub(crate) async fn execute(
+        &self,
+        statement: &Statement,
+        values: impl SerializeRow,
+    ) -> Result<QueryResult, CqlError> {
+        let prepared = self.prepared(statement).await?;
+        let began = Instant::now();
+        let result = self.inner.session.execute_unpaged(&prepared, values).await;
+        self.counted(statement, began, result)
+    }
+
+    /// The rows of a read that fit into memory.
+    pub(crate) async fn rows<R>(
+        &self,
+        statement: &Statement,
+        values: impl SerializeRow,
+    ) -> Result<Vec<R>, CqlError>
+    where
+        R: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata>,
+    {
+        let mut rows = Vec::new();
+        let mut from = PagingState::start();
+        loop {
+            let (result, next) = self.page(statement, &values, &from).await?;
+            let result = result.into_rows_result();
+            let result = result.map_err(|error| CqlError::row(statement, error))?;
+            let page = result.rows::<R>().map_err(|error| CqlError::row(statement, error))?;
+            for row in page {
+                rows.push(row.map_err(|error| CqlError::row(statement, error))?);
+            }
+            match next {
+                PagingStateResponse::HasMorePages { state } => from = state,
+                PagingStateResponse::NoMorePages => return Ok(rows),
+            }
+        }
+    }
+
+    /// The one row of a read, if it is there.
+    pub(crate) async fn row<R>(
+        &self,
+        statement: &Statement,
+        values: impl SerializeRow,
+    ) -> Result<Option<R>, CqlError>
+    where
+        R: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata>,
+    {
+        Ok(self.rows(statement, values).await?.pop())
+    }
+
+    async fn page(
+        &self,
+        statement: &Statement,
+        values: &impl SerializeRow,
+        from: &PagingState,
+    ) -> Result<(QueryResult, PagingStateResponse), CqlError> {
+        let mut deadline = self.deadline();
+        loop {
+            match self.one_page(statement, values, from.clone()).await {
+                Err(error) if error.is_passing() => {
+                    if !deadline.pause().await {
+                        return Err(error);
+                    }
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    async fn one_page(
+        &self,
+        statement: &Statement,
+        values: &impl SerializeRow,
+        from: PagingState,
+    ) -> Result<(QueryResult, PagingStateResponse), CqlError> {
+        let prepared = self.prepared(statement).await?;
+        let began = Instant::now();
+        let page = self.inner.session.execute_single_page(&prepared, values, from).await;
+        self.counted(statement, began, page)
+    }
+
+    /// One attempt of a conditional update: whether its condition held.
+    pub(crate) async fn attempt(
+        &self,
+        statement: &Statement,
+        values: impl SerializeRow,
+    ) -> Result<bool, CqlError> {
+        self.inner.conditional_updates.fetch_add(1, Ordering::Relaxed);
+        counter!("cauce_cql_conditional_updates_total").increment(1);
+        let result = self.execute(statement, values).await?.into_rows_result();
+        let result = result.map_err(|error| CqlError::row(statement, error))?;
+        let row = result.first_row::<Row>().map_err(|error| CqlError::row(statement, error))?;
+        match row.columns.first() {
+            Some(Some(CqlValue::Boolean(applied))) => Ok(*applied),
+            Some(_) | None => Err(CqlError::row(statement, "no column `[applied]`")),
+        }
+    }
+
+    /// A conditional update, tried until it is known what became of it.
+    ///
+    /// `judge` reads what has been agreed on and says what that means. An attempt without answer
+    /// may still be under way when it does; so the condition must be one that cannot hold a second
+    /// time, and an attempt that comes late finds it broken by the one that came before.
+    pub(crate) async fn settle<T>(
+        &self,
+        statement: &Statement,
+        values: impl SerializeRow,
+        judge: impl AsyncFn(bool) -> Result<Judged<T>, CqlError>,
+    ) -> Result<T, CqlError> {
+        let mut deadline = self.deadline();
+        loop {
+            let attempt = self.attempt(statement, &values).await;
+            let (applied, failed) = match attempt {
+                Ok(applied) => (applied, None),
+                Err(error) if error.is_passing() => (false, Some(error)),
+                Err(error) => return Err(error),
+            };
+            if let Judged::Done(settled) = judge(applied).await? {
+                return Ok(settled);
+            }
+            if !deadline.pause().await {
+                let (waited, source) = (deadline.waited(), failed.map(Box::new));
+                return Err(CqlError::Unsettled { kind: statement.kind, waited, source });
+            }
+        }
+    }
+
+    fn counted<T>(
+        &self,
+        statement: &Statement,
+        began: Instant,
+        result: Result<T, ExecutionError>,
+    ) -> Result<T, CqlError> {
+        let kind = statement.kind;
+        self.inner.statements.fetch_add(1, Ordering::Relaxed);
+        counter!("cauce_cql_statements_total", "kind" => kind).increment(1);
+        histogram!("cauce_cql_seconds", "kind" => kind).record(began.elapsed());
+        result.map_err(|error| {
+            counter!("cauce_cql_errors_total", "kind" => kind).increment(1);
+            tracing::debug!(kind, %error, "a CQL statement failed");
+            CqlError::of(statement, error)
+        })
+    }
+
+    async fn prepared(&self, statement: &Statement) -> Result<Arc<PreparedStatement>, CqlError> {
+        let known = |of: &[(&'static str, Arc<PreparedStatement>)]| {
+            let found = of.iter().find(|(text, _)| *text == statement.text);
+            found.map(|(_, prepared)| Arc::clone(prepared))
+        };
+        if let Some(prepared) = known(&self.inner.prepared.read()) {
+            return Ok(prepared);
+        }
+        let prepared = self.inner.session.prepare(statement.text).await;
+        let mut prepared = prepared.map_err(|error| CqlError::of(statement, error.into()))?;
+        prepared.set_page_size(PAGE_ROWS);
+        prepared.set_is_idempotent(!statement.is_conditional());
+        if statement.way == Way::ReadAgreed {
+            prepared.set_consistency(self.inner.settings.serial.of_reads());
+        }
+        let prepared = Arc::new(prepared);
+        self.inner.prepared.write().push((statement.text, Arc::clone(&prepared)));
+        Ok(prepared)
+    }
+}

@@ -1,0 +1,8 @@
+//! Against real Cassandra: one node for all tests, a keyspace for each.
+#![allow(clippy::unwrap_used)]
+
+mod control;
+mod frames;
+mod lane;
+mod schema;
+mod support;
