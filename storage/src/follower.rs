@@ -110,9 +110,7 @@ impl Follower {
 
     fn read_endpoints(&mut self) -> Result<(), ViewError> {
         let endpoints = self.views.endpoints()?;
-        let set = endpoints.iter().filter(|endpoint| endpoint.url.is_some());
-        let set = set.map(|endpoint| (endpoint.id, endpoint.clone())).collect();
-        *self.shared.endpoints.lock() = set;
+        self.shared.take_endpoints(&endpoints);
         endpoints.into_iter().for_each(|endpoint| self.set_endpoint(endpoint));
         Ok(())
     }

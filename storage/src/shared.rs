@@ -115,6 +115,24 @@ impl Shared {
         }
     }
 
+    /// Notes what the read models say of endpoints: of two changes the later counts, and one of
+    /// this lane may not be there yet.
+    pub fn take_endpoints(&self, all: &[Endpoint]) {
+        let mut endpoints = self.endpoints.lock();
+        for endpoint in all {
+            let known = endpoints.get(&endpoint.id);
+            match known.is_some_and(|known| known.at > endpoint.at) {
+                true => {}
+                false if endpoint.url.is_some() => {
+                    endpoints.insert(endpoint.id, endpoint.clone());
+                }
+                false => {
+                    endpoints.remove(&endpoint.id);
+                }
+            }
+        }
+    }
+
     pub fn durable(&self) -> u64 {
         self.durable.load(Ordering::Acquire)
     }

@@ -60,6 +60,9 @@ pub struct NoticeBytes {
 
 /// The rows, wherever they are kept. All calls block.
 pub trait Views: Send + Sync {
+    /// Whether small reads and writes take microseconds, so that a task may make them.
+    fn is_near(&self) -> bool;
+
     /// How far they have come.
     fn position(&self) -> Result<ViewPosition, ViewError>;
 

@@ -15,6 +15,8 @@ use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
+use storage_cluster::Node;
+
 use crate::engine::Engine;
 
 /// The recorder forgets old samples at this pace.
@@ -25,15 +27,20 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 pub struct Admin {
     engine: Arc<Engine>,
     metrics: PrometheusHandle,
+    node: Option<Arc<Node>>,
     drain_asked: CancellationToken,
     is_started: Arc<AtomicBool>,
 }
 
 impl Admin {
     /// An admin port that says "starting" until [`Admin::set_started`].
-    pub fn new(engine: Arc<Engine>, metrics: PrometheusHandle) -> Self {
+    pub fn new(
+        engine: Arc<Engine>,
+        metrics: PrometheusHandle,
+        node: Option<Arc<Node>>,
+    ) -> Self {
         let is_started = Arc::default();
-        Self { engine, metrics, drain_asked: CancellationToken::new(), is_started }
+        Self { engine, metrics, node, drain_asked: CancellationToken::new(), is_started }
     }
 
     /// Everything is up.
@@ -106,6 +113,10 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     }
     if *admin.engine.store.failed().borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "the journal has failed\n");
+    }
+    // Among many nodes, one that the gate does not serve would decline everything.
+    if admin.node.as_ref().is_some_and(|node| node.served().is_none()) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the gate is closed\n");
     }
     (StatusCode::OK, "ready\n")
 }

@@ -6,23 +6,24 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use router::id::{AccountId, ParticipantId};
+use router::id::{AccountId, ParticipantId, Stan};
 use router::plan::account;
 use router::record::{AccountMovement, Record};
 use storage::settings::{Limits, Settings};
-use storage::{OpenError, Store, StoreError};
+use storage::{OpenError, Recovered, Sealer, Store, StoreError};
+use storage_cluster::Node;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::Admin;
-use crate::config::{Config, FloatConfig, ServiceConfig};
-use crate::engine::{Engine, Parts};
+use crate::config::{ClusterConfig, Config, FloatConfig, NoticesConfig, ServiceConfig};
+use crate::engine::{Engine, Numbers, Parts};
 use crate::keys::Keys;
 use crate::participant::tls::TlsError;
 use crate::participant::{Participant, Participants, dial, listen, tls};
 use crate::seal::KeyError;
 use crate::supervise::Supervisor;
-use crate::{clock, metrics, notice, payment, reversal, seal, web};
+use crate::{clock, cluster, metrics, notice, payment, reversal, seal, web};
 
 /// Why the switch did not start.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,9 @@ pub enum StartError {
     /// The journal cannot be opened.
     #[error("the journal cannot be opened")]
     Open(#[from] OpenError),
+    /// This node cannot be one of many.
+    #[error("the node cannot join the cluster")]
+    Cluster(#[from] storage_cluster::StartError),
     /// The journal cannot be written.
     #[error("the journal cannot be written")]
     Store(#[from] StoreError),
@@ -89,6 +93,8 @@ pub struct App {
     pub addresses: Addresses,
     /// Where participants with an address of their own call.
     pub own_addresses: Vec<(ParticipantId, SocketAddr)>,
+    /// This process among many nodes; none on one machine.
+    node: Option<Arc<Node>>,
     supervisor: Supervisor,
     drain_asked: CancellationToken,
     grace: Duration,
@@ -109,7 +115,11 @@ impl App {
         let doors = Doors::open(&config).await?;
 
         let sealer = seal::sealer(&service.seal, &service.data.dir)?;
-        let (store, recovered) = Store::open(settings(service), sealer.clone())?;
+        let Opened { store, recovered, numbers, member } = Opened::of(service, &sealer).await?;
+        let stans = match &member {
+            Some(_) => cluster::stans(store.lane()),
+            None => 0..Stan::COUNT,
+        };
         tracing::info!(
             records = recovered.records_replayed,
             open = recovered.open.len(),
@@ -121,18 +131,22 @@ impl App {
         let engine = Arc::new(Engine::new(Parts {
             store,
             sealer: sealer.clone(),
-            folio_next: recovered.folio_next,
-            participants: Participants::new(config.participants),
+            numbers,
+            participants: Participants::new(config.participants, &stans),
             policy: config.policy,
             tasks: tasks.clone(),
             owed,
             acquirer_id: service.acquirer_id,
             framing: service.iso8583.framing.clone(),
         }));
+        if let Some(member) = &member {
+            member.join(&engine, &sealer, &service.notices);
+        }
         open_floats(&engine, &config.floats).await?;
         payment::resume(&engine, &recovered.open).await?;
 
-        let admin = Admin::new(Arc::clone(&engine), metrics);
+        let node = member.as_ref().map(|member| Arc::clone(&member.node));
+        let admin = Admin::new(Arc::clone(&engine), metrics, node.clone());
         let drain_asked = admin.drain_asked();
         let admin_address = admin.clone().start(service.admin_listen).map_err(|source| {
             StartError::Listen { what: "admin.listen", address: service.admin_listen, source }
@@ -148,9 +162,15 @@ impl App {
             "reversals",
             reversal::run(Arc::clone(&engine), owed_queue, service.reversals),
         );
-        let notices = notice::Notices::new(Arc::clone(&engine), sealer, service.notices.clone());
+        let store = engine.store.clone();
+        let notices =
+            notice::Notices::new(Arc::clone(&engine), store, sealer, service.notices.clone());
         let notices = Arc::new(notices);
         tasks.critical("notices", notice::run(Arc::clone(&notices)));
+        if let Some(Member { door, config, .. }) = member {
+            let peers = cluster::Door::new(Arc::clone(&engine), config.node.secret);
+            tasks.critical("door for nodes", peers.run(door));
+        }
         start_lines(&engine, doors, service)?;
         let keys = Arc::new(Keys::open(&service.data.dir).map_err(StartError::Keys)?);
         let api = web::Api::new(Arc::clone(&engine), keys, notices);
@@ -159,7 +179,7 @@ impl App {
         admin.set_started();
         tracing::info!(%addresses.http, %addresses.iso8583, %addresses.admin, "ready");
         let grace = service.drain_grace;
-        Ok(Self { engine, addresses, own_addresses, supervisor, drain_asked, grace })
+        Ok(Self { engine, addresses, own_addresses, node, supervisor, drain_asked, grace })
     }
 
     /// Serves until `stop` resolves, `/drain` is posted to, or something vital dies; then drains.
@@ -180,10 +200,56 @@ impl App {
         }
         tracing::info!(under_way = self.engine.tasks.payments_under_way(), "draining");
         let in_time = self.supervisor.drain(self.grace).await;
+        if let Some(node) = self.node {
+            cluster::stop(node).await;
+        }
         self.engine.store.clone().close().await;
         let ended = if in_time { Ended::Drained } else { Ended::CutShort };
         tracing::info!(?ended, "stopped");
         early.unwrap_or(ended)
+    }
+}
+
+/// The journal, in whichever form.
+struct Opened {
+    store: Store,
+    recovered: Recovered,
+    numbers: Numbers,
+    member: Option<Member>,
+}
+
+/// What a node of many has besides.
+struct Member {
+    node: Arc<Node>,
+    config: ClusterConfig,
+    door: TcpListener,
+}
+
+impl Opened {
+    async fn of(service: &ServiceConfig, sealer: &Sealer) -> Result<Self, StartError> {
+        let Some(config) = &service.cluster else {
+            let (store, recovered) = Store::open(settings(service), sealer.clone())?;
+            let numbers = Numbers::from(recovered.folio_next);
+            return Ok(Self { store, recovered, numbers, member: None });
+        };
+        let door = bind("cluster.listen", config.node.listen).await?;
+        let (node, store, recovered) =
+            cluster::start(config, service, sealer.clone(), &door).await?;
+        let numbers = Numbers::Blocks(Arc::clone(node.folios()));
+        let member = Some(Member { node, config: config.clone(), door });
+        Ok(Self { store, recovered, numbers, member })
+    }
+}
+
+impl Member {
+    /// Makes the node one of many: it asks the others, answers them, and takes over for them.
+    fn join(&self, engine: &Arc<Engine>, sealer: &Sealer, notices: &NoticesConfig) {
+        cluster::join(&self.node, &self.config, engine.tasks.clone());
+        if let Some(taken) = self.node.taken() {
+            let (engine, sealer) = (Arc::clone(engine), sealer.clone());
+            let work = cluster::take_up(Arc::clone(&engine), taken, sealer, notices.clone());
+            engine.tasks.service("lanes taken over", work);
+        }
     }
 }
 

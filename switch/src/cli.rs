@@ -1,9 +1,11 @@
 //! The command line of `cauce`.
 
 mod check;
+mod cluster;
 mod codec;
 mod journal;
 mod key;
+mod schema;
 mod serve;
 
 pub use serve::asked_to_stop;
@@ -37,7 +39,9 @@ const EXAMPLES: &str = "Examples:
   cauce serve --config my.toml --config participants/bank-a.toml
   cauce key create --role biller --owner isp-ve --data ./data
   cauce codec decode --spec cauce-87 < messages.hex
-  cauce journal verify --data ./data       prove that nothing was altered or lost";
+  cauce journal verify --data ./data       prove that nothing was altered or lost
+  cauce schema apply --config node.toml    make the tables of a cluster
+  cauce cluster status --config node.toml  nodes, lanes and gate at a glance";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -56,6 +60,12 @@ enum Command {
     /// API keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// The tables of the cluster form in ScyllaDB or Cassandra
+    #[command(subcommand)]
+    Schema(schema::SchemaCommand),
+    /// The nodes, lanes and gate of the cluster form
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
 }
 
 /// Where the configuration comes from.
@@ -108,6 +118,8 @@ pub fn main() -> ExitCode {
         Command::Key(KeyCommand::Create { role, owner, data, configured }) => {
             key::create(role, &owner, data, &configured)
         }
+        Command::Schema(command) => schema::main(&command),
+        Command::Cluster(command) => cluster::main(&command),
     }
 }
 

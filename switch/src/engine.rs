@@ -15,6 +15,7 @@ use router::text::Text;
 use router::time::Timestamp;
 use storage::Store;
 use storage::seal::Sealer;
+use storage_cluster::folios::Folios;
 
 use crate::participant::Participants;
 use crate::reversal::Owed;
@@ -39,7 +40,15 @@ pub struct Engine {
     pub acquirer_id: Text<11>,
     message_len_max: usize,
     policy: ArcSwap<Policy>,
-    folio_next: AtomicU64,
+    numbers: Numbers,
+}
+
+/// Where folios come from.
+pub enum Numbers {
+    /// One after another, on one machine.
+    Own(AtomicU64),
+    /// Of blocks, which no two nodes have in common.
+    Blocks(Arc<Folios>),
 }
 
 /// The parts an engine is made of.
@@ -48,8 +57,8 @@ pub struct Parts {
     pub store: Store,
     /// Opens what the journal has sealed.
     pub sealer: Sealer,
-    /// The first folio to give out.
-    pub folio_next: u64,
+    /// Where folios come from.
+    pub numbers: Numbers,
     /// Network participants.
     pub participants: Participants,
     /// The rules.
@@ -79,7 +88,7 @@ impl Engine {
             owed: parts.owed,
             acquirer_id: parts.acquirer_id,
             policy: ArcSwap::new(parts.policy),
-            folio_next: AtomicU64::new(parts.folio_next.max(1)),
+            numbers: parts.numbers,
         }
     }
 
@@ -114,11 +123,27 @@ impl Engine {
         Ok(out.freeze())
     }
 
-    /// An id and a folio nobody has.
-    pub fn new_payment(&self, now: Timestamp) -> (PaymentId, Folio) {
-        let id = PaymentId::from_parts(now.millis(), rand::random());
-        let number = self.folio_next.fetch_add(1, Ordering::Relaxed);
-        let wrapped = (number - 1) % Folio::MAX + 1;
-        (id, Folio::new(wrapped).expect("invariant: 1..=MAX"))
+    /// An id and a folio nobody has; none while no folio can be had.
+    pub fn new_payment(&self, now: Timestamp) -> Option<(PaymentId, Folio)> {
+        let id = PaymentId::in_lane(now.millis(), self.store.lane(), rand::random());
+        Some((id, self.numbers.next()?))
+    }
+}
+
+impl Numbers {
+    /// Of one machine, from one on.
+    pub fn from(first: u64) -> Self {
+        Self::Own(AtomicU64::new(first.max(1)))
+    }
+
+    fn next(&self) -> Option<Folio> {
+        match self {
+            Self::Own(next) => {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let wrapped = (number - 1) % Folio::MAX + 1;
+                Some(Folio::new(wrapped).expect("invariant: 1..=MAX"))
+            }
+            Self::Blocks(folios) => folios.next(),
+        }
     }
 }

@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 use router::id::{BillerId, EndpointId, NoticeId};
 use router::notice::NoticeType;
 use router::record::{Endpoint, Record};
-use storage::StoreError;
+use storage::{Store, StoreError};
 use storage::outbox::{Attempted, NoticeRow};
 use storage::seal::Sealer;
 use tokio::sync::Notify;
@@ -48,6 +48,8 @@ const SEARCH_PAGE_LEN: usize = 500;
 /// What all endpoints have in common.
 pub struct Notices {
     engine: Arc<Engine>,
+    /// Whose notices these are: those of one lane.
+    store: Store,
     sealer: Sealer,
     config: NoticesConfig,
     reach: Reach,
@@ -91,7 +93,14 @@ pub struct NewEndpoint {
 
 impl Notices {
     /// The part that all endpoints have in common; [`run`] makes it work.
-    pub fn new(engine: Arc<Engine>, sealer: Sealer, config: NoticesConfig) -> Self {
+    ///
+    /// A node that holds several lanes has one of these for each store.
+    pub fn new(
+        engine: Arc<Engine>,
+        store: Store,
+        sealer: Sealer,
+        config: NoticesConfig,
+    ) -> Self {
         let reach = match config.dangerous_allow_private_addresses {
             true => Reach::Anywhere,
             false => Reach::Public,
@@ -99,7 +108,7 @@ impl Notices {
         let poster = Poster::new(&config, reach, engine.tasks.clone());
         let lanes = Lanes::new(config.in_flight_max);
         let (workers, changed) = (Mutex::default(), Notify::new());
-        Self { engine, sealer, config, reach, poster, lanes, workers, changed }
+        Self { engine, store, sealer, config, reach, poster, lanes, workers, changed }
     }
 
     /// Makes an endpoint durable and begins to serve it.
@@ -129,7 +138,7 @@ impl Notices {
             key_name: sealed.key_name,
             types,
         };
-        self.engine.store.append(Record::Endpoint(endpoint.clone())).await?;
+        self.store.append(Record::Endpoint(endpoint.clone())).await?;
         self.changed.notify_one();
         tracing::info!(endpoint = %id, %biller, "endpoint set");
         Ok(NewEndpoint { endpoint, secret: sign::printed(&secret) })
@@ -141,7 +150,7 @@ impl Notices {
     pub async fn delete(&self, id: EndpointId) -> Result<(), StoreError> {
         let Some(endpoint) = self.endpoint(id) else { return Ok(()) };
         let deleted = Endpoint { url: None, at: clock::now(), ..endpoint };
-        self.engine.store.append(Record::Endpoint(deleted)).await?;
+        self.store.append(Record::Endpoint(deleted)).await?;
         if let Some(running) = self.workers.lock().remove(&id) {
             running.stop.cancel();
         }
@@ -151,12 +160,12 @@ impl Notices {
 
     /// An endpoint that is set.
     pub fn endpoint(&self, id: EndpointId) -> Option<Endpoint> {
-        self.engine.store.endpoints().into_iter().find(|endpoint| endpoint.id == id)
+        self.store.endpoints().into_iter().find(|endpoint| endpoint.id == id)
     }
 
     /// The endpoints of a biller, oldest first.
     pub fn of_biller(&self, biller: BillerId) -> Vec<Endpoint> {
-        let mut endpoints = self.engine.store.endpoints();
+        let mut endpoints = self.store.endpoints();
         endpoints.retain(|endpoint| endpoint.biller == biller);
         endpoints.sort_by_key(|endpoint| endpoint.id);
         endpoints
@@ -172,7 +181,7 @@ impl Notices {
     ) -> Result<Option<NoticeRow>, StoreError> {
         let mut before = None;
         for _ in 0..SEARCH_LEN_MAX / SEARCH_PAGE_LEN {
-            let page = self.engine.store.notices(endpoint, before, SEARCH_PAGE_LEN).await?;
+            let page = self.store.notices(endpoint, before, SEARCH_PAGE_LEN).await?;
             let Some(last) = page.last() else { return Ok(None) };
             before = Some(last.owed.sequence);
             if let Some(found) = page.into_iter().find(|row| row.owed.notice_id == notice) {
@@ -190,16 +199,20 @@ impl Notices {
         let attempted =
             Attempted { at: row.last_at.unwrap_or(now), status: row.last_status, attempts: 0 };
         let (endpoint, sequence) = (row.endpoint, row.owed.sequence);
-        self.engine.store.notice_retry(endpoint, sequence, attempted, now)?;
+        self.store.notice_retry(endpoint, sequence, attempted, now).await?;
         if let Some(running) = self.workers.lock().get(&row.endpoint) {
             running.poke.notify_one();
         }
         Ok(())
     }
 
+    fn stop_workers(&self) {
+        self.workers.lock().drain().for_each(|(_, running)| running.stop.cancel());
+    }
+
     /// Starts a worker for each endpoint that has none; ends those whose endpoint is gone.
     fn keep_workers(self: &Arc<Self>) {
-        let endpoints = self.engine.store.endpoints();
+        let endpoints = self.store.endpoints();
         let mut workers = self.workers.lock();
         let set: HashSet<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
         workers.retain(|id, running| {
@@ -228,10 +241,13 @@ impl Notices {
 pub async fn run(notices: Arc<Notices>) {
     let ending = notices.engine.tasks.stages().ending.clone();
     let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut failed = notices.store.failed();
     loop {
         notices.keep_workers();
         tokio::select! {
             () = ending.cancelled() => return,
+            // The lane is another node's again, and so are its notices.
+            _ = failed.wait_for(|failed| *failed) => return notices.stop_workers(),
             () = notices.changed.notified() => {}
             _ = look.tick() => {}
         }

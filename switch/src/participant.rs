@@ -11,6 +11,7 @@ pub mod tls;
 pub mod wording;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -74,10 +75,12 @@ pub struct Participant {
 
 impl Participant {
     /// A participant with no line yet.
-    pub fn new(config: ParticipantConfig) -> Self {
+    ///
+    /// The STANs of its requests are of a range: see [`InFlight::new`].
+    pub fn new(config: ParticipantConfig, stans: Range<u32>) -> Self {
         let timeout = Duration::from_millis(config.response_timeout_ms);
         Self {
-            in_flight: InFlight::new(config.in_flight_max, timeout),
+            in_flight: InFlight::new(config.in_flight_max, timeout, stans),
             lines: ArcSwap::default(),
             changing: Mutex::new(()),
             next_line: AtomicUsize::new(0),
@@ -196,11 +199,11 @@ pub struct Participants {
 }
 
 impl Participants {
-    /// From the configuration.
-    pub fn new(configs: Vec<ParticipantConfig>) -> Self {
+    /// From the configuration; the STANs of all requests are of one range.
+    pub fn new(configs: Vec<ParticipantConfig>, stans: &Range<u32>) -> Self {
         let mut all = Self::default();
         for config in configs {
-            let participant = Arc::new(Participant::new(config));
+            let participant = Arc::new(Participant::new(config, stans.clone()));
             if let Some(acquirer_id) = participant.config.acquirer_id {
                 all.by_acquirer.insert(acquirer_id, Arc::clone(&participant));
             }

@@ -89,7 +89,9 @@ fn prepare(engine: &Engine, request: Box<PaymentRequest>) -> Prepared<'_> {
         Ok(plan) => plan,
         Err(refusal) => return refused(request, refusal),
     };
-    let (payment, folio) = engine.new_payment(at);
+    let Some((payment, folio)) = engine.new_payment(at) else {
+        return Prepared::Unreachable(request);
+    };
     let Some((participant, claim, attempt)) = first_reachable(engine, &plan.routes, folio, at)
     else {
         return Prepared::Unreachable(request);

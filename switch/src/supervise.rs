@@ -8,6 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use hyper::rt::Executor;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -113,6 +114,22 @@ impl Tasks {
             if !draining.is_cancelled() && !ending.is_cancelled() {
                 // A full queue means a death is already being reported.
                 deaths.try_send(name).ok();
+            }
+        });
+    }
+}
+
+/// Runs the connections of an HTTP client as tasks of the switch, which end with it.
+#[derive(Debug, Clone)]
+pub struct Connections(pub Tasks);
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Connections {
+    fn execute(&self, connection: F) {
+        let ending = self.0.stages().ending.clone();
+        self.0.service("client connection", async move {
+            tokio::select! {
+                () = ending.cancelled() => {}
+                () = connection => {}
             }
         });
     }

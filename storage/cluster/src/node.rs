@@ -10,7 +10,6 @@ use router::id::Lane;
 use storage::guard::GateEpoch;
 use storage::store::{Appending, Others};
 use storage::{Recovered, Sealer, Store, StoreError};
-use storage_cql::control::GateRow;
 use storage_cql::lane::{Created, Taken as TakenRow};
 use storage_cql::nodes::NodeRow;
 use storage_cql::{Control, Cql, CqlError, LaneRow, Lanes, Nodes, Owner};
@@ -81,6 +80,7 @@ struct Inner {
     settings: Settings,
     me: Owner,
     started_at_ms: i64,
+    control: Control,
     lanes: Lanes,
     nodes: Nodes,
     gate: Arc<Gate>,
@@ -115,6 +115,7 @@ impl Node {
         let inner = Arc::new(Inner {
             me: me.clone(),
             started_at_ms,
+            control: control.clone(),
             lanes: Lanes::new(&cql),
             nodes: Nodes::new(&cql),
             gate: Arc::clone(&gate),
@@ -133,7 +134,7 @@ impl Node {
         // Whoever sees the lane's new owner must find that it lives.
         inner.give_sign()?;
         let folios = Arc::new(Folios::open(control.clone(), me.to_string())?);
-        let row = inner.own_lane(&control)?;
+        let row = inner.own_lane()?;
         let lane = row.lane;
         let opened = inner.workshop.open(row.clone());
         let (store, recovered, mended) =
@@ -289,12 +290,12 @@ impl Inner {
     }
 
     /// This node's lane: the one it had, or the first free number.
-    fn own_lane(&self, control: &Control) -> Result<LaneRow, StartError> {
+    fn own_lane(&self) -> Result<LaneRow, StartError> {
         loop {
             let rows = self.lanes.all()?;
             if let Some(row) = rows.iter().find(|row| *row.home == *self.me.node) {
                 match self.lanes.take(row.lane, &self.me, row)? {
-                    TakenRow::Taken(row) => return Ok(row),
+                    TakenRow::Taken(row) => return Ok(self.rechecked(row)?),
                     // Another process of the same name starts at the same moment.
                     TakenRow::Lost(_) => continue,
                 }
@@ -302,19 +303,21 @@ impl Inner {
             let used: Vec<u16> = rows.iter().map(|row| row.lane.0).collect();
             let free = (0..LANES_MAX).find(|number| !used.contains(number));
             let lane = Lane(free.ok_or(StartError::NoLane)?);
-            let epoch = |row: Option<GateRow>| row.map_or(GateEpoch(0), |row| row.epoch);
-            let trusted = epoch(control.gate()?);
+            let trusted = self.control.gate()?.map_or(GateEpoch(0), |row| row.epoch);
             match self.lanes.create(lane, &self.me.node, &self.me, trusted)? {
                 Created::Exists(_) => {}
-                Created::Created(row) => {
-                    // A change of epoch either saw the lane, or is seen here.
-                    let now = epoch(control.gate()?);
-                    return Ok(match now > trusted {
-                        true => self.lanes.fence(row.lane, now)?,
-                        false => row,
-                    });
-                }
+                Created::Created(row) => return Ok(self.rechecked(row)?),
             }
+        }
+    }
+
+    /// A lane that was just made or taken, fenced by the epoch of now. A change of epoch may have
+    /// listed the lanes before this one was made, by this node or by the one it was taken from:
+    /// it either saw the lane, or is seen here.
+    fn rechecked(&self, row: LaneRow) -> Result<LaneRow, CqlError> {
+        match self.control.gate()? {
+            Some(gate) if gate.epoch > row.guard_epoch => self.lanes.fence(row.lane, gate.epoch),
+            Some(_) | None => Ok(row),
         }
     }
 
@@ -362,6 +365,7 @@ impl Inner {
             let lane = row.lane;
             tracing::warn!(%lane, owner = %row.owner, "the owner of a lane is silent: taking it over");
             let TakenRow::Taken(row) = self.lanes.take(lane, &self.me, &row)? else { continue };
+            let row = self.rechecked(row)?;
             metrics::counter!("cauce_cluster_takeovers_total").increment(1);
             match self.hold(row) {
                 Ok(()) => tracing::warn!(%lane, "a lane was taken over"),

@@ -30,35 +30,35 @@ impl Store {
         self.blocking(move || Ok(inner.outbox.page(endpoint, after_sequence, limit)?)).await
     }
 
-    /// A notice was accepted. Blocks for microseconds.
-    pub fn notice_done(
+    /// A notice was accepted. Dropping the call may leave that noted.
+    pub async fn notice_done(
         &self,
         endpoint: EndpointId,
         sequence: u64,
         attempted: Attempted,
     ) -> Result<(), StoreError> {
-        self.note(endpoint, sequence, attempted, (Delivery::Delivered, Timestamp(0)))
+        self.note(endpoint, sequence, attempted, (Delivery::Delivered, Timestamp(0))).await
     }
 
     /// A notice is to be tried again at `next_at`; also revives a dead one.
-    pub fn notice_retry(
+    pub async fn notice_retry(
         &self,
         endpoint: EndpointId,
         sequence: u64,
         attempted: Attempted,
         next_at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.note(endpoint, sequence, attempted, (Delivery::Retrying, next_at))
+        self.note(endpoint, sequence, attempted, (Delivery::Retrying, next_at)).await
     }
 
     /// A notice is given up.
-    pub fn notice_dead(
+    pub async fn notice_dead(
         &self,
         endpoint: EndpointId,
         sequence: u64,
         attempted: Attempted,
     ) -> Result<(), StoreError> {
-        self.note(endpoint, sequence, attempted, (Delivery::Dead, Timestamp(0)))
+        self.note(endpoint, sequence, attempted, (Delivery::Dead, Timestamp(0))).await
     }
 
     /// Changes whenever new notices are owed; holds the position they are known up to.
@@ -77,14 +77,17 @@ impl Store {
         self.blocking(move || Ok(inner.outbox.log(endpoint, before, limit)?)).await
     }
 
-    fn note(
+    async fn note(
         &self,
         endpoint: EndpointId,
         sequence: u64,
         attempted: Attempted,
         delivery: (Delivery, Timestamp),
     ) -> Result<(), StoreError> {
-        let due = self.inner.outbox.note(endpoint, sequence, attempted, delivery)?;
+        let inner = std::sync::Arc::clone(&self.inner);
+        let note = move || Ok(inner.outbox.note(endpoint, sequence, attempted, delivery)?);
+        let is_near = self.inner.views.is_near();
+        let due = if is_near { note() } else { self.blocking(note).await }?;
         if let Some(mark) = due {
             self.mark_soon(mark);
         }
@@ -101,7 +104,8 @@ impl Store {
     }
 
     pub(super) async fn mark_notices(&self) {
-        let marks = self.inner.outbox.marks().unwrap_or_default();
+        let inner = std::sync::Arc::clone(&self.inner);
+        let marks = self.blocking(move || Ok(inner.outbox.marks()?)).await.unwrap_or_default();
         for mark in marks {
             if let Err(error) = self.append(Record::NoticeMark(mark)).await {
                 tracing::warn!(%error, "a notice mark was not recorded");

@@ -116,6 +116,10 @@ impl LocalViews {
 }
 
 impl Views for LocalViews {
+    fn is_near(&self) -> bool {
+        true
+    }
+
     fn position(&self) -> Result<ViewPosition, ViewError> {
         let Some(bytes) = self.meta.get(POSITION)? else { return Ok(ViewPosition::default()) };
         let mut reader = Reader::new(&bytes);

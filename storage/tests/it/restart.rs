@@ -212,9 +212,9 @@ async fn delivered_notices_stay_delivered_over_restarts_and_rebuilds() {
     let owed = store.outbox_page(endpoint, 0, 10).await.unwrap().rows;
     assert_eq!(owed.len(), 3);
     let attempted = |attempts| Attempted { at: sample::at(9), status: Some(200), attempts };
-    store.notice_done(endpoint, owed[0].sequence, attempted(1)).unwrap();
-    store.notice_dead(endpoint, owed[1].sequence, attempted(8)).unwrap();
-    store.notice_retry(endpoint, owed[2].sequence, attempted(2), sample::at(50)).unwrap();
+    store.notice_done(endpoint, owed[0].sequence, attempted(1)).await.unwrap();
+    store.notice_dead(endpoint, owed[1].sequence, attempted(8)).await.unwrap();
+    store.notice_retry(endpoint, owed[2].sequence, attempted(2), sample::at(50)).await.unwrap();
     store.close().await;
 
     let (store, _) = open(&settings(&dir));
@@ -224,7 +224,7 @@ async fn delivered_notices_stay_delivered_over_restarts_and_rebuilds() {
     let log = store.notices(endpoint, None, 10).await.unwrap();
     let log: Vec<_> = log.iter().map(|row| row.delivery).collect();
     assert_eq!(log, [Delivery::Retrying, Delivery::Dead, Delivery::Delivered]);
-    store.notice_retry(endpoint, owed[1].sequence, attempted(8), sample::at(60)).unwrap();
+    store.notice_retry(endpoint, owed[1].sequence, attempted(8), sample::at(60)).await.unwrap();
     assert_eq!(
         store.outbox_page(endpoint, 0, 10).await.unwrap().rows.len(),
         2,

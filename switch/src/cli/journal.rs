@@ -1,14 +1,17 @@
 //! `cauce journal`: prove, print, export.
 
 mod export;
+mod lanes;
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
+use router::record::Record;
 use storage::journal::{self, Damage};
 
+use super::Configured;
 use crate::log;
 
 /// What to do with the journal of a data folder.
@@ -29,6 +32,14 @@ pub(super) enum JournalCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Take the journal of a data folder into a cluster that no node has joined yet
+    Import {
+        /// Data folder whose switch has stopped
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        #[command(flatten)]
+        configured: Configured,
+    },
 }
 
 /// Where the journal is.
@@ -37,6 +48,15 @@ pub(super) struct Where {
     /// Data folder
     #[arg(long, value_name = "DIR", default_value = "./data")]
     data: PathBuf,
+    /// Configuration of a cluster: its lanes instead of a data folder
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    config: Vec<PathBuf>,
+    /// One value of it, e.g. `--set scylla.keyspace=cauce`
+    #[arg(long, value_name = "A.B=VALUE", requires = "config")]
+    set: Vec<String>,
+    /// One lane of the cluster; all without it
+    #[arg(long, value_name = "NUMBER", requires = "config")]
+    lane: Option<u16>,
 }
 
 /// Form of an export.
@@ -59,16 +79,24 @@ enum ExportError {
 
 pub(super) fn main(command: &JournalCommand) -> ExitCode {
     match command {
-        JournalCommand::Verify(at) => verify(&at.data),
-        JournalCommand::Dump(at) => told(write(&at.data, Format::Json, io::stdout().lock())),
-        JournalCommand::Export { at, format, out: None } => {
-            told(write(&at.data, *format, io::stdout().lock()))
-        }
-        JournalCommand::Export { at, format, out: Some(path) } => {
-            let file = std::fs::File::create(path).map_err(ExportError::from);
-            told(file.and_then(|file| write(&at.data, *format, file)))
-        }
+        JournalCommand::Verify(at) if at.config.is_empty() => verify(&at.data),
+        JournalCommand::Verify(at) => lanes::verify(at),
+        JournalCommand::Dump(at) => export(at, Format::Json, None),
+        JournalCommand::Export { at, format, out } => export(at, *format, out.as_deref()),
+        JournalCommand::Import { data, configured } => lanes::import(data, configured),
     }
+}
+
+fn export(at: &Where, format: Format, out: Option<&Path>) -> ExitCode {
+    let out: Box<dyn Write> = match out.map(std::fs::File::create) {
+        None => Box::new(io::stdout().lock()),
+        Some(Ok(file)) => Box::new(file),
+        Some(Err(error)) => return told(Err(error.into())),
+    };
+    if at.config.is_empty() {
+        return told(write(journal::records(&at.data), format, out));
+    }
+    lanes::export(at, format, out)
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program's own output")]
@@ -114,12 +142,16 @@ fn told(result: Result<(), ExportError>) -> ExitCode {
     }
 }
 
-fn write(data: &Path, format: Format, out: impl Write) -> Result<(), ExportError> {
+fn write(
+    records: impl Iterator<Item = Result<(u64, Record), Damage>>,
+    format: Format,
+    out: impl Write,
+) -> Result<(), ExportError> {
     let mut out = BufWriter::new(out);
     if format == Format::Csv {
         writeln!(out, "{}", export::Row::CSV_HEADING)?;
     }
-    for record in journal::records(data) {
+    for record in records {
         let (sequence, record) = record?;
         let row = export::Row::of(sequence, &record);
         match format {

@@ -12,7 +12,6 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::rt::Executor;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -23,7 +22,7 @@ use tower::Service;
 
 use super::address::{NoPublicAddress, Reach, VettingResolver};
 use crate::config::NoticesConfig;
-use crate::supervise::Tasks;
+use crate::supervise::{Connections, Tasks};
 
 /// What is read of an answer's body, so that its connection can be used again.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -182,22 +181,6 @@ fn tls() -> ClientConfig {
                 .with_root_certificates(RootCertStore::empty())
                 .with_no_client_auth()
         }
-    }
-}
-
-/// Runs the client's connections as tasks of the switch.
-#[derive(Debug, Clone)]
-struct Connections(Tasks);
-
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Connections {
-    fn execute(&self, connection: F) {
-        let ending = self.0.stages().ending.clone();
-        self.0.service("notice connection", async move {
-            tokio::select! {
-                () = ending.cancelled() => {}
-                () = connection => {}
-            }
-        });
     }
 }
 

@@ -65,7 +65,7 @@ impl Worker {
     /// its way is sent again after the next start.
     pub(super) async fn run(self) {
         let ending = self.notices.engine.tasks.stages().ending.clone();
-        let mut signal = self.notices.engine.store.notices_signal();
+        let mut signal = self.notices.store.notices_signal();
         let mut queue = Queue::default();
         let mut pace = Pace::new(self.notices.config.in_flight_per_endpoint_max);
         let mut on_their_way: OnTheirWay = FuturesUnordered::new();
@@ -108,7 +108,7 @@ impl Worker {
     /// Reads on in the outbox; true while there may be more.
     async fn read(&self, queue: &mut Queue, looks: &mut Looks) -> bool {
         let limit = queue.room().min(PAGE_LEN);
-        let store = &self.notices.engine.store;
+        let store = &self.notices.store;
         let before = queue.read_through();
         match store.outbox_page(self.endpoint, before, limit).await {
             Ok(page) => {
@@ -144,12 +144,9 @@ impl Worker {
                 metrics::counter!("cauce_notices_delivered_total").increment(1);
                 let lag = u64::try_from(clock::now().0 - happened_at.0).unwrap_or(0);
                 metrics::histogram!("cauce_notice_lag_seconds").record(Duration::from_micros(lag));
-                let store = &self.notices.engine.store;
-                self.noted(store.notice_done(
-                    self.endpoint,
-                    owed.sequence,
-                    attempted(Some(status)),
-                ));
+                let store = &self.notices.store;
+                let attempted = attempted(Some(status));
+                self.noted(store.notice_done(self.endpoint, owed.sequence, attempted).await);
                 queue.settled(owed.sequence);
             }
             Ok(Answer { status: 410, .. }) => {
@@ -161,12 +158,12 @@ impl Worker {
                 failed(status_class(status));
                 let asked = retry_after.filter(|_| matches!(status, 429 | 503));
                 let asked = asked.and_then(|value| schedule::asked_pause(&value, at));
-                self.try_again(&owed, attempted(Some(status)), asked, queue);
+                self.try_again(&owed, attempted(Some(status)), asked, queue).await;
             }
             Err(NotTried::Silent(why)) => {
                 pace.learn(Response::Silent, took);
                 failed(why.name());
-                self.try_again(&owed, attempted(None), None, queue);
+                self.try_again(&owed, attempted(None), None, queue).await;
             }
             Err(NotTried::Store(error)) => {
                 tracing::warn!(notice_id = %owed.notice_id, %error, "a notice could not be made");
@@ -175,13 +172,13 @@ impl Worker {
             Err(NotTried::UnknownPayment) => {
                 tracing::error!(notice_id = %owed.notice_id, payment_id = %owed.payment,
                     "a notice tells of a payment that is not known");
-                self.give_up(&owed, attempted(None), queue);
+                self.give_up(&owed, attempted(None), queue).await;
             }
         }
         Next::GoOn
     }
 
-    fn try_again(
+    async fn try_again(
         &self,
         owed: &Owed,
         attempted: Attempted,
@@ -192,9 +189,9 @@ impl Worker {
         let now = clock::now();
         match schedule::next_try(pauses, attempted.attempts, now, asked, rand::random()) {
             Some(next_at) => {
-                let store = &self.notices.engine.store;
+                let store = &self.notices.store;
                 let (endpoint, sequence) = (self.endpoint, owed.sequence);
-                self.noted(store.notice_retry(endpoint, sequence, attempted, next_at));
+                self.noted(store.notice_retry(endpoint, sequence, attempted, next_at).await);
                 queue.again(owed.sequence, attempted.attempts, next_at);
             }
             None => {
@@ -205,15 +202,15 @@ impl Worker {
                     attempts = attempted.attempts,
                     "notice given up"
                 );
-                self.give_up(owed, attempted, queue);
+                self.give_up(owed, attempted, queue).await;
             }
         }
     }
 
-    fn give_up(&self, owed: &Owed, attempted: Attempted, queue: &mut Queue) {
+    async fn give_up(&self, owed: &Owed, attempted: Attempted, queue: &mut Queue) {
         metrics::counter!("cauce_notices_dead_total").increment(1);
-        let store = &self.notices.engine.store;
-        self.noted(store.notice_dead(self.endpoint, owed.sequence, attempted));
+        let store = &self.notices.store;
+        self.noted(store.notice_dead(self.endpoint, owed.sequence, attempted).await);
         queue.settled(owed.sequence);
     }
 
@@ -221,8 +218,8 @@ impl Worker {
     async fn gone(&self, owed: &Owed, attempted: Attempted) -> Next {
         tracing::warn!(endpoint = %self.endpoint, "endpoint answered 410 and is deleted");
         metrics::counter!("cauce_endpoints_gone_total").increment(1);
-        let store = &self.notices.engine.store;
-        self.noted(store.notice_dead(self.endpoint, owed.sequence, attempted));
+        let store = &self.notices.store;
+        self.noted(store.notice_dead(self.endpoint, owed.sequence, attempted).await);
         if let Err(error) = self.notices.delete(self.endpoint).await {
             tracing::error!(endpoint = %self.endpoint, %error, "endpoint could not be deleted");
         }

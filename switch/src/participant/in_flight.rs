@@ -5,6 +5,7 @@
 //! one task per participant watches its front.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -84,6 +85,7 @@ pub struct InFlight {
     entries: DashMap<u32, Entry, foldhash::fast::RandomState>,
     deadlines: Mutex<VecDeque<Deadline>>,
     watched: Notify,
+    stans: Range<u32>,
     next_stan: AtomicU32,
     next_ticket: AtomicU64,
     open: AtomicUsize,
@@ -107,14 +109,16 @@ struct Deadline {
 }
 
 impl InFlight {
-    /// Nothing open; at most `open_max` at once, each for at most `time_limit`.
-    pub fn new(open_max: usize, time_limit: Duration) -> Self {
+    /// Nothing open; at most `open_max` at once, each for at most `time_limit`. The STANs it
+    /// gives are of a range, so that two nodes that ask one participant give different ones.
+    pub fn new(open_max: usize, time_limit: Duration, stans: Range<u32>) -> Self {
         let hasher = foldhash::fast::RandomState::default();
         Self {
             entries: DashMap::with_hasher_and_shard_amount(hasher, SHARDS),
             deadlines: Mutex::default(),
             watched: Notify::new(),
             next_stan: AtomicU32::new(rand::random_range(0..Stan::COUNT)),
+            stans,
             next_ticket: AtomicU64::new(1),
             open: AtomicUsize::new(0),
             open_max,
@@ -135,7 +139,8 @@ impl InFlight {
     /// Takes a STAN no open request has; none when too many are open.
     pub fn claim(&self, expected: Expected) -> Option<Claim<'_>> {
         (0..STAN_TRIES_MAX).find_map(|_| {
-            let number = self.next_stan.fetch_add(1, Ordering::Relaxed) % Stan::COUNT;
+            let count = self.next_stan.fetch_add(1, Ordering::Relaxed);
+            let number = self.stans.start + count % (self.stans.end - self.stans.start);
             let stan = Stan::new(number).expect("invariant: STANs wrap at a million");
             self.claim_as(stan, expected)
         })

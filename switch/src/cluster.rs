@@ -1,0 +1,179 @@
+//! This process as one node of many: its settings, what it does for others, and they for it.
+
+mod door;
+mod peers;
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use router::id::{Lane, Stan};
+use storage::seal::Sealer;
+use storage::settings::Limits;
+use storage::{Recovered, Store};
+use storage_cluster::{FRAME_LEN_MAX, Node, Settings, StartError, Taken};
+use storage_cql::session::{Consistency, Password, Replication, Serial};
+use storage_redis::Form;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::config::{ClusterConfig, NoticesConfig, RedisForm, ScyllaConfig, ServiceConfig};
+use crate::engine::Engine;
+use crate::notice::{self, Notices};
+use crate::supervise::Tasks;
+use crate::{clock, payment};
+use peers::HttpPeers;
+
+pub use door::Door;
+
+/// Nodes that ask participants with STANs of their own: one that asks beyond so many shares its
+/// STANs with another, and a participant that remembers both might take one for the other.
+const STAN_SLICES: u32 = 16;
+
+/// The STANs of a lane's node.
+pub fn stans(lane: Lane) -> Range<u32> {
+    let len = Stan::COUNT / STAN_SLICES;
+    let first = u32::from(lane.0) % STAN_SLICES * len;
+    first..first + len
+}
+
+/// What the journal's servers are asked with.
+pub fn cql_settings(config: &ScyllaConfig) -> storage_cql::Settings {
+    let replication = match config.datacentres.is_empty() {
+        true => Replication::Everywhere(config.replication_factor),
+        false => Replication::PerDatacentre(config.datacentres.clone()),
+    };
+    let (consistency, serial) = match config.is_local {
+        true => (Consistency::LocalQuorum, Serial::LocalSerial),
+        false => (Consistency::Quorum, Serial::Serial),
+    };
+    let login = config.login.as_ref();
+    storage_cql::Settings {
+        replication,
+        consistency,
+        serial,
+        local_datacentre: config.local_datacentre.clone(),
+        login: login.map(|(user, secret)| (user.clone(), Password::new(secret.expose()))),
+        tls_ca: config.tls_ca.clone(),
+        request_timeout: config.request_timeout,
+        retention: config.retention,
+        ..storage_cql::Settings::new(config.nodes.clone(), &config.keyspace)
+    }
+}
+
+fn gate_settings(config: &ClusterConfig, service: &ServiceConfig) -> storage_redis::Settings {
+    let redis = &config.redis;
+    let mut urls = redis.urls.iter().map(|url| url.expose().to_owned());
+    let form = match &redis.form {
+        RedisForm::Single => Form::Single { url: urls.next().unwrap_or_default() },
+        RedisForm::Sentinel { master, servers } => Form::Sentinel {
+            urls: urls.collect(),
+            master: master.clone(),
+            servers: servers.as_ref().map(|servers| servers.expose().to_owned()),
+        },
+        RedisForm::Cluster => Form::Cluster { urls: urls.collect() },
+    };
+    storage_redis::Settings {
+        groups: redis.groups,
+        key_retention: service.storage.key_retention,
+        connect_timeout: redis.connect_timeout,
+        response_timeout: redis.response_timeout,
+        ..storage_redis::Settings::new(form, &redis.namespace)
+    }
+}
+
+fn settings(config: &ClusterConfig, service: &ServiceConfig, address: String) -> Settings {
+    let (storage, node) = (&service.storage, &config.node);
+    let gate = gate_settings(config, service);
+    Settings {
+        address,
+        limits: Limits {
+            queue_len_max: storage.queue_len_max,
+            group_len_max: storage.group_len_max,
+            view_lag_max: storage.view_lag_max,
+            frame_len_max: FRAME_LEN_MAX,
+            ..Limits::default()
+        },
+        beat_every: node.beat_every,
+        takeover_after: node.takeover_after,
+        snapshot_records: node.snapshot_records,
+        ..Settings::new(&node.name, cql_settings(&config.scylla), gate)
+    }
+}
+
+/// Starts this node; other nodes will reach it at `address`.
+///
+/// Errors: [`StartError`]. Not cancel-safe.
+pub async fn start(
+    config: &ClusterConfig,
+    service: &ServiceConfig,
+    sealer: Sealer,
+    door: &TcpListener,
+) -> Result<(Arc<Node>, Store, Recovered), StartError> {
+    let address = advertised(config, door);
+    let settings = settings(config, service, address);
+    let started_at_ms = clock::now().millis();
+    let started =
+        tokio::task::spawn_blocking(move || Node::start(settings, sealer, started_at_ms));
+    let (node, recovered) = match started.await {
+        Ok(started) => started?,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    };
+    let store = node.store().clone();
+    Ok((node, store, recovered))
+}
+
+/// Where others find this node: a free port is known only once it is taken.
+fn advertised(config: &ClusterConfig, door: &TcpListener) -> String {
+    let node = &config.node;
+    match door.local_addr() {
+        Ok(bound) if node.listen.port() == 0 => {
+            let host = node.advertise.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host);
+            format!("{host}:{}", bound.port())
+        }
+        Ok(_) | Err(_) => node.advertise.clone(),
+    }
+}
+
+/// Makes the node know the others, and serves what they ask.
+pub fn join(node: &Arc<Node>, config: &ClusterConfig, tasks: Tasks) {
+    let peers = HttpPeers::new(config.node.secret.clone(), tasks);
+    node.join(Arc::new(peers));
+}
+
+/// Takes up the lanes of dead nodes, for as long as the switch runs. Run as a service task.
+pub async fn take_up(
+    engine: Arc<Engine>,
+    mut taken: mpsc::Receiver<Taken>,
+    sealer: Sealer,
+    config: NoticesConfig,
+) {
+    let ending = engine.tasks.stages().ending.clone();
+    loop {
+        let taken = tokio::select! {
+            () = ending.cancelled() => return,
+            taken = taken.recv() => taken,
+        };
+        let Some(Taken { store, recovered }) = taken else { return };
+        tracing::warn!(lane = %store.lane(), open = recovered.open.len(), "payments of a dead node are taken up");
+        if let Err(error) = payment::resume(&engine, &recovered.open).await {
+            // The scan of open payments tries again.
+            tracing::warn!(error = %crate::log::chain(&error), "a payment was not taken up");
+        }
+        let notices = Notices::new(Arc::clone(&engine), store, sealer.clone(), config.clone());
+        engine.tasks.service("notices of a lane", notice::run(Arc::new(notices)));
+    }
+}
+
+/// Stops the node's threads. Not cancel-safe.
+pub async fn stop(node: Arc<Node>) {
+    let stopped = tokio::task::spawn_blocking(move || node.stop()).await;
+    if let Err(error) = stopped {
+        tracing::error!(%error, "the node did not stop well");
+    }
+}
+
+/// Whether a data folder is still needed beside the cluster: for what is this node's alone.
+pub fn keeps_files(dir: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(dir)
+}

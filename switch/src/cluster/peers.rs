@@ -1,0 +1,96 @@
+//! Asking other nodes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioTimer;
+use router::id::Lane;
+use router::payment::{IllegalStep, PaymentState};
+use storage::StoreError;
+use storage::store::{Appended, Appending};
+use storage_cluster::Peers;
+use tokio::time::timeout;
+
+use crate::config::SecretText;
+use crate::supervise::{Connections, Tasks};
+
+/// Time for a peer to answer; a lane whose node is silent is taken over after not much more.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+/// Longest answer.
+const ANSWER_BYTES_MAX: usize = 4096;
+
+/// Peers over HTTP.
+pub struct HttpPeers {
+    client: Client<HttpConnector, Full<Bytes>>,
+    secret: SecretText,
+}
+
+impl HttpPeers {
+    /// A client whose connections end with the switch.
+    pub fn new(secret: SecretText, tasks: Tasks) -> Self {
+        let mut http = HttpConnector::new();
+        http.set_nodelay(true);
+        http.set_connect_timeout(Some(CONNECT_WITHIN));
+        let client = Client::builder(Connections(tasks)).pool_timer(TokioTimer::new()).build(http);
+        Self { client, secret }
+    }
+
+    fn request(&self, address: &str, encoded: Vec<u8>) -> Option<Request<Full<Bytes>>> {
+        let bearer = HeaderValue::from_str(&format!("Bearer {}", self.secret.expose()));
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("http://{address}/append"))
+            .header(AUTHORIZATION, bearer.ok()?);
+        request.body(Full::new(Bytes::from(encoded))).ok()
+    }
+}
+
+impl Peers for HttpPeers {
+    fn append(&self, address: &str, lane: Lane, encoded: Vec<u8>) -> Appending {
+        let elsewhere = move |detail: String| StoreError::Elsewhere { lane, detail: detail.into() };
+        let (client, address) = (self.client.clone(), address.to_owned());
+        let request = self.request(&address, encoded);
+        Box::pin(async move {
+            let request = request.ok_or_else(|| elsewhere(format!("{address} is no address")))?;
+            let answer = async {
+                let response = client.request(request).await.map_err(|error| error.to_string())?;
+                let status = response.status();
+                let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+                Ok::<_, String>((status, body.map_err(|error| error.to_string())?.to_bytes()))
+            };
+            let answer = match timeout(ANSWER_WITHIN, answer).await {
+                Ok(answer) => answer.map_err(|error| elsewhere(format!("{address}: {error}")))?,
+                Err(_) => return Err(elsewhere(format!("{address} does not answer"))),
+            };
+            read(answer).map_err(|detail| match detail {
+                Refused::Illegal => StoreError::Illegal(IllegalStep {
+                    state: PaymentState::Received,
+                    record: "step at another node",
+                }),
+                Refused::Other(detail) => elsewhere(format!("{address}: {detail}")),
+            })
+        })
+    }
+}
+
+enum Refused {
+    /// The step cannot follow what happened before.
+    Illegal,
+    Other(String),
+}
+
+fn read((status, body): (StatusCode, Bytes)) -> Result<Appended, Refused> {
+    match status {
+        StatusCode::OK => {
+            Appended::from_bytes(&body).map_err(|error| Refused::Other(error.to_string()))
+        }
+        StatusCode::CONFLICT => Err(Refused::Illegal),
+        _ => Err(Refused::Other(format!("{status}: {}", String::from_utf8_lossy(&body)))),
+    }
+}
