@@ -90,10 +90,16 @@ pub enum Action {
 
 impl Action {
     /// Everything that might happen in `cluster`, possible now or not.
-    pub fn all(cluster: &Cluster) -> Vec<Action> {
-        let mut all = vec![Action::ReplicaFallsBehind, Action::Promote];
-        (0..cluster.payments.len()).for_each(|payment| all.extend(of_payment(payment)));
-        (0..LANES).for_each(|lane| all.push(Action::LateMove { lane }));
+    pub fn all(cluster: &Cluster, all: &mut Vec<Action>) {
+        all.extend([Action::ReplicaFallsBehind, Action::Promote]);
+        for payment in 0..cluster.payments.len() {
+            all.extend(of_payment(payment));
+            let outcome = |outcome: &_| Action::InsertOutcome { payment, outcome: *outcome };
+            all.extend(cluster.outcomes.iter().map(outcome));
+        }
+        for lane in 0..LANES {
+            all.push(Action::LateMove { lane });
+        }
         for node in 0..NODES {
             all.extend(of_node(node));
             for lane in 0..LANES {
@@ -102,7 +108,6 @@ impl Action {
                 all.extend((0..cluster.payments.len()).map(resolve));
             }
         }
-        all
     }
 
     /// The state after this step, or `None` where it cannot be taken.
@@ -156,23 +161,19 @@ impl Action {
     }
 }
 
-fn of_payment(payment: usize) -> Vec<Action> {
-    let outcome = |outcome| Action::InsertOutcome { payment, outcome };
-    vec![
+fn of_payment(payment: usize) -> [Action; 6] {
+    [
         Action::Reserve { payment },
         Action::InsertIntent { payment },
         Action::Send { payment },
-        outcome(Outcome::Approved),
-        outcome(Outcome::Declined),
-        outcome(Outcome::Unknown),
         Action::Answer { payment },
         Action::HoldExpires { redis: 0, payment },
         Action::HoldExpires { redis: 1, payment },
     ]
 }
 
-fn of_node(node: usize) -> Vec<Action> {
-    vec![
+fn of_node(node: usize) -> [Action; 13] {
+    [
         Action::PlanLane { node },
         Action::InsertLane { node },
         Action::LearnGate { node },
@@ -190,8 +191,8 @@ fn of_node(node: usize) -> Vec<Action> {
     ]
 }
 
-fn of_lane(node: usize, lane: usize) -> Vec<Action> {
-    vec![
+fn of_lane(node: usize, lane: usize) -> [Action; 11] {
+    [
         Action::MoveHead { node, lane },
         Action::Settle { node, lane },
         Action::MoveTimesOut { node, lane },

@@ -9,7 +9,7 @@ pub mod step;
 use stateright::{Model, Property};
 
 pub use action::Action;
-pub use state::{Faults, State};
+pub use state::{Faults, Outcome, State};
 
 /// A payment that somebody may ask for.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,8 @@ pub struct NewLane {
 pub struct Cluster {
     /// The payments; each is asked for at most once, at any time.
     pub payments: Vec<Request>,
+    /// What may come of a payment that was sent.
+    pub outcomes: Vec<Outcome>,
     /// Whether a lane may be inserted.
     pub new_lane: Option<NewLane>,
     /// How much may go wrong.
@@ -95,7 +97,7 @@ impl Model for Cluster {
     }
 
     fn actions(&self, _: &State, actions: &mut Vec<Action>) {
-        actions.extend(Action::all(self));
+        Action::all(self, actions);
     }
 
     fn next_state(&self, now: &State, action: Action) -> Option<State> {

@@ -14,7 +14,8 @@ pub fn learn_gate(cluster: &Cluster, now: &State, node: usize) -> Option<State> 
     after(now, |next| next.nodes[node].gate = Some(now.control.epoch))
 }
 
-/// What was begun over the old connection is not carried over to the new one.
+/// What was begun over the old connection is not carried over to the new one. When nobody is left
+/// who calls the first instance, what it holds is of no more consequence.
 pub fn reconnect(now: &State, node: usize) -> Option<State> {
     only_if(now.nodes[node].up && now.nodes[node].redis == 0)?;
     only_if(now.replica == Replica::Promoted)?;
@@ -22,6 +23,9 @@ pub fn reconnect(now: &State, node: usize) -> Option<State> {
         next.nodes[node].redis = 1;
         next.nodes[node].gate = None;
         next.nodes[node].change = None;
+        if next.nodes.iter().all(|node| node.redis == 1) {
+            next.redis[0] = Redis::default();
+        }
     })
 }
 
@@ -89,7 +93,9 @@ pub fn claim_redis(cluster: &Cluster, now: &State, node: usize) -> Option<State>
     let Stage::Fencing { listed, left } = change.stage else { return None };
     only_if(left == [false; LANES] || cluster.is_planted(Plant::FenceAfterRebuild))?;
     let gate = Gate { epoch: change.epoch, open: false };
-    only_if(now.redis_of(node).gate.is_none_or(|older| older.epoch < gate.epoch))?;
+    if now.redis_of(node).gate.is_some_and(|newer| newer.epoch >= gate.epoch) {
+        return give_up(now, node);
+    }
     enter(now, node, Stage::Claimed { listed }).map(|mut next| {
         next.redis[now.nodes[node].redis].gate = Some(gate);
         next
@@ -111,7 +117,9 @@ pub fn rebuild(now: &State, node: usize) -> Option<State> {
     let change = now.nodes[node].change.as_ref()?;
     let Stage::Read { heads } = change.stage else { return None };
     let instance = now.nodes[node].redis;
-    only_if(now.redis[instance].gate == Some(Gate { epoch: change.epoch, open: false }))?;
+    if now.redis[instance].gate != Some(Gate { epoch: change.epoch, open: false }) {
+        return give_up(now, node);
+    }
     enter(now, node, Stage::Rebuilt).map(|mut next| {
         let redis = &mut next.redis[instance];
         reflect_lanes(now, redis, heads);
@@ -140,7 +148,10 @@ fn reflect_lanes(now: &State, redis: &mut Redis, heads: [u8; LANES]) {
 /// `SET state = open, pin = … IF epoch = g + 1`.
 pub fn publish(cluster: &Cluster, now: &State, node: usize) -> Option<State> {
     let change = now.nodes[node].change.as_ref()?;
-    only_if(change.stage == Stage::Rebuilt && change.epoch == now.control.epoch)?;
+    only_if(change.stage == Stage::Rebuilt)?;
+    if change.epoch != now.control.epoch {
+        return give_up(now, node);
+    }
     after(now, |next| {
         if cluster.is_planted(Plant::FenceAfterRebuild) {
             let lanes = (0..LANES).filter(|lane| now.lanes[*lane].is_some());
@@ -151,6 +162,11 @@ pub fn publish(cluster: &Cluster, now: &State, node: usize) -> Option<State> {
         next.nodes[node].change = None;
         next.nodes[node].gate = Some(now.control.epoch);
     })
+}
+
+/// A step was refused: somebody has begun a later change, or the instance has forgotten this one.
+fn give_up(now: &State, node: usize) -> Option<State> {
+    after(now, |next| next.nodes[node].change = None)
 }
 
 fn enter(now: &State, node: usize, stage: Stage) -> Option<State> {
