@@ -147,7 +147,7 @@ impl Action {
             Action::FenceLane { node, lane } => step::change::fence_lane(now, node, lane),
             Action::ClaimRedis { node } => step::change::claim_redis(cluster, now, node),
             Action::ReadHeads { node } => step::change::read_heads(now, node),
-            Action::Rebuild { node } => step::change::rebuild(now, node),
+            Action::Rebuild { node } => step::change::rebuild(cluster, now, node),
             Action::Publish { node } => step::change::publish(cluster, now, node),
             Action::Flush { redis } => step::world::flush(now, redis),
             Action::ReplicaFallsBehind => step::world::replica_falls_behind(now),

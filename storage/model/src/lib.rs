@@ -51,7 +51,7 @@ pub struct Cluster {
 /// A rule of the protocol that can be taken away, to see that the check notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plant {
-    /// A change of the gate epoch does not touch the lanes.
+    /// A change of the gate epoch does not touch the lanes, and nobody minds that they are behind.
     NoFence,
     /// It fences them when Redis has been rebuilt already.
     FenceAfterRebuild,
@@ -69,6 +69,8 @@ pub enum Plant {
     PinNotCompared,
     /// A settle is accepted whatever the gate value.
     SettledWithoutGate,
+    /// A rebuild writes to an instance that it did not put under its own epoch beforehand.
+    RedisNotClaimed,
 }
 
 impl Cluster {

@@ -111,8 +111,10 @@ pub enum Stage {
         /// The lanes that the listing found.
         listed: [bool; LANES],
     },
-    /// The heads have been read; this is as far as the rebuild will read the journal.
+    /// Marks and heads have been read: the rebuild will replay what is between them.
     Read {
+        /// How far the instance reflected each lane.
+        marks: [u8; LANES],
         /// The head of each listed lane, 0 for the others.
         heads: [u8; LANES],
     },

@@ -97,7 +97,9 @@ pub fn claim_redis(cluster: &Cluster, now: &State, node: usize) -> Option<State>
         return give_up(now, node);
     }
     enter(now, node, Stage::Claimed { listed }).map(|mut next| {
-        next.redis[now.nodes[node].redis].gate = Some(gate);
+        if !cluster.is_planted(Plant::RedisNotClaimed) {
+            next.redis[now.nodes[node].redis].gate = Some(gate);
+        }
         next
     })
 }
@@ -108,32 +110,33 @@ pub fn read_heads(now: &State, node: usize) -> Option<State> {
     let Stage::Claimed { listed } = change.stage else { return None };
     let head = |lane: usize| now.lanes[lane].as_ref().map_or(0, |row| row.head);
     let heads = std::array::from_fn(|lane| if listed[lane] { head(lane) } else { 0 });
-    enter(now, node, Stage::Read { heads })
+    enter(now, node, Stage::Read { marks: now.redis_of(node).marks, heads })
 }
 
 /// Replays each lane from its mark – from its beginning, where the instance is empty – and drops
 /// what no record names: nothing decided before the fence can name it any more.
-pub fn rebuild(now: &State, node: usize) -> Option<State> {
+pub fn rebuild(cluster: &Cluster, now: &State, node: usize) -> Option<State> {
     let change = now.nodes[node].change.as_ref()?;
-    let Stage::Read { heads } = change.stage else { return None };
+    let Stage::Read { marks, heads } = change.stage else { return None };
     let instance = now.nodes[node].redis;
-    if now.redis[instance].gate != Some(Gate { epoch: change.epoch, open: false }) {
+    let claimed = now.redis[instance].gate == Some(Gate { epoch: change.epoch, open: false });
+    if !claimed && !cluster.is_planted(Plant::RedisNotClaimed) {
         return give_up(now, node);
     }
     enter(now, node, Stage::Rebuilt).map(|mut next| {
         let redis = &mut next.redis[instance];
-        reflect_lanes(now, redis, heads);
+        reflect_lanes(now, redis, marks, heads);
         redis.gate = Some(Gate { epoch: change.epoch, open: true });
         next
     })
 }
 
-fn reflect_lanes(now: &State, redis: &mut Redis, heads: [u8; LANES]) {
+fn reflect_lanes(now: &State, redis: &mut Redis, marks: [u8; LANES], heads: [u8; LANES]) {
     let mut entries_named = redis.entries.map(|_| None::<Entry>);
     for (lane, row) in now.lanes.iter().enumerate() {
         let read = row.iter().flat_map(|row| row.visible());
         for frame in read.filter(|frame| frame.position <= heads[lane]) {
-            if frame.position > redis.marks[lane] {
+            if frame.position > marks[lane] {
                 redis.reflect(frame.epoch, frame.record);
             }
             if let Record::Intent(payment) = frame.record {

@@ -92,7 +92,10 @@ pub fn release_holds(cluster: &Cluster, now: &State, node: usize, lane: usize) -
     let redis = now.redis_of(node);
     let named = |payment| row.visible().any(|frame| frame.record == Record::Intent(payment));
     let ended = |payment: &usize| match redis.entries[*payment] {
-        Some(Entry::Held { epoch }) => (epoch < writer.epoch || lane_alone) && !named(*payment),
+        Some(Entry::Held { epoch }) => {
+            let of_another = lane_alone && cluster.payments[*payment].node != node;
+            (epoch < writer.epoch || of_another) && !named(*payment)
+        }
         _ => false,
     };
     let in_lane = cluster.payments.iter().enumerate().filter(|(_, asked)| asked.lane == lane);
