@@ -91,18 +91,19 @@ pub enum Action {
 impl Action {
     /// Everything that might happen in `cluster`, possible now or not.
     pub fn all(cluster: &Cluster, all: &mut Vec<Action>) {
+        let lanes = if cluster.new_lane.is_some() { LANES } else { LANES - 1 };
         all.extend([Action::ReplicaFallsBehind, Action::Promote]);
         for payment in 0..cluster.payments.len() {
             all.extend(of_payment(payment));
             let outcome = |outcome: &_| Action::InsertOutcome { payment, outcome: *outcome };
             all.extend(cluster.outcomes.iter().map(outcome));
         }
-        for lane in 0..LANES {
+        for lane in 0..lanes {
             all.push(Action::LateMove { lane });
         }
         for node in 0..NODES {
             all.extend(of_node(node));
-            for lane in 0..LANES {
+            for lane in 0..lanes {
                 all.extend(of_lane(node, lane));
                 let resolve = |payment| Action::ResolveIntent { node, lane, payment };
                 all.extend((0..cluster.payments.len()).map(resolve));

@@ -46,7 +46,9 @@ pub fn all() -> Vec<Property<Cluster>> {
         Property::always(REFUSALS_STAY, refusals_stay),
         Property::always(NO_HOLES, no_holes),
         Property::always(GATE_NOT_LAXER, gate_not_laxer),
-        Property::sometimes(APPROVED, |_, state: &State| state.answered.contains(&Some(Outcome::Approved))),
+        Property::sometimes(APPROVED, |_, state: &State| {
+            state.answered.contains(&Some(Outcome::Approved))
+        }),
         Property::sometimes(DUPLICATE_REFUSED, |_, state: &State| {
             state.phases.contains(&Phase::Refused(Refusal::Duplicate))
         }),

@@ -125,8 +125,7 @@ pub enum Stage {
 impl Node {
     /// The node of this number as the model starts: it has its own lane, and knows the gate.
     pub fn start(own: usize) -> Node {
-        let writer =
-            Writer { epoch: 1, guard: 1, head: 0, rechecked: true, pending: None };
+        let writer = Writer { epoch: 1, guard: 1, head: 0, rechecked: true, pending: None };
         let mut writers = [const { None }; LANES];
         writers[own] = Some(writer);
         Node { up: true, redis: 0, gate: Some(1), writers, planned_guard: None, change: None }

@@ -6,9 +6,7 @@
 //! that the writer does not wait.
 
 use super::{after, only_if};
-use crate::state::{
-    Frame, Lane, LateMove, Outcome, Pending, Phase, Record, State, Writer,
-};
+use crate::state::{Frame, Lane, LateMove, Outcome, Pending, Phase, Record, State, Writer};
 use crate::{Cluster, Plant};
 
 /// The lane's writer has the epochs under which the payment was reserved, or the payment would

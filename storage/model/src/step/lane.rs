@@ -43,7 +43,12 @@ pub(super) fn forget_lane(cluster: &Cluster, next: &mut State, node: usize, lane
             Phase::Reserved => Phase::Refused(Refusal::Fenced),
             // The update may have been applied before the lane was taken: then it counts, and
             // is the taker's.
-            Phase::IntentPending if next.is_recorded(Record::Intent(payment)) => Phase::Lost,
+            Phase::IntentPending
+                if next.is_recorded(Record::Intent(payment))
+                    && !cluster.is_planted(Plant::LostMeansRefused) =>
+            {
+                Phase::Lost
+            }
             Phase::IntentPending => Phase::Refused(Refusal::Fenced),
             Phase::OutcomePending(outcome)
                 if next.is_recorded(Record::Outcome(payment, outcome)) =>

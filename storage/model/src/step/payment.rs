@@ -33,12 +33,11 @@ fn admit(cluster: &Cluster, redis: &Redis, payment: usize) -> Result<(), Refusal
         return Err(Refusal::Duplicate);
     }
     // Each account has room for one payment.
-    match others().any(|(other, asked)| {
-        asked.account == request.account && redis.takes_room(other)
-    }) {
-        true => Err(Refusal::Limit),
-        false => Ok(()),
+    let mut rivals = others().filter(|(_, asked)| asked.account == request.account);
+    if rivals.any(|(other, _)| redis.takes_room(other)) {
+        return Err(Refusal::Limit);
     }
+    Ok(())
 }
 
 /// Nothing is asked of any store here: a node that was paused since its INTENT counts may well

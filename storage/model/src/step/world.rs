@@ -55,12 +55,7 @@ pub fn restart(now: &State, node: usize) -> Option<State> {
 }
 
 /// Planted: a hold with a time to live.
-pub fn hold_expires(
-    cluster: &Cluster,
-    now: &State,
-    redis: usize,
-    payment: usize,
-) -> Option<State> {
+pub fn hold_expires(cluster: &Cluster, now: &State, redis: usize, payment: usize) -> Option<State> {
     only_if(cluster.is_planted(Plant::HoldReleasedByTime))?;
     only_if(matches!(now.redis[redis].entries[payment], Some(Entry::Held { .. })))?;
     after(now, |next| next.redis[redis].entries[payment] = Some(Entry::Released))

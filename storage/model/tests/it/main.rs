@@ -4,6 +4,8 @@
 //! `cargo test -p storage-model -- --nocapture` prints what each check saw, and the steps that
 //! lead to each planted violation.
 
+#![allow(clippy::print_stdout, reason = "the numbers and the paths are half of the result")]
+
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -66,6 +68,8 @@ fn the_protocol_holds_when_a_new_lane_is_taken_at_once() {
 fn without_a_fence_an_account_is_overrun() {
     breaks(Plant::NoFence, scenario::flushed(), WITHIN_LIMITS);
     breaks(Plant::NoFence, scenario::split(), WITHIN_LIMITS);
+    breaks(Plant::NoFence, scenario::split(), GATE_NOT_LAXER);
+    breaks(Plant::NoFence, scenario::shared_key(), ONE_INTENT_PER_KEY);
     breaks(Plant::NoFence, scenario::shared_key(), ONE_APPROVAL_PER_KEY);
 }
 
@@ -80,6 +84,7 @@ fn with_the_head_moved_before_the_frame_is_acknowledged_something_unrecorded_is_
     let plant = Plant::HeadBeforeFrameAcknowledged;
     breaks(plant, scenario::takeover(), NOTHING_SENT_UNRECORDED);
     breaks(plant, scenario::takeover(), NO_HOLES);
+    breaks(plant, scenario::takeover(), ANSWERS_STAY);
 }
 
 #[test]
@@ -117,6 +122,11 @@ fn with_settles_accepted_under_any_gate_value_an_account_is_overrun() {
 #[test]
 fn with_a_rebuild_that_claims_nothing_an_account_is_overrun() {
     breaks(Plant::RedisNotClaimed, scenario::flushed_in_split(), WITHIN_LIMITS);
+}
+
+#[test]
+fn with_what_was_pending_in_a_lost_lane_called_refused_somebody_is_told_a_lie() {
+    breaks(Plant::LostMeansRefused, scenario::takeover(), REFUSALS_STAY);
 }
 
 /// Visits every state of `cluster`: nothing may be violated, and the world must not be so narrow
