@@ -1,0 +1,55 @@
+//! One instance of Redis: a gate value and what was taken under it.
+
+use super::{LANES, Outcome, PAYMENTS, Record};
+
+/// The value that every call is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Gate {
+    /// The gate epoch that owns this instance.
+    pub epoch: u8,
+    /// Whether reservations are admitted, or a rebuild is going on.
+    pub open: bool,
+}
+
+/// What an instance knows of one payment. Each of these keeps the payment's key taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Entry {
+    /// Room on the account is held, on behalf of the lane as it was in this lane epoch.
+    Held {
+        /// The lane epoch of the node that reserved.
+        epoch: u8,
+    },
+    /// The room is used up for good.
+    Posted,
+    /// The room was given back; the key stays taken, since the answer is known.
+    Released,
+}
+
+/// The content of one instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Redis {
+    /// Missing where the instance is empty.
+    pub gate: Option<Gate>,
+    /// What is known of each payment.
+    pub entries: [Option<Entry>; PAYMENTS],
+    /// How far each lane is reflected here: the key `applied`.
+    pub marks: [u8; LANES],
+}
+
+impl Redis {
+    /// Whether the payment takes room on its account.
+    pub fn takes_room(&self, payment: usize) -> bool {
+        matches!(self.entries[payment], Some(Entry::Held { .. } | Entry::Posted))
+    }
+
+    /// Reflects one record of the journal; doing so again changes nothing.
+    pub fn reflect(&mut self, epoch: u8, record: Record) {
+        let entry = &mut self.entries[record.payment()];
+        match record {
+            Record::Intent(_) => *entry = entry.or(Some(Entry::Held { epoch })),
+            Record::Outcome(_, Outcome::Approved) => *entry = Some(Entry::Posted),
+            Record::Outcome(_, Outcome::Declined) => *entry = Some(Entry::Released),
+            Record::Outcome(_, Outcome::Unknown) => {}
+        }
+    }
+}
