@@ -2,7 +2,8 @@
 //!
 //! They live in `<data>/api-keys.jsonl`, one line a key, so that `cauce key create` works beside a
 //! running switch, which looks at the file again when it meets a key it does not know. A key has
-//! 256 random bits, so a plain hash of it cannot be searched.
+//! 256 random bits, so a plain hash of it cannot be searched. Of many nodes all know a key that one
+//! of them was told: there the hashes stand in a table of the journal's servers.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -15,8 +16,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use storage_cql::CqlError;
+use storage_cql::api_keys::{ApiKeyRow, ApiKeys};
+use tokio::sync::Semaphore;
 
-use crate::clock;
+use crate::{clock, log};
 
 const FILE_NAME: &str = "api-keys.jsonl";
 const PREFIX: &str = "ck_";
@@ -54,12 +58,18 @@ struct Line {
 /// Known keys by their hash.
 type Known = HashMap<[u8; 32], Principal>;
 
-/// The keys of one data folder.
+/// Looks at the common table at once for keys that are not known: whoever tries keys at random
+/// must not keep its servers busy.
+const LOOKS_MAX: usize = 8;
+
+/// The keys of one data folder, and of the cluster it belongs to.
 #[derive(Debug)]
 pub struct Keys {
     path: PathBuf,
     known: ArcSwap<Known>,
     len_read: AtomicU64,
+    common: Option<ApiKeys>,
+    looks: Semaphore,
 }
 
 impl Keys {
@@ -69,17 +79,52 @@ impl Keys {
     pub fn open(dir: &Path) -> io::Result<Self> {
         let path = dir.join(FILE_NAME);
         let known = read(&path)?;
-        Ok(Self { path, known: ArcSwap::from_pointee(known), len_read: AtomicU64::new(0) })
+        Ok(Self {
+            path,
+            known: ArcSwap::from_pointee(known),
+            len_read: AtomicU64::new(0),
+            common: None,
+            looks: Semaphore::new(LOOKS_MAX),
+        })
     }
 
-    /// Whose key this is.
-    pub fn principal(&self, key: &str) -> Option<Principal> {
+    /// With those that all nodes of a cluster know.
+    pub fn with_common(self, common: ApiKeys) -> Self {
+        Self { common: Some(common), ..self }
+    }
+
+    /// Whose key this is. Cancel-safe.
+    pub async fn principal(&self, key: &str) -> Option<Principal> {
         let hash: [u8; 32] = Sha256::digest(key.as_bytes()).into();
         if let Some(principal) = self.known.load().get(&hash) {
             return Some(principal.clone());
         }
         self.look_again();
-        self.known.load().get(&hash).cloned()
+        match self.known.load().get(&hash) {
+            Some(principal) => Some(principal.clone()),
+            None => self.ask_common(hash).await,
+        }
+    }
+
+    async fn ask_common(&self, hash: [u8; 32]) -> Option<Principal> {
+        let common = self.common.clone()?;
+        let _look = self.looks.acquire().await.ok()?;
+        let found = tokio::task::spawn_blocking(move || common.find(&hash)).await.ok()?;
+        let row = match found {
+            Ok(row) => row?,
+            Err(error) => {
+                tracing::warn!(error = %log::chain(&error), "the common API keys cannot be read");
+                return None;
+            }
+        };
+        let role = <Role as clap::ValueEnum>::from_str(&row.role, false).ok()?;
+        let principal = Principal { role, owner: row.owner.into() };
+        self.known.rcu(|known| {
+            let mut known = Known::clone(known);
+            known.insert(hash, principal.clone());
+            known
+        });
+        Some(principal)
     }
 
     /// Reads the file again if it has grown; an unknown key costs a look at its length.
@@ -95,13 +140,33 @@ impl Keys {
     }
 }
 
+/// A key nobody has.
+fn new_key() -> String {
+    let random: [u8; 32] = rand::random();
+    format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random))
+}
+
+/// Makes a key that all nodes of a cluster know, and gives it – this once. Blocks.
+///
+/// Errors: when its hash may not be kept.
+pub fn create_common(common: &ApiKeys, role: Role, owner: &str) -> Result<String, CqlError> {
+    let key = new_key();
+    let value = clap::ValueEnum::to_possible_value(&role);
+    common.put(&ApiKeyRow {
+        sha256: Sha256::digest(key.as_bytes()).into(),
+        role: value.expect("invariant: each role has a name").get_name().into(),
+        owner: owner.into(),
+        created_at: clock::now().to_string().into(),
+    })?;
+    Ok(key)
+}
+
 /// Makes a key, notes its hash in the data folder, and gives it – this once.
 ///
 /// Errors: when the folder or file cannot be written.
 pub fn create(dir: &Path, role: Role, owner: &str) -> io::Result<String> {
     std::fs::create_dir_all(dir)?;
-    let random: [u8; 32] = rand::random();
-    let key = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
+    let key = new_key();
     let line = Line {
         sha256: hex::encode(Sha256::digest(key.as_bytes())),
         role,
@@ -149,8 +214,8 @@ mod tests {
         let keys = Keys::open(dir.path()).expect("no file yet");
         let key = create(dir.path(), Role::Biller, "isp-ve").expect("a key");
         let principal = Principal { role: Role::Biller, owner: "isp-ve".to_owned() };
-        assert_eq!(keys.principal(&key), Some(principal));
-        assert_eq!(keys.principal("ck_guess"), None);
+        assert_eq!(keys.principal(&key).await, Some(principal));
+        assert_eq!(keys.principal("ck_guess").await, None);
         let text = std::fs::read_to_string(dir.path().join(FILE_NAME)).expect("the file");
         assert!(!text.contains(&key));
     }

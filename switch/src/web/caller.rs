@@ -24,7 +24,7 @@ impl Caller {
     /// Who holds the key of a request.
     ///
     /// Errors: 401 without a known key; 403 when its biller is not (or no longer) served.
-    pub(super) fn of(api: &Api, headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub(super) async fn of(api: &Api, headers: &HeaderMap) -> Result<Self, Refusal> {
         let unknown = |detail| {
             Refusal::new(Reason::OperatorUnauthorised, "key")
                 .with_status(StatusCode::UNAUTHORIZED)
@@ -33,7 +33,7 @@ impl Caller {
         let Some(key) = bearer(headers) else {
             return Err(unknown("an API key is expected: Authorization: Bearer ck_…"));
         };
-        let Some(Principal { role, owner }) = api.keys.principal(key) else {
+        let Some(Principal { role, owner }) = api.keys.principal(key).await else {
             return Err(unknown("the API key is not known"));
         };
         match role {
