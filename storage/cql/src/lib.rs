@@ -11,7 +11,8 @@
 //! 3. [`control`]: the gate's epoch, and blocks of folios;
 //! 4. [`lane`]: who writes a lane, how far it reaches, which guard it trusts;
 //! 5. [`frames`]: the frames of a lane – appended, read behind the writer, verified, imported;
-//! 6. [`nodes`]: who there is.
+//! 6. [`views`]: what payments and notices are found by;
+//! 7. [`snapshots`] and [`nodes`].
 //!
 //! All public calls block and must not be made from an asynchronous context: call them from plain
 //! threads, or from tasks that may block.
@@ -25,9 +26,13 @@ pub mod lane;
 pub mod nodes;
 pub mod schema;
 pub mod session;
+pub mod snapshots;
+pub mod views;
 
 pub use control::Control;
 pub use frames::{LaneBackend, LaneTail};
 pub use lane::{LaneRow, Lanes, Owner, Taken};
 pub use nodes::Nodes;
 pub use session::{Cql, CqlError, Settings};
+pub use snapshots::Snapshots;
+pub use views::CqlViews;

@@ -1,5 +1,6 @@
 //! The nodes there are: each writes its own row, plainly, and reads the others'.
 
+use parking_lot::Mutex;
 use storage::guard::GateEpoch;
 
 use crate::session::{Cql, CqlError, Statement};
@@ -29,9 +30,11 @@ pub struct NodeRow {
 }
 
 /// The table of nodes.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Nodes {
     cql: Cql,
+    /// Whose row was written last, and its stamp.
+    last: Mutex<Option<(Box<str>, i64)>>,
 }
 
 type Columns = (
@@ -49,8 +52,10 @@ type Columns = (
 static BEAT: Statement = Statement::write(
     "node_beat",
     "INSERT INTO node (name, incarnation, address, version, beat, gate_epoch, started_at, \
-     config_version, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+     config_version, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
 );
+static STAMP: Statement =
+    Statement::read("node_stamp", "SELECT WRITETIME(beat) FROM node WHERE name = ?");
 static ALL: Statement = Statement::read(
     "node_all",
     "SELECT name, incarnation, address, version, beat, gate_epoch, started_at, config_version, \
@@ -60,11 +65,20 @@ static ALL: Statement = Statement::read(
 impl Nodes {
     /// Over a connection.
     pub fn new(cql: &Cql) -> Self {
-        Self { cql: cql.clone() }
+        Self { cql: cql.clone(), last: Mutex::default() }
     }
 
     /// Writes a node's own row. One attempt: the next beat comes soon enough.
+    ///
+    /// The rows are counted, so that the later counts whatever the servers' clocks say.
     pub fn beat(&self, node: &NodeRow) -> Result<(), CqlError> {
+        let mut last = self.last.lock();
+        let known = last.as_ref().filter(|(name, _)| *name == node.name).map(|(_, stamp)| *stamp);
+        let before = match known {
+            Some(stamp) => stamp,
+            None => self.stamp(&node.name)?,
+        };
+        *last = Some((node.name.clone(), before + 1));
         let values = (
             &*node.name,
             node.incarnation.cast_signed(),
@@ -75,8 +89,14 @@ impl Nodes {
             node.started_at_ms,
             node.config_version.cast_signed(),
             &*node.status,
+            before + 1,
         );
         self.cql.block_on(self.cql.execute(&BEAT, values)).map(drop)
+    }
+
+    fn stamp(&self, name: &str) -> Result<i64, CqlError> {
+        let row = self.cql.block_on(self.cql.row::<(Option<i64>,)>(&STAMP, (name,)))?;
+        Ok(row.and_then(|(stamp,)| stamp).unwrap_or_default())
     }
 
     /// All nodes that ever were, by name.

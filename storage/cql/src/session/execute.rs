@@ -10,6 +10,7 @@ use scylla::errors::ExecutionError;
 use scylla::response::query_result::QueryResult;
 use scylla::response::{PagingState, PagingStateResponse};
 use scylla::serialize::row::SerializeRow;
+use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlValue, Row};
 
@@ -71,6 +72,58 @@ impl Cql {
         let began = Instant::now();
         let result = self.inner.session.execute_unpaged(&prepared, values).await;
         self.counted(statement, began, result)
+    }
+
+    /// Attempts until the deadline; for what may be done twice.
+    pub(crate) async fn persist(
+        &self,
+        statement: &Statement,
+        values: impl SerializeRow,
+    ) -> Result<QueryResult, CqlError> {
+        let mut deadline = self.deadline();
+        loop {
+            match self.execute(statement, &values).await {
+                Err(error) if error.is_passing() => {
+                    if !deadline.pause().await {
+                        return Err(error);
+                    }
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    /// The same for rows of one statement, in one message that is no transaction.
+    pub(crate) async fn persist_together(
+        &self,
+        statement: &Statement,
+        rows: &[impl SerializeRow],
+    ) -> Result<(), CqlError> {
+        let mut deadline = self.deadline();
+        loop {
+            match self.execute_together(statement, rows).await {
+                Err(error) if error.is_passing() => {
+                    if !deadline.pause().await {
+                        return Err(error);
+                    }
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    async fn execute_together(
+        &self,
+        statement: &Statement,
+        rows: &[impl SerializeRow],
+    ) -> Result<(), CqlError> {
+        let prepared = self.prepared(statement).await?;
+        let mut batch = Batch::new(BatchType::Unlogged);
+        batch.set_is_idempotent(true);
+        rows.iter().for_each(|_| batch.append_statement(PreparedStatement::clone(&prepared)));
+        let began = Instant::now();
+        let result = self.inner.session.batch(&batch, rows).await;
+        self.counted(statement, began, result).map(drop)
     }
 
     /// The rows of a read that fit into memory.

@@ -49,7 +49,8 @@ fn blocks_of_folios_never_overlap() {
 
 #[test]
 fn a_node_is_seen_by_its_last_beat() {
-    let nodes = Nodes::new(&connected());
+    let cql = connected();
+    let nodes = Nodes::new(&cql);
     assert_eq!(nodes.all().unwrap(), []);
     let node = |name: &str, beat, gate_epoch| NodeRow {
         name: name.into(),
@@ -67,4 +68,7 @@ fn a_node_is_seen_by_its_last_beat() {
     let last = node("b", 2, None);
     nodes.beat(&last).unwrap();
     assert_eq!(nodes.all().unwrap(), [node("a", 1, None), last]);
+    let restarted = NodeRow { incarnation: 1, ..node("b", 1, None) };
+    Nodes::new(&cql).beat(&restarted).unwrap();
+    assert_eq!(nodes.all().unwrap()[1], restarted, "by another run of the node");
 }

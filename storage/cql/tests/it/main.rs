@@ -5,4 +5,6 @@ mod control;
 mod frames;
 mod lane;
 mod schema;
+mod snapshots;
 mod support;
+mod views;

@@ -1,0 +1,277 @@
+//! The read models of one lane's writer, in tables that all nodes read.
+//!
+//! Rows may be written twice, late, or by two nodes that both take the lane for theirs: a row that
+//! can change carries a timestamp of its own – the position of the record, the time in an id, or
+//! a count of its changes, never a clock's – so that whatever the order they arrive in, the same
+//! one is left.
+
+mod notices;
+mod write;
+
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::{StreamExt, stream};
+use parking_lot::Mutex;
+use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
+use router::message::{Fingerprint, IdempotencyKey};
+use router::record::{Endpoint, Record};
+use router::time::Date;
+use std::collections::{HashMap, HashSet};
+use storage::journal::Head;
+use storage::record::decode;
+use storage::view::{History, NoticeBytes, Rows, TraceName, ViewError, ViewPosition, Views};
+
+use crate::session::{Cql, CqlError, Statement};
+
+/// Rows that say which partitions there are, remembered so as not to be written again.
+const INDEXED_MAX: usize = 65_536;
+/// Partitions read ahead of what is asked for.
+const READ_AHEAD: usize = 4;
+const QUARTER_MS: i64 = 15 * 60 * 1000;
+/// Bits of a position within its lane.
+const POSITION: u64 = (1 << 48) - 1;
+
+static POSITION_OF: Statement =
+    Statement::read("view_position", "SELECT written, noticed FROM view_position WHERE lane = ?");
+static ENDPOINTS: Statement = Statement::read("view_endpoints", "SELECT body FROM endpoint");
+static HISTORY: Statement =
+    Statement::read("view_payment", "SELECT history FROM payment WHERE payment = ?");
+static OF_FOLIO: Statement =
+    Statement::read("view_of_folio", "SELECT payment FROM by_folio WHERE folio = ?");
+static OF_TRACE: Statement =
+    Statement::read("view_of_trace", "SELECT payment FROM by_trace WHERE trace = ?");
+static OF_KEY: Statement =
+    Statement::read("view_of_key", "SELECT payment, fingerprint FROM by_key WHERE key = ?");
+static QUARTERS: Statement = Statement::read(
+    "view_quarters",
+    "SELECT quarter FROM biller_quarter WHERE biller = ? AND day = ? AND quarter >= ?",
+);
+static OF_BILLER: Statement = Statement::read(
+    "view_of_biller",
+    "SELECT payment FROM by_biller WHERE biller = ? AND day = ? AND quarter = ? AND payment > ? \
+     LIMIT ?",
+);
+
+/// The read models, for the writer of one lane. Payments are found whatever lane they are in.
+#[derive(Debug)]
+pub struct CqlViews {
+    cql: Cql,
+    lane: Lane,
+    /// No notice of this lane is beyond.
+    reach: AtomicU64,
+    quarters: Indexed<(BillerId, Date, i64)>,
+    buckets: Indexed<(EndpointId, u64)>,
+    /// How often notices and cursors that were read had changed.
+    changes: Mutex<HashMap<notices::Changing, i64>>,
+}
+
+impl CqlViews {
+    /// Of a lane.
+    pub fn open(cql: &Cql, lane: Lane) -> Result<Self, ViewError> {
+        let views = Self {
+            cql: cql.clone(),
+            lane,
+            reach: AtomicU64::new(Head::of_lane(lane).sequence),
+            quarters: Indexed::default(),
+            buckets: Indexed::default(),
+            changes: Mutex::default(),
+        };
+        let position = views.position()?;
+        views.reach.fetch_max(position.noticed, Ordering::Relaxed);
+        Ok(views)
+    }
+
+    /// The payment that a key was last used for, and for what exactly, for as long as rows are
+    /// kept.
+    pub fn payment_of_key(
+        &self,
+        key: IdempotencyKey,
+    ) -> Result<Option<(PaymentId, Fingerprint)>, ViewError> {
+        let row = self.cql.row::<(Vec<u8>, Vec<u8>)>(&OF_KEY, (blob(key.0),));
+        let Some((payment, fingerprint)) = self.ask(row)? else { return Ok(None) };
+        let (payment, fingerprint) = (id(&OF_KEY, &payment)?, number(&OF_KEY, &fingerprint)?);
+        Ok(Some((payment, Fingerprint(fingerprint))))
+    }
+
+    fn ask<T>(&self, asked: impl Future<Output = Result<T, CqlError>>) -> Result<T, ViewError> {
+        self.cql.block_on(asked).map_err(ViewError::new)
+    }
+
+    fn pointed_to(
+        &self,
+        statement: &Statement,
+        found: Result<Option<(Vec<u8>,)>, ViewError>,
+    ) -> Result<Option<PaymentId>, ViewError> {
+        found?.map(|(payment,)| id(statement, &payment)).transpose()
+    }
+
+    async fn of_biller(
+        &self,
+        (biller, date): (&str, Date),
+        after: PaymentId,
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, CqlError> {
+        let from = quarter_of(after);
+        let quarters = self.cql.rows::<(i64,)>(&QUARTERS, (biller, date.0, from)).await?;
+        let rows_max = i32::try_from(limit).unwrap_or(i32::MAX);
+        let reads = quarters.into_iter().map(|(quarter,)| async move {
+            let values = (biller, date.0, quarter, blob(after.0), rows_max);
+            self.cql.rows::<(Vec<u8>,)>(&OF_BILLER, values).await
+        });
+        let mut reads = stream::iter(reads).buffered(READ_AHEAD);
+        let mut ids = Vec::new();
+        while ids.len() < limit
+            && let Some(rows) = reads.next().await
+        {
+            for (payment,) in rows? {
+                let payment = number(&OF_BILLER, &payment);
+                ids.push(PaymentId(payment.map_err(|error| CqlError::row(&OF_BILLER, error))?));
+            }
+        }
+        ids.truncate(limit);
+        Ok(ids)
+    }
+}
+
+impl Views for CqlViews {
+    fn position(&self) -> Result<ViewPosition, ViewError> {
+        let lane = i32::from(self.lane.0);
+        let row = self.cql.row::<(Option<i64>, Option<i64>)>(&POSITION_OF, (lane,));
+        let (written, noticed) = self.ask(row)?.unwrap_or_default();
+        let number = |number: Option<i64>| number.unwrap_or_default().cast_unsigned();
+        Ok(ViewPosition { written: number(written), noticed: number(noticed) })
+    }
+
+    fn endpoints(&self) -> Result<Vec<Endpoint>, ViewError> {
+        let mut endpoints = Vec::new();
+        for (body,) in self.ask(self.cql.rows::<(Vec<u8>,)>(&ENDPOINTS, ()))? {
+            if let Ok(Record::Endpoint(endpoint)) = decode(&body) {
+                endpoints.push(endpoint);
+            }
+        }
+        endpoints.sort_by_key(|endpoint| endpoint.id);
+        Ok(endpoints)
+    }
+
+    fn write(&self, rows: Rows, position: ViewPosition) -> Result<(), ViewError> {
+        self.ask(self.write_rows(rows, position))
+    }
+
+    /// What a quorum has acknowledged is as durable as it gets.
+    fn persist(&self) -> Result<(), ViewError> {
+        Ok(())
+    }
+
+    fn history(&self, id: PaymentId) -> Result<Option<History>, ViewError> {
+        let row = self.ask(self.cql.row::<(Vec<u8>,)>(&HISTORY, (blob(id.0),)))?;
+        Ok(row.map(|(history,)| History::from_bytes(&history)))
+    }
+
+    fn id_of_folio(&self, folio: Folio) -> Result<Option<PaymentId>, ViewError> {
+        let found = self.ask(self.cql.row(&OF_FOLIO, (folio.number().cast_signed(),)));
+        self.pointed_to(&OF_FOLIO, found)
+    }
+
+    fn id_of_trace(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError> {
+        let found = self.ask(self.cql.row(&OF_TRACE, (name.to_bytes(),)));
+        self.pointed_to(&OF_TRACE, found)
+    }
+
+    fn ids_of_biller(
+        &self,
+        biller: &BillerId,
+        date: Date,
+        after: Option<PaymentId>,
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, ViewError> {
+        let after = after.unwrap_or(PaymentId(0));
+        self.ask(self.of_biller((biller.as_str(), date), after, limit))
+    }
+
+    fn notices_after(
+        &self,
+        endpoint: EndpointId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<NoticeBytes>, ViewError> {
+        self.ask(self.read_notices_after(endpoint, after, limit))
+    }
+
+    fn notices_before(
+        &self,
+        endpoint: EndpointId,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<NoticeBytes>, ViewError> {
+        self.ask(self.read_notices_before(endpoint, before, limit))
+    }
+
+    fn notice(
+        &self,
+        endpoint: EndpointId,
+        sequence: u64,
+    ) -> Result<Option<NoticeBytes>, ViewError> {
+        self.ask(self.read_notice(endpoint, sequence))
+    }
+
+    fn put_notice(&self, endpoint: EndpointId, notice: NoticeBytes) -> Result<(), ViewError> {
+        self.ask(self.change_notice(endpoint, notice))
+    }
+
+    fn cursor(&self, endpoint: EndpointId) -> Result<Option<u64>, ViewError> {
+        self.ask(self.read_cursor(endpoint))
+    }
+
+    fn put_cursor(&self, endpoint: EndpointId, through: u64) -> Result<(), ViewError> {
+        self.ask(self.change_cursor(endpoint, through))
+    }
+}
+
+/// Keys of rows that were written and need not be again; forgets all when it is full.
+#[derive(Debug)]
+struct Indexed<K>(Mutex<HashSet<K>>);
+
+impl<K> Default for Indexed<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Copy + Eq + Hash + Ord + Debug> Indexed<K> {
+    /// Those of `keys` that are not known to be written, each once.
+    fn missing(&self, keys: impl Iterator<Item = K>) -> Vec<K> {
+        let known = self.0.lock();
+        let mut missing: Vec<K> = keys.filter(|key| !known.contains(key)).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        missing
+    }
+
+    fn written(&self, keys: Vec<K>) {
+        let mut known = self.0.lock();
+        if known.len() + keys.len() > INDEXED_MAX {
+            known.clear();
+        }
+        known.extend(keys.into_iter().take(INDEXED_MAX));
+    }
+}
+
+/// Ids are ordered by the time they were made at, so quarters are too.
+fn quarter_of(payment: PaymentId) -> i64 {
+    payment.unix_ms() / QUARTER_MS
+}
+
+fn blob(number: u128) -> [u8; 16] {
+    number.to_be_bytes()
+}
+
+fn id(statement: &Statement, bytes: &[u8]) -> Result<PaymentId, ViewError> {
+    number(statement, bytes).map(PaymentId)
+}
+
+fn number(statement: &Statement, bytes: &[u8]) -> Result<u128, ViewError> {
+    let number = bytes.try_into().map(u128::from_be_bytes);
+    number.map_err(|_| ViewError::new(CqlError::row(statement, "no 16 bytes")))
+}
