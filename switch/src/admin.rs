@@ -34,11 +34,7 @@ pub struct Admin {
 
 impl Admin {
     /// An admin port that says "starting" until [`Admin::set_started`].
-    pub fn new(
-        engine: Arc<Engine>,
-        metrics: PrometheusHandle,
-        node: Option<Arc<Node>>,
-    ) -> Self {
+    pub fn new(engine: Arc<Engine>, metrics: PrometheusHandle, node: Option<Arc<Node>>) -> Self {
         let is_started = Arc::default();
         Self { engine, metrics, node, drain_asked: CancellationToken::new(), is_started }
     }

@@ -12,6 +12,7 @@ use router::record::{AccountMovement, Record};
 use storage::settings::{Limits, Settings};
 use storage::{OpenError, Recovered, Sealer, Store, StoreError};
 use storage_cluster::Node;
+use storage_cql::api_keys::ApiKeys;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -142,7 +143,17 @@ impl App {
         if let Some(member) = &member {
             member.join(&engine, &sealer, &service.notices);
         }
-        open_floats(&engine, &config.floats).await?;
+        match &member {
+            None => open_floats(&engine, &config.floats).await?,
+            Some(member) => {
+                let work = cluster::open_floats(
+                    Arc::clone(&engine),
+                    Arc::clone(&member.node),
+                    config.floats.clone(),
+                );
+                tasks.service("floats", work);
+            }
+        }
         payment::resume(&engine, &recovered.open).await?;
 
         let node = member.as_ref().map(|member| Arc::clone(&member.node));
@@ -172,7 +183,11 @@ impl App {
             tasks.critical("door for nodes", peers.run(door));
         }
         start_lines(&engine, doors, service)?;
-        let keys = Arc::new(Keys::open(&service.data.dir).map_err(StartError::Keys)?);
+        let keys = Keys::open(&service.data.dir).map_err(StartError::Keys)?;
+        let keys = Arc::new(match &node {
+            Some(node) => keys.with_common(ApiKeys::new(node.cql())),
+            None => keys,
+        });
         let api = web::Api::new(Arc::clone(&engine), keys, notices);
         let http_tls = service.http.tls.as_ref().map(tls::acceptor).transpose()?;
         tasks.critical("http", web::run(api, http, service.http.clone(), http_tls));
@@ -302,14 +317,22 @@ async fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, St
 /// Opens the configured floats that the journal does not know yet.
 async fn open_floats(engine: &Engine, floats: &[FloatConfig]) -> Result<(), StoreError> {
     for float in floats {
-        let id: AccountId = account("float", float.float_ref.as_str());
-        if engine.store.account_is_known(id, float.opening.currency).await? {
-            continue;
-        }
-        let movement = AccountMovement { account: id, at: clock::now(), delta: float.opening };
-        engine.store.append(Record::Account(movement)).await?;
-        tracing::info!(account = %id, opening = %float.opening, "float opened");
+        open_float(engine, float).await?;
     }
+    Ok(())
+}
+
+/// Opens a float, unless the journal knows it.
+///
+/// Errors: the journal's, or the guard's. Dropping the call may leave the float opened.
+pub(crate) async fn open_float(engine: &Engine, float: &FloatConfig) -> Result<(), StoreError> {
+    let id: AccountId = account("float", float.float_ref.as_str());
+    if engine.store.account_is_known(id, float.opening.currency).await? {
+        return Ok(());
+    }
+    let movement = AccountMovement { account: id, at: clock::now(), delta: float.opening };
+    engine.store.append(Record::Account(movement)).await?;
+    tracing::info!(account = %id, opening = %float.opening, "float opened");
     Ok(())
 }
 

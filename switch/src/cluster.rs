@@ -4,24 +4,27 @@ mod door;
 mod peers;
 
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use router::id::{Lane, Stan};
 use storage::seal::Sealer;
 use storage::settings::Limits;
 use storage::{Recovered, Store};
-use storage_cluster::{FRAME_LEN_MAX, Node, Settings, StartError, Taken};
+use storage_cluster::{FRAME_LEN_MAX, Node, Settings, StartError, Taken, Turn};
+use storage_cql::CqlError;
 use storage_cql::session::{Consistency, Password, Replication, Serial};
 use storage_redis::Form;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::config::{ClusterConfig, NoticesConfig, RedisForm, ScyllaConfig, ServiceConfig};
+use crate::config::{
+    ClusterConfig, FloatConfig, NoticesConfig, RedisForm, ScyllaConfig, ServiceConfig,
+};
 use crate::engine::Engine;
 use crate::notice::{self, Notices};
 use crate::supervise::Tasks;
-use crate::{clock, payment};
+use crate::{app, clock, payment};
 use peers::HttpPeers;
 
 pub use door::Door;
@@ -29,6 +32,9 @@ pub use door::Door;
 /// Nodes that ask participants with STANs of their own: one that asks beyond so many shares its
 /// STANs with another, and a participant that remembers both might take one for the other.
 const STAN_SLICES: u32 = 16;
+
+/// Pause before a float is looked at again that could not be opened.
+const OPEN_AGAIN: Duration = Duration::from_millis(500);
 
 /// The STANs of a lane's node.
 pub fn stans(lane: Lane) -> Range<u32> {
@@ -113,8 +119,7 @@ pub async fn start(
     let address = advertised(config, door);
     let settings = settings(config, service, address);
     let started_at_ms = clock::now().millis();
-    let started =
-        tokio::task::spawn_blocking(move || Node::start(settings, sealer, started_at_ms));
+    let started = tokio::task::spawn_blocking(move || Node::start(settings, sealer, started_at_ms));
     let (node, recovered) = match started.await {
         Ok(started) => started?,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
@@ -165,15 +170,55 @@ pub async fn take_up(
     }
 }
 
+/// Opens the configured floats, each by one node alone; waits for the gate as long as it takes.
+/// Run as a service task.
+pub async fn open_floats(engine: Arc<Engine>, node: Arc<Node>, floats: Vec<FloatConfig>) {
+    let ending = engine.tasks.stages().ending.clone();
+    for float in floats {
+        loop {
+            match open_once(&engine, &node, &float).await {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(why) => {
+                    tracing::debug!(float = float.float_ref.as_str(), why, "not opened yet");
+                }
+            }
+            tokio::select! {
+                () = ending.cancelled() => return,
+                () = tokio::time::sleep(OPEN_AGAIN) => {}
+            }
+        }
+    }
+}
+
+/// Opens a float if it is this node's turn; whether it is open.
+async fn open_once(engine: &Engine, node: &Arc<Node>, float: &FloatConfig) -> Result<bool, String> {
+    let currency = float.opening.currency;
+    let what = format!("float:{}:{}", float.float_ref.as_str(), currency.code());
+    let (asked, name) = (Arc::clone(node), what.clone());
+    match blocking(move || asked.once(&name)).await? {
+        Turn::Done => return Ok(true),
+        Turn::Others(_) => return Ok(false),
+        Turn::Mine => {}
+    }
+    let opened = app::open_float(engine, float).await;
+    opened.map_err(|error| crate::log::chain(&error).to_string())?;
+    let node = Arc::clone(node);
+    blocking(move || node.done(&what)).await?;
+    Ok(true)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CqlError> + Send + 'static,
+) -> Result<T, String> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?;
+    done.map_err(|error| crate::log::chain(&error).to_string())
+}
+
 /// Stops the node's threads. Not cancel-safe.
 pub async fn stop(node: Arc<Node>) {
     let stopped = tokio::task::spawn_blocking(move || node.stop()).await;
     if let Err(error) = stopped {
         tracing::error!(%error, "the node did not stop well");
     }
-}
-
-/// Whether a data folder is still needed beside the cluster: for what is this node's alone.
-pub fn keeps_files(dir: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(dir)
 }

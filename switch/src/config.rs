@@ -81,7 +81,9 @@ fn warnings(
             warnings.push("scylla.tls_ca is empty: the journal travels in clear".to_owned());
         }
         if !cluster.node.listen.ip().is_loopback() {
-            warnings.push("cluster.listen is not loopback: let the other nodes alone reach it".to_owned());
+            warnings.push(
+                "cluster.listen is not loopback: let the other nodes alone reach it".to_owned(),
+            );
         }
     }
     if let Some(pin) = keys.shown.iter().find(|key| key.usage == KeyUsage::Pin) {

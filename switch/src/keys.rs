@@ -208,8 +208,8 @@ fn read(path: &Path) -> io::Result<Known> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_key_made_beside_a_running_switch_is_known_at_its_first_use() {
+    #[tokio::test]
+    async fn a_key_made_beside_a_running_switch_is_known_at_its_first_use() {
         let dir = tempfile::tempdir().expect("a folder");
         let keys = Keys::open(dir.path()).expect("no file yet");
         let key = create(dir.path(), Role::Biller, "isp-ve").expect("a key");

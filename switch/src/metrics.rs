@@ -34,7 +34,10 @@ fn describe() {
     describe_counter!("cauce_messages_refused_total", "Messages refused, by why");
     describe_counter!("cauce_messages_unwritable_total", "Ours that a bank's format cannot hold");
     describe_counter!("cauce_not_sent_total", "Requests that certainly never left, by why");
-    describe_counter!("cauce_payments_not_decided_total", "Requests that were not decided, by why: gate, queue, stalled, elsewhere, journal");
+    describe_counter!(
+        "cauce_payments_not_decided_total",
+        "Requests that were not decided, by why: gate, queue, stalled, elsewhere, journal"
+    );
     describe_counter!("cauce_answers_undelivered_total", "Answers whose line had gone");
     describe_counter!("cauce_unmatched_answers_total", "Answers nobody waited for any more");
     describe_counter!("cauce_reversals_confirmed_total", "Reversals with evidence");

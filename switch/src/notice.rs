@@ -23,9 +23,9 @@ use parking_lot::Mutex;
 use router::id::{BillerId, EndpointId, NoticeId};
 use router::notice::NoticeType;
 use router::record::{Endpoint, Record};
-use storage::{Store, StoreError};
 use storage::outbox::{Attempted, NoticeRow};
 use storage::seal::Sealer;
+use storage::{Store, StoreError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -95,12 +95,7 @@ impl Notices {
     /// The part that all endpoints have in common; [`run`] makes it work.
     ///
     /// A node that holds several lanes has one of these for each store.
-    pub fn new(
-        engine: Arc<Engine>,
-        store: Store,
-        sealer: Sealer,
-        config: NoticesConfig,
-    ) -> Self {
+    pub fn new(engine: Arc<Engine>, store: Store, sealer: Sealer, config: NoticesConfig) -> Self {
         let reach = match config.dangerous_allow_private_addresses {
             true => Reach::Anywhere,
             false => Reach::Public,
@@ -194,7 +189,7 @@ impl Notices {
     /// Sends a notice once more, whatever became of it: at once, with the whole schedule before it.
     ///
     /// Errors: the store's.
-    pub fn redeliver(&self, row: &NoticeRow) -> Result<(), StoreError> {
+    pub async fn redeliver(&self, row: &NoticeRow) -> Result<(), StoreError> {
         let now = clock::now();
         let attempted =
             Attempted { at: row.last_at.unwrap_or(now), status: row.last_status, attempts: 0 };

@@ -282,7 +282,9 @@ async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> To
 /// A refusal by a rule that needs no state. It is journalled, so that a repeat gets it again.
 async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepeat) -> Told {
     let RefusedRequest { request, refusal, at } = *refused;
-    let (payment, folio) = engine.new_payment(at);
+    let Some((payment, folio)) = engine.new_payment(at) else {
+        return Told::refused(Reason::GateUnavailable);
+    };
     let field = refusal.field;
     let refused = Refused {
         payment,

@@ -140,11 +140,7 @@ impl Gatekeeper {
     }
 
     /// The pinned instance does not answer. If discovery names another, that is a change.
-    fn unless_replaced(
-        &mut self,
-        row: &GateRow,
-        why: &str,
-    ) -> Result<GateEpoch, GatekeeperError> {
+    fn unless_replaced(&mut self, row: &GateRow, why: &str) -> Result<GateEpoch, GatekeeperError> {
         match self.gate.discover() {
             Ok(pin) if pin.to_string() != *row.pin => {
                 self.close(why);

@@ -26,3 +26,4 @@ mod watch;
 
 pub use node::{Node, Peers, StartError, Taken};
 pub use settings::{FRAME_LEN_MAX, Settings};
+pub use storage_cql::once::Turn;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use router::id::Lane;
@@ -12,6 +12,7 @@ use storage::store::{Appending, Others};
 use storage::{Recovered, Sealer, Store, StoreError};
 use storage_cql::lane::{Created, Taken as TakenRow};
 use storage_cql::nodes::NodeRow;
+use storage_cql::once::{Once, Turn};
 use storage_cql::{Control, Cql, CqlError, LaneRow, Lanes, Nodes, Owner};
 use storage_redis::{Gate, GateError};
 use tokio::sync::mpsc;
@@ -192,6 +193,29 @@ impl Node {
         self.inner.watch.lock().others(&self.inner.settings.node, Instant::now())
     }
 
+    /// The connection to the journal's servers.
+    pub fn cql(&self) -> &Cql {
+        &self.inner.workshop.cql
+    }
+
+    /// Asks for the turn to do what is done once in the life of the cluster. The turn of a node
+    /// that is gone is taken over once all its lanes were: by then everything that it did shows.
+    /// Blocks.
+    pub fn once(&self, what: &str) -> Result<Turn, CqlError> {
+        let (once, me) = (Once::new(self.cql()), self.inner.me.to_string());
+        match once.begin(what, &me)? {
+            Turn::Others(other) if self.inner.is_gone(&other) => {
+                once.begin_after(what, &me, &other)
+            }
+            turn => Ok(turn),
+        }
+    }
+
+    /// Says that it is done. Blocks.
+    pub fn done(&self, what: &str) -> Result<(), CqlError> {
+        Once::new(self.cql()).done(what, &self.inner.me.to_string())
+    }
+
     /// Stops the threads; lanes of others are let go. Blocks. The own store goes on until it is
     /// closed.
     pub fn stop(&self) {
@@ -351,8 +375,7 @@ impl Inner {
 
     fn look_for_dead(&self) -> Result<(), CqlError> {
         let rows = self.lanes.all()?;
-        *self.owners.lock() =
-            rows.iter().map(|row| (row.lane, row.owner.clone())).collect();
+        *self.owners.lock() = rows.iter().map(|row| (row.lane, row.owner.clone())).collect();
         for row in rows {
             let is_dead = match row.owner == self.me {
                 // Taken over, and could not be served then.
@@ -387,6 +410,13 @@ impl Inner {
         Ok(())
     }
 
+    /// Whether a node's run is over and no lane is left to it.
+    fn is_gone(&self, run: &str) -> bool {
+        let lives = self.watch.lock().lives(run, Instant::now());
+        let owners = self.owners.lock();
+        !lives && !owners.is_empty() && owners.values().all(|owner| owner.to_string() != run)
+    }
+
     fn address_of(&self, lane: Lane) -> Result<String, String> {
         let owner = self.owners.lock().get(&lane).cloned();
         let owner = owner.ok_or_else(|| "nobody is known to hold it".to_owned())?;
@@ -403,6 +433,3 @@ fn incarnation() -> u64 {
 fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.to_owned()).spawn(run)
 }
-
-/// How long a caller may wait for the gate to open at a start, where it wants to.
-pub const OPEN_PATIENCE: Duration = Duration::from_secs(30);

@@ -71,8 +71,7 @@ impl Watch {
     /// Whether the node `name#incarnation` lives, as far as is known.
     pub fn lives(&self, printed: &str, now: Instant) -> bool {
         self.seen.values().any(|seen| {
-            let owner =
-                Owner { node: seen.row.name.clone(), incarnation: seen.row.incarnation };
+            let owner = Owner { node: seen.row.name.clone(), incarnation: seen.row.incarnation };
             owner.to_string() == printed && now.duration_since(seen.moved) < self.dead_after
         })
     }
@@ -142,7 +141,8 @@ mod tests {
     fn nodes_that_are_served_are_those_that_live_and_say_so() {
         let (now, late) = (Instant::now(), Instant::now() + Duration::from_secs(6));
         let mut watch = Watch::new(Duration::from_secs(5));
-        watch.see(vec![row("a", 1, 1, Some(4)), row("b", 1, 1, Some(4)), row("c", 1, 1, None)], now);
+        watch
+            .see(vec![row("a", 1, 1, Some(4)), row("b", 1, 1, Some(4)), row("c", 1, 1, None)], now);
         assert_eq!(watch.served(GateEpoch(4), "a", now), ["b"]);
         assert!(watch.served(GateEpoch(5), "a", now).is_empty());
         assert!(watch.served(GateEpoch(4), "a", late).is_empty());

@@ -20,10 +20,12 @@
 //! What never happens here: a lane's head moves over a frame that a quorum has not acknowledged; a
 //! conditional update that was not answered is taken for done, or for not done.
 
+pub mod api_keys;
 pub mod control;
 pub mod frames;
 pub mod lane;
 pub mod nodes;
+pub mod once;
 pub mod schema;
 pub mod session;
 pub mod snapshots;

@@ -27,9 +27,10 @@ pub struct Migration {
 }
 
 /// All there are, in order.
-pub const MIGRATIONS: [Migration; 2] = [
+pub const MIGRATIONS: [Migration; 3] = [
     Migration { version: 1, text: include_str!("../schema/0001-journal.cql") },
     Migration { version: 2, text: include_str!("../schema/0002-views.cql") },
+    Migration { version: 3, text: include_str!("../schema/0003-keys.cql") },
 ];
 
 /// Where the tables stand.

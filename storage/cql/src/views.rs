@@ -136,6 +136,10 @@ impl CqlViews {
 }
 
 impl Views for CqlViews {
+    fn is_near(&self) -> bool {
+        false
+    }
+
     fn position(&self) -> Result<ViewPosition, ViewError> {
         let lane = i32::from(self.lane.0);
         let row = self.cql.row::<(Option<i64>, Option<i64>)>(&POSITION_OF, (lane,));

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use router::record::Record;
 
-use super::{Damage, End, Head, SegmentReader, Start, Step, Torn, Walked, segment, walk};
+use super::{
+    Damage, End, FileTail, Head, SegmentReader, Start, Step, Tail, TailFrame, Torn, Walked,
+    segment, walk,
+};
 use crate::record::{bodies, decode};
 
 /// A journal whose every byte is accounted for.
@@ -47,6 +50,28 @@ pub fn verify(data: &Path) -> Result<VerifyReport, Damage> {
     })?;
     let Walked { segments, frames, records, head, torn, anchor, .. } = walked;
     Ok(VerifyReport { segments, frames, records, head, torn, anchor })
+}
+
+/// The frames of a data folder whose every byte is accounted for, oldest first.
+///
+/// Errors: as [`verify`], before the first frame.
+pub fn frames(data: &Path) -> Result<Frames, Damage> {
+    let end = verify(data)?.head.sequence;
+    Ok(Frames { tail: FileTail::after(data, 0), end })
+}
+
+/// Iterator of [`frames`].
+pub struct Frames {
+    tail: FileTail,
+    end: u64,
+}
+
+impl Iterator for Frames {
+    type Item = Result<TailFrame, Damage>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (self.tail.next_sequence() <= self.end).then(|| self.tail.next_frame())
+    }
 }
 
 /// The records of a data folder, oldest first, as `(sequence, record)`.

@@ -131,18 +131,26 @@ impl Shown {
         match &self.gate {
             Some(gate) => {
                 let Gate { epoch, state, pin, changed_by, progress } = gate;
-                let _ = writeln!(out, "gate   epoch {epoch} {state}, begun by {changed_by} {progress}");
+                let _ =
+                    writeln!(out, "gate   epoch {epoch} {state}, begun by {changed_by} {progress}");
                 for shard in pin.split(';').filter(|shard| !shard.is_empty()) {
                     let _ = writeln!(out, "       pinned {shard}");
                 }
             }
             None => out.push_str("gate   none yet: no node has started\n"),
         }
-        let _ = writeln!(out, "\n{:<20} {:<6} {:<8} {:<22} {:<10} note", "node", "alive", "served", "address", "version");
+        let _ = writeln!(
+            out,
+            "\n{:<20} {:<6} {:<8} {:<22} {:<10} note",
+            "node", "alive", "served", "address", "version"
+        );
         for Node { name, is_alive, address, version, served_under_epoch, note, .. } in &self.nodes {
             let served = served_under_epoch.map_or("-".to_owned(), |epoch| epoch.to_string());
             let alive = if *is_alive { "yes" } else { "NO" };
-            let _ = writeln!(out, "{name:<20} {alive:<6} {served:<8} {address:<22} {version:<10} {note}");
+            let _ = writeln!(
+                out,
+                "{name:<20} {alive:<6} {served:<8} {address:<22} {version:<10} {note}"
+            );
         }
         let _ = writeln!(
             out,
@@ -196,9 +204,8 @@ fn problems(gate: Option<&Gate>, nodes: &[Node], status: &Status) -> Vec<String>
             gate.changed_by
         )),
         Some(gate) => {
-            let unserved = |node: &&Node| {
-                node.is_alive && node.served_under_epoch != Some(gate.epoch)
-            };
+            let unserved =
+                |node: &&Node| node.is_alive && node.served_under_epoch != Some(gate.epoch);
             for node in nodes.iter().filter(unserved) {
                 problems.push(format!("{} lives and is not served by the gate", node.name));
             }
@@ -206,12 +213,15 @@ fn problems(gate: Option<&Gate>, nodes: &[Node], status: &Status) -> Vec<String>
     }
     for LaneStatus { row, .. } in &status.lanes {
         let is_owned = status.nodes.iter().any(|node| {
-            node.lives && node.row.name == row.owner.node && node.row.incarnation == row.owner.incarnation
+            node.lives
+                && node.row.name == row.owner.node
+                && node.row.incarnation == row.owner.incarnation
         });
         if !is_owned {
             problems.push(format!("lane {}: its owner {} is silent", row.lane, row.owner));
         } else if row.owner.node != row.home {
-            problems.push(format!("lane {} of {} is held by {}", row.lane, row.home, row.owner.node));
+            problems
+                .push(format!("lane {} of {} is held by {}", row.lane, row.home, row.owner.node));
         }
     }
     problems

@@ -78,7 +78,7 @@ fn check(config: &ScyllaConfig) -> ExitCode {
         Ok(Standing::Newer { found }) => {
             format!("version {found}, which this program does not know: it is too old")
         }
-        Err(error) => log::chain(&error),
+        Err(error) => log::chain(&error).to_string(),
     };
     eprintln!("keyspace {}: {said}", config.keyspace);
     ExitCode::FAILURE

@@ -186,10 +186,8 @@ fn node(section: &mut Section<'_>, use_of: Use) -> Option<NodeConfig> {
 
 fn redis(section: &mut Section<'_>, use_of: Use) -> Option<RedisConfig> {
     let urls = section.texts("urls");
-    let form = section.choice(
-        "form",
-        &[("single", "single"), ("sentinel", "sentinel"), ("cluster", "cluster")],
-    );
+    let form = section
+        .choice("form", &[("single", "single"), ("sentinel", "sentinel"), ("cluster", "cluster")]);
     let master = section.text("sentinel_master");
     let servers = secret(section, "sentinel_servers");
     let namespace = section.text("namespace").unwrap_or_else(|| "cauce".to_owned());
@@ -245,8 +243,7 @@ fn scylla(section: &mut Section<'_>, use_of: Use) -> Option<ScyllaConfig> {
         names.into_iter().map(copies).collect::<BTreeMap<_, _>>()
     });
     let local_datacentre = section.text("local_datacentre");
-    let is_local =
-        section.choice("consistency", &[("quorum", false), ("local_quorum", true)]);
+    let is_local = section.choice("consistency", &[("quorum", false), ("local_quorum", true)]);
     let user = section.text("user");
     let password = secret(section, "password");
     let tls_ca = section.text("tls_ca").map(PathBuf::from);

@@ -54,7 +54,7 @@ pub(super) async fn redeliver(
     let mut items = Vec::new();
     for endpoint in endpoints {
         let Some(row) = api.notices.find(endpoint.id, notice).await? else { continue };
-        api.notices.redeliver(&row)?;
+        api.notices.redeliver(&row).await?;
         items.push(view(&row, happened(api, &row).await?));
     }
     if items.is_empty() {

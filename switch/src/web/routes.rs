@@ -124,7 +124,7 @@ async fn serve(
     if call == Call::ShowOpenApi {
         return Ok(openapi());
     }
-    let caller = Caller::of(api, request.headers())?;
+    let caller = Caller::of(api, request.headers()).await?;
     let uri = request.uri().clone();
     let id = uri.path().split('/').nth(ID_POSITION).unwrap_or_default();
     match call {

@@ -69,7 +69,14 @@ pub(super) fn import(data: &Path, configured: &Configured) -> ExitCode {
             Ok(cql) => cql,
             Err(error) => return failed(&error),
         };
-        match frames::import(&cql, Lane::default(), journal::frames(data)) {
+        let journal = match journal::frames(data) {
+            Ok(journal) => journal,
+            Err(damage) => {
+                eprintln!("{} is NOT whole: {}", data.display(), log::chain(&damage));
+                return ExitCode::FAILURE;
+            }
+        };
+        match frames::import(&cql, Lane::default(), journal) {
             Ok(imported) => {
                 println!(
                     "lane 0 has {} records; {} were written now, in {} frames. The first node that \
