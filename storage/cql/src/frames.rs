@@ -31,7 +31,12 @@ fn segment_of(sequence: u64) -> u64 {
     (sequence & ((1 << LANE_BITS) - 1)) >> SEGMENT_BITS
 }
 
-/// The last record of a segment.
+/// The first position of a segment.
+fn first_of(lane: Lane, segment: u64) -> u64 {
+    (u64::from(lane.0) << LANE_BITS) | (segment << SEGMENT_BITS)
+}
+
+/// The last position of a segment.
 fn last_of(lane: Lane, segment: u64) -> u64 {
-    (u64::from(lane.0) << LANE_BITS) | (segment << SEGMENT_BITS) | ((1 << SEGMENT_BITS) - 1)
+    first_of(lane, segment) | ((1 << SEGMENT_BITS) - 1)
 }

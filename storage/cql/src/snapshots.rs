@@ -67,6 +67,12 @@ impl Snapshots {
         })
     }
 
+    /// The position of a lane's newest snapshot.
+    pub fn newest(&self, lane: Lane) -> Result<Option<u64>, CqlError> {
+        let heads = self.cql.block_on(self.heads(lane))?;
+        Ok(heads.first().map(|(sequence, _)| sequence.cast_unsigned()))
+    }
+
     /// The snapshots of a lane that are whole, as position and bytes, newest first.
     pub fn latest(&self, lane: Lane) -> Result<Vec<(u64, Vec<u8>)>, CqlError> {
         self.cql.block_on(async {

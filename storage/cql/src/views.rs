@@ -8,9 +8,10 @@
 mod notices;
 mod write;
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
@@ -18,7 +19,6 @@ use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
 use router::record::{Endpoint, Record};
 use router::time::Date;
-use std::collections::{HashMap, HashSet};
 use storage::journal::Head;
 use storage::record::decode;
 use storage::view::{History, NoticeBytes, Rows, TraceName, ViewError, ViewPosition, Views};
@@ -36,6 +36,10 @@ const POSITION: u64 = (1 << 48) - 1;
 static POSITION_OF: Statement =
     Statement::read("view_position", "SELECT written, noticed FROM view_position WHERE lane = ?");
 static ENDPOINTS: Statement = Statement::read("view_endpoints", "SELECT body FROM endpoint");
+static ENDPOINT_CHANGES: Statement = Statement::read(
+    "view_endpoint_changes",
+    "SELECT lane, through FROM endpoint_change WHERE name = 'all'",
+);
 static HISTORY: Statement =
     Statement::read("view_payment", "SELECT history FROM payment WHERE payment = ?");
 static OF_FOLIO: Statement =
@@ -59,8 +63,10 @@ static OF_BILLER: Statement = Statement::read(
 pub struct CqlViews {
     cql: Cql,
     lane: Lane,
-    /// No notice of this lane is beyond.
+    /// No notice of this lane is beyond, once the position was read.
     reach: AtomicU64,
+    has_reach: AtomicBool,
+    endpoints: Mutex<KnownEndpoints>,
     quarters: Indexed<(BillerId, Date, i64)>,
     buckets: Indexed<(EndpointId, u64)>,
     /// How often notices and cursors that were read had changed.
@@ -68,19 +74,18 @@ pub struct CqlViews {
 }
 
 impl CqlViews {
-    /// Of a lane.
-    pub fn open(cql: &Cql, lane: Lane) -> Result<Self, ViewError> {
-        let views = Self {
+    /// Of a lane. Asks the servers for nothing yet.
+    pub fn new(cql: &Cql, lane: Lane) -> Self {
+        Self {
             cql: cql.clone(),
             lane,
             reach: AtomicU64::new(Head::of_lane(lane).sequence),
+            has_reach: AtomicBool::new(false),
+            endpoints: Mutex::default(),
             quarters: Indexed::default(),
             buckets: Indexed::default(),
             changes: Mutex::default(),
-        };
-        let position = views.position()?;
-        views.reach.fetch_max(position.noticed, Ordering::Relaxed);
-        Ok(views)
+        }
     }
 
     /// The payment that a key was last used for, and for what exactly, for as long as rows are
@@ -93,6 +98,36 @@ impl CqlViews {
         let Some((payment, fingerprint)) = self.ask(row)? else { return Ok(None) };
         let (payment, fingerprint) = (id(&OF_KEY, &payment)?, number(&OF_KEY, &fingerprint)?);
         Ok(Some((payment, Fingerprint(fingerprint))))
+    }
+
+    async fn read_position(&self) -> Result<ViewPosition, CqlError> {
+        let lane = i32::from(self.lane.0);
+        let row = self.cql.row::<(Option<i64>, Option<i64>)>(&POSITION_OF, (lane,)).await?;
+        let (written, noticed) = row.unwrap_or_default();
+        let number = |number: Option<i64>| number.unwrap_or_default().cast_unsigned();
+        self.reach.fetch_max(number(noticed), Ordering::Relaxed);
+        self.has_reach.store(true, Ordering::Relaxed);
+        Ok(ViewPosition { written: number(written), noticed: number(noticed) })
+    }
+
+    /// All endpoints; those that were read before, as long as no lane says that it has set one.
+    async fn read_endpoints(&self) -> Result<Vec<Endpoint>, CqlError> {
+        let changes = self.cql.rows::<(i32, i64)>(&ENDPOINT_CHANGES, ()).await?;
+        {
+            let known = self.endpoints.lock();
+            if known.changes == changes {
+                return Ok(known.endpoints.clone());
+            }
+        }
+        let bodies = self.cql.rows::<(Vec<u8>,)>(&ENDPOINTS, ()).await?;
+        let decoded = bodies.iter().filter_map(|(body,)| match decode(body) {
+            Ok(Record::Endpoint(endpoint)) => Some(endpoint),
+            Ok(_) | Err(_) => None,
+        });
+        let mut endpoints: Vec<Endpoint> = decoded.collect();
+        endpoints.sort_by_key(|endpoint| endpoint.id);
+        *self.endpoints.lock() = KnownEndpoints { changes, endpoints: endpoints.clone() };
+        Ok(endpoints)
     }
 
     fn ask<T>(&self, asked: impl Future<Output = Result<T, CqlError>>) -> Result<T, ViewError> {
@@ -141,22 +176,11 @@ impl Views for CqlViews {
     }
 
     fn position(&self) -> Result<ViewPosition, ViewError> {
-        let lane = i32::from(self.lane.0);
-        let row = self.cql.row::<(Option<i64>, Option<i64>)>(&POSITION_OF, (lane,));
-        let (written, noticed) = self.ask(row)?.unwrap_or_default();
-        let number = |number: Option<i64>| number.unwrap_or_default().cast_unsigned();
-        Ok(ViewPosition { written: number(written), noticed: number(noticed) })
+        self.ask(self.read_position())
     }
 
     fn endpoints(&self) -> Result<Vec<Endpoint>, ViewError> {
-        let mut endpoints = Vec::new();
-        for (body,) in self.ask(self.cql.rows::<(Vec<u8>,)>(&ENDPOINTS, ()))? {
-            if let Ok(Record::Endpoint(endpoint)) = decode(&body) {
-                endpoints.push(endpoint);
-            }
-        }
-        endpoints.sort_by_key(|endpoint| endpoint.id);
-        Ok(endpoints)
+        self.ask(self.read_endpoints())
     }
 
     fn write(&self, rows: Rows, position: ViewPosition) -> Result<(), ViewError> {
@@ -231,6 +255,13 @@ impl Views for CqlViews {
     fn put_cursor(&self, endpoint: EndpointId, through: u64) -> Result<(), ViewError> {
         self.ask(self.change_cursor(endpoint, through))
     }
+}
+
+/// What was read of endpoints, and what each lane had set before.
+#[derive(Debug, Default)]
+struct KnownEndpoints {
+    changes: Vec<(i32, i64)>,
+    endpoints: Vec<Endpoint>,
 }
 
 /// Keys of rows that were written and need not be again; forgets all when it is full.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use scylla::DeserializeRow;
 use storage::journal::{Damage, FrameFault, TailFrame};
 
-use super::{last_of, segment_of};
+use super::{first_of, last_of, segment_of};
 use crate::lane::Reach;
 use crate::session::{Cql, CqlError, Statement};
 
@@ -21,6 +21,11 @@ static FIND: Statement = Statement::read(
     "frame_find",
     "SELECT first, epoch FROM lane_frame WHERE lane = ? AND segment = ? AND first <= ? \
      ORDER BY first DESC, epoch DESC, part DESC",
+);
+
+static ANY: Statement = Statement::read(
+    "frame_any",
+    "SELECT first FROM lane_frame WHERE lane = ? AND segment = ? LIMIT 1",
 );
 
 #[derive(DeserializeRow)]
@@ -80,6 +85,36 @@ pub(super) async fn frames(
     Ok(Ok(frames))
 }
 
+/// The first record that is still kept of a lane whose frames expire, segment by segment: of the
+/// first frame that is whole. One after the head where none is.
+pub(super) async fn oldest(cql: &Cql, reach: &Reach) -> Result<u64, CqlError> {
+    let head = reach.head.sequence;
+    let (mut gone, mut kept) = (0, segment_of(head) + 1);
+    while gone < kept {
+        let middle = gone + (kept - gone) / 2;
+        match is_any(cql, reach, middle).await? {
+            true => kept = middle,
+            false => gone = middle + 1,
+        }
+    }
+    for segment in kept..=segment_of(head) {
+        let from = first_of(reach.lane, segment);
+        let parts = segment_of_frames(cql, reach, segment, (from, head)).await?;
+        let is_whole = |parts: &&[Part]| TailFrame::from_bytes(&valid(reach, parts)).is_ok();
+        let first = parts.chunk_by(|one, next| one.first == next.first).find(is_whole);
+        if let Some(first) = first.and_then(|parts| parts.first()) {
+            return Ok(first.first.cast_unsigned());
+        }
+    }
+    Ok(head + 1)
+}
+
+/// Whether any frame begins in a segment.
+async fn is_any(cql: &Cql, reach: &Reach, segment: u64) -> Result<bool, CqlError> {
+    let values = (i32::from(reach.lane.0), segment.cast_signed());
+    Ok(cql.row::<(i64,)>(&ANY, values).await?.is_some())
+}
+
 async fn segment_of_frames(
     cql: &Cql,
     reach: &Reach,
@@ -100,10 +135,7 @@ fn assemble(reach: &Reach, parts: Vec<Part>, mut expected: u64) -> Result<Vec<Ta
             // Left by a fenced writer, or beyond a gap.
             continue;
         }
-        let latest = parts.last().map_or(0, |part| part.epoch.cast_unsigned());
-        let epoch = reach.starts.epoch_of(first).unwrap_or(latest).cast_signed();
-        let bodies = parts.iter().filter(|part| part.epoch == epoch);
-        let bytes: Vec<u8> = bodies.flat_map(|part| part.body.iter().copied()).collect();
+        let bytes = valid(reach, parts);
         if bytes.is_empty() {
             return Ok(frames);
         }
@@ -116,4 +148,13 @@ fn assemble(reach: &Reach, parts: Vec<Part>, mut expected: u64) -> Result<Vec<Ta
         frames.push(frame);
     }
     Ok(frames)
+}
+
+/// The bytes of the frame that counts, of all parts that were written under one first record.
+fn valid(reach: &Reach, parts: &[Part]) -> Vec<u8> {
+    let Some(last) = parts.last() else { return Vec::new() };
+    let epoch = reach.starts.epoch_of(last.first.cast_unsigned());
+    let epoch = epoch.map_or(last.epoch, u64::cast_signed);
+    let bodies = parts.iter().filter(|part| part.epoch == epoch).map(|part| &*part.body);
+    bodies.collect::<Vec<&[u8]>>().concat()
 }

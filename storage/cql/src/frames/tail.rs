@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use router::id::Lane;
 use storage::journal::{Damage, Head, Tail, TailFrame};
 
-use super::read::{find, frames};
+use super::read::{find, frames, oldest};
 use crate::lane::{Reach, Shared, known};
 use crate::session::{Cql, CqlError};
 
@@ -27,6 +27,18 @@ impl LaneTail {
     pub fn open(cql: &Cql, lane: Lane, after: u64) -> Result<Self, CqlError> {
         let row = cql.block_on(known(cql, lane))?;
         Ok(Self::behind(cql, Shared::new(&row), after))
+    }
+
+    /// Reads a lane from its first record that is kept. Where rows are kept for ever, that is its
+    /// first.
+    pub(super) fn whole(cql: &Cql, lane: Lane) -> Result<Self, CqlError> {
+        let start = Head::of_lane(lane).sequence;
+        let mut tail = Self::open(cql, lane, start)?;
+        if !cql.settings().retention.is_zero() {
+            let first = cql.block_on(oldest(cql, &tail.shared.reach()))?;
+            tail.next_sequence = first.max(start + 1);
+        }
+        Ok(tail)
     }
 
     pub(crate) fn behind(cql: &Cql, shared: Shared, after: u64) -> Self {

@@ -14,6 +14,8 @@ use crate::session::{Cql, CqlError};
 pub struct LaneReport {
     /// Which.
     pub lane: Lane,
+    /// Its first record that is kept; its first ever, unless rows expire.
+    pub first: u64,
     /// Partitions that its frames are in.
     pub segments: u64,
     /// Frames: group commits.
@@ -27,29 +29,33 @@ pub struct LaneReport {
 /// Proves a lane up to its head as it is now: every checksum, the chain, the sequence, every
 /// record, and that it ends with what its head says.
 ///
+/// Where rows expire it begins with the first frame that is kept, and the chain after that.
 /// Errors: [`Damage`] names the first thing that is wrong, and where.
 pub fn verify(cql: &Cql, lane: Lane) -> Result<LaneReport, Damage> {
     let start = Head::of_lane(lane);
-    let mut tail = LaneTail::open(cql, lane, start.sequence).map_err(remote)?;
-    let end = tail.head();
-    let mut report = LaneReport { lane, segments: 0, frames: 0, records: 0, head: start };
+    let mut tail = LaneTail::whole(cql, lane).map_err(remote)?;
+    let (end, first) = (tail.head(), tail.next_sequence());
+    let mut report = LaneReport { lane, first, segments: 0, frames: 0, records: 0, head: start };
     let mut segment = None;
-    while report.head.sequence < end.sequence {
+    while tail.next_sequence() <= end.sequence {
         let frame = tail.next_frame()?;
         let sequence = frame.first_sequence;
-        if !frame.follows(&report.head) {
+        // What the first frame that is kept follows from is not.
+        let is_first = report.frames == 0 && first > start.sequence + 1;
+        if !is_first && !frame.follows(&report.head) {
             return Err(Damage::LaneChain { lane, sequence });
         }
         report.records += count(&frame)?;
         report.frames += 1;
-        report.segments +=
-            u64::from(segment.replace(segment_of(sequence)) != Some(segment_of(sequence)));
+        let current = segment_of(sequence);
+        report.segments += u64::from(segment.replace(current) != Some(current));
         report.head = frame.head();
     }
-    if report.head != end {
+    let is_empty = report.frames == 0 && first > end.sequence;
+    if report.head != end && !is_empty {
         return Err(Damage::LaneChain { lane, sequence: end.sequence });
     }
-    Ok(report)
+    Ok(LaneReport { head: end, ..report })
 }
 
 fn count(frame: &TailFrame) -> Result<u64, Damage> {
@@ -67,11 +73,11 @@ fn count(frame: &TailFrame) -> Result<u64, Damage> {
     Err(Damage::Record { sequence, source })
 }
 
-/// The records of a lane, oldest first, as `(sequence, record)`, up to its head as it is now.
+/// The records of a lane that are kept, oldest first, as `(sequence, record)`, up to its head as it is now.
 ///
 /// Card numbers are sealed. Ends after the first error.
 pub fn records(cql: &Cql, lane: Lane) -> Result<LaneRecords, CqlError> {
-    let tail = LaneTail::open(cql, lane, Head::of_lane(lane).sequence)?;
+    let tail = LaneTail::whole(cql, lane)?;
     let end = tail.head().sequence;
     Ok(LaneRecords { tail, end, waiting: Vec::new().into_iter(), is_done: false })
 }

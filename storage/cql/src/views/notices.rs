@@ -97,7 +97,7 @@ impl CqlViews {
         after: u64,
         limit: usize,
     ) -> Result<Vec<NoticeBytes>, CqlError> {
-        let (first, reach) = self.reach();
+        let (first, reach) = self.reach().await?;
         let after = after.max(first);
         if after >= reach || limit == 0 {
             return Ok(Vec::new());
@@ -124,7 +124,7 @@ impl CqlViews {
         before: u64,
         limit: usize,
     ) -> Result<Vec<NoticeBytes>, CqlError> {
-        let (first, reach) = self.reach();
+        let (first, reach) = self.reach().await?;
         let before = before.min(reach + 1);
         if before <= first + 1 || limit == 0 {
             return Ok(Vec::new());
@@ -212,8 +212,11 @@ impl CqlViews {
     }
 
     /// Positions before the first and at the last notice of this lane.
-    fn reach(&self) -> (u64, u64) {
-        (Head::of_lane(self.lane).sequence, self.reach.load(Ordering::Relaxed))
+    async fn reach(&self) -> Result<(u64, u64), CqlError> {
+        if !self.has_reach.load(Ordering::Relaxed) {
+            self.read_position().await?;
+        }
+        Ok((Head::of_lane(self.lane).sequence, self.reach.load(Ordering::Relaxed)))
     }
 
     async fn buckets(

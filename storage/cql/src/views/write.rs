@@ -44,6 +44,10 @@ static PUT_ENDPOINT: Statement = Statement::write(
     "put_endpoint",
     "INSERT INTO endpoint (endpoint, body) VALUES (?, ?) USING TIMESTAMP ?",
 );
+static PUT_ENDPOINT_CHANGE: Statement = Statement::write(
+    "put_endpoint_change",
+    "INSERT INTO endpoint_change (name, lane, through) VALUES ('all', ?, ?) USING TIMESTAMP ?",
+);
 static PUT_WRITTEN: Statement = Statement::write(
     "put_written",
     "INSERT INTO view_position (lane, written) VALUES (?, ?) USING TIMESTAMP ?",
@@ -62,7 +66,7 @@ impl CqlViews {
         // A payment is there before anything points to it.
         self.put_histories(rows.histories).await?;
         self.put_pointers(&rows.pointers).await?;
-        self.put_endpoints(rows.endpoints).await?;
+        self.put_endpoints(rows.endpoints, position.noticed).await?;
         self.put_notices(rows.notices).await?;
         self.put_position(position).await
     }
@@ -113,7 +117,14 @@ impl CqlViews {
     }
 
     /// An endpoint is stamped with the time it was set at.
-    async fn put_endpoints(&self, endpoints: Vec<(EndpointId, Vec<u8>)>) -> Result<(), CqlError> {
+    async fn put_endpoints(
+        &self,
+        endpoints: Vec<(EndpointId, Vec<u8>)>,
+        through: u64,
+    ) -> Result<(), CqlError> {
+        if endpoints.is_empty() {
+            return Ok(());
+        }
         let mut rows = Vec::new();
         for (endpoint, body) in endpoints {
             match decode(&body) {
@@ -121,7 +132,9 @@ impl CqlViews {
                 Ok(_) | Err(_) => return Err(CqlError::row(&PUT_ENDPOINT, "no endpoint")),
             }
         }
-        self.put(&PUT_ENDPOINT, rows).await
+        self.put(&PUT_ENDPOINT, rows).await?;
+        let change = (i32::from(self.lane.0), through.cast_signed(), stamp_of(through));
+        self.cql.persist(&PUT_ENDPOINT_CHANGE, change).await.map(drop)
     }
 
     /// Each position is its own stamp, so that neither moves back.

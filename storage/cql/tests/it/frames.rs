@@ -7,7 +7,7 @@ use storage::journal::{BackendError, Damage, Head, Tail, TailFrame};
 use storage_cql::frames::{ImportError, import, records, verify};
 use storage_cql::{Cql, LaneBackend, LaneTail, Lanes, Settings, Taken};
 
-use crate::support::{append, append_all, frame, new_lane, owner, shared};
+use crate::support::{append, append_all, frame, marks, new_lane, owner, shared};
 
 /// The frames of a lane after a record, up to its head.
 fn read(cql: &Cql, lane: Lane, after: u64) -> Vec<TailFrame> {
@@ -57,6 +57,39 @@ fn frames_are_read_over_the_borders_of_segments() {
     assert_eq!(read(cql, Lane(102), start + 138_000), frames[4..], "begun two segments before");
     let damage = verify(cql, Lane(102)).unwrap_err();
     assert!(matches!(damage, Damage::Record { sequence, .. } if sequence == start + 1), "{damage}");
+}
+
+#[test]
+fn a_lane_whose_first_frames_have_expired_is_verified_from_the_first_that_is_kept() {
+    let cql = shared();
+    let mut backend = LaneBackend::new(cql, new_lane(cql, 120, "a"));
+    let start = backend.row().head.sequence;
+    for _ in 0..20 {
+        let frame = TailFrame::after(&backend.row().head, 2_000, marks(2_000));
+        append(&mut backend, &frame, None).unwrap();
+    }
+    let settings = Settings { retention: Duration::from_secs(3_600), ..cql.settings().clone() };
+    let expiring = &Cql::connect(&settings).unwrap();
+    let verified = |cql| {
+        verify(cql, Lane(120)).map(|report| (report.first - start, report.segments, report.records))
+    };
+    let delete = |condition: &str| {
+        let keyspace = &cql.settings().keyspace;
+        let delete = format!("DELETE FROM {keyspace}.lane_frame WHERE lane = 120 AND {condition}");
+        rig::shared_cassandra().execute(0, &delete).unwrap();
+    };
+    assert_eq!(verified(expiring).unwrap(), (1, 2, 40_000));
+    delete("segment = 0");
+    assert_eq!(verified(expiring).unwrap(), (34_001, 1, 6_000));
+    assert!(matches!(verified(cql), Err(Damage::LaneGap { .. })), "nothing expires there");
+    delete(&format!("segment = 1 AND first = {}", start + 34_001));
+    assert_eq!(verified(expiring).unwrap(), (36_001, 1, 4_000));
+    let first = records(expiring, Lane(120)).unwrap().next().unwrap().unwrap();
+    assert_eq!(first.0, start + 36_001);
+    delete(&format!("segment = 1 AND first = {}", start + 38_001));
+    assert!(matches!(verified(expiring), Err(Damage::LaneGap { .. })), "only the oldest expire");
+    delete("segment = 1");
+    assert_eq!(verified(expiring).unwrap(), (40_001, 0, 0));
 }
 
 #[test]

@@ -19,5 +19,7 @@ fn the_two_newest_snapshots_of_a_lane_are_kept() {
     snapshots.put(lane, at(30), b"").unwrap();
     snapshots.put(lane, at(30), b"").unwrap();
     assert!(snapshots.latest(lane).unwrap() == [(at(30), vec![]), (at(20), large)]);
+    assert_eq!(snapshots.newest(lane).unwrap(), Some(at(30)));
     assert_eq!(snapshots.latest(Lane(50_001)).unwrap(), []);
+    assert_eq!(snapshots.newest(Lane(50_001)).unwrap(), None);
 }

@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use router::id::Lane;
-use router::record::Record;
+use router::id::{EndpointId, Lane};
+use router::record::{NoticeMark, Record};
 use storage::Sealer;
 use storage::conformance::sample::Sample;
 use storage::guard::GateEpoch;
@@ -59,6 +59,16 @@ pub fn intents(first: u64, count: u32) -> Vec<u8> {
     for payment in first..first + u64::from(count) {
         let intent = Record::Intent(Box::new(Sample::new(payment).intent()));
         encode(&intent, sealer(), &mut body);
+    }
+    body
+}
+
+/// Records one after another, as small as they get.
+pub fn marks(count: u64) -> Vec<u8> {
+    let mut body = Vec::new();
+    for through in 0..count {
+        let mark = NoticeMark { endpoint: EndpointId(1), through };
+        encode(&Record::NoticeMark(mark), sealer(), &mut body);
     }
     body
 }

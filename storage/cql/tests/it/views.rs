@@ -25,7 +25,7 @@ fn facts(intent: &Intent) -> Facts {
 }
 
 fn views(cql: &Cql, lane: u16) -> (CqlViews, u64) {
-    (CqlViews::open(cql, Lane(lane)).unwrap(), Head::of_lane(Lane(lane)).sequence)
+    (CqlViews::new(cql, Lane(lane)), Head::of_lane(Lane(lane)).sequence)
 }
 
 #[test]
@@ -126,18 +126,26 @@ fn a_billers_day_is_paged_in_the_order_of_ids_over_many_partitions() {
 #[test]
 fn an_endpoint_is_what_it_was_set_to_last_whichever_lane_says_so() {
     let cql = connected();
-    let (views, _) = views(&cql, 4);
+    let (views, start) = views(&cql, 4);
     let Record::Endpoint(mut old) = endpoint(5) else { panic!("an endpoint") };
     let mut new = old.clone();
     old.at.0 = 1_000;
     (new.at.0, new.url) = (2_000, None);
-    let write = |set: &router::record::Endpoint| {
+    let write = |views: &CqlViews, set: &router::record::Endpoint, noticed: u64| {
         let endpoints = vec![(set.id, body(&Record::Endpoint(set.clone())))];
-        views.write(Rows { endpoints, ..Rows::default() }, ViewPosition::default()).unwrap();
+        let position = ViewPosition { written: 0, noticed };
+        views.write(Rows { endpoints, ..Rows::default() }, position).unwrap();
     };
-    write(&new);
-    write(&old);
-    assert_eq!(views.endpoints().unwrap(), [new]);
+    let (elsewhere, _) = self::views(&cql, 5);
+    assert_eq!(elsewhere.endpoints().unwrap(), []);
+    write(&views, &old, start + 1);
+    assert_eq!(elsewhere.endpoints().unwrap(), [old.clone()]);
+    write(&views, &new, start + 2);
+    write(&views, &old, start + 3);
+    assert_eq!(elsewhere.endpoints().unwrap(), [new.clone()]);
+    let before = cql.figures().statements;
+    assert_eq!(elsewhere.endpoints().unwrap(), [new]);
+    assert_eq!(cql.figures().statements - before, 1, "they are read again when one is set");
 }
 
 #[test]
@@ -163,7 +171,7 @@ fn notices_are_read_both_ways_over_buckets_and_eras() {
     assert_eq!(views.notices_before(to, start + 1, 3).unwrap(), []);
     assert_eq!(views.notice(to, start + 400_000).unwrap().as_ref(), Some(&expected[5]));
     assert_eq!(views.notice(to, start + 9).unwrap(), None);
-    let again = CqlViews::open(shared(), Lane(60_000)).unwrap();
+    let again = CqlViews::new(shared(), Lane(60_000));
     assert_eq!(again.notices_after(to, 0, 100).unwrap(), expected, "for who opens them next");
 }
 
