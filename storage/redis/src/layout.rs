@@ -77,16 +77,17 @@ impl Layout {
         self.group_of(b's', &key.to_be_bytes())
     }
 
-    /// The same in every version and on every machine: FNV-1a.
+    /// The same in every version and on every machine: FNV-1a, mixed.
     fn group_of(&self, kind: u8, name: &[u8]) -> usize {
         if self.prefixes.len() == 1 {
             return 0;
         }
         let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
         let hash = [kind].iter().chain(name).fold(0xcbf2_9ce4_8422_2325, step);
-        // The high half, which depends on all bytes.
+        // Its lower bits know little of the upper ones: mixed, so that every bit counts.
+        let mixed = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
         let groups = self.prefixes.len() as u64;
-        usize::try_from((hash >> 32) % groups).expect("invariant: less than the groups")
+        usize::try_from((mixed ^ mixed >> 33) % groups).expect("invariant: less than the groups")
     }
 
     /// The parts of a reservation: that of its key first, then the others in ascending order.
