@@ -8,7 +8,7 @@ use router::message::IdempotencyKey;
 use router::money::Currency;
 use router::reservation::{Counter, Hold, Reservation, Slot};
 
-use crate::pack::{self, Held, List};
+use crate::pack::{self, Held};
 
 /// Changes with the shape of the rows, so that versions that would misread each other do not meet.
 const FORMAT: u32 = 1;
@@ -26,8 +26,8 @@ pub(crate) struct Part {
     pub has_key: bool,
     /// What it holds; nothing, where the key alone is here.
     pub held: Vec<u8>,
-    /// What it is checked against.
-    pub limits: Vec<u8>,
+    /// What it is checked against: ceiling and window end of each counter, floor of each hold.
+    pub limits: Vec<String>,
     slots: Vec<usize>,
     counters: Vec<usize>,
     holds: Vec<usize>,
@@ -119,23 +119,23 @@ type Places = (Vec<usize>, Vec<usize>, Vec<usize>);
 impl Part {
     fn new(reservation: &Reservation, group: usize, has_key: bool, places: Places) -> Self {
         let (slots, counters, holds) = places;
-        let (mut held, mut limits) = (Held::default(), List::default());
+        let (mut held, mut limits) = (Held::default(), Vec::new());
         for Slot { key, keep, .. } in slots.iter().map(|at| &reservation.slots[*at]) {
             held.slot(key.0, *keep);
         }
         for counter in counters.iter().map(|at| &reservation.counters[*at]) {
             let Counter { key, delta, ceiling, window_end, reason: _ } = counter;
             held.counter(key.0, *delta);
-            limits.number(*ceiling);
-            limits.text(pack::instant(*window_end).as_bytes());
+            limits.push(ceiling.to_string());
+            limits.push(pack::instant(*window_end));
         }
         for Hold { account, amount, floor_minor, .. } in
             holds.iter().map(|at| &reservation.holds[*at])
         {
             held.hold(*account, amount.currency, amount.minor);
-            limits.number(*floor_minor);
+            limits.push(floor_minor.to_string());
         }
-        let (held, limits) = (held.packed(), limits.packed());
+        let held = held.packed();
         Self { group, has_key, held, limits, slots, counters, holds }
     }
 

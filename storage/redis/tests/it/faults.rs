@@ -130,7 +130,7 @@ fn a_demotion_is_noticed() {
 fn a_demotion_and_promotion_under_a_standing_connection_is_noticed() {
     let mut case = case(RedisOptions::default());
     let other = redis();
-    for (row, value) in [("value", "o1"), ("s3", "1")] {
+    for (row, value) in [("value", "o1"), ("session:3", "1")] {
         let gate = case.gate_row();
         other.command(&["HSET", &gate, row, value]).unwrap();
     }
