@@ -26,8 +26,9 @@ pub(crate) struct Part {
     pub has_key: bool,
     /// What it holds; nothing, where the key alone is here.
     pub held: Vec<u8>,
-    /// What it is checked against: ceiling and window end of each counter, floor of each hold.
-    pub limits: Vec<String>,
+    /// The same and its limits, as a decision takes them: how many of each kind, the names of all,
+    /// and for each counter delta, ceiling and window end, for each hold amount and floor.
+    pub wants: Vec<Vec<u8>>,
     slots: Vec<usize>,
     counters: Vec<usize>,
     holds: Vec<usize>,
@@ -119,31 +120,35 @@ type Places = (Vec<usize>, Vec<usize>, Vec<usize>);
 impl Part {
     fn new(reservation: &Reservation, group: usize, has_key: bool, places: Places) -> Self {
         let (slots, counters, holds) = places;
-        let (mut held, mut limits) = (Held::default(), Vec::new());
+        let (mut held, mut names, mut values) = (Held::default(), Vec::new(), Vec::new());
         for Slot { key, keep, .. } in slots.iter().map(|at| &reservation.slots[*at]) {
             held.slot(key.0, *keep);
+            names.push(pack::slot_name(key.0).to_vec());
         }
         for counter in counters.iter().map(|at| &reservation.counters[*at]) {
             let Counter { key, delta, ceiling, window_end, reason: _ } = counter;
             held.counter(key.0, *delta);
-            limits.push(ceiling.to_string());
-            limits.push(pack::instant(*window_end));
+            names.push(pack::counter_name(key.0).to_vec());
+            values.extend([delta.to_string(), ceiling.to_string(), pack::instant(*window_end)]);
         }
-        for Hold { account, amount, floor_minor, .. } in
-            holds.iter().map(|at| &reservation.holds[*at])
-        {
+        for hold in holds.iter().map(|at| &reservation.holds[*at]) {
+            let Hold { account, amount, floor_minor, reason: _ } = hold;
             held.hold(*account, amount.currency, amount.minor);
-            limits.push(floor_minor.to_string());
+            names.push(pack::account_name(*account, amount.currency).into_bytes());
+            values.extend([amount.minor.to_string(), floor_minor.to_string()]);
         }
-        let held = held.packed();
-        Self { group, has_key, held, limits, slots, counters, holds }
+        let counts = [slots.len(), counters.len(), holds.len()].map(|len| len.to_string());
+        let counts = counts.into_iter().map(String::into_bytes);
+        let wants = counts.chain(names).chain(values.into_iter().map(String::into_bytes));
+        let (held, wants) = (held.packed(), wants.collect());
+        Self { group, has_key, held, wants, slots, counters, holds }
     }
 
     /// The key alone.
     pub fn of_key(group: usize) -> Self {
-        let (held, limits) = (Vec::new(), Vec::new());
+        let (held, wants) = (Vec::new(), Vec::new());
         let (slots, counters, holds) = (Vec::new(), Vec::new(), Vec::new());
-        Self { group, has_key: true, held, limits, slots, counters, holds }
+        Self { group, has_key: true, held, wants, slots, counters, holds }
     }
 
     /// Where in the reservation an element of this part stands.

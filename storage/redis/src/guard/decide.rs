@@ -119,7 +119,7 @@ impl<'a> Course<'a> {
         let held = part.held.as_slice();
         let head: [&[u8]; 7] = [&payment, &key, fingerprint, at.as_bytes(), retention, held, mode];
         let mut more = head.to_vec();
-        more.extend(part.limits.iter().map(String::as_bytes));
+        more.extend(part.wants.iter().map(Vec::as_slice));
         call.in_session(round, part.group, Function::Reserve, &more);
     }
 

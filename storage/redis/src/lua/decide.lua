@@ -1,128 +1,118 @@
 -- Decisions: a reservation is checked whole, then applied whole.
 --
 -- `held` is what an open payment gives back: [slot, keep, …], [counter, delta, …],
--- [account, minor, …], and a mark on what is withheld rather than reserved. The limits it is
--- checked against come as arguments: for each counter its ceiling and window end, then for each
--- hold its floor.
+-- [account, minor, …], and a mark on what is withheld rather than reserved. It is stored as it
+-- comes. What is wanted comes as arguments besides, in one flat list that needs no unpacking: how
+-- many slots, counters and holds; the names of all, in this order; then for each counter delta,
+-- ceiling and window end, and for each hold amount and floor.
 
-local function draft_counter(rows, drafts, name)
-  local draft = drafts[name]
-  if not draft then
-    draft = { high = 0, low = 0 }
-    if rows[name] then
-      local value
-      value, draft.window_end = split(rows[name])
-      draft.high, draft.low = read(value)
-    end
-    drafts[name] = draft
+-- The row of the index, or what an earlier one of the same name has made of it.
+local function row_at(names, first, index, rows)
+  for before = index - 1, 1, -1 do
+    if names[first + before] == names[first + index] then return rows[before + 1] end
   end
-  return draft
+  return rows[index + 1]
 end
 
-local function draft_account(rows, drafts, name)
-  local draft = drafts[name]
-  if not draft then
-    draft = {}
-    local held
-    draft.balance, held = split(rows[name] or '0 0')
-    draft.high, draft.low = read(held)
-    drafts[name] = draft
-  end
-  return draft
-end
-
-local function check_slots(rows, slots, instant)
-  for index = 1, #slots, 2 do
-    local row = rows['s' .. slots[index]]
-    local kind, owner = standing(row or '', instant)
-    -- Not by format: it would end the owner's bytes at a zero.
-    if kind then return 's' .. kind .. owner .. (index - 1) / 2 end
-  end
-end
-
-local function draft_counters(rows, counters, limits, from, horizon, drafts)
-  for index = 1, #counters, 2 do
-    local draft = draft_counter(rows, drafts, 'c' .. counters[index])
-    local window_end = limits[from + index]
-    local high, low = read(counters[index + 1])
-    if horizon then
-      local left_high, left_low = read(limits[from + index - 1])
-      left_high, left_low = subtract(left_high, left_low, draft.high, draft.low)
-      if tonumber(window_end) <= horizon then left_high, left_low = 0, 0 end
-      if is_negative(subtract(left_high, left_low, high, low)) then
-        return 'c' .. (index - 1) / 2 .. ' ' .. write(left_high, left_low)
-      end
-    end
-    draft.high, draft.low = add(draft.high, draft.low, high, low)
-    if not draft.window_end or tonumber(window_end) > tonumber(draft.window_end) then
-      draft.window_end, draft.is_due = window_end, true
+local function check_slots(rows, count, instant)
+  for index = 1, count do
+    local row = rows[index + 1]
+    if row then
+      local kind, owner = standing(row, instant)
+      -- Not by format: it would end the owner's bytes at a zero.
+      if kind then return 's' .. kind .. owner .. (index - 1) end
     end
   end
 end
 
-local function draft_holds(rows, holds, limits, from, horizon, drafts)
-  for index = 1, #holds, 2 do
-    local draft = draft_account(rows, drafts, 'a' .. holds[index])
-    local high, low = read(holds[index + 1])
-    if horizon then
-      local left_high, left_low = read(draft.balance)
-      left_high, left_low = subtract(left_high, left_low, draft.high, draft.low)
-      left_high, left_low = subtract(left_high, left_low, read(limits[from + (index - 1) / 2]))
-      local fits = not is_negative(subtract(left_high, left_low, high, low))
-      if is_negative(high, low) or not fits then
-        return 'h' .. (index - 1) / 2 .. ' ' .. write(left_high, left_low)
-      end
+-- Counts a counter's delta in; or gives what is left, where there is a horizon and it is too much.
+local function count(row, delta, ceiling, window_end, horizon)
+  local value, closes = '0', nil
+  if row then value, closes = split(row) end
+  local high, low = read(value)
+  local by_high, by_low = read(delta)
+  if horizon then
+    local left_high, left_low = read(ceiling)
+    left_high, left_low = subtract(left_high, left_low, high, low)
+    if tonumber(window_end) <= horizon then left_high, left_low = 0, 0 end
+    if is_negative(subtract(left_high, left_low, by_high, by_low)) then
+      return nil, write(left_high, left_low)
     end
-    draft.high, draft.low = add(draft.high, draft.low, high, low)
   end
+  if not closes or tonumber(window_end) > tonumber(closes) then
+    closes = window_end
+    return write(add(high, low, by_high, by_low)) .. ' ' .. closes, nil, closes
+  end
+  return write(add(high, low, by_high, by_low)) .. ' ' .. closes
 end
 
--- The clock and every row that is named, by their names.
-local function rows_of(base, held)
-  local names, kinds = { 'clock' }, { 's', 'c', 'a' }
-  for list = 1, 3 do
-    for index = 1, #held[list], 2 do names[#names + 1] = kinds[list] .. held[list][index] end
+-- Holds an amount of an account; or gives what is left, where that is too little.
+local function hold(row, minor, floor, is_checked)
+  local balance, held = '0', '0'
+  if row then balance, held = split(row) end
+  local high, low = read(held)
+  local by_high, by_low = read(minor)
+  if is_checked then
+    local left_high, left_low = read(balance)
+    left_high, left_low = subtract(left_high, left_low, high, low)
+    left_high, left_low = subtract(left_high, left_low, read(floor))
+    local fits = not is_negative(subtract(left_high, left_low, by_high, by_low))
+    if is_negative(by_high, by_low) or not fits then
+      return nil, write(left_high, left_low)
+    end
   end
-  local found, rows = call('HMGET', base .. 'state', unpack(names)), {}
-  for index = 1, #names do rows[names[index]] = found[index] end
-  return rows
+  return balance .. ' ' .. write(add(high, low, by_high, by_low))
 end
 
-local function counter_writes(base, counters, writes)
-  for name, row in pairs(counters) do
-    writes[#writes + 1] = name
-    writes[#writes + 1] = write(row.high, row.low) .. ' ' .. row.window_end
-    if row.is_due then call('ZADD', base .. 'due', 'GT', row.window_end, name) end
+-- Makes of the rows what they would become; gives what refuses that, and what is due when.
+local function draft(wants, from, rows, instant, horizon)
+  local slots, counters = tonumber(wants[from]), tonumber(wants[from + 1])
+  local holds = tonumber(wants[from + 2])
+  local refused = horizon and check_slots(rows, slots, instant)
+  if refused then return refused end
+  local first, value, due = from + 2, from + 3 + slots + counters + holds, nil
+  for index = slots + 1, slots + counters do
+    local row, left, closes = count(
+      row_at(wants, first, index, rows), wants[value], wants[value + 1], wants[value + 2], horizon
+    )
+    if not row then return 'c' .. (index - slots - 1) .. ' ' .. left end
+    if closes then
+      due = due or {}
+      due[#due + 1] = closes
+      due[#due + 1] = wants[first + index]
+    end
+    rows[index + 1] = row
+    value = value + 3
   end
+  for index = slots + counters + 1, slots + counters + holds do
+    local row, left = hold(row_at(wants, first, index, rows), wants[value], wants[value + 1], horizon)
+    if not row then return 'h' .. (index - slots - counters - 1) .. ' ' .. left end
+    rows[index + 1] = row
+    value = value + 2
+  end
+  return nil, due
 end
 
-local function slot_writes(slots, rows, payment, instant, writes)
-  for index = 1, #slots, 2 do
-    local name = 's' .. slots[index]
-    writes[#writes + 1] = name
-    writes[#writes + 1] = claimed(rows[name], payment, instant)
-  end
-end
-
--- Checks what is held against its limits, unless it is checked no more; the rest is applied only
--- where it is to be taken. Gives what refuses it.
-local function settle_draft(base, payment, at, held, limits, from, how)
-  local rows, counters, accounts = rows_of(base, held), {}, {}
-  local clock, instant, horizon = rows.clock, tonumber(at), nil
-  if how ~= 'a' then horizon = (clock and tonumber(clock) or -math.huge) - GRACE_MICROS end
-  local refused = horizon and check_slots(rows, held[1], instant)
-    or draft_counters(rows, held[2], limits, from, horizon, counters)
-    or draft_holds(rows, held[3], limits, from + #held[2], horizon, accounts)
+-- Decides what is wanted and applies it, where `how` is 't'; where 'c', decides alone; where
+-- nothing, it was decided before and is applied. Gives what refuses it.
+local function decide(base, payment, at, wants, from, how)
+  local state, first, instant = base .. 'state', from + 2, tonumber(at)
+  local slots = tonumber(wants[from])
+  local names = slots + wants[from + 1] + wants[from + 2]
+  local rows = call('HMGET', state, 'clock', unpack(wants, first + 1, first + names))
+  local clock, horizon = rows[1], nil
+  if how then horizon = (clock and tonumber(clock) or -math.huge) - GRACE_MICROS end
+  local refused, due = draft(wants, from, rows, instant, horizon)
   if refused or how == 'c' then return refused end
-  local writes = {}
-  if not clock or instant > tonumber(clock) then writes = { 'clock', at } end
-  slot_writes(held[1], rows, payment, instant, writes)
-  counter_writes(base, counters, writes)
-  for name, row in pairs(accounts) do
-    writes[#writes + 1] = name
-    writes[#writes + 1] = row.balance .. ' ' .. write(row.high, row.low)
+  if not clock or instant > tonumber(clock) then clock = at end
+  local writes = { 'clock', clock }
+  for index = 1, names do
+    local row = rows[index + 1]
+    if index <= slots then row = claimed(row, payment, instant) end
+    writes[2 * index + 1], writes[2 * index + 2] = wants[first + index], row
   end
-  if #writes > 0 then call('HSET', base .. 'state', unpack(writes)) end
+  call('HSET', state, unpack(writes))
+  if due then call('ZADD', base .. 'due', 'GT', unpack(due)) end
 end
 
 -- Remembers the key; or who used it before, and whether for the same thing.
@@ -142,7 +132,7 @@ local function ask_key(base, began, turn, key, fingerprint, payment, at, retenti
 end
 
 -- gate value, lane, session, payment, key, half of the fingerprint ('' where another group has
--- the key), at, retention, held ('' for nothing), 't' to take or 'c' to check alone, limits …
+-- the key), at, retention, held ('' for nothing), 't' to take or 'c' to check alone, wants …
 -- -> 'g' | 'd' payment | 'k' payment | 's' kind owner index | 'c' index left | 'h' index left
 local function reserve(keys, args)
   local base, lane, payment, key, fingerprint = keys[1], args[2], args[4], args[5], args[6]
@@ -156,7 +146,7 @@ local function reserve(keys, args)
   end
   local refused
   if text ~= '' then
-    refused = settle_draft(base, payment, at, cmsgpack.unpack(text), args, 11, how)
+    refused = decide(base, payment, at, args, 11, how)
   end
   if how == 'c' then return refused or 'g' end
   if text == '' or refused then
@@ -181,7 +171,7 @@ end
 local function balance(keys, args)
   local value = call('HGET', keys[1] .. 'gate', 'value')
   if value ~= args[1] then return stale(value) end
-  return call('HGET', keys[1] .. 'state', 'a' .. args[2])
+  return call('HGET', keys[1] .. 'state', args[2])
 end
 
 -- gate value, key -> half of the fingerprint and payment, or nil

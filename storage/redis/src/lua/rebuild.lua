@@ -42,7 +42,7 @@ local function clear(keys, args)
 end
 
 -- gate value, lane, position, payment, key, half of the fingerprint ('' where another group has
--- the key), at, retention, held ('' for nothing), limits …: takes back what a record says was
+-- the key), at, retention, held ('' for nothing), wants …: takes back what a record says was
 -- granted; it is not checked again
 local function regrant(keys, args)
   local base, lane, payment, key, text = keys[1], args[2], args[4], args[5], args[9]
@@ -55,7 +55,7 @@ local function regrant(keys, args)
     call('HSET', key_row(base, turn, key), key, args[6] .. payment)
   end
   if text ~= '' and call('HSETNX', base .. 'lane:' .. lane, 'o' .. payment, text) == 1 then
-    settle_draft(base, payment, args[7], cmsgpack.unpack(text), args, 10, 'a')
+    decide(base, payment, args[7], args, 10, nil)
   end
   advance(base, args[7])
   call('HSET', base .. 'mark', lane, args[3])
@@ -83,19 +83,19 @@ end
 
 -- name, balance, held
 function load_row.account(base, row)
-  call('HSET', base .. 'state', 'a' .. row[1], row[2] .. ' ' .. row[3])
+  call('HSET', base .. 'state', row[1], row[2] .. ' ' .. row[3])
 end
 
--- key, value, window end
+-- name, value, window end
 function load_row.counter(base, row)
-  call('HSET', base .. 'state', 'c' .. row[1], row[2] .. ' ' .. row[3])
-  call('ZADD', base .. 'due', 'GT', row[3], 'c' .. row[1])
+  call('HSET', base .. 'state', row[1], row[2] .. ' ' .. row[3])
+  call('ZADD', base .. 'due', 'GT', row[3], row[1])
 end
 
--- slot, owner, 'o' while open, 'a' kept, or an instant it is kept until
+-- name, owner, 'o' while open, 'a' kept, or an instant it is kept until
 function load_row.slot(base, row)
-  local known = call('HGET', base .. 'state', 's' .. row[1])
-  call('HSET', base .. 'state', 's' .. row[1], claimed(known, row[2], nil))
+  local known = call('HGET', base .. 'state', row[1])
+  call('HSET', base .. 'state', row[1], claimed(known, row[2], nil))
   if row[3] ~= 'o' then keep(base, row[1], row[2], row[3]) end
 end
 

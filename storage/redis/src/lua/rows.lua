@@ -1,7 +1,8 @@
 -- Rows of one group: exact numbers, slots, counters, accounts, keys.
 --
 -- The hash `state` has them all, so that a decision reads once and writes once: slots as
--- 's' key, counters as 'c' key, accounts as 'a' currency ':' name, and the clock. The hash of a
+-- 's' key, counters as 'c' key, accounts as 'a' currency ':' name (that is how callers name them),
+-- and the clock. The hash of a
 -- lane has what its payments hold as 'o' payment, and what has no record yet as 'c' payment.
 -- `gate` has the epoch, the generation of keys and the sessions; `due` has what closes when;
 -- `mark` has how far each lane is reflected.
@@ -104,23 +105,23 @@ local function put_slot(base, name, row)
 end
 
 local function free(base, slot, owner)
-  local row = call('HGET', base .. 'state', 's' .. slot)
-  if row then put_slot(base, 's' .. slot, without(row, owner, nil)) end
+  local row = call('HGET', base .. 'state', slot)
+  if row then put_slot(base, slot, without(row, owner, nil)) end
 end
 
 -- What an approval does to a claim: 'o' frees it, 'a' keeps it, an instant keeps it until then.
 local function keep(base, slot, owner, how)
   if how == 'o' then return free(base, slot, owner) end
-  local row = call('HGET', base .. 'state', 's' .. slot)
+  local row = call('HGET', base .. 'state', slot)
   if not row then return end
   local others = without(row, owner, nil)
   if #others == #row then return end
   local kept = 'k' .. owner .. NEVER
   if how ~= 'a' then
     kept = 'u' .. owner .. struct.pack('>d', tonumber(how))
-    call('ZADD', base .. 'due', 'GT', how, 's' .. slot)
+    call('ZADD', base .. 'due', 'GT', how, slot)
   end
-  call('HSET', base .. 'state', 's' .. slot, others .. kept)
+  call('HSET', base .. 'state', slot, others .. kept)
 end
 
 -- Counters are 'value window_end', accounts are 'balance held'.
@@ -130,18 +131,18 @@ local function split(row)
   return row:sub(1, space - 1), row:sub(space + 1)
 end
 
-local function lower_counter(base, key, delta)
-  local row = call('HGET', base .. 'state', 'c' .. key)
+local function lower_counter(base, name, delta)
+  local row = call('HGET', base .. 'state', name)
   if not row then return end
   local value, window_end = split(row)
   local high, low = read(value)
   value = write(subtract(high, low, read(delta)))
-  call('HSET', base .. 'state', 'c' .. key, value .. ' ' .. window_end)
+  call('HSET', base .. 'state', name, value .. ' ' .. window_end)
 end
 
 -- Adds the amount to the balance and to what is held, each times a sign: 1, 0 or -1.
 local function shift(base, name, minor, balance_sign, held_sign)
-  local row = call('HGET', base .. 'state', 'a' .. name)
+  local row = call('HGET', base .. 'state', name)
   local balance, held = split(row or '0 0')
   local high, low = read(minor)
   if balance_sign ~= 0 then
@@ -152,7 +153,7 @@ local function shift(base, name, minor, balance_sign, held_sign)
     local now_high, now_low = read(held)
     held = write(add(now_high, now_low, held_sign * high, held_sign * low))
   end
-  call('HSET', base .. 'state', 'a' .. name, balance .. ' ' .. held)
+  call('HSET', base .. 'state', name, balance .. ' ' .. held)
 end
 
 -- Keys: two generations that take turns, so that forgetting is one UNLINK and needs no clock.

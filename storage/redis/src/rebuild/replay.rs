@@ -142,7 +142,7 @@ impl Replayed {
                 &part.held,
             ];
             let mut arguments = head.to_vec();
-            arguments.extend(part.limits.iter().map(String::as_bytes));
+            arguments.extend(part.wants.iter().map(Vec::as_slice));
             to.round.call(part.group, Function::Regrant, &arguments);
         }
     }
