@@ -1,7 +1,6 @@
 //! What every guard must do.
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use rig::RedisCluster;
 use router::message::IdempotencyKey;
 use router::reservation::{Keep, Reservation};
@@ -18,14 +17,11 @@ fn moves() -> impl Strategy<Value = Moves> {
 }
 
 fn check(cases: u32, batch_max: usize, settings: impl Fn() -> Settings) {
-    let mut runner =
-        TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(cases) });
-    let case = |(moves, batch): Moves| {
+    check_random(cases, &moves(), |(moves, batch): Moves| {
         let gate = open(settings());
-        conformance::holds_stay_above_their_floor(&mut guard(&gate), &moves, batch.min(batch_max));
-        Ok(())
-    };
-    runner.run(&moves(), case).unwrap();
+        let batch = batch.min(batch_max);
+        conformance::holds_stay_above_their_floor(&mut guard(&gate), &moves, batch);
+    });
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! Gates over real servers, and fictional reservations.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rig::{Redis, RedisOptions};
 use router::id::{AccountId, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
@@ -142,6 +146,23 @@ pub fn end(
         Settlement { payment: payment(number), settle, reservation: Some(reservation), sequence };
     let endings = &[settlement];
     guard.give_back(&GiveBack { begun: &[], endings, credits: &[], through: sequence }).unwrap();
+}
+
+/// Runs random cases by a seed, which is printed: the output of a test that fails shows it, and
+/// `GATE_SEED` in the environment runs the same cases again.
+pub fn check_random<S: Strategy>(cases: u32, strategy: &S, case: impl Fn(S::Value)) {
+    let given = std::env::var("GATE_SEED").ok().map(|text| text.parse::<u64>().unwrap());
+    let seed = given.unwrap_or_else(|| RandomState::new().hash_one(cases));
+    println!("GATE_SEED={seed}");
+    let bytes: Vec<u8> = seed.to_be_bytes().repeat(4);
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let config =
+        Config { failure_persistence: None, max_shrink_iters: 200, ..Config::with_cases(cases) };
+    let run = |value| {
+        case(value);
+        Ok(())
+    };
+    TestRunner::new_with_rng(config, rng).run(strategy, run).unwrap();
 }
 
 /// Balance and what is held of it.

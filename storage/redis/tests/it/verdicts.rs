@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use rig::RedisCluster;
+use router::id::PaymentId;
 use router::message::Fingerprint;
 use router::reason::Reason;
+use router::record::AccountMovement;
 use router::reservation::{Keep, Reservation, Settle};
 use router::time::Timestamp;
 use storage::guard::{
-    Begun, Credit, GiveBack, Guard, MemoryGuard, ReserveAsk, Settlement, Verdict, Wants,
+    Begun, Credit, GateEpoch, GiveBack, Guard, MemoryGuard, ReserveAsk, Settlement, Verdict, Wants,
 };
-use storage_redis::{Form, Settings};
+use storage_redis::{Form, Gate, Replay, Settings};
 
 use crate::support::*;
 
@@ -104,13 +105,27 @@ struct Pair<'a> {
     asked: Vec<Reservation>,
     open: Vec<u64>,
     posted: Vec<u64>,
+    journal: Vec<Recorded>,
+    /// Ours is told nothing: it will have lost it.
+    is_lost: bool,
+}
+
+struct Recorded {
+    sequence: u64,
+    what: What,
+}
+
+enum What {
+    Begun(PaymentId, i64, bool, Reservation),
+    Ended(PaymentId, Settle, Reservation),
+    Moved(AccountMovement),
 }
 
 impl<'a> Pair<'a> {
     fn new(ours: &'a mut dyn Guard, retention: Duration) -> Self {
         let model = MemoryGuard::new(retention);
-        let (asked, open, posted) = Default::default();
-        Self { ours, model, sequence: 0, asked, open, posted }
+        let (asked, open, posted, journal) = Default::default();
+        Self { ours, model, sequence: 0, asked, open, posted, journal, is_lost: false }
     }
 
     fn step(&mut self, step: &Step) {
@@ -119,6 +134,9 @@ impl<'a> Pair<'a> {
             Step::End(at, settle) => self.end(*at, *settle),
             Step::Credit(name, minor) => self.credit(name_of(*name), *minor),
             Step::Withhold(name, minor, twice) => self.withhold(name_of(*name), *minor, *twice),
+        }
+        if self.is_lost {
+            return;
         }
         for name in ["float:1", "float:2", "float:3"] {
             // A cluster may know an account that it undid the only hold of.
@@ -136,21 +154,22 @@ impl<'a> Pair<'a> {
             .map(|(number, Ask { at, remember, reservation })| ReserveAsk {
                 payment: payment(number),
                 at: Timestamp(*at),
-                wants: match remember {
-                    true => Wants::Remember(reservation.key, reservation.fingerprint),
-                    false => Wants::Reserve(reservation),
-                },
+                wants: wants(*remember, reservation),
             })
             .collect();
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        self.ours.reserve(&batch, &mut ours).unwrap();
         self.model.reserve(&batch, &mut theirs).unwrap();
-        assert_eq!(ours, theirs, "{asks:?}");
+        if !self.is_lost {
+            self.ours.reserve(&batch, &mut ours).unwrap();
+            assert_eq!(ours, theirs, "{asks:?}");
+        }
         let mut begun = Vec::new();
-        for ((number, ask), verdict) in (first..).zip(asks).zip(&ours) {
+        for ((number, ask), verdict) in (first..).zip(asks).zip(&theirs) {
             self.asked.push(ask.reservation.clone());
             if matches!(verdict, Verdict::Granted | Verdict::Exceeded { .. }) {
-                self.sequence += 1;
+                let remember = ask.remember || *verdict != Verdict::Granted;
+                let (id, wanted) = (payment(number), ask.reservation.clone());
+                self.record(What::Begun(id, ask.at, remember, wanted));
                 begun.push(Begun { payment: payment(number), key: ask.reservation.key });
             }
             if *verdict == Verdict::Granted && !ask.remember {
@@ -158,7 +177,7 @@ impl<'a> Pair<'a> {
             }
         }
         self.give_back(&begun, &[], &[]);
-        for ask in asks {
+        for ask in asks.iter().filter(|_| !self.is_lost) {
             let key = ask.reservation.key;
             assert_eq!(self.ours.find_key(key).unwrap(), self.model.find_key(key).unwrap());
         }
@@ -173,54 +192,110 @@ impl<'a> Pair<'a> {
         if settle == Settle::Post {
             self.posted.push(number);
         }
-        self.sequence += 1;
         let reservation = self.asked[usize::try_from(number).unwrap()].clone();
+        self.record(What::Ended(payment(number), settle, reservation.clone()));
         let (payment, reservation, sequence) = (payment(number), Some(&reservation), self.sequence);
         self.give_back(&[], &[Settlement { payment, settle, reservation, sequence }], &[]);
     }
 
     fn credit(&mut self, name: &str, minor: i64) {
-        self.sequence += 1;
-        let (movement, sequence) = (movement(name, minor), self.sequence);
+        let movement = movement(name, minor);
+        self.record(What::Moved(movement));
+        let sequence = self.sequence;
         self.give_back(&[], &[], &[Credit { movement: &movement, sequence }]);
     }
 
     fn withhold(&mut self, name: &str, minor: i64, twice: bool) {
-        self.sequence += 1;
-        let (movement, token) = (movement(name, -minor), payment(u64::MAX - self.sequence));
+        let movement = movement(name, -minor);
+        self.record(What::Moved(movement));
+        let token = payment(u64::MAX - self.sequence);
         self.model.withhold(token, &movement).unwrap();
         // The position of a record that never was comes again.
-        for _ in 0..=u8::from(twice) {
+        for _ in (0..=u8::from(twice)).filter(|_| !self.is_lost) {
             self.ours.withhold(token, &movement).unwrap();
         }
         let (settle, reservation, sequence) = (Settle::Post, None, self.sequence);
         self.give_back(&[], &[Settlement { payment: token, settle, reservation, sequence }], &[]);
     }
 
+    fn record(&mut self, what: What) {
+        self.sequence += 1;
+        self.journal.push(Recorded { sequence: self.sequence, what });
+    }
+
     /// Tells ours twice, as after an answer that was lost.
     fn give_back(&mut self, begun: &[Begun], endings: &[Settlement<'_>], credits: &[Credit<'_>]) {
         let group = GiveBack { begun, endings, credits, through: self.sequence };
-        self.ours.give_back(&group).unwrap();
-        self.ours.give_back(&group).unwrap();
+        for _ in (0..2).filter(|_| !self.is_lost) {
+            self.ours.give_back(&group).unwrap();
+        }
         self.model.give_back(&group).unwrap();
     }
 }
 
 fn check(cases: u32, hours: i64, batch: usize, settings: impl Fn() -> Settings) {
-    let config =
-        Config { failure_persistence: None, max_shrink_iters: 400, ..Config::with_cases(cases) };
-    let mut runner = TestRunner::new(config);
-    let case = |steps: Vec<Step>| {
-        let settings = Settings { key_retention: RETENTION, ..settings() };
-        let gate = open(settings);
+    check_random(cases, &steps(hours, batch), |steps: Vec<Step>| {
+        let gate = open(Settings { key_retention: RETENTION, ..settings() });
         let mut guard = guard(&gate);
         let mut pair = Pair::new(&mut guard, RETENTION);
         steps.iter().for_each(|step| pair.step(step));
         let claims = gate.take_over(LANE).unwrap();
         assert_eq!(claims, [], "everything that was granted has its record");
-        Ok(())
-    };
-    runner.run(&steps(hours, batch), case).unwrap();
+    });
+}
+
+/// Redis does a first part, loses what came after, is made whole, and does the rest: as if it had
+/// seen everything.
+fn check_with_a_lost_part(cases: u32, hours: i64, batch: usize, settings: impl Fn() -> Settings) {
+    let parts = [steps(hours, batch), steps(hours, batch), steps(hours, batch)];
+    check_random(cases, &parts, |[seen, lost, after]| {
+        let settings = Settings { key_retention: RETENTION, ..settings() };
+        let gate = open(settings);
+        let mut guard = guard(&gate);
+        let mut pair = Pair::new(&mut guard, RETENTION);
+        seen.iter().for_each(|step| pair.step(step));
+        pair.is_lost = true;
+        lost.iter().for_each(|step| pair.step(step));
+        pair.is_lost = false;
+        make_whole(&gate, &pair.journal, pair.sequence);
+        after.iter().for_each(|step| pair.step(step));
+    });
+}
+
+fn make_whole(gate: &Gate, journal: &[Recorded], through: u64) {
+    let pin = gate.discover().unwrap();
+    let mut rebuild = gate.rebuild(GateEpoch(2), &pin).unwrap();
+    let marks = rebuild.marks().unwrap().unwrap();
+    let from = marks.get(&LANE).copied().unwrap_or(0);
+    let mut replay = Replay::new();
+    for Recorded { sequence, what } in journal.iter().filter(|it| it.sequence > from) {
+        match what {
+            What::Begun(payment, at, remember, reservation) => {
+                let wants = wants(*remember, reservation);
+                replay.begin(LANE, *sequence, *payment, Timestamp(*at), wants);
+            }
+            What::Ended(payment, settle, reservation) => {
+                let (payment, settle, sequence) = (*payment, *settle, *sequence);
+                let reservation = Some(reservation);
+                replay.end(LANE, &Settlement { payment, settle, reservation, sequence });
+            }
+            What::Moved(movement) => {
+                replay.credit(LANE, &Credit { movement, sequence: *sequence });
+            }
+        }
+    }
+    rebuild.replay(&replay).unwrap();
+    assert_eq!(rebuild.claims(LANE).unwrap(), []);
+    rebuild.set_mark(LANE, through).unwrap();
+    rebuild.publish().unwrap();
+    gate.open(GateEpoch(2), pin);
+}
+
+fn wants(remember: bool, reservation: &Reservation) -> Wants<'_> {
+    match remember {
+        true => Wants::Remember(reservation.key, reservation.fingerprint),
+        false => Wants::Reserve(reservation),
+    }
 }
 
 #[test]
@@ -235,4 +310,17 @@ fn one_redis_says_what_memory_says() {
 fn a_cluster_says_what_memory_says_when_asked_one_by_one() {
     let cluster = RedisCluster::start(3, 0).unwrap();
     check(16, 0, 1, || Settings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
+}
+
+#[test]
+fn one_redis_that_lost_a_part_is_made_whole() {
+    let redis = redis();
+    check_with_a_lost_part(48, 12, 8, || single(&redis));
+}
+
+#[test]
+fn a_cluster_that_lost_a_part_is_made_whole() {
+    let cluster = RedisCluster::start(3, 0).unwrap();
+    let settings = || Settings::new(Form::Cluster { urls: cluster.urls() }, &namespace());
+    check_with_a_lost_part(8, 0, 1, settings);
 }
