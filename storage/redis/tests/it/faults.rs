@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rig::{Redis, RedisOptions, Sentinels};
+use rig::{Redis, RedisCluster, RedisOptions, Sentinels};
 use storage::guard::{GateEpoch, Guard, GuardError, Verdict};
-use storage_redis::{Form, Gate, GateState, Health, Pin, RedisGuard, Settings, Why};
+use storage_redis::{Form, Gate, GateState, Health, Pin, RedisGuard, Settings, Trouble, Why};
 
 use crate::support::*;
 
@@ -62,7 +62,14 @@ impl Case {
     }
 }
 
-use storage_redis::Trouble;
+fn wait_changed(gate: &Gate) {
+    rig::eventually("the probe to see a failover", Duration::from_secs(30), || {
+        let health = gate.probe();
+        let seen = matches!(health, Health::Changed(_)).then_some(());
+        seen.ok_or_else(|| rig::Error::from(std::io::Error::other(format!("{health:?}"))))
+    })
+    .unwrap();
+}
 
 #[test]
 fn a_flush_is_noticed() {
@@ -289,4 +296,64 @@ fn sentinels_name_the_primary_and_a_failover_is_noticed() {
     rebuild.publish().unwrap();
     gate.open(GateEpoch(2), pin);
     assert_eq!(standing(&mut guard, "float:1"), (1_000, 100));
+}
+
+#[test]
+fn a_cluster_whose_primary_fails_over_is_rebuilt_from_its_marks() {
+    let cluster = RedisCluster::start(3, 1).unwrap();
+    let gate = open(Settings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
+    let mut guard = guard(&gate);
+    top_up(&mut guard, 1_000, 1);
+    for number in 1..8 {
+        let verdict = reserve(&mut guard, number, &hundred(number.into()));
+        assert_eq!(verdict, Ok(Verdict::Granted));
+        begin(&mut guard, number, number.into(), number + 1);
+    }
+    assert_eq!(gate.probe(), Health::Well);
+    let lost = &cluster.masters()[0];
+    lost.wait_replica_in_sync(&cluster.replicas_of(0)[0]).unwrap();
+    lost.kill();
+    assert!((8..40).any(|number| reserve(&mut guard, number, &hundred(number.into())).is_err()));
+    wait_changed(&gate);
+    cluster.wait_ok().unwrap();
+    let pin = gate.discover().unwrap();
+    let mut rebuild = gate.rebuild(GateEpoch(2), &pin).unwrap();
+    let marks = rebuild.marks().unwrap().unwrap();
+    assert!(marks[&LANE] >= 1, "{marks:?}");
+    let claims = rebuild.claims(LANE).unwrap();
+    assert!(claims.iter().all(|(_, key)| key.0 >= 8), "no record: {claims:?}");
+    rebuild.release_claims(LANE, &claims).unwrap();
+    rebuild.publish().unwrap();
+    gate.open(GateEpoch(2), pin);
+    assert_eq!(standing(&mut guard, "float:1"), (1_000, 700));
+    assert_eq!(reserve(&mut guard, 50, &hundred(50)), Ok(Verdict::Granted));
+}
+
+/// The groups of a cluster that is shared out anew are elsewhere: nothing is decided meanwhile.
+#[test]
+fn a_slot_that_moves_is_noticed() {
+    let cluster = RedisCluster::start(2, 0).unwrap();
+    let gate = open(Settings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
+    let mut guard = guard(&gate);
+    let [from, to] = cluster.masters() else { panic!("two were started") };
+    let id = to.command(&["CLUSTER", "MYID"]).unwrap().text();
+    assert!(reserve(&mut guard, 1, &hundred(1)).is_ok());
+    for slot in 0..8_192 {
+        let slot = slot.to_string();
+        // Emptied, since a slot with keys does not change hands this way.
+        let keys = from.command(&["CLUSTER", "GETKEYSINSLOT", &slot, "1000"]).unwrap();
+        for key in keys.items() {
+            from.command(&["DEL", &key.text()]).unwrap();
+        }
+        if !keys.items().is_empty() {
+            to.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &id]).unwrap();
+            from.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &id]).unwrap();
+        }
+    }
+    let refused =
+        (2..40).find_map(|number| reserve(&mut guard, number, &hundred(number.into())).err());
+    let GuardError::Unavailable { detail } = refused.unwrap();
+    assert!(detail.contains("MOVED"), "{detail}");
+    assert_eq!(gate.trouble().unwrap().why, Why::NotServing);
+    assert!(is_changed(&gate), "{:?}", gate.probe());
 }
