@@ -43,6 +43,8 @@ pub struct RedisGuard {
     lane: Lane,
     lane_text: String,
     session: Option<Session>,
+    /// Of the opening that was last worked under.
+    generation: Option<u64>,
     not_before: Option<Instant>,
     retry_after: Duration,
     /// What calls that were never answered may have taken, and under which epoch.
@@ -80,6 +82,7 @@ impl RedisGuard {
             lane,
             lane_text: lane.to_string(),
             session: None,
+            generation: None,
             not_before: None,
             retry_after: RETRY_AFTER,
             unheard: Vec::new(),
@@ -129,12 +132,15 @@ impl RedisGuard {
             return Ok(());
         }
         self.session = None;
+        if self.generation != Some(generation) {
+            self.generation = Some(generation);
+            (self.not_before, self.retry_after) = (None, RETRY_AFTER);
+        }
         if self.epoch != Some(opening.epoch) {
             // The rebuild released what no record names.
             self.unheard.clear();
             self.spans.clear();
             self.epoch = Some(opening.epoch);
-            self.not_before = None;
         }
         if self.not_before.is_some_and(|instant| Instant::now() < instant) {
             return Err(Failure::new(Why::Lost, "the last try failed a moment ago"));

@@ -8,7 +8,7 @@ use router::message::IdempotencyKey;
 use router::money::Currency;
 use router::reservation::{Counter, Hold, Reservation, Slot};
 
-use crate::pack::{self, Held, List};
+use crate::pack::{self, Held};
 
 /// Changes with the shape of the rows, so that versions that would misread each other do not meet.
 const FORMAT: u32 = 1;
@@ -26,8 +26,9 @@ pub(crate) struct Part {
     pub has_key: bool,
     /// What it holds; nothing, where the key alone is here.
     pub held: Vec<u8>,
-    /// What it is checked against.
-    pub limits: Vec<u8>,
+    /// The same and its limits, as a decision takes them: how many of each kind, the names of all,
+    /// and for each counter delta, ceiling and window end, for each hold amount and floor.
+    pub wants: Vec<Vec<u8>>,
     slots: Vec<usize>,
     counters: Vec<usize>,
     holds: Vec<usize>,
@@ -77,16 +78,17 @@ impl Layout {
         self.group_of(b's', &key.to_be_bytes())
     }
 
-    /// The same in every version and on every machine: FNV-1a.
+    /// The same in every version and on every machine: FNV-1a, mixed.
     fn group_of(&self, kind: u8, name: &[u8]) -> usize {
         if self.prefixes.len() == 1 {
             return 0;
         }
         let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
         let hash = [kind].iter().chain(name).fold(0xcbf2_9ce4_8422_2325, step);
-        // The high half, which depends on all bytes.
+        // Its lower bits know little of the upper ones: mixed, so that every bit counts.
+        let mixed = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
         let groups = self.prefixes.len() as u64;
-        usize::try_from((hash >> 32) % groups).expect("invariant: less than the groups")
+        usize::try_from((mixed ^ mixed >> 33) % groups).expect("invariant: less than the groups")
     }
 
     /// The parts of a reservation: that of its key first, then the others in ascending order.
@@ -118,31 +120,35 @@ type Places = (Vec<usize>, Vec<usize>, Vec<usize>);
 impl Part {
     fn new(reservation: &Reservation, group: usize, has_key: bool, places: Places) -> Self {
         let (slots, counters, holds) = places;
-        let (mut held, mut limits) = (Held::default(), List::default());
+        let (mut held, mut names, mut values) = (Held::default(), Vec::new(), Vec::new());
         for Slot { key, keep, .. } in slots.iter().map(|at| &reservation.slots[*at]) {
             held.slot(key.0, *keep);
+            names.push(pack::slot_name(key.0).to_vec());
         }
         for counter in counters.iter().map(|at| &reservation.counters[*at]) {
             let Counter { key, delta, ceiling, window_end, reason: _ } = counter;
             held.counter(key.0, *delta);
-            limits.number(*ceiling);
-            limits.text(pack::instant(*window_end).as_bytes());
+            names.push(pack::counter_name(key.0).to_vec());
+            values.extend([delta.to_string(), ceiling.to_string(), pack::instant(*window_end)]);
         }
-        for Hold { account, amount, floor_minor, .. } in
-            holds.iter().map(|at| &reservation.holds[*at])
-        {
+        for hold in holds.iter().map(|at| &reservation.holds[*at]) {
+            let Hold { account, amount, floor_minor, reason: _ } = hold;
             held.hold(*account, amount.currency, amount.minor);
-            limits.number(*floor_minor);
+            names.push(pack::account_name(*account, amount.currency).into_bytes());
+            values.extend([amount.minor.to_string(), floor_minor.to_string()]);
         }
-        let (held, limits) = (held.packed(), limits.packed());
-        Self { group, has_key, held, limits, slots, counters, holds }
+        let counts = [slots.len(), counters.len(), holds.len()].map(|len| len.to_string());
+        let counts = counts.into_iter().map(String::into_bytes);
+        let wants = counts.chain(names).chain(values.into_iter().map(String::into_bytes));
+        let (held, wants) = (held.packed(), wants.collect());
+        Self { group, has_key, held, wants, slots, counters, holds }
     }
 
     /// The key alone.
     pub fn of_key(group: usize) -> Self {
-        let (held, limits) = (Vec::new(), Vec::new());
+        let (held, wants) = (Vec::new(), Vec::new());
         let (slots, counters, holds) = (Vec::new(), Vec::new(), Vec::new());
-        Self { group, has_key: true, held, limits, slots, counters, holds }
+        Self { group, has_key: true, held, wants, slots, counters, holds }
     }
 
     /// Where in the reservation an element of this part stands.

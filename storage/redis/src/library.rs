@@ -16,6 +16,7 @@ static TEXT: &str = concat!(
 pub(crate) static LIBRARY: LazyLock<Library> = LazyLock::new(Library::new);
 
 pub(crate) struct Library {
+    pub name: String,
     /// What `FUNCTION LOAD` takes.
     pub code: String,
     names: Vec<String>,
@@ -67,12 +68,13 @@ impl Library {
     fn new() -> Self {
         let digest = router::message::digest128(&[TEXT.as_bytes()]);
         let version = format!("{:08x}", digest >> 96);
-        let code = format!("#!lua name=cauce_{version}\n{}", TEXT.replace("VERSION", &version));
-        let names = NAMES.iter().map(|name| format!("cauce_{version}_{name}")).collect();
-        Self { code, names }
+        let name = format!("cauce_{version}");
+        let code = format!("#!lua name={name}\n{}", TEXT.replace("VERSION", &version));
+        let names = NAMES.iter().map(|function| format!("{name}_{function}")).collect();
+        Self { name, code, names }
     }
 
-    pub fn name(&self, function: Function) -> &str {
+    pub fn function(&self, function: Function) -> &str {
         &self.names[function as usize]
     }
 }
@@ -87,11 +89,11 @@ mod tests {
             assert!(TEXT.contains(&format!("register('{name}', {name}, ")), "{name}");
         }
         assert_eq!(TEXT.matches("\nregister('").count(), NAMES.len());
-        assert!(LIBRARY.name(Function::Publish).ends_with("_publish"));
-        assert!(LIBRARY.name(Function::GiveBack).ends_with("_give_back"));
+        assert!(LIBRARY.function(Function::Publish).ends_with("_publish"));
+        assert!(LIBRARY.function(Function::GiveBack).ends_with("_give_back"));
         assert!(LIBRARY.code.contains(&format!(
             "'{}' .. name",
-            LIBRARY.name(Function::Load).strip_suffix("load").unwrap()
+            LIBRARY.function(Function::Load).strip_suffix("load").unwrap()
         )));
     }
 }

@@ -78,7 +78,13 @@ impl Link {
     }
 
     /// Makes sure that the functions are there.
-    pub fn load_library(&mut self) -> Result<(), Failure> {
+    fn load_library(&mut self) -> Result<(), Failure> {
+        let mut list = cmd("FUNCTION");
+        list.arg("LIST").arg("LIBRARYNAME").arg(&LIBRARY.name);
+        // A server whose memory is full would not load what it has already.
+        if matches!(self.ask(&list)?, Value::Array(found) if !found.is_empty()) {
+            return Ok(());
+        }
         match self.ask(cmd("FUNCTION").arg("LOAD").arg(&LIBRARY.code)) {
             Err(failure) if !failure.detail.contains("already exists") => Err(failure),
             _ => Ok(()),
@@ -179,16 +185,12 @@ impl Round<'_> {
         self.order.is_empty()
     }
 
-    pub fn len(&self) -> usize {
-        self.order.len()
-    }
-
     /// Adds a call of a function on the data of a group.
     pub fn call(&mut self, group: usize, function: Function, arguments: &[&[u8]]) {
         let shard = self.shard_of[group];
         let bytes = &mut self.calls[shard];
         let key = self.layout.prefix(group).as_bytes();
-        let words = [b"FCALL".as_slice(), LIBRARY.name(function).as_bytes(), b"1", key];
+        let words = [b"FCALL".as_slice(), LIBRARY.function(function).as_bytes(), b"1", key];
         put_len(b'*', words.len() + arguments.len(), bytes);
         for word in words.iter().chain(arguments) {
             put_len(b'$', word.len(), bytes);

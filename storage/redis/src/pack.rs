@@ -103,12 +103,12 @@ pub(crate) struct Held {
 
 impl Held {
     pub fn slot(&mut self, key: u128, keep: Keep) {
-        self.slots.text(&key.to_be_bytes());
+        self.slots.text(&slot_name(key));
         self.slots.text(keep_text(keep).as_bytes());
     }
 
     pub fn counter(&mut self, key: u128, delta: i64) {
-        self.counters.text(&key.to_be_bytes());
+        self.counters.text(&counter_name(key));
         self.counters.number(delta);
     }
 
@@ -147,8 +147,23 @@ pub(crate) fn keep_text(keep: Keep) -> String {
     }
 }
 
+/// The names of rows; no two kinds share one.
 pub(crate) fn account_name(account: AccountId, currency: Currency) -> String {
-    format!("{}:{account}", currency.numeric())
+    format!("a{}:{account}", currency.numeric())
+}
+
+pub(crate) fn counter_name(key: u128) -> [u8; 17] {
+    row_name(b'c', key)
+}
+
+pub(crate) fn slot_name(key: u128) -> [u8; 17] {
+    row_name(b's', key)
+}
+
+fn row_name(kind: u8, key: u128) -> [u8; 17] {
+    let mut name = [kind; 17];
+    name[1..].copy_from_slice(&key.to_be_bytes());
+    name
 }
 
 /// Instants order the same inside Redis as here, but for those nobody lives to see.

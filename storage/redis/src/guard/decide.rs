@@ -116,9 +116,10 @@ impl<'a> Course<'a> {
         let fingerprint = if part.has_key { half.as_slice() } else { b"" };
         let (payment, key) = (pack::payment(self.ask.payment), key.0.to_be_bytes());
         let at = pack::instant(self.ask.at);
-        let (held, limits) = (part.held.as_slice(), part.limits.as_slice());
-        let more: [&[u8]; 8] =
-            [&payment, &key, fingerprint, at.as_bytes(), retention, held, limits, mode];
+        let held = part.held.as_slice();
+        let head: [&[u8]; 7] = [&payment, &key, fingerprint, at.as_bytes(), retention, held, mode];
+        let mut more = head.to_vec();
+        more.extend(part.wants.iter().map(Vec::as_slice));
         call.in_session(round, part.group, Function::Reserve, &more);
     }
 

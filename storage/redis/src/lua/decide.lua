@@ -1,94 +1,118 @@
 -- Decisions: a reservation is checked whole, then applied whole.
 --
 -- `held` is what an open payment gives back: [slot, keep, …], [counter, delta, …],
--- [account, minor, …], and a mark on what is withheld rather than reserved. `limits` is what it is
--- checked against: for each counter its ceiling and window end, then for each hold its floor.
+-- [account, minor, …], and a mark on what is withheld rather than reserved. It is stored as it
+-- comes. What is wanted comes as arguments besides, in one flat list that needs no unpacking: how
+-- many slots, counters and holds; the names of all, in this order; then for each counter delta,
+-- ceiling and window end, and for each hold amount and floor.
 
-local function draft_counter(base, drafts, key)
-  local draft = drafts[key]
-  if not draft then
-    local value, window_end = read_counter(base, key)
-    draft = { window_end = window_end, high = 0, low = 0 }
-    if value then draft.high, draft.low = read(value) end
-    drafts[key] = draft
+-- The row of the index, or what an earlier one of the same name has made of it.
+local function row_at(names, first, index, rows)
+  for before = index - 1, 1, -1 do
+    if names[first + before] == names[first + index] then return rows[before + 1] end
   end
-  return draft
+  return rows[index + 1]
 end
 
-local function draft_account(base, drafts, name)
-  local draft = drafts[name]
-  if not draft then
-    local balance, held = read_account(base, name)
-    draft = { balance = balance }
-    draft.high, draft.low = read(held)
-    drafts[name] = draft
-  end
-  return draft
-end
-
-local function draft_slots(base, slots, at)
-  for index = 1, #slots, 2 do
-    local kind, owner = standing(base, slots[index], at)
-    -- Not by format: it would end the owner's bytes at a zero.
-    if kind then return 's' .. kind .. owner .. (index - 1) / 2 end
-  end
-end
-
-local function draft_counters(base, counters, limits, horizon, drafts)
-  for index = 1, #counters, 2 do
-    local draft, window_end = draft_counter(base, drafts, counters[index]), limits[index + 1]
-    local high, low = read(counters[index + 1])
-    if horizon then
-      local left_high, left_low = read(limits[index])
-      left_high, left_low = subtract(left_high, left_low, draft.high, draft.low)
-      if tonumber(window_end) <= horizon then left_high, left_low = 0, 0 end
-      if is_negative(subtract(left_high, left_low, high, low)) then
-        return format('c%d %s', (index - 1) / 2, write(left_high, left_low))
-      end
-    end
-    draft.high, draft.low = add(draft.high, draft.low, high, low)
-    if not draft.window_end or tonumber(window_end) > tonumber(draft.window_end) then
-      draft.window_end, draft.is_due = window_end, true
+local function check_slots(rows, count, instant)
+  for index = 1, count do
+    local row = rows[index + 1]
+    if row then
+      local kind, owner = standing(row, instant)
+      -- Not by format: it would end the owner's bytes at a zero.
+      if kind then return 's' .. kind .. owner .. (index - 1) end
     end
   end
 end
 
-local function draft_holds(base, holds, limits, skip, horizon, drafts)
-  for index = 1, #holds, 2 do
-    local draft = draft_account(base, drafts, holds[index])
-    local high, low = read(holds[index + 1])
-    if horizon then
-      local left_high, left_low = read(draft.balance)
-      left_high, left_low = subtract(left_high, left_low, draft.high, draft.low)
-      left_high, left_low = subtract(left_high, left_low, read(limits[skip + (index + 1) / 2]))
-      local fits = not is_negative(subtract(left_high, left_low, high, low))
-      if is_negative(high, low) or not fits then
-        return format('h%d %s', (index - 1) / 2, write(left_high, left_low))
-      end
+-- Counts a counter's delta in; or gives what is left, where there is a horizon and it is too much.
+local function count(row, delta, ceiling, window_end, horizon)
+  local value, closes = '0', nil
+  if row then value, closes = split(row) end
+  local high, low = read(value)
+  local by_high, by_low = read(delta)
+  if horizon then
+    local left_high, left_low = read(ceiling)
+    left_high, left_low = subtract(left_high, left_low, high, low)
+    if tonumber(window_end) <= horizon then left_high, left_low = 0, 0 end
+    if is_negative(subtract(left_high, left_low, by_high, by_low)) then
+      return nil, write(left_high, left_low)
     end
-    draft.high, draft.low = add(draft.high, draft.low, high, low)
   end
+  if not closes or tonumber(window_end) > tonumber(closes) then
+    closes = window_end
+    return write(add(high, low, by_high, by_low)) .. ' ' .. closes, nil, closes
+  end
+  return write(add(high, low, by_high, by_low)) .. ' ' .. closes
 end
 
--- What the rows would become; or what refuses it, unless there is no horizon to check against.
-local function draft(base, held, limits, at, horizon)
-  local counters, accounts = {}, {}
-  local refused = horizon and draft_slots(base, held[1], at)
-    or draft_counters(base, held[2], limits, horizon, counters)
-    or draft_holds(base, held[3], limits, #held[2], horizon, accounts)
-  return refused, counters, accounts
+-- Holds an amount of an account; or gives what is left, where that is too little.
+local function hold(row, minor, floor, is_checked)
+  local balance, held = '0', '0'
+  if row then balance, held = split(row) end
+  local high, low = read(held)
+  local by_high, by_low = read(minor)
+  if is_checked then
+    local left_high, left_low = read(balance)
+    left_high, left_low = subtract(left_high, left_low, high, low)
+    left_high, left_low = subtract(left_high, left_low, read(floor))
+    local fits = not is_negative(subtract(left_high, left_low, by_high, by_low))
+    if is_negative(by_high, by_low) or not fits then
+      return nil, write(left_high, left_low)
+    end
+  end
+  return balance .. ' ' .. write(add(high, low, by_high, by_low))
 end
 
-local function apply(base, lane, payment, at, text, held, counters, accounts)
-  for index = 1, #held[1], 2 do claim(base, held[1][index], payment, at) end
-  for key, row in pairs(counters) do
-    call('HSET', base .. 'counter', key, write(row.high, row.low) .. ' ' .. row.window_end)
-    if row.is_due then call('ZADD', base .. 'due', 'GT', row.window_end, 'c' .. key) end
+-- Makes of the rows what they would become; gives what refuses that, and what is due when.
+local function draft(wants, from, rows, instant, horizon)
+  local slots, counters = tonumber(wants[from]), tonumber(wants[from + 1])
+  local holds = tonumber(wants[from + 2])
+  local refused = horizon and check_slots(rows, slots, instant)
+  if refused then return refused end
+  local first, value, due = from + 2, from + 3 + slots + counters + holds, nil
+  for index = slots + 1, slots + counters do
+    local row, left, closes = count(
+      row_at(wants, first, index, rows), wants[value], wants[value + 1], wants[value + 2], horizon
+    )
+    if not row then return 'c' .. (index - slots - 1) .. ' ' .. left end
+    if closes then
+      due = due or {}
+      due[#due + 1] = closes
+      due[#due + 1] = wants[first + index]
+    end
+    rows[index + 1] = row
+    value = value + 3
   end
-  for name, row in pairs(accounts) do
-    call('HSET', base .. 'account', name, row.balance .. ' ' .. write(row.high, row.low))
+  for index = slots + counters + 1, slots + counters + holds do
+    local row, left = hold(row_at(wants, first, index, rows), wants[value], wants[value + 1], horizon)
+    if not row then return 'h' .. (index - slots - counters - 1) .. ' ' .. left end
+    rows[index + 1] = row
+    value = value + 2
   end
-  call('HSET', base .. 'open:' .. lane, payment, text)
+  return nil, due
+end
+
+-- Decides what is wanted and applies it, where `how` is 't'; where 'c', decides alone; where
+-- nothing, it was decided before and is applied. Gives what refuses it.
+local function decide(base, payment, at, wants, from, how)
+  local state, first, instant = base .. 'state', from + 2, tonumber(at)
+  local slots = tonumber(wants[from])
+  local names = slots + wants[from + 1] + wants[from + 2]
+  local rows = call('HMGET', state, 'clock', unpack(wants, first + 1, first + names))
+  local clock, horizon = rows[1], nil
+  if how then horizon = (clock and tonumber(clock) or -math.huge) - GRACE_MICROS end
+  local refused, due = draft(wants, from, rows, instant, horizon)
+  if refused or how == 'c' then return refused end
+  if not clock or instant > tonumber(clock) then clock = at end
+  local writes = { 'clock', clock }
+  for index = 1, names do
+    local row = rows[index + 1]
+    if index <= slots then row = claimed(row, payment, instant) end
+    writes[2 * index + 1], writes[2 * index + 2] = wants[first + index], row
+  end
+  call('HSET', state, unpack(writes))
+  if due then call('ZADD', base .. 'due', 'GT', unpack(due)) end
 end
 
 -- Remembers the key; or who used it before, and whether for the same thing.
@@ -107,36 +131,30 @@ local function ask_key(base, began, turn, key, fingerprint, payment, at, retenti
   return (found:sub(1, 8) == fingerprint and 'd' or 'k') .. found:sub(9)
 end
 
-local function superseded(lane)
-  return redis.error_reply('SUPERSEDED another connection writes for lane ' .. lane)
-end
-
 -- gate value, lane, session, payment, key, half of the fingerprint ('' where another group has
--- the key), at, retention, held ('' for nothing), limits, 't' to take or 'c' to check alone
+-- the key), at, retention, held ('' for nothing), 't' to take or 'c' to check alone, wants …
 -- -> 'g' | 'd' payment | 'k' payment | 's' kind owner index | 'c' index left | 'h' index left
 local function reserve(keys, args)
   local base, lane, payment, key, fingerprint = keys[1], args[2], args[4], args[5], args[6]
-  local at, text = args[7], args[9]
-  local gate = call('HMGET', base .. 'gate', 'value', 'clock', 'began', 'turn', 's' .. lane)
+  local at, text, how = args[7], args[9], args[10]
+  local gate = call('HMGET', base .. 'gate', 'value', 'session:' .. lane, 'began', 'turn')
   if gate[1] ~= args[1] then return stale(gate[1]) end
-  if gate[5] ~= args[3] then return superseded(lane) end
+  if gate[2] ~= args[3] then return superseded(lane) end
   if fingerprint ~= '' then
     local known = ask_key(base, gate[3], gate[4], key, fingerprint, payment, at, args[8])
     if known then return known end
   end
-  local refused, held, counters, accounts
+  local refused
   if text ~= '' then
-    held = cmsgpack.unpack(text)
-    local horizon = (gate[2] and tonumber(gate[2]) or -math.huge) - GRACE_MICROS
-    local instant = tonumber(at)
-    refused, counters, accounts = draft(base, held, cmsgpack.unpack(args[10]), instant, horizon)
-    if not refused and args[11] == 't' then
-      apply(base, lane, payment, instant, text, held, counters, accounts)
-    end
+    refused = decide(base, payment, at, args, 11, how)
   end
-  if args[11] == 't' and (not refused or fingerprint ~= '') then
-    call('HSET', base .. 'claim:' .. lane, payment, key)
-    advance(base, gate[2], at)
+  if how == 'c' then return refused or 'g' end
+  if text == '' or refused then
+    if refused and fingerprint == '' then return refused end
+    advance(base, at)
+    call('HSET', base .. 'lane:' .. lane, 'c' .. payment, key)
+  else
+    call('HSET', base .. 'lane:' .. lane, 'c' .. payment, key, 'o' .. payment, text)
   end
   return refused or 'g'
 end
@@ -146,14 +164,14 @@ end
 local function greet(keys, args)
   local value = call('HGET', keys[1] .. 'gate', 'value')
   if value ~= args[1] then return stale(value) end
-  return call('HINCRBY', keys[1] .. 'gate', 's' .. args[2], 1)
+  return call('HINCRBY', keys[1] .. 'gate', 'session:' .. args[2], 1)
 end
 
 -- gate value, account -> 'balance held' or nil
 local function balance(keys, args)
   local value = call('HGET', keys[1] .. 'gate', 'value')
   if value ~= args[1] then return stale(value) end
-  return call('HGET', keys[1] .. 'account', args[2])
+  return call('HGET', keys[1] .. 'state', args[2])
 end
 
 -- gate value, key -> half of the fingerprint and payment, or nil

@@ -30,38 +30,34 @@ local function clear(keys, args)
   if value ~= args[1] then return stale(value) end
   local lanes = call('HKEYS', base .. 'mark')
   for _, field in ipairs(call('HKEYS', base .. 'gate')) do
-    local lane = field:match('^s(%d+)$')
+    local lane = field:match('^session:(%d+)$')
     if lane then lanes[#lanes + 1] = lane end
   end
-  for _, lane in ipairs(lanes) do call('UNLINK', base .. 'open:' .. lane, base .. 'claim:' .. lane) end
-  for _, name in ipairs({ 'account', 'counter', 'slot', 'due', 'mark' }) do
-    call('UNLINK', base .. name)
-  end
+  for _, lane in ipairs(lanes) do call('UNLINK', base .. 'lane:' .. lane) end
+  call('UNLINK', base .. 'state', base .. 'due', base .. 'mark')
   call('UNLINK', unpack(generation(base, '0')))
   call('UNLINK', unpack(generation(base, '1')))
-  call('HDEL', base .. 'gate', 'clock', 'began', 'turn', 'whole')
+  call('HDEL', base .. 'gate', 'began', 'turn', 'whole')
   return 1
 end
 
 -- gate value, lane, position, payment, key, half of the fingerprint ('' where another group has
--- the key), at, retention, held ('' for nothing), limits: takes back what a record says was
+-- the key), at, retention, held ('' for nothing), wants …: takes back what a record says was
 -- granted; it is not checked again
 local function regrant(keys, args)
   local base, lane, payment, key, text = keys[1], args[2], args[4], args[5], args[9]
-  local gate = call('HMGET', base .. 'gate', 'value', 'clock', 'began', 'turn')
+  local gate = call('HMGET', base .. 'gate', 'value', 'began', 'turn')
   if gate[1] ~= args[1] then return stale(gate[1]) end
-  call('HDEL', base .. 'claim:' .. lane, payment)
+  call('HDEL', base .. 'lane:' .. lane, 'c' .. payment)
   if tonumber(args[3]) <= mark_of(base, lane) then return 0 end
   if args[6] ~= '' then
-    local turn = turn_for(base, gate[3], gate[4], args[7], args[8])
+    local turn = turn_for(base, gate[2], gate[3], args[7], args[8])
     call('HSET', key_row(base, turn, key), key, args[6] .. payment)
   end
-  if text ~= '' and call('HEXISTS', base .. 'open:' .. lane, payment) == 0 then
-    local held, instant = cmsgpack.unpack(text), tonumber(args[7])
-    local _, counters, accounts = draft(base, held, cmsgpack.unpack(args[10]), instant, nil)
-    apply(base, lane, payment, instant, text, held, counters, accounts)
+  if text ~= '' and call('HSETNX', base .. 'lane:' .. lane, 'o' .. payment, text) == 1 then
+    decide(base, payment, args[7], args, 10, nil)
   end
-  advance(base, gate[2], args[7])
+  advance(base, args[7])
   call('HSET', base .. 'mark', lane, args[3])
   return 1
 end
@@ -81,29 +77,31 @@ local load_row = {}
 
 -- at
 function load_row.clock(base, row)
-  call('HSET', base .. 'gate', 'clock', row[1], 'began', row[1], 'turn', '0')
+  call('HSET', base .. 'state', 'clock', row[1])
+  call('HSET', base .. 'gate', 'began', row[1], 'turn', '0')
 end
 
 -- name, balance, held
 function load_row.account(base, row)
-  call('HSET', base .. 'account', row[1], row[2] .. ' ' .. row[3])
+  call('HSET', base .. 'state', row[1], row[2] .. ' ' .. row[3])
 end
 
--- key, value, window end
+-- name, value, window end
 function load_row.counter(base, row)
-  call('HSET', base .. 'counter', row[1], row[2] .. ' ' .. row[3])
-  call('ZADD', base .. 'due', 'GT', row[3], 'c' .. row[1])
+  call('HSET', base .. 'state', row[1], row[2] .. ' ' .. row[3])
+  call('ZADD', base .. 'due', 'GT', row[3], row[1])
 end
 
--- slot, owner, 'o' while open, 'a' kept, or an instant it is kept until
+-- name, owner, 'o' while open, 'a' kept, or an instant it is kept until
 function load_row.slot(base, row)
-  claim(base, row[1], row[2], nil)
+  local known = call('HGET', base .. 'state', row[1])
+  call('HSET', base .. 'state', row[1], claimed(known, row[2], nil))
   if row[3] ~= 'o' then keep(base, row[1], row[2], row[3]) end
 end
 
 -- payment, lane, held
 function load_row.open(base, row)
-  call('HSET', base .. 'open:' .. row[2], row[1], row[3])
+  call('HSET', base .. 'lane:' .. row[2], 'o' .. row[1], row[3])
 end
 
 -- key, half of the fingerprint, payment

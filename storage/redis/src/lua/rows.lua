@@ -1,5 +1,12 @@
 -- Rows of one group: exact numbers, slots, counters, accounts, keys.
 --
+-- The hash `state` has them all, so that a decision reads once and writes once: slots as
+-- 's' key, counters as 'c' key, accounts as 'a' currency ':' name (that is how callers name them),
+-- and the clock. The hash of a
+-- lane has what its payments hold as 'o' payment, and what has no record yet as 'c' payment.
+-- `gate` has the epoch, the generation of keys and the sessions; `due` has what closes when;
+-- `mark` has how far each lane is reflected.
+--
 -- Numbers travel as decimal text, because a Lua number is a double and the reply of HINCRBY would
 -- become one. Inside they are two limbs: value = high * LIMB + low, |low| < LIMB, exact far
 -- beyond 64 bits. Instants are microseconds below 2^53, so those are plain numbers.
@@ -12,6 +19,7 @@ local LIMB_DIGITS = 15
 local GRACE_MICROS = 3600000000
 -- 1 of the claim, 16 of the owner, 8 of the instant it is kept until.
 local CLAIM_LEN = 25
+local KEY_SHARDS = 16
 local NEVER = '\0\0\0\0\0\0\0\0'
 
 local function read(text)
@@ -62,21 +70,11 @@ local function is_over(row, at_byte, instant)
 end
 
 -- The first claim that is not over: its kind and owner.
-local function standing(base, slot, instant)
-  local row = call('HGET', base .. 'slot', slot)
-  if not row then return nil end
+local function standing(row, instant)
   for first = 1, #row, CLAIM_LEN do
     if not is_over(row, first, instant) then
       return row:sub(first, first), row:sub(first + 1, first + 16)
     end
-  end
-end
-
-local function put_slot(base, slot, row)
-  if row == '' then
-    call('HDEL', base .. 'slot', slot)
-  else
-    call('HSET', base .. 'slot', slot, row)
   end
 end
 
@@ -92,62 +90,60 @@ local function without(row, owner, instant)
   return rest
 end
 
-local function claim(base, slot, owner, instant)
-  local row = call('HGET', base .. 'slot', slot)
+-- The row with an open claim more.
+local function claimed(row, owner, instant)
   local others = row and without(row, owner, instant) or ''
-  call('HSET', base .. 'slot', slot, others .. 'o' .. owner .. NEVER)
+  return others .. 'o' .. owner .. NEVER
+end
+
+local function put_slot(base, name, row)
+  if row == '' then
+    call('HDEL', base .. 'state', name)
+  else
+    call('HSET', base .. 'state', name, row)
+  end
 end
 
 local function free(base, slot, owner)
-  local row = call('HGET', base .. 'slot', slot)
+  local row = call('HGET', base .. 'state', slot)
   if row then put_slot(base, slot, without(row, owner, nil)) end
 end
 
 -- What an approval does to a claim: 'o' frees it, 'a' keeps it, an instant keeps it until then.
 local function keep(base, slot, owner, how)
   if how == 'o' then return free(base, slot, owner) end
-  local row = call('HGET', base .. 'slot', slot)
+  local row = call('HGET', base .. 'state', slot)
   if not row then return end
   local others = without(row, owner, nil)
   if #others == #row then return end
   local kept = 'k' .. owner .. NEVER
   if how ~= 'a' then
     kept = 'u' .. owner .. struct.pack('>d', tonumber(how))
-    call('ZADD', base .. 'due', 'GT', how, 's' .. slot)
+    call('ZADD', base .. 'due', 'GT', how, slot)
   end
-  call('HSET', base .. 'slot', slot, others .. kept)
+  call('HSET', base .. 'state', slot, others .. kept)
 end
 
--- Counters: 'value window_end'.
+-- Counters are 'value window_end', accounts are 'balance held'.
 
-local function read_counter(base, key)
-  local row = call('HGET', base .. 'counter', key)
-  if not row then return nil end
-  local value, window_end = row:match('^(%S+) (%S+)$')
-  return value, window_end
+local function split(row)
+  local space = row:find(' ', 1, true)
+  return row:sub(1, space - 1), row:sub(space + 1)
 end
 
-local function lower_counter(base, key, delta)
-  local value, window_end = read_counter(base, key)
-  if not value then return end
+local function lower_counter(base, name, delta)
+  local row = call('HGET', base .. 'state', name)
+  if not row then return end
+  local value, window_end = split(row)
   local high, low = read(value)
-  local by_high, by_low = read(delta)
-  value = write(subtract(high, low, by_high, by_low))
-  call('HSET', base .. 'counter', key, value .. ' ' .. window_end)
-end
-
--- Accounts: 'balance held'.
-
-local function read_account(base, name)
-  local row = call('HGET', base .. 'account', name)
-  if not row then return '0', '0' end
-  local balance, held = row:match('^(%S+) (%S+)$')
-  return balance, held
+  value = write(subtract(high, low, read(delta)))
+  call('HSET', base .. 'state', name, value .. ' ' .. window_end)
 end
 
 -- Adds the amount to the balance and to what is held, each times a sign: 1, 0 or -1.
 local function shift(base, name, minor, balance_sign, held_sign)
-  local balance, held = read_account(base, name)
+  local row = call('HGET', base .. 'state', name)
+  local balance, held = split(row or '0 0')
   local high, low = read(minor)
   if balance_sign ~= 0 then
     local now_high, now_low = read(balance)
@@ -157,19 +153,20 @@ local function shift(base, name, minor, balance_sign, held_sign)
     local now_high, now_low = read(held)
     held = write(add(now_high, now_low, held_sign * high, held_sign * low))
   end
-  call('HSET', base .. 'account', name, balance .. ' ' .. held)
+  call('HSET', base .. 'state', name, balance .. ' ' .. held)
 end
 
 -- Keys: two generations that take turns, so that forgetting is one UNLINK and needs no clock.
--- 256 hashes each, so that none takes long to grow. A row: half of the fingerprint, the payment.
+-- Several hashes each, so that none takes long to grow, and few, so that each soon is a table
+-- rather than a list that is searched. A row: half of the fingerprint, the payment.
 
 local function key_row(base, turn, key)
-  return base .. 'key' .. turn .. ':' .. key:byte()
+  return base .. 'key' .. turn .. ':' .. key:byte() % KEY_SHARDS
 end
 
 local function generation(base, turn)
   local names = {}
-  for shard = 0, 255 do names[shard + 1] = base .. 'key' .. turn .. ':' .. shard end
+  for shard = 0, KEY_SHARDS - 1 do names[shard + 1] = base .. 'key' .. turn .. ':' .. shard end
   return names
 end
 
@@ -201,11 +198,16 @@ local function find_key_row(base, turn, key)
     or call('HGET', key_row(base, other(turn), key), key)
 end
 
-local function advance(base, clock, at)
-  if not clock or tonumber(at) > tonumber(clock) then call('HSET', base .. 'gate', 'clock', at) end
+local function advance(base, at)
+  local clock = call('HGET', base .. 'state', 'clock')
+  if not clock or tonumber(at) > tonumber(clock) then call('HSET', base .. 'state', 'clock', at) end
 end
 
 -- Refuses a caller that is not of the epoch this data is of. Data that is gone has no epoch.
 local function stale(value)
   return redis.error_reply('STALE the gate value is ' .. (value or 'missing'))
+end
+
+local function superseded(lane)
+  return redis.error_reply('SUPERSEDED another connection writes for lane ' .. lane)
 end

@@ -2,13 +2,13 @@
 -- so that one told twice changes nothing.
 
 local function forget_withheld(base, lane, payment, held)
-  if held[4] then call('HDEL', base .. 'claim:' .. lane, payment) end
+  if held[4] then call('HDEL', base .. 'lane:' .. lane, 'c' .. payment) end
 end
 
 local function take_open(base, lane, payment)
-  local text = call('HGET', base .. 'open:' .. lane, payment)
+  local text = call('HGET', base .. 'lane:' .. lane, 'o' .. payment)
   if not text then return nil end
-  call('HDEL', base .. 'open:' .. lane, payment)
+  call('HDEL', base .. 'lane:' .. lane, 'o' .. payment)
   return cmsgpack.unpack(text)
 end
 
@@ -36,14 +36,13 @@ end
 -- gate value, lane, session, token, account, minor, held
 local function withhold(keys, args)
   local base, lane, token = keys[1], args[2], args[4]
-  local gate = call('HMGET', base .. 'gate', 'value', 's' .. lane)
+  local gate = call('HMGET', base .. 'gate', 'value', 'session:' .. lane)
   if gate[1] ~= args[1] then return stale(gate[1]) end
   if gate[2] ~= args[3] then return superseded(lane) end
   -- The position of a record that never was may come again, with another movement.
   release(base, lane, token)
   shift(base, args[5], args[6], 0, 1)
-  call('HSET', base .. 'open:' .. lane, token, args[7])
-  call('HSET', base .. 'claim:' .. lane, token, '')
+  call('HSET', base .. 'lane:' .. lane, 'o' .. token, args[7], 'c' .. token, '')
   return 'g'
 end
 
@@ -65,6 +64,18 @@ local function step(base, lane, kind, name, more)
   end
 end
 
+-- Many at once, but no more than Lua can pass on.
+local function forget_claims(base, lane, payments)
+  local names = {}
+  for first = 1, #payments, 16 do
+    names[#names + 1] = 'c' .. payments:sub(first, first + 15)
+    if #names == 1000 or first + 16 > #payments then
+      call('HDEL', base .. 'lane:' .. lane, unpack(names))
+      names = {}
+    end
+  end
+end
+
 local function mark_of(base, lane)
   return tonumber(call('HGET', base .. 'mark', lane) or '0')
 end
@@ -75,9 +86,7 @@ local function give_back(keys, args)
   local base, lane, begun = keys[1], args[2], args[4]
   local value = call('HGET', base .. 'gate', 'value')
   if value ~= args[1] then return stale(value) end
-  for first = 1, #begun, 16 do
-    call('HDEL', base .. 'claim:' .. lane, begun:sub(first, first + 15))
-  end
+  forget_claims(base, lane, begun)
   local mark = mark_of(base, lane)
   if tonumber(args[3]) <= mark then return 0 end
   local steps = cmsgpack.unpack(args[5])
@@ -94,11 +103,11 @@ end
 -- here, since another group refuses; the key stays remembered
 local function take_back(keys, args)
   local base, lane, payment = keys[1], args[2], args[4]
-  local gate = call('HMGET', base .. 'gate', 'value', 's' .. lane)
+  local gate = call('HMGET', base .. 'gate', 'value', 'session:' .. lane)
   if gate[1] ~= args[1] then return stale(gate[1]) end
   if gate[2] ~= args[3] then return superseded(lane) end
   release(base, lane, payment)
-  if args[5] ~= 'k' then call('HDEL', base .. 'claim:' .. lane, payment) end
+  if args[5] ~= 'k' then call('HDEL', base .. 'lane:' .. lane, 'c' .. payment) end
   return 1
 end
 
@@ -108,7 +117,7 @@ local function release_claim(keys, args)
   local base, lane, payment, key = keys[1], args[2], args[3], args[4]
   local gate = call('HMGET', base .. 'gate', 'value')
   if gate[1] ~= args[1] then return stale(gate[1]) end
-  if call('HDEL', base .. 'claim:' .. lane, payment) == 0 then return 0 end
+  if call('HDEL', base .. 'lane:' .. lane, 'c' .. payment) == 0 then return 0 end
   release(base, lane, payment)
   for _, turn in ipairs({ '0', '1' }) do
     local row = call('HGET', key_row(base, turn, key), key)
@@ -121,33 +130,38 @@ end
 local function claims(keys, args)
   local value = call('HGET', keys[1] .. 'gate', 'value')
   if value ~= args[1] then return stale(value) end
-  return call('HGETALL', keys[1] .. 'claim:' .. args[2])
+  local all, found = call('HGETALL', keys[1] .. 'lane:' .. args[2]), {}
+  for index = 1, #all, 2 do
+    if all[index]:sub(1, 1) == 'c' then
+      found[#found + 1] = all[index]:sub(2)
+      found[#found + 1] = all[index + 1]
+    end
+  end
+  return found
 end
 
-local function sweep_one(base, member, horizon)
-  local kind, name = member:sub(1, 1), member:sub(2)
-  if kind == 'c' then
-    local _, window_end = read_counter(base, name)
-    if window_end and tonumber(window_end) <= horizon then
-      call('HDEL', base .. 'counter', name)
-    end
-  else
-    local row = call('HGET', base .. 'slot', name)
-    if row then put_slot(base, name, without(row, nil, horizon)) end
+local function sweep_one(base, name, horizon)
+  local row = call('HGET', base .. 'state', name)
+  if row and name:sub(1, 1) == 's' then
+    put_slot(base, name, without(row, nil, horizon))
+  elseif row then
+    local _, window_end = split(row)
+    if tonumber(window_end) <= horizon then call('HDEL', base .. 'state', name) end
   end
-  call('ZREM', base .. 'due', member)
+  call('ZREM', base .. 'due', name)
 end
 
 -- gate value, how many: drops what closed long ago -> how many were looked at. Changes no
 -- decision: what is dropped is known by its time.
 local function sweep(keys, args)
   local base = keys[1]
-  local gate = call('HMGET', base .. 'gate', 'value', 'clock')
-  if gate[1] ~= args[1] then return stale(gate[1]) end
-  if not gate[2] then return 0 end
-  local horizon = tonumber(gate[2]) - GRACE_MICROS
+  local value = call('HGET', base .. 'gate', 'value')
+  if value ~= args[1] then return stale(value) end
+  local clock = call('HGET', base .. 'state', 'clock')
+  if not clock then return 0 end
+  local horizon = tonumber(clock) - GRACE_MICROS
   local until_then = format('%.0f', horizon)
   local due = call('ZRANGEBYSCORE', base .. 'due', '-inf', until_then, 'LIMIT', 0, args[2])
-  for _, member in ipairs(due) do sweep_one(base, member, horizon) end
+  for _, name in ipairs(due) do sweep_one(base, name, horizon) end
   return #due
 end

@@ -28,13 +28,13 @@ pub(super) struct Replayed {
 #[derive(Debug)]
 enum What {
     Regrant { payment: PaymentId, at: Timestamp, wants: Wanted },
-    End { payment: PaymentId, settle: Settle, reservation: Option<Reservation> },
+    End { payment: PaymentId, settle: Settle, reservation: Option<Box<Reservation>> },
     Credit(AccountMovement),
 }
 
 #[derive(Debug)]
 enum Wanted {
-    Reserve(Reservation),
+    Reserve(Box<Reservation>),
     Remember(router::message::IdempotencyKey, router::message::Fingerprint),
 }
 
@@ -69,7 +69,7 @@ impl Replay {
         wants: Wants<'_>,
     ) {
         let wants = match wants {
-            Wants::Reserve(reservation) => Wanted::Reserve(reservation.clone()),
+            Wants::Reserve(reservation) => Wanted::Reserve(Box::new(reservation.clone())),
             Wants::Remember(key, fingerprint) => Wanted::Remember(key, fingerprint),
         };
         self.steps.push(Replayed { lane, sequence, what: What::Regrant { payment, at, wants } });
@@ -78,7 +78,7 @@ impl Replay {
     /// A record that ends a reservation.
     pub fn end(&mut self, lane: Lane, settlement: &Settlement<'_>) {
         let Settlement { payment, settle, reservation, sequence } = *settlement;
-        let what = What::End { payment, settle, reservation: reservation.cloned() };
+        let what = What::End { payment, settle, reservation: reservation.cloned().map(Box::new) };
         self.steps.push(Replayed { lane, sequence, what });
     }
 
@@ -105,7 +105,7 @@ impl Replayed {
         match &self.what {
             What::Regrant { payment, at, wants } => self.regrant(*payment, *at, wants, to),
             What::End { payment, settle, reservation } => {
-                self.end(*payment, *settle, reservation.as_ref(), to);
+                self.end(*payment, *settle, reservation.as_deref(), to);
             }
             What::Credit(movement) => {
                 let (account, delta) = (movement.account, movement.delta);
@@ -130,7 +130,7 @@ impl Replayed {
         let (at, retention) = (pack::instant(at), to.gate.settings().retention_text());
         for part in parts {
             let fingerprint = if part.has_key { half.as_slice() } else { b"" };
-            let arguments = [
+            let head: [&[u8]; 9] = [
                 to.value,
                 lane.as_bytes(),
                 sequence.as_bytes(),
@@ -140,8 +140,9 @@ impl Replayed {
                 at.as_bytes(),
                 retention.as_bytes(),
                 &part.held,
-                &part.limits,
             ];
+            let mut arguments = head.to_vec();
+            arguments.extend(part.wants.iter().map(Vec::as_slice));
             to.round.call(part.group, Function::Regrant, &arguments);
         }
     }

@@ -116,14 +116,14 @@ impl Row {
             Self::Counter { key, value, window_end } => {
                 (layout.group_of_counter(key.0) == group).then_some(())?;
                 list.text(b"counter");
-                list.text(&key.0.to_be_bytes());
+                list.text(&pack::counter_name(key.0));
                 list.number(*value);
                 list.text(pack::instant(*window_end).as_bytes());
             }
             Self::Slot { key, owner, claimed } => {
                 (layout.group_of_slot(key.0) == group).then_some(())?;
                 list.text(b"slot");
-                list.text(&key.0.to_be_bytes());
+                list.text(&pack::slot_name(key.0));
                 list.text(&pack::payment(*owner));
                 list.text(claimed.text().as_bytes());
             }

@@ -1,0 +1,12 @@
+//! The gate from outside, against real Redis servers.
+
+// Helpers outside test functions may panic too, and print the seed they run by.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod conformance;
+mod exact;
+mod faults;
+mod rebuild;
+mod support;
+mod upkeep;
+mod verdicts;

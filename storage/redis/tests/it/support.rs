@@ -1,0 +1,184 @@
+//! Gates over real servers, and fictional reservations.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use rig::{Redis, RedisOptions};
+use router::id::{AccountId, Lane, PaymentId};
+use router::message::{Fingerprint, IdempotencyKey};
+use router::money::{Currency, Money};
+use router::reason::Reason;
+use router::record::AccountMovement;
+use router::reservation::{Counter, CounterKey, Hold, Keep, Reservation, Settle, Slot, SlotKey};
+use router::time::Timestamp;
+use storage::guard::{
+    Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Settlement, Verdict, Wants,
+};
+use storage_redis::{Form, Gate, Health, Pin, RedisGuard, Settings};
+
+pub const LANE: Lane = Lane(3);
+/// Some morning of 2023, in microseconds.
+pub const NOON: i64 = 1_700_000_000_000_000;
+pub const HOUR: i64 = 3_600_000_000;
+
+pub fn redis() -> Redis {
+    Redis::start(RedisOptions::default()).unwrap()
+}
+
+pub fn single(redis: &Redis) -> Settings {
+    Settings::new(Form::Single { url: redis.url() }, &namespace())
+}
+
+/// One that no other test or case uses.
+pub fn namespace() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("test-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A gate that is open under epoch 1, with nothing in it.
+pub fn open(settings: Settings) -> Arc<Gate> {
+    let gate = Arc::new(Gate::new(settings).unwrap());
+    open_from_nothing(&gate, GateEpoch(1));
+    gate
+}
+
+pub fn open_from_nothing(gate: &Gate, epoch: GateEpoch) -> Pin {
+    let pin = gate.discover().unwrap();
+    let mut rebuild = gate.rebuild(epoch, &pin).unwrap();
+    assert_eq!(rebuild.marks().unwrap(), None, "nothing is there");
+    rebuild.clear().unwrap();
+    rebuild.publish().unwrap();
+    gate.open(epoch, pin.clone());
+    pin
+}
+
+pub fn guard(gate: &Arc<Gate>) -> RedisGuard {
+    RedisGuard::new(Arc::clone(gate), LANE)
+}
+
+pub fn payment(number: u64) -> PaymentId {
+    PaymentId::in_lane(NOON / 1_000, LANE, number)
+}
+
+pub fn account(name: &str) -> AccountId {
+    AccountId::new(name).unwrap()
+}
+
+pub fn currency() -> Currency {
+    Currency::from_code("MXN").unwrap()
+}
+
+pub fn money(minor: i64) -> Money {
+    Money { minor, currency: currency() }
+}
+
+pub fn nothing(key: u128) -> Reservation {
+    let (key, fingerprint) = (IdempotencyKey(key), Fingerprint(1 << 64));
+    let (slots, counters, holds) = Default::default();
+    Reservation { key, fingerprint, slots, counters, holds }
+}
+
+pub fn hold(name: &str, minor: i64) -> Hold {
+    let (account, amount) = (account(name), money(minor));
+    Hold { account, amount, floor_minor: 0, reason: Reason::FloatInsufficient }
+}
+
+pub fn counter(key: u128, delta: i64, ceiling: i64) -> Counter {
+    let (key, window_end) = (CounterKey(key), Timestamp(NOON + 24 * HOUR));
+    Counter { key, delta, ceiling, window_end, reason: Reason::InsufficientFunds }
+}
+
+pub fn slot(key: u128, keep: Keep) -> Slot {
+    let (reason_while_open, reason_once_kept) = (Reason::Pending, Reason::DuplicateTransaction);
+    Slot { key: SlotKey(key), keep, reason_while_open, reason_once_kept }
+}
+
+/// Holds 100 of `float:1`.
+pub fn hundred(key: u128) -> Reservation {
+    Reservation { holds: [hold("float:1", 100)].into_iter().collect(), ..nothing(key) }
+}
+
+pub fn ask(number: u64, reservation: &Reservation) -> ReserveAsk<'_> {
+    let wants = Wants::Reserve(reservation);
+    ReserveAsk { payment: payment(number), at: Timestamp(NOON), wants }
+}
+
+pub fn reserve(
+    guard: &mut dyn Guard,
+    number: u64,
+    reservation: &Reservation,
+) -> Result<Verdict, GuardError> {
+    let mut verdicts = Vec::new();
+    guard.reserve(&[ask(number, reservation)], &mut verdicts)?;
+    Ok(verdicts[0])
+}
+
+/// Puts money on `float:1` by the record of a position.
+pub fn top_up(guard: &mut dyn Guard, minor: i64, sequence: u64) {
+    let movement = movement("float:1", minor);
+    let credits = &[Credit { movement: &movement, sequence }];
+    let group = GiveBack { begun: &[], endings: &[], credits, through: sequence };
+    guard.give_back(&group).unwrap();
+}
+
+pub fn movement(name: &str, minor: i64) -> AccountMovement {
+    AccountMovement { account: account(name), at: Timestamp(NOON), delta: money(minor) }
+}
+
+pub fn begin(guard: &mut dyn Guard, number: u64, key: u128, through: u64) {
+    let begun = &[Begun { payment: payment(number), key: IdempotencyKey(key) }];
+    guard.give_back(&GiveBack { begun, endings: &[], credits: &[], through }).unwrap();
+}
+
+pub fn end(
+    guard: &mut dyn Guard,
+    number: u64,
+    settle: Settle,
+    reservation: &Reservation,
+    sequence: u64,
+) {
+    let settlement =
+        Settlement { payment: payment(number), settle, reservation: Some(reservation), sequence };
+    let endings = &[settlement];
+    guard.give_back(&GiveBack { begun: &[], endings, credits: &[], through: sequence }).unwrap();
+}
+
+/// Runs random cases by a seed, which is printed: the output of a test that fails shows it, and
+/// `GATE_SEED` in the environment runs the same cases again.
+pub fn check_random<S: Strategy>(cases: u32, strategy: &S, case: impl Fn(S::Value)) {
+    let given = std::env::var("GATE_SEED").ok().map(|text| text.parse::<u64>().unwrap());
+    let seed = given.unwrap_or_else(|| RandomState::new().hash_one(cases));
+    println!("GATE_SEED={seed}");
+    let bytes: Vec<u8> = seed.to_be_bytes().repeat(4);
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let config =
+        Config { failure_persistence: None, max_shrink_iters: 200, ..Config::with_cases(cases) };
+    let run = |value| {
+        case(value);
+        Ok(())
+    };
+    TestRunner::new_with_rng(config, rng).run(strategy, run).unwrap();
+}
+
+/// Balance and what is held of it.
+pub fn standing(guard: &mut dyn Guard, name: &str) -> (i64, i64) {
+    let balance = guard.balance(account(name), currency()).unwrap().unwrap();
+    (balance.balance, balance.held)
+}
+
+/// Tries until it works: after a failure a guard waits before it tries again.
+pub fn soon<T>(mut attempt: impl FnMut() -> Result<T, GuardError>) -> T {
+    rig::eventually("the guard to answer", Duration::from_secs(20), || {
+        attempt().map_err(|error| rig::Error::from(std::io::Error::other(error.to_string())))
+    })
+    .unwrap()
+}
+
+pub fn is_changed(gate: &Gate) -> bool {
+    matches!(gate.probe(), Health::Changed(_))
+}

@@ -1,0 +1,326 @@
+//! The same verdicts as the guard in memory, whatever is asked.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use rig::RedisCluster;
+use router::id::PaymentId;
+use router::message::Fingerprint;
+use router::reason::Reason;
+use router::record::AccountMovement;
+use router::reservation::{Keep, Reservation, Settle};
+use router::time::Timestamp;
+use storage::guard::{
+    Begun, Credit, GateEpoch, GiveBack, Guard, MemoryGuard, ReserveAsk, Settlement, Verdict, Wants,
+};
+use storage_redis::{Form, Gate, Replay, Settings};
+
+use crate::support::*;
+
+const RETENTION: Duration = Duration::from_hours(3);
+
+#[derive(Debug, Clone)]
+struct Ask {
+    at: i64,
+    remember: bool,
+    reservation: Reservation,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Asks(Vec<Ask>),
+    /// Ends one of the payments asked for so far.
+    End(prop::sample::Index, Settle),
+    Credit(u8, i64),
+    Withhold(u8, i64, bool),
+}
+
+fn minor() -> impl Strategy<Value = i64> {
+    prop_oneof![4 => 0_i64..300, 1 => (1_i64 << 53)..(1 << 53) + 9, 1 => i64::MAX / 5..i64::MAX / 4]
+}
+
+fn keep(hours: i64) -> impl Strategy<Value = Keep> {
+    prop_oneof![
+        Just(Keep::UntilOutcome),
+        Just(Keep::WhileApproved),
+        (0..=hours).prop_map(|hour| Keep::Until(Timestamp(NOON + hour * HOUR))),
+    ]
+}
+
+/// `hours`: over how many requests are spread; none keeps every window open.
+fn asked(hours: i64) -> impl Strategy<Value = Ask> {
+    let window = (-1..=hours)
+        .prop_map(move |hour| Timestamp(NOON + if hours == 0 { 24 } else { hour } * HOUR));
+    let slots = prop::collection::vec((0_u128..4, keep(hours)), 0..3);
+    let counters = prop::collection::vec((0_u128..4, minor(), minor(), window), 0..3);
+    let holds = prop::collection::vec((0_u8..3, minor(), -300_i64..100), 0..3);
+    let key = (0_u128..60, 0_u128..2);
+    let at = 0..=hours * HOUR;
+    (slots, counters, holds, key, at, prop::bool::weighted(0.1)).prop_map(
+        |(slots, counters, holds, (key, fingerprint), at, remember)| {
+            let slots = slots.into_iter().map(|(key, keep)| slot(key, keep)).collect();
+            let counters = counters.into_iter().map(|(key, delta, ceiling, window_end)| {
+                router::reservation::Counter { window_end, ..counter(key, delta, ceiling) }
+            });
+            let holds = holds.into_iter().map(|(name, minor, floor_minor)| {
+                let reason = Reason::FloatInsufficient;
+                let hold = hold(name_of(name), minor);
+                router::reservation::Hold { floor_minor, reason, ..hold }
+            });
+            let reservation = Reservation {
+                fingerprint: Fingerprint(fingerprint << 64),
+                slots,
+                counters: counters.collect(),
+                holds: holds.collect(),
+                ..nothing(key)
+            };
+            Ask { at: NOON + at, remember, reservation }
+        },
+    )
+}
+
+fn name_of(number: u8) -> &'static str {
+    ["float:1", "float:2", "float:3"][usize::from(number)]
+}
+
+fn steps(hours: i64, batch: usize) -> impl Strategy<Value = Vec<Step>> {
+    let settle = prop_oneof![
+        3 => Just(Settle::Post), 2 => Just(Settle::Release), 1 => Just(Settle::Undo)
+    ];
+    let step = prop_oneof![
+        4 => prop::collection::vec(asked(hours), 1..=batch).prop_map(Step::Asks),
+        4 => (any::<prop::sample::Index>(), settle).prop_map(|(at, settle)| Step::End(at, settle)),
+        1 => (0_u8..3, minor()).prop_map(|(name, minor)| Step::Credit(name, minor)),
+        1 => (0_u8..3, 1_i64..200, any::<bool>())
+            .prop_map(|(name, minor, twice)| Step::Withhold(name, minor, twice)),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+/// Drives both guards; every answer must be the same.
+struct Pair<'a> {
+    ours: &'a mut dyn Guard,
+    model: MemoryGuard,
+    sequence: u64,
+    asked: Vec<Reservation>,
+    open: Vec<u64>,
+    posted: Vec<u64>,
+    journal: Vec<Recorded>,
+    /// Ours is told nothing: it will have lost it.
+    is_lost: bool,
+}
+
+struct Recorded {
+    sequence: u64,
+    what: What,
+}
+
+enum What {
+    Begun(PaymentId, i64, bool, Reservation),
+    Ended(PaymentId, Settle, Reservation),
+    Moved(AccountMovement),
+}
+
+impl<'a> Pair<'a> {
+    fn new(ours: &'a mut dyn Guard, retention: Duration) -> Self {
+        let model = MemoryGuard::new(retention);
+        let (asked, open, posted, journal) = Default::default();
+        Self { ours, model, sequence: 0, asked, open, posted, journal, is_lost: false }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Asks(asks) => self.ask(asks),
+            Step::End(at, settle) => self.end(*at, *settle),
+            Step::Credit(name, minor) => self.credit(name_of(*name), *minor),
+            Step::Withhold(name, minor, twice) => self.withhold(name_of(*name), *minor, *twice),
+        }
+        if self.is_lost {
+            return;
+        }
+        for name in ["float:1", "float:2", "float:3"] {
+            // A cluster may know an account that it undid the only hold of.
+            let standing = |guard: &mut dyn Guard| {
+                guard.balance(account(name), currency()).unwrap().unwrap_or_default()
+            };
+            assert_eq!(standing(self.ours), standing(&mut self.model), "{name} after {step:?}");
+        }
+    }
+
+    fn ask(&mut self, asks: &[Ask]) {
+        let first = self.asked.len() as u64;
+        let batch: Vec<ReserveAsk<'_>> = (first..)
+            .zip(asks)
+            .map(|(number, Ask { at, remember, reservation })| ReserveAsk {
+                payment: payment(number),
+                at: Timestamp(*at),
+                wants: wants(*remember, reservation),
+            })
+            .collect();
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        self.model.reserve(&batch, &mut theirs).unwrap();
+        if !self.is_lost {
+            self.ours.reserve(&batch, &mut ours).unwrap();
+            assert_eq!(ours, theirs, "{asks:?}");
+        }
+        let mut begun = Vec::new();
+        for ((number, ask), verdict) in (first..).zip(asks).zip(&theirs) {
+            self.asked.push(ask.reservation.clone());
+            if matches!(verdict, Verdict::Granted | Verdict::Exceeded { .. }) {
+                let remember = ask.remember || *verdict != Verdict::Granted;
+                let (id, wanted) = (payment(number), ask.reservation.clone());
+                self.record(What::Begun(id, ask.at, remember, wanted));
+                begun.push(Begun { payment: payment(number), key: ask.reservation.key });
+            }
+            if *verdict == Verdict::Granted && !ask.remember {
+                self.open.push(number);
+            }
+        }
+        self.give_back(&begun, &[], &[]);
+        for ask in asks.iter().filter(|_| !self.is_lost) {
+            let key = ask.reservation.key;
+            assert_eq!(self.ours.find_key(key).unwrap(), self.model.find_key(key).unwrap());
+        }
+    }
+
+    fn end(&mut self, at: prop::sample::Index, settle: Settle) {
+        let from = if settle == Settle::Undo { &mut self.posted } else { &mut self.open };
+        if from.is_empty() {
+            return;
+        }
+        let number = from.remove(at.index(from.len()));
+        if settle == Settle::Post {
+            self.posted.push(number);
+        }
+        let reservation = self.asked[usize::try_from(number).unwrap()].clone();
+        self.record(What::Ended(payment(number), settle, reservation.clone()));
+        let (payment, reservation, sequence) = (payment(number), Some(&reservation), self.sequence);
+        self.give_back(&[], &[Settlement { payment, settle, reservation, sequence }], &[]);
+    }
+
+    fn credit(&mut self, name: &str, minor: i64) {
+        let movement = movement(name, minor);
+        self.record(What::Moved(movement));
+        let sequence = self.sequence;
+        self.give_back(&[], &[], &[Credit { movement: &movement, sequence }]);
+    }
+
+    fn withhold(&mut self, name: &str, minor: i64, twice: bool) {
+        let movement = movement(name, -minor);
+        self.record(What::Moved(movement));
+        let token = payment(u64::MAX - self.sequence);
+        self.model.withhold(token, &movement).unwrap();
+        // The position of a record that never was comes again.
+        for _ in (0..=u8::from(twice)).filter(|_| !self.is_lost) {
+            self.ours.withhold(token, &movement).unwrap();
+        }
+        let (settle, reservation, sequence) = (Settle::Post, None, self.sequence);
+        self.give_back(&[], &[Settlement { payment: token, settle, reservation, sequence }], &[]);
+    }
+
+    fn record(&mut self, what: What) {
+        self.sequence += 1;
+        self.journal.push(Recorded { sequence: self.sequence, what });
+    }
+
+    /// Tells ours twice, as after an answer that was lost.
+    fn give_back(&mut self, begun: &[Begun], endings: &[Settlement<'_>], credits: &[Credit<'_>]) {
+        let group = GiveBack { begun, endings, credits, through: self.sequence };
+        for _ in (0..2).filter(|_| !self.is_lost) {
+            self.ours.give_back(&group).unwrap();
+        }
+        self.model.give_back(&group).unwrap();
+    }
+}
+
+fn check(cases: u32, hours: i64, batch: usize, settings: impl Fn() -> Settings) {
+    check_random(cases, &steps(hours, batch), |steps: Vec<Step>| {
+        let gate = open(Settings { key_retention: RETENTION, ..settings() });
+        let mut guard = guard(&gate);
+        let mut pair = Pair::new(&mut guard, RETENTION);
+        steps.iter().for_each(|step| pair.step(step));
+        let claims = gate.take_over(LANE).unwrap();
+        assert_eq!(claims, [], "everything that was granted has its record");
+    });
+}
+
+/// Redis does a first part, loses what came after, is made whole, and does the rest: as if it had
+/// seen everything.
+fn check_with_a_lost_part(cases: u32, hours: i64, batch: usize, settings: impl Fn() -> Settings) {
+    let parts = [steps(hours, batch), steps(hours, batch), steps(hours, batch)];
+    check_random(cases, &parts, |[seen, lost, after]| {
+        let settings = Settings { key_retention: RETENTION, ..settings() };
+        let gate = open(settings);
+        let mut guard = guard(&gate);
+        let mut pair = Pair::new(&mut guard, RETENTION);
+        seen.iter().for_each(|step| pair.step(step));
+        pair.is_lost = true;
+        lost.iter().for_each(|step| pair.step(step));
+        pair.is_lost = false;
+        make_whole(&gate, &pair.journal, pair.sequence);
+        after.iter().for_each(|step| pair.step(step));
+    });
+}
+
+fn make_whole(gate: &Gate, journal: &[Recorded], through: u64) {
+    let pin = gate.discover().unwrap();
+    let mut rebuild = gate.rebuild(GateEpoch(2), &pin).unwrap();
+    let marks = rebuild.marks().unwrap().unwrap();
+    let from = marks.get(&LANE).copied().unwrap_or(0);
+    let mut replay = Replay::new();
+    for Recorded { sequence, what } in journal.iter().filter(|it| it.sequence > from) {
+        match what {
+            What::Begun(payment, at, remember, reservation) => {
+                let wants = wants(*remember, reservation);
+                replay.begin(LANE, *sequence, *payment, Timestamp(*at), wants);
+            }
+            What::Ended(payment, settle, reservation) => {
+                let (payment, settle, sequence) = (*payment, *settle, *sequence);
+                let reservation = Some(reservation);
+                replay.end(LANE, &Settlement { payment, settle, reservation, sequence });
+            }
+            What::Moved(movement) => {
+                replay.credit(LANE, &Credit { movement, sequence: *sequence });
+            }
+        }
+    }
+    rebuild.replay(&replay).unwrap();
+    assert_eq!(rebuild.claims(LANE).unwrap(), []);
+    rebuild.set_mark(LANE, through).unwrap();
+    rebuild.publish().unwrap();
+    gate.open(GateEpoch(2), pin);
+}
+
+fn wants(remember: bool, reservation: &Reservation) -> Wants<'_> {
+    match remember {
+        true => Wants::Remember(reservation.key, reservation.fingerprint),
+        false => Wants::Reserve(reservation),
+    }
+}
+
+#[test]
+fn one_redis_says_what_memory_says() {
+    let redis = redis();
+    check(96, 12, 8, || single(&redis));
+}
+
+/// Groups have clocks of their own, so all requests are of one hour; and one is asked at a time,
+/// for a batch may be too strict for a moment.
+#[test]
+fn a_cluster_says_what_memory_says_when_asked_one_by_one() {
+    let cluster = RedisCluster::start(3, 0).unwrap();
+    check(16, 0, 1, || Settings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
+}
+
+#[test]
+fn one_redis_that_lost_a_part_is_made_whole() {
+    let redis = redis();
+    check_with_a_lost_part(48, 12, 8, || single(&redis));
+}
+
+#[test]
+fn a_cluster_that_lost_a_part_is_made_whole() {
+    let cluster = RedisCluster::start(3, 0).unwrap();
+    let settings = || Settings::new(Form::Cluster { urls: cluster.urls() }, &namespace());
+    check_with_a_lost_part(8, 0, 1, settings);
+}
