@@ -9,7 +9,8 @@ pub struct Error(String);
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
+    /// What went wrong, in words.
+    pub fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
 

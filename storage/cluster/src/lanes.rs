@@ -74,8 +74,7 @@ impl Workshop {
     pub fn open(&self, row: LaneRow) -> Result<(Store, Recovered, Mended), LaneError> {
         let lane = row.lane;
         let fold = self.fold(&row)?.into_fold();
-        let views = CqlViews::open(&self.cql, lane).map_err(OpenError::from)?;
-        let views: Arc<dyn Views> = Arc::new(views);
+        let views: Arc<dyn Views> = Arc::new(CqlViews::new(&self.cql, lane));
         let written = views.position().map_err(OpenError::from)?.written;
         let after = written.max(Head::of_lane(lane).sequence);
         let head = row.head;
@@ -202,7 +201,7 @@ impl Workshop {
     /// Whether a payment that was begun before what was replayed has its row. Such a row is there:
     /// a mark is only moved over what is recorded, and the claim goes with it.
     fn is_recorded(&self, lane: Lane, payment: PaymentId) -> Result<bool, LaneError> {
-        let views = CqlViews::open(&self.cql, lane).map_err(OpenError::from)?;
+        let views = CqlViews::new(&self.cql, lane);
         let found = views.history(payment).map_err(OpenError::from)?;
         Ok(found.is_some())
     }

@@ -73,7 +73,7 @@ pub fn look(
 fn lane(cql: &Cql, row: LaneRow) -> Result<LaneStatus, CqlError> {
     let base = Head::of_lane(row.lane).sequence;
     // Where the position cannot be read, everything is behind.
-    let position = CqlViews::open(cql, row.lane).and_then(|views| views.position());
+    let position = CqlViews::new(cql, row.lane).position();
     let written = position.map_or(base, |at| at.written.max(base));
     let (records, lag) = (row.head.sequence - base, row.head.sequence.saturating_sub(written));
     Ok(LaneStatus { row, records, lag })

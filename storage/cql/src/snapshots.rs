@@ -90,12 +90,6 @@ impl Snapshots {
         })
     }
 
-    /// Position of the newest snapshot of a lane.
-    pub fn newest(&self, lane: Lane) -> Result<Option<u64>, CqlError> {
-        let heads = self.cql.block_on(self.heads(lane))?;
-        Ok(heads.first().map(|(sequence, _)| sequence.cast_unsigned()))
-    }
-
     async fn put_parts(&self, lane: Lane, sequence: u64, bytes: &[u8]) -> Result<(), CqlError> {
         let (lane, sequence) = (i32::from(lane.0), sequence.cast_signed());
         let pieces = (0_i32..).zip(bytes.chunks(PIECE_PARTS * PART_BYTES_MAX));

@@ -1,0 +1,36 @@
+//! The suite every form passes, run against a node of the cluster form.
+
+use storage::conformance;
+
+use crate::support::{World, stop};
+
+macro_rules! cluster {
+    ($($rule:ident),+ $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $rule() {
+                let started = tokio::task::spawn_blocking(|| World::fresh().node("node-1"));
+                let (node, _) = started.await.unwrap();
+                conformance::$rule(node.store()).await;
+                stop(node).await;
+            }
+        )+
+    };
+}
+
+cluster!(
+    a_repeat_gets_the_first_answer,
+    a_reused_key_is_told,
+    a_refusal_is_an_answer_too,
+    once_a_day_is_once_a_day,
+    a_decline_gives_a_count_back,
+    money_is_unavailable_early_and_available_late,
+    slots_are_kept_as_they_say,
+    windows_do_not_share_counts,
+    of_two_racing_outcomes_one_wins,
+    reads_see_what_was_answered,
+    a_trace_names_the_payment_of_its_own_terminal,
+    a_look_up_does_not_overtake_a_queued_payment,
+    a_list_over_255_items_is_refused,
+    what_begins_a_payment_goes_through_the_guard,
+);

@@ -1,0 +1,8 @@
+//! Nodes over a real Redis and a real Cassandra: the conformance suite, takeover, changes of the
+//! gate.
+
+// Helpers outside test functions may panic too.
+#![allow(clippy::unwrap_used)]
+
+mod conformance;
+mod support;
