@@ -15,6 +15,8 @@ use std::thread::JoinHandle;
 use crossbeam::channel::{Sender, TrySendError, bounded};
 use parking_lot::Mutex;
 use router::id::{Lane, PaymentId};
+use router::message::{Fingerprint, IdempotencyKey};
+use router::payment::PaymentState;
 use router::record::{Intent, Record, Refused};
 use tokio::sync::{oneshot, watch};
 
@@ -77,9 +79,13 @@ impl Store {
         record::encode_intent(&intent, &self.inner.sealer, &mut encoded);
         self.fits(&encoded)?;
         let id = intent.payment;
+        let (key, fingerprint) = (intent.request.key, intent.request.fingerprint);
         let (answer, decided) = oneshot::channel();
         self.offer(Command::Admit { intent, encoded, answer })?;
-        self.admission(id, self.answered(decided).await?).await
+        match self.answered(decided).await {
+            Ok(decided) => self.admission(id, decided).await,
+            Err(error) => self.unguarded(key, fingerprint, error).await,
+        }
     }
 
     /// Makes a refusal by plan durable, after the same look at its key.
@@ -91,9 +97,13 @@ impl Store {
         record::encode_refused(&refused, &self.inner.sealer, &mut encoded);
         self.fits(&encoded)?;
         let (id, refused) = (refused.payment, Box::new(refused));
+        let (key, fingerprint) = (refused.request.key, refused.request.fingerprint);
         let (answer, decided) = oneshot::channel();
         self.offer(Command::Refuse { refused, encoded, answer })?;
-        self.admission(id, self.answered(decided).await?).await
+        match self.answered(decided).await {
+            Ok(decided) => self.admission(id, decided).await,
+            Err(error) => self.unguarded(key, fingerprint, error).await,
+        }
     }
 
     /// Makes one more step of a known payment durable, or an account, endpoint or mark record.
@@ -177,6 +187,30 @@ impl Store {
                 }
                 Wait::Full => Err(StoreError::TooManyWaiters { payment: owner, max: WAITERS_MAX }),
             },
+        }
+    }
+
+    /// The guard gave no answer: nothing new is admitted, but a repeat may still be told what came
+    /// of the first, where the read models know its key.
+    async fn unguarded(
+        &self,
+        key: IdempotencyKey,
+        fingerprint: Fingerprint,
+        error: StoreError,
+    ) -> Result<Admission, StoreError> {
+        if !matches!(error, StoreError::Guard(_)) {
+            return Err(error);
+        }
+        let views = Arc::clone(&self.inner.views);
+        let found = self.blocking(move || Ok(views.id_of_key(key)?)).await;
+        match found {
+            Ok(Some((owner, same))) if same == fingerprint => {
+                let payment = self.payment(owner).await?;
+                let done = payment.filter(|payment| payment.state != PaymentState::Sent);
+                done.map(|payment| Admission::Replay(Box::new(payment))).ok_or(error)
+            }
+            Ok(Some((owner, _))) => Ok(Admission::KeyReused(owner)),
+            Ok(None) | Err(_) => Err(error),
         }
     }
 

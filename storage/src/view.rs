@@ -9,6 +9,7 @@ mod keys;
 pub(crate) mod local;
 
 use router::id::{BillerId, EndpointId, Folio, PaymentId};
+use router::message::{Fingerprint, IdempotencyKey};
 use router::record::Endpoint;
 use router::time::Date;
 
@@ -84,6 +85,12 @@ pub trait Views: Send + Sync {
 
     /// The latest payment of a trace.
     fn id_of_trace(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError>;
+
+    /// The payment that used a key, and for what exactly; none where the guard alone knows keys.
+    fn id_of_key(
+        &self,
+        key: IdempotencyKey,
+    ) -> Result<Option<(PaymentId, Fingerprint)>, ViewError>;
 
     /// Ids of a biller's day after one, ascending.
     fn ids_of_biller(

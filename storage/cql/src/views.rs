@@ -88,18 +88,6 @@ impl CqlViews {
         }
     }
 
-    /// The payment that a key was last used for, and for what exactly, for as long as rows are
-    /// kept.
-    pub fn payment_of_key(
-        &self,
-        key: IdempotencyKey,
-    ) -> Result<Option<(PaymentId, Fingerprint)>, ViewError> {
-        let row = self.cql.row::<(Vec<u8>, Vec<u8>)>(&OF_KEY, (blob(key.0),));
-        let Some((payment, fingerprint)) = self.ask(row)? else { return Ok(None) };
-        let (payment, fingerprint) = (id(&OF_KEY, &payment)?, number(&OF_KEY, &fingerprint)?);
-        Ok(Some((payment, Fingerprint(fingerprint))))
-    }
-
     async fn read_position(&self) -> Result<ViewPosition, CqlError> {
         let lane = i32::from(self.lane.0);
         let row = self.cql.row::<(Option<i64>, Option<i64>)>(&POSITION_OF, (lane,)).await?;
@@ -205,6 +193,16 @@ impl Views for CqlViews {
     fn id_of_trace(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError> {
         let found = self.ask(self.cql.row(&OF_TRACE, (name.to_bytes(),)));
         self.pointed_to(&OF_TRACE, found)
+    }
+
+    fn id_of_key(
+        &self,
+        key: IdempotencyKey,
+    ) -> Result<Option<(PaymentId, Fingerprint)>, ViewError> {
+        let row = self.cql.row::<(Vec<u8>, Vec<u8>)>(&OF_KEY, (blob(key.0),));
+        let Some((payment, fingerprint)) = self.ask(row)? else { return Ok(None) };
+        let (payment, fingerprint) = (id(&OF_KEY, &payment)?, number(&OF_KEY, &fingerprint)?);
+        Ok(Some((payment, Fingerprint(fingerprint))))
     }
 
     fn ids_of_biller(

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch};
 use router::id::{BillerId, EndpointId, Folio, PaymentId};
+use router::message::{Fingerprint, IdempotencyKey};
 use router::record::{Endpoint, Record};
 use router::time::Date;
 
@@ -158,6 +159,13 @@ impl Views for LocalViews {
     fn id_of_trace(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError> {
         let found = self.by_trace.get(keys::trace_key(name))?;
         Ok(found.and_then(|bytes| keys::payment_id(&bytes)))
+    }
+
+    fn id_of_key(
+        &self,
+        _key: IdempotencyKey,
+    ) -> Result<Option<(PaymentId, Fingerprint)>, ViewError> {
+        Ok(None)
     }
 
     fn ids_of_biller(

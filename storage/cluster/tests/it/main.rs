@@ -5,4 +5,5 @@
 #![allow(clippy::unwrap_used)]
 
 mod conformance;
+mod gate;
 mod support;

@@ -47,14 +47,14 @@ fn a_payment_is_found_by_everything_that_names_it() {
         assert_eq!(views.history(intent.payment).unwrap(), Some(history(sequence, intent)));
         assert_eq!(views.id_of_folio(intent.folio).unwrap(), Some(intent.payment));
         assert_eq!(views.id_of_trace(&facts.trace.unwrap()).unwrap(), Some(intent.payment));
-        let by_key = views.payment_of_key(facts.key).unwrap();
+        let by_key = views.id_of_key(facts.key).unwrap();
         assert_eq!(by_key, Some((intent.payment, facts.fingerprint)));
     }
     let nobody = Sample::new(41).intent();
     assert_eq!(views.history(nobody.payment).unwrap(), None);
     assert_eq!(views.id_of_folio(nobody.folio).unwrap(), None);
     assert_eq!(views.id_of_trace(&facts(&nobody).trace.unwrap()).unwrap(), None);
-    assert_eq!(views.payment_of_key(nobody.request.key).unwrap(), None);
+    assert_eq!(views.id_of_key(nobody.request.key).unwrap(), None);
     views.write(Rows::default(), ViewPosition { written: start + 7, noticed: start + 8 }).unwrap();
     assert_eq!(views.position().unwrap(), position, "it never moves back");
 }
@@ -89,7 +89,7 @@ fn the_latest_payment_of_a_trace_and_key_counts_whichever_is_written_last() {
         views.write(Rows { pointers, ..Rows::default() }, ViewPosition::default()).unwrap();
     }
     assert_eq!(views.id_of_trace(&facts.trace.unwrap()).unwrap(), Some(later));
-    let of_key = views.payment_of_key(facts.key).unwrap();
+    let of_key = views.id_of_key(facts.key).unwrap();
     assert_eq!(of_key, Some((later, facts.fingerprint)));
 }
 
