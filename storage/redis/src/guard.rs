@@ -143,6 +143,7 @@ impl RedisGuard {
             self.epoch = Some(opening.epoch);
         }
         if self.not_before.is_some_and(|instant| Instant::now() < instant) {
+            self.gate.figures().failed(Why::Lost);
             return Err(Failure::new(Why::Lost, "the last try failed a moment ago"));
         }
         let connected = Session::connect(&self.gate, opening.clone(), &self.lane_text);

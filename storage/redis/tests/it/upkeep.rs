@@ -49,7 +49,22 @@ fn a_large_group_is_reflected_once_however_often_it_is_told() {
         ours.give_back(&group).unwrap();
         assert_eq!(standing(&mut ours, "float:1"), standing(&mut model, "float:1"));
     }
-    assert_eq!(gate.take_over(LANE).unwrap(), []);
+    assert_eq!(gate.take_over(LANE).unwrap().claims, []);
+}
+
+/// As after an answer that was lost: what waits is told again, with what came since.
+#[test]
+fn a_group_that_is_reflected_in_part_is_made_whole() {
+    let redis = redis();
+    let gate = open(single(&redis));
+    let mut guard = guard(&gate);
+    let movement = movement("float:1", 100);
+    let credits = [1, 2, 3].map(|sequence| Credit { movement: &movement, sequence });
+    for told in 1..=3 {
+        let (credits, through) = (&credits[..told], told as u64);
+        guard.give_back(&GiveBack { begun: &[], endings: &[], credits, through }).unwrap();
+        assert_eq!(standing(&mut guard, "float:1"), (100 * i64::try_from(told).unwrap(), 0));
+    }
 }
 
 fn rows(redis: &Redis, name: &str) -> i64 {
