@@ -67,6 +67,35 @@ fn a_group_that_is_reflected_in_part_is_made_whole() {
     }
 }
 
+/// More than is told in one round, and more than could be released in one.
+#[test]
+fn what_piled_up_while_redis_was_away_is_told_when_it_is_back() {
+    let redis = redis();
+    let gate = open(single(&redis));
+    let mut guard = guard(&gate);
+    top_up(&mut guard, 1_000_000, 1);
+    let wanted: Vec<Reservation> = (0..3_000).map(hundred).collect();
+    let asks: Vec<ReserveAsk<'_>> =
+        (0..).zip(&wanted).map(|(number, wanted)| ask(number, wanted)).collect();
+    guard.reserve(&asks[..1_000], &mut Vec::new()).unwrap();
+    redis.pause().unwrap();
+    assert!(guard.reserve(&asks[1_000..], &mut Vec::new()).is_err());
+    for (number, sequence) in (0..1_000).zip(2..) {
+        begin(&mut guard, number, number.into(), sequence);
+    }
+    for (number, sequence) in (0..1_000).zip(1_002..) {
+        end(&mut guard, number, Settle::Post, &wanted[0], sequence);
+    }
+    for sequence in 2_002..3_002 {
+        top_up(&mut guard, 1, sequence);
+    }
+    assert_eq!(guard.owed_len(), 2_000);
+    redis.resume().unwrap();
+    assert_eq!(soon(|| reserve(&mut guard, 9_000, &hundred(9_000))), Verdict::Granted);
+    assert_eq!(guard.owed_len(), 0);
+    assert_eq!(standing(&mut guard, "float:1"), (1_000_000 - 100_000 + 1_000, 100));
+}
+
 fn rows(redis: &Redis, name: &str) -> i64 {
     let keys = redis.command(&["KEYS", &format!("*{name}")]).unwrap();
     let [key] = keys.items() else { return 0 };
