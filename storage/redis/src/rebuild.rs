@@ -18,7 +18,7 @@ use router::message::IdempotencyKey;
 use storage::guard::GateEpoch;
 
 use crate::failure::Failure;
-use crate::gate::{Gate, GateError, Opening, open_value};
+use crate::gate::{Gate, GateError};
 use crate::library::Function;
 use crate::link::{Links, text_of};
 use crate::pack;
@@ -162,52 +162,6 @@ impl<'g> Rebuild<'g> {
             round.call(group, function, &arguments);
         }
         Ok(self.links.exchange(self.gate, round)?)
-    }
-}
-
-/// What Redis knows of a lane that changes hands while the gate is open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TakenOver {
-    /// Up to which record the lane is reflected everywhere. The endings and credits of later ones
-    /// are still owed: give them back through the lane's new guard, in order.
-    pub mark: u64,
-    /// What was granted and is not known to have a record, as of [`Rebuild::claims`].
-    pub claims: Vec<(PaymentId, IdempotencyKey)>,
-}
-
-impl Gate {
-    /// Takes a lane over while the gate is open: no reservation by the lane's earlier writer is
-    /// decided any more. Call it before the lane's guard is asked anything.
-    pub fn take_over(&self, lane: Lane) -> Result<TakenOver, GateError> {
-        let (mut links, value) = self.links_now()?;
-        let mut round = links.round(self.layout());
-        for group in 0..self.layout().groups() {
-            let lane = lane.to_string();
-            round.call(group, Function::Greet, &[value.as_bytes(), lane.as_bytes()]);
-            round.call(group, Function::Marks, &[value.as_bytes()]);
-        }
-        let answers = links.exchange(self, round)?;
-        let marks = answers.iter().skip(1).step_by(2).map(read_marks);
-        let marks = marks.collect::<Result<Vec<_>, _>>()?;
-        let mark = marks.iter().map(|marks| marks.get(&lane).copied().unwrap_or(0)).min();
-        let claims = claims(self, &mut links, &value, lane)?;
-        Ok(TakenOver { mark: mark.unwrap_or(0), claims })
-    }
-
-    /// Forgets everything of payments that have no record, and never will, while the gate is
-    /// open.
-    pub fn release_claims(
-        &self,
-        lane: Lane,
-        claims: &[(PaymentId, IdempotencyKey)],
-    ) -> Result<(), GateError> {
-        let (mut links, value) = self.links_now()?;
-        Ok(release_claims(self, &mut links, &value, lane, claims)?)
-    }
-
-    fn links_now(&self) -> Result<(Links, String), Failure> {
-        let Opening { epoch, pin, .. } = self.opening()?;
-        Ok((Links::connect(self, &pin)?, open_value(epoch)))
     }
 }
 

@@ -8,7 +8,7 @@ use router::message::{Fingerprint, IdempotencyKey};
 use router::reservation::{CounterKey, Keep, Reservation, Settle, SlotKey};
 use router::time::Timestamp;
 use storage::guard::{Credit, GateEpoch, Guard, Settlement, Verdict, Wants};
-use storage_redis::{Claimed, Form, Gate, GateError, Replay, Row, Settings, TakenOver};
+use storage_redis::{Claimed, Form, Gate, GateError, Replay, Row, Settings};
 
 use crate::support::*;
 
@@ -312,14 +312,29 @@ fn a_lane_taken_over_releases_what_has_no_record_and_obeys_its_old_writer_no_mor
     assert_eq!(reserve(&mut old, 8, &hundred(8)), Ok(Verdict::Granted));
     old.withhold(payment(9), &movement("float:1", -50)).unwrap();
     assert_eq!(standing(&mut old, "float:1"), (1_000, 450));
-    let TakenOver { mark, claims } = gate.take_over(LANE).unwrap();
-    assert_eq!(mark, 4, "what came after has to be given back by the new owner");
-    assert_eq!(claims, [(payment(8), IdempotencyKey(8)), (payment(9), IdempotencyKey(0))]);
+    let mut mend = gate.mend(GateEpoch(1), LANE).unwrap();
     assert!(reserve(&mut old, 10, &hundred(10)).is_err());
-    gate.release_claims(LANE, &claims).unwrap();
+    assert_eq!(mend.marks().unwrap(), Some([(LANE, 4)].into_iter().collect()));
+    let claims = mend.claims(LANE).unwrap();
+    assert_eq!(claims, [(payment(8), IdempotencyKey(8)), (payment(9), IdempotencyKey(0))]);
+    mend.release_claims(LANE, &claims).unwrap();
     // A payment whose record is durable is no claim any more.
-    gate.release_claims(LANE, &[(payment(3), IdempotencyKey(3))]).unwrap();
-    let mut new = guard(&gate);
-    assert_eq!(standing(&mut new, "float:1"), (1_000, 300));
-    assert_eq!(new.find_key(IdempotencyKey(8)), Ok(None));
+    mend.release_claims(LANE, &[(payment(3), IdempotencyKey(3))]).unwrap();
+    mend.replay(&history(LANE)).unwrap();
+    assert_whole(&gate);
+    assert!(guard(&gate).find_key(IdempotencyKey(8)).unwrap().is_none());
+}
+
+#[test]
+fn what_is_open_is_never_cleared() {
+    let redis = redis();
+    let gate = open(single(&redis));
+    let mut guard = guard(&gate);
+    live(&mut guard, 1);
+    let mut mend = gate.mend(GateEpoch(1), LANE).unwrap();
+    assert!(mend.clear().is_err());
+    let mut mend = gate.mend(GateEpoch(1), LANE).unwrap();
+    assert!(mend.load(&rows()).is_err());
+    assert!(gate.mend(GateEpoch(2), LANE).is_err(), "another epoch is open");
+    assert_eq!(soon(|| guard.balance(account("float:1"), currency())).unwrap().balance, 1_000);
 }
