@@ -21,6 +21,8 @@ pub enum Why {
     OtherInstance,
     /// It does not accept writes: a replica, a cluster that moved, a server that starts.
     NotServing,
+    /// A rebuild came too late: the data are of a later epoch, or this one is open already.
+    Older,
     /// The function library is not there.
     NoFunction,
     /// Its memory is full.
@@ -40,6 +42,7 @@ impl Why {
             Self::Superseded => "superseded",
             Self::OtherInstance => "other_instance",
             Self::NotServing => "not_serving",
+            Self::Older => "older",
             Self::NoFunction => "no_function",
             Self::OutOfMemory => "out_of_memory",
             Self::Other => "other",
@@ -103,6 +106,7 @@ fn why_of(code: &str, details: &str) -> Why {
     match code {
         "STALE" => Why::Stale,
         "SUPERSEDED" => Why::Superseded,
+        "OLDER" => Why::Older,
         "OOM" => Why::OutOfMemory,
         "MOVED" | "ASK" | "LOADING" | "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN"
         | "NOREPLICAS" | "MISCONF" | "BUSY" => Why::NotServing,

@@ -42,7 +42,7 @@ pub enum GateError {
 
 impl From<Failure> for GateError {
     fn from(Failure { why, detail }: Failure) -> Self {
-        if detail.contains("OLDER ") { Self::Older(detail) } else { Self::Redis { why, detail } }
+        if why == Why::Older { Self::Older(detail) } else { Self::Redis { why, detail } }
     }
 }
 

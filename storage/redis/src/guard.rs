@@ -33,6 +33,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 const RETRY_AFTER_MAX: Duration = Duration::from_millis(1_600);
 /// Most payments whose decision was never heard; beyond, only a new epoch gets rid of them.
 const UNHEARD_MAX: usize = 65_536;
+/// Calls that release such payments in one round, which has to be answered in time.
+const RELEASES_MAX: usize = 2_048;
 /// Decisions between two looks for what closed long ago, and how many of it are dropped then.
 const SWEEP_EVERY: usize = 8_192;
 const SWEEP_MAX: &[u8] = b"1000";
@@ -143,6 +145,7 @@ impl RedisGuard {
             self.epoch = Some(opening.epoch);
         }
         if self.not_before.is_some_and(|instant| Instant::now() < instant) {
+            self.gate.figures().failed(Why::Lost);
             return Err(Failure::new(Why::Lost, "the last try failed a moment ago"));
         }
         let connected = Session::connect(&self.gate, opening.clone(), &self.lane_text);
@@ -195,16 +198,17 @@ impl RedisGuard {
 
     /// Gives back what calls took whose answers never came.
     fn release_unheard(&mut self) -> Result<(), Failure> {
-        if self.unheard.is_empty() {
-            return Ok(());
+        let groups = self.gate.layout().groups();
+        while !self.unheard.is_empty() {
+            let len = self.unheard.len().min(RELEASES_MAX / groups + 1);
+            let unheard = self.unheard[..len].to_vec();
+            self.exchange(|round, call| {
+                for (payment, key) in &unheard {
+                    (0..groups).for_each(|group| call.release_claim(round, group, *payment, *key));
+                }
+            })?;
+            self.unheard.drain(..len);
         }
-        let (unheard, groups) = (self.unheard.clone(), self.gate.layout().groups());
-        self.exchange(|round, call| {
-            for (payment, key) in &unheard {
-                (0..groups).for_each(|group| call.release_claim(round, group, *payment, *key));
-            }
-        })?;
-        self.unheard.clear();
         Ok(())
     }
 
@@ -217,15 +221,14 @@ impl RedisGuard {
     }
 
     fn tell_owed(&mut self) -> Result<(), Failure> {
-        if self.owed.is_empty() {
-            return Ok(());
+        while !self.owed.is_empty() {
+            let owed = std::mem::take(&mut self.owed);
+            let told = self.exchange(|round, call| owed.call(round, call));
+            // A round is told again whole after a failure: marks tell what is already reflected.
+            self.owed = owed;
+            told?;
+            self.owed.heard();
         }
-        let owed = std::mem::take(&mut self.owed);
-        let told = self.exchange(|round, call| owed.call(round, call));
-        // It is told again whole after a failure: marks tell what is already reflected.
-        self.owed = owed;
-        told?;
-        self.owed.clear();
         Ok(())
     }
 

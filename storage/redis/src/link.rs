@@ -5,7 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Value, cmd};
+use redis::{
+    Cmd, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsCertificates, Value,
+    cmd,
+};
 
 use crate::failure::{Failure, Why};
 use crate::gate::Gate;
@@ -37,7 +40,16 @@ impl Link {
         }
         let address = address_of(&info)?;
         let at = |error: redis::RedisError| Failure::from(error).at(&address);
-        let client = redis::Client::open(info).map_err(at)?;
+        let root_cert = settings.tls_roots.as_deref().map(<[u8]>::to_vec);
+        let is_tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
+        let client = match root_cert.filter(|_| is_tls) {
+            Some(root_cert) => {
+                let roots = TlsCertificates { client_tls: None, root_cert: Some(root_cert) };
+                redis::Client::build_with_tls(info, roots)
+            }
+            None => redis::Client::open(info),
+        };
+        let client = client.map_err(at)?;
         let connection =
             client.get_connection_with_timeout(settings.connect_timeout).map_err(at)?;
         let response_timeout = settings.response_timeout;

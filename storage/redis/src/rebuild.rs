@@ -18,7 +18,7 @@ use router::message::IdempotencyKey;
 use storage::guard::GateEpoch;
 
 use crate::failure::Failure;
-use crate::gate::{Gate, GateError, Opening, open_value};
+use crate::gate::{Gate, GateError};
 use crate::library::Function;
 use crate::link::{Links, text_of};
 use crate::pack;
@@ -28,8 +28,10 @@ pub use replay::Replay;
 use replay::Target;
 pub use rows::{Claimed, Row};
 
-/// Calls that go out together.
-const ROUND_MAX: usize = 256;
+/// Calls that go out together: a round has to be answered in time.
+const ROUND_MAX: usize = 1_024;
+/// Calls of one round that each load many rows.
+const LOADS_MAX: usize = 32;
 
 /// A gate being rebuilt. Dropped before [`Rebuild::publish`], it leaves a gate that nobody can
 /// open but another rebuild.
@@ -97,7 +99,7 @@ impl<'g> Rebuild<'g> {
 
     /// Loads rows into what was cleared.
     pub fn load(&mut self, rows: &[Row]) -> Result<(), GateError> {
-        for rows in rows.chunks(ROUND_MAX * rows::CALL_ROWS) {
+        for rows in rows.chunks(LOADS_MAX * rows::CALL_ROWS) {
             let calls = rows::calls(rows, self.gate.layout());
             let mut round = self.links.round(self.gate.layout());
             for (group, list) in calls {
@@ -111,7 +113,8 @@ impl<'g> Rebuild<'g> {
 
     /// Replays records, each lane's in their order.
     pub fn replay(&mut self, steps: &Replay) -> Result<(), GateError> {
-        for steps in steps.chunks(ROUND_MAX) {
+        // An ending is a call for every group.
+        for steps in steps.chunks(ROUND_MAX / self.gate.layout().groups() + 1) {
             let mut round = self.links.round(self.gate.layout());
             let (gate, value) = (self.gate, self.value.as_bytes());
             let mut to = Target { round: &mut round, gate, value };
@@ -162,38 +165,6 @@ impl<'g> Rebuild<'g> {
     }
 }
 
-impl Gate {
-    /// Takes a lane over while the gate is open: no call of the lane's earlier writer is obeyed
-    /// any more. Gives what it was granted and is not known to have a record, as
-    /// [`Rebuild::claims`] does. Call it before the lane's guard is asked anything.
-    pub fn take_over(&self, lane: Lane) -> Result<Vec<(PaymentId, IdempotencyKey)>, GateError> {
-        let (mut links, value) = self.links_now()?;
-        let mut round = links.round(self.layout());
-        for group in 0..self.layout().groups() {
-            let lane = lane.to_string();
-            round.call(group, Function::Greet, &[value.as_bytes(), lane.as_bytes()]);
-        }
-        links.exchange(self, round)?;
-        Ok(claims(self, &mut links, &value, lane)?)
-    }
-
-    /// Forgets everything of payments that have no record, and never will, while the gate is
-    /// open.
-    pub fn release_claims(
-        &self,
-        lane: Lane,
-        claims: &[(PaymentId, IdempotencyKey)],
-    ) -> Result<(), GateError> {
-        let (mut links, value) = self.links_now()?;
-        Ok(release_claims(self, &mut links, &value, lane, claims)?)
-    }
-
-    fn links_now(&self) -> Result<(Links, String), Failure> {
-        let Opening { epoch, pin, .. } = self.opening()?;
-        Ok((Links::connect(self, &pin)?, open_value(epoch)))
-    }
-}
-
 fn claims(
     gate: &Gate,
     links: &mut Links,
@@ -229,7 +200,7 @@ fn release_claims(
     claims: &[(PaymentId, IdempotencyKey)],
 ) -> Result<(), Failure> {
     let (lane, groups) = (lane.to_string(), gate.layout().groups());
-    for claims in claims.chunks(ROUND_MAX) {
+    for claims in claims.chunks(ROUND_MAX / groups + 1) {
         let mut round = links.round(gate.layout());
         for (payment, key) in claims {
             let (payment, key) = (pack::payment(*payment), key.0.to_be_bytes());

@@ -65,6 +65,9 @@ fn masked(url: &str) -> String {
 pub struct Settings {
     /// Where Redis is.
     pub form: Form,
+    /// The authorities that the certificates of `rediss://` servers may be signed by, as PEM. None:
+    /// those that browsers trust.
+    pub tls_roots: Option<Box<[u8]>>,
     /// Begins the name of every key, so that several deployments can share a Redis: 1 to 32
     /// letters, digits, `-` and `_`.
     pub namespace: String,
@@ -86,6 +89,7 @@ impl Settings {
     pub fn new(form: Form, namespace: &str) -> Self {
         Self {
             form,
+            tls_roots: None,
             namespace: namespace.to_owned(),
             groups: GROUPS_DEFAULT,
             key_retention: Duration::from_hours(48),

@@ -1,6 +1,6 @@
 //! What Redis still has to be told: endings and credits of durable records, in their order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use router::id::PaymentId;
 use router::reservation::Settle;
@@ -14,6 +14,8 @@ use crate::pack::{self, List};
 
 /// Steps of one call: a long call keeps everyone else waiting.
 const STEPS_MAX: usize = 64;
+/// Steps, and beginnings, of one round for each group: a round has to be answered in time.
+const ROUND_MAX: usize = 1_024;
 /// Every so many, groups that had nothing to do are told how far the lane is, too.
 const MARK_ALL_EVERY: u32 = 64;
 
@@ -22,15 +24,14 @@ const MARK_ALL_EVERY: u32 = 64;
 pub(super) struct Owed {
     groups: Vec<Queue>,
     through: u64,
-    len: usize,
     until_all: u32,
-    is_pending: bool,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    begun: Vec<u8>,
-    steps: Vec<(u64, List)>,
+    begun: VecDeque<[u8; 16]>,
+    /// In the order of their positions.
+    steps: VecDeque<(u64, List)>,
     is_touched: bool,
 }
 
@@ -41,22 +42,17 @@ impl Owed {
     }
 
     pub fn is_empty(&self) -> bool {
-        !self.is_pending
+        self.groups.iter().all(|queue| !queue.is_touched)
     }
 
     /// Endings and credits.
     pub fn len(&self) -> usize {
-        self.len
+        self.groups.iter().map(|queue| queue.steps.len()).sum()
     }
 
-    pub fn clear(&mut self) {
-        for queue in &mut self.groups {
-            queue.begun.clear();
-            queue.steps.clear();
-            queue.is_touched = false;
-        }
-        self.len = 0;
-        self.is_pending = false;
+    /// The round that was called has been answered.
+    pub fn heard(&mut self) {
+        self.groups.iter_mut().filter(|queue| queue.is_touched).for_each(Queue::heard);
     }
 
     pub fn add(
@@ -65,11 +61,12 @@ impl Owed {
         layout: &Layout,
         spans: &mut HashMap<PaymentId, Span>,
     ) {
+        let before: Vec<usize> = self.groups.iter().map(|queue| queue.steps.len()).collect();
         for begun in group.begun {
             let span = spans.get(&begun.payment);
             let (groups, has_end) = (self.groups_of(span), span.is_some_and(|span| span.has_end));
             for at in groups {
-                self.groups[at].begun.extend_from_slice(&pack::payment(begun.payment));
+                self.groups[at].begun.push_back(pack::payment(begun.payment));
                 self.groups[at].is_touched = true;
             }
             if !has_end {
@@ -86,8 +83,12 @@ impl Owed {
             let minor = delta.minor.to_string();
             self.push(at, credit.sequence, b"c", name.as_bytes(), minor.as_bytes());
         }
+        // Endings and credits are each in order, and all come after those of earlier groups.
+        for (queue, before) in self.groups.iter_mut().zip(before) {
+            let added = &mut queue.steps.make_contiguous()[before..];
+            added.sort_by_key(|(sequence, _)| *sequence);
+        }
         self.through = self.through.max(group.through);
-        self.is_pending = true;
         if self.until_all == 0 {
             self.until_all = MARK_ALL_EVERY;
             self.groups.iter_mut().for_each(|queue| queue.is_touched = true);
@@ -130,9 +131,8 @@ impl Owed {
         step.position(sequence);
         step.text(name);
         step.text(more);
-        queue.steps.push((sequence, step));
+        queue.steps.push_back((sequence, step));
         queue.is_touched = true;
-        self.len += 1;
     }
 
     pub fn call(&self, round: &mut Round<'_>, call: &Call<'_>) {
@@ -145,31 +145,40 @@ impl Owed {
 
 impl Queue {
     fn call(&self, group: usize, through: u64, round: &mut Round<'_>, call: &Call<'_>) {
-        let mut steps: Vec<&(u64, List)> = self.steps.iter().collect();
-        steps.sort_by_key(|(sequence, _)| *sequence);
-        let (mut rest, mut begun) = (steps.as_slice(), self.begun.as_slice());
+        let begun = self.begun.iter().take(ROUND_MAX).flatten().copied().collect::<Vec<u8>>();
+        let (mut from, end) = (0, self.cut(0, ROUND_MAX));
         loop {
-            let (now, later) = rest.split_at(cut(rest));
+            let to = self.cut(from, STEPS_MAX).min(end);
             // The mark may not pass what a later call still has to do.
-            let through = if later.is_empty() { through } else { now.last().map_or(0, |it| it.0) };
+            let last = to.checked_sub(1).map_or(through, |last| self.steps[last].0);
+            let through = if to == self.steps.len() { through } else { last };
             let mut list = List::default();
-            now.iter().for_each(|(_, step)| list.append(step));
+            self.steps.range(from..to).for_each(|(_, step)| list.append(step));
             let (through, list) = (through.to_string(), list.packed());
+            let begun = if from == 0 { begun.as_slice() } else { &[] };
             let arguments = [call.gate_value, call.lane, through.as_bytes(), begun, &list];
             round.call(group, Function::GiveBack, &arguments);
-            (rest, begun) = (later, &[]);
-            if rest.is_empty() {
+            from = to;
+            if from == end {
                 return;
             }
         }
     }
-}
 
-/// How many steps go into one call: steps of one record stay together.
-fn cut(steps: &[&(u64, List)]) -> usize {
-    if steps.len() <= STEPS_MAX {
-        return steps.len();
+    /// Drops what a round was made of.
+    fn heard(&mut self) {
+        self.steps.drain(..self.cut(0, ROUND_MAX));
+        self.begun.drain(..self.begun.len().min(ROUND_MAX));
+        self.is_touched = !self.steps.is_empty() || !self.begun.is_empty();
     }
-    let last = steps[STEPS_MAX - 1].0;
-    STEPS_MAX + steps[STEPS_MAX..].iter().take_while(|(sequence, _)| *sequence == last).count()
+
+    /// Where so many steps from `from` end; those of one record stay together.
+    fn cut(&self, from: usize, len: usize) -> usize {
+        let to = from + len;
+        if to >= self.steps.len() {
+            return self.steps.len();
+        }
+        let last = self.steps[to - 1].0;
+        to + self.steps.range(to..).take_while(|(sequence, _)| *sequence == last).count()
+    }
 }

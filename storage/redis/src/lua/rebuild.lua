@@ -23,11 +23,16 @@ local function marks(keys, args)
   return call('HGETALL', keys[1] .. 'mark')
 end
 
+-- Whether the data are being rebuilt by this caller; nothing that is open is cleared or loaded.
+local function is_rebuilt(value, given)
+  return value == given and value:sub(1, 1) == 'r'
+end
+
 -- gate value: removes everything but the gate value and the lanes' sessions
 local function clear(keys, args)
   local base = keys[1]
   local value = call('HGET', base .. 'gate', 'value')
-  if value ~= args[1] then return stale(value) end
+  if not is_rebuilt(value, args[1]) then return stale(value) end
   local lanes = call('HKEYS', base .. 'mark')
   for _, field in ipairs(call('HKEYS', base .. 'gate')) do
     local lane = field:match('^session:(%d+)$')
@@ -112,7 +117,7 @@ end
 -- gate value, rows [[kind, …], …]
 local function load(keys, args)
   local value = call('HGET', keys[1] .. 'gate', 'value')
-  if value ~= args[1] then return stale(value) end
+  if not is_rebuilt(value, args[1]) then return stale(value) end
   for _, row in ipairs(cmsgpack.unpack(args[2])) do
     load_row[table.remove(row, 1)](keys[1], row)
   end

@@ -10,6 +10,7 @@ use storage_redis::{Form, Gate, GateState, Health, Pin, RedisGuard, Settings, Tr
 use crate::support::*;
 
 struct Case {
+    namespace: String,
     redis: Redis,
     gate: Arc<Gate>,
     guard: RedisGuard,
@@ -18,12 +19,14 @@ struct Case {
 /// A gate with 1,000 on a float, of which payment 1 holds 100 and has its record.
 fn case(options: RedisOptions) -> Case {
     let redis = Redis::start(options).unwrap();
-    let gate = open(single(&redis));
+    let settings = single(&redis);
+    let namespace = settings.namespace.clone();
+    let gate = open(settings);
     let mut guard = guard(&gate);
     top_up(&mut guard, 1_000, 1);
     assert_eq!(reserve(&mut guard, 1, &hundred(1)), Ok(Verdict::Granted));
     begin(&mut guard, 1, 1, 2);
-    Case { redis, gate, guard }
+    Case { namespace, redis, gate, guard }
 }
 
 impl Case {
@@ -137,12 +140,14 @@ fn a_demotion_is_noticed() {
 fn a_demotion_and_promotion_under_a_standing_connection_is_noticed() {
     let mut case = case(RedisOptions::default());
     let other = redis();
-    for (row, value) in [("value", "o1"), ("session:3", "1")] {
-        let gate = case.gate_row();
-        other.command(&["HSET", &gate, row, value]).unwrap();
-    }
+    // The same epoch, the same functions, the same session: nothing else could tell.
+    let settings = Settings { namespace: case.namespace.clone(), ..single(&other) };
+    let twin = open(settings);
+    assert_eq!(reserve(&mut guard(&twin), 1, &nothing(1)), Ok(Verdict::Granted));
     case.redis.follow(&other).unwrap();
     case.redis.promote().unwrap();
+    assert!(reserve(&mut case.guard, 2, &nothing(2)).is_err());
+    assert_eq!(case.gate.trouble().unwrap().why, Why::OtherInstance);
     case.closes(Why::OtherInstance);
 }
 
@@ -237,7 +242,7 @@ fn the_later_of_two_writers_of_a_lane_is_obeyed() {
 #[test]
 fn trouble_wakes_who_waits_for_it() {
     let case = case(RedisOptions::default());
-    let Case { redis, gate, mut guard } = case;
+    let Case { redis, gate, mut guard, .. } = case;
     assert_eq!(gate.wait_trouble(0, Duration::from_millis(1)), None);
     let waiter = {
         let gate = Arc::clone(&gate);

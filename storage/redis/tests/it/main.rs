@@ -7,6 +7,7 @@ mod conformance;
 mod exact;
 mod faults;
 mod rebuild;
+mod secure;
 mod support;
 mod upkeep;
 mod verdicts;

@@ -157,6 +157,28 @@ fn a_promotion_that_lost_a_tail_is_made_whole() {
     assert_whole(&gate);
 }
 
+/// Redis has it already, though it was never told of the record.
+#[test]
+fn a_payment_that_is_open_there_is_not_taken_twice() {
+    let redis = redis();
+    let gate = open(single(&redis));
+    let mut guard = guard(&gate);
+    live(&mut guard, 1);
+    assert_eq!(reserve(&mut guard, 1, &wants_all(1)), Ok(Verdict::Granted));
+    let pin = gate.discover().unwrap();
+    let mut rebuild = gate.rebuild(GateEpoch(2), &pin).unwrap();
+    let mut replay = Replay::new();
+    let wants = wants_all(1);
+    replay.begin(LANE, 2, payment(1), Timestamp(NOON), Wants::Reserve(&wants));
+    rebuild.replay(&replay).unwrap();
+    assert_eq!(rebuild.claims(LANE).unwrap(), [], "it has a record");
+    rebuild.publish().unwrap();
+    gate.open(GateEpoch(2), pin);
+    assert_eq!(standing(&mut guard, "float:1"), (1_000, 100));
+    end(&mut guard, 1, Settle::Release, &wants, 3);
+    assert_eq!(standing(&mut guard, "float:1"), (1_000, 0));
+}
+
 #[test]
 fn lanes_may_be_replayed_in_any_order() {
     let redis = redis();
@@ -290,13 +312,29 @@ fn a_lane_taken_over_releases_what_has_no_record_and_obeys_its_old_writer_no_mor
     assert_eq!(reserve(&mut old, 8, &hundred(8)), Ok(Verdict::Granted));
     old.withhold(payment(9), &movement("float:1", -50)).unwrap();
     assert_eq!(standing(&mut old, "float:1"), (1_000, 450));
-    let claims = gate.take_over(LANE).unwrap();
-    assert_eq!(claims, [(payment(8), IdempotencyKey(8)), (payment(9), IdempotencyKey(0))]);
+    let mut mend = gate.mend(GateEpoch(1), LANE).unwrap();
     assert!(reserve(&mut old, 10, &hundred(10)).is_err());
-    gate.release_claims(LANE, &claims).unwrap();
+    assert_eq!(mend.marks().unwrap(), Some([(LANE, 4)].into_iter().collect()));
+    let claims = mend.claims(LANE).unwrap();
+    assert_eq!(claims, [(payment(8), IdempotencyKey(8)), (payment(9), IdempotencyKey(0))]);
+    mend.release_claims(LANE, &claims).unwrap();
     // A payment whose record is durable is no claim any more.
-    gate.release_claims(LANE, &[(payment(3), IdempotencyKey(3))]).unwrap();
-    let mut new = guard(&gate);
-    assert_eq!(standing(&mut new, "float:1"), (1_000, 300));
-    assert_eq!(new.find_key(IdempotencyKey(8)), Ok(None));
+    mend.release_claims(LANE, &[(payment(3), IdempotencyKey(3))]).unwrap();
+    mend.replay(&history(LANE)).unwrap();
+    assert_whole(&gate);
+    assert!(guard(&gate).find_key(IdempotencyKey(8)).unwrap().is_none());
+}
+
+#[test]
+fn what_is_open_is_never_cleared() {
+    let redis = redis();
+    let gate = open(single(&redis));
+    let mut guard = guard(&gate);
+    live(&mut guard, 1);
+    let mut mend = gate.mend(GateEpoch(1), LANE).unwrap();
+    assert!(mend.clear().is_err());
+    let mut mend = gate.mend(GateEpoch(1), LANE).unwrap();
+    assert!(mend.load(&rows()).is_err());
+    assert!(gate.mend(GateEpoch(2), LANE).is_err(), "another epoch is open");
+    assert_eq!(soon(|| guard.balance(account("float:1"), currency())).unwrap().balance, 1_000);
 }

@@ -49,7 +49,51 @@ fn a_large_group_is_reflected_once_however_often_it_is_told() {
         ours.give_back(&group).unwrap();
         assert_eq!(standing(&mut ours, "float:1"), standing(&mut model, "float:1"));
     }
-    assert_eq!(gate.take_over(LANE).unwrap(), []);
+    assert_eq!(claims(&gate), []);
+}
+
+/// As after an answer that was lost: what waits is told again, with what came since.
+#[test]
+fn a_group_that_is_reflected_in_part_is_made_whole() {
+    let redis = redis();
+    let gate = open(single(&redis));
+    let mut guard = guard(&gate);
+    let movement = movement("float:1", 100);
+    let credits = [1, 2, 3].map(|sequence| Credit { movement: &movement, sequence });
+    for told in 1..=3 {
+        let (credits, through) = (&credits[..told], told as u64);
+        guard.give_back(&GiveBack { begun: &[], endings: &[], credits, through }).unwrap();
+        assert_eq!(standing(&mut guard, "float:1"), (100 * i64::try_from(told).unwrap(), 0));
+    }
+}
+
+/// More than is told in one round, and more than could be released in one.
+#[test]
+fn what_piled_up_while_redis_was_away_is_told_when_it_is_back() {
+    let redis = redis();
+    let gate = open(single(&redis));
+    let mut guard = guard(&gate);
+    top_up(&mut guard, 1_000_000, 1);
+    let wanted: Vec<Reservation> = (0..3_000).map(hundred).collect();
+    let asks: Vec<ReserveAsk<'_>> =
+        (0..).zip(&wanted).map(|(number, wanted)| ask(number, wanted)).collect();
+    guard.reserve(&asks[..1_000], &mut Vec::new()).unwrap();
+    redis.pause().unwrap();
+    assert!(guard.reserve(&asks[1_000..], &mut Vec::new()).is_err());
+    for (number, sequence) in (0..1_000).zip(2..) {
+        begin(&mut guard, number, number.into(), sequence);
+    }
+    for (number, sequence) in (0..1_000).zip(1_002..) {
+        end(&mut guard, number, Settle::Post, &wanted[0], sequence);
+    }
+    for sequence in 2_002..3_002 {
+        top_up(&mut guard, 1, sequence);
+    }
+    assert_eq!(guard.owed_len(), 2_000);
+    redis.resume().unwrap();
+    assert_eq!(soon(|| reserve(&mut guard, 9_000, &hundred(9_000))), Verdict::Granted);
+    assert_eq!(guard.owed_len(), 0);
+    assert_eq!(standing(&mut guard, "float:1"), (1_000_000 - 100_000 + 1_000, 100));
 }
 
 fn rows(redis: &Redis, name: &str) -> i64 {
@@ -85,12 +129,20 @@ fn counters_and_slots_that_closed_long_ago_are_dropped_and_decide_nothing_more()
         guard.reserve(&[ReserveAsk { payment: id, at, wants }], &mut verdicts).unwrap();
         verdicts[0]
     };
+    // One whose window turned out to close later than it said first.
+    for (key, hours) in [(600, 1), (601, 40)] {
+        let window_end = Timestamp(NOON + hours * HOUR);
+        let counters = [Counter { window_end, ..counter(77, 1, 5) }].into_iter().collect();
+        let wants = Reservation { counters, ..nothing(key) };
+        let id = payment(u64::try_from(key).unwrap());
+        assert_eq!(ask(&mut guard, 0, &wants, id), Verdict::Granted);
+    }
     for hour in 0..20 {
         let number = u64::try_from(hour).unwrap();
         assert_eq!(ask(&mut guard, hour, &hourly(hour), payment(number)), Verdict::Granted);
         end(&mut guard, number, Settle::Post, &hourly(hour), number + 1);
     }
-    assert_eq!((rows(&redis, "state"), rows(&redis, "due")), (41, 40));
+    assert_eq!((rows(&redis, "state"), rows(&redis, "due")), (42, 41));
     // As many as bring a sweep about; the clock stands at hour 19, so 18 is the horizon.
     let many: Vec<Reservation> = (0..8_192).map(|number| nothing(1_000 + number)).collect();
     let asks: Vec<ReserveAsk<'_>> =
@@ -98,7 +150,7 @@ fn counters_and_slots_that_closed_long_ago_are_dropped_and_decide_nothing_more()
     for asks in asks.chunks(512) {
         guard.reserve(asks, &mut Vec::new()).unwrap();
     }
-    assert_eq!((rows(&redis, "state"), rows(&redis, "due")), (5, 4), "hours 18 and 19 are left");
+    assert_eq!((rows(&redis, "state"), rows(&redis, "due")), (6, 5), "hours 18 and 19, and 77");
     let again = Reservation { key: IdempotencyKey(500), ..hourly(3) };
     let verdict = ask(&mut guard, 3, &again, payment(500));
     assert!(matches!(verdict, Verdict::Exceeded { headroom: Some(0), .. }), "{verdict:?}");
