@@ -12,11 +12,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use scylla::client::execution_profile::ExecutionProfile;
+use scylla::client::execution_profile::{
+    ExecutionProfile, ExecutionProfileBuilder, ExecutionProfileHandle,
+};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::policies::load_balancing::DefaultPolicy;
 use scylla::policies::retry::FallthroughRetryPolicy;
+use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 use scylla::statement::prepared::PreparedStatement;
 use tokio::runtime::{Builder, Runtime};
 
@@ -30,8 +33,8 @@ use crate::schema::{self, Standing};
 
 const WORKERS: usize = 2;
 /// A node that answers nothing for so long has its connections given up, and others are asked.
-const KEEPALIVE_EVERY: Duration = Duration::from_secs(3);
-const KEEPALIVE_MAX: Duration = Duration::from_secs(8);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(2);
+const KEEPALIVE_MAX: Duration = Duration::from_secs(5);
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// A connection to the servers; clones share it.
@@ -44,6 +47,7 @@ struct Inner {
     session: Session,
     /// By their texts, prepared when they are first needed.
     prepared: RwLock<Vec<(&'static str, Arc<PreparedStatement>)>>,
+    reads: ExecutionProfileHandle,
     settings: Settings,
     statements: AtomicU64,
     conditional_updates: AtomicU64,
@@ -75,6 +79,7 @@ impl Cql {
         let inner = Inner {
             session,
             prepared: RwLock::default(),
+            reads: profile_of_reads(settings).into_handle(),
             settings: settings.clone(),
             statements: AtomicU64::new(0),
             conditional_updates: AtomicU64::new(0),
@@ -131,7 +136,7 @@ pub(crate) fn open(settings: &Settings, in_keyspace: bool) -> Result<(Runtime, S
         .keyspaces_to_fetch([&settings.keyspace])
         // Whoever changes the schema waits for it; see `schema::apply`.
         .auto_await_schema_agreement(false)
-        .default_execution_profile_handle(profile(settings).into_handle())
+        .default_execution_profile_handle(profile(settings).build().into_handle())
         .tls_context(settings.tls_context()?);
     if let Some((user, password)) = &settings.login {
         builder = builder.user(user, password.expose());
@@ -152,7 +157,7 @@ pub(crate) fn open(settings: &Settings, in_keyspace: bool) -> Result<(Runtime, S
 /// Retries are ours: the driver cannot know what a statement that may have been applied means.
 /// And no timestamps of ours: the servers', which conditional updates need, unless a statement
 /// carries one of its own.
-fn profile(settings: &Settings) -> ExecutionProfile {
+fn profile(settings: &Settings) -> ExecutionProfileBuilder {
     let mut policy = DefaultPolicy::builder().token_aware(true);
     if let Some(datacentre) = &settings.local_datacentre {
         policy = policy.prefer_datacenter(datacentre.clone());
@@ -163,5 +168,13 @@ fn profile(settings: &Settings) -> ExecutionProfile {
         .request_timeout(Some(settings.request_timeout))
         .retry_policy(Arc::new(FallthroughRetryPolicy::new()))
         .load_balancing_policy(policy.build())
-        .build()
+}
+
+/// Of reads: one that takes long is asked of another node as well, because a node that was paused
+/// answers nothing and is not known to be down. Writes are not: they take long under load, too,
+/// and more of them would make that worse.
+fn profile_of_reads(settings: &Settings) -> ExecutionProfile {
+    let retry_interval = settings.request_timeout / 4;
+    let again = SimpleSpeculativeExecutionPolicy { max_retry_count: 1, retry_interval };
+    profile(settings).speculative_execution_policy(Some(Arc::new(again))).build()
 }

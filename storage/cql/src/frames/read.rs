@@ -12,6 +12,10 @@ use crate::session::{Cql, CqlError, Statement};
 /// Segments read at once by a reader that is far behind: some 16 MB each.
 const SEGMENTS_AT_ONCE: u64 = 3;
 
+/// Segments before a record's own that its frame may begin in: a frame of a megabyte of the
+/// smallest records there are spans two.
+const SEGMENTS_BACK_MAX: u64 = 3;
+
 static READ: Statement = Statement::read(
     "frame_read",
     "SELECT first, epoch, part, body FROM lane_frame \
@@ -37,25 +41,21 @@ struct Part {
     body: Vec<u8>,
 }
 
-/// The frame that begins at or before a record and holds it; the first records of frames that
-/// begin in its segment, or in the one before.
+/// The first record of the frame that holds a record, wherever that is in it.
 pub(super) async fn find(cql: &Cql, reach: &Reach, sequence: u64) -> Result<Option<u64>, CqlError> {
-    let mut segment = segment_of(sequence);
-    loop {
-        let lane = i32::from(reach.lane.0);
-        let values = (lane, segment.cast_signed(), sequence.cast_signed());
-        let found = cql.rows::<(i64, i64)>(&FIND, values).await?;
-        let counts = |(first, epoch): &(i64, i64)| {
-            let (first, epoch) = (first.cast_unsigned(), epoch.cast_unsigned());
-            reach.starts.epoch_of(first).is_none_or(|valid| valid == epoch).then_some(first)
-        };
-        if let Some(first) = found.iter().find_map(counts) {
-            return Ok(Some(first));
+    let counts = |(first, epoch): (i64, i64)| {
+        let (first, epoch) = (first.cast_unsigned(), epoch.cast_unsigned());
+        reach.starts.epoch_of(first).is_none_or(|valid| valid == epoch).then_some(first)
+    };
+    let last = segment_of(sequence);
+    for segment in (last.saturating_sub(SEGMENTS_BACK_MAX)..=last).rev() {
+        let values = (i32::from(reach.lane.0), segment.cast_signed(), sequence.cast_signed());
+        let found = cql.first(&FIND, values, counts).await?;
+        if found.is_some() {
+            return Ok(found);
         }
-        // A frame has fewer records than a segment, unless its records are tiny.
-        let Some(before) = segment.checked_sub(1) else { return Ok(None) };
-        segment = before;
     }
+    Ok(None)
 }
 
 /// Frames from one that begins with a record to the head, as far as one call reads: of some

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
+use scylla::errors::{DbError, ExecutionError, PrepareError, RequestAttemptError};
 
 use super::{Settings, Statement};
 
@@ -83,13 +83,13 @@ impl CqlError {
     pub fn effect(&self) -> Effect {
         match self {
             Self::Statement { effect, .. } => *effect,
-            Self::Unsettled { .. } => Effect::MaybeApplied,
+            // The answer to an update can be what makes no sense.
+            Self::Unsettled { .. } | Self::Row { .. } => Effect::MaybeApplied,
             Self::Connect { .. }
             | Self::Tls { .. }
             | Self::NoSchema
             | Self::OldSchema { .. }
-            | Self::NewSchema { .. }
-            | Self::Row { .. } => Effect::NotApplied,
+            | Self::NewSchema { .. } => Effect::NotApplied,
         }
     }
 
@@ -151,17 +151,50 @@ fn effect_of(error: &ExecutionError, is_conditional: bool) -> Effect {
 
 /// Whether the server refused it before it did anything, and will do so again.
 pub(crate) fn is_refused(error: &ExecutionError) -> bool {
+    let told = match error {
+        ExecutionError::BadQuery(_) => return true,
+        ExecutionError::LastAttemptError(told)
+        | ExecutionError::PrepareError(PrepareError::AllAttemptsFailed { first_attempt: told }) => {
+            told
+        }
+        // The driver may learn of other errors: those may pass.
+        _ => return false,
+    };
     matches!(
-        error,
-        ExecutionError::BadQuery(_)
-            | ExecutionError::LastAttemptError(RequestAttemptError::DbError(
-                DbError::SyntaxError
-                    | DbError::Invalid
-                    | DbError::AlreadyExists { .. }
-                    | DbError::Unauthorized
-                    | DbError::ConfigError
-                    | DbError::AuthenticationError,
-                _,
-            ))
+        told,
+        RequestAttemptError::DbError(
+            DbError::SyntaxError
+                | DbError::Invalid
+                | DbError::AlreadyExists { .. }
+                | DbError::Unauthorized
+                | DbError::ConfigError
+                | DbError::AuthenticationError,
+            _,
+        )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use scylla::statement::Consistency;
+
+    use super::*;
+
+    #[test]
+    fn only_what_certainly_did_nothing_is_said_to_have_done_nothing() {
+        let told = |error| RequestAttemptError::DbError(error, String::new()).into();
+        let unavailable = || {
+            let consistency = Consistency::Quorum;
+            told(DbError::Unavailable { consistency, required: 2, alive: 1 })
+        };
+        let late = ExecutionError::RequestTimeout(Duration::from_secs(2));
+        assert_eq!(effect_of(&late, false), Effect::MaybeApplied);
+        assert_eq!(effect_of(&told(DbError::Overloaded), false), Effect::MaybeApplied);
+        assert_eq!(effect_of(&told(DbError::ServerError), true), Effect::MaybeApplied);
+        assert_eq!(effect_of(&unavailable(), true), Effect::MaybeApplied, "agreed on before");
+        assert_eq!(effect_of(&unavailable(), false), Effect::NotApplied);
+        assert_eq!(effect_of(&ExecutionError::EmptyPlan, true), Effect::NotApplied);
+        assert_eq!(effect_of(&told(DbError::Invalid), true), Effect::NotApplied);
+        assert!(is_refused(&told(DbError::Invalid)) && !is_refused(&unavailable()));
+    }
 }

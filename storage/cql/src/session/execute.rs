@@ -136,20 +136,33 @@ impl Cql {
         R: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata>,
     {
         let mut rows = Vec::new();
-        let mut from = PagingState::start();
-        loop {
-            let (result, next) = self.page(statement, &values, &from).await?;
-            let result = result.into_rows_result();
-            let result = result.map_err(|error| CqlError::row(statement, error))?;
-            let page = result.rows::<R>().map_err(|error| CqlError::row(statement, error))?;
-            for row in page {
-                rows.push(row.map_err(|error| CqlError::row(statement, error))?);
-            }
-            match next {
-                PagingStateResponse::HasMorePages { state } => from = state,
-                PagingStateResponse::NoMorePages => return Ok(rows),
+        let mut from = Some(PagingState::start());
+        while let Some(page) = from {
+            from = self.page(statement, &values, &page, &mut rows).await?;
+        }
+        Ok(rows)
+    }
+
+    /// What the first row gives for which that is something; reads no pages beyond it.
+    pub(crate) async fn first<R, T>(
+        &self,
+        statement: &Statement,
+        values: impl SerializeRow,
+        give: impl Fn(R) -> Option<T>,
+    ) -> Result<Option<T>, CqlError>
+    where
+        R: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata>,
+    {
+        let mut from = Some(PagingState::start());
+        while let Some(page) = from {
+            let mut rows = Vec::new();
+            from = self.page(statement, &values, &page, &mut rows).await?;
+            let found = rows.into_iter().find_map(&give);
+            if found.is_some() {
+                return Ok(found);
             }
         }
+        Ok(None)
     }
 
     /// The one row of a read, if it is there.
@@ -164,23 +177,36 @@ impl Cql {
         Ok(self.rows(statement, values).await?.pop())
     }
 
-    async fn page(
+    /// Reads one page, and says where the next begins.
+    async fn page<R>(
         &self,
         statement: &Statement,
         values: &impl SerializeRow,
         from: &PagingState,
-    ) -> Result<(QueryResult, PagingStateResponse), CqlError> {
+        rows: &mut Vec<R>,
+    ) -> Result<Option<PagingState>, CqlError>
+    where
+        R: for<'frame, 'metadata> DeserializeRow<'frame, 'metadata>,
+    {
         let mut deadline = self.deadline();
-        loop {
+        let (result, next) = loop {
             match self.one_page(statement, values, from.clone()).await {
                 Err(error) if error.is_passing() => {
                     if !deadline.pause().await {
                         return Err(error);
                     }
                 }
-                settled => return settled,
+                settled => break settled?,
             }
+        };
+        let result = result.into_rows_result().map_err(|error| CqlError::row(statement, error))?;
+        for row in result.rows::<R>().map_err(|error| CqlError::row(statement, error))? {
+            rows.push(row.map_err(|error| CqlError::row(statement, error))?);
         }
+        Ok(match next {
+            PagingStateResponse::HasMorePages { state } => Some(state),
+            PagingStateResponse::NoMorePages => None,
+        })
     }
 
     async fn one_page(
@@ -270,8 +296,13 @@ impl Cql {
         let mut prepared = prepared.map_err(|error| CqlError::of(statement, error.into()))?;
         prepared.set_page_size(PAGE_ROWS);
         prepared.set_is_idempotent(!statement.is_conditional());
-        if statement.way == Way::ReadAgreed {
-            prepared.set_consistency(self.inner.settings.serial.of_reads());
+        match statement.way {
+            Way::Write | Way::Conditional => {}
+            Way::Read => prepared.set_execution_profile_handle(Some(self.inner.reads.clone())),
+            Way::ReadAgreed => {
+                prepared.set_execution_profile_handle(Some(self.inner.reads.clone()));
+                prepared.set_consistency(self.inner.settings.serial.of_reads());
+            }
         }
         let prepared = Arc::new(prepared);
         self.inner.prepared.write().push((statement.text, Arc::clone(&prepared)));

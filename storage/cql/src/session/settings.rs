@@ -158,3 +158,26 @@ impl fmt::Debug for Password {
         f.write_str("***")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings::new(vec!["127.0.0.1:9042".into()], "cauce")
+    }
+
+    #[test]
+    fn a_password_is_not_printed() {
+        let login = Some(("switch".to_owned(), Password::new("correct horse")));
+        let printed = format!("{:?}", Settings { login, ..settings() });
+        assert!(printed.contains("switch") && !printed.contains("horse"), "{printed}");
+    }
+
+    #[test]
+    fn without_certificates_there_is_no_tls_and_without_their_file_no_connection() {
+        assert!(settings().tls_context().unwrap().is_none());
+        let missing = Settings { tls_ca: Some("no-such-file.pem".into()), ..settings() };
+        assert!(matches!(missing.tls_context(), Err(CqlError::Tls { .. })));
+    }
+}

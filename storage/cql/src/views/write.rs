@@ -17,6 +17,8 @@ const IN_FLIGHT_MAX: usize = 16;
 /// Small rows of one table in one message: no more partitions, and far fewer bytes, than the
 /// servers warn of.
 const TOGETHER: usize = 10;
+/// Bytes of larger rows in one message; the servers warn of 5 KiB.
+const TOGETHER_BYTES: usize = 4_000;
 
 static PUT_PAYMENT: Statement = Statement::write(
     "put_payment",
@@ -74,11 +76,23 @@ impl CqlViews {
     /// A history is stamped with the position of its last record: an earlier one that is written
     /// again, by whatever node, changes nothing.
     async fn put_histories(&self, histories: Vec<(PaymentId, History)>) -> Result<(), CqlError> {
-        let rows = histories.into_iter().map(|(payment, history)| {
-            let stamp = stamp_of(history.last_sequence());
-            (blob(payment.0), history.bytes().to_vec(), stamp)
-        });
-        self.put(&PUT_PAYMENT, rows.collect()).await
+        let rows: Vec<_> = histories
+            .iter()
+            .map(|(payment, history)| {
+                (blob(payment.0), history.bytes(), stamp_of(history.last_sequence()))
+            })
+            .collect();
+        let mut groups = Vec::new();
+        let mut rest = &rows[..];
+        while !rest.is_empty() {
+            let (group, after) =
+                rest.split_at(group_len(rest.iter().map(|(_, bytes, _)| bytes.len())));
+            groups.push(group);
+            rest = after;
+        }
+        let puts = groups.into_iter().map(|rows| self.cql.persist_together(&PUT_PAYMENT, rows));
+        let puts = stream::iter(puts).buffer_unordered(IN_FLIGHT_MAX);
+        puts.try_for_each(async |()| Ok(())).await
     }
 
     async fn put_pointers(&self, pointers: &[(PaymentId, Facts)]) -> Result<(), CqlError> {
@@ -174,7 +188,30 @@ impl CqlViews {
     }
 }
 
+/// How many of the rows to come go into one message: at least one.
+fn group_len(lens: impl Iterator<Item = usize>) -> usize {
+    let mut bytes = 0;
+    let fits = lens.take(TOGETHER).take_while(|len| {
+        bytes += len;
+        bytes <= TOGETHER_BYTES
+    });
+    fits.count().max(1)
+}
+
 /// The stamp of what is known up to a position of one lane.
 fn stamp_of(sequence: u64) -> i64 {
     (sequence & POSITION).cast_signed() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_go_together_up_to_a_count_and_a_size_and_a_large_one_alone() {
+        assert_eq!(group_len([100; 30].into_iter()), 10);
+        assert_eq!(group_len([900, 900, 900, 900, 900].into_iter()), 4);
+        assert_eq!(group_len([9_000, 100].into_iter()), 1);
+        assert_eq!(group_len([100, 9_000].into_iter()), 1);
+    }
 }

@@ -7,4 +7,5 @@ mod lane;
 mod schema;
 mod snapshots;
 mod support;
+mod three;
 mod views;
