@@ -7,7 +7,7 @@ use scylla::statement::unprepared;
 use scylla::value::{CqlValue, Row};
 
 use super::statements::{BEFORE, TABLES_THAT_EXPIRE, create_keyspace, is_keyspace, of_file};
-use super::{MIGRATIONS, Migration, SchemaError, agreed, applied, digest, known, statements};
+use super::{MIGRATIONS, Migration, SchemaError, agreed, applied, digest, statements};
 use crate::session::{Deadline, Settings, open};
 
 /// A change of the schema waits for all nodes to agree on it.
@@ -126,14 +126,14 @@ impl Run<'_> {
         let current = self.query(version, &current).await?;
         let mut changed = Vec::new();
         for table in TABLES_THAT_EXPIRE {
-            let is_current = |row: &Row| match row.columns.as_slice() {
-                [Some(CqlValue::Text(name)), Some(CqlValue::Int(ttl))] => {
-                    name == table && *ttl == seconds
+            let kept = current.iter().find_map(|row| match row.columns.as_slice() {
+                [Some(CqlValue::Text(name)), Some(CqlValue::Int(kept))] if name == table => {
+                    Some(*kept)
                 }
-                _ => false,
-            };
-            // A migration of another program's making may have no such table.
-            if version == known() && !current.iter().any(is_current) {
+                _ => None,
+            });
+            // Other migrations than this program's own make no such table.
+            if kept.is_some_and(|kept| kept != seconds) {
                 let alter = format!("ALTER TABLE {table} WITH default_time_to_live = {seconds}");
                 self.change(version, &alter).await?;
                 changed.push(table);

@@ -42,19 +42,25 @@ fn two_programs_may_apply_the_schema_at_once() {
 #[test]
 fn a_newer_schema_and_a_changed_migration_are_refused() {
     let settings = settings();
-    let one = Migration { version: 1, text: "CREATE TABLE IF NOT EXISTS a (b int PRIMARY KEY);" };
-    let two = Migration { version: 2, text: "CREATE TABLE IF NOT EXISTS c (d int PRIMARY KEY);" };
-    let three = Migration { version: 3, ..two };
-    assert_eq!(apply_migrations(&settings, &[one], "test").unwrap().now, 1);
+    let text = "CREATE TABLE IF NOT EXISTS a (b int PRIMARY KEY);";
+    let known: Vec<Migration> = (1..=LAST).map(|version| Migration { version, text }).collect();
+    let newer: Vec<Migration> = (1..=LAST + 1).map(|version| Migration { version, text }).collect();
+    assert_eq!(apply_migrations(&settings, &known[..1], "test").unwrap().now, 1);
     assert_eq!(check(&settings).unwrap(), Standing::Older { found: 1, needed: LAST });
     assert!(matches!(Cql::connect(&settings), Err(CqlError::OldSchema { found: 1 })));
-    assert_eq!(apply_migrations(&settings, &[one, two, three], "test").unwrap().before, 1);
-    assert_eq!(check(&settings).unwrap(), Standing::Newer { found: 3 });
-    assert!(matches!(Cql::connect(&settings), Err(CqlError::NewSchema { found: 3 })));
-    let newer = apply_migrations(&settings, &[one, two], "test");
-    assert!(matches!(newer, Err(SchemaError::Newer { found: 3, known: 2 })), "{newer:?}");
-    let changed = Migration { text: "CREATE TABLE IF NOT EXISTS a (b text PRIMARY KEY);", ..one };
-    let changed = apply_migrations(&settings, &[changed, two, three], "test");
+    assert_eq!(apply_migrations(&settings, &newer, "test").unwrap().before, 1);
+    let found = LAST + 1;
+    assert_eq!(check(&settings).unwrap(), Standing::Newer { found });
+    let refused = Cql::connect(&settings);
+    assert!(matches!(refused, Err(CqlError::NewSchema { found: version }) if version == found));
+    let refused = apply_migrations(&settings, &known, "test");
+    assert!(
+        matches!(refused, Err(SchemaError::Newer { found: version, known: LAST }) if version == found),
+        "{refused:?}"
+    );
+    let mut changed = newer;
+    changed[0].text = "CREATE TABLE IF NOT EXISTS a (b text PRIMARY KEY);";
+    let changed = apply_migrations(&settings, &changed, "test");
     assert!(matches!(changed, Err(SchemaError::Changed { version: 1 })), "{changed:?}");
 }
 
