@@ -321,7 +321,8 @@ impl Call<'_> {
         key: IdempotencyKey,
     ) {
         let (payment, key) = (pack::payment(payment), key.0.to_be_bytes());
-        let arguments = [self.gate_value, self.lane, &payment, &key];
+        let session = self.numbers[group].as_bytes();
+        let arguments = [self.gate_value, self.lane, &payment, &key, session];
         round.call(group, Function::ReleaseClaim, &arguments);
     }
 }

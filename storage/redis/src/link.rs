@@ -246,6 +246,7 @@ pub(crate) fn text_of(value: &Value) -> Result<String, Failure> {
     match value {
         Value::BulkString(bytes) => Ok(String::from_utf8_lossy(bytes).into_owned()),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => Ok(text.clone()),
+        Value::Int(number) => Ok(number.to_string()),
         other => Err(Failure::strange(&format!("{other:?}"))),
     }
 }

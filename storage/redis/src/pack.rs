@@ -30,10 +30,10 @@ impl List {
         self.text(value.to_string().as_bytes());
     }
 
-    pub fn position(&mut self, value: u64) {
+    pub fn position(&mut self, sequence: u64) {
         self.len += 1;
         self.bytes.push(0xcf);
-        self.bytes.extend_from_slice(&value.to_be_bytes());
+        self.bytes.extend_from_slice(&within_lane(sequence).to_be_bytes());
     }
 
     pub fn mark(&mut self) {
@@ -181,6 +181,12 @@ pub(crate) fn half(fingerprint: Fingerprint) -> [u8; 8] {
     [a, b, c, d, e, f, g, h]
 }
 
+/// A position without the lane in its upper bits: a lane's number is beside it wherever it is
+/// compared, and a double, which is what Lua counts in, holds the rest of it exactly.
+pub fn within_lane(sequence: u64) -> u64 {
+    sequence & ((1 << 48) - 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +200,9 @@ mod tests {
         list.mark();
         list.list(&List::default());
         assert_eq!(list.packed(), b"\x94\xa2ab\xcf\0\0\0\0\0\0\x01\x02\xc3\x90");
+        let mut of_a_high_lane = List::default();
+        of_a_high_lane.position(0xffff << 48 | 258);
+        assert_eq!(of_a_high_lane.packed(), b"\x91\xcf\0\0\0\0\0\0\x01\x02");
         let mut long = List::default();
         (0..16).for_each(|_| long.text(&[7; 32]));
         assert_eq!(long.packed()[..5], *b"\xdc\0\x10\xd9\x20");

@@ -16,6 +16,7 @@ use redis::Value;
 use router::id::{Lane, PaymentId};
 use router::message::IdempotencyKey;
 use storage::guard::GateEpoch;
+use storage::journal::Head;
 
 use crate::failure::Failure;
 use crate::gate::{Gate, GateError};
@@ -41,6 +42,8 @@ pub struct Rebuild<'g> {
     value: String,
     links: Links,
     is_whole: bool,
+    /// Where one lane is mended: the session of each group, which a later taker ends.
+    sessions: Vec<String>,
     progress: Progress,
 }
 
@@ -66,7 +69,7 @@ impl<'g> Rebuild<'g> {
         let answers = links.exchange(gate, round)?;
         let is_whole = answers.iter().all(|answer| *answer == Value::Int(1));
         let (value, progress) = (format!("r{}", epoch.0), Progress::default());
-        Ok(Self { gate, epoch, value, links, is_whole, progress })
+        Ok(Self { gate, epoch, value, links, is_whole, sessions: Vec::new(), progress })
     }
 
     /// How far it is.
@@ -86,7 +89,8 @@ impl<'g> Rebuild<'g> {
         let mut lowest: BTreeMap<Lane, u64> = BTreeMap::new();
         for lane in marks.iter().flat_map(BTreeMap::keys) {
             let of_group = |marks: &BTreeMap<Lane, u64>| marks.get(lane).copied().unwrap_or(0);
-            lowest.insert(*lane, marks.iter().map(of_group).min().unwrap_or(0));
+            let lowest_mark = marks.iter().map(of_group).min().unwrap_or(0);
+            lowest.insert(*lane, Head::of_lane(*lane).sequence + lowest_mark);
         }
         Ok(Some(lowest))
     }
@@ -137,14 +141,36 @@ impl<'g> Rebuild<'g> {
         lane: Lane,
         claims: &[(PaymentId, IdempotencyKey)],
     ) -> Result<(), GateError> {
-        release_claims(self.gate, &mut self.links, &self.value, lane, claims)?;
+        self.release(lane, claims)?;
         self.progress.released += claims.len() as u64;
+        Ok(())
+    }
+
+    fn release(
+        &mut self,
+        lane: Lane,
+        claims: &[(PaymentId, IdempotencyKey)],
+    ) -> Result<(), Failure> {
+        let (lane, groups) = (lane.to_string(), self.gate.layout().groups());
+        for claims in claims.chunks(ROUND_MAX / groups + 1) {
+            let mut round = self.links.round(self.gate.layout());
+            for (payment, key) in claims {
+                let (payment, key) = (pack::payment(*payment), key.0.to_be_bytes());
+                for group in 0..groups {
+                    let session = self.sessions.get(group).map_or("", String::as_str);
+                    let arguments =
+                        [self.value.as_bytes(), lane.as_bytes(), &payment, &key, session.as_bytes()];
+                    round.call(group, Function::ReleaseClaim, &arguments);
+                }
+            }
+            self.links.exchange(self.gate, round)?;
+        }
         Ok(())
     }
 
     /// Notes that everything of a lane up to a record is reflected.
     pub fn set_mark(&mut self, lane: Lane, through: u64) -> Result<(), GateError> {
-        let (lane, through) = (lane.to_string(), through.to_string());
+        let (lane, through) = (lane.to_string(), pack::within_lane(through).to_string());
         self.everywhere(Function::SetMark, &[lane.as_bytes(), through.as_bytes()]).map(drop)
     }
 
@@ -190,26 +216,6 @@ fn claims(
         }
     }
     Ok(found.into_iter().collect())
-}
-
-fn release_claims(
-    gate: &Gate,
-    links: &mut Links,
-    value: &str,
-    lane: Lane,
-    claims: &[(PaymentId, IdempotencyKey)],
-) -> Result<(), Failure> {
-    let (lane, groups) = (lane.to_string(), gate.layout().groups());
-    for claims in claims.chunks(ROUND_MAX / groups + 1) {
-        let mut round = links.round(gate.layout());
-        for (payment, key) in claims {
-            let (payment, key) = (pack::payment(*payment), key.0.to_be_bytes());
-            let arguments = [value.as_bytes(), lane.as_bytes(), &payment, &key];
-            (0..groups).for_each(|at| round.call(at, Function::ReleaseClaim, &arguments));
-        }
-        links.exchange(gate, round)?;
-    }
-    Ok(())
 }
 
 fn read_marks(answer: &Value) -> Result<BTreeMap<Lane, u64>, Failure> {

@@ -32,12 +32,19 @@ async fn what_redis_forgot_is_put_back_before_anything_is_decided() {
     assert!(matches!(store.admit(open.intent()).await, Ok(Admission::Granted { .. })));
     let epoch = node.served().unwrap();
 
-    blocking(move || redis.flush_all().map(|()| redis)).await.unwrap();
+    let _redis = blocking(move || {
+        redis.flush_all().unwrap();
+        redis
+    })
+    .await;
     // Whatever is asked meanwhile is refused or told what it was told before.
-    let mut asked = 10;
+    let (mut asked, began) = (10, std::time::Instant::now());
     loop {
         match store.admit(once(asked).intent()).await {
-            Err(StoreError::Guard(_)) => asked += 1,
+            Err(StoreError::Guard(_)) => {
+                asked += 1;
+                assert!(began.elapsed() < PATIENCE, "the gate stays closed");
+            }
             Ok(Admission::Refused(payment)) => {
                 let ours = Decline::ours(Reason::DailyCountExceeded);
                 assert_eq!(payment.outcome, Some(Outcome::Declined(ours)));

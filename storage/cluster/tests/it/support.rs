@@ -59,6 +59,8 @@ impl World {
 
     /// A node that the gate serves.
     pub fn node(&self, name: &str) -> (Arc<Node>, Recovered) {
+        // Shown for a test that fails; a second call finds it there.
+        let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let (node, recovered) = Node::start(self.settings(name), sealer(), 0).unwrap();
         served(&node);
         (node, recovered)

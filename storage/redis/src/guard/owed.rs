@@ -154,7 +154,7 @@ impl Queue {
             let through = if to == self.steps.len() { through } else { last };
             let mut list = List::default();
             self.steps.range(from..to).for_each(|(_, step)| list.append(step));
-            let (through, list) = (through.to_string(), list.packed());
+            let (through, list) = (pack::within_lane(through).to_string(), list.packed());
             let begun = if from == 0 { begun.as_slice() } else { &[] };
             let arguments = [call.gate_value, call.lane, through.as_bytes(), begun, &list];
             round.call(group, Function::GiveBack, &arguments);

@@ -111,12 +111,14 @@ local function take_back(keys, args)
   return 1
 end
 
--- gate value, lane, payment, key: forgets what was granted and has no record. What has one is no
--- claim any more, and stays.
+-- gate value, lane, payment, key, session ('' while nothing is decided): forgets what was granted
+-- and has no record. What has one is no claim any more, and stays. One who took a lane over and was
+-- held up must not forget what a later writer of the lane was granted.
 local function release_claim(keys, args)
   local base, lane, payment, key = keys[1], args[2], args[3], args[4]
-  local gate = call('HMGET', base .. 'gate', 'value')
+  local gate = call('HMGET', base .. 'gate', 'value', 'session:' .. lane)
   if gate[1] ~= args[1] then return stale(gate[1]) end
+  if args[5] ~= '' and gate[2] ~= args[5] then return superseded(lane) end
   if call('HDEL', base .. 'lane:' .. lane, 'c' .. payment) == 0 then return 0 end
   release(base, lane, payment)
   for _, turn in ipairs({ '0', '1' }) do

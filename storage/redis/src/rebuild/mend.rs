@@ -7,7 +7,7 @@ use super::{Progress, Rebuild};
 use crate::failure::{Failure, Why};
 use crate::gate::{Gate, GateError, Opening, open_value};
 use crate::library::Function;
-use crate::link::Links;
+use crate::link::{Links, text_of};
 
 impl Gate {
     /// Takes a lane over under the epoch that is open: no call of the lane's earlier writer is
@@ -27,8 +27,8 @@ impl Gate {
         for group in 0..self.layout().groups() {
             round.call(group, Function::Greet, &[value.as_bytes(), lane.as_bytes()]);
         }
-        links.exchange(self, round)?;
-        let progress = Progress::default();
-        Ok(Rebuild { gate: self, epoch, value, links, is_whole: true, progress })
+        let sessions = links.exchange(self, round)?.iter().map(text_of).collect::<Result<_, _>>()?;
+        let (is_whole, progress) = (true, Progress::default());
+        Ok(Rebuild { gate: self, epoch, value, links, is_whole, sessions, progress })
     }
 }

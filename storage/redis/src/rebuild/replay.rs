@@ -126,7 +126,8 @@ impl Replayed {
         };
         let (payment, key, half) =
             (pack::payment(payment), key.0.to_be_bytes(), pack::half(fingerprint));
-        let (lane, sequence) = (self.lane.to_string(), self.sequence.to_string());
+        let sequence = pack::within_lane(self.sequence).to_string();
+        let lane = self.lane.to_string();
         let (at, retention) = (pack::instant(at), to.gate.settings().retention_text());
         for part in parts {
             let fingerprint = if part.has_key { half.as_slice() } else { b"" };
@@ -177,7 +178,8 @@ impl Replayed {
         list.position(self.sequence);
         list.text(name);
         list.text(more);
-        let (lane, sequence) = (self.lane.to_string(), self.sequence.to_string());
+        let sequence = pack::within_lane(self.sequence).to_string();
+        let lane = self.lane.to_string();
         let arguments = [to.value, lane.as_bytes(), sequence.as_bytes(), b"", &list.packed()];
         to.round.call(group, Function::GiveBack, &arguments);
     }

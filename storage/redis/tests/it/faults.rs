@@ -297,7 +297,7 @@ fn sentinels_name_the_primary_and_a_failover_is_noticed() {
     let pin = gate.discover().unwrap();
     assert_eq!(pin.shards[0].address, replica.address());
     let mut rebuild = gate.rebuild(GateEpoch(2), &pin).unwrap();
-    assert_eq!(rebuild.marks().unwrap(), Some([(LANE, 2)].into_iter().collect()));
+    assert_eq!(rebuild.marks().unwrap(), Some([(LANE, at_position(2))].into_iter().collect()));
     rebuild.publish().unwrap();
     gate.open(GateEpoch(2), pin);
     assert_eq!(standing(&mut guard, "float:1"), (1_000, 100));

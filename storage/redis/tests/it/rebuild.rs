@@ -93,7 +93,7 @@ fn replay_whole(gate: &Gate, epoch: GateEpoch, releases: &[(PaymentId, Idempoten
     rebuild.release_claims(LANE, releases).unwrap();
     assert_eq!(rebuild.claims(LANE).unwrap(), []);
     rebuild.set_mark(LANE, 7).unwrap();
-    assert_eq!(rebuild.marks().unwrap(), Some([(LANE, 7)].into_iter().collect()));
+    assert_eq!(rebuild.marks().unwrap(), Some([(LANE, at_position(7))].into_iter().collect()));
     rebuild.publish().unwrap();
     gate.open(epoch, pin);
 }
@@ -151,7 +151,7 @@ fn a_promotion_that_lost_a_tail_is_made_whole() {
     let gate = Arc::new(Gate::new(Settings { form, ..settings }).unwrap());
     let pin = gate.discover().unwrap();
     let mut rebuild = gate.rebuild(GateEpoch(2), &pin).unwrap();
-    assert_eq!(rebuild.marks().unwrap(), Some([(LANE, 3)].into_iter().collect()));
+    assert_eq!(rebuild.marks().unwrap(), Some([(LANE, at_position(3))].into_iter().collect()));
     drop(rebuild);
     replay_whole(&gate, GateEpoch(3), &[]);
     assert_whole(&gate);
@@ -314,7 +314,7 @@ fn a_lane_taken_over_releases_what_has_no_record_and_obeys_its_old_writer_no_mor
     assert_eq!(standing(&mut old, "float:1"), (1_000, 450));
     let mut mend = gate.mend(GateEpoch(1), LANE).unwrap();
     assert!(reserve(&mut old, 10, &hundred(10)).is_err());
-    assert_eq!(mend.marks().unwrap(), Some([(LANE, 4)].into_iter().collect()));
+    assert_eq!(mend.marks().unwrap(), Some([(LANE, at_position(4))].into_iter().collect()));
     let claims = mend.claims(LANE).unwrap();
     assert_eq!(claims, [(payment(8), IdempotencyKey(8)), (payment(9), IdempotencyKey(0))]);
     mend.release_claims(LANE, &claims).unwrap();

@@ -22,6 +22,11 @@ use storage::guard::{
 use storage_redis::{Form, Gate, Health, Pin, RedisGuard, Settings};
 
 pub const LANE: Lane = Lane(3);
+
+/// A position in it. Tests count from one; what Redis is told of is the same within its lane.
+pub fn at_position(number: u64) -> u64 {
+    storage::journal::Head::of_lane(LANE).sequence + number
+}
 /// Some morning of 2023, in microseconds.
 pub const NOON: i64 = 1_700_000_000_000_000;
 pub const HOUR: i64 = 3_600_000_000;

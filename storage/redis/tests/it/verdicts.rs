@@ -265,7 +265,7 @@ fn make_whole(gate: &Gate, journal: &[Recorded], through: u64) {
     let pin = gate.discover().unwrap();
     let mut rebuild = gate.rebuild(GateEpoch(2), &pin).unwrap();
     let marks = rebuild.marks().unwrap().unwrap();
-    let from = marks.get(&LANE).copied().unwrap_or(0);
+    let from = marks.get(&LANE).map_or(0, |mark| mark - at_position(0));
     let mut replay = Replay::new();
     for Recorded { sequence, what } in journal.iter().filter(|it| it.sequence > from) {
         match what {
