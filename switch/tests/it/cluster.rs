@@ -1,6 +1,7 @@
 //! Several nodes: real processes of `cauce serve` over a real Redis and a real Cassandra, broken
 //! on purpose.
 
+mod audit;
 mod books;
 mod client;
 mod load;

@@ -111,10 +111,27 @@ impl Node {
         running.addresses
     }
 
-    /// How the process ended, if it did; none while it runs or is paused.
+    /// How the process ended, if it did so by itself; told once. None while it runs or is paused.
     pub fn ended(&self) -> Option<ExitStatus> {
         let mut running = self.running.lock();
-        running.as_mut().and_then(|running| running.child.try_wait().expect("a process"))
+        let status = running.as_mut()?.child.try_wait().expect("a process")?;
+        *running = None;
+        Some(status)
+    }
+
+    /// Whether no process runs.
+    pub fn is_gone(&self) -> bool {
+        self.running.lock().is_none()
+    }
+
+    /// The last error it wrote, with what caused it.
+    pub fn last_error(&self) -> String {
+        let log = self.log();
+        let mut lines = log.lines().rev();
+        let last = lines.find(|line| line.contains(r#""level":"ERROR""#)).unwrap_or_default();
+        let line: Value = serde_json::from_str(last).unwrap_or_default();
+        let text = |name: &str| line["fields"][name].as_str().unwrap_or_default().to_owned();
+        format!("{}, {}", text("message"), text("error"))
     }
 
     /// SIGKILL; returns when it has ended.
@@ -133,9 +150,7 @@ impl Node {
 
     /// Waits until the process ends by itself.
     pub async fn wait_ended(&self) -> ExitStatus {
-        let ended = within(&format!("{} to end", self.name), NODE_MAX, async || self.ended()).await;
-        self.running.lock().take();
-        ended
+        within(&format!("{} to end", self.name), NODE_MAX, async || self.ended()).await
     }
 
     /// SIGSTOP: its connections stay open and it does nothing.

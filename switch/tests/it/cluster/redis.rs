@@ -12,6 +12,8 @@ const LINK_MAX: Duration = Duration::from_secs(20);
 pub struct RedisPair {
     servers: [Redis; 2],
     primary: Mutex<usize>,
+    /// Faults may overlap, but what each does to the servers is whole.
+    one_at_a_time: Mutex<()>,
     /// What the nodes know as Redis.
     pub front: Proxy,
     /// Between the primary and its replica.
@@ -25,8 +27,8 @@ impl RedisPair {
         let replica = Redis::start(RedisOptions::default()).expect("a Redis");
         let front = Proxy::start(&primary.address()).expect("a proxy");
         let replication = Proxy::start(&primary.address()).expect("a proxy");
-        let pair =
-            Self { servers: [primary, replica], primary: Mutex::new(0), front, replication };
+        let (servers, primary) = ([primary, replica], Mutex::new(0));
+        let pair = Self { servers, primary, one_at_a_time: Mutex::new(()), front, replication };
         pair.follow();
         pair
     }
@@ -48,19 +50,36 @@ impl RedisPair {
 
     /// From now on the replica learns nothing: what the primary grants is the tail to be lost.
     pub fn cut_replication(&self) {
+        let _one = self.one_at_a_time.lock();
         self.replication.cut_towards_client();
     }
 
     /// Makes the replica the primary, with what it has. Connections to the old one stay.
     pub fn promote(&self) {
+        let _one = self.one_at_a_time.lock();
         self.replica().promote().expect("a promotion");
         let mut primary = self.primary.lock();
         *primary = 1 - *primary;
         self.front.retarget(&self.servers[*primary].address());
     }
 
+    /// Kills the primary, promotes the replica; the dead one comes back as the replica.
+    pub fn fail_over(&self) {
+        self.primary().kill();
+        self.promote();
+        self.rejoin();
+    }
+
+    /// Wakes whoever sleeps.
+    pub fn wake(&self) {
+        for server in self.servers.iter().filter(|server| server.is_alive()) {
+            server.resume().expect("a signal");
+        }
+    }
+
     /// The server that was replaced comes back as the replica; everybody talks to the new one.
     pub fn rejoin(&self) {
+        let _one = self.one_at_a_time.lock();
         self.front.drop_connections();
         if !self.replica().is_alive() {
             self.replica().restart().expect("a restart");
@@ -86,12 +105,9 @@ impl RedisPair {
 
     /// Undoes every cut and pause.
     pub fn heal(&self) {
-        for server in &self.servers {
-            if server.is_alive() {
-                server.resume().expect("a signal");
-            } else {
-                server.restart().expect("a restart");
-            }
+        self.wake();
+        if !self.primary().is_alive() {
+            self.primary().restart().expect("a restart");
         }
         self.front.heal();
         self.rejoin();

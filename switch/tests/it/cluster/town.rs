@@ -124,6 +124,13 @@ impl Town {
         run(command.chain(self.nodes[0].configured()).collect()).await
     }
 
+    /// The bank's own log, as far as it is written; its last line may be cut.
+    pub async fn bank_log(&self) -> String {
+        let log = std::fs::read_to_string(self.dir.path().join("bank-b.jsonl")).expect("a log");
+        let whole = log.rfind('\n').map_or(0, |end| end + 1);
+        log[..whole].to_owned()
+    }
+
     /// The address of the gate's Redis, where there is one.
     pub fn redis_url(&self) -> String {
         self.redis.split('"').nth(1).expect("an address").to_owned()
