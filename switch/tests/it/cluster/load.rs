@@ -249,8 +249,9 @@ impl Worker {
         *self.heard.counts.lock().entry(name).or_default() += 1;
         let rrn = request.text(37).to_owned();
         let mut claims = self.heard.claims.lock();
+        let index = u64::try_from(claims.len()).expect("a count");
         claims.push(Claim {
-            index: u64::try_from(claims.len()).expect("a count"),
+            index,
             rrn,
             stan: request.text(11).to_owned(),
             amount_minor: request.text(4).parse().expect("an amount"),

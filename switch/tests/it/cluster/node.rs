@@ -86,19 +86,9 @@ impl Node {
     /// Whether it says that it is ready.
     pub async fn is_ready(&self) -> bool {
         let Some(addresses) = self.addresses() else { return false };
-        let asked = Api::at(addresses.admin, "").try_text("/readyz");
-        let told = tokio::time::timeout(Duration::from_secs(2), asked).await;
+        let admin = Api::at(addresses.admin, "");
+        let told = tokio::time::timeout(Duration::from_secs(2), admin.try_text("/readyz")).await;
         told.is_ok_and(|told| told.is_some_and(|(status, _)| status == 200))
-    }
-
-    /// One figure of its metrics, all labels summed up; 0 where there is none.
-    pub async fn metric(&self, name: &str) -> f64 {
-        let Some(addresses) = self.addresses() else { return 0.0 };
-        let (_, text) = Api::at(addresses.admin, "").try_text("/metrics").await.unwrap_or_default();
-        let own = text.lines().filter(|line| {
-            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
-        });
-        own.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
     /// Where it listens; none before it does, and after its end.

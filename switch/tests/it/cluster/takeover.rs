@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loadtest::simulator::acquirer::Fields;
-use loadtest::simulator::issuer::Mood;
 use loadtest::simulator::merchant::Script;
 use rig::{Redis, RedisOptions};
 use serde_json::{Value, json};
