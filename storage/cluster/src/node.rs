@@ -136,6 +136,8 @@ impl Node {
         inner.give_sign()?;
         let folios = Arc::new(Folios::open(control.clone(), me.to_string())?);
         let row = inner.own_lane()?;
+        // Payments of the other lanes may be asked about from the first request on.
+        inner.see_owners(&inner.lanes.all()?);
         let lane = row.lane;
         let opened = inner.workshop.open(row.clone());
         let (store, recovered, mended) =
@@ -373,9 +375,13 @@ impl Inner {
         }
     }
 
+    fn see_owners(&self, rows: &[LaneRow]) {
+        *self.owners.lock() = rows.iter().map(|row| (row.lane, row.owner.clone())).collect();
+    }
+
     fn look_for_dead(&self) -> Result<(), CqlError> {
         let rows = self.lanes.all()?;
-        *self.owners.lock() = rows.iter().map(|row| (row.lane, row.owner.clone())).collect();
+        self.see_owners(&rows);
         for row in rows {
             let is_dead = match row.owner == self.me {
                 // Taken over, and could not be served then.
