@@ -6,9 +6,11 @@
 mod fault;
 mod report;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -72,14 +74,24 @@ async fn whatever_breaks_nothing_is_paid_twice_overrun_or_lost() {
         report.lock().survived(&load.heard);
     }
     site.heal().await;
-    within("both nodes to be ready", REST_MAX, async || {
-        let [one, two] = [town.nodes[0].is_ready().await, town.nodes[1].is_ready().await];
-        (one && two).then_some(())
-    })
-    .await;
-    let heard = load.stop().await;
-    println!("{}", report.lock().summary(&heard));
-    let sent = settled(&town, &heard, Quiet { patience: REST_MAX }).await;
+    let rest = async {
+        within("both nodes to be ready", REST_MAX, async || {
+            let [one, two] = [town.nodes[0].is_ready().await, town.nodes[1].is_ready().await];
+            (one && two).then_some(())
+        })
+        .await;
+        let heard = load.stop().await;
+        println!("{}", report.lock().summary(&heard));
+        settled(&town, &heard, Quiet { patience: REST_MAX }).await
+    };
+    let sent = match AssertUnwindSafe(rest).catch_unwind().await {
+        Ok(sent) => sent,
+        Err(panic) => {
+            let kept = town.keep_logs();
+            println!("CHAOS_SEED={seed}; the nodes' logs are in {}", kept.display());
+            std::panic::resume_unwind(panic)
+        }
+    };
     keepers.stop().await;
     println!("{sent} payments were sent; the end audit is clean");
 }

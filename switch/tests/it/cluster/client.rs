@@ -9,7 +9,7 @@ use loadtest::simulator::acquirer::{Acquirer, AcquirerSettings, Answer, Fields, 
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::cluster::node::Node;
+use crate::cluster::node::{NODE_MAX, Node, within};
 use crate::harness::ACQUIRER;
 
 /// How long a line waits for an answer before the bank asks elsewhere.
@@ -127,9 +127,12 @@ impl Bank {
         self.lines[node].ask(&nodes[node], mti, request).await
     }
 
-    /// Asks one node, and must get an answer.
+    /// Asks one node until it answers.
     pub async fn must(&self, nodes: &[Node], node: usize, mti: &str, request: &Fields) -> Answer {
-        let answer = self.ask(nodes, node, mti, request).await;
-        answer.unwrap_or_else(|| panic!("no answer of {} to {request:?}", nodes[node].name))
+        let name = &nodes[node].name;
+        within(&format!("an answer of {name} to {request:?}"), NODE_MAX, async || {
+            self.ask(nodes, node, mti, request).await
+        })
+        .await
     }
 }

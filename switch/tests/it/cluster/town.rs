@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::api::Api;
-use crate::cluster::node::{Node, run};
+use crate::cluster::node::{NODE_MAX, Node, run, within};
 use crate::harness::{CONFIG, RESPONSE_TIMEOUT_MS};
 
 /// One town at a time: on two cores several would take each other for dead.
@@ -124,6 +124,18 @@ impl Town {
         run(command.chain(self.nodes[0].configured()).collect()).await
     }
 
+    /// Copies the logs of nodes and bank to where they stay; gives that folder.
+    pub fn keep_logs(&self) -> PathBuf {
+        let kept = std::env::temp_dir().join(&self.keyspace);
+        std::fs::create_dir_all(&kept).expect("a folder");
+        for entry in std::fs::read_dir(self.dir.path()).expect("a folder").flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                std::fs::copy(entry.path(), kept.join(entry.file_name())).expect("a copy");
+            }
+        }
+        kept
+    }
+
     /// The bank's own log, as far as it is written; its last line may be cut.
     pub async fn bank_log(&self) -> String {
         let log = std::fs::read_to_string(self.dir.path().join("bank-b.jsonl")).expect("a log");
@@ -157,6 +169,14 @@ impl Town {
             let made = self.api(0, &key).post("/v1/endpoints", &json!({ "url": url })).await;
             assert_eq!(made.status, 201, "{}", made.body);
             self.merchant.set_secret(&path_of(biller), made.text("/secret")).expect("a secret");
+            // The other nodes read it from the common table a moment later.
+            for node in 0..self.nodes.len() {
+                within("the endpoint to be known", NODE_MAX, async || {
+                    let listed = self.api(node, &key).get("/v1/endpoints").await;
+                    listed.body["items"].as_array().is_some_and(|it| !it.is_empty()).then_some(())
+                })
+                .await;
+            }
             keys.insert((*biller).to_owned(), key);
         }
         keys
