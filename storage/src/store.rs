@@ -132,6 +132,14 @@ impl Store {
         self.inner.shared.failed.subscribe()
     }
 
+    /// Takes nothing from now on: its lane has another writer, which it would find out at its next
+    /// append. It turns [`Store::failed`].
+    pub fn give_up(&self) {
+        if !self.inner.shared.has_failed() {
+            self.inner.shared.fail();
+        }
+    }
+
     /// The lane whose payments this store takes.
     pub fn lane(&self) -> Lane {
         self.inner.lane

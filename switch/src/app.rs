@@ -208,6 +208,9 @@ impl App {
             name = self.supervisor.death() => Some(Ended::Died(name)),
             _ = journal_failed.wait_for(|failed| *failed) => Some(Ended::JournalFailed),
         };
+        // Whatever ended first: a task that needs the journal may have seen its failure before us.
+        let has_failed = *self.engine.store.failed().borrow();
+        let early = if has_failed { Some(Ended::JournalFailed) } else { early };
         if let Some(Ended::JournalFailed) = early {
             // Nothing can be made durable any more: leave at once, the next start decides.
             tracing::error!("the journal has failed; stopping at once");

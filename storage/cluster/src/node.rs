@@ -1,7 +1,7 @@
 //! One node: its lane, its threads, and the lanes it holds for others.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -89,6 +89,7 @@ struct Inner {
     watch: Arc<Mutex<Watch>>,
     pending: Arc<Pending>,
     served: Arc<Mutex<Option<GateEpoch>>>,
+    own: OnceLock<Store>,
     held: Mutex<BTreeMap<Lane, Store>>,
     owners: Mutex<BTreeMap<Lane, Owner>>,
     beat: Mutex<u64>,
@@ -124,6 +125,7 @@ impl Node {
             watch: Arc::new(Mutex::new(Watch::new(settings.takeover_after))),
             pending: Arc::default(),
             served: Arc::default(),
+            own: OnceLock::new(),
             held: Mutex::default(),
             owners: Mutex::default(),
             beat: Mutex::new(0),
@@ -136,6 +138,8 @@ impl Node {
         inner.give_sign()?;
         let folios = Arc::new(Folios::open(control.clone(), me.to_string())?);
         let row = inner.own_lane()?;
+        // Payments of the other lanes may be asked about from the first request on.
+        inner.see_owners(&inner.lanes.all()?);
         let lane = row.lane;
         let opened = inner.workshop.open(row.clone());
         let (store, recovered, mended) =
@@ -153,6 +157,7 @@ impl Node {
             served: Arc::clone(&inner.served),
             not_before: Instant::now(),
         };
+        let _ = inner.own.set(store.clone());
         let threads = Mutex::new(inner.start_threads(keeper, &folios, &store)?);
         let taken = Mutex::new(Some(taken_queue));
         Ok((Arc::new(Self { inner, store, folios, taken, threads }), recovered))
@@ -373,9 +378,27 @@ impl Inner {
         }
     }
 
+    fn see_owners(&self, rows: &[LaneRow]) {
+        *self.owners.lock() = rows.iter().map(|row| (row.lane, row.owner.clone())).collect();
+    }
+
+    /// Gives up lanes that others have taken meanwhile: this node slept, or was cut off. A lane that
+    /// nothing is appended to would not find out by itself, and decline everything for ever.
+    fn give_up_lost(&self, rows: &[LaneRow]) {
+        for row in rows.iter().filter(|row| row.owner != self.me) {
+            let own = self.own.get().filter(|store| store.lane() == row.lane).cloned();
+            let store = own.or_else(|| self.held.lock().get(&row.lane).cloned());
+            if let Some(store) = store {
+                tracing::error!(lane = %row.lane, owner = %row.owner, "this lane was taken by another node");
+                store.give_up();
+            }
+        }
+    }
+
     fn look_for_dead(&self) -> Result<(), CqlError> {
         let rows = self.lanes.all()?;
-        *self.owners.lock() = rows.iter().map(|row| (row.lane, row.owner.clone())).collect();
+        self.see_owners(&rows);
+        self.give_up_lost(&rows);
         for row in rows {
             let is_dead = match row.owner == self.me {
                 // Taken over, and could not be served then.

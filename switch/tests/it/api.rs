@@ -1,6 +1,9 @@
 //! A client of the JSON API.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
+use http::response::Parts;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -52,9 +55,13 @@ impl Api {
 
     /// The API as the holder of a key sees it.
     pub fn with_key(house: &House, key: &str) -> Self {
+        Self::at(house.app.addresses.http, key)
+    }
+
+    /// The API at an address, as the holder of a key sees it.
+    pub fn at(address: SocketAddr, key: &str) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        let base = format!("http://{}", house.app.addresses.http);
-        Self { client, base, key: key.to_owned() }
+        Self { client, base: format!("http://{address}"), key: key.to_owned() }
     }
 
     /// Asks with a body as it stands.
@@ -65,6 +72,38 @@ impl Api {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Reply {
+        self.try_send(method, path, headers, body).await.expect("an answer")
+    }
+
+    /// The same; none where the line fell.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<Reply> {
+        let (head, body) = self.exchange(method, path, headers, body).await?;
+        let body = match body.is_empty() {
+            true => Value::Null,
+            false => serde_json::from_slice(&body).expect("JSON"),
+        };
+        Some(Reply { status: head.status.as_u16(), headers: head.headers, body })
+    }
+
+    /// Status and text of a page that is no JSON; none where the line fell.
+    pub async fn try_text(&self, path: &str) -> Option<(u16, String)> {
+        let (head, body) = self.exchange(Method::GET, path, &[], b"").await?;
+        Some((head.status.as_u16(), String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<(Parts, Bytes)> {
         let uri = format!("{}{path}", self.base);
         let mut request = Request::builder().method(method).uri(uri);
         request = request.header("authorization", format!("Bearer {}", self.key));
@@ -72,13 +111,8 @@ impl Api {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(Bytes::copy_from_slice(body))).expect("a request");
-        let (head, body) = self.client.request(request).await.expect("an answer").into_parts();
-        let body = body.collect().await.expect("a body").to_bytes();
-        let body = match body.is_empty() {
-            true => Value::Null,
-            false => serde_json::from_slice(&body).expect("JSON"),
-        };
-        Reply { status: head.status.as_u16(), headers: head.headers, body }
+        let (head, body) = self.client.request(request).await.ok()?.into_parts();
+        Some((head, body.collect().await.ok()?.to_bytes()))
     }
 
     pub async fn get(&self, path: &str) -> Reply {

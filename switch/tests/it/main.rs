@@ -5,6 +5,7 @@ mod api;
 mod harness;
 
 mod bad_input;
+mod cluster;
 mod codec;
 mod demo;
 mod dialect;

@@ -1,0 +1,16 @@
+//! Several nodes: real processes of `cauce serve` over a real Redis and a real Cassandra, broken
+//! on purpose.
+
+mod audit;
+mod books;
+mod client;
+mod load;
+mod node;
+mod redis;
+mod town;
+
+mod chaos;
+mod forget;
+mod join;
+mod pair;
+mod takeover;

@@ -1,0 +1,263 @@
+//! What is left when everything is quiet: the lanes' records, the gate's balances, and what the
+//! bank and the merchants saw – laid side by side.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use loadtest::audit::client::Claim;
+use loadtest::audit::issuer::IssuerTruth;
+use loadtest::audit::journal::Journal;
+use loadtest::audit::{Evidence, Mismatch, Notice, audit};
+use router::id::{AccountId, Folio, Lane, PaymentId};
+use router::invariant::{one_approval_per_key, postings_balance};
+use router::message::IdempotencyKey;
+use router::money::Currency;
+use router::outcome::Outcome;
+use router::record::{Intent, Record, ReversalStep};
+use router::time::Timestamp;
+use storage::guard::{Balance, Guard};
+use storage_cql::{Control, Cql, Lanes, Settings, frames};
+use storage_redis::{Form, Gate, RedisGuard};
+
+use crate::cluster::town::{Town, cassandra};
+
+/// A lane that no node has: whoever looks at the gate must not be taken for a node.
+const NOBODY: Lane = Lane(4_095);
+
+/// What all lanes hold, and the gate.
+pub struct Books {
+    /// The export, a line a record.
+    pub export: String,
+    lives: BTreeMap<PaymentId, Life>,
+    outcomes: Vec<(PaymentId, Outcome)>,
+    wrong: Vec<String>,
+    /// What came into each account from outside payments.
+    put_in: BTreeMap<AccountId, (i64, Currency)>,
+    balances: BTreeMap<AccountId, Option<Balance>>,
+}
+
+/// One payment that was sent, as its records tell it.
+struct Life {
+    intent: Box<Intent>,
+    is_approved: bool,
+    /// When what it reserved was given back; none while it has it.
+    ended: Option<Timestamp>,
+}
+
+impl Books {
+    /// Reads everything; blocks. Something may be under way: then the gate is ahead or behind.
+    pub async fn read(town: &Town) -> Result<Self, String> {
+        let exported = town.cauce(&["journal", "export", "--format", "json"]).await;
+        if !exported.status.success() {
+            return Err(String::from_utf8_lossy(&exported.stderr).into_owned());
+        }
+        let mut books = Self {
+            export: String::from_utf8_lossy(&exported.stdout).into_owned(),
+            lives: BTreeMap::new(),
+            outcomes: Vec::new(),
+            wrong: Vec::new(),
+            put_in: BTreeMap::new(),
+            balances: BTreeMap::new(),
+        };
+        tokio::task::block_in_place(|| books.read_servers(town))?;
+        Ok(books)
+    }
+
+    fn read_servers(&mut self, town: &Town) -> Result<(), String> {
+        let settings = Settings::new(cassandra().addresses(), &town.keyspace);
+        let cql = Cql::connect(&settings).map_err(|error| error.to_string())?;
+        for row in Lanes::new(&cql).all().map_err(|error| error.to_string())? {
+            let records = frames::records(&cql, row.lane).map_err(|error| error.to_string())?;
+            for record in records {
+                self.take(record.map_err(|damage| damage.to_string())?.1);
+            }
+        }
+        let row = Control::new(&cql).gate().map_err(|error| error.to_string())?;
+        let row = row.ok_or("there is no gate")?;
+        let form = Form::Single { url: town.redis_url() };
+        let settings = storage_redis::Settings::new(form, &town.keyspace);
+        let gate = Arc::new(Gate::new(settings).map_err(|error| error.to_string())?);
+        gate.open(row.epoch, row.pin.parse().map_err(|_| format!("the pin: {row:?}"))?);
+        let mut guard = RedisGuard::new(gate, NOBODY);
+        for (account, (_, currency)) in &self.put_in {
+            let balance = guard.balance(*account, *currency).map_err(|error| error.to_string())?;
+            self.balances.insert(*account, balance);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, record: Record) {
+        match record {
+            Record::Intent(intent) => {
+                let life = Life { intent, is_approved: false, ended: None };
+                self.lives.insert(life.intent.payment, life);
+            }
+            Record::Outcome(concluded) => {
+                if let Err(violation) = postings_balance(&concluded.postings) {
+                    self.wrong.push(format!("{}: {violation}", concluded.payment));
+                }
+                if let Some(life) = self.lives.get_mut(&concluded.payment) {
+                    life.is_approved = matches!(concluded.outcome, Outcome::Approved(_));
+                    let is_declined = matches!(concluded.outcome, Outcome::Declined(_));
+                    life.ended = is_declined.then_some(concluded.at);
+                }
+                self.outcomes.push((concluded.payment, concluded.outcome));
+            }
+            Record::Reversal(reversal) => {
+                let is_over = matches!(reversal.step, ReversalStep::Confirmed { .. });
+                if let Some(life) = self.lives.get_mut(&reversal.payment).filter(|_| is_over) {
+                    life.ended = Some(reversal.at);
+                }
+            }
+            Record::Account(movement) => {
+                let currency = movement.delta.currency;
+                let put_in = self.put_in.entry(movement.account).or_insert((0, currency));
+                put_in.0 += movement.delta.minor;
+            }
+            Record::Refused(_)
+            | Record::Rerouted(_)
+            | Record::LateAnswer(_)
+            | Record::Endpoint(_)
+            | Record::NoticeMark(_) => {}
+        }
+    }
+
+    /// Payments in the journal that were sent.
+    pub fn sent(&self) -> usize {
+        self.lives.len()
+    }
+
+    /// Everything that is wrong, in words; whether it may still come right by itself.
+    pub fn mismatches(&self, town: &Town, claims: &[Claim]) -> (Vec<String>, bool) {
+        let mut issuers = IssuerTruth::default();
+        issuers.add_effects("bank-b", &town.issuer.truth());
+        let journal = Journal::read(self.export.as_bytes()).expect("an export");
+        let notices = town.merchant.heard().into_iter().map(|heard| Notice {
+            webhook_id: heard.webhook_id,
+            kind: heard.kind,
+            payment: heard.payment,
+        });
+        let notices = Some(notices.collect());
+        let evidence = Evidence { claims: claims.to_vec(), journal, issuers, notices };
+        let found = audit(&evidence);
+        let mut may_settle = found.iter().all(Mismatch::may_settle);
+        let mut all: Vec<String> = found.iter().map(Mismatch::to_string).collect();
+        let own = self.own(&evidence.issuers);
+        may_settle &= own.is_empty();
+        all.extend(own);
+        // What is under way is held, and the endings that nobody told the gate of are told soon.
+        all.extend(self.balances_off());
+        (all, may_settle)
+    }
+
+    fn own(&self, issuers: &IssuerTruth) -> Vec<String> {
+        let mut wrong = self.wrong.clone();
+        let keyed = self.outcomes.iter().filter_map(|(payment, outcome)| {
+            Some((self.lives.get(payment)?.intent.request.key, outcome))
+        });
+        wrong.extend(one_approval_per_key(keyed).err().map(|violation| violation.to_string()));
+        let mut debits: HashMap<IdempotencyKey, (i64, Vec<Folio>)> = HashMap::new();
+        for life in self.lives.values() {
+            let folio = life.intent.folio;
+            let debited = issuers.payments.get(&folio.to_string()).map_or(0, |it| it.net_debits);
+            let of_key = debits.entry(life.intent.request.key).or_default();
+            of_key.0 += debited;
+            of_key.1.push(folio);
+        }
+        let twice = debits.values().filter(|(debits, _)| *debits > 1);
+        wrong.extend(twice.map(|(debits, folios)| format!("{debits} debits of one key: {folios:?}")));
+        wrong
+    }
+
+    /// Accounts whose balance at the gate is not what the journal says, once nothing is open.
+    fn balances_off(&self) -> Vec<String> {
+        let mut off = Vec::new();
+        for (account, (put_in, _)) in &self.put_in {
+            let holds = self.lives.values().filter(|life| life.ended.is_none());
+            let (mut spent, mut held) = (0, 0);
+            for life in holds {
+                let of_account = life.intent.plan.reservation.holds.iter();
+                let amounts = of_account.filter(|hold| hold.account == *account);
+                let amount: i64 = amounts.map(|hold| hold.amount.minor).sum();
+                *(if life.is_approved { &mut spent } else { &mut held }) += amount;
+            }
+            let (balance, expected) = (self.balances[account], (put_in - spent, held));
+            if balance.map(|balance| (balance.balance, balance.held)) != Some(expected) {
+                off.push(format!("{account}: the gate says {balance:?}, the journal {expected:?}"));
+            }
+            if put_in - spent - held < 0 {
+                off.push(format!("{account} is overdrawn: {put_in} put in, {spent} spent, {held}"));
+            }
+        }
+        off
+    }
+
+    /// Limits and floats that were overrun at some instant. A payment surely holds what it reserved
+    /// from when the bank saw its request (`seen`) until the record that ended it.
+    pub fn overruns(&self, seen: &HashMap<String, Timestamp>) -> Vec<String> {
+        let mut steps: Vec<(Timestamp, i8, &Life)> = Vec::new();
+        for life in self.lives.values() {
+            let Some(begun) = seen.get(&life.intent.folio.to_string()) else { continue };
+            // Instants of two programs on one machine: a little less than what is certain.
+            let begun = Timestamp(begun.0 + 3_000);
+            if life.ended.is_some_and(|ended| ended <= begun) {
+                continue;
+            }
+            steps.push((begun, 1, life));
+            steps.extend(life.ended.map(|ended| (ended, -1, life)));
+        }
+        steps.sort_by_key(|(at, sign, _)| (*at, *sign));
+        let mut wrong = Vec::new();
+        let mut counters: HashMap<u128, i64> = HashMap::new();
+        let mut taken: HashMap<AccountId, i64> = HashMap::new();
+        for (at, sign, life) in steps {
+            let (folio, sign) = (life.intent.folio, i64::from(sign));
+            for counter in &life.intent.plan.reservation.counters {
+                let value = counters.entry(counter.key.0).or_default();
+                *value += sign * counter.delta;
+                if *value > counter.ceiling {
+                    wrong.push(format!("{folio}: a counter at {value} of {} at {at}", counter.ceiling));
+                }
+            }
+            for hold in &life.intent.plan.reservation.holds {
+                let value = taken.entry(hold.account).or_default();
+                *value += sign * hold.amount.minor;
+                let put_in = self.put_in.get(&hold.account).map_or(0, |(minor, _)| *minor);
+                if put_in - *value < hold.floor_minor {
+                    wrong.push(format!("{folio}: {value} of {put_in} taken from {} at {at}", hold.account));
+                }
+            }
+        }
+        wrong
+    }
+
+    /// The records that name one of these words: ids, folios or references.
+    pub fn records_about(&self, complaint: &str) -> Vec<&str> {
+        let words: Vec<&str> = complaint
+            .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+            .filter(|word| word.len() >= 12)
+            .collect();
+        let named = |line: &&str| words.iter().any(|word| line.contains(word));
+        let ids = self.export.lines().filter(named).filter_map(|line| {
+            let rest = line.split_once("\"payment\":\"")?.1;
+            rest.split_once('"').map(|(id, _)| id)
+        });
+        let ids: Vec<&str> = ids.collect();
+        self.export.lines().filter(|line| ids.iter().any(|id| line.contains(id))).collect()
+    }
+}
+
+/// When the bank first saw each payment, from its own log: by folio.
+pub fn first_seen(log: &str) -> HashMap<String, Timestamp> {
+    let mut seen = HashMap::new();
+    for line in log.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("the bank's log");
+        let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+        let asks = text("mti").starts_with("02") && !text("processing_code").starts_with("32");
+        let at = text("at").parse::<jiff::Timestamp>().expect("an instant").as_microsecond();
+        if asks && line["answer"].as_str().is_none_or(|code| code == "00") {
+            seen.entry(text("rrn")).or_insert(Timestamp(at));
+        }
+    }
+    seen
+}

@@ -1,0 +1,81 @@
+//! A Redis that forgets: a new epoch, nothing paid twice, and service again soon.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cluster::audit::{Quiet, settled};
+use crate::cluster::load::{Load, floats};
+use crate::cluster::node::{NODE_MAX, pause, within};
+use crate::cluster::redis::RedisPair;
+use crate::cluster::town::{Plan, Town};
+
+/// While a Redis sleeps, its connections are open and nothing comes.
+const ASLEEP: Duration = Duration::from_secs(2);
+/// What a promoted replica has not heard of.
+const TAIL: Duration = Duration::from_millis(400);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whatever_redis_forgets_is_never_paid_again() {
+    let pair = tokio::task::block_in_place(RedisPair::start);
+    let extra = floats();
+    let plan = Plan { nodes: 2, redis: format!("urls = [\"{}\"]", pair.url()), extra: &extra };
+    let town = Arc::new(Town::start(plan).await);
+    town.endpoints(&["isp-ve", "lender-mx"]).await;
+    let seed = rand::random();
+    println!("seed {seed}");
+    let load = Load::start(&town, seed, 6, Duration::from_millis(40));
+    within("the load to run", NODE_MAX, async || (load.heard.answered() > 20).then_some(())).await;
+    let mut epoch = epoch(&town).await;
+    let forgets: [(&str, fn(&RedisPair)); 4] = [
+        ("FLUSHALL", |pair| pair.primary().flush_all().expect("a flush")),
+        ("restarted empty", |pair| pair.primary().restart().expect("a restart")),
+        ("promoted, its tail lost", RedisPair::fail_over),
+        ("promoted beside a primary that lives", RedisPair::promote),
+    ];
+    for (what, forget) in forgets {
+        if what.starts_with("promoted") {
+            pair.cut_replication();
+            pause(TAIL).await;
+        }
+        tokio::task::block_in_place(|| forget(&pair));
+        epoch = next_epoch(&town, &load, epoch, what).await;
+        tokio::task::block_in_place(|| pair.heal());
+    }
+    pair.primary().pause().expect("a pause");
+    pause(ASLEEP).await;
+    pair.primary().resume().expect("a signal");
+    serves_again(&town, &load, "paused").await;
+    let heard = load.stop().await;
+    settled(&town, &heard, Quiet { patience: NODE_MAX }).await;
+}
+
+async fn epoch(town: &Town) -> u64 {
+    let status = town.cauce(&["cluster", "status", "--format", "json", "--watch-ms", "100"]).await;
+    let status: Value = serde_json::from_slice(&status.stdout).expect("JSON");
+    match status["gate"]["state"].as_str() {
+        Some("open") => status["gate"]["epoch"].as_u64().expect("an epoch"),
+        _ => 0,
+    }
+}
+
+async fn next_epoch(town: &Town, load: &Load, before: u64, what: &str) -> u64 {
+    let epoch = within(&format!("the epoch after {before}: {what}"), NODE_MAX, async || {
+        Some(epoch(town).await).filter(|epoch| *epoch > before)
+    })
+    .await;
+    serves_again(town, load, what).await;
+    epoch
+}
+
+async fn serves_again(town: &Town, load: &Load, what: &str) {
+    for node in &town.nodes {
+        node.wait_ready().await;
+    }
+    let answered = load.heard.answered();
+    within("answers", NODE_MAX, async || (load.heard.answered() > answered + 10).then_some(()))
+        .await;
+    println!("{what}: served again; longest time without an answer so far {:?}",
+        load.heard.longest_gap());
+}
