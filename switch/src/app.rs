@@ -1,25 +1,28 @@
 //! The composition root: builds everything once, in order, and stops it in order.
 
+mod opened;
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use router::id::{AccountId, ParticipantId, Stan};
+use router::id::{AccountId, ParticipantId};
 use router::plan::account;
 use router::record::{AccountMovement, Record};
-use storage::settings::{Limits, Settings};
-use storage::{OpenError, Recovered, Sealer, Store, StoreError};
+use storage::{OpenError, Sealer, StoreError};
 use storage_cluster::Node;
 use storage_cql::api_keys::ApiKeys;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::opened::Opened;
 use crate::admin::Admin;
-use crate::config::{ClusterConfig, Config, FloatConfig, NoticesConfig, ServiceConfig};
-use crate::engine::{Engine, Numbers, Parts};
+use crate::config::{Config, FloatConfig, ServiceConfig};
+use crate::engine::{Engine, Parts};
 use crate::keys::Keys;
+use crate::notice::Notices;
 use crate::participant::tls::TlsError;
 use crate::participant::{Participant, Participants, dial, listen, tls};
 use crate::seal::KeyError;
@@ -116,23 +119,13 @@ impl App {
         let doors = Doors::open(&config).await?;
 
         let sealer = seal::sealer(&service.seal, &service.data.dir)?;
-        let Opened { store, recovered, numbers, member } = Opened::of(service, &sealer).await?;
-        let stans = match &member {
-            Some(_) => cluster::stans(store.lane()),
-            None => 0..Stan::COUNT,
-        };
-        tracing::info!(
-            records = recovered.records_replayed,
-            open = recovered.open.len(),
-            torn_bytes = recovered.torn_bytes,
-            took_ms = u64::try_from(recovered.took.as_millis()).unwrap_or(u64::MAX),
-            "journal opened"
-        );
+        let opened = Opened::of(service, &sealer).await?;
+        let (stans, recovered, member) = (opened.stans(), opened.recovered, opened.member);
         let (owed, owed_queue) = reversal::Owed::new();
         let engine = Arc::new(Engine::new(Parts {
-            store,
+            store: opened.store,
             sealer: sealer.clone(),
-            numbers,
+            numbers: opened.numbers,
             participants: Participants::new(config.participants, &stans),
             policy: config.policy,
             tasks: tasks.clone(),
@@ -140,57 +133,29 @@ impl App {
             acquirer_id: service.acquirer_id,
             framing: service.iso8583.framing.clone(),
         }));
-        if let Some(member) = &member {
-            member.join(&engine, &sealer, &service.notices);
-        }
         match &member {
             None => open_floats(&engine, &config.floats).await?,
-            Some(member) => {
-                let work = cluster::open_floats(
-                    Arc::clone(&engine),
-                    Arc::clone(&member.node),
-                    config.floats.clone(),
-                );
-                tasks.service("floats", work);
-            }
+            Some(member) => member.join(&engine, &sealer, &service.notices, &config.floats),
         }
         payment::resume(&engine, &recovered.open).await?;
 
         let node = member.as_ref().map(|member| Arc::clone(&member.node));
         let admin = Admin::new(Arc::clone(&engine), metrics, node.clone());
         let drain_asked = admin.drain_asked();
-        let admin_address = admin.clone().start(service.admin_listen).map_err(|source| {
-            StartError::Listen { what: "admin.listen", address: service.admin_listen, source }
-        })?;
         let addresses = Addresses {
             http: http.local_addr().unwrap_or(service.http.listen),
             iso8583: doors.shared.local_addr().unwrap_or(service.iso8583.listen),
-            admin: admin_address,
+            admin: start_admin(&admin, service.admin_listen)?,
         };
         let own_addresses = doors.own_addresses();
 
-        tasks.critical(
-            "reversals",
-            reversal::run(Arc::clone(&engine), owed_queue, service.reversals),
-        );
-        let store = engine.store.clone();
-        let notices =
-            notice::Notices::new(Arc::clone(&engine), store, sealer, service.notices.clone());
-        let notices = Arc::new(notices);
-        tasks.critical("notices", notice::run(Arc::clone(&notices)));
-        if let Some(Member { door, config, .. }) = member {
-            let peers = cluster::Door::new(Arc::clone(&engine), config.node.secret);
-            tasks.critical("door for nodes", peers.run(door));
+        let reversals = reversal::run(Arc::clone(&engine), owed_queue, service.reversals);
+        tasks.critical("reversals", reversals);
+        if let Some(member) = member {
+            member.answer(&engine);
         }
         start_lines(&engine, doors, service)?;
-        let keys = Keys::open(&service.data.dir).map_err(StartError::Keys)?;
-        let keys = Arc::new(match &node {
-            Some(node) => keys.with_common(ApiKeys::new(node.cql())),
-            None => keys,
-        });
-        let api = web::Api::new(Arc::clone(&engine), keys, notices);
-        let http_tls = service.http.tls.as_ref().map(tls::acceptor).transpose()?;
-        tasks.critical("http", web::run(api, http, service.http.clone(), http_tls));
+        start_api(&engine, node.as_deref(), http, service, sealer)?;
         admin.set_started();
         tracing::info!(%addresses.http, %addresses.iso8583, %addresses.admin, "ready");
         let grace = service.drain_grace;
@@ -228,64 +193,33 @@ impl App {
     }
 }
 
-/// The journal, in whichever form.
-struct Opened {
-    store: Store,
-    recovered: Recovered,
-    numbers: Numbers,
-    member: Option<Member>,
+fn start_admin(admin: &Admin, address: SocketAddr) -> Result<SocketAddr, StartError> {
+    let listening = admin.clone().start(address);
+    let failed = |source| StartError::Listen { what: "admin.listen", address, source };
+    listening.map_err(failed)
 }
 
-/// What a node of many has besides.
-struct Member {
-    node: Arc<Node>,
-    config: ClusterConfig,
-    door: TcpListener,
-}
-
-impl Opened {
-    async fn of(service: &ServiceConfig, sealer: &Sealer) -> Result<Self, StartError> {
-        let Some(config) = &service.cluster else {
-            let (store, recovered) = Store::open(settings(service), sealer.clone())?;
-            let numbers = Numbers::from(recovered.folio_next);
-            return Ok(Self { store, recovered, numbers, member: None });
-        };
-        let door = bind("cluster.listen", config.node.listen).await?;
-        let (node, store, recovered) =
-            cluster::start(config, service, sealer.clone(), &door).await?;
-        let numbers = Numbers::Blocks(Arc::clone(node.folios()));
-        let member = Some(Member { node, config: config.clone(), door });
-        Ok(Self { store, recovered, numbers, member })
-    }
-}
-
-impl Member {
-    /// Makes the node one of many: it asks the others, answers them, and takes over for them.
-    fn join(&self, engine: &Arc<Engine>, sealer: &Sealer, notices: &NoticesConfig) {
-        cluster::join(&self.node, &self.config, engine.tasks.clone());
-        if let Some(taken) = self.node.taken() {
-            let (engine, sealer) = (Arc::clone(engine), sealer.clone());
-            let work = cluster::take_up(Arc::clone(&engine), taken, sealer, notices.clone());
-            engine.tasks.service("lanes taken over", work);
-        }
-    }
-}
-
-fn settings(service: &ServiceConfig) -> Settings {
-    let storage = &service.storage;
-    Settings {
-        segment_len_max: storage.segment_bytes_max,
-        limits: Limits {
-            queue_len_max: storage.queue_len_max,
-            group_len_max: storage.group_len_max,
-            view_lag_max: storage.view_lag_max,
-            ..Limits::default()
-        },
-        key_retention: storage.key_retention,
-        snapshot_segments: storage.snapshot_segments,
-        fsync_delay: Duration::from_micros(storage.fsync_delay_us),
-        ..Settings::new(&service.data.dir)
-    }
+/// Starts notices, and the API that shows them.
+fn start_api(
+    engine: &Arc<Engine>,
+    node: Option<&Node>,
+    listener: TcpListener,
+    service: &ServiceConfig,
+    sealer: Sealer,
+) -> Result<(), StartError> {
+    let (store, tasks) = (engine.store.clone(), &engine.tasks);
+    let notices = Notices::new(Arc::clone(engine), store, sealer, service.notices.clone());
+    let notices = Arc::new(notices);
+    tasks.critical("notices", notice::run(Arc::clone(&notices)));
+    let keys = Keys::open(&service.data.dir).map_err(StartError::Keys)?;
+    let keys = match node {
+        Some(node) => keys.with_common(ApiKeys::new(node.cql())),
+        None => keys,
+    };
+    let api = web::Api::new(Arc::clone(engine), Arc::new(keys), notices);
+    let tls = service.http.tls.as_ref().map(tls::acceptor).transpose()?;
+    tasks.critical("http", web::run(api, listener, service.http.clone(), tls));
+    Ok(())
 }
 
 /// The addresses participants call at.

@@ -158,8 +158,13 @@ impl<'g> Rebuild<'g> {
                 let (payment, key) = (pack::payment(*payment), key.0.to_be_bytes());
                 for group in 0..groups {
                     let session = self.sessions.get(group).map_or("", String::as_str);
-                    let arguments =
-                        [self.value.as_bytes(), lane.as_bytes(), &payment, &key, session.as_bytes()];
+                    let arguments = [
+                        self.value.as_bytes(),
+                        lane.as_bytes(),
+                        &payment,
+                        &key,
+                        session.as_bytes(),
+                    ];
                     round.call(group, Function::ReleaseClaim, &arguments);
                 }
             }

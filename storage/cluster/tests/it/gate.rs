@@ -60,8 +60,12 @@ async fn what_redis_forgot_is_put_back_before_anything_is_decided() {
     .await;
     assert!(node.served().unwrap() > epoch, "a new epoch");
     let again = store.admit(Sample { payment: 9, ..once(1) }.intent()).await.unwrap();
-    assert!(matches!(again, Admission::Replay(ref payment) if payment.id == once(1).id()), "{again:?}");
-    let balance = store.account_balance(sample::account("float:1"), sample::currency()).await.unwrap();
+    assert!(
+        matches!(again, Admission::Replay(ref payment) if payment.id == once(1).id()),
+        "{again:?}"
+    );
+    let balance =
+        store.account_balance(sample::account("float:1"), sample::currency()).await.unwrap();
     assert_eq!((balance.balance, balance.held), (60, 25));
     stop(node).await;
     drop(world);

@@ -27,7 +27,8 @@ impl Gate {
         for group in 0..self.layout().groups() {
             round.call(group, Function::Greet, &[value.as_bytes(), lane.as_bytes()]);
         }
-        let sessions = links.exchange(self, round)?.iter().map(text_of).collect::<Result<_, _>>()?;
+        let sessions =
+            links.exchange(self, round)?.iter().map(text_of).collect::<Result<_, _>>()?;
         let (is_whole, progress) = (true, Progress::default());
         Ok(Rebuild { gate: self, epoch, value, links, is_whole, sessions, progress })
     }

@@ -165,7 +165,9 @@ impl Books {
             of_key.1.push(folio);
         }
         let twice = debits.values().filter(|(debits, _)| *debits > 1);
-        wrong.extend(twice.map(|(debits, folios)| format!("{debits} debits of one key: {folios:?}")));
+        wrong.extend(
+            twice.map(|(debits, folios)| format!("{debits} debits of one key: {folios:?}")),
+        );
         wrong
     }
 
@@ -216,7 +218,10 @@ impl Books {
                 let value = counters.entry(counter.key.0).or_default();
                 *value += sign * counter.delta;
                 if *value > counter.ceiling {
-                    wrong.push(format!("{folio}: a counter at {value} of {} at {at}", counter.ceiling));
+                    wrong.push(format!(
+                        "{folio}: a counter at {value} of {} at {at}",
+                        counter.ceiling
+                    ));
                 }
             }
             for hold in &life.intent.plan.reservation.holds {
@@ -224,7 +229,10 @@ impl Books {
                 *value += sign * hold.amount.minor;
                 let put_in = self.put_in.get(&hold.account).map_or(0, |(minor, _)| *minor);
                 if put_in - *value < hold.floor_minor {
-                    wrong.push(format!("{folio}: {value} of {put_in} taken from {} at {at}", hold.account));
+                    wrong.push(format!(
+                        "{folio}: {value} of {put_in} taken from {} at {at}",
+                        hold.account
+                    ));
                 }
             }
         }

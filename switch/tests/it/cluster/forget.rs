@@ -76,6 +76,8 @@ async fn serves_again(town: &Town, load: &Load, what: &str) {
     let answered = load.heard.answered();
     within("answers", NODE_MAX, async || (load.heard.answered() > answered + 10).then_some(()))
         .await;
-    println!("{what}: served again; longest time without an answer so far {:?}",
-        load.heard.longest_gap());
+    println!(
+        "{what}: served again; longest time without an answer so far {:?}",
+        load.heard.longest_gap()
+    );
 }

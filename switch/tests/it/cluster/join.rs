@@ -110,7 +110,8 @@ async fn a_cluster_goes_on_with_the_journal_of_one_machine() {
 async fn sentinels_name_another_primary_and_the_nodes_go_on_with_it() {
     let (primary, replica, sentinels) = tokio::task::block_in_place(|| {
         let primary = Redis::start(RedisOptions::default()).expect("a Redis");
-        let replica = Redis::start(RedisOptions::default().replica_of(&primary)).expect("a replica");
+        let replica =
+            Redis::start(RedisOptions::default().replica_of(&primary)).expect("a replica");
         let sentinels = Sentinels::start(&primary, "gate", 2).expect("Sentinels");
         (primary, replica, sentinels)
     });
