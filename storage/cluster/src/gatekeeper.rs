@@ -229,7 +229,7 @@ impl Gatekeeper {
                     self.workshop.reflect(row, mark, &mut rebuild)?;
                 }
             }
-            None => self.from_nothing(epoch, &rows, &mut rebuild)?,
+            None => self.load_everything(epoch, &rows, &mut rebuild)?,
         }
         let progress = rebuild.publish()?;
         tracing::info!(
@@ -241,7 +241,7 @@ impl Gatekeeper {
         Ok(pin)
     }
 
-    fn from_nothing(
+    fn load_everything(
         &self,
         epoch: GateEpoch,
         rows: &[LaneRow],
