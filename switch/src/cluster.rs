@@ -1,6 +1,7 @@
 //! This process as one node of many: its settings, what it does for others, and they for it.
 
 mod door;
+mod lines;
 mod peers;
 
 use std::ops::Range;
@@ -23,8 +24,9 @@ use crate::config::{
 };
 use crate::engine::Engine;
 use crate::notice::{self, Notices};
-use crate::supervise::Tasks;
+use crate::participant::far::Far;
 use crate::{app, clock, payment};
+use lines::FarLines;
 use peers::HttpPeers;
 
 pub use door::Door;
@@ -140,10 +142,17 @@ fn advertised(config: &ClusterConfig, door: &TcpListener) -> String {
     }
 }
 
-/// Makes the node know the others, and serves what they ask.
-pub fn join(node: &Arc<Node>, config: &ClusterConfig, tasks: Tasks) {
-    let peers = HttpPeers::new(config.node.secret.clone(), tasks);
-    node.join(Arc::new(peers));
+/// Makes the node know the others: their lanes, and their lines.
+pub fn join(node: &Arc<Node>, config: &ClusterConfig, engine: &Arc<Engine>) {
+    let peers = HttpPeers::new(config.node.secret.clone(), engine.tasks.clone());
+    node.join(Arc::new(peers.clone()));
+    let far: Arc<dyn Far> = Arc::new(FarLines::new(node, peers, engine.sealer.clone()));
+    for participant in engine.participants.iter() {
+        participant.share(Arc::clone(&far));
+    }
+    let (node, engine) = (Arc::clone(node), Arc::clone(engine));
+    let tasks = engine.tasks.clone();
+    tasks.service("lines told to nodes", lines::tell(node, engine, config.node.beat_every));
 }
 
 /// Takes up the lanes of dead nodes, for as long as the switch runs. Run as a service task.

@@ -1,6 +1,7 @@
 //! Network participants: their lines, what is asked of them and what they answer.
 
 pub mod dial;
+pub mod far;
 pub mod in_flight;
 pub mod key_exchange;
 pub mod line;
@@ -12,8 +13,8 @@ pub mod wording;
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -25,9 +26,11 @@ use router::outcome::Cause;
 use router::record::Attempt;
 use router::text::Text;
 use router::time::Timestamp;
+use tokio::time::Instant;
 
 use crate::clock;
 use crate::config::ParticipantConfig;
+use far::Far;
 use in_flight::{Claim, Expected, InFlight, RequestKind};
 use line::Line;
 
@@ -71,6 +74,7 @@ pub struct Participant {
     changing: Mutex<()>,
     next_line: AtomicUsize,
     in_flight: InFlight,
+    far: OnceLock<Arc<dyn Far>>,
 }
 
 impl Participant {
@@ -84,6 +88,7 @@ impl Participant {
             lines: ArcSwap::default(),
             changing: Mutex::new(()),
             next_line: AtomicUsize::new(0),
+            far: OnceLock::new(),
             config,
         }
     }
@@ -96,6 +101,22 @@ impl Participant {
     /// Whether a request could leave for it now.
     pub fn is_signed_on(&self) -> bool {
         self.lines.load().iter().any(|line| line.is_signed_on())
+    }
+
+    /// Makes the lines of other nodes known, once.
+    pub fn share(&self, far: Arc<dyn Far>) {
+        // Done by who starts the node, before anything is asked.
+        let _ = self.far.set(far);
+    }
+
+    /// The lines of other nodes, where there are any.
+    pub fn far(&self) -> Option<&Arc<dyn Far>> {
+        self.far.get()
+    }
+
+    /// Whether a request could leave for it now, here or at another node.
+    fn can_be_asked(&self) -> bool {
+        self.is_signed_on() || self.far().is_some_and(|far| far.is_on(self.id()))
     }
 
     /// Its open requests.
@@ -112,7 +133,7 @@ impl Participant {
         folio: Folio,
         now: Timestamp,
     ) -> Result<(Claim<'_>, Attempt), NotSent> {
-        if !self.is_signed_on() {
+        if !self.can_be_asked() {
             return Err(NotSent::SignedOff);
         }
         let transmitted_at = clock::transmission_time(now);
@@ -131,7 +152,7 @@ impl Participant {
         folio: Folio,
         attempt: &Attempt,
     ) -> Result<Claim<'_>, NotSent> {
-        if !self.is_signed_on() {
+        if !self.can_be_asked() {
             return Err(NotSent::SignedOff);
         }
         let transmitted_at = attempt.transmitted_at;
@@ -147,6 +168,34 @@ impl Participant {
         claim: Claim<'_>,
         message: Bytes,
     ) -> Result<ParticipantAnswer, NoAnswer> {
+        let expect_on = |line: &Line| claim.expect_on(line.number());
+        let refused = match self.hand_over(&message, claim.deadline(), expect_on) {
+            Ok(()) => return claim.answer().await.map_err(NoAnswer::MaybeSent),
+            Err(refused) => refused,
+        };
+        match self.far().filter(|far| far.is_on(self.id())) {
+            Some(far) if far.send(self.id(), message).await => {
+                claim.answer().await.map_err(NoAnswer::MaybeSent)
+            }
+            Some(_) | None => Err(NoAnswer::NotSent(refused)),
+        }
+    }
+
+    /// Sends a request of another node; its answer is that node's.
+    ///
+    /// Errors: [`NotSent`]; the message certainly did not leave.
+    pub fn send_for_other(&self, message: &Bytes) -> Result<(), NotSent> {
+        let deadline = Instant::now() + Duration::from_millis(self.config.response_timeout_ms);
+        self.hand_over(message, deadline, |_| {})
+    }
+
+    /// Hands a message to the first line that takes it, telling which before.
+    fn hand_over(
+        &self,
+        message: &Bytes,
+        deadline: Instant,
+        mut tell: impl FnMut(&Line),
+    ) -> Result<(), NotSent> {
         let lines = self.lines.load_full();
         let first = self.next_line.fetch_add(1, Ordering::Relaxed);
         let mut refused = NotSent::SignedOff;
@@ -155,13 +204,13 @@ impl Participant {
             if !line.is_signed_on() {
                 continue;
             }
-            claim.expect_on(line.number());
-            match line.send_now(message.clone(), claim.deadline()) {
-                Ok(()) => return claim.answer().await.map_err(NoAnswer::MaybeSent),
+            tell(line);
+            match line.send_now(message.clone(), deadline) {
+                Ok(()) => return Ok(()),
                 Err(not_sent) => refused = not_sent,
             }
         }
-        Err(NoAnswer::NotSent(refused))
+        Err(refused)
     }
 
     /// Adds a line that has signed on.

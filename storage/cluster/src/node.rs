@@ -203,6 +203,16 @@ impl Node {
         &self.inner.workshop.cql
     }
 
+    /// Where the node is reached that holds a lane besides this one's own which a test picks out.
+    pub fn address_where(&self, picks: impl Fn(Lane) -> bool) -> Option<String> {
+        let owners = self.inner.owners.lock();
+        let own = self.store.lane();
+        let mut picked = owners.keys().copied().filter(|lane| *lane != own && picks(*lane));
+        let lane = picked.next()?;
+        drop(owners);
+        self.inner.address_of(lane).ok()
+    }
+
     /// Asks for the turn to do what is done once in the life of the cluster. The turn of a node
     /// that is gone is taken over once all its lanes were: by then everything that it did shows.
     /// Blocks.

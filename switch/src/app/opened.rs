@@ -80,7 +80,7 @@ impl Member {
         floats: &[FloatConfig],
     ) {
         let tasks = &engine.tasks;
-        cluster::join(&self.node, &self.config, tasks.clone());
+        cluster::join(&self.node, &self.config, engine);
         if let Some(taken) = self.node.taken() {
             let work = cluster::take_up(Arc::clone(engine), taken, sealer.clone(), notices.clone());
             tasks.service("lanes taken over", work);

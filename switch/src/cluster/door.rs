@@ -1,23 +1,29 @@
-//! Where other nodes ask: a record for a lane that this node holds.
+//! Where other nodes ask: a record for a lane that this node holds, a request for a participant
+//! that called this node, an answer that came in elsewhere.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use codecs::iso8583::cauce87;
+use router::id::ParticipantId;
 use storage::StoreError;
 use storage_cluster::FRAME_LEN_MAX;
 use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
 use tower_http::timeout::TimeoutLayer;
 
+use super::lines;
 use crate::config::SecretText;
 use crate::engine::Engine;
+use crate::late;
+use crate::participant::Participant;
 
 /// Time for one request.
 const REQUEST_MAX: Duration = Duration::from_secs(5);
@@ -41,6 +47,8 @@ impl Door {
         let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX);
         let routes = Router::new()
             .route("/append", post(append))
+            .route("/send/{participant}", post(send))
+            .route("/answer/{participant}", post(answer))
             .layer(DefaultBodyLimit::max(FRAME_LEN_MAX))
             .layer(timeout)
             .with_state(self);
@@ -54,6 +62,61 @@ impl Door {
         let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let secret = bearer.and_then(|bearer| bearer.strip_prefix("Bearer ")).unwrap_or_default();
         secret.as_bytes().ct_eq(self.secret.expose().as_bytes()).into()
+    }
+}
+
+/// What another node hands over, opened; else why not.
+fn handed(
+    door: &Door,
+    headers: &HeaderMap,
+    participant: &str,
+    sealed: &[u8],
+) -> Result<(Arc<Participant>, Bytes), StatusCode> {
+    if !door.knows(headers) {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
+    let id = ParticipantId::new(participant).map_err(|_| StatusCode::NOT_FOUND)?;
+    let participant = door.engine.participants.by_id(id).ok_or(StatusCode::NOT_FOUND)?;
+    let message = lines::open(&door.engine.sealer, sealed).ok_or(StatusCode::BAD_REQUEST)?;
+    Ok((Arc::clone(participant), message))
+}
+
+/// A request that another node has no line for.
+async fn send(
+    State(door): State<Door>,
+    Path(participant): Path<String>,
+    headers: HeaderMap,
+    sealed: Bytes,
+) -> StatusCode {
+    match handed(&door, &headers, &participant, &sealed) {
+        Ok((participant, message)) => match participant.send_for_other(&message) {
+            Ok(()) => StatusCode::OK,
+            Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+        },
+        Err(status) => status,
+    }
+}
+
+/// An answer to a request of this node that came in at another.
+async fn answer(
+    State(door): State<Door>,
+    Path(participant): Path<String>,
+    headers: HeaderMap,
+    sealed: Bytes,
+) -> StatusCode {
+    let (participant, message) = match handed(&door, &headers, &participant, &sealed) {
+        Ok(handed) => handed,
+        Err(status) => return status,
+    };
+    let Ok(wire) = cauce87::read(&message) else { return StatusCode::BAD_REQUEST };
+    match cauce87::participant_answer(&wire, &message) {
+        Ok(answer) => {
+            if let Err(unmatched) = participant.in_flight().answer(wire.kind, answer) {
+                late::record(&door.engine, &participant, wire.kind, unmatched);
+            }
+            StatusCode::OK
+        }
+        Err(_) => StatusCode::BAD_REQUEST,
     }
 }
 

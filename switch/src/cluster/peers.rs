@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioTimer;
-use router::id::Lane;
+use router::id::{Lane, ParticipantId};
 use router::payment::{IllegalStep, PaymentState};
 use storage::StoreError;
 use storage::store::{Appended, Appending};
@@ -17,6 +17,7 @@ use storage_cluster::Peers;
 use tokio::time::timeout;
 
 use crate::config::SecretText;
+use crate::participant::far::Handing;
 use crate::supervise::{Connections, Tasks};
 
 /// Time for a peer to answer; a lane whose node is silent is taken over after not much more.
@@ -25,7 +26,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// Longest answer.
 const ANSWER_BYTES_MAX: usize = 4096;
 
-/// Peers over HTTP.
+/// Peers over HTTP. Cheap to clone.
+#[derive(Clone)]
 pub struct HttpPeers {
     client: Client<HttpConnector, Full<Bytes>>,
     secret: SecretText,
@@ -41,21 +43,56 @@ impl HttpPeers {
         Self { client, secret }
     }
 
-    fn request(&self, address: &str, encoded: Vec<u8>) -> Option<Request<Full<Bytes>>> {
+    fn request(&self, address: &str, path: &str, body: Bytes) -> Option<Request<Full<Bytes>>> {
         let bearer = HeaderValue::from_str(&format!("Bearer {}", self.secret.expose()));
         let request = Request::builder()
             .method(Method::POST)
-            .uri(format!("http://{address}/append"))
+            .uri(format!("http://{address}{path}"))
             .header(AUTHORIZATION, bearer.ok()?);
-        request.body(Full::new(Bytes::from(encoded))).ok()
+        request.body(Full::new(body)).ok()
     }
+
+    /// Hands a participant's message to another node: whether it was taken; none without a word.
+    pub fn hand(
+        &self,
+        way: Way,
+        address: String,
+        participant: ParticipantId,
+        sealed: Bytes,
+    ) -> Handing<Option<bool>> {
+        let path = match way {
+            Way::Send => "/send/",
+            Way::Answer => "/answer/",
+        };
+        let request = self.request(&address, &format!("{path}{participant}"), sealed);
+        let client = self.client.clone();
+        Box::pin(async move {
+            let Some(request) = request else { return Some(false) };
+            let answered = timeout(ANSWER_WITHIN, client.request(request)).await;
+            match answered {
+                Ok(Ok(response)) => Some(response.status() == StatusCode::OK),
+                // No connection came about, so nothing was handed over.
+                Ok(Err(error)) if error.is_connect() => Some(false),
+                Ok(Err(_)) | Err(_) => None,
+            }
+        })
+    }
+}
+
+/// What is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// A request, to be sent.
+    Send,
+    /// An answer, to be given to who asked.
+    Answer,
 }
 
 impl Peers for HttpPeers {
     fn append(&self, address: &str, lane: Lane, encoded: Vec<u8>) -> Appending {
         let elsewhere = move |detail: String| StoreError::Elsewhere { lane, detail: detail.into() };
         let (client, address) = (self.client.clone(), address.to_owned());
-        let request = self.request(&address, encoded);
+        let request = self.request(&address, "/append", encoded.into());
         Box::pin(async move {
             let request = request.ok_or_else(|| elsewhere(format!("{address} is no address")))?;
             let answer = async {

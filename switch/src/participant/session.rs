@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use codecs::frame::{Frame, Header, Received};
-use codecs::iso8583::cauce87::{self, Fault, MapError, Repeat, Wire, WireKind};
+use codecs::iso8583::cauce87::{self, Fault, MapError, ParticipantAnswer, Repeat, Wire, WireKind};
 use router::message::Message;
 use router::reason::Reason;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -191,7 +191,7 @@ impl Session {
         match cauce87::participant_answer(wire, bytes) {
             Ok(answer) => {
                 if let Err(unmatched) = participant.in_flight().answer(wire.kind, answer) {
-                    late::record(&self.engine, participant, wire.kind, unmatched);
+                    self.unmatched(participant, wire.kind, unmatched, bytes);
                 }
             }
             Err(error) => {
@@ -200,6 +200,28 @@ impl Session {
                     .increment(1);
             }
         }
+    }
+
+    /// An answer to nothing that is open here: another node may have asked, through this line or
+    /// through one that has fallen since; or it is too late.
+    fn unmatched(
+        &self,
+        participant: &Arc<Participant>,
+        kind: WireKind,
+        answer: ParticipantAnswer,
+        bytes: &Bytes,
+    ) {
+        let far = participant.far();
+        let handing = far.and_then(|far| far.answer(participant.id(), answer.stan, bytes.clone()));
+        let Some(handing) = handing else {
+            return late::record(&self.engine, participant, kind, answer);
+        };
+        let (engine, participant) = (Arc::clone(&self.engine), Arc::clone(participant));
+        self.engine.tasks.payment(async move {
+            if !handing.await {
+                late::record(&engine, &participant, kind, answer);
+            }
+        });
     }
 
     /// A request of the participant.

@@ -1,0 +1,153 @@
+//! Participants' lines that other nodes have.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use router::id::{EndpointId, ParticipantId, Stan};
+use router::secret::Secret;
+use storage::seal::Sealer;
+use storage_cluster::Node;
+
+use super::peers::{HttpPeers, Way};
+use super::stans;
+use crate::engine::Engine;
+use crate::participant::far::{Far, Handing};
+
+/// What comes before the names of participants in a node's note to the others.
+const NOTE: &str = "lines: ";
+
+/// Tells the other nodes which participants this one has lines to, with each sign of life. Run as
+/// a service task.
+pub async fn tell(node: Arc<Node>, engine: Arc<Engine>, every: Duration) {
+    let ending = engine.tasks.stages().ending.clone();
+    loop {
+        let signed_on = engine.participants.iter().filter(|one| one.is_signed_on());
+        let mut names: Vec<String> = signed_on.map(|one| one.id().to_string()).collect();
+        names.sort_unstable();
+        node.say(format!("{NOTE}{}", names.join(" ")));
+        tokio::select! {
+            () = ending.cancelled() => return,
+            () = tokio::time::sleep(every) => {}
+        }
+    }
+}
+
+/// The lines of other nodes, as one node sees them.
+pub struct FarLines {
+    node: Arc<Node>,
+    peers: HttpPeers,
+    sealer: Sealer,
+}
+
+impl FarLines {
+    /// Through peers; what is handed over is sealed, for it has card numbers and PIN blocks in it.
+    pub fn new(node: &Arc<Node>, peers: HttpPeers, sealer: Sealer) -> Self {
+        Self { node: Arc::clone(node), peers, sealer }
+    }
+
+    /// Where a node is reached that has a line to a participant.
+    fn address(&self, participant: ParticipantId) -> Option<String> {
+        let name = participant.to_string();
+        let has_line = |note: &str| {
+            note.strip_prefix(NOTE).is_some_and(|names| names.split(' ').any(|one| one == name))
+        };
+        let mut others = self.node.others().into_iter();
+        others.find(|(_, _, note)| has_line(note)).map(|(_, address, _)| address.into())
+    }
+
+    fn hand(
+        &self,
+        way: Way,
+        address: String,
+        participant: ParticipantId,
+        message: &Bytes,
+    ) -> Handing<Option<bool>> {
+        self.peers.hand(way, address, participant, seal(&self.sealer, message))
+    }
+}
+
+impl Far for FarLines {
+    fn is_on(&self, participant: ParticipantId) -> bool {
+        self.address(participant).is_some()
+    }
+
+    fn send(&self, participant: ParticipantId, message: Bytes) -> Handing<bool> {
+        let Some(address) = self.address(participant) else {
+            return Box::pin(async { false });
+        };
+        metrics::counter!("cauce_far_requests_total").increment(1);
+        let handing = self.hand(Way::Send, address, participant, &message);
+        // No word is no proof that it did not leave.
+        Box::pin(async move { handing.await.unwrap_or(true) })
+    }
+
+    fn answer(
+        &self,
+        participant: ParticipantId,
+        stan: Stan,
+        message: Bytes,
+    ) -> Option<Handing<bool>> {
+        if stans(self.node.store().lane()).contains(&stan.number()) {
+            return None;
+        }
+        let address = self.node.address_where(|lane| stans(lane).contains(&stan.number()))?;
+        metrics::counter!("cauce_far_answers_total").increment(1);
+        let handing = self.hand(Way::Answer, address, participant, &message);
+        Some(Box::pin(async move { handing.await.unwrap_or(false) }))
+    }
+}
+
+impl fmt::Debug for FarLines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FarLines")
+    }
+}
+
+/// `id (16) · length of the key's name (1) · name · ciphertext`.
+fn seal(sealer: &Sealer, message: &Bytes) -> Bytes {
+    let id = EndpointId(rand::random());
+    let sealed = sealer.seal_secret(&Secret::new(message.as_ref()), id);
+    let mut out = id.0.to_be_bytes().to_vec();
+    out.push(u8::try_from(sealed.key_name.len()).unwrap_or(u8::MAX));
+    out.extend_from_slice(&sealed.key_name.as_bytes()[..usize::from(out[16])]);
+    out.extend_from_slice(&sealed.ciphertext);
+    out.into()
+}
+
+/// What another node sealed; none when it was another key's, or was changed.
+pub(super) fn open(sealer: &Sealer, sealed: &[u8]) -> Option<Bytes> {
+    let (id, rest) = sealed.split_first_chunk::<16>()?;
+    let (len, rest) = rest.split_first()?;
+    let (name, ciphertext) = rest.split_at_checked(usize::from(*len))?;
+    let name = std::str::from_utf8(name).ok()?;
+    let id = EndpointId(u128::from_be_bytes(*id));
+    let message = sealer.open_secret(name, ciphertext, id).ok()?;
+    Some(Bytes::copy_from_slice(message.expose()))
+}
+
+#[cfg(test)]
+mod tests {
+    use storage::seal::SealingKey;
+
+    use super::*;
+
+    fn sealer(byte: u8) -> Sealer {
+        let key = SealingKey { name: "k1".into(), bytes: [byte; 32].into() };
+        Sealer::new("k1", vec![key]).expect("a key")
+    }
+
+    #[test]
+    fn what_is_handed_over_is_opened_by_the_same_key_alone() {
+        let message = Bytes::from_static(b"0200 4111111111111111");
+        let sealed = seal(&sealer(7), &message);
+        assert!(!sealed.windows(8).any(|bytes| bytes == b"41111111"), "sealed");
+        assert_eq!(open(&sealer(7), &sealed), Some(message));
+        assert_eq!(open(&sealer(8), &sealed), None);
+        let mut changed = sealed.to_vec();
+        changed[30] ^= 1;
+        assert_eq!(open(&sealer(7), &changed), None);
+        assert_eq!(open(&sealer(7), &sealed[..10]), None);
+    }
+}
