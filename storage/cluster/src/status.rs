@@ -10,6 +10,9 @@ use storage_cql::{Control, Cql, CqlError, CqlViews, LaneRow, Lanes, Nodes, Setti
 
 use crate::watch::Watch;
 
+/// How often the nodes are looked at while they are watched.
+const LOOKS: u32 = 8;
+
 /// Everything at one moment.
 #[derive(Debug, Clone)]
 pub struct Status {
@@ -48,16 +51,19 @@ pub struct LaneStatus {
 pub fn look(
     settings: &Settings,
     watched: Duration,
-    wait: impl FnOnce(Duration),
+    wait: impl Fn(Duration),
 ) -> Result<Status, CqlError> {
     let cql = Cql::connect(settings)?;
     let (nodes, began) = (Nodes::new(&cql), Instant::now());
     let mut watch = Watch::new(watched / 2);
     watch.see(nodes.all()?, began);
-    wait(watched);
+    // Often enough that silence is theirs: who looks seldom has not seen it.
+    for nth in 1..=LOOKS {
+        wait(watched / LOOKS);
+        watch.see(nodes.all()?, began + watched / LOOKS * nth);
+    }
     let rows = nodes.all()?;
     let now = began + watched;
-    watch.see(rows.clone(), now);
     let living = |row: NodeRow| {
         let lives = watch.lives(&format!("{}#{}", row.name, row.incarnation), now);
         NodeStatus { row, lives }

@@ -14,6 +14,8 @@ use storage_cql::nodes::NodeRow;
 /// What was seen of the nodes.
 pub struct Watch {
     dead_after: Duration,
+    /// When the rows were last looked at.
+    looked: Option<Instant>,
     seen: BTreeMap<Box<str>, Seen>,
 }
 
@@ -25,11 +27,18 @@ struct Seen {
 impl Watch {
     /// Of nobody yet.
     pub fn new(dead_after: Duration) -> Self {
-        Self { dead_after, seen: BTreeMap::new() }
+        Self { dead_after, looked: None, seen: BTreeMap::new() }
     }
 
     /// Takes note of the rows as they are now.
+    ///
+    /// Whoever did not look for a while – it slept, or the rows could not be read – has not seen
+    /// that nobody gave a sign meanwhile: it waits anew before it judges.
     pub fn see(&mut self, rows: Vec<NodeRow>, now: Instant) {
+        if !self.is_awake(now) {
+            self.seen.values_mut().for_each(|seen| seen.moved = now);
+        }
+        self.looked = Some(now);
         let names: Vec<Box<str>> = rows.iter().map(|row| row.name.clone()).collect();
         self.seen.retain(|name, _| names.contains(name));
         for row in rows {
@@ -48,21 +57,30 @@ impl Watch {
         }
     }
 
+    /// Whether the rows were looked at lately, so that silence is the others' and not ours.
+    fn is_awake(&self, now: Instant) -> bool {
+        self.looked.is_none_or(|looked| now.duration_since(looked) < self.dead_after / 2)
+    }
+
+    fn is_silent(&self, seen: &Seen, now: Instant) -> bool {
+        self.is_awake(now) && now.duration_since(seen.moved) >= self.dead_after
+    }
+
     /// Whether the owner of a lane is dead: its node is silent, or runs anew.
     ///
     /// A node that runs anew takes its own lanes back by itself, which the watchers leave it time
     /// for; a lane of others that it held before is nobody's.
     pub fn is_dead(&self, owner: &Owner, home: &str, now: Instant) -> bool {
         match self.seen.get(&owner.node) {
-            None => true,
-            Some(seen) if now.duration_since(seen.moved) >= self.dead_after => true,
-            Some(seen) => seen.row.incarnation != owner.incarnation && *home != *owner.node,
+            None => self.is_awake(now),
+            Some(seen) if self.is_silent(seen, now) => true,
+            Some(seen) => self.is_awake(now) && seen.row.incarnation != owner.incarnation && *home != *owner.node,
         }
     }
 
     /// Nodes other than one that live and are served by the gate under an epoch.
     pub fn served(&self, epoch: GateEpoch, besides: &str, now: Instant) -> Vec<&str> {
-        let lives = |seen: &&Seen| now.duration_since(seen.moved) < self.dead_after;
+        let lives = |seen: &&Seen| !self.is_silent(seen, now);
         let others = self.seen.values().filter(|seen| *seen.row.name != *besides);
         let served = others.filter(lives).filter(|seen| seen.row.gate_epoch == Some(epoch));
         served.map(|seen| &*seen.row.name).collect()
@@ -72,13 +90,13 @@ impl Watch {
     pub fn lives(&self, printed: &str, now: Instant) -> bool {
         self.seen.values().any(|seen| {
             let owner = Owner { node: seen.row.name.clone(), incarnation: seen.row.incarnation };
-            owner.to_string() == printed && now.duration_since(seen.moved) < self.dead_after
+            owner.to_string() == printed && !self.is_silent(seen, now)
         })
     }
 
     /// What the living nodes besides one say of themselves: name, address, note.
     pub fn others(&self, besides: &str, now: Instant) -> Vec<(Box<str>, Box<str>, Box<str>)> {
-        let lives = |seen: &&Seen| now.duration_since(seen.moved) < self.dead_after;
+        let lives = |seen: &&Seen| !self.is_silent(seen, now);
         let others = self.seen.values().filter(|seen| *seen.row.name != *besides).filter(lives);
         let said = |NodeRow { name, address, status, .. }: &NodeRow| {
             (name.clone(), address.clone(), status.clone())
@@ -120,11 +138,31 @@ mod tests {
         let mut watch = Watch::new(second * 5);
         assert!(watch.is_dead(&owner("b", 1), "b", start), "one that was never seen");
         watch.see(vec![row("b", 1, 7, None)], start);
-        watch.see(vec![row("b", 1, 7, None)], start + second * 4);
+        for at in 1..=4 {
+            watch.see(vec![row("b", 1, 7, None)], start + second * at);
+        }
         assert!(!watch.is_dead(&owner("b", 1), "b", start + second * 4));
         assert!(watch.is_dead(&owner("b", 1), "b", start + second * 5));
         watch.see(vec![row("b", 1, 8, None)], start + second * 5);
+        watch.see(vec![row("b", 1, 8, None)], start + second * 7);
+        watch.see(vec![row("b", 1, 8, None)], start + second * 9);
         assert!(!watch.is_dead(&owner("b", 1), "b", start + second * 9), "it moved");
+    }
+
+    #[test]
+    fn who_slept_itself_takes_nobody_for_dead_before_it_has_watched_again() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let mut watch = Watch::new(second * 5);
+        watch.see(vec![row("b", 1, 7, Some(4))], start);
+        let woken = start + second * 60;
+        assert!(!watch.is_dead(&owner("b", 1), "b", woken), "before it looks again");
+        assert!(watch.lives("b#1", woken));
+        watch.see(vec![row("b", 1, 7, Some(4))], woken);
+        assert!(!watch.is_dead(&owner("b", 1), "b", woken), "and when it does");
+        for at in 1..=5 {
+            watch.see(vec![row("b", 1, 7, Some(4))], woken + second * at);
+        }
+        assert!(watch.is_dead(&owner("b", 1), "b", woken + second * 5));
     }
 
     #[test]
@@ -141,11 +179,15 @@ mod tests {
     fn nodes_that_are_served_are_those_that_live_and_say_so() {
         let (now, late) = (Instant::now(), Instant::now() + Duration::from_secs(6));
         let mut watch = Watch::new(Duration::from_secs(5));
-        watch
-            .see(vec![row("a", 1, 1, Some(4)), row("b", 1, 1, Some(4)), row("c", 1, 1, None)], now);
+        let rows = || vec![row("a", 1, 1, Some(4)), row("b", 1, 1, Some(4)), row("c", 1, 1, None)];
+        watch.see(rows(), now);
         assert_eq!(watch.served(GateEpoch(4), "a", now), ["b"]);
         assert!(watch.served(GateEpoch(5), "a", now).is_empty());
+        assert!(watch.lives("b#1", now) && !watch.lives("b#2", now));
+        for at in 1..=6 {
+            watch.see(rows(), now + Duration::from_secs(at));
+        }
         assert!(watch.served(GateEpoch(4), "a", late).is_empty());
-        assert!(watch.lives("b#1", now) && !watch.lives("b#2", now) && !watch.lives("b#1", late));
+        assert!(!watch.lives("b#1", late));
     }
 }

@@ -55,6 +55,8 @@ pub struct Heard {
     /// Requests asked again because nothing was decided, for want of the gate.
     pub gate_declines: AtomicU64,
     pub not_decided: AtomicU64,
+    /// Code and reason of those.
+    pub undecided: Mutex<BTreeMap<String, u64>>,
     pub no_answers: AtomicU64,
     pub repeats: AtomicU64,
     /// The last final answer, and the longest time without any.
@@ -224,6 +226,8 @@ impl Worker {
                     false => &self.heard.not_decided,
                 };
                 counted.fetch_add(1, Ordering::Relaxed);
+                let name = format!("{}/{}", answer.response_code(), answer.fields.text(44));
+                *self.heard.undecided.lock().entry(name).or_default() += 1;
             }
             Meaning::Final => {
                 self.heard.note_final();

@@ -77,7 +77,7 @@ impl Report {
         let _ = writeln!(
             text,
             "{} faults in {:.1} s: {:?}\nnodes that ended by themselves: {:?}\n\
-             {} payments {:?}, {} repeats, {} declines 6009, {} other not decided, {} no answers\n\
+             {} payments {:?}, {} repeats, {} declines 6009, {} other not decided {:?}, {} no answers\n\
              longest time without an answer to anybody {:?}",
             self.faults,
             self.began.elapsed().as_secs_f64(),
@@ -88,6 +88,7 @@ impl Report {
             load(&heard.repeats),
             load(&heard.gate_declines),
             load(&heard.not_decided),
+            heard.undecided.lock(),
             load(&heard.no_answers),
             heard.longest_gap(),
         );
