@@ -123,6 +123,11 @@ impl Engine {
         Ok(out.freeze())
     }
 
+    /// Whether other nodes take what this one refuses.
+    pub fn is_one_of_many(&self) -> bool {
+        matches!(self.numbers, Numbers::Blocks(_))
+    }
+
     /// An id and a folio nobody has; none while no folio can be had.
     pub fn new_payment(&self, now: Timestamp) -> Option<(PaymentId, Folio)> {
         let id = PaymentId::in_lane(now.millis(), self.store.lane(), rand::random());

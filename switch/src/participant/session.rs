@@ -136,6 +136,7 @@ impl Session {
         let read = tokio::select! {
             read = tokio::time::timeout(limit, socket.read_buf(buffer)) => read,
             () = self.engine.tasks.stages().ending.cancelled() => return Err(Closed::Stopping),
+            () = self.drained() => return Err(Closed::Stopping),
             () = self.line.ended() => return Err(Closed::NotReading),
         };
         match read {
@@ -143,6 +144,24 @@ impl Session {
             Ok(Ok(0)) => Err(Closed::ByPeer),
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(Closed::Read(error)),
+        }
+    }
+
+    /// Whether the participant may as well ask another node: this one drains, and is asked alone.
+    fn may_go_elsewhere(&self) -> bool {
+        let only_asks = |participant: &Arc<Participant>| {
+            participant.config.reach.is_none() && participant.in_flight().is_empty()
+        };
+        self.engine.is_one_of_many() && self.participant.as_ref().is_some_and(only_asks)
+    }
+
+    /// Resolves when the switch drains, the line's participant may go elsewhere, and nothing that
+    /// it asked on this line is under way. Cancel-safe.
+    async fn drained(&self) {
+        self.engine.tasks.stages().draining.cancelled().await;
+        let all = u32::try_from(self.limits.in_flight_max).unwrap_or(u32::MAX);
+        if !self.may_go_elsewhere() || self.permits.acquire_many(all).await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 
@@ -234,6 +253,11 @@ impl Session {
         };
         let is_new = matches!(wire.kind, WireKind::PaymentRequest { repeat: Repeat::First });
         let is_draining = self.engine.tasks.stages().draining.is_cancelled();
+        let is_payment = matches!(wire.kind, WireKind::PaymentRequest { .. });
+        if is_draining && is_payment && self.may_go_elsewhere() {
+            // Not a decline: the line closes in a moment, and another node takes it.
+            return;
+        }
         if is_draining && is_new {
             return self.say(&wire, &heard, Reason::IssuerUnavailable).await;
         }
