@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use loadtest::tasks::Tasks;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -48,7 +49,7 @@ async fn whatever_breaks_nothing_is_paid_twice_overrun_or_lost() {
     within("the load to run", REST_MAX, async || (load.heard.answered() > 20).then_some(())).await;
 
     let site = Site { town: town.clone(), pair: pair.clone(), report: report.clone() };
-    let mut random = StdRng::seed_from_u64(seed);
+    let (mut random, tasks) = (StdRng::seed_from_u64(seed), Tasks::new());
     let began = Instant::now();
     let mut done = 0;
     while faults_max.map_or(began.elapsed() < SHORT, |max| done < max) {
@@ -60,7 +61,7 @@ async fn whatever_breaks_nothing_is_paid_twice_overrun_or_lost() {
                 let second = Fault::draw(&mut random);
                 done += 1;
                 let other = site.clone();
-                let overlapping = tokio::spawn(async move {
+                let overlapping = tasks.spawn(async move {
                     pause(later).await;
                     other.break_with(second).await;
                 });
@@ -104,16 +105,17 @@ fn number(name: &str) -> Option<u64> {
 /// Start nodes again that have ended, as a machine's supervisor would.
 struct Keepers {
     stop: Arc<Mutex<bool>>,
-    tasks: Vec<JoinHandle<()>>,
+    keepers: Vec<JoinHandle<()>>,
+    _tasks: Tasks,
 }
 
 impl Keepers {
     fn start(town: &Arc<Town>, report: &Arc<Mutex<Report>>, seed: u64) -> Self {
-        let stop = Arc::new(Mutex::new(false));
+        let (stop, tasks) = (Arc::new(Mutex::new(false)), Tasks::new());
         let keep = |number: usize| {
             let (town, report, stop) = (Arc::clone(town), Arc::clone(report), Arc::clone(&stop));
             let mut random = StdRng::seed_from_u64(seed ^ (number as u64 + 1));
-            tokio::spawn(async move {
+            tasks.spawn(async move {
                 let node: &Node = &town.nodes[number];
                 while !*stop.lock() || node.addresses().is_none() {
                     pause(Duration::from_millis(20)).await;
@@ -129,14 +131,14 @@ impl Keepers {
                 }
             })
         };
-        let tasks = (0..town.nodes.len()).map(keep).collect();
-        Self { stop, tasks }
+        let keepers = (0..town.nodes.len()).map(keep).collect();
+        Self { stop, keepers, _tasks: tasks }
     }
 
     async fn stop(self) {
         *self.stop.lock() = true;
-        for task in self.tasks {
-            task.await.expect("a keeper");
+        for keeper in self.keepers {
+            keeper.await.expect("a keeper");
         }
     }
 }

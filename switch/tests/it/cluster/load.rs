@@ -8,6 +8,7 @@ use std::time::Duration;
 use loadtest::audit::client::Claim;
 use loadtest::drive::record::Ending;
 use loadtest::simulator::acquirer::{Answer, Fields, Order};
+use loadtest::tasks::Tasks;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -92,22 +93,23 @@ pub struct Load {
     pub heard: Arc<Heard>,
     stop: Arc<AtomicBool>,
     workers: Vec<JoinHandle<()>>,
+    _tasks: Tasks,
 }
 
 impl Load {
     /// So many banks, each with one payment after another; `pace` is the longest pause between two.
     pub fn start(town: &Arc<Town>, seed: u64, banks: u64, pace: Duration) -> Self {
         let (heard, stop) = (Arc::<Heard>::default(), Arc::<AtomicBool>::default());
-        let next = Arc::new(AtomicU64::new(0));
+        let (next, tasks) = (Arc::new(AtomicU64::new(0)), Tasks::new());
         let workers = (0..banks).map(|number| {
             let bank = Bank::new(&format!("TERM{number:04}"), town.nodes.len());
             let random = StdRng::seed_from_u64(seed.wrapping_mul(1_000).wrapping_add(number));
             let (town, heard) = (Arc::clone(town), Arc::clone(&heard));
             let worker = Worker { town, heard, bank, random, next: Arc::clone(&next), pace };
-            tokio::spawn(worker.work(Arc::clone(&stop)))
+            tasks.spawn(worker.work(Arc::clone(&stop)))
         });
         let workers = workers.collect();
-        Self { heard, stop, workers }
+        Self { heard, stop, workers, _tasks: tasks }
     }
 
     /// Lets every bank hear of its last payment, then ends.
