@@ -98,7 +98,7 @@ pub struct App {
     /// Where participants with an address of their own call.
     pub own_addresses: Vec<(ParticipantId, SocketAddr)>,
     /// This process among many nodes; none on one machine.
-    node: Option<Arc<Node>>,
+    pub node: Option<Arc<Node>>,
     supervisor: Supervisor,
     drain_asked: CancellationToken,
     grace: Duration,
@@ -140,6 +140,9 @@ impl App {
         payment::resume(&engine, &recovered.open).await?;
 
         let node = member.as_ref().map(|member| Arc::clone(&member.node));
+        if let Some(node) = &node {
+            node.set_config_version(config.rules_version);
+        }
         let admin = Admin::new(Arc::clone(&engine), metrics, node.clone());
         let drain_asked = admin.drain_asked();
         let addresses = Addresses {

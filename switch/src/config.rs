@@ -43,6 +43,8 @@ pub struct Config {
     pub floats: Vec<FloatConfig>,
     /// The rules payments are planned by.
     pub policy: Arc<Policy>,
+    /// Digest of everything that all nodes must have in common: participants and rules.
+    pub rules_version: u64,
     /// Combinations that work but can hurt.
     pub warnings: Vec<String>,
 }
@@ -62,7 +64,21 @@ pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         return Err(mistakes);
     }
     let warnings = warnings(&service, &keys, &participants);
-    Ok(Config { service, keys, participants, floats, policy: Arc::new(policy), warnings })
+    let (policy, rules_version) = (Arc::new(policy), rules_version(layers));
+    Ok(Config { service, keys, participants, floats, policy, rules_version, warnings })
+}
+
+/// Tables that all nodes must have in common.
+const COMMON: [&str; 7] =
+    ["participants", "billers", "routes", "fees", "limits", "floats", "net_debit_caps"];
+
+/// Tables sort by key, so equal rules have equal digests whatever files they stand in.
+fn rules_version(layers: &Layers) -> u64 {
+    let common = layers.table().iter().filter(|(name, _)| COMMON.contains(&name.as_str()));
+    let text: String = common.map(|(name, value)| format!("{name} = {value}\n")).collect();
+    let high = router::message::digest128(&[text.as_bytes()]) >> 64;
+    // Kept where numbers have a sign.
+    u64::try_from(high).expect("invariant: 64 bits are left") >> 1
 }
 
 /// Combinations that work but can hurt.
@@ -161,6 +177,18 @@ mod tests {
                 "test.toml: routes[0].to: there is no participant `bank-z`",
             ]
         );
+    }
+
+    #[test]
+    fn equal_rules_have_one_version_and_others_another() {
+        let version = |text: &str| {
+            let layers = Layers::compiled_in().with_text("test.toml", text);
+            layers.and_then(|layers| load(&layers)).expect("a configuration").rules_version
+        };
+        let rules = "[[participants]]\nid = \"bank-a\"\nkind = \"bank\"\n";
+        let same = "[http]\nlisten = \"127.0.0.1:1\"\n[[participants]]\nkind = \"bank\"\nid = \"bank-a\"\n";
+        assert_eq!(version(rules), version(same), "addresses are a node's own");
+        assert_ne!(version(rules), version(&rules.replace("bank-a", "bank-b")));
     }
 
     #[test]

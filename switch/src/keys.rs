@@ -55,6 +55,11 @@ struct Line {
     created_at: String,
 }
 
+/// Whether a key is known cannot be said now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the API keys cannot be looked at now")]
+pub struct NoWord;
+
 /// Known keys by their hash.
 type Known = HashMap<[u8; 32], Principal>;
 
@@ -94,37 +99,42 @@ impl Keys {
     }
 
     /// Whose key this is. Cancel-safe.
-    pub async fn principal(&self, key: &str) -> Option<Principal> {
+    ///
+    /// Errors: the key is not known here, and the servers that might know it do not answer.
+    pub async fn principal(&self, key: &str) -> Result<Option<Principal>, NoWord> {
         let hash: [u8; 32] = Sha256::digest(key.as_bytes()).into();
         if let Some(principal) = self.known.load().get(&hash) {
-            return Some(principal.clone());
+            return Ok(Some(principal.clone()));
         }
         self.look_again();
         match self.known.load().get(&hash) {
-            Some(principal) => Some(principal.clone()),
+            Some(principal) => Ok(Some(principal.clone())),
             None => self.ask_common(hash).await,
         }
     }
 
-    async fn ask_common(&self, hash: [u8; 32]) -> Option<Principal> {
-        let common = self.common.clone()?;
-        let _look = self.looks.acquire().await.ok()?;
-        let found = tokio::task::spawn_blocking(move || common.find(&hash)).await.ok()?;
-        let row = match found {
-            Ok(row) => row?,
+    async fn ask_common(&self, hash: [u8; 32]) -> Result<Option<Principal>, NoWord> {
+        let Some(common) = self.common.clone() else { return Ok(None) };
+        let _look = self.looks.acquire().await.map_err(|_| NoWord)?;
+        let found = tokio::task::spawn_blocking(move || common.find(&hash)).await;
+        let row = match found.map_err(|_| NoWord)? {
+            Ok(Some(row)) => row,
+            Ok(None) => return Ok(None),
             Err(error) => {
                 tracing::warn!(error = %log::chain(&error), "the common API keys cannot be read");
-                return None;
+                return Err(NoWord);
             }
         };
-        let role = <Role as clap::ValueEnum>::from_str(&row.role, false).ok()?;
+        let Ok(role) = <Role as clap::ValueEnum>::from_str(&row.role, false) else {
+            return Ok(None);
+        };
         let principal = Principal { role, owner: row.owner.into() };
         self.known.rcu(|known| {
             let mut known = Known::clone(known);
             known.insert(hash, principal.clone());
             known
         });
-        Some(principal)
+        Ok(Some(principal))
     }
 
     /// Reads the file again if it has grown; an unknown key costs a look at its length.
@@ -214,8 +224,8 @@ mod tests {
         let keys = Keys::open(dir.path()).expect("no file yet");
         let key = create(dir.path(), Role::Biller, "isp-ve").expect("a key");
         let principal = Principal { role: Role::Biller, owner: "isp-ve".to_owned() };
-        assert_eq!(keys.principal(&key).await, Some(principal));
-        assert_eq!(keys.principal("ck_guess").await, None);
+        assert_eq!(keys.principal(&key).await, Ok(Some(principal)));
+        assert_eq!(keys.principal("ck_guess").await, Ok(None));
         let text = std::fs::read_to_string(dir.path().join(FILE_NAME)).expect("the file");
         assert!(!text.contains(&key));
     }

@@ -61,4 +61,25 @@ fn describe() {
     describe_counter!("cauce_endpoints_gone_total", "Endpoints deleted because they answered 410");
     describe_gauge!("cauce_notices_owed", "Notices held to be sent, up to 4096 an endpoint");
     describe_histogram!("cauce_notice_lag_seconds", "From an event to its acceptance");
+    describe_cluster();
+}
+
+/// What only nodes of a cluster have.
+fn describe_cluster() {
+    describe_gauge!("cauce_gate_served", "Whether the gate serves this node: 1 or 0");
+    describe_gauge!("cauce_gate_open", "Whether this node would ask the pinned Redis: 1 or 0");
+    describe_gauge!("cauce_gate_epoch", "Epoch of the gate that was opened last");
+    describe_counter!("cauce_gate_calls_total", "Function calls to Redis");
+    describe_counter!("cauce_gate_round_trips_total", "Round trips to Redis; many calls each");
+    describe_histogram!("cauce_gate_seconds", "One round trip to Redis");
+    describe_counter!("cauce_gate_unavailable_total", "Times Redis gave no decision, by why");
+    describe_histogram!("cauce_gate_rebuild_seconds", "From a new epoch to an open gate");
+    describe_counter!("cauce_cql_statements_total", "CQL statements, by kind");
+    describe_histogram!("cauce_cql_seconds", "One CQL statement, by kind");
+    describe_counter!("cauce_cql_errors_total", "CQL statements that failed, by kind");
+    describe_counter!("cauce_cql_conditional_updates_total", "CQL statements with a condition");
+    describe_counter!("cauce_cluster_takeovers_total", "Lanes of silent nodes taken over");
+    describe_counter!("cauce_peer_requests_total", "What other nodes asked, by result");
+    describe_counter!("cauce_far_requests_total", "Requests sent through another node's line");
+    describe_counter!("cauce_far_answers_total", "Answers handed to the node that had asked");
 }

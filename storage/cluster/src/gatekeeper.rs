@@ -88,6 +88,7 @@ impl Gatekeeper {
             Ok(epoch) => Some(*epoch),
             Err(_) => None,
         };
+        metrics::gauge!("cauce_gate_served").set(f64::from(u8::from(served.is_some())));
         let before = std::mem::replace(&mut *self.served.lock(), served);
         if let Err(error) = looked
             && before.is_some()

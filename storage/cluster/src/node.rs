@@ -94,6 +94,7 @@ struct Inner {
     owners: Mutex<BTreeMap<Lane, Owner>>,
     beat: Mutex<u64>,
     note: Mutex<String>,
+    config_version: Mutex<u64>,
     taken: mpsc::Sender<Taken>,
     stop: Stop,
 }
@@ -130,6 +131,7 @@ impl Node {
             owners: Mutex::default(),
             beat: Mutex::new(0),
             note: Mutex::default(),
+            config_version: Mutex::default(),
             taken,
             stop: Stop::default(),
             settings,
@@ -191,6 +193,11 @@ impl Node {
     /// What other nodes are told of this one, with its next sign of life.
     pub fn say(&self, note: String) {
         *self.inner.note.lock() = note;
+    }
+
+    /// The version of the rules this node works by, for who compares the nodes.
+    pub fn set_config_version(&self, version: u64) {
+        *self.inner.config_version.lock() = version;
     }
 
     /// What the living nodes say of themselves, this one left out: name, address, note.
@@ -309,7 +316,7 @@ impl Inner {
             beat,
             gate_epoch: *self.served.lock(),
             started_at_ms: self.started_at_ms,
-            config_version: 0,
+            config_version: *self.config_version.lock(),
             status: self.note.lock().as_str().into(),
         })?;
         let rows = self.nodes.all()?;

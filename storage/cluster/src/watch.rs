@@ -74,7 +74,11 @@ impl Watch {
         match self.seen.get(&owner.node) {
             None => self.is_awake(now),
             Some(seen) if self.is_silent(seen, now) => true,
-            Some(seen) => self.is_awake(now) && seen.row.incarnation != owner.incarnation && *home != *owner.node,
+            Some(seen) => {
+                self.is_awake(now)
+                    && seen.row.incarnation != owner.incarnation
+                    && *home != *owner.node
+            }
         }
     }
 

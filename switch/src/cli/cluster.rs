@@ -93,6 +93,7 @@ struct Node {
     version: String,
     served_under_epoch: Option<u64>,
     beat: u64,
+    rules_version: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     note: String,
 }
@@ -178,6 +179,7 @@ fn node(NodeStatus { row, lives }: &NodeStatus) -> Node {
         version: row.version.to_string(),
         served_under_epoch: row.gate_epoch.map(|epoch| epoch.0),
         beat: row.beat,
+        rules_version: format!("{:016x}", row.config_version),
         note: row.status.to_string(),
     }
 }
@@ -211,6 +213,16 @@ fn problems(gate: Option<&Gate>, nodes: &[Node], status: &Status) -> Vec<String>
             }
         }
     }
+    let lives = |name: &str| nodes.iter().any(|node| node.is_alive && node.name == name);
+    let mut living = nodes.iter().filter(|node| node.is_alive);
+    if let Some(first) = living.next() {
+        for other in living.filter(|node| node.rules_version != first.rules_version) {
+            problems.push(format!(
+                "{} and {} work by different rules: {} and {}",
+                first.name, other.name, first.rules_version, other.rules_version
+            ));
+        }
+    }
     for LaneStatus { row, .. } in &status.lanes {
         let is_owned = status.nodes.iter().any(|node| {
             node.lives
@@ -219,7 +231,8 @@ fn problems(gate: Option<&Gate>, nodes: &[Node], status: &Status) -> Vec<String>
         });
         if !is_owned {
             problems.push(format!("lane {}: its owner {} is silent", row.lane, row.owner));
-        } else if row.owner.node != row.home {
+        } else if row.owner.node != row.home && lives(&row.home) {
+            // Of a node that is gone for good, or of an import, that is as it should be.
             problems
                 .push(format!("lane {} of {} is held by {}", row.lane, row.home, row.owner.node));
         }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use storage_cluster::Node;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Configured, configuration, told_mistakes};
@@ -56,14 +57,14 @@ pub fn exit_code(ended: Ended) -> ExitCode {
 async fn serve(config: Config, configured: &Configured) -> Result<Ended, StartError> {
     let app = App::start(config).await?;
     let engine = Arc::clone(&app.engine);
-    let rules = configured.clone();
+    let (rules, node) = (configured.clone(), app.node.clone());
     engine.tasks.service("rules", {
         let ending = engine.tasks.stages().ending.clone();
         let engine = Arc::clone(&engine);
         async move {
             tokio::select! {
                 () = ending.cancelled() => {}
-                () = reload_at_hangup(&engine, &rules) => {}
+                () = reload_at_hangup(&engine, node.as_deref(), &rules) => {}
             }
         }
     });
@@ -84,7 +85,7 @@ pub async fn asked_to_stop() {
 }
 
 /// Reads the rules again at each SIGHUP; a configuration with mistakes changes nothing.
-async fn reload_at_hangup(engine: &Engine, configured: &Configured) {
+async fn reload_at_hangup(engine: &Engine, node: Option<&Node>, configured: &Configured) {
     let Some(mut hangup) = listen(SignalKind::hangup()) else {
         return std::future::pending().await;
     };
@@ -92,6 +93,9 @@ async fn reload_at_hangup(engine: &Engine, configured: &Configured) {
         match configuration(configured) {
             Ok(config) => {
                 engine.set_policy(config.policy);
+                if let Some(node) = node {
+                    node.set_config_version(config.rules_version);
+                }
                 metrics::counter!("cauce_rules_reloads_total", "result" => "ok").increment(1);
                 tracing::info!("rules read again; participants and addresses need a restart");
             }

@@ -9,7 +9,7 @@ use router::reason::Reason;
 use super::Api;
 use super::answer::Refusal;
 use super::asked::Params;
-use crate::keys::{Principal, Role};
+use crate::keys::{NoWord, Principal, Role};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +33,13 @@ impl Caller {
         let Some(key) = bearer(headers) else {
             return Err(unknown("an API key is expected: Authorization: Bearer ck_…"));
         };
-        let Some(Principal { role, owner }) = api.keys.principal(key).await else {
-            return Err(unknown("the API key is not known"));
+        let Principal { role, owner } = match api.keys.principal(key).await {
+            Ok(Some(principal)) => principal,
+            Ok(None) => return Err(unknown("the API key is not known")),
+            Err(NoWord) => {
+                let later = Refusal::new(Reason::GateUnavailable, "key");
+                return Err(later.saying("the API keys cannot be looked at now; try again"));
+            }
         };
         match role {
             Role::Operator => Ok(Self::Operator),
