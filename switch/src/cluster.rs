@@ -83,6 +83,7 @@ fn gate_settings(config: &ClusterConfig, service: &ServiceConfig) -> storage_red
     };
     storage_redis::Settings {
         groups: redis.groups,
+        tls_roots: redis.tls_roots.clone(),
         key_retention: service.storage.key_retention,
         connect_timeout: redis.connect_timeout,
         response_timeout: redis.response_timeout,

@@ -52,6 +52,8 @@ pub struct RedisConfig {
     pub namespace: String,
     /// Parts that decide on their own, in a Redis Cluster.
     pub groups: u16,
+    /// Certificates (PEM) that the servers' are held against; none: those of public authorities.
+    pub tls_roots: Option<Box<[u8]>>,
     /// Most time for a connection.
     pub connect_timeout: Duration,
     /// Most time for an answer.
@@ -194,6 +196,7 @@ fn redis(section: &mut Section<'_>, use_of: Use) -> Option<RedisConfig> {
     let groups = section.number("groups", 1..=1024, 16);
     let connect_timeout = millis(section, "connect_timeout_ms", 1000);
     let response_timeout = millis(section, "response_timeout_ms", 500);
+    let tls_roots = section.text("tls_ca").and_then(|path| pem(section, "tls_ca", &path));
     use_of.needs(section, "urls", !urls.is_empty());
     let is_redis = |url: &String| url.starts_with("redis://") || url.starts_with("rediss://");
     if urls.iter().any(|url| !is_redis(url)) {
@@ -225,6 +228,7 @@ fn redis(section: &mut Section<'_>, use_of: Use) -> Option<RedisConfig> {
         form,
         namespace,
         groups: u16::try_from(groups).expect("invariant: the bounds fit"),
+        tls_roots,
         connect_timeout,
         response_timeout,
     })
@@ -285,6 +289,16 @@ fn secret(section: &mut Section<'_>, name: &str) -> Option<Secret> {
         Ok(read) => Some(Secret(Zeroizing::new(Zeroizing::new(read).trim().to_owned()))),
         Err(problem) => {
             section.mistake(name, problem);
+            None
+        }
+    }
+}
+
+fn pem(section: &Section<'_>, name: &str, path: &str) -> Option<Box<[u8]>> {
+    match std::fs::read(section.beside(name, path)) {
+        Ok(bytes) => Some(bytes.into()),
+        Err(error) => {
+            section.mistake(name, format!("`{path}` cannot be read: {error}"));
             None
         }
     }
