@@ -19,11 +19,11 @@ pub struct Quiet {
     pub patience: Duration,
 }
 
-/// Waits until everything agrees. Gives how many payments were sent.
+/// Waits until everything agrees. Gives what was laid side by side.
 ///
 /// # Panics
 /// Where something is wrong that no time mends, or that time has not mended; with the records.
-pub async fn settled(town: &Arc<Town>, heard: &Arc<Heard>, quiet: Quiet) -> usize {
+pub async fn settled(town: &Arc<Town>, heard: &Arc<Heard>, quiet: Quiet) -> Books {
     let verified = town.cauce(&["journal", "verify"]).await;
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     let claims = heard.claims.lock().clone();
@@ -32,7 +32,7 @@ pub async fn settled(town: &Arc<Town>, heard: &Arc<Heard>, quiet: Quiet) -> usiz
         let read = Books::read(town).await;
         let (complaints, may_settle, books) = match read {
             Ok(books) => {
-                let (complaints, may_settle) = books.mismatches(town, &claims);
+                let (complaints, may_settle) = books.mismatches(&books.evidence(town, &claims));
                 (complaints, may_settle, Some(books))
             }
             Err(error) => (vec![error], true, None),
@@ -54,7 +54,7 @@ pub async fn settled(town: &Arc<Town>, heard: &Arc<Heard>, quiet: Quiet) -> usiz
     if !overruns.is_empty() {
         fail(Some(&books), &overruns);
     }
-    books.sent()
+    books
 }
 
 fn fail(books: Option<&Books>, complaints: &[String]) -> ! {

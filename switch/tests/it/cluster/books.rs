@@ -127,8 +127,8 @@ impl Books {
         self.lives.len()
     }
 
-    /// Everything that is wrong, in words; whether it may still come right by itself.
-    pub fn mismatches(&self, town: &Town, claims: &[Claim]) -> (Vec<String>, bool) {
+    /// What everybody tells.
+    pub fn evidence(&self, town: &Town, claims: &[Claim]) -> Evidence {
         let mut issuers = IssuerTruth::default();
         issuers.add_effects("bank-b", &town.issuer.truth());
         let journal = Journal::read(self.export.as_bytes()).expect("an export");
@@ -138,8 +138,12 @@ impl Books {
             payment: heard.payment,
         });
         let notices = Some(notices.collect());
-        let evidence = Evidence { claims: claims.to_vec(), journal, issuers, notices };
-        let found = audit(&evidence);
+        Evidence { claims: claims.to_vec(), journal, issuers, notices }
+    }
+
+    /// Everything that is wrong, in words; whether it may still come right by itself.
+    pub fn mismatches(&self, evidence: &Evidence) -> (Vec<String>, bool) {
+        let found = audit(evidence);
         let mut may_settle = found.iter().all(Mismatch::may_settle);
         let mut all: Vec<String> = found.iter().map(Mismatch::to_string).collect();
         let own = self.own(&evidence.issuers);
@@ -237,6 +241,51 @@ impl Books {
             }
         }
         wrong
+    }
+
+    /// Each party's story, altered in one place: the audit must notice every one.
+    ///
+    /// Shape: something was approved, from a float too, and everything agrees.
+    pub fn notice_lies(
+        &mut self,
+        town: &Town,
+        claims: &[Claim],
+        seen: &HashMap<String, Timestamp>,
+    ) {
+        let honest = self.evidence(town, claims);
+        assert_eq!(self.mismatches(&honest).0, [""; 0]);
+        let must_notice = |books: &Self, what: &str, evidence: &Evidence| {
+            assert!(!books.mismatches(evidence).0.is_empty(), "{what} went unnoticed");
+        };
+        let is_approved = |claim: &&Claim| claim.response_code.as_deref() == Some("00");
+        let approved = claims.iter().find(is_approved).expect("an approval").clone();
+        let folio = approved.folio.clone().expect("a folio");
+
+        let mut lie = honest.clone();
+        lie.claims.push(Claim { rrn: "770099999999".to_owned(), ..approved.clone() });
+        must_notice(self, "an approval that no journal holds", &lie);
+        let mut lie = honest.clone();
+        lie.issuers.payments.get_mut(&folio).expect("its debit").net_debits = 2;
+        must_notice(self, "a second debit", &lie);
+        let mut lie = honest.clone();
+        let id = self.lives.values().find(|life| life.intent.folio.to_string() == folio);
+        let id = id.expect("its intent").intent.payment.to_string();
+        lie.notices.iter_mut().for_each(|notices| notices.retain(|it| it.payment != id));
+        must_notice(self, "a notice that never came", &lie);
+
+        let spent = |life: &&mut Life| {
+            life.is_approved
+                && life.ended.is_none()
+                && !life.intent.plan.reservation.counters.is_empty()
+                && !life.intent.plan.reservation.holds.is_empty()
+                && seen.contains_key(&life.intent.folio.to_string())
+        };
+        let life = self.lives.values_mut().find(spent).expect("cash of a client and a float");
+        let reservation = &mut life.intent.plan.reservation;
+        reservation.counters[0].delta += 1;
+        reservation.holds[0].amount.minor += 1;
+        assert!(!self.overruns(seen).is_empty(), "a limit that is overrun went unnoticed");
+        must_notice(self, "a balance that is off", &honest);
     }
 
     /// The records that name one of these words: ids, folios or references.

@@ -83,7 +83,7 @@ async fn whatever_breaks_nothing_is_paid_twice_overrun_or_lost() {
         .await;
         let heard = load.stop().await;
         println!("{}", report.lock().summary(&heard));
-        settled(&town, &heard, Quiet { patience: REST_MAX }).await
+        settled(&town, &heard, Quiet { patience: REST_MAX }).await.sent()
     };
     let sent = match AssertUnwindSafe(rest).catch_unwind().await {
         Ok(sent) => sent,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::cluster::audit::{Quiet, settled};
+use crate::cluster::books::first_seen;
 use crate::cluster::load::{Load, floats};
 use crate::cluster::node::{NODE_MAX, pause, within};
 use crate::cluster::redis::RedisPair;
@@ -15,6 +16,9 @@ use crate::cluster::town::{Plan, Town};
 const ASLEEP: Duration = Duration::from_secs(2);
 /// What a promoted replica has not heard of.
 const TAIL: Duration = Duration::from_millis(400);
+
+/// What makes a Redis forget.
+type Forget = fn(&RedisPair);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn whatever_redis_forgets_is_never_paid_again() {
@@ -28,7 +32,7 @@ async fn whatever_redis_forgets_is_never_paid_again() {
     let load = Load::start(&town, seed, 6, Duration::from_millis(40));
     within("the load to run", NODE_MAX, async || (load.heard.answered() > 20).then_some(())).await;
     let mut epoch = epoch(&town).await;
-    let forgets: [(&str, fn(&RedisPair)); 4] = [
+    let forgets: [(&str, Forget); 4] = [
         ("FLUSHALL", |pair| pair.primary().flush_all().expect("a flush")),
         ("restarted empty", |pair| pair.primary().restart().expect("a restart")),
         ("promoted, its tail lost", RedisPair::fail_over),
@@ -48,7 +52,9 @@ async fn whatever_redis_forgets_is_never_paid_again() {
     pair.primary().resume().expect("a signal");
     serves_again(&town, &load, "paused").await;
     let heard = load.stop().await;
-    settled(&town, &heard, Quiet { patience: NODE_MAX }).await;
+    let mut books = settled(&town, &heard, Quiet { patience: NODE_MAX }).await;
+    let (claims, seen) = (heard.claims.lock().clone(), first_seen(&town.bank_log().await));
+    books.notice_lies(&town, &claims, &seen);
 }
 
 async fn epoch(town: &Town) -> u64 {
