@@ -74,7 +74,9 @@ impl Line {
 }
 
 /// Makes requests that no other request of this process is mistaken for.
-pub fn request(order: &Order, terminal: &str) -> Fields {
+///
+/// Shape: `run` is two digits; the audit asks after every payment of the load's run.
+pub fn request(order: &Order, terminal: &str, run: &str) -> Fields {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let at = clock::transmitted_at(clock::now());
@@ -90,7 +92,7 @@ pub fn request(order: &Order, terminal: &str) -> Fields {
         .with(22, "010")
         .with(25, "00")
         .with(32, ACQUIRER)
-        .with(37, format!("77{number:010}"))
+        .with(37, format!("{run}{number:010}"))
         .with(41, terminal)
         .with(42, text("DESPACHO0000001"))
         .with(49, loadtest::simulator::acquirer::numeric(order.amount.currency))
@@ -113,7 +115,7 @@ impl Bank {
 
     /// A request of this terminal.
     pub fn request(&self, order: &Order) -> Fields {
-        request(order, &self.terminal)
+        request(order, &self.terminal, "11")
     }
 
     /// Asks one node.

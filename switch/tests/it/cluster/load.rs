@@ -15,7 +15,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::cluster::client::{Bank, Meaning, is_gate, meaning};
+use crate::cluster::client::{Bank, Meaning, is_gate, meaning, request};
 use crate::cluster::node::pause;
 use crate::cluster::town::Town;
 use crate::harness::{card_order, cash_order};
@@ -135,7 +135,7 @@ impl Worker {
     async fn work(mut self, stop: Arc<AtomicBool>) {
         while !stop.load(Ordering::Relaxed) {
             let order = self.order();
-            let request = self.bank.request(&order);
+            let request = request(&order, &self.bank.terminal, "77");
             self.settle(&request).await;
             let longest = self.pace.as_micros().max(1);
             let drawn = self.random.random_range(0..u64::try_from(longest).expect("a pace"));

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::cluster::audit::{Quiet, settled};
 use crate::cluster::client::Bank;
-use crate::cluster::load::Load;
+use crate::cluster::load::{Load, floats};
 use crate::cluster::node::{NODE_MAX, pause, within};
 use crate::cluster::town::{Plan, Town, path_of};
 use crate::harness::{card_order, net_debits};
@@ -22,9 +22,10 @@ const ASLEEP: Duration = Duration::from_millis(5_500);
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_node_s_lane_is_taken_over_and_taken_back() {
     let redis = Redis::start(RedisOptions::default()).expect("a Redis");
-    let plan = Plan { nodes: 2, redis: format!("urls = [\"{}\"]", redis.url()), extra: "" };
+    let extra = floats();
+    let plan = Plan { nodes: 2, redis: format!("urls = [\"{}\"]", redis.url()), extra: &extra };
     let town = Arc::new(Town::start(plan).await);
-    let keys = town.endpoints(&["isp-ve"]).await;
+    let keys = town.endpoints(&["isp-ve", "lender-mx"]).await;
     let key = &keys["isp-ve"];
     what_a_killed_node_left_open_is_reversed_and_its_notices_are_sent(&town, key).await;
     a_node_that_slept_too_long_ends_and_comes_back(&town).await;

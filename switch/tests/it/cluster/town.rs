@@ -64,12 +64,25 @@ impl Town {
 
     /// Builds the town and starts all nodes, one after another.
     pub async fn start(plan: Plan<'_>) -> Self {
+        let extra = plan.extra.to_owned();
         let town = Self::build(plan).await;
         for node in &town.nodes {
             node.start().await;
             node.wait_ready().await;
         }
+        let floats = format!("{CONFIG}{extra}").matches("[[floats]]").count();
+        town.wait_floats(floats).await;
         town
+    }
+
+    /// Waits until so many floats are open, which is a moment after the first node is ready.
+    pub async fn wait_floats(&self, count: usize) {
+        within("the floats to be open", NODE_MAX, async || {
+            let logs = self.nodes.iter().map(Node::log);
+            let opened: usize = logs.map(|log| log.matches("\"float opened\"").count()).sum();
+            (count <= opened).then_some(())
+        })
+        .await;
     }
 
     /// Builds the town with an empty Cassandra.
