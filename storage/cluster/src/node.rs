@@ -414,6 +414,10 @@ impl Inner {
 
     fn look_for_dead(&self) -> Result<(), CqlError> {
         let rows = self.lanes.all()?;
+        // After the lanes: a node that has just come back gave its sign before it took its lane,
+        // and must not be judged by its last run's silence.
+        let nodes = self.nodes.all()?;
+        self.watch.lock().see(nodes, Instant::now());
         self.see_owners(&rows);
         self.give_up_lost(&rows);
         for row in rows {
