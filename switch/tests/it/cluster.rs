@@ -12,5 +12,6 @@ mod town;
 mod chaos;
 mod forget;
 mod join;
+mod lines;
 mod pair;
 mod takeover;
