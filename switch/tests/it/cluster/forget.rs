@@ -53,7 +53,8 @@ async fn whatever_redis_forgets_is_never_paid_again() {
     serves_again(&town, &load, "paused").await;
     let heard = load.stop().await;
     let mut books = settled(&town, &heard, Quiet { patience: NODE_MAX }).await;
-    let (claims, seen) = (heard.claims.lock().clone(), first_seen(&town.bank_log().await));
+    let claims = heard.claims.lock().clone();
+    let seen = first_seen(&town.bank_log().await);
     books.notice_lies(&town, &claims, &seen);
 }
 
