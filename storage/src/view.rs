@@ -2,7 +2,7 @@
 //!
 //! Rows of one payment: its history by id; and, pointing to the id, one row each by folio, by
 //! biller and day, by the asker's terminal and trace, and by idempotency key. And the notices
-//! owed, by endpoint. On one machine they stand in an embedded store ([`local`]), which leaves
+//! owed, by endpoint. On one machine they stand in an embedded store (`local`), which leaves
 //! the keys to the guard; elsewhere in tables that all nodes read.
 
 mod keys;
