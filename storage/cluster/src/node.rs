@@ -285,11 +285,11 @@ impl Inner {
     ) -> std::io::Result<Vec<JoinHandle<()>>> {
         let (beats, folios) = (Arc::clone(self), Arc::clone(folios));
         let own = store.failed();
-        let beats = thread("cluster-beat", move || beats.beat(&folios, &own))?;
+        let beats = thread("cluster-beat", store, move || beats.beat(&folios, &own))?;
         let gate = Arc::clone(self);
-        let gate = thread("cluster-gate", move || gate.keep(&mut keeper))?;
+        let gate = thread("cluster-gate", store, move || gate.keep(&mut keeper))?;
         let lanes = Arc::clone(self);
-        let lanes = thread("cluster-lanes", move || lanes.take_over())?;
+        let lanes = thread("cluster-lanes", store, move || lanes.take_over())?;
         Ok(vec![beats, gate, lanes])
     }
 
@@ -474,6 +474,28 @@ fn incarnation() -> u64 {
     rand::random::<u64>() >> 1
 }
 
-fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(run)
+/// A thread the node cannot do without: should it panic, the node's own store gives up, and with
+/// it the process.
+fn thread(
+    name: &str,
+    store: &Store,
+    run: impl FnOnce() + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let watch = PanicWatch(store.clone());
+    let watched = move || {
+        let _watch = watch;
+        run();
+    };
+    std::thread::Builder::new().name(name.to_owned()).spawn(watched)
+}
+
+struct PanicWatch(Store);
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a thread of the node panicked; the process must end");
+            self.0.give_up();
+        }
+    }
 }
