@@ -157,6 +157,9 @@ impl App {
         if let Some(member) = member {
             member.answer(&engine);
         }
+        if let Some(node) = &node {
+            cluster::wait_served(node).await;
+        }
         start_lines(&engine, doors, service)?;
         start_api(&engine, node.as_deref(), http, service, sealer)?;
         admin.set_started();

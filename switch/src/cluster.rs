@@ -225,6 +225,24 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|error| crate::log::chain(&error).to_string())
 }
 
+/// How long a starting node keeps its doors shut for the gate to open.
+const SERVED_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Waits until the gate serves this node, for a while: with its doors open before, it would decline
+/// what another node takes. Cancel-safe.
+pub async fn wait_served(node: &Node) {
+    let mut tick = tokio::time::interval(LOOK_EVERY);
+    let served = async {
+        while node.served().is_none() {
+            tick.tick().await;
+        }
+    };
+    if tokio::time::timeout(SERVED_WITHIN, served).await.is_err() {
+        tracing::warn!("the gate does not serve this node yet: new payments are declined");
+    }
+}
+
 /// Stops the node's threads. Not cancel-safe.
 pub async fn stop(node: Arc<Node>) {
     let stopped = tokio::task::spawn_blocking(move || node.stop()).await;
