@@ -114,6 +114,9 @@ async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     if admin.node.as_ref().is_some_and(|node| node.served().is_none()) {
         return (StatusCode::SERVICE_UNAVAILABLE, "the gate is closed\n");
     }
+    if admin.node.as_ref().is_some_and(|node| !node.is_furnished()) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "floats are not open yet\n");
+    }
     (StatusCode::OK, "ready\n")
 }
 

@@ -199,6 +199,7 @@ pub async fn open_floats(engine: Arc<Engine>, node: Arc<Node>, floats: Vec<Float
             }
         }
     }
+    node.set_furnished();
 }
 
 /// Opens a float if it is this node's turn; whether it is open.

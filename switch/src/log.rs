@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{LogConfig, LogFormat};
 
 /// Libraries that tell more than an operator wants; a filter of one's own overrides it.
-const QUIET: &str = "fjall=warn,lsm_tree=warn";
+const QUIET: &str = "fjall=warn,lsm_tree=warn,scylla=error";
 
 /// Starts logging to standard error. A second call is ignored.
 pub fn start(config: &LogConfig) {

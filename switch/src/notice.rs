@@ -40,6 +40,8 @@ use crate::engine::Engine;
 
 /// Pause between two looks at the list of endpoints, beside those a change asks for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Other nodes read endpoints twice a second; by then all know one that was set here.
+const KNOWN_EVERYWHERE_AFTER: Duration = Duration::from_millis(1_500);
 /// Notices looked through to find one by its id, newest first.
 const SEARCH_LEN_MAX: usize = 20_000;
 /// Notices read at once in such a search.
@@ -136,6 +138,10 @@ impl Notices {
         self.store.append(Record::Endpoint(endpoint.clone())).await?;
         self.changed.notify_one();
         tracing::info!(endpoint = %id, %biller, "endpoint set");
+        if self.engine.is_one_of_many() {
+            // Who is told of the endpoint may rely on it, whichever node a payment goes to.
+            tokio::time::sleep(KNOWN_EVERYWHERE_AFTER).await;
+        }
         Ok(NewEndpoint { endpoint, secret: sign::printed(&secret) })
     }
 

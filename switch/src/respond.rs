@@ -117,7 +117,9 @@ impl Told {
             _ => tracing::error!(error = %crate::log::chain(error), "the journal gave no answer"),
         }
         match error {
-            StoreError::Guard(_) => Self::refused(Reason::GateUnavailable),
+            StoreError::Guard(_) | StoreError::Elsewhere { .. } => {
+                Self::refused(Reason::GateUnavailable)
+            }
             StoreError::Overloaded | StoreError::Stalled { .. } => {
                 Self::refused(Reason::RateLimited)
             }

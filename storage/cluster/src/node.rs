@@ -1,6 +1,7 @@
 //! One node: its lane, its threads, and the lanes it holds for others.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -95,6 +96,7 @@ struct Inner {
     beat: Mutex<u64>,
     note: Mutex<String>,
     config_version: Mutex<u64>,
+    is_furnished: AtomicBool,
     taken: mpsc::Sender<Taken>,
     stop: Stop,
 }
@@ -132,6 +134,7 @@ impl Node {
             beat: Mutex::new(0),
             note: Mutex::default(),
             config_version: Mutex::default(),
+            is_furnished: AtomicBool::new(false),
             taken,
             stop: Stop::default(),
             settings,
@@ -193,6 +196,16 @@ impl Node {
     /// What other nodes are told of this one, with its next sign of life.
     pub fn say(&self, note: String) {
         *self.inner.note.lock() = note;
+    }
+
+    /// Says that everything is there that payments need: what is done once has been done.
+    pub fn set_furnished(&self) {
+        self.inner.is_furnished.store(true, Ordering::Release);
+    }
+
+    /// Whether that was said.
+    pub fn is_furnished(&self) -> bool {
+        self.inner.is_furnished.load(Ordering::Acquire)
     }
 
     /// The version of the rules this node works by, for who compares the nodes.

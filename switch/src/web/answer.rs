@@ -126,7 +126,9 @@ impl From<FieldError> for Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Guard(_) => Self::new(Reason::GateUnavailable, "gate_unavailable"),
+            StoreError::Guard(_) | StoreError::Elsewhere { .. } => {
+                Self::new(Reason::GateUnavailable, "gate_unavailable")
+            }
             StoreError::Overloaded | StoreError::Stalled { .. } => {
                 Self::new(Reason::RateLimited, "overloaded")
             }
@@ -135,7 +137,6 @@ impl From<StoreError> for Refusal {
             | StoreError::Illegal(_)
             | StoreError::UnknownPayment(_)
             | StoreError::NotAppendable { .. }
-            | StoreError::Elsewhere { .. }
             | StoreError::RecordTooLong { .. }
             | StoreError::TooManyWaiters { .. }
             | StoreError::Views { .. } => {

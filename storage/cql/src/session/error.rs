@@ -34,10 +34,12 @@ pub enum CqlError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The tables are not there.
-    #[error("the CQL schema is missing: apply it first")]
+    #[error("the CQL schema is missing: `cauce schema apply` makes it")]
     NoSchema,
     /// The tables are those of an earlier version.
-    #[error("the CQL schema has version {found}, which is too old: apply it first")]
+    #[error(
+        "the CQL schema has version {found}, which is too old: `cauce schema apply` brings it up"
+    )]
     OldSchema {
         /// Version of the tables.
         found: u32,
