@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use router::id::{AccountId, ParticipantId};
+use router::money::Money;
 use router::plan::account;
 use router::record::{AccountMovement, Record};
 use storage::{OpenError, Sealer, StoreError};
@@ -266,16 +267,25 @@ async fn open_floats(engine: &Engine, floats: &[FloatConfig]) -> Result<(), Stor
 }
 
 /// Opens a float, unless the journal knows it.
-///
-/// Errors: the journal's, or the guard's. Dropping the call may leave the float opened.
-pub(crate) async fn open_float(engine: &Engine, float: &FloatConfig) -> Result<(), StoreError> {
+async fn open_float(engine: &Engine, float: &FloatConfig) -> Result<(), StoreError> {
     let id: AccountId = account("float", float.float_ref.as_str());
     if engine.store.account_is_known(id, float.opening.currency).await? {
         return Ok(());
     }
-    let movement = AccountMovement { account: id, at: clock::now(), delta: float.opening };
+    open_account(engine, id, float.opening).await
+}
+
+/// Gives an account what it opens with.
+///
+/// Errors: the journal's. Dropping the call may leave the account opened.
+pub(crate) async fn open_account(
+    engine: &Engine,
+    account: AccountId,
+    opening: Money,
+) -> Result<(), StoreError> {
+    let movement = AccountMovement { account, at: clock::now(), delta: opening };
     engine.store.append(Record::Account(movement)).await?;
-    tracing::info!(account = %id, opening = %float.opening, "float opened");
+    tracing::info!(%account, %opening, "float opened");
     Ok(())
 }
 

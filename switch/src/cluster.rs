@@ -3,17 +3,18 @@
 mod door;
 mod lines;
 mod peers;
+mod proof;
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use router::id::{Lane, Stan};
+use router::plan::account;
 use storage::seal::Sealer;
 use storage::settings::Limits;
 use storage::{Recovered, Store};
 use storage_cluster::{FRAME_LEN_MAX, Node, Settings, StartError, Taken, Turn};
-use storage_cql::CqlError;
 use storage_cql::session::{Consistency, Password, Replication, Serial};
 use storage_redis::Form;
 use tokio::net::TcpListener;
@@ -212,16 +213,22 @@ async fn open_once(engine: &Engine, node: &Arc<Node>, float: &FloatConfig) -> Re
         Turn::Others(_) => return Ok(false),
         Turn::Mine => {}
     }
-    let opened = app::open_float(engine, float).await;
-    opened.map_err(|error| crate::log::chain(&error).to_string())?;
+    // Redis may not reflect yet what one who died recorded: the journal says whether it is open.
+    let (asked, account) = (Arc::clone(node), account("float", float.float_ref.as_str()));
+    if !blocking(move || asked.is_opened(account, currency)).await? {
+        let opened = app::open_account(engine, account, float.opening).await;
+        opened.map_err(|error| crate::log::chain(&error).to_string())?;
+    }
     let node = Arc::clone(node);
     blocking(move || node.done(&what)).await?;
     Ok(true)
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, CqlError> + Send + 'static,
-) -> Result<T, String> {
+async fn blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, String>
+where
+    T: Send + 'static,
+    E: std::error::Error + Send + 'static,
+{
     let done = tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?;
     done.map_err(|error| crate::log::chain(&error).to_string())
 }

@@ -173,6 +173,7 @@ impl Participant {
             Ok(()) => return claim.answer().await.map_err(NoAnswer::MaybeSent),
             Err(refused) => refused,
         };
+        claim.expect_elsewhere();
         match self.far().filter(|far| far.is_on(self.id())) {
             Some(far) if far.send(self.id(), message).await => {
                 claim.answer().await.map_err(NoAnswer::MaybeSent)

@@ -40,8 +40,8 @@ pub struct Gatekeeper {
     pub workshop: Workshop,
     pub watch: Arc<Mutex<Watch>>,
     pub pending: Arc<Pending>,
-    /// Under which epoch the last look found the gate well.
-    pub served: Arc<Mutex<Option<GateEpoch>>>,
+    /// Under which epoch the last look found the gate well, and when that was.
+    pub served: Arc<Mutex<Option<(GateEpoch, Instant)>>>,
     pub not_before: Instant,
 }
 
@@ -53,6 +53,16 @@ impl Pending {
     /// Adds one.
     pub fn add(&self, row: LaneRow, mended: Mended) {
         self.0.lock().insert(row.lane, (row, mended));
+    }
+
+    /// Forgets a lane that is another's by now.
+    pub fn drop_lane(&self, lane: Lane) {
+        self.0.lock().remove(&lane);
+    }
+
+    /// Whether a lane still waits.
+    pub fn has(&self, lane: Lane) -> bool {
+        self.0.lock().contains_key(&lane)
     }
 
     fn take(&self) -> BTreeMap<Lane, (LaneRow, Mended)> {
@@ -85,7 +95,7 @@ impl Gatekeeper {
     pub fn turn(&mut self) {
         let looked = self.look();
         let served = match &looked {
-            Ok(epoch) => Some(*epoch),
+            Ok(epoch) => Some((*epoch, Instant::now())),
             Err(_) => None,
         };
         metrics::gauge!("cauce_gate_served").set(f64::from(u8::from(served.is_some())));
@@ -121,7 +131,7 @@ impl Gatekeeper {
         let changed = match self.gate.state() {
             GateState::Open { epoch, .. } if epoch == row.epoch => match self.gate.probe() {
                 Health::Well => {
-                    self.mend(row.epoch)?;
+                    self.mend(row.epoch);
                     return Ok(row.epoch);
                 }
                 // What fails now may work again in a moment: each new connection is checked.
@@ -131,8 +141,9 @@ impl Gatekeeper {
             GateState::Open { .. } | GateState::Closed { .. } => {
                 let pin = self.gate.discover()?;
                 match self.enter(row, pin) {
-                    Ok(()) => return Ok(row.epoch),
-                    Err(why) => why,
+                    Health::Well => return Ok(row.epoch),
+                    Health::Unreachable(why) => return Err(GatekeeperError::Waiting(why)),
+                    Health::Changed(why) => why,
                 }
             }
         };
@@ -152,16 +163,16 @@ impl Gatekeeper {
     }
 
     /// Opens this node's gate where Redis is the pinned one and has the epoch's data.
-    fn enter(&self, row: &GateRow, pin: Pin) -> Result<(), Box<str>> {
+    fn enter(&self, row: &GateRow, pin: Pin) -> Health {
         if pin.to_string() != *row.pin {
-            return Err(format!("in use is {pin}, pinned is {}", row.pin).into());
+            return Health::Changed(format!("in use is {pin}, pinned is {}", row.pin).into());
         }
         self.gate.open(row.epoch, pin);
-        match self.gate.probe() {
-            Health::Well => {}
-            Health::Unreachable(why) | Health::Changed(why) => return Err(why),
+        let health = self.gate.probe();
+        if health == Health::Well {
+            self.mend(row.epoch);
         }
-        self.mend(row.epoch).map_err(|error| chain(&error).into())
+        health
     }
 
     /// Begins the next epoch, unless another node is served under this one.
@@ -207,7 +218,7 @@ impl Gatekeeper {
             Change::Overtaken(_) => return Err(GatekeeperError::Overtaken(epoch.0)),
         }
         self.gate.open(epoch, pin);
-        self.mend(epoch)?;
+        self.mend(epoch);
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(epoch = epoch.0, took_ms, "the gate reflects the journal and is open");
         metrics::histogram!("cauce_gate_rebuild_seconds").record(began.elapsed());
@@ -269,23 +280,39 @@ impl Gatekeeper {
         }
     }
 
-    /// Makes the gate reflect lanes that this node took since.
-    fn mend(&self, epoch: GateEpoch) -> Result<(), GatekeeperError> {
-        let mut waiting = self.pending.take().into_iter();
-        while let Some((_, (row, mended))) = waiting.next() {
-            if let Err(error) = self.mend_one(epoch, &row) {
-                self.pending.add(row, mended);
-                waiting.for_each(|(_, (row, mended))| self.pending.add(row, mended));
-                return Err(error);
+    /// Makes the gate reflect lanes that this node took since. One that cannot be mended now stays
+    /// shut, and is tried again; the gate serves everything else.
+    fn mend(&self, epoch: GateEpoch) {
+        for (lane, (row, mended)) in self.pending.take() {
+            match self.mend_one(epoch, &row) {
+                Ok(Mending::Done) => mend(&mended),
+                Ok(Mending::Lost) => tracing::warn!(%lane, "a lane was lost before it was mended"),
+                Err(error) => {
+                    tracing::warn!(%lane, error = chain(&error), "a lane is not mended yet");
+                    self.pending.add(row, mended);
+                }
             }
-            mend(&mended);
         }
-        Ok(())
     }
 
-    fn mend_one(&self, epoch: GateEpoch, row: &LaneRow) -> Result<(), GatekeeperError> {
-        let mut mending = self.gate.mend(epoch, row.lane)?;
+    fn mend_one(&self, epoch: GateEpoch, row: &LaneRow) -> Result<Mending, GatekeeperError> {
+        // The greeting is refused where a later taker has greeted; who takes the lane after this
+        // look greets after it, and ends what is done here.
+        let mut mending = self.gate.mend(epoch, row.lane, row.epoch)?;
+        match self.lanes.lane(row.lane)? {
+            Some(now) if now.owner == row.owner => {}
+            Some(_) | None => return Ok(Mending::Lost),
+        }
         let marks = mending.marks()?.unwrap_or_default();
-        Ok(self.workshop.reflect(row, marks.get(&row.lane).copied(), &mut mending)?)
+        self.workshop.reflect(row, marks.get(&row.lane).copied(), &mut mending)?;
+        Ok(Mending::Done)
     }
+}
+
+/// What became of a lane that was to be mended.
+enum Mending {
+    /// The gate reflects it.
+    Done,
+    /// It is another's by now.
+    Lost,
 }

@@ -77,7 +77,7 @@ impl Workshop {
         let views: Arc<dyn Views> = Arc::new(CqlViews::new(&self.cql, lane));
         let written = views.position().map_err(OpenError::from)?.written;
         let after = written.max(Head::of_lane(lane).sequence);
-        let head = row.head;
+        let (head, taken_at) = (row.head, row.epoch);
         let backend = LaneBackend::new(&self.cql, row).give_up_after(self.give_up_after);
         let mended = Mended::default();
         let maker = self.clone();
@@ -85,7 +85,9 @@ impl Workshop {
             lane,
             head,
             fold,
-            guard: RedisGuard::new(Arc::clone(&self.gate), lane).after(Arc::clone(&mended)),
+            guard: RedisGuard::new(Arc::clone(&self.gate), lane)
+                .taken_at(taken_at)
+                .after(Arc::clone(&mended)),
             tail: Box::new(backend.tail(after)),
             backend,
             views,
@@ -153,17 +155,22 @@ impl Workshop {
     ) -> Result<(), LaneError> {
         let base = Head::of_lane(row.lane).sequence;
         let mark = mark.unwrap_or(base).max(base);
-        let (state, head) = self.snapshot(row.lane, mark)?;
+        let views = CqlViews::new(&self.cql, row.lane);
+        let written = views.position().map_err(OpenError::from)?.written.max(base);
+        // What is not in the look-up rows yet is learnt from the records themselves.
+        let known = mark.min(written);
+        let (state, head) = self.snapshot(row.lane, known)?;
         let mut fold = state.into_fold();
         let mut begun = BTreeSet::new();
         let mut failed = None;
         self.walk(row, head, |frame| {
-            if frame.head().sequence <= mark {
+            let through = frame.head().sequence;
+            if through <= known {
                 return fold.take(frame, &mut Unreflected);
             }
             let mut steps = Steps { lane: row.lane, replay: Replay::new(), begun: &mut begun };
             fold.take(frame, &mut steps)?;
-            if failed.is_none() {
+            if through > mark && failed.is_none() {
                 failed = rebuild.replay(&steps.replay).err();
             }
             Ok(())
@@ -198,8 +205,8 @@ impl Workshop {
         Ok(rebuild.release_claims(lane, &unrecorded)?)
     }
 
-    /// Whether a payment that was begun before what was replayed has its row. Such a row is there:
-    /// a mark is only moved over what is recorded, and the claim goes with it.
+    /// Whether a payment that was begun before what was read here has its row: the look-up rows
+    /// reach as far as that, and the records were read from there on.
     fn is_recorded(&self, lane: Lane, payment: PaymentId) -> Result<bool, LaneError> {
         let views = CqlViews::new(&self.cql, lane);
         let found = views.history(payment).map_err(OpenError::from)?;

@@ -24,6 +24,7 @@ pub mod status;
 mod stop;
 mod watch;
 
+pub use lanes::LaneError;
 pub use node::{Node, Peers, StartError, Taken};
 pub use settings::{FRAME_LEN_MAX, Settings};
 pub use storage_cql::once::Turn;

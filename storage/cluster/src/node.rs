@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use router::id::Lane;
+use router::id::{AccountId, Lane};
+use router::money::Currency;
+use router::record::Record;
 use storage::guard::GateEpoch;
 use storage::store::{Appending, Others};
 use storage::{Recovered, Sealer, Store, StoreError};
@@ -27,6 +29,8 @@ use crate::watch::Watch;
 
 /// Lanes taken over that nobody has asked for yet.
 const TAKEN_LEN_MAX: usize = 64;
+/// How long a look at the gate counts.
+const SERVED_FOR: Duration = Duration::from_secs(5);
 /// Most lanes of a cluster.
 const LANES_MAX: u16 = 4_096;
 
@@ -89,7 +93,7 @@ struct Inner {
     workshop: Workshop,
     watch: Arc<Mutex<Watch>>,
     pending: Arc<Pending>,
-    served: Arc<Mutex<Option<GateEpoch>>>,
+    served: Arc<Mutex<Option<(GateEpoch, Instant)>>>,
     own: OnceLock<Store>,
     held: Mutex<BTreeMap<Lane, Store>>,
     owners: Mutex<BTreeMap<Lane, Owner>>,
@@ -185,7 +189,7 @@ impl Node {
 
     /// The epoch under which the gate serves this node; none while it does not.
     pub fn served(&self) -> Option<GateEpoch> {
-        *self.inner.served.lock()
+        self.inner.served().filter(|_| !self.inner.pending.has(self.store.lane()))
     }
 
     /// Makes the stores of this node know the other lanes.
@@ -223,19 +227,19 @@ impl Node {
         &self.inner.workshop.cql
     }
 
-    /// Where the node is reached that holds a lane besides this one's own which a test picks out.
-    pub fn address_where(&self, picks: impl Fn(Lane) -> bool) -> Option<String> {
+    /// Where the nodes are reached that hold lanes besides this one's own which a test picks out.
+    pub fn addresses_where(&self, picks: impl Fn(Lane) -> bool) -> Vec<String> {
         let owners = self.inner.owners.lock();
         let own = self.store.lane();
-        let mut picked = owners.keys().copied().filter(|lane| *lane != own && picks(*lane));
-        let lane = picked.next()?;
+        let picked: Vec<Lane> =
+            owners.keys().copied().filter(|lane| *lane != own && picks(*lane)).collect();
         drop(owners);
-        self.inner.address_of(lane).ok()
+        picked.into_iter().filter_map(|lane| self.inner.address_of(lane).ok()).collect()
     }
 
     /// Asks for the turn to do what is done once in the life of the cluster. The turn of a node
-    /// that is gone is taken over once all its lanes were: by then everything that it did shows.
-    /// Blocks.
+    /// that is gone is taken over once all its lanes were: by then everything that it did is in the
+    /// journal, where the next must look before it does it. Blocks.
     pub fn once(&self, what: &str) -> Result<Turn, CqlError> {
         let (once, me) = (Once::new(self.cql()), self.inner.me.to_string());
         match once.begin(what, &me)? {
@@ -244,6 +248,23 @@ impl Node {
             }
             turn => Ok(turn),
         }
+    }
+
+    /// Whether any lane's journal has a movement of an account in a currency. Reads them all.
+    /// Blocks.
+    ///
+    /// Errors: the journal cannot be read.
+    pub fn is_opened(&self, account: AccountId, currency: Currency) -> Result<bool, LaneError> {
+        for row in self.inner.lanes.all()? {
+            for record in storage_cql::frames::records(self.cql(), row.lane)? {
+                if let (_, Record::Account(movement)) = record?
+                    && (movement.account, movement.delta.currency) == (account, currency)
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Says that it is done. Blocks.
@@ -315,6 +336,13 @@ impl Inner {
         }
     }
 
+    /// The epoch under which the gate serves this node, by a look that is not old: one who looks no
+    /// more must not keep others from a new epoch.
+    fn served(&self) -> Option<GateEpoch> {
+        let served = *self.served.lock();
+        served.filter(|(_, at)| at.elapsed() < SERVED_FOR).map(|(epoch, _)| epoch)
+    }
+
     fn give_sign(&self) -> Result<(), CqlError> {
         let beat = {
             let mut beat = self.beat.lock();
@@ -327,7 +355,7 @@ impl Inner {
             address: self.settings.address.as_str().into(),
             version: self.settings.version.as_str().into(),
             beat,
-            gate_epoch: *self.served.lock(),
+            gate_epoch: self.served(),
             started_at_ms: self.started_at_ms,
             config_version: *self.config_version.lock(),
             status: self.note.lock().as_str().into(),
@@ -398,6 +426,7 @@ impl Inner {
         self.held.lock().retain(|lane, store| {
             let has_failed = *store.failed().borrow();
             if has_failed {
+                self.pending.drop_lane(*lane);
                 lost.push((*lane, store.clone()));
             }
             !has_failed

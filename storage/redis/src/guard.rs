@@ -58,6 +58,8 @@ pub struct RedisGuard {
     until_sweep: usize,
     /// Whether Redis reflects what the lane's earlier writer recorded.
     mended: Option<Arc<AtomicBool>>,
+    /// Epoch of the lane at which its writer took it.
+    taken_at: u64,
 }
 
 /// Where a payment has something, and whether a record will end it.
@@ -93,6 +95,7 @@ impl RedisGuard {
             owed,
             until_sweep: SWEEP_EVERY,
             mended: None,
+            taken_at: 0,
         }
     }
 
@@ -101,6 +104,13 @@ impl RedisGuard {
     #[must_use]
     pub fn after(self, mended: Arc<AtomicBool>) -> Self {
         Self { mended: Some(mended), ..self }
+    }
+
+    /// The same for a writer who took the lane at an epoch of it: once another has taken it at
+    /// a later one, nothing is decided here any more.
+    #[must_use]
+    pub fn taken_at(self, epoch: u64) -> Self {
+        Self { taken_at: epoch, ..self }
     }
 
     /// Its lane.
@@ -148,7 +158,8 @@ impl RedisGuard {
             self.gate.figures().failed(Why::Lost);
             return Err(Failure::new(Why::Lost, "the last try failed a moment ago"));
         }
-        let connected = Session::connect(&self.gate, opening.clone(), &self.lane_text);
+        let connected =
+            Session::connect(&self.gate, opening.clone(), (&self.lane_text, self.taken_at));
         self.session = Some(self.noting(Some(&opening), connected)?);
         Ok(())
     }
@@ -282,12 +293,18 @@ impl RedisGuard {
 }
 
 impl Session {
-    fn connect(gate: &Gate, opening: Opening, lane: &str) -> Result<Self, Failure> {
+    fn connect(
+        gate: &Gate,
+        opening: Opening,
+        (lane, taken_at): (&str, u64),
+    ) -> Result<Self, Failure> {
+        let taken_at = taken_at.to_string();
         let mut links = Links::connect(gate, &opening.pin)?;
         let gate_value = open_value(opening.epoch);
         let mut round = links.round(gate.layout());
         for group in 0..gate.layout().groups() {
-            round.call(group, Function::Greet, &[gate_value.as_bytes(), lane.as_bytes()]);
+            let arguments = [gate_value.as_bytes(), lane.as_bytes(), taken_at.as_bytes()];
+            round.call(group, Function::Greet, &arguments);
         }
         let number = |answer: &Value| match answer {
             Value::Int(number) => Ok(number.to_string()),

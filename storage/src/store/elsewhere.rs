@@ -57,7 +57,9 @@ impl Store {
         let record = record::decode(body).map_err(unreadable)?;
         let lane = match record.payment() {
             Some(id) if self.is_elsewhere(id) => id.lane(),
-            Some(_) | None => return Box::pin(self.append(record)).await,
+            Some(_) => return Box::pin(self.append(record)).await,
+            // What belongs to no payment is any node's own to say.
+            None => return Err(StoreError::NotAppendable { kind: record.kind() }),
         };
         match self.held(lane) {
             Some(store) => Box::pin(store.append(record)).await,

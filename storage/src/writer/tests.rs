@@ -48,8 +48,11 @@ impl Backend for Filling {
 /// A lane whose guard's epoch ends before the second frame with payments in it.
 #[derive(Default)]
 struct Fencing {
-    frames: Arc<parking_lot::Mutex<Vec<(u64, Option<GateEpoch>)>>>,
+    frames: Arc<parking_lot::Mutex<Vec<Appended>>>,
 }
+
+/// Records of a frame, and what they were decided under.
+type Appended = (u64, Option<GateEpoch>);
 
 impl Backend for Fencing {
     fn append(&mut self, frame: &Frame<'_>) -> Result<(), BackendError> {

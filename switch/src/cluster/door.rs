@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -15,14 +14,14 @@ use codecs::iso8583::cauce87;
 use router::id::ParticipantId;
 use storage::StoreError;
 use storage_cluster::FRAME_LEN_MAX;
-use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
 use tower_http::timeout::TimeoutLayer;
 
-use super::lines;
+use super::peers::{APPEND, Way};
+use super::{lines, proof};
+use crate::clock;
 use crate::config::SecretText;
 use crate::engine::Engine;
-use crate::late;
 use crate::participant::Participant;
 
 /// Time for one request.
@@ -46,7 +45,7 @@ impl Door {
         let ending = self.engine.tasks.stages().ending.clone();
         let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX);
         let routes = Router::new()
-            .route("/append", post(append))
+            .route(APPEND, post(append))
             .route("/send/{participant}", post(send))
             .route("/answer/{participant}", post(answer))
             .layer(DefaultBodyLimit::max(FRAME_LEN_MAX))
@@ -58,21 +57,22 @@ impl Door {
         }
     }
 
-    fn knows(&self, headers: &HeaderMap) -> bool {
-        let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let secret = bearer.and_then(|bearer| bearer.strip_prefix("Bearer ")).unwrap_or_default();
-        secret.as_bytes().ct_eq(self.secret.expose().as_bytes()).into()
+    fn knows(&self, path: &str, headers: &HeaderMap, body: &[u8]) -> bool {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let (Some(at), Some(mac)) = (text(proof::AT), text(proof::MAC)) else { return false };
+        proof::holds(&self.secret, (path, at, body), mac, clock::now())
     }
 }
 
 /// What another node hands over, opened; else why not.
 fn handed(
     door: &Door,
+    (way, participant): (Way, &str),
     headers: &HeaderMap,
-    participant: &str,
     sealed: &[u8],
 ) -> Result<(Arc<Participant>, Bytes), StatusCode> {
-    if !door.knows(headers) {
+    if !door.knows(&way.path(participant), headers, sealed) {
+        metrics::counter!("cauce_peer_requests_total", "result" => "unknown").increment(1);
         return Err(StatusCode::UNAUTHORIZED);
     }
     let id = ParticipantId::new(participant).map_err(|_| StatusCode::NOT_FOUND)?;
@@ -88,7 +88,7 @@ async fn send(
     headers: HeaderMap,
     sealed: Bytes,
 ) -> StatusCode {
-    match handed(&door, &headers, &participant, &sealed) {
+    match handed(&door, (Way::Send, &participant), &headers, &sealed) {
         Ok((participant, message)) => match participant.send_for_other(&message) {
             Ok(()) => StatusCode::OK,
             Err(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -104,24 +104,24 @@ async fn answer(
     headers: HeaderMap,
     sealed: Bytes,
 ) -> StatusCode {
-    let (participant, message) = match handed(&door, &headers, &participant, &sealed) {
+    let handed = handed(&door, (Way::Answer, &participant), &headers, &sealed);
+    let (participant, message) = match handed {
         Ok(handed) => handed,
         Err(status) => return status,
     };
     let Ok(wire) = cauce87::read(&message) else { return StatusCode::BAD_REQUEST };
     match cauce87::participant_answer(&wire, &message) {
-        Ok(answer) => {
-            if let Err(unmatched) = participant.in_flight().answer(wire.kind, answer) {
-                late::record(&door.engine, &participant, wire.kind, unmatched);
-            }
-            StatusCode::OK
-        }
+        // Where it meets no request, who has it records it as late.
+        Ok(answer) => match participant.in_flight().answer(wire.kind, answer) {
+            Ok(()) => StatusCode::OK,
+            Err(_) => StatusCode::NOT_FOUND,
+        },
         Err(_) => StatusCode::BAD_REQUEST,
     }
 }
 
 async fn append(State(door): State<Door>, headers: HeaderMap, encoded: Bytes) -> Response {
-    if !door.knows(&headers) {
+    if !door.knows(APPEND, &headers, &encoded) {
         metrics::counter!("cauce_peer_requests_total", "result" => "unknown").increment(1);
         return StatusCode::UNAUTHORIZED.into_response();
     }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -16,6 +15,8 @@ use storage::store::{Appended, Appending};
 use storage_cluster::Peers;
 use tokio::time::timeout;
 
+use super::proof;
+use crate::clock;
 use crate::config::SecretText;
 use crate::participant::far::Handing;
 use crate::supervise::{Connections, Tasks};
@@ -23,6 +24,8 @@ use crate::supervise::{Connections, Tasks};
 /// Time for a peer to answer; a lane whose node is silent is taken over after not much more.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+/// Where records are appended.
+pub const APPEND: &str = "/append";
 /// Longest answer.
 const ANSWER_BYTES_MAX: usize = 4096;
 
@@ -44,11 +47,12 @@ impl HttpPeers {
     }
 
     fn request(&self, address: &str, path: &str, body: Bytes) -> Option<Request<Full<Bytes>>> {
-        let bearer = HeaderValue::from_str(&format!("Bearer {}", self.secret.expose()));
+        let at = clock::now().0.to_string();
         let request = Request::builder()
             .method(Method::POST)
             .uri(format!("http://{address}{path}"))
-            .header(AUTHORIZATION, bearer.ok()?);
+            .header(proof::MAC, proof::of(&self.secret, (path, &at, &body)))
+            .header(proof::AT, at);
         request.body(Full::new(body)).ok()
     }
 
@@ -60,11 +64,7 @@ impl HttpPeers {
         participant: ParticipantId,
         sealed: Bytes,
     ) -> Handing<Option<bool>> {
-        let path = match way {
-            Way::Send => "/send/",
-            Way::Answer => "/answer/",
-        };
-        let request = self.request(&address, &format!("{path}{participant}"), sealed);
+        let request = self.request(&address, &way.path(participant.as_str()), sealed);
         let client = self.client.clone();
         Box::pin(async move {
             let Some(request) = request else { return Some(false) };
@@ -92,7 +92,7 @@ impl Peers for HttpPeers {
     fn append(&self, address: &str, lane: Lane, encoded: Vec<u8>) -> Appending {
         let elsewhere = move |detail: String| StoreError::Elsewhere { lane, detail: detail.into() };
         let (client, address) = (self.client.clone(), address.to_owned());
-        let request = self.request(&address, "/append", encoded.into());
+        let request = self.request(&address, APPEND, encoded.into());
         Box::pin(async move {
             let request = request.ok_or_else(|| elsewhere(format!("{address} is no address")))?;
             let answer = async {
@@ -113,6 +113,16 @@ impl Peers for HttpPeers {
                 Refused::Other(detail) => elsewhere(format!("{address}: {detail}")),
             })
         })
+    }
+}
+
+impl Way {
+    /// Where it is handed over.
+    pub fn path(self, participant: &str) -> String {
+        match self {
+            Self::Send => format!("/send/{participant}"),
+            Self::Answer => format!("/answer/{participant}"),
+        }
     }
 }
 

@@ -106,7 +106,12 @@ pub struct ScyllaConfig {
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The text, for the wire.
+    /// Takes the text.
+    pub fn new(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+
+    /// The text, for the wire or a digest.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -250,6 +250,11 @@ impl Claim<'_> {
         }
     }
 
+    /// Notes that the request goes to no line of this node after all.
+    pub fn expect_elsewhere(&self) {
+        self.expect_on(NO_LINE);
+    }
+
     /// When the request is given up, if it is sent now.
     pub fn deadline(&self) -> Instant {
         Instant::now() + self.of.time_limit

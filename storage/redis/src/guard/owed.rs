@@ -145,6 +145,14 @@ impl Owed {
 
 impl Queue {
     fn call(&self, group: usize, through: u64, round: &mut Round<'_>, call: &Call<'_>) {
+        if self.begun.len() > ROUND_MAX {
+            // The mark may not pass a record whose claim still stands: a replay from the mark
+            // would not see it, and the claim would be released.
+            let begun = self.begun.iter().take(ROUND_MAX).flatten().copied().collect::<Vec<u8>>();
+            let nothing = List::default().packed();
+            let arguments = [call.gate_value, call.lane, b"0", &begun, &nothing];
+            return round.call(group, Function::GiveBack, &arguments);
+        }
         let begun = self.begun.iter().take(ROUND_MAX).flatten().copied().collect::<Vec<u8>>();
         let (mut from, end) = (0, self.cut(0, ROUND_MAX));
         loop {
@@ -167,7 +175,9 @@ impl Queue {
 
     /// Drops what a round was made of.
     fn heard(&mut self) {
-        self.steps.drain(..self.cut(0, ROUND_MAX));
+        if self.begun.len() <= ROUND_MAX {
+            self.steps.drain(..self.cut(0, ROUND_MAX));
+        }
         self.begun.drain(..self.begun.len().min(ROUND_MAX));
         self.is_touched = !self.steps.is_empty() || !self.begun.is_empty();
     }

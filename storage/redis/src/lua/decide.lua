@@ -159,11 +159,15 @@ local function reserve(keys, args)
   return refused or 'g'
 end
 
--- gate value, lane -> the number of a session that ends all earlier ones of the lane: a call that
+-- gate value, lane, epoch of the lane at which its writer took it: refused to a writer from whom it
+-- was taken since -> the number of a session that ends all earlier ones of the lane: a call that
 -- its caller has given up, and that arrives late, finds itself superseded
 local function greet(keys, args)
-  local value = call('HGET', keys[1] .. 'gate', 'value')
-  if value ~= args[1] then return stale(value) end
+  local gate = call('HMGET', keys[1] .. 'gate', 'value', 'taken:' .. args[2])
+  if gate[1] ~= args[1] then return stale(gate[1]) end
+  local taken = tonumber(gate[2] or '0')
+  if tonumber(args[3]) < taken then return superseded(args[2]) end
+  if tonumber(args[3]) > taken then call('HSET', keys[1] .. 'gate', 'taken:' .. args[2], args[3]) end
   return call('HINCRBY', keys[1] .. 'gate', 'session:' .. args[2], 1)
 end
 

@@ -14,18 +14,26 @@ impl Gate {
     /// obeyed any more. What is replayed then is decided beside everything else; there is nothing
     /// to publish.
     ///
-    /// Errors: another epoch is open here, or none; Redis cannot be used.
-    pub fn mend(&self, epoch: GateEpoch, lane: Lane) -> Result<Rebuild<'_>, GateError> {
+    /// Shape:  `taken_at` is the epoch of the lane at which the caller took it.
+    /// Errors: another epoch is open here, or none; the lane was taken by another since; Redis
+    /// cannot be used.
+    pub fn mend(
+        &self,
+        epoch: GateEpoch,
+        lane: Lane,
+        taken_at: u64,
+    ) -> Result<Rebuild<'_>, GateError> {
         let Opening { epoch: open, pin, .. } = self.opening().map_err(GateError::from)?;
         if open != epoch {
             let other = format!("epoch {} is open, not {}", open.0, epoch.0);
             return Err(Failure::new(Why::Closed, other).into());
         }
         let mut links = Links::connect(self, &pin)?;
-        let (value, lane) = (open_value(epoch), lane.to_string());
+        let (value, lane, taken_at) = (open_value(epoch), lane.to_string(), taken_at.to_string());
         let mut round = links.round(self.layout());
         for group in 0..self.layout().groups() {
-            round.call(group, Function::Greet, &[value.as_bytes(), lane.as_bytes()]);
+            let arguments = [value.as_bytes(), lane.as_bytes(), taken_at.as_bytes()];
+            round.call(group, Function::Greet, &arguments);
         }
         let sessions =
             links.exchange(self, round)?.iter().map(text_of).collect::<Result<_, _>>()?;

@@ -65,7 +65,7 @@ pub fn open_from_nothing(gate: &Gate, epoch: GateEpoch) -> Pin {
 /// What the lane was granted and Redis was not told of a record for, under epoch 1; ends the
 /// session of its guard.
 pub fn claims(gate: &Gate) -> Vec<(PaymentId, IdempotencyKey)> {
-    gate.mend(GateEpoch(1), LANE).unwrap().claims(LANE).unwrap()
+    gate.mend(GateEpoch(1), LANE, 0).unwrap().claims(LANE).unwrap()
 }
 
 pub fn guard(gate: &Arc<Gate>) -> RedisGuard {
