@@ -341,15 +341,16 @@ fn what_is_open_is_never_cleared() {
 
 #[test]
 fn a_writer_from_whom_the_lane_was_taken_is_refused_and_ends_no_session() {
-    let case = case();
-    let (gate, lane) = (&case.gate, LANE);
-    let mut before = RedisGuard::new(Arc::clone(gate), lane).taken_at(2);
-    assert_eq!(reserve(&mut before, 1, &hundred(1)), Ok(Verdict::Granted));
-    let mut after = RedisGuard::new(Arc::clone(gate), lane).taken_at(3);
-    assert_eq!(reserve(&mut after, 2, &hundred(2)), Ok(Verdict::Granted));
+    let redis = redis();
+    let gate = open(single(&redis));
+    live(&mut guard(&gate), 1);
+    let mut before = guard(&gate).taken_at(2);
+    assert_eq!(reserve(&mut before, 11, &hundred(11)), Ok(Verdict::Granted));
+    let mut after = guard(&gate).taken_at(3);
+    assert_eq!(reserve(&mut after, 12, &hundred(12)), Ok(Verdict::Granted));
     // It wakes, and tries twice: the second time on fresh connections.
-    assert!(reserve(&mut before, 3, &hundred(3)).is_err());
-    assert!(reserve(&mut before, 4, &hundred(4)).is_err());
-    assert!(gate.mend(GateEpoch(1), lane, 2).is_err(), "nor may it mend");
-    assert_eq!(reserve(&mut after, 5, &hundred(5)), Ok(Verdict::Granted));
+    assert!(reserve(&mut before, 13, &hundred(13)).is_err());
+    assert!(reserve(&mut before, 14, &hundred(14)).is_err());
+    assert!(gate.mend(GateEpoch(1), LANE, 2).is_err(), "nor may it mend");
+    assert_eq!(reserve(&mut after, 15, &hundred(15)), Ok(Verdict::Granted));
 }
