@@ -1,5 +1,8 @@
 //! One node: its lane, its threads, and the lanes it holds for others.
 
+mod others;
+mod threads;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,8 +14,8 @@ use router::id::{AccountId, Lane};
 use router::money::Currency;
 use router::record::Record;
 use storage::guard::GateEpoch;
-use storage::store::{Appending, Others};
-use storage::{Recovered, Sealer, Store, StoreError};
+use storage::store::Appending;
+use storage::{Recovered, Sealer, Store};
 use storage_cql::lane::{Created, Taken as TakenRow};
 use storage_cql::nodes::NodeRow;
 use storage_cql::once::{Once, Turn};
@@ -20,6 +23,8 @@ use storage_cql::{Control, Cql, CqlError, LaneRow, Lanes, Nodes, Owner};
 use storage_redis::{Gate, GateError};
 use tokio::sync::mpsc;
 
+use self::others::OthersOf;
+use self::threads::thread;
 use crate::folios::Folios;
 use crate::gatekeeper::{Gatekeeper, Pending};
 use crate::lanes::{LaneError, Workshop, chain};
@@ -227,16 +232,6 @@ impl Node {
         &self.inner.workshop.cql
     }
 
-    /// Where the nodes are reached that hold lanes besides this one's own which a test picks out.
-    pub fn addresses_where(&self, picks: impl Fn(Lane) -> bool) -> Vec<String> {
-        let owners = self.inner.owners.lock();
-        let own = self.store.lane();
-        let picked: Vec<Lane> =
-            owners.keys().copied().filter(|lane| *lane != own && picks(*lane)).collect();
-        drop(owners);
-        picked.into_iter().filter_map(|lane| self.inner.address_of(lane).ok()).collect()
-    }
-
     /// Asks for the turn to do what is done once in the life of the cluster. The turn of a node
     /// that is gone is taken over once all its lanes were: by then everything that it did is in the
     /// journal, where the next must look before it does it. Blocks.
@@ -282,31 +277,6 @@ impl Node {
         }
         let held = std::mem::take(&mut *self.inner.held.lock());
         drop(held);
-    }
-}
-
-/// What a store sees of the other lanes.
-struct OthersOf {
-    node: Arc<Node>,
-    peers: Arc<dyn Peers>,
-}
-
-impl Others for OthersOf {
-    fn held(&self, lane: Lane) -> Option<Store> {
-        self.node.inner.held.lock().get(&lane).cloned()
-    }
-
-    fn all_held(&self) -> Vec<Store> {
-        self.node.inner.held.lock().values().cloned().collect()
-    }
-
-    fn append(&self, lane: Lane, encoded: Vec<u8>) -> Appending {
-        match self.node.inner.address_of(lane) {
-            Ok(address) => self.peers.append(&address, lane, encoded),
-            Err(detail) => {
-                Box::pin(async move { Err(StoreError::Elsewhere { lane, detail: detail.into() }) })
-            }
-        }
     }
 }
 
@@ -514,30 +484,4 @@ impl Inner {
 
 fn incarnation() -> u64 {
     rand::random::<u64>() >> 1
-}
-
-/// A thread the node cannot do without: should it panic, the node's own store gives up, and with
-/// it the process.
-fn thread(
-    name: &str,
-    store: &Store,
-    run: impl FnOnce() + Send + 'static,
-) -> std::io::Result<JoinHandle<()>> {
-    let watch = PanicWatch(store.clone());
-    let watched = move || {
-        let _watch = watch;
-        run();
-    };
-    std::thread::Builder::new().name(name.to_owned()).spawn(watched)
-}
-
-struct PanicWatch(Store);
-
-impl Drop for PanicWatch {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!("a thread of the node panicked; the process must end");
-            self.0.give_up();
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use router::id::{EndpointId, ParticipantId, Stan};
+use router::id::{EndpointId, Lane, ParticipantId, Stan};
 use router::secret::Secret;
 use storage::seal::Sealer;
 use storage_cluster::Node;
@@ -15,8 +15,9 @@ use super::stans;
 use crate::engine::Engine;
 use crate::participant::far::{Far, Handing};
 
-/// What comes before the names of participants in a node's note to the others.
-const NOTE: &str = "lines: ";
+/// What comes before a node's lane, and before the names of participants, in its note to the others.
+const LANE: &str = "lane ";
+const LINES: &str = "; lines: ";
 
 /// Tells the other nodes which participants this one has lines to, with each sign of life. Run as
 /// a service task.
@@ -26,7 +27,7 @@ pub async fn tell(node: Arc<Node>, engine: Arc<Engine>, every: Duration) {
         let signed_on = engine.participants.iter().filter(|one| one.is_signed_on());
         let mut names: Vec<String> = signed_on.map(|one| one.id().to_string()).collect();
         names.sort_unstable();
-        node.say(format!("{NOTE}{}", names.join(" ")));
+        node.say(format!("{LANE}{}{LINES}{}", node.store().lane(), names.join(" ")));
         tokio::select! {
             () = ending.cancelled() => return,
             () = tokio::time::sleep(every) => {}
@@ -51,7 +52,8 @@ impl FarLines {
     fn address(&self, participant: ParticipantId) -> Option<String> {
         let name = participant.to_string();
         let has_line = |note: &str| {
-            note.strip_prefix(NOTE).is_some_and(|names| names.split(' ').any(|one| one == name))
+            let names = note.split_once(LINES).map_or("", |(_, names)| names);
+            names.split(' ').any(|one| one == name)
         };
         let mut others = self.node.others().into_iter();
         others.find(|(_, _, note)| has_line(note)).map(|(_, address, _)| address.into())
@@ -92,8 +94,11 @@ impl Far for FarLines {
         if stans(self.node.store().lane()).contains(&stan.number()) {
             return None;
         }
-        let mut addresses = self.node.addresses_where(|lane| stans(lane).contains(&stan.number()));
-        addresses.dedup();
+        let others = self.node.others().into_iter();
+        let asked = others.filter(|(_, _, note)| {
+            lane_of(note).is_some_and(|lane| stans(lane).contains(&stan.number()))
+        });
+        let addresses: Vec<String> = asked.map(|(_, address, _)| address.into()).collect();
         if addresses.is_empty() {
             return None;
         }
@@ -116,6 +121,12 @@ impl fmt::Debug for FarLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FarLines")
     }
+}
+
+/// The lane that a node says is its own.
+fn lane_of(note: &str) -> Option<Lane> {
+    let (lane, _) = note.strip_prefix(LANE)?.split_once(LINES)?;
+    lane.parse().ok().map(Lane)
 }
 
 /// `id (16) · length of the key's name (1) · name · ciphertext`.
