@@ -146,8 +146,12 @@ active = "bench"
 bench = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 
 [[participants]]
-id = "acquirer"
+id = "acquirer-1"
 acquirer_id = "700001"
+
+[[participants]]
+id = "acquirer-2"
+acquirer_id = "700002"
 
 [[participants]]
 id = "bank"
@@ -271,14 +275,15 @@ has_caught_up() {
     [ "$(metric after cauce_journal_view_lag_records)" = 0.000000 ]
 }
 
-# drive RATE DURATION: one load, by as many generators as there are nodes.
+# drive RATE DURATION: one load, by as many generators as there are nodes; each is an acquirer of its
+# own, for both number their requests from 1.
 drive() {
     local node pids='' pid rate=$1
     [ "$rate" = max ] || rate=$((rate / nodes_len))
     for node in $(seq "$nodes_len"); do
         seed=$((seed + 1))
         "$load" run --rate "$rate" --duration "$2" --target "$(lines_of "$node")" \
-            --acquirer-id 700001 --connections $((connections / nodes_len)) \
+            --acquirer-id "70000$node" --connections $((connections / nodes_len)) \
             --in-flight "$in_flight" --currency VES --biller isp-ve --seed "$seed" \
             >"$folder/load-$node.txt" 2>"$out/load-$node.log" &
         pids+=" $!"
