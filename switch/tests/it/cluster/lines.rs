@@ -24,11 +24,12 @@ async fn a_node_without_a_line_asks_through_the_one_that_has_it() {
     let key = town.key("isp-ve").await;
     let api = town.api(1, &key);
     let mut tries = 0;
-    // Until the first node has told the second of its lines, there is no way.
-    let paid = within("a way to the bank", NODE_MAX, async || {
+    // Until the second node has heard of the first one's lines there is no way there, and until the
+    // first has heard of the second there is none back: two signs of life each.
+    let paid = within("a way to the bank and back", NODE_MAX, async || {
         tries += 1;
         let told = api.pay(&format!("far-{tries}"), &card_payment(15_000, "B-1")).await;
-        (told.status != 503).then_some(told)
+        (told.status == 201).then_some(told)
     })
     .await;
     assert_eq!((paid.status, paid.text("/state")), (201, "approved"), "{}", paid.body);
