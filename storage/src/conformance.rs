@@ -20,6 +20,7 @@ use router::reservation::Keep;
 use router::text::Text;
 
 use crate::store::{Admission, Store, StoreError};
+use crate::view::TraceName;
 pub use guards::holds_stay_above_their_floor;
 use sample::Sample;
 
@@ -62,7 +63,10 @@ pub async fn a_refusal_is_an_answer_too(store: &Store) {
     assert_eq!(payment.state, PaymentState::Declined);
     let repeat = Sample { payment: 2, ..first.clone() };
     assert!(matches!(store.admit(repeat.intent()).await, Ok(Admission::Replay(_))));
-    let by_key = store.payment_by_key(first.intent().request.key).await.unwrap();
+    let by_key = store
+        .payment_by_key(first.intent().request.key, TraceName::of(&first.intent().request))
+        .await
+        .unwrap();
     assert_eq!(by_key.map(|payment| payment.id), Some(first.id()));
 }
 

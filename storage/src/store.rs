@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use crossbeam::channel::{Sender, TrySendError, bounded};
 use parking_lot::Mutex;
 use router::id::{Lane, PaymentId};
-use router::message::{Fingerprint, IdempotencyKey};
+use router::message::{Fingerprint, IdempotencyKey, PaymentRequest};
 use router::payment::PaymentState;
 use router::record::{Intent, Record, Refused};
 use tokio::sync::{oneshot, watch};
@@ -27,7 +27,7 @@ use crate::record;
 use crate::seal::Sealer;
 use crate::settings::Limits;
 use crate::shared::Shared;
-use crate::view::Views;
+use crate::view::{TraceName, Views};
 use crate::writer::{Command, Decided};
 pub use answer::{Admission, Appended, Page, Recovered, Stats};
 pub use elsewhere::{Appending, Others};
@@ -79,12 +79,12 @@ impl Store {
         record::encode_intent(&intent, &self.inner.sealer, &mut encoded);
         self.fits(&encoded)?;
         let id = intent.payment;
-        let (key, fingerprint) = (intent.request.key, intent.request.fingerprint);
+        let asked = Asked::by(&intent.request);
         let (answer, decided) = oneshot::channel();
         self.offer(Command::Admit { intent, encoded, answer })?;
         match self.answered(decided).await {
             Ok(decided) => self.admission(id, decided).await,
-            Err(error) => self.unguarded(key, fingerprint, error).await,
+            Err(error) => self.unguarded(asked, error).await,
         }
     }
 
@@ -97,12 +97,12 @@ impl Store {
         record::encode_refused(&refused, &self.inner.sealer, &mut encoded);
         self.fits(&encoded)?;
         let (id, refused) = (refused.payment, Box::new(refused));
-        let (key, fingerprint) = (refused.request.key, refused.request.fingerprint);
+        let asked = Asked::by(&refused.request);
         let (answer, decided) = oneshot::channel();
         self.offer(Command::Refuse { refused, encoded, answer })?;
         match self.answered(decided).await {
             Ok(decided) => self.admission(id, decided).await,
-            Err(error) => self.unguarded(key, fingerprint, error).await,
+            Err(error) => self.unguarded(asked, error).await,
         }
     }
 
@@ -202,15 +202,14 @@ impl Store {
     /// of the first, where the read models know its key.
     async fn unguarded(
         &self,
-        key: IdempotencyKey,
-        fingerprint: Fingerprint,
+        Asked { key, fingerprint, trace }: Asked,
         error: StoreError,
     ) -> Result<Admission, StoreError> {
         if !matches!(error, StoreError::Guard(_)) {
             return Err(error);
         }
         let views = Arc::clone(&self.inner.views);
-        let found = self.blocking(move || Ok(views.id_of_key(key)?)).await;
+        let found = self.blocking(move || Ok(views.id_of_key(key, trace.as_ref())?)).await;
         match found {
             Ok(Some((owner, same))) if same == fingerprint => {
                 let payment = self.payment(owner).await?;
@@ -294,5 +293,20 @@ impl Drop for Inner {
         // Nobody can ask any more: the writer ends once it has served what waits.
         self.commands = bounded(1).0;
         threads.join();
+    }
+}
+
+/// What a request is known again by, without the guard.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    key: IdempotencyKey,
+    fingerprint: Fingerprint,
+    trace: Option<TraceName>,
+}
+
+impl Asked {
+    fn by(request: &PaymentRequest) -> Self {
+        let PaymentRequest { key, fingerprint, .. } = *request;
+        Self { key, fingerprint, trace: TraceName::of(request) }
     }
 }

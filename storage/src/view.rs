@@ -87,8 +87,12 @@ pub trait Views: Send + Sync {
     fn id_of_trace(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError>;
 
     /// The payment that used a key, and for what exactly; none where the guard alone knows keys.
-    fn id_of_key(&self, key: IdempotencyKey)
-    -> Result<Option<(PaymentId, Fingerprint)>, ViewError>;
+    /// The trace is the one of the request with that key, where it has one.
+    fn id_of_key(
+        &self,
+        key: IdempotencyKey,
+        trace: Option<&TraceName>,
+    ) -> Result<Option<(PaymentId, Fingerprint)>, ViewError>;
 
     /// Ids of a biller's day after one, ascending.
     fn ids_of_biller(

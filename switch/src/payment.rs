@@ -14,6 +14,7 @@ use router::plan::{Plan, Refusal, Routes, plan};
 use router::reason::Reason;
 use router::record::{Attempt, Concluded, Intent, Record, Refused, Rerouted};
 use router::time::Timestamp;
+use storage::view::TraceName;
 use storage::{Admission, StoreError};
 use tokio::time::Instant;
 
@@ -307,7 +308,7 @@ async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepe
 ///
 /// Cancel-safe: it only reads.
 pub async fn stored(engine: &Engine, request: Box<PaymentRequest>) -> Told {
-    match engine.store.payment_by_key(request.key).await {
+    match engine.store.payment_by_key(request.key, TraceName::of(&request)).await {
         Ok(Some(payment)) if payment.request.fingerprint == request.fingerprint => {
             Told::of(&payment).replayed()
         }

@@ -6,6 +6,8 @@
 //! one is left.
 
 mod notices;
+mod place;
+mod together;
 mod write;
 
 use std::collections::{HashMap, HashSet};
@@ -40,12 +42,17 @@ static ENDPOINT_CHANGES: Statement = Statement::read(
     "view_endpoint_changes",
     "SELECT lane, through FROM endpoint_change WHERE name = 'all'",
 );
-static HISTORY: Statement =
-    Statement::read("view_payment", "SELECT history FROM payment WHERE payment = ?");
+static HISTORY: Statement = Statement::read(
+    "view_payment",
+    "SELECT history FROM payment WHERE lane = ? AND moment = ? AND payment = ?",
+);
 static OF_FOLIO: Statement =
-    Statement::read("view_of_folio", "SELECT payment FROM by_folio WHERE folio = ?");
-static OF_TRACE: Statement =
-    Statement::read("view_of_trace", "SELECT payment FROM by_trace WHERE trace = ?");
+    Statement::read("view_of_folio", "SELECT payment FROM by_folio WHERE range = ? AND folio = ?");
+static OF_TRACE: Statement = Statement::read(
+    "view_of_trace",
+    "SELECT payment, key, fingerprint FROM by_trace \
+     WHERE asker = ? AND moment = ? AND transmitted_at = ? AND stan = ? AND terminal = ?",
+);
 static OF_KEY: Statement =
     Statement::read("view_of_key", "SELECT payment, fingerprint FROM by_key WHERE key = ?");
 static QUARTERS: Statement = Statement::read(
@@ -122,12 +129,12 @@ impl CqlViews {
         self.cql.block_on(asked).map_err(ViewError::new)
     }
 
-    fn pointed_to(
-        &self,
-        statement: &Statement,
-        found: Result<Option<(Vec<u8>,)>, ViewError>,
-    ) -> Result<Option<PaymentId>, ViewError> {
-        found?.map(|(payment,)| id(statement, &payment)).transpose()
+    /// The payments of a trace, oldest first, with the key of each and what was asked.
+    fn of_trace(&self, name: &TraceName) -> Result<Vec<(PaymentId, KeyBytes)>, ViewError> {
+        let rows = self.cql.rows::<(Vec<u8>, Vec<u8>, Vec<u8>)>(&OF_TRACE, place::of_trace(name));
+        let rows = self.ask(rows)?.into_iter();
+        rows.map(|(payment, key, fingerprint)| Ok((id(&OF_TRACE, &payment)?, (key, fingerprint))))
+            .collect()
     }
 
     async fn of_biller(
@@ -181,28 +188,42 @@ impl Views for CqlViews {
     }
 
     fn history(&self, id: PaymentId) -> Result<Option<History>, ViewError> {
-        let row = self.ask(self.cql.row::<(Vec<u8>,)>(&HISTORY, (blob(id.0),)))?;
-        Ok(row.map(|(history,)| History::from_bytes(&history)))
+        let (lane, moment) = place::of_payment(id);
+        let row = self.cql.row::<(Vec<u8>,)>(&HISTORY, (lane, moment, blob(id.0)));
+        Ok(self.ask(row)?.map(|(history,)| History::from_bytes(&history)))
     }
 
     fn id_of_folio(&self, folio: Folio) -> Result<Option<PaymentId>, ViewError> {
-        let found = self.ask(self.cql.row(&OF_FOLIO, (folio.number().cast_signed(),)));
-        self.pointed_to(&OF_FOLIO, found)
+        let place = (place::range_of(folio), folio.number().cast_signed());
+        let found = self.ask(self.cql.row::<(Vec<u8>,)>(&OF_FOLIO, place))?;
+        found.map(|(payment,)| id(&OF_FOLIO, &payment)).transpose()
     }
 
     fn id_of_trace(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError> {
-        let found = self.ask(self.cql.row(&OF_TRACE, (name.to_bytes(),)));
-        self.pointed_to(&OF_TRACE, found)
+        Ok(self.of_trace(name)?.last().map(|(payment, _)| *payment))
     }
 
     fn id_of_key(
         &self,
         key: IdempotencyKey,
+        trace: Option<&TraceName>,
     ) -> Result<Option<(PaymentId, Fingerprint)>, ViewError> {
-        let row = self.cql.row::<(Vec<u8>, Vec<u8>)>(&OF_KEY, (blob(key.0),));
-        let Some((payment, fingerprint)) = self.ask(row)? else { return Ok(None) };
-        let (payment, fingerprint) = (id(&OF_KEY, &payment)?, number(&OF_KEY, &fingerprint)?);
-        Ok(Some((payment, Fingerprint(fingerprint))))
+        let (statement, found) = match trace {
+            Some(trace) => {
+                let mut rows = self.of_trace(trace)?.into_iter().rev();
+                let row = rows.find(|(_, (of, _))| *of == blob(key.0));
+                (&OF_TRACE, row.map(|(payment, (_, fingerprint))| (payment, fingerprint)))
+            }
+            None => {
+                let row = self.cql.row::<(Vec<u8>, Vec<u8>)>(&OF_KEY, (blob(key.0),));
+                let row = self.ask(row)?.map(|(payment, fingerprint)| {
+                    id(&OF_KEY, &payment).map(|payment| (payment, fingerprint))
+                });
+                (&OF_KEY, row.transpose()?)
+            }
+        };
+        let Some((payment, fingerprint)) = found else { return Ok(None) };
+        Ok(Some((payment, Fingerprint(number(statement, &fingerprint)?))))
     }
 
     fn ids_of_biller(
@@ -254,6 +275,9 @@ impl Views for CqlViews {
         self.ask(self.change_cursor(endpoint, through))
     }
 }
+
+/// A key and a fingerprint, as they stand in a row.
+type KeyBytes = (Vec<u8>, Vec<u8>);
 
 /// What was read of endpoints, and what each lane had set before.
 #[derive(Debug, Default)]

@@ -76,15 +76,20 @@ impl Store {
         self.resolve(found).await
     }
 
-    /// The payment of a key that is still remembered.
-    pub async fn payment_by_key(&self, key: IdempotencyKey) -> Result<Option<Payment>, StoreError> {
+    /// The payment of a key that is still remembered; `trace` as its request has it.
+    pub async fn payment_by_key(
+        &self,
+        key: IdempotencyKey,
+        trace: Option<TraceName>,
+    ) -> Result<Option<Payment>, StoreError> {
         let (answer, found) = oneshot::channel();
         self.send(Command::FindKey { key, answer }).await?;
         let found = match self.answered(found).await {
             // Where the guard cannot be asked, the read models may know the key.
             Err(StoreError::Guard(error)) => {
                 let views = Arc::clone(&self.inner.views);
-                let found = self.blocking(move || Ok(views.id_of_key(key)?)).await?;
+                let found =
+                    self.blocking(move || Ok(views.id_of_key(key, trace.as_ref())?)).await?;
                 let (owner, _) = found.ok_or(StoreError::Guard(error))?;
                 Some(owner)
             }

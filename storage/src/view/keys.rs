@@ -39,26 +39,25 @@ pub struct TraceName {
 }
 
 impl TraceName {
-    /// The name as bytes: fixed widths, padded with zeros.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        trace_key(self)
-    }
-}
-
-impl Facts {
-    /// From the record that begins a payment.
-    pub fn of(folio: Folio, date: Date, request: &PaymentRequest) -> Self {
-        let trace = match (&request.asker, request.trace.stan) {
-            (Asker::Participant(asker), Some(stan)) => Some(TraceName {
+    /// The name of a request on a line; requests of merchants have none.
+    pub fn of(request: &PaymentRequest) -> Option<Self> {
+        match (&request.asker, request.trace.stan) {
+            (Asker::Participant(asker), Some(stan)) => Some(Self {
                 asker: *asker,
                 stan,
                 transmitted_at: request.trace.transmitted_at,
                 terminal: request.trace.terminal,
             }),
             (Asker::Participant(_), None) | (Asker::Biller(_), _) => None,
-        };
+        }
+    }
+}
+
+impl Facts {
+    /// From the record that begins a payment.
+    pub fn of(folio: Folio, date: Date, request: &PaymentRequest) -> Self {
         let PaymentRequest { key, fingerprint, biller, bill, .. } = *request;
-        Self { folio, date, key, fingerprint, biller, bill, trace }
+        Self { folio, date, key, fingerprint, biller, bill, trace: TraceName::of(request) }
     }
 }
 

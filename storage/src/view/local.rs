@@ -164,6 +164,7 @@ impl Views for LocalViews {
     fn id_of_key(
         &self,
         _key: IdempotencyKey,
+        _trace: Option<&TraceName>,
     ) -> Result<Option<(PaymentId, Fingerprint)>, ViewError> {
         Ok(None)
     }

@@ -78,7 +78,7 @@ async fn still_under_way(
     key: IdempotencyKey,
     language: Language,
 ) -> Result<Response, Refusal> {
-    match api.engine.store.payment_by_key(key).await? {
+    match api.engine.store.payment_by_key(key, None).await? {
         Some(payment) => view(api, StatusCode::ACCEPTED, &payment, language).await,
         None => Err(Refusal::in_progress()),
     }

@@ -9,26 +9,25 @@ use scylla::serialize::row::SerializeRow;
 use storage::record::decode;
 use storage::view::{Facts, History, Rows, ViewPosition};
 
+use super::place::{self, range_of};
+use super::together::{Row, messages};
 use super::{CqlViews, POSITION, blob, quarter_of};
 use crate::session::{CqlError, Statement};
 
 /// Statements of one kind on their way at once.
 const IN_FLIGHT_MAX: usize = 16;
-/// Small rows of one table in one message: no more partitions, and far fewer bytes, than the
-/// servers warn of.
-const TOGETHER: usize = 10;
-/// Bytes of larger rows in one message; the servers warn of 5 KiB.
-const TOGETHER_BYTES: usize = 4_000;
 
 static PUT_PAYMENT: Statement = Statement::write(
     "put_payment",
-    "INSERT INTO payment (payment, history) VALUES (?, ?) USING TIMESTAMP ?",
+    "INSERT INTO payment (lane, moment, payment, history) VALUES (?, ?, ?, ?) USING TIMESTAMP ?",
 );
 static PUT_FOLIO: Statement =
-    Statement::write("put_folio", "INSERT INTO by_folio (folio, payment) VALUES (?, ?)");
+    Statement::write("put_folio", "INSERT INTO by_folio (range, folio, payment) VALUES (?, ?, ?)");
 static PUT_TRACE: Statement = Statement::write(
     "put_trace",
-    "INSERT INTO by_trace (trace, payment) VALUES (?, ?) USING TIMESTAMP ?",
+    "INSERT INTO by_trace \
+     (asker, moment, transmitted_at, stan, terminal, payment, key, fingerprint) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 );
 static PUT_KEY: Statement = Statement::write(
     "put_key",
@@ -76,54 +75,51 @@ impl CqlViews {
     /// A history is stamped with the position of its last record: an earlier one that is written
     /// again, by whatever node, changes nothing.
     async fn put_histories(&self, histories: Vec<(PaymentId, History)>) -> Result<(), CqlError> {
-        let rows: Vec<_> = histories
-            .iter()
-            .map(|(payment, history)| {
-                (blob(payment.0), history.bytes(), stamp_of(history.last_sequence()))
-            })
-            .collect();
-        let mut groups = Vec::new();
-        let mut rest = &rows[..];
-        while !rest.is_empty() {
-            let (group, after) =
-                rest.split_at(group_len(rest.iter().map(|(_, bytes, _)| bytes.len())));
-            groups.push(group);
-            rest = after;
-        }
-        let puts = groups.into_iter().map(|rows| self.cql.persist_together(&PUT_PAYMENT, rows));
-        let puts = stream::iter(puts).buffer_unordered(IN_FLIGHT_MAX);
-        puts.try_for_each(async |()| Ok(())).await
+        let row = |(payment, history): &(PaymentId, History)| {
+            let (lane, moment) = place::of_payment(*payment);
+            let stamp = stamp_of(history.last_sequence());
+            let (id, bytes) = (blob(payment.0), history.bytes().to_vec());
+            Row::new((lane, moment), bytes.len(), (lane, moment, id, bytes, stamp))
+        };
+        self.put_together(&PUT_PAYMENT, histories.iter().map(row).collect()).await
     }
 
     async fn put_pointers(&self, pointers: &[(PaymentId, Facts)]) -> Result<(), CqlError> {
-        // The latest payment of a trace or key counts, whichever is written last.
-        let made_at = |payment: &PaymentId| payment.unix_ms() * 1_000;
         let (mut folios, mut traces, mut keys) = (Vec::new(), Vec::new(), Vec::new());
         let mut billers = Vec::new();
         for (payment, facts) in pointers {
-            let id = blob(payment.0);
-            folios.push((facts.folio.number().cast_signed(), id));
-            keys.push((blob(facts.key.0), id, blob(facts.fingerprint.0), made_at(payment)));
-            let trace = facts.trace.map(|trace| (trace.to_bytes(), id, made_at(payment)));
-            traces.extend(trace);
-            billers
-                .extend(facts.biller.map(|biller| (biller, facts.date, quarter_of(*payment), id)));
+            let (id, key, fingerprint) =
+                (blob(payment.0), blob(facts.key.0), blob(facts.fingerprint.0));
+            let (range, folio) = (range_of(facts.folio), facts.folio.number().cast_signed());
+            folios.push(Row::small(range, (range, folio, id)));
+            match &facts.trace {
+                Some(trace) => {
+                    let (asker, moment, at, stan, terminal) = place::of_trace(trace);
+                    let values = (asker, moment, at, stan, terminal, id, key, fingerprint);
+                    traces.push(Row::small((asker, moment), values));
+                }
+                None => {
+                    let made_at = payment.unix_ms() * 1_000;
+                    keys.push(Row::small(key, (key, id, fingerprint, made_at)));
+                }
+            }
+            billers.extend(facts.biller.as_ref().map(|biller| {
+                let quarter = (biller.as_str(), facts.date.0, quarter_of(*payment));
+                Row::small(quarter, (quarter.0, quarter.1, quarter.2, id))
+            }));
         }
-        // Rows of one partition together.
-        billers.sort_unstable();
-        let quarters = billers.iter().map(|(biller, date, quarter, _)| (*biller, *date, *quarter));
+        let quarters = pointers.iter().filter_map(|(payment, facts)| {
+            facts.biller.map(|biller| (biller, facts.date, quarter_of(*payment)))
+        });
         let quarters = self.quarters.missing(quarters);
-        let quarter_rows = quarters.iter();
-        let quarter_rows =
-            quarter_rows.map(|(biller, date, quarter)| (biller.as_str(), date.0, *quarter));
-        let biller_rows = billers.iter();
-        let biller_rows =
-            biller_rows.map(|(biller, date, quarter, id)| (biller.as_str(), date.0, *quarter, *id));
+        let quarter_rows = quarters.iter().map(|(biller, date, quarter)| {
+            Row::small((biller.as_str(), date.0), (biller.as_str(), date.0, *quarter))
+        });
         tokio::try_join!(
             self.put_together(&PUT_FOLIO, folios),
             self.put_together(&PUT_TRACE, traces),
             self.put_together(&PUT_KEY, keys),
-            self.put_together(&PUT_BILLER, biller_rows.collect()),
+            self.put_together(&PUT_BILLER, billers),
             self.put_together(&PUT_QUARTER, quarter_rows.collect()),
         )?;
         self.quarters.written(quarters);
@@ -175,43 +171,21 @@ impl CqlViews {
         puts.try_for_each(async |_| Ok(())).await
     }
 
-    /// Writes small rows, several in a message and several messages at once. A message is no
-    /// transaction; it only costs less than its rows would.
-    pub(super) async fn put_together(
+    /// Writes rows, those of one partition in one message and several messages at once. A message
+    /// is no transaction; it only costs less than its rows would.
+    pub(super) async fn put_together<P: Ord, V: SerializeRow>(
         &self,
         statement: &Statement,
-        rows: Vec<impl SerializeRow>,
+        rows: Vec<Row<P, V>>,
     ) -> Result<(), CqlError> {
-        let puts = rows.chunks(TOGETHER).map(|rows| self.cql.persist_together(statement, rows));
+        let messages = messages(rows);
+        let puts = messages.iter().map(|rows| self.cql.persist_together(statement, rows));
         let puts = stream::iter(puts).buffer_unordered(IN_FLIGHT_MAX);
         puts.try_for_each(async |()| Ok(())).await
     }
 }
 
-/// How many of the rows to come go into one message: at least one.
-fn group_len(lens: impl Iterator<Item = usize>) -> usize {
-    let mut bytes = 0;
-    let fits = lens.take(TOGETHER).take_while(|len| {
-        bytes += len;
-        bytes <= TOGETHER_BYTES
-    });
-    fits.count().max(1)
-}
-
 /// The stamp of what is known up to a position of one lane.
 fn stamp_of(sequence: u64) -> i64 {
     (sequence & POSITION).cast_signed() + 1
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_go_together_up_to_a_count_and_a_size_and_a_large_one_alone() {
-        assert_eq!(group_len([100; 30].into_iter()), 10);
-        assert_eq!(group_len([900, 900, 900, 900, 900].into_iter()), 4);
-        assert_eq!(group_len([9_000, 100].into_iter()), 1);
-        assert_eq!(group_len([100, 9_000].into_iter()), 1);
-    }
 }

@@ -1,4 +1,5 @@
 use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
+use router::message::{Fingerprint, IdempotencyKey};
 use router::record::{Intent, Record};
 use router::time::Date;
 use storage::conformance::sample::{Sample, biller, endpoint};
@@ -47,14 +48,16 @@ fn a_payment_is_found_by_everything_that_names_it() {
         assert_eq!(views.history(intent.payment).unwrap(), Some(history(sequence, intent)));
         assert_eq!(views.id_of_folio(intent.folio).unwrap(), Some(intent.payment));
         assert_eq!(views.id_of_trace(&facts.trace.unwrap()).unwrap(), Some(intent.payment));
-        let by_key = views.id_of_key(facts.key).unwrap();
+        let by_key = views.id_of_key(facts.key, facts.trace.as_ref()).unwrap();
         assert_eq!(by_key, Some((intent.payment, facts.fingerprint)));
     }
     let nobody = Sample::new(41).intent();
     assert_eq!(views.history(nobody.payment).unwrap(), None);
     assert_eq!(views.id_of_folio(nobody.folio).unwrap(), None);
     assert_eq!(views.id_of_trace(&facts(&nobody).trace.unwrap()).unwrap(), None);
-    assert_eq!(views.id_of_key(nobody.request.key).unwrap(), None);
+    let nobodys = facts(&nobody);
+    assert_eq!(views.id_of_key(nobodys.key, nobodys.trace.as_ref()).unwrap(), None);
+    assert_eq!(views.id_of_key(nobodys.key, None).unwrap(), None);
     views.write(Rows::default(), ViewPosition { written: start + 7, noticed: start + 8 }).unwrap();
     assert_eq!(views.position().unwrap(), position, "it never moves back");
 }
@@ -83,14 +86,40 @@ fn the_latest_payment_of_a_trace_and_key_counts_whichever_is_written_last() {
     let (views, _) = views(shared(), 202);
     let intent = Sample::new(9_101).intent();
     let later = PaymentId::in_lane(intent.payment.unix_ms() + 1, Lane(7), 1);
-    let facts = facts(&intent);
-    for payment in [later, intent.payment] {
-        let pointers = vec![(payment, facts.clone())];
-        views.write(Rows { pointers, ..Rows::default() }, ViewPosition::default()).unwrap();
+    let of_a_line = facts(&intent);
+    let of_a_merchant = Facts { trace: None, key: IdempotencyKey(9_101), ..of_a_line.clone() };
+    for facts in [of_a_line, of_a_merchant] {
+        for payment in [later, intent.payment] {
+            let pointers = vec![(payment, facts.clone())];
+            views.write(Rows { pointers, ..Rows::default() }, ViewPosition::default()).unwrap();
+        }
+        let of_key = views.id_of_key(facts.key, facts.trace.as_ref()).unwrap();
+        assert_eq!(of_key, Some((later, facts.fingerprint)));
+        if let Some(trace) = &facts.trace {
+            assert_eq!(views.id_of_trace(trace).unwrap(), Some(later));
+        }
     }
-    assert_eq!(views.id_of_trace(&facts.trace.unwrap()).unwrap(), Some(later));
-    let of_key = views.id_of_key(facts.key).unwrap();
-    assert_eq!(of_key, Some((later, facts.fingerprint)));
+}
+
+#[test]
+fn two_payments_of_one_trace_are_told_apart_by_their_keys() {
+    let (views, _) = views(shared(), 204);
+    let intent = Sample::new(9_201).intent();
+    let first = facts(&intent);
+    // As with two reference numbers (DE37) under one trace.
+    let second = Facts {
+        key: IdempotencyKey(9_202),
+        fingerprint: Fingerprint(2),
+        folio: Folio::new(709_202).unwrap(),
+        ..first.clone()
+    };
+    let later = PaymentId::in_lane(intent.payment.unix_ms() + 1, Lane(204), 1);
+    let pointers = vec![(intent.payment, first.clone()), (later, second.clone())];
+    views.write(Rows { pointers, ..Rows::default() }, ViewPosition::default()).unwrap();
+    for (facts, payment) in [(first, intent.payment), (second, later)] {
+        let found = views.id_of_key(facts.key, facts.trace.as_ref()).unwrap();
+        assert_eq!(found, Some((payment, facts.fingerprint)));
+    }
 }
 
 #[test]
