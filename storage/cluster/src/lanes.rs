@@ -18,6 +18,7 @@ use storage_cql::{Cql, CqlError, CqlViews, LaneBackend, LaneRow, LaneTail, Snaps
 use storage_redis::{Gate, GateError, Rebuild, RedisGuard, Replay};
 
 use crate::settings::Settings;
+use crate::stop::Stop;
 
 /// Pause between two looks whether a snapshot is due.
 const SNAPSHOT_LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -39,6 +40,9 @@ pub enum LaneError {
     /// The store above it.
     #[error("the lane's store")]
     Store(#[from] OpenError),
+    /// The node stops: nothing was wrong with the lane.
+    #[error("the node stops")]
+    Stopped,
 }
 
 /// What lanes are made from.
@@ -51,13 +55,20 @@ pub struct Workshop {
     pub key_retention: Duration,
     pub snapshot_records: u64,
     pub give_up_after: Duration,
+    pub stop: Arc<Stop>,
 }
 
 /// Whether a lane's guard may be asked: the gate reflects what the lane's earlier writer recorded.
 pub type Mended = Arc<AtomicBool>;
 
 impl Workshop {
-    pub fn new(settings: &Settings, cql: Cql, gate: Arc<Gate>, sealer: Sealer) -> Self {
+    pub fn new(
+        settings: &Settings,
+        cql: Cql,
+        gate: Arc<Gate>,
+        sealer: Sealer,
+        stop: Arc<Stop>,
+    ) -> Self {
         Self {
             cql,
             gate,
@@ -66,6 +77,7 @@ impl Workshop {
             key_retention: settings.key_retention,
             snapshot_records: settings.snapshot_records,
             give_up_after: settings.give_up_after,
+            stop,
         }
     }
 
@@ -130,6 +142,9 @@ impl Workshop {
         let mut head = from;
         let mut tail = LaneTail::open(&self.cql, row.lane, head.sequence)?;
         while head.sequence < row.head.sequence {
+            if self.stop.is_said() {
+                return Err(LaneError::Stopped);
+            }
             let frame = tail.next_frame()?;
             if !frame.follows(&head) {
                 let (lane, sequence) = (row.lane, frame.first_sequence);

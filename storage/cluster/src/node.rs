@@ -1,6 +1,9 @@
 //! One node: its lane, its threads, and the lanes it holds for others.
 
+mod beat;
 mod others;
+mod own;
+mod takeover;
 mod threads;
 
 use std::collections::BTreeMap;
@@ -16,10 +19,8 @@ use router::record::Record;
 use storage::guard::GateEpoch;
 use storage::store::Appending;
 use storage::{Recovered, Sealer, Store};
-use storage_cql::lane::{Created, Taken as TakenRow};
-use storage_cql::nodes::NodeRow;
 use storage_cql::once::{Once, Turn};
-use storage_cql::{Control, Cql, CqlError, LaneRow, Lanes, Nodes, Owner};
+use storage_cql::{Control, Cql, CqlError, Lanes, Nodes, Owner};
 use storage_redis::{Gate, GateError};
 use tokio::sync::mpsc;
 
@@ -27,7 +28,7 @@ use self::others::OthersOf;
 use self::threads::thread;
 use crate::folios::Folios;
 use crate::gatekeeper::{Gatekeeper, Pending};
-use crate::lanes::{LaneError, Workshop, chain};
+use crate::lanes::{LaneError, Workshop};
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::watch::Watch;
@@ -36,8 +37,6 @@ use crate::watch::Watch;
 const TAKEN_LEN_MAX: usize = 64;
 /// How long a look at the gate counts.
 const SERVED_FOR: Duration = Duration::from_secs(5);
-/// Most lanes of a cluster.
-const LANES_MAX: u16 = 4_096;
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +56,11 @@ pub enum StartError {
         source: LaneError,
     },
     /// There are as many lanes as there may be.
-    #[error("all {LANES_MAX} lanes have an owner")]
-    NoLane,
+    #[error("all {max} lanes have an owner")]
+    NoLane {
+        /// How many there may be.
+        max: u16,
+    },
     /// No thread could be started.
     #[error("a thread of the node")]
     Thread(#[from] std::io::Error),
@@ -107,7 +109,9 @@ struct Inner {
     config_version: Mutex<u64>,
     is_furnished: AtomicBool,
     taken: mpsc::Sender<Taken>,
-    stop: Stop,
+    /// Lanes of dead nodes that are being opened.
+    taking: Mutex<BTreeMap<Lane, JoinHandle<()>>>,
+    stop: Arc<Stop>,
 }
 
 impl Node {
@@ -126,6 +130,7 @@ impl Node {
         let me = Owner { node: settings.node.as_str().into(), incarnation };
         let control = Control::new(&cql);
         let (taken, taken_queue) = mpsc::channel(TAKEN_LEN_MAX);
+        let stop = Arc::new(Stop::default());
         let inner = Arc::new(Inner {
             me: me.clone(),
             started_at_ms,
@@ -133,7 +138,7 @@ impl Node {
             lanes: Lanes::new(&cql),
             nodes: Nodes::new(&cql),
             gate: Arc::clone(&gate),
-            workshop: Workshop::new(&settings, cql, gate, sealer),
+            workshop: Workshop::new(&settings, cql, gate, sealer, Arc::clone(&stop)),
             watch: Arc::new(Mutex::new(Watch::new(settings.takeover_after))),
             pending: Arc::default(),
             served: Arc::default(),
@@ -145,7 +150,8 @@ impl Node {
             config_version: Mutex::default(),
             is_furnished: AtomicBool::new(false),
             taken,
-            stop: Stop::default(),
+            taking: Mutex::default(),
+            stop,
             settings,
         });
         // Whoever sees the lane's new owner must find that it lives.
@@ -153,7 +159,7 @@ impl Node {
         let folios = Arc::new(Folios::open(control.clone(), me.to_string())?);
         let row = inner.own_lane()?;
         // Payments of the other lanes may be asked about from the first request on.
-        inner.see_owners(&inner.lanes.all()?);
+        inner.see_lanes()?;
         let lane = row.lane;
         let opened = inner.workshop.open(row.clone());
         let (store, recovered, mended) =
@@ -275,6 +281,10 @@ impl Node {
             // A thread that panicked has said so.
             let _ = thread.join();
         }
+        let taking = std::mem::take(&mut *self.inner.taking.lock());
+        for (_, thread) in taking {
+            let _ = thread.join();
+        }
         let held = std::mem::take(&mut *self.inner.held.lock());
         drop(held);
     }
@@ -289,50 +299,12 @@ impl Inner {
     ) -> std::io::Result<Vec<JoinHandle<()>>> {
         let (beats, folios) = (Arc::clone(self), Arc::clone(folios));
         let own = store.failed();
-        let beats = thread("cluster-beat", store, move || beats.beat(&folios, &own))?;
+        let beats = thread("cluster-beat", store, move || beats.keep_beating(&folios, &own))?;
         let gate = Arc::clone(self);
         let gate = thread("cluster-gate", store, move || gate.keep(&mut keeper))?;
         let lanes = Arc::clone(self);
-        let lanes = thread("cluster-lanes", store, move || lanes.take_over())?;
+        let lanes = thread("cluster-lanes", store, move || lanes.watch_lanes())?;
         Ok(vec![beats, gate, lanes])
-    }
-
-    /// Gives signs of life and sees those of others. A node whose own lane has failed gives none.
-    fn beat(&self, folios: &Folios, own_failed: &tokio::sync::watch::Receiver<bool>) {
-        while !self.stop.wait(self.settings.beat_every) && !*own_failed.borrow() {
-            if let Err(error) = self.give_sign().and_then(|()| folios.refill()) {
-                tracing::warn!(error = chain(&error), "no sign of life could be given");
-            }
-        }
-    }
-
-    /// The epoch under which the gate serves this node, by a look that is not old: one who looks no
-    /// more must not keep others from a new epoch.
-    fn served(&self) -> Option<GateEpoch> {
-        let served = *self.served.lock();
-        served.filter(|(_, at)| at.elapsed() < SERVED_FOR).map(|(epoch, _)| epoch)
-    }
-
-    fn give_sign(&self) -> Result<(), CqlError> {
-        let beat = {
-            let mut beat = self.beat.lock();
-            *beat += 1;
-            *beat
-        };
-        self.nodes.beat(&NodeRow {
-            name: self.me.node.clone(),
-            incarnation: self.me.incarnation,
-            address: self.settings.address.as_str().into(),
-            version: self.settings.version.as_str().into(),
-            beat,
-            gate_epoch: self.served(),
-            started_at_ms: self.started_at_ms,
-            config_version: *self.config_version.lock(),
-            status: self.note.lock().as_str().into(),
-        })?;
-        let rows = self.nodes.all()?;
-        self.watch.lock().see(rows, Instant::now());
-        Ok(())
     }
 
     /// Keeps the gate: at every beat, and at once when a guard is in trouble.
@@ -344,126 +316,6 @@ impl Inner {
                 seen = trouble.count;
             }
         }
-    }
-
-    /// This node's lane: the one it had, or the first free number.
-    fn own_lane(&self) -> Result<LaneRow, StartError> {
-        loop {
-            let rows = self.lanes.all()?;
-            if let Some(row) = rows.iter().find(|row| *row.home == *self.me.node) {
-                match self.lanes.take(row.lane, &self.me, row)? {
-                    TakenRow::Taken(row) => return Ok(self.rechecked(row)?),
-                    // Another process of the same name starts at the same moment.
-                    TakenRow::Lost(_) => continue,
-                }
-            }
-            let used: Vec<u16> = rows.iter().map(|row| row.lane.0).collect();
-            let free = (0..LANES_MAX).find(|number| !used.contains(number));
-            let lane = Lane(free.ok_or(StartError::NoLane)?);
-            let trusted = self.control.gate()?.map_or(GateEpoch(0), |row| row.epoch);
-            match self.lanes.create(lane, &self.me.node, &self.me, trusted)? {
-                Created::Exists(_) => {}
-                Created::Created(row) => return Ok(self.rechecked(row)?),
-            }
-        }
-    }
-
-    /// A lane that was just made or taken, fenced by the epoch of now. A change of epoch may have
-    /// listed the lanes before this one was made, by this node or by the one it was taken from:
-    /// it either saw the lane, or is seen here.
-    fn rechecked(&self, row: LaneRow) -> Result<LaneRow, CqlError> {
-        match self.control.gate()? {
-            Some(gate) if gate.epoch > row.guard_epoch => self.lanes.fence(row.lane, gate.epoch),
-            Some(_) | None => Ok(row),
-        }
-    }
-
-    /// Watches the lanes: takes those of dead nodes, lets go what was taken back.
-    fn take_over(&self) {
-        // Nobody is judged before they could be seen.
-        let mut pause = self.settings.takeover_after;
-        while !self.stop.wait(pause) {
-            pause = self.settings.takeover_after / 4;
-            self.let_go();
-            if let Err(error) = self.look_for_dead() {
-                tracing::warn!(error = chain(&error), "the lanes cannot be looked at");
-            }
-        }
-    }
-
-    fn let_go(&self) {
-        let mut lost = Vec::new();
-        self.held.lock().retain(|lane, store| {
-            let has_failed = *store.failed().borrow();
-            if has_failed {
-                self.pending.drop_lane(*lane);
-                lost.push((*lane, store.clone()));
-            }
-            !has_failed
-        });
-        for (lane, store) in lost {
-            tracing::info!(%lane, "a lane held for another node was let go");
-            drop(store);
-        }
-    }
-
-    fn see_owners(&self, rows: &[LaneRow]) {
-        *self.owners.lock() = rows.iter().map(|row| (row.lane, row.owner.clone())).collect();
-    }
-
-    /// Gives up lanes that others have taken meanwhile: this node slept, or was cut off. A lane that
-    /// nothing is appended to would not find out by itself, and decline everything for ever.
-    fn give_up_lost(&self, rows: &[LaneRow]) {
-        for row in rows.iter().filter(|row| row.owner != self.me) {
-            let own = self.own.get().filter(|store| store.lane() == row.lane).cloned();
-            let store = own.or_else(|| self.held.lock().get(&row.lane).cloned());
-            if let Some(store) = store {
-                tracing::error!(lane = %row.lane, owner = %row.owner, "this lane was taken by another node");
-                store.give_up();
-            }
-        }
-    }
-
-    fn look_for_dead(&self) -> Result<(), CqlError> {
-        let rows = self.lanes.all()?;
-        // After the lanes: a node that has just come back gave its sign before it took its lane,
-        // and must not be judged by its last run's silence.
-        let nodes = self.nodes.all()?;
-        self.watch.lock().see(nodes, Instant::now());
-        self.see_owners(&rows);
-        self.give_up_lost(&rows);
-        for row in rows {
-            let is_dead = match row.owner == self.me {
-                // Taken over, and could not be served then.
-                true => *row.home != *self.me.node && !self.held.lock().contains_key(&row.lane),
-                false => self.watch.lock().is_dead(&row.owner, &row.home, Instant::now()),
-            };
-            if !is_dead || self.stop.is_said() {
-                continue;
-            }
-            let lane = row.lane;
-            tracing::warn!(%lane, owner = %row.owner, "the owner of a lane is silent: taking it over");
-            let TakenRow::Taken(row) = self.lanes.take(lane, &self.me, &row)? else { continue };
-            let row = self.rechecked(row)?;
-            metrics::counter!("cauce_cluster_takeovers_total").increment(1);
-            match self.hold(row) {
-                Ok(()) => tracing::warn!(%lane, "a lane was taken over"),
-                Err(error) => {
-                    tracing::error!(%lane, error = chain(&error), "a lane that was taken over cannot be served");
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn hold(&self, row: LaneRow) -> Result<(), LaneError> {
-        let lane = row.lane;
-        let (store, recovered, mended) = self.workshop.open(row.clone())?;
-        self.held.lock().insert(lane, store.clone());
-        self.pending.add(row, mended);
-        // A queue nobody reads ends with the process; the payments stay open for the next.
-        let _ = self.taken.blocking_send(Taken { store, recovered });
-        Ok(())
     }
 
     /// Whether a node's run is over and no lane is left to it.

@@ -101,20 +101,11 @@ impl Lanes {
 
     /// Takes a lane over, or back: from then on its old owner can append nothing.
     ///
-    /// Shape:  `owner` is unique to the incarnation; `expected` is the row the caller judged.
+    /// Shape:  `owner` is unique to the incarnation; `expected` is the row the caller judged. Lost
+    /// where that has changed, be it only that its owner has appended, and so lives.
     /// Errors: not settled within [`patience`](crate::Settings::patience).
     pub fn take(&self, lane: Lane, owner: &Owner, expected: &LaneRow) -> Result<Taken, CqlError> {
-        self.cql.block_on(async {
-            let mut row = expected.clone();
-            loop {
-                let taken = take(&self.cql, lane, owner, &row).await?;
-                match taken {
-                    // Its owner lives and appends: taken with what it has appended meanwhile.
-                    Taken::Lost(now) if now.epoch == expected.epoch => row = now,
-                    settled => return Ok(settled),
-                }
-            }
-        })
+        self.cql.block_on(take(&self.cql, lane, owner, expected))
     }
 
     /// Raises the epoch of the guard that a lane trusts; one that is as high already stays.

@@ -87,10 +87,17 @@ async fn a_repeat_is_told_its_answer_while_the_gate_is_closed() {
     let day = Sample::new(1).intent().plan.business_date;
     store.payments_of_biller(sample::biller(), day, None, 1).await.unwrap();
     blocking(move || redis.kill()).await;
-    let repeat = store.admit(Sample { payment: 5, ..Sample::new(1) }.intent()).await.unwrap();
+    // On a line a repeat has the trace of the first.
+    let repeating = |sample: Sample| {
+        let mut intent = sample.intent();
+        intent.request.trace = Sample::new(1).intent().request.trace;
+        intent
+    };
+    let repeat = repeating(Sample { payment: 5, ..Sample::new(1) });
+    let repeat = store.admit(repeat).await.unwrap();
     assert!(matches!(repeat, Admission::Replay(ref payment) if payment.id == Sample::new(1).id()));
     let reused = Sample { payment: 6, fingerprint: 9 << 64, ..Sample::new(1) };
-    let reused = store.admit(reused.intent()).await.unwrap();
+    let reused = store.admit(repeating(reused)).await.unwrap();
     assert!(matches!(reused, Admission::KeyReused(owner) if owner == Sample::new(1).id()));
     let fresh = store.admit(Sample::new(7).intent()).await;
     assert!(matches!(fresh, Err(StoreError::Guard(_))), "nothing new is admitted: {fresh:?}");

@@ -124,8 +124,11 @@ fn a_writer_whose_lane_was_taken_appends_nothing_and_what_it_wrote_counts_for_no
     let lanes = Lanes::new(cql);
     let mut old = LaneBackend::new(cql, new_lane(cql, 105, "a"));
     let start = old.row().head.sequence;
+    let judged = lanes.lane(Lane(105)).unwrap().unwrap();
     append_all(&mut old, &[2]);
     let row = lanes.lane(Lane(105)).unwrap().unwrap();
+    let lives = lanes.take(Lane(105), &owner("b"), &judged).unwrap();
+    assert_eq!(lives, Taken::Lost(row.clone()), "whoever appends is not dead");
     let Taken::Taken(taken) = lanes.take(Lane(105), &owner("b"), &row).unwrap() else {
         panic!("taken")
     };
