@@ -3,13 +3,17 @@
 //! They live in `<data>/api-keys.jsonl`, one line a key, so that `cauce key create` works beside a
 //! running switch, which looks at the file again when it meets a key it does not know. A key has
 //! 256 random bits, so a plain hash of it cannot be searched. Of many nodes all know a key that one
-//! of them was told: there the hashes stand in a table of the journal's servers.
+//! of them was told: there the hashes stand in a table of the journal's servers (`common`), whose
+//! word a node believes for some seconds.
+
+mod common;
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use base64::Engine as _;
@@ -18,9 +22,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use storage_cql::CqlError;
 use storage_cql::api_keys::{ApiKeyRow, ApiKeys};
-use tokio::sync::Semaphore;
 
-use crate::{clock, log};
+use self::common::Common;
+use crate::clock;
 
 const FILE_NAME: &str = "api-keys.jsonl";
 const PREFIX: &str = "ck_";
@@ -63,18 +67,13 @@ pub struct NoWord;
 /// Known keys by their hash.
 type Known = HashMap<[u8; 32], Principal>;
 
-/// Looks at the common table at once for keys that are not known: whoever tries keys at random
-/// must not keep its servers busy.
-const LOOKS_MAX: usize = 8;
-
 /// The keys of one data folder, and of the cluster it belongs to.
 #[derive(Debug)]
 pub struct Keys {
     path: PathBuf,
     known: ArcSwap<Known>,
     len_read: AtomicU64,
-    common: Option<ApiKeys>,
-    looks: Semaphore,
+    common: Option<Common>,
 }
 
 impl Keys {
@@ -89,13 +88,12 @@ impl Keys {
             known: ArcSwap::from_pointee(known),
             len_read: AtomicU64::new(0),
             common: None,
-            looks: Semaphore::new(LOOKS_MAX),
         })
     }
 
     /// With those that all nodes of a cluster know.
     pub fn with_common(self, common: ApiKeys) -> Self {
-        Self { common: Some(common), ..self }
+        Self { common: Some(Common::new(move |hash| common.find(hash))), ..self }
     }
 
     /// Whose key this is. Cancel-safe.
@@ -109,32 +107,11 @@ impl Keys {
         self.look_again();
         match self.known.load().get(&hash) {
             Some(principal) => Ok(Some(principal.clone())),
-            None => self.ask_common(hash).await,
+            None => match &self.common {
+                Some(common) => common.principal(hash, Instant::now()).await,
+                None => Ok(None),
+            },
         }
-    }
-
-    async fn ask_common(&self, hash: [u8; 32]) -> Result<Option<Principal>, NoWord> {
-        let Some(common) = self.common.clone() else { return Ok(None) };
-        let _look = self.looks.acquire().await.map_err(|_| NoWord)?;
-        let found = tokio::task::spawn_blocking(move || common.find(&hash)).await;
-        let row = match found.map_err(|_| NoWord)? {
-            Ok(Some(row)) => row,
-            Ok(None) => return Ok(None),
-            Err(error) => {
-                tracing::warn!(error = %log::chain(&error), "the common API keys cannot be read");
-                return Err(NoWord);
-            }
-        };
-        let Ok(role) = <Role as clap::ValueEnum>::from_str(&row.role, false) else {
-            return Ok(None);
-        };
-        let principal = Principal { role, owner: row.owner.into() };
-        self.known.rcu(|known| {
-            let mut known = Known::clone(known);
-            known.insert(hash, principal.clone());
-            known
-        });
-        Ok(Some(principal))
     }
 
     /// Reads the file again if it has grown; an unknown key costs a look at its length.
