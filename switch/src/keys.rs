@@ -104,7 +104,10 @@ impl Keys {
         if let Some(principal) = self.known.load().get(&hash) {
             return Ok(Some(principal.clone()));
         }
-        self.look_again();
+        let is_common = self.common.as_ref().is_some_and(|common| common.knew(&hash));
+        if !is_common {
+            self.look_again();
+        }
         match self.known.load().get(&hash) {
             Some(principal) => Ok(Some(principal.clone())),
             None => match &self.common {

@@ -50,9 +50,13 @@ pub struct Gatekeeper {
 pub struct Pending(Mutex<BTreeMap<Lane, (LaneRow, Mended)>>);
 
 impl Pending {
-    /// Adds one.
+    /// Adds one, unless the lane is there as it was taken later.
     pub fn add(&self, row: LaneRow, mended: Mended) {
-        self.0.lock().insert(row.lane, (row, mended));
+        let mut lanes = self.0.lock();
+        let is_older = lanes.get(&row.lane).is_some_and(|(known, _)| known.epoch > row.epoch);
+        if !is_older {
+            lanes.insert(row.lane, (row, mended));
+        }
     }
 
     /// Forgets a lane that is another's by now.

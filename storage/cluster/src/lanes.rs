@@ -43,6 +43,12 @@ pub enum LaneError {
     /// The node stops: nothing was wrong with the lane.
     #[error("the node stops")]
     Stopped,
+    /// Another node took it while it was being opened.
+    #[error("lane {lane} was taken by another node meanwhile")]
+    Lost {
+        /// The lane.
+        lane: Lane,
+    },
 }
 
 /// What lanes are made from.
@@ -84,8 +90,29 @@ impl Workshop {
     /// Starts the store of a lane that was just made or taken. Its guard refuses until the gate
     /// reflects the lane.
     pub fn open(&self, row: LaneRow) -> Result<(Store, Recovered, Mended), LaneError> {
+        self.open_while(row, || true)
+    }
+
+    /// The same, but given up when the node stops: nobody waits for this lane but its next owner.
+    pub fn open_unless_stopped(
+        &self,
+        row: LaneRow,
+    ) -> Result<(Store, Recovered, Mended), LaneError> {
+        self.open_while(row, || !self.stop.is_said())
+    }
+
+    fn open_while(
+        &self,
+        row: LaneRow,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<(Store, Recovered, Mended), LaneError> {
         let lane = row.lane;
-        let fold = self.fold(&row)?.into_fold();
+        let (mut state, from) = self.snapshot(lane, row.head.sequence)?;
+        self.walk(&row, from, |frame| match goes_on() {
+            true => Ok(state.take(frame)?),
+            false => Err(LaneError::Stopped),
+        })?;
+        let fold = state.into_fold();
         let views: Arc<dyn Views> = Arc::new(CqlViews::new(&self.cql, lane));
         let written = views.position().map_err(OpenError::from)?.written;
         let after = written.max(Head::of_lane(lane).sequence);
@@ -107,14 +134,20 @@ impl Workshop {
             snapshots: Box::new(move |stop| maker.make_snapshots(lane, &stop)),
             kept: Box::new(()),
         };
-        let (store, recovered) = Store::start(parts, self.limits.clone(), self.sealer.clone())?;
-        Ok((store, recovered, mended))
+        let (store, recovered) = Store::begin(parts, self.limits.clone(), self.sealer.clone())?;
+        match store.wait_for_views(goes_on)? {
+            true => Ok((store, recovered, mended)),
+            false => {
+                store.give_up();
+                Err(LaneError::Stopped)
+            }
+        }
     }
 
     /// The state of a lane at its head.
     pub fn fold(&self, row: &LaneRow) -> Result<State, LaneError> {
         let (mut state, head) = self.snapshot(row.lane, row.head.sequence)?;
-        self.walk(row, head, |frame| state.take(frame))?;
+        self.walk(row, head, |frame| Ok(state.take(frame)?))?;
         Ok(state)
     }
 
@@ -137,14 +170,11 @@ impl Workshop {
         &self,
         row: &LaneRow,
         from: Head,
-        mut visit: impl FnMut(&storage::journal::TailFrame) -> Result<(), Damage>,
+        mut visit: impl FnMut(&storage::journal::TailFrame) -> Result<(), LaneError>,
     ) -> Result<(), LaneError> {
         let mut head = from;
         let mut tail = LaneTail::open(&self.cql, row.lane, head.sequence)?;
         while head.sequence < row.head.sequence {
-            if self.stop.is_said() {
-                return Err(LaneError::Stopped);
-            }
             let frame = tail.next_frame()?;
             if !frame.follows(&head) {
                 let (lane, sequence) = (row.lane, frame.first_sequence);
@@ -181,7 +211,7 @@ impl Workshop {
         self.walk(row, head, |frame| {
             let through = frame.head().sequence;
             if through <= known {
-                return fold.take(frame, &mut Unreflected);
+                return Ok(fold.take(frame, &mut Unreflected)?);
             }
             let mut steps = Steps { lane: row.lane, replay: Replay::new(), begun: &mut begun };
             fold.take(frame, &mut steps)?;

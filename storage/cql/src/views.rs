@@ -51,7 +51,8 @@ static OF_FOLIO: Statement =
 static OF_TRACE: Statement = Statement::read(
     "view_of_trace",
     "SELECT payment, key, fingerprint FROM by_trace \
-     WHERE asker = ? AND moment = ? AND transmitted_at = ? AND stan = ? AND terminal = ?",
+     WHERE asker = ? AND moment = ? AND stans = ? \
+     AND transmitted_at = ? AND stan = ? AND terminal = ?",
 );
 static OF_KEY: Statement =
     Statement::read("view_of_key", "SELECT payment, fingerprint FROM by_key WHERE key = ?");
@@ -131,7 +132,10 @@ impl CqlViews {
 
     /// The payments of a trace, oldest first, with the key of each and what was asked.
     fn of_trace(&self, name: &TraceName) -> Result<Vec<(PaymentId, KeyBytes)>, ViewError> {
-        let rows = self.cql.rows::<(Vec<u8>, Vec<u8>, Vec<u8>)>(&OF_TRACE, place::of_trace(name));
+        let (asker, moment, stans) = place::of_trace(name);
+        let (at, stan, terminal) = place::within_traces(name);
+        let values = (asker, moment, stans, at, stan, terminal);
+        let rows = self.cql.rows::<(Vec<u8>, Vec<u8>, Vec<u8>)>(&OF_TRACE, values);
         let rows = self.ask(rows)?.into_iter();
         rows.map(|(payment, key, fingerprint)| Ok((id(&OF_TRACE, &payment)?, (key, fingerprint))))
             .collect()

@@ -59,22 +59,42 @@ impl Store {
         G: Guard + 'static,
         B: Backend + 'static,
     {
-        let recovered = recovered(&parts)?;
-        let store = threads(parts, limits, sealer)?;
-        store.wait_for_views()?;
+        let (store, recovered) = Self::begin(parts, limits, sealer)?;
+        store.wait_for_views(|| true)?;
         Ok((store, recovered))
     }
 
-    fn wait_for_views(&self) -> Result<(), OpenError> {
+    /// Starts the threads of a store, whose read models catch up behind it.
+    ///
+    /// Blocks for a look at them.
+    pub fn begin<G, B>(
+        parts: Parts<G, B>,
+        limits: Limits,
+        sealer: Sealer,
+    ) -> Result<(Self, Recovered), OpenError>
+    where
+        G: Guard + 'static,
+        B: Backend + 'static,
+    {
+        let recovered = recovered(&parts)?;
+        Ok((threads(parts, limits, sealer)?, recovered))
+    }
+
+    /// Waits until the read models have caught up, while `goes_on` says so; tells whether they
+    /// have. Blocks.
+    pub fn wait_for_views(&self, goes_on: impl Fn() -> bool) -> Result<bool, OpenError> {
         let shared = &self.inner.shared;
         while shared.lag() > 0 {
             if shared.has_failed() {
                 let (at, head) = (shared.followed(), shared.durable());
                 return Err(OpenError::ViewsStopped { at, head });
             }
+            if !goes_on() {
+                return Ok(false);
+            }
             shared.writer_waits(Duration::from_millis(10));
         }
-        Ok(())
+        Ok(true)
     }
 }
 

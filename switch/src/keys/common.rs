@@ -1,8 +1,9 @@
 //! The keys that all nodes know, as their table says.
 //!
-//! Every request has a key, so what the table said is remembered: of a key that is known for some
-//! seconds, after which one that was deleted is refused; of one that is not for fewer, as it may
-//! just be being made. Whoever tries keys at random must not keep the table's servers busy.
+//! Every request has a key, so what the table said is remembered. Its word on a key that it knows
+//! is renewed every ten seconds, behind the request that finds it old, so that a slow table slows
+//! nobody; one that was deleted so is refused at the second request after that. Guesses stand apart:
+//! however many there are, they take neither the looks nor the memory of keys that are known.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,15 +17,20 @@ use tokio::sync::Semaphore;
 use super::{NoWord, Principal, Role};
 use crate::log;
 
-/// How long the table's word on a key counts.
-const KNOWN_FOR: Duration = Duration::from_secs(10);
-/// The same, where it knows no such key.
+/// The table's word on a key it knows is renewed when it is this old.
+const RENEWED_AFTER: Duration = Duration::from_secs(10);
+/// A request that finds a word older than this waits for a new one. While the table is silent the
+/// old one counts on: it revokes nothing then.
+const COUNTS_FOR: Duration = Duration::from_secs(30);
+/// Pause between two looks for one key, so that a silent table keeps few threads.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long the table's word that it knows no such key counts: it may just be being made.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
-/// Time for the table to answer.
+/// How long a request waits for the table.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// Looks at the table at once.
+/// Looks at the table at once, for keys that are known and for others.
 const LOOKS_MAX: usize = 8;
-/// Keys whose word is remembered; then those that count no more are forgotten, or all.
+/// Keys whose word is remembered, of each kind.
 const REMEMBERED_MAX: usize = 16_384;
 
 type Hash = [u8; 32];
@@ -32,28 +38,48 @@ type Find = dyn Fn(&Hash) -> Result<Option<ApiKeyRow>, CqlError> + Send + Sync;
 
 /// The table, and what it said.
 pub(super) struct Common {
-    find: Arc<Find>,
-    said: Mutex<HashMap<Hash, Said>>,
-    looks: Semaphore,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    find: Box<Find>,
+    said: Mutex<Said>,
+    renewals: Arc<Semaphore>,
+    guesses: Arc<Semaphore>,
+}
+
+/// What the table said of keys.
+#[derive(Default)]
+struct Said {
+    known: HashMap<Hash, Word>,
+    unknown: HashMap<Hash, Instant>,
+}
+
+/// The table's word on a key that it knows.
+struct Word {
+    principal: Principal,
+    at: Instant,
+    /// When it is asked about again at the earliest.
+    look_at: Instant,
+}
+
+/// What is to be done about a key.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    /// That is the answer.
+    Tell(Option<Principal>),
+    /// So is that, but the table is to be asked behind it.
+    TellAndRenew(Principal),
+    /// The table is asked before; the old word counts if it is silent.
+    Ask(Option<Principal>),
 }
 
 impl std::fmt::Debug for Common {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Common").field("remembered", &self.said.lock().len()).finish()
-    }
-}
-
-/// The table's word on a key.
-#[derive(Clone)]
-struct Said {
-    principal: Option<Principal>,
-    at: Instant,
-}
-
-impl Said {
-    fn counts(&self, now: Instant) -> bool {
-        let counts_for = if self.principal.is_some() { KNOWN_FOR } else { UNKNOWN_FOR };
-        now.saturating_duration_since(self.at) < counts_for
+        formatter
+            .debug_struct("Common")
+            .field("known", &self.inner.said.lock().known.len())
+            .finish()
     }
 }
 
@@ -62,57 +88,129 @@ impl Common {
     pub fn new(
         find: impl Fn(&Hash) -> Result<Option<ApiKeyRow>, CqlError> + Send + Sync + 'static,
     ) -> Self {
-        Self { find: Arc::new(find), said: Mutex::default(), looks: Semaphore::new(LOOKS_MAX) }
+        let places = || Arc::new(Semaphore::new(LOOKS_MAX));
+        let (renewals, guesses) = (places(), places());
+        let said = Mutex::default();
+        Self { inner: Arc::new(Inner { find: Box::new(find), said, renewals, guesses }) }
+    }
+
+    /// Whether the table knew a key when it was last asked.
+    pub fn knew(&self, hash: &Hash) -> bool {
+        self.inner.said.lock().known.contains_key(hash)
     }
 
     /// Whose key this is. Cancel-safe.
     ///
-    /// Errors: the table does not answer, and has not known the key before. One that it knew goes
-    /// on: servers that are silent revoke nothing.
+    /// Errors: the table does not answer, and has not known the key before.
     pub async fn principal(&self, hash: Hash, now: Instant) -> Result<Option<Principal>, NoWord> {
-        if let Some(said) = self.remembered(&hash).filter(|said| said.counts(now)) {
-            return Ok(said.principal);
-        }
-        let asked = tokio::time::timeout(ANSWER_WITHIN, self.ask(hash, now)).await;
-        match asked.unwrap_or(Err(NoWord)) {
-            Ok(principal) => Ok(principal),
-            Err(NoWord) => {
-                let known = self.remembered(&hash).and_then(|said| said.principal);
-                known.map(Some).ok_or(NoWord)
+        let next = self.inner.said.lock().next(&hash, now);
+        match next {
+            Next::Tell(principal) => Ok(principal),
+            Next::TellAndRenew(principal) => {
+                if let Ok(place) = Arc::clone(&self.inner.renewals).try_acquire_owned() {
+                    let inner = Arc::clone(&self.inner);
+                    tokio::task::spawn_blocking(move || {
+                        let _place = place;
+                        // What it says counts from the next request on.
+                        let _ = inner.look(hash, now);
+                    });
+                }
+                Ok(Some(principal))
+            }
+            Next::Ask(old) => {
+                let places = if old.is_some() { &self.inner.renewals } else { &self.inner.guesses };
+                let asked = tokio::time::timeout(ANSWER_WITHIN, self.ask(hash, now, places)).await;
+                match asked.unwrap_or(Err(NoWord)) {
+                    Err(NoWord) => old.map(Some).ok_or(NoWord),
+                    told => told,
+                }
             }
         }
     }
 
-    fn remembered(&self, hash: &Hash) -> Option<Said> {
-        self.said.lock().get(hash).cloned()
-    }
-
-    async fn ask(&self, hash: Hash, now: Instant) -> Result<Option<Principal>, NoWord> {
-        let _look = self.looks.acquire().await.map_err(|_| NoWord)?;
+    async fn ask(
+        &self,
+        hash: Hash,
+        now: Instant,
+        places: &Arc<Semaphore>,
+    ) -> Result<Option<Principal>, NoWord> {
+        let place = Arc::clone(places).acquire_owned().await.map_err(|_| NoWord)?;
         // Another request with the same key may have asked meanwhile.
-        if let Some(said) = self.remembered(&hash).filter(|said| said.counts(now)) {
-            return Ok(said.principal);
+        if let Some(principal) = self.inner.said.lock().since(&hash, now) {
+            return Ok(principal);
         }
-        let find = Arc::clone(&self.find);
-        let found = tokio::task::spawn_blocking(move || find(&hash)).await;
-        let row = found.map_err(|_| NoWord)?.map_err(|error| {
-            tracing::warn!(error = %log::chain(&error), "the common API keys cannot be read");
-            NoWord
-        })?;
-        let principal = row.and_then(principal);
-        self.remember(hash, Said { principal: principal.clone(), at: now });
-        Ok(principal)
+        let inner = Arc::clone(&self.inner);
+        // Goes on to its end, and holds its place until then, though nobody waits for it.
+        let looked = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            inner.look(hash, now)
+        });
+        looked.await.map_err(|_| NoWord)?
+    }
+}
+
+impl Inner {
+    /// Asks the table, and remembers what it says. Blocks.
+    fn look(&self, hash: Hash, now: Instant) -> Result<Option<Principal>, NoWord> {
+        match (self.find)(&hash) {
+            Ok(row) => {
+                let principal = row.and_then(principal);
+                self.said.lock().take(hash, principal.clone(), now);
+                Ok(principal)
+            }
+            Err(error) => {
+                tracing::warn!(error = %log::chain(&error), "the common API keys cannot be read");
+                Err(NoWord)
+            }
+        }
+    }
+}
+
+impl Said {
+    fn next(&mut self, hash: &Hash, now: Instant) -> Next {
+        if let Some(word) = self.known.get_mut(hash) {
+            let principal = word.principal.clone();
+            if now < word.look_at {
+                return Next::Tell(Some(principal));
+            }
+            word.look_at = now + LOOK_EVERY;
+            return match now.saturating_duration_since(word.at) < COUNTS_FOR {
+                true => Next::TellAndRenew(principal),
+                false => Next::Ask(Some(principal)),
+            };
+        }
+        let at = self.unknown.get(hash);
+        match at.is_some_and(|at| now.saturating_duration_since(*at) < UNKNOWN_FOR) {
+            true => Next::Tell(None),
+            false => Next::Ask(None),
+        }
     }
 
-    fn remember(&self, hash: Hash, word: Said) {
-        let mut said = self.said.lock();
-        if said.len() >= REMEMBERED_MAX {
-            said.retain(|_, old| old.counts(word.at));
+    /// What the table has said of a key since then, if it has been asked.
+    fn since(&self, hash: &Hash, then: Instant) -> Option<Option<Principal>> {
+        if let Some(word) = self.known.get(hash).filter(|word| word.at >= then) {
+            return Some(Some(word.principal.clone()));
         }
-        if said.len() >= REMEMBERED_MAX {
-            said.clear();
+        self.unknown.get(hash).filter(|at| **at >= then).map(|_| None)
+    }
+
+    fn take(&mut self, hash: Hash, principal: Option<Principal>, now: Instant) {
+        let Some(principal) = principal else {
+            self.known.remove(&hash);
+            if self.unknown.len() >= REMEMBERED_MAX {
+                self.unknown.clear();
+            }
+            self.unknown.insert(hash, now);
+            return;
+        };
+        self.unknown.remove(&hash);
+        if self.known.len() >= REMEMBERED_MAX {
+            self.known.retain(|_, word| now.saturating_duration_since(word.at) < COUNTS_FOR);
         }
-        said.insert(hash, word);
+        if self.known.len() < REMEMBERED_MAX {
+            let look_at = now + RENEWED_AFTER;
+            self.known.insert(hash, Word { principal, at: now, look_at });
+        }
     }
 }
 
@@ -161,14 +259,33 @@ mod tests {
     const KEY: Hash = [1; 32];
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// The answer, once a look that was begun behind it has ended.
+    async fn told(common: &Common, now: Instant) -> Result<Option<Principal>, NoWord> {
+        let told = common.principal(KEY, now).await;
+        let all = u32::try_from(LOOKS_MAX).expect("few");
+        drop(common.inner.renewals.acquire_many(all).await);
+        told
+    }
+
     #[tokio::test]
-    async fn a_key_that_was_deleted_is_refused_some_seconds_later() {
+    async fn a_key_that_was_deleted_is_refused_after_the_look_that_finds_it_gone() {
+        let (common, looks) = table(vec![Ok(Some(row())), Ok(None), Ok(None)]);
+        let now = Instant::now();
+        for seconds in [0, 9, 10] {
+            assert_eq!(told(&common, now + SECOND * seconds).await, Ok(holder()));
+        }
+        assert_eq!(looks.load(Ordering::Relaxed), 2);
+        assert!(!common.knew(&KEY));
+        assert_eq!(told(&common, now + SECOND * 10).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_word_that_is_very_old_is_renewed_before_it_counts() {
         let (common, looks) = table(vec![Ok(Some(row())), Ok(None)]);
         let now = Instant::now();
-        assert_eq!(common.principal(KEY, now).await, Ok(holder()));
-        assert_eq!(common.principal(KEY, now + SECOND * 9).await, Ok(holder()));
-        assert_eq!(looks.load(Ordering::Relaxed), 1);
-        assert_eq!(common.principal(KEY, now + SECOND * 10).await, Ok(None));
+        assert_eq!(told(&common, now).await, Ok(holder()));
+        assert_eq!(told(&common, now + SECOND * 30).await, Ok(None));
+        assert_eq!(looks.load(Ordering::Relaxed), 2);
     }
 
     #[tokio::test]
@@ -176,37 +293,35 @@ mod tests {
         let (common, looks) = table(vec![Ok(None), Ok(Some(row()))]);
         let now = Instant::now();
         for _ in 0..100 {
-            assert_eq!(common.principal(KEY, now).await, Ok(None));
+            assert_eq!(told(&common, now).await, Ok(None));
         }
         assert_eq!(looks.load(Ordering::Relaxed), 1);
-        assert_eq!(common.principal(KEY, now + SECOND).await, Ok(holder()));
+        assert_eq!(told(&common, now + SECOND).await, Ok(holder()));
     }
 
     #[tokio::test]
-    async fn a_silent_table_revokes_nothing_and_grants_nothing() {
-        let (common, _) = table(vec![Ok(Some(row())), silent(), silent()]);
+    async fn a_silent_table_revokes_nothing_grants_nothing_and_is_not_pressed() {
+        let (common, looks) = table(vec![Ok(Some(row())), silent(), silent(), silent()]);
         let now = Instant::now();
-        assert_eq!(common.principal(KEY, now).await, Ok(holder()));
-        assert_eq!(common.principal(KEY, now + SECOND * 11).await, Ok(holder()));
+        assert_eq!(told(&common, now).await, Ok(holder()));
+        for _ in 0..100 {
+            assert_eq!(told(&common, now + SECOND * 11).await, Ok(holder()));
+            assert_eq!(told(&common, now + SECOND * 60).await, Ok(holder()));
+        }
+        assert_eq!(looks.load(Ordering::Relaxed), 3);
         assert_eq!(common.principal([2; 32], now).await, Err(NoWord));
     }
 
-    #[tokio::test]
-    async fn what_is_remembered_has_a_ceiling() {
-        let common = Common::new(|_| Ok(None));
-        let now = Instant::now();
-        for number in 0..REMEMBERED_MAX {
-            common.remember(hash(number), Said { principal: None, at: now });
+    #[test]
+    fn guesses_have_a_ceiling_and_push_out_no_key_that_is_known() {
+        let (mut said, now) = (Said::default(), Instant::now());
+        said.take(KEY, holder(), now);
+        for number in 0..=2 * REMEMBERED_MAX {
+            let mut guess = [9; 32];
+            guess[..8].copy_from_slice(&number.to_le_bytes());
+            said.take(guess, None, now + SECOND);
         }
-        common.remember(KEY, Said { principal: None, at: now });
-        assert_eq!(common.said.lock().len(), 1, "all counted");
-        common.remember([2; 32], Said { principal: None, at: now + SECOND * 60 });
-        assert_eq!(common.said.lock().len(), 2);
-    }
-
-    fn hash(number: usize) -> Hash {
-        let mut hash = [0; 32];
-        hash[..8].copy_from_slice(&number.to_le_bytes());
-        hash
+        assert!(said.unknown.len() <= REMEMBERED_MAX);
+        assert_eq!(said.next(&KEY, now + SECOND), Next::Tell(holder()));
     }
 }

@@ -1,10 +1,10 @@
-//! Signs of life: this node's, and what it sees of the others' and of their lanes.
+//! Signs of life: this node's, and what it sees of the others'. Nothing else may keep them waiting.
 
 use std::time::Instant;
 
 use storage::guard::GateEpoch;
+use storage_cql::CqlError;
 use storage_cql::nodes::NodeRow;
-use storage_cql::{CqlError, LaneRow};
 use tokio::sync::watch;
 
 use super::{Inner, SERVED_FOR};
@@ -12,15 +12,11 @@ use crate::folios::Folios;
 use crate::lanes::chain;
 
 impl Inner {
-    /// Gives signs of life and sees those of others, and who holds which lane. A node whose own
-    /// lane has failed gives none.
+    /// Gives signs of life and sees those of others. A node whose own lane has failed gives none.
     pub(super) fn keep_beating(&self, folios: &Folios, own_failed: &watch::Receiver<bool>) {
         while !self.stop.wait(self.settings.beat_every) && !*own_failed.borrow() {
             if let Err(error) = self.give_sign().and_then(|()| folios.refill()) {
                 tracing::warn!(error = chain(&error), "no sign of life could be given");
-            }
-            if let Err(error) = self.see_lanes() {
-                tracing::warn!(error = chain(&error), "the lanes cannot be looked at");
             }
         }
     }
@@ -52,26 +48,5 @@ impl Inner {
     pub(super) fn served(&self) -> Option<GateEpoch> {
         let served = *self.served.lock();
         served.filter(|(_, at)| at.elapsed() < SERVED_FOR).map(|(epoch, _)| epoch)
-    }
-
-    /// Sees who holds which lane, and gives up what others have taken from this node.
-    pub(super) fn see_lanes(&self) -> Result<Vec<LaneRow>, CqlError> {
-        let rows = self.lanes.all()?;
-        *self.owners.lock() = rows.iter().map(|row| (row.lane, row.owner.clone())).collect();
-        self.give_up_lost(&rows);
-        Ok(rows)
-    }
-
-    /// Gives up lanes that others have taken meanwhile: this node slept, or was cut off. A lane that
-    /// nothing is appended to would not find out by itself, and decline everything for ever.
-    fn give_up_lost(&self, rows: &[LaneRow]) {
-        for row in rows.iter().filter(|row| row.owner != self.me) {
-            let own = self.own.get().filter(|store| store.lane() == row.lane).cloned();
-            let store = own.or_else(|| self.held.lock().get(&row.lane).cloned());
-            if let Some(store) = store.filter(|store| !*store.failed().borrow()) {
-                tracing::error!(lane = %row.lane, owner = %row.owner, "this lane was taken by another node");
-                store.give_up();
-            }
-        }
     }
 }

@@ -1,4 +1,7 @@
-//! The lanes of dead nodes: taken, opened, and let go when their node is back.
+//! Who holds which lane. The lanes of dead nodes: taken, opened, and let go when their node is back.
+//!
+//! Seeing and taking is one thread's: what it saw before it took a lane it does not judge by
+//! afterwards. Opening takes as long as a replay does, so that is left to threads of its own.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,17 +14,48 @@ use super::threads::thread;
 use super::{Inner, Taken};
 use crate::lanes::{LaneError, chain};
 
+/// Lanes opened at once: each is a fold in memory and a reader of the journal. The others are left
+/// to whoever has room.
+const OPENING_MAX: usize = 4;
+
 impl Inner {
-    /// Watches the lanes: takes those of dead nodes, lets go what was taken back.
+    /// Watches the lanes: sees whose they are, takes those of dead nodes, lets go what was taken
+    /// back.
     pub(super) fn watch_lanes(self: &Arc<Self>) {
-        // Nobody is judged before they could be seen.
-        let mut pause = self.settings.takeover_after;
+        let began = Instant::now();
+        let pause = self.settings.takeover_after / 4;
         while !self.stop.wait(pause) {
-            pause = self.settings.takeover_after / 4;
             self.taking.lock().retain(|_, thread| !thread.is_finished());
             self.let_go();
-            if let Err(error) = self.look_for_dead() {
+            // Nobody is judged before they could be seen.
+            let judges = began.elapsed() >= self.settings.takeover_after;
+            let looked = self.see_lanes().and_then(|rows| match judges {
+                true => self.look_for_dead(&rows),
+                false => Ok(()),
+            });
+            if let Err(error) = looked {
                 tracing::warn!(error = chain(&error), "the lanes cannot be looked at");
+            }
+        }
+    }
+
+    /// Sees who holds which lane, and gives up what others have taken from this node.
+    pub(super) fn see_lanes(&self) -> Result<Vec<LaneRow>, CqlError> {
+        let rows = self.lanes.all()?;
+        *self.owners.lock() = rows.iter().map(|row| (row.lane, row.owner.clone())).collect();
+        self.give_up_lost(&rows);
+        Ok(rows)
+    }
+
+    /// Gives up lanes that others have taken meanwhile: this node slept, or was cut off. A lane that
+    /// nothing is appended to would not find out by itself, and decline everything for ever.
+    fn give_up_lost(&self, rows: &[LaneRow]) {
+        for row in rows.iter().filter(|row| row.owner != self.me) {
+            let own = self.own.get().filter(|store| store.lane() == row.lane).cloned();
+            let store = own.or_else(|| self.held.lock().get(&row.lane).cloned());
+            if let Some(store) = store.filter(|store| !*store.failed().borrow()) {
+                tracing::error!(lane = %row.lane, owner = %row.owner, "this lane was taken by another node");
+                store.give_up();
             }
         }
     }
@@ -42,29 +76,30 @@ impl Inner {
         }
     }
 
-    fn look_for_dead(self: &Arc<Self>) -> Result<(), CqlError> {
-        let rows = self.lanes.all()?;
+    fn look_for_dead(self: &Arc<Self>, rows: &[LaneRow]) -> Result<(), CqlError> {
         // After the lanes: a node that has just come back gave its sign before it took its lane,
         // and must not be judged by its last run's silence.
         let nodes = self.nodes.all()?;
         self.watch.lock().see(nodes, Instant::now());
-        for row in rows.iter().filter(|row| self.is_nobodys(row)) {
-            if self.stop.is_said() {
-                break;
+        for row in rows {
+            let has_room = self.taking.lock().len() < OPENING_MAX;
+            if has_room && !self.stop.is_said() && self.is_nobodys(row) {
+                self.take_from_dead(row)?;
             }
-            self.take_from_dead(row)?;
         }
         Ok(())
     }
 
-    /// Whether nobody serves a lane, and nobody is about to.
+    /// Whether nobody serves a lane, and this node is not about to.
     fn is_nobodys(&self, row: &LaneRow) -> bool {
+        if self.taking.lock().contains_key(&row.lane) {
+            return false;
+        }
         if row.owner != self.me {
             return self.watch.lock().is_dead(&row.owner, &row.home, Instant::now());
         }
         // Taken over, and could not be served then.
-        let is_served = self.held.lock().contains_key(&row.lane);
-        *row.home != *self.me.node && !is_served && !self.taking.lock().contains_key(&row.lane)
+        *row.home != *self.me.node && !self.held.lock().contains_key(&row.lane)
     }
 
     /// Takes a lane and begins to open it. One whose head has moved since it was judged is left to
@@ -101,9 +136,17 @@ impl Inner {
         Ok(())
     }
 
+    /// Opens a lane that was taken, and serves it unless it was lost meanwhile.
     fn hold(&self, row: LaneRow) -> Result<(), LaneError> {
         let lane: Lane = row.lane;
-        let (store, recovered, mended) = self.workshop.open(row.clone())?;
+        let (store, recovered, mended) = self.workshop.open_unless_stopped(row.clone())?;
+        match self.lanes.lane(lane)? {
+            Some(now) if (&now.owner, now.epoch) == (&row.owner, row.epoch) => {}
+            Some(_) | None => {
+                store.give_up();
+                return Err(LaneError::Lost { lane });
+            }
+        }
         self.held.lock().insert(lane, store.clone());
         self.pending.add(row, mended);
         // A queue nobody reads ends with the process; the payments stay open for the next.

@@ -9,6 +9,8 @@ const MOMENT_BITS: u32 = 10;
 const RANGE_BITS: u32 = 10;
 /// Digits of DE7, `MMDDhhmmss`, that name a partition of traces: ten seconds.
 const TRACE_DIGITS: usize = 9;
+/// STANs of one partition of traces, as a power of two.
+const STANS_BITS: u32 = 10;
 
 /// Lane and moment of a payment; both stand in its id.
 pub(super) fn of_payment(payment: PaymentId) -> (i32, i64) {
@@ -20,10 +22,15 @@ pub(super) fn range_of(folio: Folio) -> i64 {
     (folio.number() >> RANGE_BITS).cast_signed()
 }
 
-/// Asker and moment of a trace, then DE7, DE11 and DE41.
-pub(super) fn of_trace(trace: &TraceName) -> (&str, &str, &str, i32, &str) {
-    let TraceName { asker, stan, transmitted_at, terminal } = trace;
-    let at = transmitted_at.as_str();
+/// Asker, moment and STANs of a trace.
+pub(super) fn of_trace(trace: &TraceName) -> (&str, &str, i32) {
+    let at = trace.transmitted_at.as_str();
     let moment = at.get(..TRACE_DIGITS).unwrap_or(at);
-    (asker.as_str(), moment, at, stan.number().cast_signed(), terminal.as_str())
+    (trace.asker.as_str(), moment, (trace.stan.number() >> STANS_BITS).cast_signed())
+}
+
+/// DE7, DE11 and DE41 of a trace.
+pub(super) fn within_traces(trace: &TraceName) -> (&str, i32, &str) {
+    let TraceName { asker: _, stan, transmitted_at, terminal } = trace;
+    (transmitted_at.as_str(), stan.number().cast_signed(), terminal.as_str())
 }

@@ -26,8 +26,8 @@ static PUT_FOLIO: Statement =
 static PUT_TRACE: Statement = Statement::write(
     "put_trace",
     "INSERT INTO by_trace \
-     (asker, moment, transmitted_at, stan, terminal, payment, key, fingerprint) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+     (asker, moment, stans, transmitted_at, stan, terminal, payment, key, fingerprint) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 );
 static PUT_KEY: Statement = Statement::write(
     "put_key",
@@ -94,9 +94,10 @@ impl CqlViews {
             folios.push(Row::small(range, (range, folio, id)));
             match &facts.trace {
                 Some(trace) => {
-                    let (asker, moment, at, stan, terminal) = place::of_trace(trace);
-                    let values = (asker, moment, at, stan, terminal, id, key, fingerprint);
-                    traces.push(Row::small((asker, moment), values));
+                    let (asker, moment, stans) = place::of_trace(trace);
+                    let (at, stan, terminal) = place::within_traces(trace);
+                    let values = (asker, moment, stans, at, stan, terminal, id, key, fingerprint);
+                    traces.push(Row::small((asker, moment, stans), values));
                 }
                 None => {
                     let made_at = payment.unix_ms() * 1_000;
