@@ -5,7 +5,7 @@ use router::time::Date;
 use storage::conformance::sample::{Sample, biller, endpoint};
 use storage::journal::Head;
 use storage::record::encode;
-use storage::view::{Facts, History, NoticeBytes, Rows, ViewPosition, Views};
+use storage::view::{Facts, History, Homed, NoticeBytes, Rows, ViewPosition, Views};
 use storage_cql::{Cql, CqlViews};
 
 use crate::support::{connected, sealer, shared};
@@ -165,15 +165,18 @@ fn an_endpoint_is_what_it_was_set_to_last_whichever_lane_says_so() {
         let position = ViewPosition { written: 0, noticed };
         views.write(Rows { endpoints, ..Rows::default() }, position).unwrap();
     };
-    let (elsewhere, _) = self::views(&cql, 5);
+    let (elsewhere, start_elsewhere) = self::views(&cql, 5);
     assert_eq!(elsewhere.endpoints().unwrap(), []);
     write(&views, &old, start + 1);
-    assert_eq!(elsewhere.endpoints().unwrap(), [old.clone()]);
-    write(&views, &new, start + 2);
+    let homed = |endpoint: &router::record::Endpoint, home| {
+        vec![Homed { home: Lane(home), endpoint: endpoint.clone() }]
+    };
+    assert_eq!(elsewhere.endpoints().unwrap(), homed(&old, 4));
+    write(&elsewhere, &new, start_elsewhere + 2);
     write(&views, &old, start + 3);
-    assert_eq!(elsewhere.endpoints().unwrap(), [new.clone()]);
+    assert_eq!(elsewhere.endpoints().unwrap(), homed(&new, 5), "its home is where it was set last");
     let before = cql.figures().statements;
-    assert_eq!(elsewhere.endpoints().unwrap(), [new]);
+    assert_eq!(elsewhere.endpoints().unwrap(), homed(&new, 5));
     assert_eq!(cql.figures().statements - before, 1, "they are read again when one is set");
 }
 
