@@ -118,15 +118,12 @@ impl Store {
     ) -> Result<(), StoreError> {
         let Some(home) = self.home_of(endpoint) else { return Ok(()) };
         let server = if home == self.lane() { Some(self.clone()) } else { self.held(home) };
-        let detail = "its endpoint is not served here";
-        let elsewhere = || StoreError::Elsewhere { lane: home, detail: detail.into() };
-        let server = server.ok_or_else(elsewhere)?;
-        let inner = Arc::clone(&server.inner);
-        let revived = move || match inner.outbox_of(Head::lane_of(sequence)) {
-            Some(outbox) => Ok(outbox.revive(endpoint, sequence, now)?),
-            None => Ok(()),
-        };
-        self.blocking(revived).await?;
+        let elsewhere = |lane, detail: &str| StoreError::Elsewhere { lane, detail: detail.into() };
+        let server = server.ok_or_else(|| elsewhere(home, "its endpoint is not served here"))?;
+        let lane = Head::lane_of(sequence);
+        let outbox = server.inner.outbox_of(lane);
+        let outbox = outbox.ok_or_else(|| elsewhere(lane, "it is not known yet"))?;
+        self.blocking(move || Ok(outbox.revive(endpoint, sequence, now)?)).await?;
         if let Some(server) = server.inner.revivals.lock().get(&endpoint).and_then(Weak::upgrade) {
             server.notify_one();
         }
