@@ -169,6 +169,12 @@ impl Outbox {
         self.views.put_cursor(endpoint, cursor.through)
     }
 
+    /// What a mark would say now, moved by nothing.
+    pub fn standing(&self, endpoint: EndpointId) -> Result<NoticeMark, ViewError> {
+        let through = self.cursor(endpoint)?.lock().through;
+        Ok(NoticeMark { endpoint, through })
+    }
+
     /// The marks that are due when the store closes.
     pub fn marks(&self) -> Result<Vec<NoticeMark>, ViewError> {
         let mut marks = Vec::new();

@@ -124,6 +124,13 @@ impl Store {
         let outbox = server.inner.outbox_of(lane);
         let outbox = outbox.ok_or_else(|| elsewhere(lane, "it is not known yet"))?;
         self.blocking(move || Ok(outbox.revive(endpoint, sequence, now)?)).await?;
+        if server.inner.other_lanes.is_some() {
+            // Only who still owns the lane can append to it. Who does not has told nobody that
+            // looks: the owner of today read the rows before they were changed.
+            let inner = Arc::clone(&server.inner);
+            let mark = self.blocking(move || Ok(inner.outbox.standing(endpoint)?)).await?;
+            Box::pin(server.append(Record::NoticeMark(mark))).await?;
+        }
         if let Some(server) = server.inner.revivals.lock().get(&endpoint).and_then(Weak::upgrade) {
             server.notify_one();
         }
