@@ -92,7 +92,7 @@ pub(crate) fn owed_page(
         is_more |= !page.is_end;
         lists.push(page.rows);
     }
-    let (rows, left) = merged(lists, limit, |row| row_time(row));
+    let (rows, left) = merged(lists, limit, row_time);
     for row in left.iter().filter_map(|list| list.first()) {
         // The lane is read again from here.
         through.set(Head::lane_of(row.sequence), row.sequence - 1);
