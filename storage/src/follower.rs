@@ -96,8 +96,8 @@ impl Follower {
             views,
             refresh: None,
         };
-        for endpoint in follower.views.endpoints()? {
-            follower.set_endpoint(endpoint);
+        for homed in follower.views.endpoints()? {
+            follower.set_endpoint(homed.endpoint);
         }
         Ok(follower)
     }
@@ -111,7 +111,7 @@ impl Follower {
     fn read_endpoints(&mut self) -> Result<(), ViewError> {
         let endpoints = self.views.endpoints()?;
         self.shared.take_endpoints(&endpoints);
-        endpoints.into_iter().for_each(|endpoint| self.set_endpoint(endpoint));
+        endpoints.into_iter().for_each(|homed| self.set_endpoint(homed.endpoint));
         Ok(())
     }
 
@@ -217,7 +217,11 @@ impl Follower {
             if let Some(kind) = effects.notice {
                 self.owe(sequence, id, kind, &facts, turn);
             }
-            if !is_open && let Some(pending) = self.pending.remove(&id) {
+            // What a notice tells of is written with it: another node may be who sends it.
+            let is_told = effects.notice.is_some();
+            if (!is_open || is_told)
+                && let Some(pending) = self.pending.remove(&id)
+            {
                 self.write(id, pending, turn);
             }
             return Ok(());

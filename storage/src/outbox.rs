@@ -1,17 +1,21 @@
 //! Notices owed to merchants' endpoints, as the journal implies them.
 
+mod lanes;
 mod row;
 
 use router::id::{BillNo, EndpointId, NoticeId, PaymentId};
 use router::notice::NoticeType;
 use router::time::Timestamp;
 
+pub(crate) use lanes::{LanePage, log_page, owed_page};
+pub use lanes::{LogCursor, LogCursorError, ReadThrough};
 pub(crate) use row::{Outbox, owed_row};
 
 /// One notice that must still be delivered to one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owed {
-    /// The journal position of the record it tells of; notices of one endpoint are ordered by it.
+    /// The journal position of the record it tells of, its lane included; it orders the notices
+    /// that one lane owes an endpoint.
     pub sequence: u64,
     /// The notice, the same for every endpoint and attempt.
     pub notice_id: NoticeId,
@@ -30,11 +34,21 @@ pub struct Owed {
 /// Some of the notices an endpoint is owed, and how far was looked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwedPage {
-    /// In order.
+    /// In the order of each lane; between lanes, by time.
     pub rows: Vec<Owed>,
-    /// Nothing else is owed up to this position: ask for what is after it next. Equal to the
-    /// position asked for when there was nothing behind it.
-    pub scanned_through: u64,
+    /// Nothing else is owed up to here: ask for what is after it next.
+    pub through: ReadThrough,
+    /// Whether more may be owed already. If not, the store's signal tells of what comes.
+    pub is_more: bool,
+}
+
+/// Some of the log of an endpoint's notices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticePage {
+    /// Newest first: by time between lanes, in the reverse order of the journal within one.
+    pub rows: Vec<NoticeRow>,
+    /// Where the next page begins; none at the end.
+    pub next: Option<LogCursor>,
 }
 
 /// What keeps notices in order.

@@ -6,17 +6,19 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use parking_lot::Mutex;
-use router::record::{Endpoint, Record};
+use router::id::{EndpointId, Lane};
+use router::record::Record;
 use tokio::sync::{Notify, watch};
 
 use crate::journal::Head;
 use crate::live::Live;
+use crate::view::Homed;
 
 /// Positions, signals and figures.
 pub(crate) struct Shared {
     pub live: Live,
     pub head: Mutex<Head>,
-    pub endpoints: Mutex<std::collections::BTreeMap<router::id::EndpointId, Endpoint>>,
+    pub endpoints: Mutex<std::collections::BTreeMap<EndpointId, Homed>>,
     /// Turns true once, for ever.
     pub failed: watch::Sender<bool>,
     /// Everything up to here is in the read models.
@@ -102,13 +104,13 @@ impl Shared {
         }
     }
 
-    /// Notes the endpoints that durable records set or removed.
-    pub fn take_around(&self, records: Vec<Record>) {
+    /// Notes the endpoints that durable records of this lane set or removed.
+    pub fn take_around(&self, home: Lane, records: Vec<Record>) {
         for record in records {
             if let Record::Endpoint(endpoint) = record {
                 let mut endpoints = self.endpoints.lock();
                 match endpoint.url {
-                    Some(_) => endpoints.insert(endpoint.id, endpoint),
+                    Some(_) => endpoints.insert(endpoint.id, Homed { home, endpoint }),
                     None => endpoints.remove(&endpoint.id),
                 };
             }
@@ -117,14 +119,15 @@ impl Shared {
 
     /// Notes what the read models say of endpoints: of two changes the later counts, and one of
     /// this lane may not be there yet.
-    pub fn take_endpoints(&self, all: &[Endpoint]) {
+    pub fn take_endpoints(&self, all: &[Homed]) {
         let mut endpoints = self.endpoints.lock();
-        for endpoint in all {
+        for homed in all {
+            let endpoint = &homed.endpoint;
             let known = endpoints.get(&endpoint.id);
-            match known.is_some_and(|known| known.at > endpoint.at) {
+            match known.is_some_and(|known| known.endpoint.at > endpoint.at) {
                 true => {}
                 false if endpoint.url.is_some() => {
-                    endpoints.insert(endpoint.id, endpoint.clone());
+                    endpoints.insert(endpoint.id, homed.clone());
                 }
                 false => {
                     endpoints.remove(&endpoint.id);

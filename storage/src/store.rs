@@ -8,17 +8,18 @@ mod open;
 mod read;
 mod start;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Sender, TrySendError, bounded};
 use parking_lot::Mutex;
-use router::id::{Lane, PaymentId};
+use router::id::{EndpointId, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey, PaymentRequest};
 use router::payment::PaymentState;
 use router::record::{Intent, Record, Refused};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 pub use crate::guard::Balance;
 use crate::live::{WAITERS_MAX, Wait};
@@ -30,7 +31,7 @@ use crate::shared::Shared;
 use crate::view::{TraceName, Views};
 use crate::writer::{Command, Decided};
 pub use answer::{Admission, Appended, Page, Recovered, Stats};
-pub use elsewhere::{Appending, Others};
+pub use elsewhere::{Appending, OtherLane, OtherLanes, Others, Reviving};
 pub use error::{OpenError, StoreError};
 pub use read::OutcomeWait;
 pub use start::Parts;
@@ -51,7 +52,12 @@ struct Inner {
     limits: Limits,
     shared: Arc<Shared>,
     views: Arc<dyn Views>,
-    outbox: Outbox,
+    outbox: Arc<Outbox>,
+    other_lanes: Option<Arc<dyn OtherLanes>>,
+    /// Outboxes of other lanes, for the endpoints that are served here.
+    other_outboxes: Mutex<BTreeMap<Lane, Arc<Outbox>>>,
+    /// How those are woken who serve endpoints with a notice that was revived.
+    revivals: Mutex<BTreeMap<EndpointId, Weak<Notify>>>,
     sealer: Sealer,
     threads: Mutex<Option<Threads>>,
     others: OnceLock<Arc<dyn Others>>,

@@ -8,7 +8,7 @@
 mod keys;
 pub(crate) mod local;
 
-use router::id::{BillerId, EndpointId, Folio, PaymentId};
+use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
 use router::record::Endpoint;
 use router::time::Date;
@@ -35,6 +35,15 @@ pub struct ViewPosition {
     pub written: u64,
     /// Notices are derived up to here.
     pub noticed: u64,
+}
+
+/// An endpoint, and the lane it was set in last: who owns that lane serves it, and nobody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Homed {
+    /// The lane.
+    pub home: Lane,
+    /// The endpoint.
+    pub endpoint: Endpoint,
 }
 
 /// Rows to be written together. Of two rows of one key the later counts.
@@ -68,7 +77,7 @@ pub trait Views: Send + Sync {
     fn position(&self) -> Result<ViewPosition, ViewError>;
 
     /// Endpoints as of the position notices are derived up to, removed ones too.
-    fn endpoints(&self) -> Result<Vec<Endpoint>, ViewError>;
+    fn endpoints(&self) -> Result<Vec<Homed>, ViewError>;
 
     /// Writes rows, then the position they bring the read models to. Writing some rows twice
     /// changes nothing, so a write that was cut short is made good by the next.

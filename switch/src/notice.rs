@@ -1,7 +1,9 @@
 //! Notices: tells merchants of what became of payments, at least once, in order for each bill.
 //!
 //! The journal is the outbox: which notices are owed follows from its records alone, so a notice
-//! cannot be lost between a payment and its sending. Here they are read, signed and posted – one
+//! cannot be lost between a payment and its sending. Of many nodes one serves an endpoint: the owner
+//! of the lane it was set in. It delivers what any lane owes, so that two payments of one bill keep
+//! their order whichever nodes took them; who takes the lane over goes on. Here they are read, signed and posted – one
 //! task an endpoint (`worker`), so that a dead endpoint delays nobody else – and what became of
 //! each attempt is noted with the store.
 
@@ -23,7 +25,7 @@ use parking_lot::Mutex;
 use router::id::{BillerId, EndpointId, NoticeId};
 use router::notice::NoticeType;
 use router::record::{Endpoint, Record};
-use storage::outbox::{Attempted, NoticeRow};
+use storage::outbox::NoticeRow;
 use storage::seal::Sealer;
 use storage::{Store, StoreError};
 use tokio::sync::Notify;
@@ -50,21 +52,15 @@ const SEARCH_PAGE_LEN: usize = 500;
 /// What all endpoints have in common.
 pub struct Notices {
     engine: Arc<Engine>,
-    /// Whose notices these are: those of one lane.
+    /// Of the lane whose endpoints are served: whichever lane owes them notices.
     store: Store,
     sealer: Sealer,
     config: NoticesConfig,
     reach: Reach,
     poster: Poster,
     lanes: Lanes,
-    workers: Mutex<HashMap<EndpointId, Running>>,
+    workers: Mutex<HashMap<EndpointId, CancellationToken>>,
     changed: Notify,
-}
-
-/// A worker under way.
-struct Running {
-    stop: CancellationToken,
-    poke: Arc<Notify>,
 }
 
 /// Why an endpoint could not be made.
@@ -152,8 +148,8 @@ impl Notices {
         let Some(endpoint) = self.endpoint(id) else { return Ok(()) };
         let deleted = Endpoint { url: None, at: clock::now(), ..endpoint };
         self.store.append(Record::Endpoint(deleted)).await?;
-        if let Some(running) = self.workers.lock().remove(&id) {
-            running.stop.cancel();
+        if let Some(worker) = self.workers.lock().remove(&id) {
+            worker.cancel();
         }
         tracing::info!(endpoint = %id, "endpoint deleted");
         Ok(())
@@ -180,46 +176,43 @@ impl Notices {
         endpoint: EndpointId,
         notice: NoticeId,
     ) -> Result<Option<NoticeRow>, StoreError> {
-        let mut before = None;
+        let mut from = None;
         for _ in 0..SEARCH_LEN_MAX / SEARCH_PAGE_LEN {
-            let page = self.store.notices(endpoint, before, SEARCH_PAGE_LEN).await?;
-            let Some(last) = page.last() else { return Ok(None) };
-            before = Some(last.owed.sequence);
-            if let Some(found) = page.into_iter().find(|row| row.owed.notice_id == notice) {
+            let page = self.store.notices(endpoint, from.as_ref(), SEARCH_PAGE_LEN).await?;
+            if let Some(found) = page.rows.into_iter().find(|row| row.owed.notice_id == notice) {
                 return Ok(Some(found));
             }
+            if page.next.is_none() {
+                return Ok(None);
+            }
+            from = page.next;
         }
         Ok(None)
     }
 
     /// Sends a notice once more, whatever became of it: at once, with the whole schedule before it.
     ///
+    /// The node that serves the endpoint does it.
+    ///
     /// Errors: the store's.
     pub async fn redeliver(&self, row: &NoticeRow) -> Result<(), StoreError> {
-        let now = clock::now();
-        let attempted =
-            Attempted { at: row.last_at.unwrap_or(now), status: row.last_status, attempts: 0 };
-        let (endpoint, sequence) = (row.endpoint, row.owed.sequence);
-        self.store.notice_retry(endpoint, sequence, attempted, now).await?;
-        if let Some(running) = self.workers.lock().get(&row.endpoint) {
-            running.poke.notify_one();
-        }
-        Ok(())
+        self.store.revive(row.endpoint, row.owed.sequence, clock::now()).await
     }
 
     fn stop_workers(&self) {
-        self.workers.lock().drain().for_each(|(_, running)| running.stop.cancel());
+        self.workers.lock().drain().for_each(|(_, worker)| worker.cancel());
     }
 
-    /// Starts a worker for each endpoint that has none; ends those whose endpoint is gone.
+    /// Starts a worker for each endpoint that is served here and has none; ends those whose endpoint
+    /// is gone, or was set at another lane since.
     fn keep_workers(self: &Arc<Self>) {
-        let endpoints = self.store.endpoints();
+        let endpoints = self.store.endpoints_here();
         let mut workers = self.workers.lock();
         let set: HashSet<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
-        workers.retain(|id, running| {
+        workers.retain(|id, worker| {
             let is_set = set.contains(id);
             if !is_set {
-                running.stop.cancel();
+                worker.cancel();
             }
             is_set
         });
@@ -227,12 +220,12 @@ impl Notices {
             if workers.contains_key(&endpoint.id) {
                 continue;
             }
-            let (stop, poke) = (CancellationToken::new(), Arc::new(Notify::new()));
-            let running = Running { stop: stop.clone(), poke: Arc::clone(&poke) };
-            workers.insert(endpoint.id, running);
+            let stop = CancellationToken::new();
+            workers.insert(endpoint.id, stop.clone());
             let Some(target) = Target::of(self, &endpoint) else { continue };
             let (notices, target) = (Arc::clone(self), Arc::new(target));
-            let worker = Worker { notices, endpoint: endpoint.id, target, stop, poke };
+            let revival = self.store.revival(endpoint.id);
+            let worker = Worker { notices, endpoint: endpoint.id, target, stop, revival };
             self.engine.tasks.service("notices of an endpoint", worker.run());
         }
     }

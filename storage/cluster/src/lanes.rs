@@ -17,6 +17,7 @@ use storage::{
 use storage_cql::{Cql, CqlError, CqlViews, LaneBackend, LaneRow, LaneTail, Snapshots};
 use storage_redis::{Gate, GateError, Rebuild, RedisGuard, Replay};
 
+use crate::noticed::Noticed;
 use crate::settings::Settings;
 use crate::stop::Stop;
 
@@ -55,6 +56,7 @@ pub enum LaneError {
 #[derive(Clone)]
 pub struct Workshop {
     pub cql: Cql,
+    pub noticed: Arc<Noticed>,
     pub gate: Arc<Gate>,
     pub sealer: Sealer,
     pub limits: Limits,
@@ -76,6 +78,7 @@ impl Workshop {
         stop: Arc<Stop>,
     ) -> Self {
         Self {
+            noticed: Noticed::new(&cql),
             cql,
             gate,
             sealer,
@@ -131,6 +134,7 @@ impl Workshop {
             backend,
             views,
             endpoints_every: Some(ENDPOINTS_EVERY),
+            other_lanes: Some(self.noticed.clone()),
             snapshots: Box::new(move |stop| maker.make_snapshots(lane, &stop)),
             kept: Box::new(()),
         };

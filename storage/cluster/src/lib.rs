@@ -8,8 +8,9 @@
 //! 2. `gatekeeper`: which Redis counts, under which epoch; what happens when that changes –
 //!    fence every lane, reflect the journal in Redis again, open;
 //! 3. `watch`: signs of life, and the takeover of dead nodes' lanes;
-//! 4. [`folios`]: numbers for people, in blocks, so that no two nodes give the same;
-//! 5. [`status`]: what an operator sees.
+//! 4. `noticed`: what all lanes owe merchants, for the endpoints that are served here;
+//! 5. [`folios`]: numbers for people, in blocks, so that no two nodes give the same;
+//! 6. [`status`]: what an operator sees.
 //!
 //! What never happens here: something is decided on a Redis that is not the pinned one; an epoch
 //! is opened before every lane is fenced by it; a clock of one machine is held against another's.
@@ -18,6 +19,7 @@ pub mod folios;
 mod gatekeeper;
 mod lanes;
 mod node;
+mod noticed;
 mod rows;
 mod settings;
 pub mod status;

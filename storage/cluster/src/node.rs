@@ -1,6 +1,7 @@
 //! One node: its lane, its threads, and the lanes it holds for others.
 
 mod beat;
+mod notices;
 mod others;
 mod own;
 mod takeover;
@@ -13,11 +14,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use router::id::{AccountId, Lane};
+use router::id::{AccountId, EndpointId, Lane};
 use router::money::Currency;
 use router::record::Record;
 use storage::guard::GateEpoch;
-use storage::store::Appending;
+use storage::store::{Appending, Reviving};
 use storage::{Recovered, Sealer, Store};
 use storage_cql::once::{Once, Turn};
 use storage_cql::{Control, Cql, CqlError, Lanes, Nodes, Owner};
@@ -78,6 +79,10 @@ pub struct Taken {
 pub trait Peers: Send + Sync {
     /// Has the node at an address append a record to a lane it holds.
     fn append(&self, address: &str, lane: Lane, encoded: Vec<u8>) -> Appending;
+
+    /// Has the node at an address revive a notice – endpoint and position – of an endpoint that
+    /// the owner of a lane it holds serves.
+    fn revive(&self, address: &str, lane: Lane, notice: (EndpointId, u64)) -> Reviving;
 }
 
 /// A node that runs. Stop it before its stores are closed.
@@ -304,7 +309,9 @@ impl Inner {
         let gate = thread("cluster-gate", store, move || gate.keep(&mut keeper))?;
         let lanes = Arc::clone(self);
         let lanes = thread("cluster-lanes", store, move || lanes.watch_lanes())?;
-        Ok(vec![beats, gate, lanes])
+        let notices = Arc::clone(self);
+        let notices = thread("cluster-notices", store, move || notices.watch_notices())?;
+        Ok(vec![beats, gate, lanes, notices])
     }
 
     /// Keeps the gate: at every beat, and at once when a guard is in trouble.

@@ -13,17 +13,18 @@ mod write;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
-use router::record::{Endpoint, Record};
+use router::record::Record;
 use router::time::Date;
 use storage::journal::Head;
 use storage::record::decode;
-use storage::view::{History, NoticeBytes, Rows, TraceName, ViewError, ViewPosition, Views};
+use storage::view::{History, Homed, NoticeBytes, Rows, TraceName, ViewError, ViewPosition, Views};
 
 use crate::session::{Cql, CqlError, Statement};
 
@@ -31,13 +32,15 @@ use crate::session::{Cql, CqlError, Statement};
 const INDEXED_MAX: usize = 65_536;
 /// Partitions read ahead of what is asked for.
 const READ_AHEAD: usize = 4;
+/// Positions of lanes asked for at once.
+const POSITIONS_AT_ONCE: usize = 16;
 const QUARTER_MS: i64 = 15 * 60 * 1000;
 /// Bits of a position within its lane.
 const POSITION: u64 = (1 << 48) - 1;
 
 static POSITION_OF: Statement =
     Statement::read("view_position", "SELECT written, noticed FROM view_position WHERE lane = ?");
-static ENDPOINTS: Statement = Statement::read("view_endpoints", "SELECT body FROM endpoint");
+static ENDPOINTS: Statement = Statement::read("view_endpoints", "SELECT body, lane FROM endpoint");
 static ENDPOINT_CHANGES: Statement = Statement::read(
     "view_endpoint_changes",
     "SELECT lane, through FROM endpoint_change WHERE name = 'all'",
@@ -66,12 +69,14 @@ static OF_BILLER: Statement = Statement::read(
      LIMIT ?",
 );
 
-/// The read models, for the writer of one lane. Payments are found whatever lane they are in.
+/// The read models, for the writer of one lane, or for who delivers its notices elsewhere. Payments
+/// are found whatever lane they are in.
 #[derive(Debug)]
 pub struct CqlViews {
     cql: Cql,
     lane: Lane,
-    /// No notice of this lane is beyond, once the position was read.
+    /// All notices of this lane up to here are written, and none beyond counts yet, once the
+    /// position was read.
     reach: AtomicU64,
     has_reach: AtomicBool,
     endpoints: Mutex<KnownEndpoints>,
@@ -96,6 +101,18 @@ impl CqlViews {
         }
     }
 
+    /// How far the notices of several lanes are known, asked for together; from then on each shows
+    /// its notices up to there.
+    ///
+    /// Errors: [`CqlError`]. Blocks.
+    pub fn noticed(lanes: &[Arc<Self>]) -> Result<Vec<u64>, CqlError> {
+        let Some(first) = lanes.first() else { return Ok(Vec::new()) };
+        let reads = lanes.iter().map(|views| views.read_position());
+        let reads = stream::iter(reads).buffered(POSITIONS_AT_ONCE);
+        let positions = reads.map_ok(|position| position.noticed).try_collect();
+        first.cql.block_on(positions)
+    }
+
     async fn read_position(&self) -> Result<ViewPosition, CqlError> {
         let lane = i32::from(self.lane.0);
         let row = self.cql.row::<(Option<i64>, Option<i64>)>(&POSITION_OF, (lane,)).await?;
@@ -107,7 +124,7 @@ impl CqlViews {
     }
 
     /// All endpoints; those that were read before, as long as no lane says that it has set one.
-    async fn read_endpoints(&self) -> Result<Vec<Endpoint>, CqlError> {
+    async fn read_endpoints(&self) -> Result<Vec<Homed>, CqlError> {
         let changes = self.cql.rows::<(i32, i64)>(&ENDPOINT_CHANGES, ()).await?;
         {
             let known = self.endpoints.lock();
@@ -115,13 +132,15 @@ impl CqlViews {
                 return Ok(known.endpoints.clone());
             }
         }
-        let bodies = self.cql.rows::<(Vec<u8>,)>(&ENDPOINTS, ()).await?;
-        let decoded = bodies.iter().filter_map(|(body,)| match decode(body) {
-            Ok(Record::Endpoint(endpoint)) => Some(endpoint),
-            Ok(_) | Err(_) => None,
-        });
-        let mut endpoints: Vec<Endpoint> = decoded.collect();
-        endpoints.sort_by_key(|endpoint| endpoint.id);
+        let rows = self.cql.rows::<(Vec<u8>, i32)>(&ENDPOINTS, ()).await?;
+        let mut endpoints = Vec::new();
+        for (body, lane) in rows {
+            let lane = u16::try_from(lane).map_err(|error| CqlError::row(&ENDPOINTS, error))?;
+            if let Ok(Record::Endpoint(endpoint)) = decode(&body) {
+                endpoints.push(Homed { home: Lane(lane), endpoint });
+            }
+        }
+        endpoints.sort_by_key(|homed| homed.endpoint.id);
         *self.endpoints.lock() = KnownEndpoints { changes, endpoints: endpoints.clone() };
         Ok(endpoints)
     }
@@ -178,7 +197,7 @@ impl Views for CqlViews {
         self.ask(self.read_position())
     }
 
-    fn endpoints(&self) -> Result<Vec<Endpoint>, ViewError> {
+    fn endpoints(&self) -> Result<Vec<Homed>, ViewError> {
         self.ask(self.read_endpoints())
     }
 
@@ -287,7 +306,7 @@ type KeyBytes = (Vec<u8>, Vec<u8>);
 #[derive(Debug, Default)]
 struct KnownEndpoints {
     changes: Vec<(i32, i64)>,
-    endpoints: Vec<Endpoint>,
+    endpoints: Vec<Homed>,
 }
 
 /// Keys of rows that were written and need not be again; forgets all when it is full.

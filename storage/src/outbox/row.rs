@@ -9,7 +9,7 @@ use router::notice::{NoticeType, notice_id};
 use router::record::NoticeMark;
 use router::time::Timestamp;
 
-use super::{Attempted, Delivery, NoticeRow, OrderKey, Owed, OwedPage};
+use super::{Attempted, Delivery, LanePage, NoticeRow, OrderKey, Owed};
 use crate::record::DecodeError;
 use crate::record::bytes::{
     Reader, put_option, put_text, put_timestamp, put_u16, put_u32, put_u128,
@@ -45,9 +45,11 @@ pub(crate) fn owed_row(
     encode(&row)
 }
 
-/// The delivery state of all endpoints.
+/// The delivery state of all endpoints, as far as the notices of one lane go.
 pub(crate) struct Outbox {
     views: Arc<dyn Views>,
+    /// Where endpoints begin that the read models know no cursor of.
+    marks: BTreeMap<EndpointId, u64>,
     /// One lock an endpoint: one whose rows are being scanned keeps no other waiting.
     cursors: Mutex<BTreeMap<EndpointId, Arc<Mutex<Cursor>>>>,
     scan_max: usize,
@@ -62,16 +64,8 @@ struct Cursor {
 }
 
 impl Outbox {
-    pub fn open(
-        views: Arc<dyn Views>,
-        marks: &BTreeMap<EndpointId, u64>,
-    ) -> Result<Self, ViewError> {
-        let mut cursors = BTreeMap::new();
-        for (endpoint, mark) in marks {
-            let through = views.cursor(*endpoint)?.unwrap_or(*mark);
-            cursors.insert(*endpoint, Arc::new(Mutex::new(Cursor { through, unmarked: 0 })));
-        }
-        Ok(Self { views, cursors: Mutex::new(cursors), scan_max: SCAN_MAX })
+    pub fn new(views: Arc<dyn Views>, marks: BTreeMap<EndpointId, u64>) -> Self {
+        Self { views, marks, cursors: Mutex::default(), scan_max: SCAN_MAX }
     }
 
     /// What an endpoint is owed after a position, in order, as far as one call looks.
@@ -80,9 +74,10 @@ impl Outbox {
         endpoint: EndpointId,
         after: u64,
         limit: usize,
-    ) -> Result<OwedPage, ViewError> {
-        let through = self.cursor(endpoint).lock().through;
-        let mut page = OwedPage { rows: Vec::new(), scanned_through: after.max(through) };
+    ) -> Result<LanePage, ViewError> {
+        let through = self.cursor(endpoint)?.lock().through;
+        let (rows, scanned_through) = (Vec::new(), after.max(through));
+        let mut page = LanePage { rows, scanned_through, is_end: false };
         let mut left = self.scan_max;
         while left > 0 && page.rows.len() < limit {
             let wanted = left.min(READ_AT_ONCE);
@@ -90,13 +85,14 @@ impl Outbox {
             let is_last = found.len() < wanted;
             for notice in found {
                 if page.rows.len() >= limit {
-                    break;
+                    return Ok(page);
                 }
                 page.scanned_through = notice.sequence;
                 let row = decode(endpoint, &notice).filter(NoticeRow::is_owed);
                 page.rows.extend(row.map(|row| row.owed));
             }
             if is_last {
+                page.is_end = true;
                 break;
             }
             left -= wanted;
@@ -108,10 +104,10 @@ impl Outbox {
     pub fn log(
         &self,
         endpoint: EndpointId,
-        before: Option<u64>,
+        before: u64,
         limit: usize,
     ) -> Result<Vec<NoticeRow>, ViewError> {
-        let found = self.views.notices_before(endpoint, before.unwrap_or(u64::MAX), limit)?;
+        let found = self.views.notices_before(endpoint, before, limit)?;
         Ok(found.iter().filter_map(|notice| decode(endpoint, notice)).collect())
     }
 
@@ -131,18 +127,52 @@ impl Outbox {
         row.last_status = attempted.status;
         row.last_at = Some(attempted.at);
         self.views.put_notice(endpoint, NoticeBytes { sequence, row: encode(&row) })?;
-        let cursor = self.cursor(endpoint);
+        let cursor = self.cursor(endpoint)?;
         let mut cursor = cursor.lock();
         match delivery {
             Delivery::Delivered | Delivery::Dead => cursor.unmarked += 1,
-            // A notice that was given up lives again.
-            Delivery::Queued | Delivery::Retrying if sequence <= cursor.through => {
-                cursor.through = sequence - 1;
-                self.views.put_cursor(endpoint, cursor.through)?;
+            Delivery::Queued | Delivery::Retrying => {
+                self.owe_again(endpoint, sequence, &mut cursor)?;
             }
-            Delivery::Queued | Delivery::Retrying => {}
         }
         if cursor.unmarked >= MARK_EVERY { self.mark(endpoint, &mut cursor) } else { Ok(None) }
+    }
+
+    /// Owes a notice anew, whatever became of it, to be sent at a time with the whole schedule
+    /// before it. One that is not there is left so.
+    pub fn revive(
+        &self,
+        endpoint: EndpointId,
+        sequence: u64,
+        at: Timestamp,
+    ) -> Result<(), ViewError> {
+        let Some(notice) = self.views.notice(endpoint, sequence)? else { return Ok(()) };
+        let Some(mut row) = decode(endpoint, &notice) else { return Ok(()) };
+        (row.delivery, row.owed.attempts, row.owed.next_at) = (Delivery::Retrying, 0, at);
+        self.views.put_notice(endpoint, NoticeBytes { sequence, row: encode(&row) })?;
+        let cursor = self.cursor(endpoint)?;
+        let mut cursor = cursor.lock();
+        self.owe_again(endpoint, sequence, &mut cursor)
+    }
+
+    /// A notice is owed: the cursor goes back before it if it has passed it.
+    fn owe_again(
+        &self,
+        endpoint: EndpointId,
+        sequence: u64,
+        cursor: &mut Cursor,
+    ) -> Result<(), ViewError> {
+        if sequence > cursor.through {
+            return Ok(());
+        }
+        cursor.through = sequence - 1;
+        self.views.put_cursor(endpoint, cursor.through)
+    }
+
+    /// What a mark would say now, moved by nothing.
+    pub fn standing(&self, endpoint: EndpointId) -> Result<NoticeMark, ViewError> {
+        let through = self.cursor(endpoint)?.lock().through;
+        Ok(NoticeMark { endpoint, through })
     }
 
     /// The marks that are due when the store closes.
@@ -160,8 +190,15 @@ impl Outbox {
         Ok(marks)
     }
 
-    fn cursor(&self, endpoint: EndpointId) -> Arc<Mutex<Cursor>> {
-        Arc::clone(self.cursors.lock().entry(endpoint).or_default())
+    /// An endpoint's cursor, read when it is first asked for: another may have moved it before.
+    fn cursor(&self, endpoint: EndpointId) -> Result<Arc<Mutex<Cursor>>, ViewError> {
+        if let Some(known) = self.cursors.lock().get(&endpoint) {
+            return Ok(Arc::clone(known));
+        }
+        let mark = self.marks.get(&endpoint).copied().unwrap_or_default();
+        let through = self.views.cursor(endpoint)?.unwrap_or(mark);
+        let read = Arc::new(Mutex::new(Cursor { through, unmarked: 0 }));
+        Ok(Arc::clone(self.cursors.lock().entry(endpoint).or_insert(read)))
     }
 
     /// Moves an endpoint's cursor over what is delivered or given up, as far as one call looks;
@@ -277,7 +314,7 @@ mod tests {
             rows.notices.push((ENDPOINT, sequence, owed_row(ENDPOINT, sequence, tells)));
         }
         views.write(rows, ViewPosition::default()).unwrap();
-        Outbox { scan_max: 10, ..Outbox::open(views, &BTreeMap::new()).unwrap() }
+        Outbox { scan_max: 10, ..Outbox::new(views, BTreeMap::new()) }
     }
 
     fn note(outbox: &Outbox, sequence: u64, delivery: Delivery) {
@@ -296,9 +333,9 @@ mod tests {
         note(&outbox, 1, Delivery::Retrying);
         (2..=34).for_each(|sequence| note(&outbox, sequence, Delivery::Delivered));
         let (mut after, mut found) = (0, Vec::new());
-        for looked_through in [10, 20, 30, 35, 35] {
+        for (looked_through, is_end) in [(10, false), (20, false), (30, false), (35, true)] {
             let page = outbox.page(ENDPOINT, after, 5).unwrap();
-            assert_eq!(page.scanned_through, looked_through);
+            assert_eq!((page.scanned_through, page.is_end), (looked_through, is_end));
             after = page.scanned_through;
             found.extend(sequences(&page.rows));
         }
@@ -311,6 +348,7 @@ mod tests {
         let outbox = outbox(dir.path(), 9);
         let page = outbox.page(ENDPOINT, 2, 3).unwrap();
         assert_eq!((sequences(&page.rows), page.scanned_through), (vec![3, 4, 5], 5));
+        assert!(!page.is_end);
         let none = outbox.page(ENDPOINT, 2, 0).unwrap();
         assert_eq!((none.rows.len(), none.scanned_through), (0, 2));
     }
@@ -320,7 +358,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let outbox = outbox(dir.path(), 35);
         (1..=32).for_each(|sequence| note(&outbox, sequence, Delivery::Delivered));
-        let cursor = outbox.cursor(ENDPOINT);
+        let cursor = outbox.cursor(ENDPOINT).unwrap();
         let first = outbox.mark(ENDPOINT, &mut cursor.lock()).unwrap();
         assert_eq!(first, Some(NoticeMark { endpoint: ENDPOINT, through: 10 }));
         assert_eq!(outbox.marks().unwrap(), [NoticeMark { endpoint: ENDPOINT, through: 32 }]);

@@ -8,13 +8,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use router::id::{Lane, PaymentId};
+use router::id::{EndpointId, Lane, PaymentId};
 use router::payment::{Payment, PaymentState};
 use router::record::Record;
 
 use super::{Admission, Appended, OutcomeWait, Store, StoreError};
 use crate::live::{WAITERS_MAX, Wait};
 use crate::record::{self, RECORD_HEADER_LEN};
+use crate::view::Views;
 
 /// Pause between two looks for what another node is about to write.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -32,10 +33,33 @@ pub trait Others: Send + Sync {
     /// Has the node that holds a lane append a record, given as [`Store::append_encoded`] takes
     /// it.
     fn append(&self, lane: Lane, encoded: Vec<u8>) -> Appending;
+
+    /// Has the node that holds a lane revive a notice, as [`Store::revive_here`] does it.
+    fn revive(&self, lane: Lane, endpoint: EndpointId, sequence: u64) -> Reviving;
+}
+
+/// All lanes of the journal, as far as who delivers their notices must know them.
+pub trait OtherLanes: Send + Sync {
+    /// The lanes that are known, the asker's own included. Reads nothing.
+    fn all(&self) -> Vec<OtherLane>;
+}
+
+/// A lane that somebody else writes.
+#[derive(Clone)]
+pub struct OtherLane {
+    /// The lane.
+    pub lane: Lane,
+    /// Its notices are known up to here.
+    pub noticed: u64,
+    /// Its read models, which show the notices up to there.
+    pub views: Arc<dyn Views>,
 }
 
 /// A record on its way to another node.
 pub type Appending = Pin<Box<dyn Future<Output = Result<Appended, StoreError>> + Send>>;
+
+/// A notice about to be revived at another node.
+pub type Reviving = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
 
 impl Store {
     /// Makes the stores of other lanes known, once.

@@ -56,6 +56,7 @@ impl Store {
             tail: Box::new(FileTail::after(&settings.dir, written)),
             views: Arc::new(views),
             endpoints_every: None,
+            other_lanes: None,
             snapshots: Box::new(move |stop| snapshot::run(&settings, &stop)),
             kept: Box::new(lock),
         };

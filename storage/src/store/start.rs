@@ -10,7 +10,7 @@ use crossbeam::channel::{Receiver, bounded};
 use parking_lot::Mutex;
 use router::id::Lane;
 
-use super::{Inner, OpenError, Recovered, Store, Threads};
+use super::{Inner, OpenError, OtherLanes, Recovered, Store, Threads};
 use crate::follower::Follower;
 use crate::guard::Guard;
 use crate::journal::{Backend, Head, Journal, Tail};
@@ -19,7 +19,7 @@ use crate::seal::Sealer;
 use crate::settings::Limits;
 use crate::shared::Shared;
 use crate::state::Fold;
-use crate::view::Views;
+use crate::view::{Homed, Views};
 use crate::writer::Writer;
 
 /// What a store is made of: the same whether it stands on one machine or is one of many.
@@ -40,6 +40,8 @@ pub struct Parts<G, B> {
     pub views: Arc<dyn Views>,
     /// How often endpoints are read anew, where other nodes set them too.
     pub endpoints_every: Option<Duration>,
+    /// The other lanes, where there are any: their notices are delivered from here too.
+    pub other_lanes: Option<Arc<dyn OtherLanes>>,
     /// Makes snapshots in the background until it is told to stop.
     pub snapshots: Box<dyn FnOnce(Receiver<()>) + Send>,
     /// Kept until everything has stopped.
@@ -127,20 +129,23 @@ where
     G: Guard + 'static,
     B: Backend + 'static,
 {
-    let Parts { lane, head, fold, guard, backend, tail, views, endpoints_every, snapshots, kept } =
-        parts;
+    let Parts { lane, head, fold, guard, backend, tail, views, .. } = parts;
+    let Parts { endpoints_every, other_lanes, snapshots, kept, .. } = parts;
     let position = views.position()?;
     // A lane begins after the last record of none.
     let followed = position.written.max(Head::of_lane(lane).sequence);
     let shared = Arc::new(Shared::new(head, followed));
-    *shared.endpoints.lock() = fold.endpoints;
+    // Notices may be further than the rows of payments, some of which wait for their outcome.
+    shared.noticed.send_replace(position.noticed.max(followed));
+    let homed = |(id, endpoint)| (id, Homed { home: lane, endpoint });
+    *shared.endpoints.lock() = fold.endpoints.into_iter().map(homed).collect();
     let mut steps = foldhash::HashMap::default();
     for (id, payment) in fold.open {
         let sequence = payment.history.last_sequence();
         steps.insert(id, payment.progress);
         shared.live.publish(id, payment.progress, payment.history, sequence);
     }
-    let outbox = Outbox::open(Arc::clone(&views), &fold.marks)?;
+    let outbox = Arc::new(Outbox::new(Arc::clone(&views), fold.marks.clone()));
     let mut follower = Follower::new(tail, Arc::clone(&views), Arc::clone(&shared), fold.marks)?;
     follower.read_endpoints_every(endpoints_every)?;
     let (commands, queue) = bounded(limits.queue_len_max);
@@ -167,7 +172,20 @@ where
     };
     let threads = Mutex::new(Some(threads));
     let others = OnceLock::new();
-    let inner = Inner { commands, lane, limits, shared, views, outbox, sealer, threads, others };
+    let inner = Inner {
+        commands,
+        lane,
+        limits,
+        shared,
+        views,
+        outbox,
+        other_lanes,
+        other_outboxes: Mutex::default(),
+        revivals: Mutex::default(),
+        sealer,
+        threads,
+        others,
+    };
     Ok(Store { inner: Arc::new(inner) })
 }
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch};
-use router::id::{BillerId, EndpointId, Folio, PaymentId};
+use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
-use router::record::{Endpoint, Record};
+use router::record::Record;
 use router::time::Date;
 
-use super::{NoticeBytes, Rows, TraceName, ViewError, ViewPosition, Views, keys};
+use super::{Homed, NoticeBytes, Rows, TraceName, ViewError, ViewPosition, Views, keys};
 use crate::history::History;
 use crate::record::bytes::{Reader, put_u64};
 use crate::record::decode;
@@ -128,12 +128,13 @@ impl Views for LocalViews {
         Ok(ViewPosition { written: next(), noticed: next() })
     }
 
-    fn endpoints(&self) -> Result<Vec<Endpoint>, ViewError> {
+    fn endpoints(&self) -> Result<Vec<Homed>, ViewError> {
         let mut endpoints = Vec::new();
         for row in self.meta.prefix(ENDPOINT) {
             let body = row.value()?;
             if let Ok(Record::Endpoint(endpoint)) = decode(&body) {
-                endpoints.push(endpoint);
+                // One machine has one lane.
+                endpoints.push(Homed { home: Lane::default(), endpoint });
             }
         }
         Ok(endpoints)

@@ -11,7 +11,7 @@ use super::take::next;
 use super::{Answer, Command, Decided, Writer};
 use crate::guard::{Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, Settlement};
 use crate::history::History;
-use crate::journal::{Backend, BackendError, FRAME_HEADER_LEN};
+use crate::journal::{Backend, BackendError, FRAME_HEADER_LEN, Head};
 use crate::store::{Appended, StoreError};
 
 /// What the group does once it is durable.
@@ -123,7 +123,8 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         }
         self.give_back(&group);
         self.show(std::mem::take(&mut group.published));
-        self.shared.take_around(std::mem::take(&mut group.around));
+        let lane = Head::lane_of(self.journal.head().sequence);
+        self.shared.take_around(lane, std::mem::take(&mut group.around));
         if group.count > 0 {
             self.shared.set_durable(*self.journal.head());
         }

@@ -9,7 +9,7 @@ use router::record::Record;
 use router::reservation::Keep;
 use storage::conformance::sample::{self, Sample};
 use storage::journal::{records, verify};
-use storage::outbox::{Attempted, Delivery};
+use storage::outbox::{Attempted, Delivery, ReadThrough};
 use storage::{Admission, OpenError, Settings, Store};
 
 use crate::support::{fresh, open, sealer, settings};
@@ -184,13 +184,19 @@ async fn lost_read_models_are_rebuilt_as_they_were() {
         format!("{:?}", page.payments)
     };
     let endpoint = EndpointId(4);
-    let before = (list(&store).await, store.outbox_page(endpoint, 0, 100).await.unwrap().rows);
+    let before = (
+        list(&store).await,
+        store.outbox_page(endpoint, &ReadThrough::default(), 100).await.unwrap().rows,
+    );
     assert_eq!(before.1.len(), 31);
     store.close().await;
     fs::remove_dir_all(dir.path().join("views")).unwrap();
     let (store, _) = open(&settings(&dir));
     assert_eq!(
-        (list(&store).await, store.outbox_page(endpoint, 0, 100).await.unwrap().rows),
+        (
+            list(&store).await,
+            store.outbox_page(endpoint, &ReadThrough::default(), 100).await.unwrap().rows
+        ),
         before
     );
     store.close().await;
@@ -209,7 +215,7 @@ async fn delivered_notices_stay_delivered_over_restarts_and_rebuilds() {
     }
     let last = store.position();
     signal.wait_for(|at| *at >= last).await.unwrap();
-    let owed = store.outbox_page(endpoint, 0, 10).await.unwrap().rows;
+    let owed = store.outbox_page(endpoint, &ReadThrough::default(), 10).await.unwrap().rows;
     assert_eq!(owed.len(), 3);
     let attempted = |attempts| Attempted { at: sample::at(9), status: Some(200), attempts };
     store.notice_done(endpoint, owed[0].sequence, attempted(1)).await.unwrap();
@@ -218,15 +224,15 @@ async fn delivered_notices_stay_delivered_over_restarts_and_rebuilds() {
     store.close().await;
 
     let (store, _) = open(&settings(&dir));
-    let left = store.outbox_page(endpoint, 0, 10).await.unwrap().rows;
+    let left = store.outbox_page(endpoint, &ReadThrough::default(), 10).await.unwrap().rows;
     assert_eq!(left.len(), 1);
     assert_eq!((left[0].attempts, left[0].next_at), (2, sample::at(50)));
-    let log = store.notices(endpoint, None, 10).await.unwrap();
+    let log = store.notices(endpoint, None, 10).await.unwrap().rows;
     let log: Vec<_> = log.iter().map(|row| row.delivery).collect();
     assert_eq!(log, [Delivery::Retrying, Delivery::Dead, Delivery::Delivered]);
-    store.notice_retry(endpoint, owed[1].sequence, attempted(8), sample::at(60)).await.unwrap();
+    store.revive(endpoint, owed[1].sequence, sample::at(60)).await.unwrap();
     assert_eq!(
-        store.outbox_page(endpoint, 0, 10).await.unwrap().rows.len(),
+        store.outbox_page(endpoint, &ReadThrough::default(), 10).await.unwrap().rows.len(),
         2,
         "a dead one is revived"
     );
@@ -234,7 +240,7 @@ async fn delivered_notices_stay_delivered_over_restarts_and_rebuilds() {
 
     fs::remove_dir_all(dir.path().join("views")).unwrap();
     let (store, _) = open(&settings(&dir));
-    let left = store.outbox_page(endpoint, 0, 10).await.unwrap().rows;
+    let left = store.outbox_page(endpoint, &ReadThrough::default(), 10).await.unwrap().rows;
     let left: Vec<_> = left.iter().map(|owed| owed.sequence).collect();
     assert_eq!(left, [owed[2].sequence], "a rebuild owes nothing up to the mark");
     store.close().await;

@@ -1,5 +1,5 @@
-//! Where other nodes ask: a record for a lane that this node holds, a request for a participant
-//! that called this node, an answer that came in elsewhere.
+//! Where other nodes ask: a record for a lane that this node holds, a notice of an endpoint that it
+//! serves, a request for a participant that called this node, an answer that came in elsewhere.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use storage_cluster::FRAME_LEN_MAX;
 use tokio::net::TcpListener;
 use tower_http::timeout::TimeoutLayer;
 
-use super::peers::{APPEND, Way};
+use super::peers::{APPEND, REVIVE, Way, read_revived};
 use super::{lines, proof};
 use crate::clock;
 use crate::config::SecretText;
@@ -46,6 +46,7 @@ impl Door {
         let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX);
         let routes = Router::new()
             .route(APPEND, post(append))
+            .route(REVIVE, post(revive))
             .route("/send/{participant}", post(send))
             .route("/answer/{participant}", post(answer))
             .layer(DefaultBodyLimit::max(FRAME_LEN_MAX))
@@ -117,6 +118,23 @@ async fn answer(
             Err(_) => StatusCode::NOT_FOUND,
         },
         Err(_) => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// A notice to be sent once more, of an endpoint that another node does not serve.
+async fn revive(State(door): State<Door>, headers: HeaderMap, notice: Bytes) -> StatusCode {
+    if !door.knows(REVIVE, &headers, &notice) {
+        metrics::counter!("cauce_peer_requests_total", "result" => "unknown").increment(1);
+        return StatusCode::UNAUTHORIZED;
+    }
+    let Some((endpoint, sequence)) = read_revived(&notice) else { return StatusCode::BAD_REQUEST };
+    match door.engine.store.revive_here(endpoint, sequence, clock::now()).await {
+        Ok(()) => StatusCode::OK,
+        Err(error) => {
+            let error = crate::log::chain(&error);
+            tracing::warn!(%endpoint, %error, "a notice was not revived for another node");
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 }
 

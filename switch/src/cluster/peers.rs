@@ -8,10 +8,10 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioTimer;
-use router::id::{Lane, ParticipantId};
+use router::id::{EndpointId, Lane, ParticipantId};
 use router::payment::{IllegalStep, PaymentState};
 use storage::StoreError;
-use storage::store::{Appended, Appending};
+use storage::store::{Appended, Appending, Reviving};
 use storage_cluster::Peers;
 use tokio::time::timeout;
 
@@ -26,6 +26,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// Where records are appended.
 pub const APPEND: &str = "/append";
+/// Where notices are revived.
+pub const REVIVE: &str = "/revive";
 /// Longest answer.
 const ANSWER_BYTES_MAX: usize = 4096;
 
@@ -54,6 +56,30 @@ impl HttpPeers {
             .header(proof::MAC, proof::of(&self.secret, (path, &at, &body)))
             .header(proof::AT, at);
         request.body(Full::new(body)).ok()
+    }
+
+    /// Asks a node and waits for its whole answer, for a while; else says why there is none.
+    fn ask(
+        &self,
+        address: &str,
+        path: &str,
+        body: Vec<u8>,
+    ) -> impl Future<Output = Result<(StatusCode, Bytes), String>> + Send + use<> {
+        let (client, address) = (self.client.clone(), address.to_owned());
+        let request = self.request(&address, path, body.into());
+        async move {
+            let request = request.ok_or_else(|| format!("{address} is no address"))?;
+            let answer = async {
+                let response = client.request(request).await.map_err(|error| error.to_string())?;
+                let status = response.status();
+                let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+                Ok::<_, String>((status, body.map_err(|error| error.to_string())?.to_bytes()))
+            };
+            match timeout(ANSWER_WITHIN, answer).await {
+                Ok(answer) => answer.map_err(|error| format!("{address}: {error}")),
+                Err(_) => Err(format!("{address} does not answer")),
+            }
+        }
     }
 
     /// Hands a participant's message to another node: whether it was taken; none without a word.
@@ -90,22 +116,11 @@ pub enum Way {
 
 impl Peers for HttpPeers {
     fn append(&self, address: &str, lane: Lane, encoded: Vec<u8>) -> Appending {
+        let asked = self.ask(address, APPEND, encoded);
         let elsewhere = move |detail: String| StoreError::Elsewhere { lane, detail: detail.into() };
-        let (client, address) = (self.client.clone(), address.to_owned());
-        let request = self.request(&address, APPEND, encoded.into());
+        let address = address.to_owned();
         Box::pin(async move {
-            let request = request.ok_or_else(|| elsewhere(format!("{address} is no address")))?;
-            let answer = async {
-                let response = client.request(request).await.map_err(|error| error.to_string())?;
-                let status = response.status();
-                let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-                Ok::<_, String>((status, body.map_err(|error| error.to_string())?.to_bytes()))
-            };
-            let answer = match timeout(ANSWER_WITHIN, answer).await {
-                Ok(answer) => answer.map_err(|error| elsewhere(format!("{address}: {error}")))?,
-                Err(_) => return Err(elsewhere(format!("{address} does not answer"))),
-            };
-            read(answer).map_err(|detail| match detail {
+            read(asked.await.map_err(elsewhere)?).map_err(|detail| match detail {
                 Refused::Illegal => StoreError::Illegal(IllegalStep {
                     state: PaymentState::Received,
                     record: "step at another node",
@@ -114,6 +129,30 @@ impl Peers for HttpPeers {
             })
         })
     }
+
+    fn revive(&self, address: &str, lane: Lane, notice: (EndpointId, u64)) -> Reviving {
+        let asked = self.ask(address, REVIVE, revived(notice));
+        let elsewhere = move |detail: String| StoreError::Elsewhere { lane, detail: detail.into() };
+        let address = address.to_owned();
+        Box::pin(async move {
+            match asked.await.map_err(elsewhere)? {
+                (StatusCode::OK, _) => Ok(()),
+                (status, _) => Err(elsewhere(format!("{address}: {status}"))),
+            }
+        })
+    }
+}
+
+/// A notice as nodes tell each other of it: endpoint and position.
+pub fn revived((endpoint, sequence): (EndpointId, u64)) -> Vec<u8> {
+    [&endpoint.0.to_be_bytes()[..], &sequence.to_be_bytes()].concat()
+}
+
+/// Reads that.
+pub fn read_revived(bytes: &[u8]) -> Option<(EndpointId, u64)> {
+    let (endpoint, sequence) = bytes.split_first_chunk::<16>()?;
+    let sequence = sequence.try_into().ok()?;
+    Some((EndpointId(u128::from_be_bytes(*endpoint)), u64::from_be_bytes(sequence)))
 }
 
 impl Way {

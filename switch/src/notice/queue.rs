@@ -1,12 +1,14 @@
 //! What one endpoint is owed, as far as it is held in memory: which notice may go next.
 //!
-//! Notices with the same order key go one after the other, in the journal's order; the next one
-//! waits until the one before it was accepted or given up. Other keys do not wait for it.
+//! Notices with the same order key go one after the other; the next one waits until the one before
+//! it was accepted or given up. Other keys do not wait for it. Those of one lane go in its journal's
+//! order, those of several in the order they were learnt of.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use router::time::Timestamp;
-use storage::outbox::{OrderKey, Owed};
+use storage::journal::Head;
+use storage::outbox::{OrderKey, Owed, ReadThrough};
 
 /// Notices of one endpoint held at once; the rest waits in the outbox.
 pub const LEN_MAX: usize = 4096;
@@ -14,14 +16,25 @@ pub const LEN_MAX: usize = 4096;
 /// The notices of one endpoint.
 #[derive(Debug, Default)]
 pub struct Queue {
-    owed: BTreeMap<u64, Owed>,
-    /// Positions of each key, oldest first; the first one is due or on its way.
-    keys: HashMap<OrderKey, BTreeSet<u64>>,
+    owed: BTreeMap<u64, Held>,
+    /// Positions of each key, in the order they go; the first one is due or on its way.
+    keys: HashMap<OrderKey, VecDeque<u64>>,
     /// The first of each key that is not on its way, by its time.
-    due: BTreeSet<(Timestamp, u64)>,
+    due: BTreeSet<Due>,
     on_their_way: HashMap<OrderKey, u64>,
-    read_through: u64,
+    read_through: ReadThrough,
+    taken_in: u64,
 }
+
+#[derive(Debug)]
+struct Held {
+    notice: Owed,
+    /// How many were taken in before: no lane's notices come before all of another's.
+    turn: u64,
+}
+
+/// When a notice is due, its turn among those due then, its position.
+type Due = (Timestamp, u64, u64);
 
 impl Queue {
     /// How many are held.
@@ -34,59 +47,60 @@ impl Queue {
         LEN_MAX.saturating_sub(self.owed.len())
     }
 
-    /// The position up to which the outbox was read.
-    pub fn read_through(&self) -> u64 {
-        self.read_through
+    /// How far the outbox was read.
+    pub fn read_through(&self) -> &ReadThrough {
+        &self.read_through
     }
 
     /// Lets the outbox be read from its start again; what is held stays as it is.
     pub fn rewind(&mut self) {
-        self.read_through = 0;
+        self.read_through = ReadThrough::default();
     }
 
-    /// Notes that nothing else is owed up to a position.
-    pub fn looked_through(&mut self, through: u64) {
-        self.read_through = self.read_through.max(through);
-    }
-
-    /// Takes in what the outbox gave after [`Queue::read_through`].
-    pub fn take_in(&mut self, owed: Vec<Owed>) {
+    /// Takes in what the outbox gave after [`Queue::read_through`], and how far that goes.
+    pub fn take_in(&mut self, owed: Vec<Owed>, through: ReadThrough) {
+        self.read_through = through;
         for notice in owed {
-            self.read_through = self.read_through.max(notice.sequence);
             if self.owed.contains_key(&notice.sequence) {
                 continue;
             }
             let (sequence, key) = (notice.sequence, notice.order_key);
-            if let Some(first) = self.keys.get(&key).and_then(|waiting| waiting.first()) {
-                self.due.remove(&(self.owed[first].next_at, *first));
+            let first = self.keys.get(&key).and_then(|waiting| waiting.front());
+            if let Some(due) = first.map(|first| self.due_of(*first)) {
+                self.due.remove(&due);
             }
-            self.keys.entry(key).or_default().insert(sequence);
-            self.owed.insert(sequence, notice);
+            enqueue(self.keys.entry(key).or_default(), sequence);
+            self.owed.insert(sequence, Held { notice, turn: self.taken_in });
+            self.taken_in += 1;
             self.line_up(key);
         }
     }
 
     /// Gives a notice whose time has come, and holds its key back.
     pub fn next(&mut self, now: Timestamp) -> Option<Owed> {
-        let (at, sequence) = self.due.first().copied().filter(|(at, _)| *at <= now)?;
-        self.due.remove(&(at, sequence));
-        let notice = self.owed[&sequence].clone();
+        let due = self.due.first().copied().filter(|(at, _, _)| *at <= now)?;
+        self.due.remove(&due);
+        let (_, _, sequence) = due;
+        let notice = self.owed[&sequence].notice.clone();
         self.on_their_way.insert(notice.order_key, sequence);
         Some(notice)
     }
 
     /// When the next notice's time comes; none while nothing is waiting for its time.
     pub fn next_at(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _)| *at)
+        self.due.first().map(|(at, _, _)| *at)
     }
 
     /// A notice on its way was accepted or given up: the next of its key may go.
     pub fn settled(&mut self, sequence: u64) {
-        let Some(notice) = self.owed.remove(&sequence) else { return };
-        let key = notice.order_key;
+        let Some(held) = self.owed.remove(&sequence) else { return };
+        let key = held.notice.order_key;
         self.on_their_way.remove(&key);
         if let Some(waiting) = self.keys.get_mut(&key) {
-            waiting.remove(&sequence);
+            // It is the first, unless an earlier one was revived meanwhile.
+            if let Some(place) = waiting.iter().position(|other| *other == sequence) {
+                waiting.remove(place);
+            }
             if waiting.is_empty() {
                 self.keys.remove(&key);
             }
@@ -96,9 +110,9 @@ impl Queue {
 
     /// A notice on its way is to be tried again.
     pub fn again(&mut self, sequence: u64, attempts: u32, next_at: Timestamp) {
-        let Some(notice) = self.owed.get_mut(&sequence) else { return };
-        (notice.attempts, notice.next_at) = (attempts, next_at);
-        let key = notice.order_key;
+        let Some(held) = self.owed.get_mut(&sequence) else { return };
+        (held.notice.attempts, held.notice.next_at) = (attempts, next_at);
+        let key = held.notice.order_key;
         self.on_their_way.remove(&key);
         self.line_up(key);
     }
@@ -108,15 +122,33 @@ impl Queue {
         if self.on_their_way.contains_key(&key) {
             return;
         }
-        if let Some(first) = self.keys.get(&key).and_then(|waiting| waiting.first()) {
-            self.due.insert((self.owed[first].next_at, *first));
+        if let Some(first) = self.keys.get(&key).and_then(|waiting| waiting.front()) {
+            self.due.insert(self.due_of(*first));
         }
+    }
+
+    fn due_of(&self, sequence: u64) -> Due {
+        let held = &self.owed[&sequence];
+        (held.notice.next_at, held.turn, sequence)
+    }
+}
+
+/// Puts a position behind all others of its key, but before later ones of its own lane: those are
+/// there first only when it was revived.
+fn enqueue(waiting: &mut VecDeque<u64>, sequence: u64) {
+    let same_lane = |other: &&u64| Head::lane_of(**other) == Head::lane_of(sequence);
+    match waiting.iter().rev().find(same_lane) {
+        Some(last) if *last > sequence => {
+            let later = waiting.iter().position(|other| same_lane(&other) && *other > sequence);
+            waiting.insert(later.unwrap_or(waiting.len()), sequence);
+        }
+        Some(_) | None => waiting.push_back(sequence),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use router::id::{BillNo, PaymentId};
+    use router::id::{BillNo, Lane, PaymentId};
     use router::notice::{NoticeType, notice_id};
 
     use super::*;
@@ -137,6 +169,10 @@ mod tests {
         }
     }
 
+    fn take_in(queue: &mut Queue, owed: Vec<Owed>) {
+        queue.take_in(owed, ReadThrough::default());
+    }
+
     fn bill(number: &str) -> OrderKey {
         OrderKey::Bill(BillNo::new(number).unwrap())
     }
@@ -148,7 +184,7 @@ mod tests {
     #[test]
     fn a_notice_that_fails_holds_back_its_own_bill_and_no_other() {
         let mut queue = Queue::default();
-        queue.take_in(vec![owed(1, bill("A")), owed(2, bill("B")), owed(3, bill("A"))]);
+        take_in(&mut queue, vec![owed(1, bill("A")), owed(2, bill("B")), owed(3, bill("A"))]);
         assert_eq!(sent(&mut queue, START), [1, 2]);
         queue.again(1, 1, Timestamp(50));
         queue.settled(2);
@@ -166,8 +202,8 @@ mod tests {
     fn a_later_notice_of_a_bill_waits_for_one_that_is_waiting_for_its_time() {
         let mut queue = Queue::default();
         let retrying = Owed { attempts: 2, next_at: Timestamp(90), ..owed(5, bill("A")) };
-        queue.take_in(vec![retrying]);
-        queue.take_in(vec![owed(6, bill("A")), owed(7, bill("B"))]);
+        take_in(&mut queue, vec![retrying]);
+        take_in(&mut queue, vec![owed(6, bill("A")), owed(7, bill("B"))]);
         assert_eq!(sent(&mut queue, START), [7]);
         assert_eq!(sent(&mut queue, Timestamp(90)), [5]);
     }
@@ -176,20 +212,45 @@ mod tests {
     fn a_revived_notice_goes_before_later_ones_of_its_bill() {
         let mut queue = Queue::default();
         let later = Owed { next_at: Timestamp(10), ..owed(9, bill("A")) };
-        queue.take_in(vec![later]);
+        take_in(&mut queue, vec![later]);
         queue.rewind();
-        assert_eq!(queue.read_through(), 0);
-        queue.take_in(vec![owed(4, bill("A")), owed(9, bill("A"))]);
-        assert_eq!((queue.len(), queue.read_through()), (2, 9));
+        take_in(&mut queue, vec![owed(4, bill("A")), owed(9, bill("A"))]);
+        assert_eq!(queue.len(), 2);
         assert_eq!(sent(&mut queue, Timestamp(10)), [4]);
         queue.settled(4);
         assert_eq!(sent(&mut queue, Timestamp(10)), [9]);
     }
 
     #[test]
+    fn notices_of_a_bill_from_several_lanes_go_in_the_order_they_were_learnt_of() {
+        let lane = |lane: u16, position: u64| Head::of_lane(Lane(lane)).sequence + position;
+        let mut queue = Queue::default();
+        take_in(&mut queue, vec![owed(lane(7, 3), bill("A")), owed(lane(2, 9), bill("A"))]);
+        take_in(&mut queue, vec![owed(lane(2, 11), bill("A")), owed(lane(7, 1), bill("A"))]);
+        for expected in [lane(7, 1), lane(7, 3), lane(2, 9), lane(2, 11)] {
+            // The one that was revived comes before what followed it in its lane.
+            assert_eq!(sent(&mut queue, START), [expected]);
+            queue.again(expected, 1, Timestamp(5));
+            assert_eq!(sent(&mut queue, START), [0; 0], "the bill waits for it");
+            assert_eq!(sent(&mut queue, Timestamp(5)), [expected]);
+            queue.settled(expected);
+        }
+        assert!(queue.keys.is_empty() && queue.on_their_way.is_empty());
+    }
+
+    #[test]
+    fn no_lane_s_bills_wait_for_all_of_another_s() {
+        let lane = |lane: u16, position: u64| Head::of_lane(Lane(lane)).sequence + position;
+        let mut queue = Queue::default();
+        let order = [lane(4, 1), lane(1, 1), lane(4, 2), lane(1, 2)];
+        take_in(&mut queue, order.map(|at| owed(at, bill(&at.to_string()))).into());
+        assert_eq!(sent(&mut queue, START), order);
+    }
+
+    #[test]
     fn no_more_than_the_ceiling_is_asked_for() {
         let mut queue = Queue::default();
-        queue.take_in((1..=4096).map(|at| owed(at, bill(&at.to_string()))).collect());
+        take_in(&mut queue, (1..=4096).map(|at| owed(at, bill(&at.to_string()))).collect());
         assert_eq!(queue.room(), 0);
         assert_eq!(sent(&mut queue, START).len(), 4096);
         queue.settled(1);

@@ -48,7 +48,7 @@ pub(super) struct Worker {
     /// Cancelled when the endpoint is deleted.
     pub stop: CancellationToken,
     /// Told when an old notice was revived.
-    pub poke: Arc<Notify>,
+    pub revival: Arc<Notify>,
 }
 
 type OnTheirWay = FuturesUnordered<BoxFuture<'static, Attempt>>;
@@ -90,7 +90,7 @@ impl Worker {
                         return;
                     }
                 }
-                () = self.poke.notified() => {
+                () = self.revival.notified() => {
                     queue.rewind();
                     (is_more, looks) = (true, Looks::new());
                 }
@@ -109,14 +109,11 @@ impl Worker {
     async fn read(&self, queue: &mut Queue, looks: &mut Looks) -> bool {
         let limit = queue.room().min(PAGE_LEN);
         let store = &self.notices.store;
-        let before = queue.read_through();
-        match store.outbox_page(self.endpoint, before, limit).await {
+        match store.outbox_page(self.endpoint, queue.read_through(), limit).await {
             Ok(page) => {
                 looks.found(page.rows.len());
-                queue.take_in(page.rows);
-                // Also past rows that are delivered already, however many.
-                queue.looked_through(page.scanned_through);
-                before < page.scanned_through
+                queue.take_in(page.rows, page.through);
+                page.is_more
             }
             Err(error) => {
                 tracing::warn!(endpoint = %self.endpoint, %error, "outbox could not be read");

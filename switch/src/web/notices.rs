@@ -6,7 +6,7 @@ use http::{StatusCode, Uri};
 use router::id::NoticeId;
 use router::reason::Reason;
 use router::time::Timestamp;
-use storage::outbox::{Delivery, NoticeRow};
+use storage::outbox::{Delivery, LogCursor, NoticeRow};
 
 use super::Api;
 use super::answer::{Refusal, json};
@@ -23,13 +23,12 @@ pub(super) async fn list(api: &Api, caller: Caller, uri: &Uri) -> Result<Respons
         return Err(refusal.saying("is missing"));
     };
     let endpoint = endpoints::find(api, caller, &endpoint)?;
-    let before: Option<u64> = params.parsed("cursor", "must be a next_cursor")?;
+    let from: Option<LogCursor> = params.parsed("cursor", "must be a next_cursor")?;
     let limit = params.limit()?;
-    let rows = api.engine.store.notices(endpoint.id, before, limit).await?;
-    let last = rows.last().filter(|_| rows.len() == limit);
-    let next_cursor = last.map(|row| row.owed.sequence.to_string());
-    let mut items = Vec::with_capacity(rows.len());
-    for row in &rows {
+    let page = api.engine.store.notices(endpoint.id, from.as_ref(), limit).await?;
+    let next_cursor = page.next.map(|next| next.to_string());
+    let mut items = Vec::with_capacity(page.rows.len());
+    for row in &page.rows {
         items.push(view(row, happened(api, row).await?));
     }
     Ok(json(StatusCode::OK, &Page { items, next_cursor }))

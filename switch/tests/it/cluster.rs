@@ -13,5 +13,6 @@ mod chaos;
 mod forget;
 mod join;
 mod lines;
+mod notices;
 mod pair;
 mod takeover;

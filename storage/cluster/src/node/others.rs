@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use router::id::Lane;
-use storage::store::{Appending, Others};
+use router::id::{EndpointId, Lane};
+use storage::store::{Appending, Others, Reviving};
 use storage::{Store, StoreError};
 
 use super::{Node, Peers};
@@ -26,9 +26,18 @@ impl Others for OthersOf {
     fn append(&self, lane: Lane, encoded: Vec<u8>) -> Appending {
         match self.node.inner.address_of(lane) {
             Ok(address) => self.peers.append(&address, lane, encoded),
-            Err(detail) => {
-                Box::pin(async move { Err(StoreError::Elsewhere { lane, detail: detail.into() }) })
-            }
+            Err(detail) => Box::pin(async move { Err(unreachable(lane, detail)) }),
         }
     }
+
+    fn revive(&self, lane: Lane, endpoint: EndpointId, sequence: u64) -> Reviving {
+        match self.node.inner.address_of(lane) {
+            Ok(address) => self.peers.revive(&address, lane, (endpoint, sequence)),
+            Err(detail) => Box::pin(async move { Err(unreachable(lane, detail)) }),
+        }
+    }
+}
+
+fn unreachable(lane: Lane, detail: String) -> StoreError {
+    StoreError::Elsewhere { lane, detail: detail.into() }
 }

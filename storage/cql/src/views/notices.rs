@@ -1,7 +1,7 @@
 //! Notices and how far they are delivered: by endpoint and lane, in buckets of positions.
 //!
-//! A notice and a cursor are changed by the lane's owner alone, but in any direction; each change
-//! is stamped with the count of changes before it, which is read with the row. What is derived from
+//! A notice and a cursor are changed by one node alone, the one that serves the endpoint, but in
+//! any direction; each change is stamped with the count of changes before it, which is read with the row. What is derived from
 //! the journal has the first count, so that deriving it again undoes no delivery.
 
 use std::sync::atomic::Ordering;
@@ -39,12 +39,12 @@ static BUCKETS: Statement = Statement::read(
 static AFTER: Statement = Statement::read(
     "notices_after",
     "SELECT sequence, row FROM notice \
-     WHERE endpoint = ? AND lane = ? AND bucket = ? AND sequence > ? LIMIT ?",
+     WHERE endpoint = ? AND lane = ? AND bucket = ? AND sequence > ? AND sequence <= ? LIMIT ?",
 );
 static BEFORE: Statement = Statement::read(
     "notices_before",
     "SELECT sequence, row FROM notice \
-     WHERE endpoint = ? AND lane = ? AND bucket = ? AND sequence < ? \
+     WHERE endpoint = ? AND lane = ? AND bucket = ? AND sequence > ? AND sequence < ? \
      ORDER BY sequence DESC LIMIT ?",
 );
 static NOTICE: Statement = Statement::read(
@@ -112,7 +112,9 @@ impl CqlViews {
         while let Some(buckets) = eras.next().await {
             for bucket in buckets? {
                 let left = limit - notices.len();
-                notices.extend(self.bucket(&AFTER, (endpoint, bucket), after, left).await?);
+                // What is beyond is just being written, in no order.
+                let bounds = [after, reach];
+                notices.extend(self.bucket(&AFTER, (endpoint, bucket), bounds, left).await?);
                 if notices.len() >= limit {
                     return Ok(notices);
                 }
@@ -139,7 +141,8 @@ impl CqlViews {
         while let Some(buckets) = eras.next().await {
             for bucket in buckets?.into_iter().rev() {
                 let left = limit - notices.len();
-                notices.extend(self.bucket(&BEFORE, (endpoint, bucket), before, left).await?);
+                let bounds = [first, before];
+                notices.extend(self.bucket(&BEFORE, (endpoint, bucket), bounds, left).await?);
                 if notices.len() >= limit {
                     return Ok(notices);
                 }
@@ -239,12 +242,13 @@ impl CqlViews {
         &self,
         statement: &Statement,
         (endpoint, bucket): (EndpointId, i64),
-        bound: u64,
+        bounds: [u64; 2],
         limit: usize,
     ) -> Result<impl Iterator<Item = NoticeBytes> + use<>, CqlError> {
         let rows_max = i32::try_from(limit).unwrap_or(i32::MAX);
         let lane = i32::from(self.lane.0);
-        let values = (blob(endpoint.0), lane, bucket, bound.cast_signed(), rows_max);
+        let [from, to] = bounds.map(u64::cast_signed);
+        let values = (blob(endpoint.0), lane, bucket, from, to, rows_max);
         let rows = self.cql.rows::<(i64, Vec<u8>)>(statement, values).await?;
         let notice = |(sequence, row): (i64, Vec<u8>)| NoticeBytes {
             sequence: sequence.cast_unsigned(),

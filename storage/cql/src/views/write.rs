@@ -43,7 +43,7 @@ static PUT_QUARTER: Statement = Statement::write(
 );
 static PUT_ENDPOINT: Statement = Statement::write(
     "put_endpoint",
-    "INSERT INTO endpoint (endpoint, body) VALUES (?, ?) USING TIMESTAMP ?",
+    "INSERT INTO endpoint (endpoint, body, lane) VALUES (?, ?, ?) USING TIMESTAMP ?",
 );
 static PUT_ENDPOINT_CHANGE: Statement = Statement::write(
     "put_endpoint_change",
@@ -136,15 +136,16 @@ impl CqlViews {
         if endpoints.is_empty() {
             return Ok(());
         }
+        let lane = i32::from(self.lane.0);
         let mut rows = Vec::new();
         for (endpoint, body) in endpoints {
             match decode(&body) {
-                Ok(Record::Endpoint(set)) => rows.push((blob(endpoint.0), body, set.at.0)),
+                Ok(Record::Endpoint(set)) => rows.push((blob(endpoint.0), body, lane, set.at.0)),
                 Ok(_) | Err(_) => return Err(CqlError::row(&PUT_ENDPOINT, "no endpoint")),
             }
         }
         self.put(&PUT_ENDPOINT, rows).await?;
-        let change = (i32::from(self.lane.0), through.cast_signed(), stamp_of(through));
+        let change = (lane, through.cast_signed(), stamp_of(through));
         self.cql.persist(&PUT_ENDPOINT_CHANGE, change).await.map(drop)
     }
 

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
 use router::record::{Intent, Record};
@@ -5,7 +7,7 @@ use router::time::Date;
 use storage::conformance::sample::{Sample, biller, endpoint};
 use storage::journal::Head;
 use storage::record::encode;
-use storage::view::{Facts, History, NoticeBytes, Rows, ViewPosition, Views};
+use storage::view::{Facts, History, Homed, NoticeBytes, Rows, ViewPosition, Views};
 use storage_cql::{Cql, CqlViews};
 
 use crate::support::{connected, sealer, shared};
@@ -165,15 +167,18 @@ fn an_endpoint_is_what_it_was_set_to_last_whichever_lane_says_so() {
         let position = ViewPosition { written: 0, noticed };
         views.write(Rows { endpoints, ..Rows::default() }, position).unwrap();
     };
-    let (elsewhere, _) = self::views(&cql, 5);
+    let (elsewhere, start_elsewhere) = self::views(&cql, 5);
     assert_eq!(elsewhere.endpoints().unwrap(), []);
     write(&views, &old, start + 1);
-    assert_eq!(elsewhere.endpoints().unwrap(), [old.clone()]);
-    write(&views, &new, start + 2);
+    let homed = |endpoint: &router::record::Endpoint, home| {
+        vec![Homed { home: Lane(home), endpoint: endpoint.clone() }]
+    };
+    assert_eq!(elsewhere.endpoints().unwrap(), homed(&old, 4));
+    write(&elsewhere, &new, start_elsewhere + 2);
     write(&views, &old, start + 3);
-    assert_eq!(elsewhere.endpoints().unwrap(), [new.clone()]);
+    assert_eq!(elsewhere.endpoints().unwrap(), homed(&new, 5), "its home is where it was set last");
     let before = cql.figures().statements;
-    assert_eq!(elsewhere.endpoints().unwrap(), [new]);
+    assert_eq!(elsewhere.endpoints().unwrap(), homed(&new, 5));
     assert_eq!(cql.figures().statements - before, 1, "they are read again when one is set");
 }
 
@@ -232,4 +237,32 @@ fn a_notice_and_a_cursor_change_in_any_direction_and_a_replay_changes_neither() 
     }
     successor.put_cursor(to, start + 1).unwrap();
     assert_eq!(mine.cursor(to).unwrap(), Some(start + 1));
+}
+
+#[test]
+fn another_lane_s_notices_are_seen_up_to_where_all_of_them_are_written() {
+    let (theirs, start) = views(shared(), 206);
+    let (to, mine) = (EndpointId(80), Arc::new(CqlViews::new(shared(), Lane(206))));
+    let seen = || {
+        let found = mine.notices_after(to, 0, 10).unwrap();
+        found.iter().map(|notice| notice.sequence - start).collect::<Vec<u64>>()
+    };
+    let write = |positions: &[u64], noticed: u64| {
+        let notices = positions.iter().map(|at| (to, start + at, vec![7])).collect();
+        let position = ViewPosition { written: start, noticed: start + noticed };
+        theirs.write(Rows { notices, ..Rows::default() }, position).unwrap();
+    };
+    let noticed = || CqlViews::noticed(std::slice::from_ref(&mine)).unwrap();
+    write(&[1, 3], 4);
+    assert_eq!((noticed(), seen()), (vec![start + 4], vec![1, 3]));
+    // Some rows of a batch are there, and its position is not.
+    write(&[6, 7], 4);
+    assert_eq!((noticed(), seen()), (vec![start + 4], vec![1, 3]));
+    write(&[5], 7);
+    assert_eq!(seen(), [1, 3], "before anybody looks how far they are known");
+    assert_eq!((noticed(), seen()), (vec![start + 7], vec![1, 3, 5, 6, 7]));
+    mine.put_notice(to, NoticeBytes { sequence: start + 5, row: vec![9] }).unwrap();
+    mine.put_cursor(to, start + 3).unwrap();
+    assert_eq!(theirs.notice(to, start + 5).unwrap().unwrap().row, [9]);
+    assert_eq!(theirs.cursor(to).unwrap(), Some(start + 3), "one row for all nodes");
 }
