@@ -126,10 +126,11 @@ impl Store {
         self.blocking(move || Ok(outbox.revive(endpoint, sequence, now)?)).await?;
         if server.inner.other_lanes.is_some() {
             // Only who still owns the lane can append to it. Who does not has told nobody that
-            // looks: the owner of today read the rows before they were changed.
+            // looks: the owner of today read the rows before they were changed, and must be asked.
             let inner = Arc::clone(&server.inner);
             let mark = self.blocking(move || Ok(inner.outbox.standing(endpoint)?)).await?;
-            Box::pin(server.append(Record::NoticeMark(mark))).await?;
+            let appended = Box::pin(server.append(Record::NoticeMark(mark))).await;
+            appended.map_err(|error| elsewhere(home, &error.to_string()))?;
         }
         if let Some(server) = server.inner.revivals.lock().get(&endpoint).and_then(Weak::upgrade) {
             server.notify_one();
