@@ -196,7 +196,11 @@ impl Notices {
     ///
     /// Errors: the store's.
     pub async fn redeliver(&self, row: &NoticeRow) -> Result<(), StoreError> {
-        self.store.revive(row.endpoint, row.owed.sequence, clock::now()).await
+        let revived = self.store.revive(row.endpoint, row.owed.sequence, clock::now()).await;
+        revived.inspect_err(|error| {
+            let error = crate::log::chain(error);
+            tracing::warn!(endpoint = %row.endpoint, %error, "a notice was not revived");
+        })
     }
 
     fn stop_workers(&self) {

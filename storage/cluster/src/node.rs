@@ -165,6 +165,9 @@ impl Node {
         let row = inner.own_lane()?;
         // Payments of the other lanes may be asked about from the first request on.
         inner.see_lanes()?;
+        if let (_, Some(error)) = inner.look_at_notices() {
+            return Err(error.into());
+        }
         let lane = row.lane;
         let opened = inner.workshop.open(row.clone());
         let (store, recovered, mended) =

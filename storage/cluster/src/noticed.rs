@@ -29,11 +29,9 @@ impl Noticed {
         Arc::new(Self { cql: cql.clone(), lanes: Mutex::default() })
     }
 
-    /// Looks at lanes; gives those that owe something they did not owe at the look before. A lane
-    /// that was seen once stays known. Blocks.
-    ///
-    /// Errors: the servers'; then nothing is news.
-    pub fn look(&self, lanes: &[Lane]) -> Result<Vec<Lane>, CqlError> {
+    /// Looks at lanes; gives those that owe something they did not owe at the look before, and an
+    /// error of one that cannot be looked at. A lane that was seen once stays known. Blocks.
+    pub fn look(&self, lanes: &[Lane]) -> (Vec<Lane>, Option<CqlError>) {
         let views: Vec<Arc<CqlViews>> = {
             let known = self.lanes.lock();
             let fresh = |lane: &Lane| Arc::new(CqlViews::new(&self.cql, *lane));
@@ -41,16 +39,21 @@ impl Noticed {
                 |lane| known.get(lane).map_or_else(|| fresh(lane), |seen| Arc::clone(&seen.views));
             lanes.iter().map(of).collect()
         };
-        let noticed = CqlViews::noticed(&views)?;
+        let noticed = CqlViews::noticed(&views);
         let mut known = self.lanes.lock();
-        let mut news = Vec::new();
+        let (mut news, mut failed) = (Vec::new(), None);
         for ((lane, views), noticed) in lanes.iter().zip(views).zip(noticed) {
-            let before = known.insert(*lane, Seen { views, noticed });
-            if before.is_none_or(|before| before.noticed < noticed) {
-                news.push(*lane);
+            match noticed {
+                Ok(noticed) => {
+                    let before = known.insert(*lane, Seen { views, noticed });
+                    if before.is_none_or(|before| before.noticed < noticed) {
+                        news.push(*lane);
+                    }
+                }
+                Err(error) => failed = Some(error),
             }
         }
-        Ok(news)
+        (news, failed)
     }
 }
 

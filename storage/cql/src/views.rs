@@ -16,7 +16,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
@@ -101,15 +101,13 @@ impl CqlViews {
         }
     }
 
-    /// How far the notices of several lanes are known, asked for together; from then on each shows
-    /// its notices up to there.
-    ///
-    /// Errors: [`CqlError`]. Blocks.
-    pub fn noticed(lanes: &[Arc<Self>]) -> Result<Vec<u64>, CqlError> {
-        let Some(first) = lanes.first() else { return Ok(Vec::new()) };
+    /// How far the notices of several lanes are known, asked for together, each with its own
+    /// answer; from then on each shows its notices up to there. Blocks.
+    pub fn noticed(lanes: &[Arc<Self>]) -> Vec<Result<u64, CqlError>> {
+        let Some(first) = lanes.first() else { return Vec::new() };
         let reads = lanes.iter().map(|views| views.read_position());
         let reads = stream::iter(reads).buffered(POSITIONS_AT_ONCE);
-        let positions = reads.map_ok(|position| position.noticed).try_collect();
+        let positions = reads.map(|position| position.map(|position| position.noticed)).collect();
         first.cql.block_on(positions)
     }
 

@@ -90,7 +90,7 @@ pub(crate) fn owed_page(
     for (lane, page) in pages {
         through.set(lane, page.scanned_through);
         is_more |= !page.is_end;
-        lists.push(page.rows);
+        lists.push(List { rows: page.rows, is_end: page.is_end });
     }
     let (rows, left) = merged(lists, limit, row_time);
     for row in left.iter().filter_map(|list| list.first()) {
@@ -112,7 +112,8 @@ pub(crate) fn log_page(lists: Vec<Vec<NoticeRow>>, limit: usize) -> NoticePage {
         let (ms, sequence) = row_time(&row.owed);
         (std::cmp::Reverse(ms), std::cmp::Reverse(sequence))
     };
-    let (rows, left) = merged(lists, limit, newest);
+    let whole = |rows| List { rows, is_end: true };
+    let (rows, left) = merged(lists.into_iter().map(whole).collect(), limit, newest);
     let nexts = left.iter().zip(ends).filter_map(|(list, end)| match list.first() {
         Some(row) => Some(row.owed.sequence + 1),
         None => end,
@@ -125,25 +126,39 @@ fn row_time(owed: &Owed) -> (i64, u64) {
     (owed.payment.unix_ms(), owed.sequence)
 }
 
+/// What was read of one lane.
+struct List<T> {
+    rows: Vec<T>,
+    /// There was nothing more, or what comes is no earlier than any other lane's.
+    is_end: bool,
+}
+
 /// Takes the first of all lists again and again, up to a limit; gives what is left of each too.
+/// Stops at the end of a list that was not read to its lane's end: what comes there may be earlier
+/// than the others' next.
 fn merged<T, K: Ord>(
-    mut lists: Vec<Vec<T>>,
+    lists: Vec<List<T>>,
     limit: usize,
     key: impl Fn(&T) -> K,
 ) -> (Vec<T>, Vec<Vec<T>>) {
-    if let [list] = &mut lists[..] {
+    let mut lists: Vec<_> = lists.into_iter().map(|list| (list.rows, list.is_end)).collect();
+    if let [(list, _)] = &mut lists[..] {
         let left = list.split_off(list.len().min(limit));
-        return (std::mem::replace(list, left), lists);
+        return (std::mem::replace(list, left), lists.into_iter().map(|(rows, _)| rows).collect());
     }
-    lists.iter_mut().for_each(|list| list.reverse());
+    lists.iter_mut().for_each(|(list, _)| list.reverse());
     let mut taken = Vec::new();
-    while taken.len() < limit {
-        let first = lists.iter_mut().filter(|list| !list.is_empty());
+    let stops = |lists: &[(Vec<T>, bool)]| lists.iter().any(|(list, end)| list.is_empty() && !end);
+    while taken.len() < limit && !stops(&lists) {
+        let first = lists.iter_mut().map(|(list, _)| list).filter(|list| !list.is_empty());
         let Some(first) = first.min_by_key(|list| list.last().map(&key)) else { break };
         taken.extend(first.pop());
     }
-    lists.iter_mut().for_each(|list| list.reverse());
-    (taken, lists)
+    let left = lists.into_iter().map(|(mut list, _)| {
+        list.reverse();
+        list
+    });
+    (taken, left.collect())
 }
 
 #[cfg(test)]
@@ -219,6 +234,20 @@ mod tests {
         assert_eq!((merged.rows.len(), merged.is_more), (3, true));
         assert_eq!(merged.through.of(Lane(1)), at(1, 5));
         assert_eq!(merged.through.of(Lane(2)), at(2, 90));
+    }
+
+    #[test]
+    fn nothing_goes_past_a_lane_that_was_not_read_to_its_end() {
+        // Behind thousands of delivered ones lane 1 may owe what is earlier than lane 2's second.
+        let pages = vec![
+            (Lane(1), page(vec![owed(1, 5, 20)], at(1, 10_000), false)),
+            (Lane(2), page(vec![owed(2, 3, 10), owed(2, 4, 30)], at(2, 90), true)),
+        ];
+        let merged = owed_page(ReadThrough::default(), pages, 10);
+        let sequences: Vec<u64> = merged.rows.iter().map(|row| row.sequence).collect();
+        assert_eq!((sequences, merged.is_more), (vec![at(2, 3), at(1, 5)], true));
+        assert_eq!(merged.through.of(Lane(1)), at(1, 10_000));
+        assert_eq!(merged.through.of(Lane(2)), at(2, 3));
     }
 
     #[test]

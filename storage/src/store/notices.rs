@@ -123,7 +123,14 @@ impl Store {
         let lane = Head::lane_of(sequence);
         let outbox = server.inner.outbox_of(lane);
         let outbox = outbox.ok_or_else(|| elsewhere(lane, "it is not known yet"))?;
-        self.blocking(move || Ok(outbox.revive(endpoint, sequence, now)?)).await?;
+        let inner = Arc::clone(&server.inner);
+        let revive = move || {
+            outbox.revive(endpoint, sequence, now)?;
+            // Here, since the caller may be gone by now: who reads again in vain loses nothing.
+            inner.tell_revived(endpoint);
+            Ok(())
+        };
+        self.blocking(revive).await?;
         if server.inner.other_lanes.is_some() {
             // Only who still owns the lane can append to it. Who does not has told nobody that
             // looks: the owner of today read the rows before they were changed, and must be asked.
@@ -131,9 +138,6 @@ impl Store {
             let mark = self.blocking(move || Ok(inner.outbox.standing(endpoint)?)).await?;
             let appended = Box::pin(server.append(Record::NoticeMark(mark))).await;
             appended.map_err(|error| elsewhere(home, &error.to_string()))?;
-        }
-        if let Some(server) = server.inner.revivals.lock().get(&endpoint).and_then(Weak::upgrade) {
-            server.notify_one();
         }
         Ok(())
     }
@@ -210,6 +214,12 @@ impl Store {
 }
 
 impl Inner {
+    fn tell_revived(&self, endpoint: EndpointId) {
+        if let Some(server) = self.revivals.lock().get(&endpoint).and_then(Weak::upgrade) {
+            server.notify_one();
+        }
+    }
+
     fn owed(
         &self,
         endpoint: EndpointId,

@@ -62,6 +62,7 @@ impl Queue {
         self.read_through = through;
         for notice in owed {
             if self.owed.contains_key(&notice.sequence) {
+                self.revive(&notice);
                 continue;
             }
             let (sequence, key) = (notice.sequence, notice.order_key);
@@ -72,6 +73,24 @@ impl Queue {
             enqueue(self.keys.entry(key).or_default(), sequence);
             self.owed.insert(sequence, Held { notice, turn: self.taken_in });
             self.taken_in += 1;
+            self.line_up(key);
+        }
+    }
+
+    /// A notice that is held and waits for its time takes the time it was given meanwhile: somebody
+    /// asked for it. What is on its way is as it is.
+    fn revive(&mut self, read: &Owed) {
+        let key = read.order_key;
+        if self.on_their_way.get(&key) == Some(&read.sequence) {
+            return;
+        }
+        let due = self.due_of(read.sequence);
+        let Some(held) = self.owed.get_mut(&read.sequence) else { return };
+        if read.next_at >= held.notice.next_at {
+            return;
+        }
+        (held.notice.attempts, held.notice.next_at) = (read.attempts, read.next_at);
+        if self.due.remove(&due) {
             self.line_up(key);
         }
     }
@@ -245,6 +264,24 @@ mod tests {
         let order = [lane(4, 1), lane(1, 1), lane(4, 2), lane(1, 2)];
         take_in(&mut queue, order.map(|at| owed(at, bill(&at.to_string()))).into());
         assert_eq!(sent(&mut queue, START), order);
+    }
+
+    #[test]
+    fn a_waiting_notice_that_was_asked_for_goes_at_once_with_its_schedule_before_it() {
+        let mut queue = Queue::default();
+        let waiting = Owed { attempts: 7, next_at: Timestamp(900), ..owed(3, bill("A")) };
+        queue.take_in(vec![waiting.clone(), owed(4, bill("A"))], ReadThrough::default());
+        assert_eq!(sent(&mut queue, Timestamp(10)), [0; 0]);
+        queue.rewind();
+        let asked_for = Owed { attempts: 0, next_at: Timestamp(10), ..waiting.clone() };
+        queue.take_in(vec![asked_for, owed(4, bill("A"))], ReadThrough::default());
+        let next = queue.next(Timestamp(10)).unwrap();
+        assert_eq!((next.sequence, next.attempts), (3, 0));
+        // One that is on its way stays as it is, whatever the outbox says of it.
+        queue.take_in(vec![Owed { next_at: START, ..waiting }], ReadThrough::default());
+        assert_eq!(sent(&mut queue, Timestamp(10)), [0; 0]);
+        queue.again(3, 1, Timestamp(20));
+        assert_eq!(sent(&mut queue, Timestamp(20)), [3]);
     }
 
     #[test]

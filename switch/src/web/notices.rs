@@ -50,11 +50,17 @@ pub(super) async fn redeliver(
         Some(endpoint) => vec![endpoints::find(api, caller, &endpoint)?],
         None => api.notices.of_biller(biller),
     };
-    let mut items = Vec::new();
+    let (mut items, mut failed) = (Vec::new(), None);
     for endpoint in endpoints {
         let Some(row) = api.notices.find(endpoint.id, notice).await? else { continue };
-        api.notices.redeliver(&row).await?;
-        items.push(view(&row, happened(api, &row).await?));
+        match api.notices.redeliver(&row).await {
+            Ok(()) => items.push(view(&row, happened(api, &row).await?)),
+            // The others are told all the same; who asks again tells them once more.
+            Err(error) => failed = Some(error),
+        }
+    }
+    if let Some(error) = failed {
+        return Err(error.into());
     }
     if items.is_empty() {
         return Err(missing());

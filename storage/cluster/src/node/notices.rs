@@ -2,6 +2,7 @@
 
 use router::id::Lane;
 use storage::Store;
+use storage_cql::CqlError;
 
 use super::Inner;
 use crate::lanes::chain;
@@ -12,24 +13,25 @@ impl Inner {
     pub(super) fn watch_notices(&self) {
         let mut is_blind = false;
         loop {
-            let lanes: Vec<Lane> = self.owners.lock().keys().copied().collect();
-            match self.workshop.noticed.look(&lanes) {
-                Ok(news) => {
-                    self.tell(&news);
-                    is_blind = false;
-                }
-                // Told once: the next look comes at once.
-                Err(error) if !is_blind => {
-                    is_blind = true;
-                    let error = chain(&error);
-                    tracing::warn!(error, "what other lanes owe merchants cannot be looked at");
-                }
-                Err(_) => {}
+            let (news, failed) = self.look_at_notices();
+            self.tell(&news);
+            // Told once: the next look comes at once.
+            if let Some(error) = failed.as_ref().filter(|_| !is_blind) {
+                let error = chain(error);
+                tracing::warn!(error, "what other lanes owe merchants cannot be looked at");
             }
+            is_blind = failed.is_some();
             if self.stop.wait(LOOK_EVERY) {
                 return;
             }
         }
+    }
+
+    /// Looks at the lanes that are known. Who serves an endpoint must have looked once before: it
+    /// would take its own lane's notices for all there are.
+    pub(super) fn look_at_notices(&self) -> (Vec<Lane>, Option<CqlError>) {
+        let lanes: Vec<Lane> = self.owners.lock().keys().copied().collect();
+        self.workshop.noticed.look(&lanes)
     }
 
     /// A store knows of its own lane's notices before anybody else does.

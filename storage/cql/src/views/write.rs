@@ -64,12 +64,13 @@ impl CqlViews {
         rows: Rows,
         position: ViewPosition,
     ) -> Result<(), CqlError> {
+        let moves = Moves::of(&rows);
         // A payment is there before anything points to it.
         self.put_histories(rows.histories).await?;
         self.put_pointers(&rows.pointers).await?;
         self.put_endpoints(rows.endpoints, position.noticed).await?;
         self.put_notices(rows.notices).await?;
-        self.put_position(position).await
+        self.put_position(position, moves).await
     }
 
     /// A history is stamped with the position of its last record: an earlier one that is written
@@ -150,14 +151,14 @@ impl CqlViews {
     }
 
     /// Each position is its own stamp, so that neither moves back.
-    async fn put_position(&self, position: ViewPosition) -> Result<(), CqlError> {
+    async fn put_position(&self, position: ViewPosition, moves: Moves) -> Result<(), CqlError> {
         let lane = i32::from(self.lane.0);
         let ViewPosition { written, noticed } = position;
         let row = |position: u64| (lane, position.cast_signed(), stamp_of(position));
-        tokio::try_join!(
-            self.cql.persist(&PUT_WRITTEN, row(written)),
-            self.cql.persist(&PUT_NOTICED, row(noticed)),
-        )?;
+        self.cql.persist(&PUT_WRITTEN, row(written)).await?;
+        if moves == Moves::Both {
+            self.cql.persist(&PUT_NOTICED, row(noticed)).await?;
+        }
         self.reach.fetch_max(noticed, Ordering::Relaxed);
         Ok(())
     }
@@ -184,6 +185,25 @@ impl CqlViews {
         let puts = messages.iter().map(|rows| self.cql.persist_together(statement, rows));
         let puts = stream::iter(puts).buffer_unordered(IN_FLIGHT_MAX);
         puts.try_for_each(async |()| Ok(())).await
+    }
+}
+
+/// Which positions a write moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moves {
+    Written,
+    /// The one of notices, too: by it other nodes see that something is owed, and each endpoint's
+    /// server looks. Where nothing was owed, to derive it again owes nothing again, unless an
+    /// endpoint was set since; so that moves it as well.
+    Both,
+}
+
+impl Moves {
+    fn of(rows: &Rows) -> Self {
+        match rows.notices.is_empty() && rows.endpoints.is_empty() {
+            true => Self::Written,
+            false => Self::Both,
+        }
     }
 }
 
