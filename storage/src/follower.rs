@@ -247,16 +247,20 @@ impl Follower {
             source: record::DecodeError::Value { field: "earlier record of its payment", at: 0 },
         };
         let mut row = row.ok_or_else(lost)?;
-        // A restart reads some records again.
-        if sequence > row.last_sequence() {
-            let mut progress = row.progress().map_err(|_| lost())?;
+        // A restart reads some records again. The rows of one turn may not have been written
+        // together: a history may be there, and the notice that its last record owes not.
+        let is_new = sequence > row.last_sequence();
+        if is_new || sequence > self.position.noticed {
+            let mut progress = row.progress_before(sequence).map_err(|_| lost())?;
             let effects = progress.apply(record);
             let effects = effects.map_err(|source| Damage::Step { sequence, source })?;
             let facts = row.facts().map_err(|_| lost())?;
-            row.push(sequence, body);
             if let Some(kind) = effects.notice {
                 self.owe(sequence, id, kind, &facts, turn);
             }
+        }
+        if is_new {
+            row.push(sequence, body);
             turn.rows.histories.push((id, row.clone()));
             turn.written.push((id, sequence));
         }
@@ -340,3 +344,6 @@ impl Follower {
         Ok(turn.records)
     }
 }
+
+#[cfg(test)]
+mod tests;

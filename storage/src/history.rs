@@ -77,11 +77,20 @@ impl History {
 
     /// Where the payment stands.
     pub fn progress(&self) -> Result<Progress, HistoryError> {
+        self.progress_before(u64::MAX)
+    }
+
+    /// Where the payment stood before a position; its beginning counts in any case.
+    pub fn progress_before(&self, sequence: u64) -> Result<Progress, HistoryError> {
         let mut bodies = self.iter();
         let (_, first) = bodies.next().ok_or(HistoryError::NoBeginning)??;
         let mut progress = begun(first)?.ok_or(HistoryError::NoBeginning)?;
-        for body in bodies {
-            progress.apply(&decode(body?.1)?)?;
+        for step in bodies {
+            let (at, body) = step?;
+            if at >= sequence {
+                break;
+            }
+            progress.apply(&decode(body)?)?;
         }
         Ok(progress)
     }
