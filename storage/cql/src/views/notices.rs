@@ -1,8 +1,9 @@
 //! Notices and how far they are delivered: by endpoint and lane, in buckets of positions.
 //!
 //! A notice and a cursor are changed by one node alone, the one that serves the endpoint, but in
-//! any direction; each change is stamped with the count of changes before it, which is read with the row. What is derived from
-//! the journal has the first count, so that deriving it again undoes no delivery.
+//! any direction; each change is stamped with the count of changes before it, which is read with
+//! the row. What is derived from the journal has the first count, so that deriving it again undoes
+//! no delivery.
 
 use std::sync::atomic::Ordering;
 

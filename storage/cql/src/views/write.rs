@@ -155,10 +155,13 @@ impl CqlViews {
         let lane = i32::from(self.lane.0);
         let ViewPosition { written, noticed } = position;
         let row = |position: u64| (lane, position.cast_signed(), stamp_of(position));
-        self.cql.persist(&PUT_WRITTEN, row(written)).await?;
+        // In this order: after a crash between the two, what was noticed is read again and owes
+        // nothing twice. The other way round it would not be read again, and its notices be hidden
+        // behind a position that says there are none.
         if moves == Moves::Both {
             self.cql.persist(&PUT_NOTICED, row(noticed)).await?;
         }
+        self.cql.persist(&PUT_WRITTEN, row(written)).await?;
         self.reach.fetch_max(noticed, Ordering::Relaxed);
         Ok(())
     }
