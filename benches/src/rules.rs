@@ -2,12 +2,12 @@
 //! payment all of them.
 
 use router::fee::{Bearer, FeeTiming};
-use router::id::{BillerId, Product};
-use router::message::Rail;
+use router::id::{BillerId, FloatRef, Product};
+use router::message::{Asker, Rail};
 use router::money::{Currency, Money};
 use router::policy::{
-    Biller, FeeBasis, FeeRule, FloatDebits, LimitRule, Measure, Participant, ParticipantStatus,
-    Policy, Route, Scope, Window,
+    Biller, FeeBasis, FeeRule, Float, FloatDebits, LimitRule, Measure, Participant,
+    ParticipantStatus, Policy, Route, Scope, Window,
 };
 use router::reason::Reason;
 use router::text::Text;
@@ -36,7 +36,14 @@ pub fn policy() -> Policy {
             fee("lender", FeeBasis::Fixed(pesos(1_200)), Bearer::Payer),
         ],
         limits: lender_limits(),
+        floats: [(FloatRef::new("58341122").expect("invariant: a reference"), float())].into(),
     }
+}
+
+/// Of either acquirer.
+fn float() -> Float {
+    let owner = Some(Asker::Participant(participant("collector")));
+    Float { owner, drawers: vec![Asker::Participant(participant("acquirer"))] }
 }
 
 fn lender_limits() -> Vec<LimitRule> {

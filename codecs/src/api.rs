@@ -8,6 +8,7 @@ use router::money::{Currency, Money};
 use router::reason::Reason;
 use serde::{Deserialize, Serialize, Serializer};
 
+mod canonical;
 mod notice;
 mod parse;
 mod payer;

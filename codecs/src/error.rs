@@ -217,6 +217,22 @@ pub enum PackError {
     },
 }
 
+impl PackError {
+    /// The data element it is about, where it is about one.
+    pub fn field(&self) -> Option<u8> {
+        match self {
+            Self::UndefinedField { field }
+            | Self::OutOfOrder { field, .. }
+            | Self::Length { field, .. }
+            | Self::Content { field, .. }
+            | Self::Tag { field, .. }
+            | Self::Missing { field } => Some(*field),
+            Self::CardSealed => Some(2),
+            Self::NotARequest { .. } => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ mod digest;
 mod key;
 
 pub use digest::digest128;
-pub use key::{api_key_of, fingerprint, iso_key};
+pub use key::{FingerprintKey, api_key_of, fingerprint, iso_key};
 
 use crate::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
 use crate::money::Money;
@@ -68,6 +68,15 @@ impl Rail {
         }
     }
 
+    /// Whether the request itself must name the payer. On the other rails the payer hands over cash,
+    /// pays at a gateway or in the own bank's app, and is known there.
+    pub fn debits_named_payer(self) -> bool {
+        match self {
+            Self::Account | Self::C2p => true,
+            Self::P2c | Self::Card | Self::Psd2 | Self::Wallet | Self::CashFloat => false,
+        }
+    }
+
     /// The rail of a name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rail| rail.name() == name)
@@ -93,6 +102,14 @@ pub enum Asker {
 }
 
 impl Asker {
+    /// What it is, as dumps and digests name it: two askers of one name and two kinds differ.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Participant(_) => "participant",
+            Self::Biller(_) => "biller",
+        }
+    }
+
     /// The name of the participant or biller.
     pub fn as_str(&self) -> &str {
         match self {
@@ -114,9 +131,14 @@ impl Asker {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(pub u128);
 
-/// What exactly was asked, boiled down to 128 bits in the same way.
+/// What exactly was asked, boiled down to 128 bits under a key of the switch: see [`fingerprint`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub u128);
+
+impl Fingerprint {
+    /// Of a request that was just decoded: codecs have no key, the switch sets it.
+    pub const UNSET: Self = Self(0);
+}
 
 /// A request to move money.
 #[derive(Debug, Clone)]
@@ -125,7 +147,7 @@ pub struct PaymentRequest {
     pub asker: Asker,
     /// Repeats of one request share it.
     pub key: IdempotencyKey,
-    /// Repeats that ask for the same thing share it.
+    /// Repeats that ask for the same thing share it; [`Fingerprint::UNSET`] from a codec.
     pub fingerprint: Fingerprint,
     /// How money is to be moved.
     pub rail: Rail,
@@ -151,7 +173,7 @@ pub struct PaymentRequest {
     pub trace: Trace,
     /// The asker's own reference, shown back (`reference` in JSON).
     pub reference: Option<Text<40>>,
-    /// The asker's own data, a JSON object kept as it came.
+    /// The asker's own data, a JSON object in canonical form: names in order, no white space.
     pub metadata: Option<Box<str>>,
     /// What the issuer must see and nobody may keep.
     pub transient: Option<Box<Transient>>,
@@ -172,6 +194,14 @@ pub struct Payer {
     pub document: Option<Text<20>>,
     /// The payer's bank: four digits in Venezuela, a CLABE prefix in Mexico, a BIC.
     pub bank_code: Option<Text<11>>,
+}
+
+impl Payer {
+    /// Whether anything tells whose money it is.
+    pub fn is_named(&self) -> bool {
+        let Self { card, expiry: _, account, phone, document, bank_code: _ } = self;
+        card.is_some() || account.is_some() || phone.is_some() || document.is_some()
+    }
 }
 
 /// The data elements by which the asker, and later a reversal, names the request.

@@ -8,13 +8,21 @@ pub struct Currency(iso_currency::Currency);
 
 impl Currency {
     /// From the alphabetic code, e.g. `MXN`. Case matters.
+    ///
+    /// Shape:  none for a code that no amount is in: `XXX` (no currency), `XTS` (tests), metals,
+    ///         bond units and the like, to which the standard gives no minor unit.
+    /// Source: ISO 4217, list one: "N.A." in the column of minor units.
     pub fn from_code(code: &str) -> Option<Self> {
-        iso_currency::Currency::from_code(code).map(Self)
+        iso_currency::Currency::from_code(code).and_then(Self::of_amounts)
     }
 
-    /// From the numeric code, e.g. 484.
+    /// From the numeric code, e.g. 484; see [`Currency::from_code`].
     pub fn from_numeric(numeric: u16) -> Option<Self> {
-        iso_currency::Currency::from_numeric(numeric).map(Self)
+        iso_currency::Currency::from_numeric(numeric).and_then(Self::of_amounts)
+    }
+
+    fn of_amounts(currency: iso_currency::Currency) -> Option<Self> {
+        currency.exponent().map(|_| Self(currency))
     }
 
     /// The alphabetic code.
@@ -27,7 +35,7 @@ impl Currency {
         self.0.numeric()
     }
 
-    /// Digits after the decimal point; 0 where the standard gives none.
+    /// Digits after the decimal point.
     pub fn exponent(self) -> u16 {
         self.0.exponent().unwrap_or(0)
     }

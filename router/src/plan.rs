@@ -86,8 +86,9 @@ pub fn plan(request: &PaymentRequest, policy: &Policy, now: Timestamp) -> Result
     if routes.is_empty() {
         return Err(asked.refuse(Reason::NoRoute, None));
     }
-    let postings = posting::approval(asked.source()?, asked.payee(), request.amount, &charge)
-        .map_err(overflow)?;
+    let payee = asked.payee();
+    let postings =
+        posting::approval(asked.source()?, &payee, request.amount, &charge).map_err(overflow)?;
     let (business_date, fees, total) = (asked.business_date, charge.fees, charge.total);
     Ok(Plan { business_date, routes, fees, total, postings, reservation })
 }

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use crate::fee::{Bearer, FeeTiming};
-use crate::id::{BillerId, ParticipantId, Product};
-use crate::message::Rail;
+use crate::id::{BillerId, FloatRef, ParticipantId, Product};
+use crate::message::{Asker, Rail};
 use crate::money::{Currency, Money};
 use crate::reason::Reason;
 use crate::text::Text;
@@ -24,6 +24,24 @@ pub struct Policy {
     pub fees: Vec<FeeRule>,
     /// Limits; all that match apply.
     pub limits: Vec<LimitRule>,
+    /// Collectors' floats by reference. Nobody draws on one that is not here.
+    pub floats: HashMap<FloatRef, Float>,
+}
+
+/// A collector's float: who may pay out of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Float {
+    /// Whose money it is; none means that nobody may draw on it yet.
+    pub owner: Option<Asker>,
+    /// Who else may draw on it.
+    pub drawers: Vec<Asker>,
+}
+
+impl Float {
+    /// Whether an asker may pay out of it.
+    pub fn may_be_drawn_on_by(&self, asker: &Asker) -> bool {
+        self.owner.as_ref() == Some(asker) || self.drawers.contains(asker)
+    }
 }
 
 /// What the rules need to know of a participant.

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::fee::Charge;
 use crate::id::{AccountId, FloatRef};
-use crate::message::Rail;
+use crate::message::{Asker, Rail};
 use crate::money::{Money, MoneyError};
 use crate::plan::account;
 use crate::policy::FloatDebits;
@@ -48,13 +48,15 @@ pub enum Source<'a> {
 /// The postings of an approval.
 ///
 /// Shape:  debits on the source; credits on `payable:<payee>` (the amount less what is kept back)
-///         and on `fee_income:<payee>`. Lines of zero are left out; where a fixed fee is more than
+///         and on `fee_income:<payee>`, where the payee is a biller. A participant's are
+///         `participant_payable:` and `participant_fee_income:`, so that a name that both have is
+///         two accounts. Lines of zero are left out; where a fixed fee is more than
 ///         the amount, `payable` is debited.
 /// Units:  minor units of the amount's currency; the lines sum to zero.
 /// Errors: `Overflow` when a line leaves i64.
 pub fn approval(
     source: Source<'_>,
-    payee: &str,
+    payee: &Asker,
     amount: Money,
     charge: &Charge,
 ) -> Result<Postings, MoneyError> {
@@ -78,8 +80,12 @@ pub fn approval(
             post("collector_cash", float.as_str(), charge.on_top.checked_neg()?)?;
         }
     }
-    post("payable", payee, amount.checked_sub(charge.kept_back)?)?;
-    post("fee_income", payee, charge.income()?)?;
+    let [payable, fee_income] = match payee {
+        Asker::Biller(_) => ["payable", "fee_income"],
+        Asker::Participant(_) => ["participant_payable", "participant_fee_income"],
+    };
+    post(payable, payee.as_str(), amount.checked_sub(charge.kept_back)?)?;
+    post(fee_income, payee.as_str(), charge.income()?)?;
     Ok(postings)
 }
 
@@ -89,9 +95,14 @@ mod tests {
 
     use super::*;
     use crate::fee::{Bearer, FeeTiming, charge};
+    use crate::id::{BillerId, ParticipantId};
     use crate::invariant::postings_balance;
     use crate::policy::{FeeBasis, FeeRule};
     use crate::testing::{fee, pesos};
+
+    fn isp() -> Asker {
+        Asker::Biller(BillerId::new("isp").unwrap())
+    }
 
     fn float() -> FloatRef {
         FloatRef::new("58341122").unwrap()
@@ -101,7 +112,7 @@ mod tests {
         let fixed = |minor, bearer| fee(FeeBasis::Fixed(pesos(minor)), bearer, FeeTiming::Net);
         let rules = [fixed(on_top, Bearer::Payer), fixed(kept_back, Bearer::Merchant)];
         let charge = charge(&rules, None, Rail::P2c, pesos(amount)).unwrap();
-        let postings = approval(source, "isp", pesos(amount), &charge).unwrap();
+        let postings = approval(source, &isp(), pesos(amount), &charge).unwrap();
         assert_eq!(postings_balance(&postings), Ok(()));
         let print =
             |line: &Posting| format!("{:?} {} {}", line.side, line.account, line.amount.minor);
@@ -152,6 +163,15 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_participant_and_a_biller_of_one_name_have_accounts_of_their_own() {
+        let charge = charge(&[], None, Rail::P2c, pesos(100)).unwrap();
+        let payee = Asker::Participant(ParticipantId::new("isp").unwrap());
+        let postings = approval(Source::Clearing(Rail::P2c), &payee, pesos(100), &charge).unwrap();
+        let accounts: Vec<_> = postings.iter().map(|line| line.account.to_string()).collect();
+        assert_eq!(accounts, ["clearing:p2c", "participant_payable:isp"]);
+    }
+
     fn any_fee() -> impl Strategy<Value = FeeRule> {
         let share = (0_u32..=10_000).prop_map(|basis_points| FeeBasis::Share { basis_points });
         let fixed = (0_i64..1_000_000).prop_map(|minor| FeeBasis::Fixed(pesos(minor)));
@@ -175,7 +195,7 @@ mod tests {
                 Source::Float(&float, FloatDebits::Amount),
             ][source];
             let charge = charge(&rules, None, Rail::Card, pesos(amount)).unwrap();
-            let postings = approval(source, "isp", pesos(amount), &charge).unwrap();
+            let postings = approval(source, &isp(), pesos(amount), &charge).unwrap();
             prop_assert_eq!(postings_balance(&postings), Ok(()));
             prop_assert!(postings.len() >= 2);
         }

@@ -101,6 +101,8 @@ pub enum Reason {
     LookupExpired,
     /// `3010` No such payment received.
     PaymentNotFound,
+    /// `3011` Float not found.
+    FloatNotFound,
     /// `3101` The link has expired.
     LinkExpired,
     /// `3102` Link opened too many times.
@@ -229,8 +231,14 @@ static BY_RESPONSE_CODE: LazyLock<[Reason; 100]> = LazyLock::new(|| {
 });
 
 impl Reason {
+    /// Whether the request itself makes no sense, so that it was never a payment and its key stays
+    /// free for the corrected request.
+    pub fn is_fault_of_input(self) -> bool {
+        matches!(self, Self::FormatError | Self::AmountInvalid)
+    }
+
     /// Every reason, in the order of the catalogue.
-    pub const ALL: [Self; 68] = [
+    pub const ALL: [Self; 69] = [
         Self::Approved,
         Self::Pending,
         Self::InsufficientFunds,
@@ -275,6 +283,7 @@ impl Reason {
         Self::BillerUnavailable,
         Self::LookupExpired,
         Self::PaymentNotFound,
+        Self::FloatNotFound,
         Self::LinkExpired,
         Self::LinkOpensExhausted,
         Self::LinkErrorsExhausted,

@@ -57,6 +57,11 @@ impl Pan {
         self.expose_for_wire()
     }
 
+    /// The digits, for a digest under a secret key. Called where requests are compared, alone.
+    pub(crate) fn expose_for_fingerprint(&self) -> &[u8] {
+        self.expose_for_wire()
+    }
+
     /// What people may see of it.
     pub fn masked(&self) -> MaskedPan {
         let digits = self.expose_for_wire();

@@ -3,12 +3,13 @@
 use crate::fee::{Bearer, FeeTiming};
 use crate::id::{BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
 use crate::message::{
-    Asker, Fingerprint, IdempotencyKey, Payer, PaymentRequest, Rail, Trace, fingerprint, iso_key,
+    Asker, Fingerprint, FingerprintKey, IdempotencyKey, Payer, PaymentRequest, Rail, Trace,
+    fingerprint, iso_key,
 };
 use crate::money::{Currency, Money};
 use crate::policy::{
-    Biller, FeeBasis, FeeRule, FloatDebits, LimitRule, Measure, Participant, ParticipantStatus,
-    Policy, Route, Scope, Window,
+    Biller, FeeBasis, FeeRule, Float, FloatDebits, LimitRule, Measure, Participant,
+    ParticipantStatus, Policy, Route, Scope, Window,
 };
 use crate::reason::Reason;
 use crate::secret::{CardNumber, Pan};
@@ -70,7 +71,7 @@ pub(crate) fn request(minor: i64) -> PaymentRequest {
         transient: None,
     };
     request.key = iso_key(&asker, stan, &trace.transmitted_at, &trace.terminal, &trace.rrn);
-    request.fingerprint = fingerprint(&request);
+    request.fingerprint = fingerprint(&request, &FingerprintKey::new(&[7; 32]));
     request
 }
 
@@ -127,6 +128,14 @@ pub(crate) fn policy() -> Policy {
     let once = Measure::Count { scope: Scope::Client, window: Window::Day, max: 1 };
     let must_leave = pesos(100);
     let fixed = FeeBasis::Fixed(pesos(1_200));
+    let owner = Some(Asker::Participant(participant_id("collector")));
+    let drawers = vec![
+        Asker::Participant(participant_id("bank-a")),
+        Asker::Participant(participant_id("bank-b")),
+        Asker::Biller(biller_id("lender")),
+        Asker::Biller(biller_id("nobody")),
+    ];
+    let float = Float { owner, drawers };
     Policy {
         participants: ["collector", "bank-a", "bank-b"]
             .map(|name| (participant_id(name), participant(name)))
@@ -141,5 +150,8 @@ pub(crate) fn policy() -> Policy {
             limit("amount", Measure::Amount { min, max }, Reason::AmountOverLimit),
             limit("product", Measure::ProductAllowed { products }, Reason::ProductNotAllowed),
         ],
+        floats: ["58341122", "2"]
+            .map(|float_ref| (FloatRef::new(float_ref).unwrap(), float.clone()))
+            .into(),
     }
 }

@@ -28,7 +28,7 @@ use crate::participant::tls::TlsError;
 use crate::participant::{Participant, Participants, dial, listen, tls};
 use crate::seal::KeyError;
 use crate::supervise::Supervisor;
-use crate::{clock, cluster, metrics, notice, payment, reversal, seal, web};
+use crate::{clock, cluster, fingerprint, metrics, notice, payment, reversal, seal, web};
 
 /// Why the switch did not start.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +132,7 @@ impl App {
             tasks: tasks.clone(),
             owed,
             acquirer_id: service.acquirer_id,
+            fingerprint_key: fingerprint::key(service)?,
             framing: service.iso8583.framing.clone(),
         }));
         match &member {

@@ -63,7 +63,8 @@ pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
-    let warnings = warnings(&service, &keys, &participants);
+    let mut warnings = warnings(&service, &keys, &participants);
+    warnings.extend(floats_of_nobody(&policy));
     let (policy, rules_version) = (Arc::new(policy), rules_version(layers));
     Ok(Config { service, keys, participants, floats, policy, rules_version, warnings })
 }
@@ -82,6 +83,13 @@ fn rules_version(layers: &Layers) -> u64 {
 }
 
 /// Combinations that work but can hurt.
+fn floats_of_nobody(policy: &Policy) -> impl Iterator<Item = String> {
+    let of_nobody = policy.floats.iter().filter(|(_, float)| float.owner.is_none());
+    of_nobody.map(|(float_ref, _)| {
+        format!("float {float_ref} has no owner: set `owner` to the participant or biller whose money it is, nobody else may draw on it")
+    })
+}
+
 fn warnings(
     service: &ServiceConfig,
     keys: &KeysConfig,

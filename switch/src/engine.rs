@@ -10,6 +10,7 @@ use codecs::error::PackError;
 use codecs::frame::Framer;
 use codecs::iso8583::cauce87::{Asking, Repeat};
 use router::id::{Folio, PaymentId};
+use router::message::{Fingerprint, FingerprintKey, PaymentRequest, fingerprint};
 use router::policy::Policy;
 use router::text::Text;
 use router::time::Timestamp;
@@ -38,6 +39,7 @@ pub struct Engine {
     pub owed: Owed,
     /// DE32 of what the switch itself sends.
     pub acquirer_id: Text<11>,
+    fingerprint_key: FingerprintKey,
     message_len_max: usize,
     policy: ArcSwap<Policy>,
     numbers: Numbers,
@@ -69,6 +71,8 @@ pub struct Parts {
     pub owed: Owed,
     /// DE32 of what the switch itself sends.
     pub acquirer_id: Text<11>,
+    /// Under what requests are compared.
+    pub fingerprint_key: FingerprintKey,
     /// How messages are framed on lines that participants open.
     pub framing: Framer,
 }
@@ -87,6 +91,7 @@ impl Engine {
             tasks: parts.tasks,
             owed: parts.owed,
             acquirer_id: parts.acquirer_id,
+            fingerprint_key: parts.fingerprint_key,
             policy: ArcSwap::new(parts.policy),
             numbers: parts.numbers,
         }
@@ -105,6 +110,11 @@ impl Engine {
     /// How the switch presents itself to a participant.
     pub fn asking(&self, repeat: Repeat) -> Asking {
         Asking { acquirer: self.acquirer_id, repeat }
+    }
+
+    /// What a request asks for, to be compared with its repeats.
+    pub fn fingerprint(&self, request: &PaymentRequest) -> Fingerprint {
+        fingerprint(request, &self.fingerprint_key)
     }
 
     /// Writes a message of our own that fits a frame of every line.

@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod config;
 pub mod demo;
 pub mod engine;
+pub mod fingerprint;
 pub mod keys;
 pub mod late;
 pub mod log;

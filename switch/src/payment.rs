@@ -7,7 +7,7 @@ use bytes::Bytes;
 use codecs::error::PackError;
 use codecs::iso8583::cauce87::{self, Repeat};
 use router::id::{Folio, PaymentId};
-use router::message::{InquiryRequest, Original, PaymentRequest, Trace};
+use router::message::{Asker, InquiryRequest, Original, PaymentRequest, Trace};
 use router::outcome::{Cause, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::plan::{Plan, Refusal, Routes, plan};
@@ -39,11 +39,17 @@ pub enum OnRepeat {
 /// Decides, journals, sends and answers one payment.
 ///
 /// Not cancel-safe: run it in a task of its own, which a drain waits for.
-pub async fn process(engine: &Engine, request: Box<PaymentRequest>, on_repeat: OnRepeat) -> Told {
+pub async fn process(
+    engine: &Engine,
+    mut request: Box<PaymentRequest>,
+    on_repeat: OnRepeat,
+) -> Told {
     let started = Instant::now();
+    request.fingerprint = engine.fingerprint(&request);
     // Rules that need no state, and a participant that could be asked.
     let (intent, mut sending) = match prepare(engine, request) {
         Prepared::Ready(intent, sending) => (intent, sending),
+        Prepared::Faulty(refusal) => return measured(Told::faulty(refusal), started),
         Prepared::Refused(refused) => {
             return measured(Box::pin(refuse(engine, refused, on_repeat)).await, started);
         }
@@ -69,6 +75,9 @@ pub async fn process(engine: &Engine, request: Box<PaymentRequest>, on_repeat: O
 enum Prepared<'a> {
     /// It can be sent as soon as its intent is durable.
     Ready(Box<Intent>, Sending<'a>),
+    /// It says something that makes no sense; nothing is kept, so that its key stays free for the
+    /// corrected request.
+    Faulty(Refusal),
     /// A rule refuses it.
     Refused(Box<RefusedRequest>),
     /// No participant can be asked.
@@ -88,6 +97,7 @@ fn prepare(engine: &Engine, request: Box<PaymentRequest>) -> Prepared<'_> {
         |request, refusal| Prepared::Refused(Box::new(RefusedRequest { request, refusal, at }));
     let plan = match plan(&request, &engine.policy(), at) {
         Ok(plan) => plan,
+        Err(refusal) if refusal.reason.is_fault_of_input() => return Prepared::Faulty(refusal),
         Err(refusal) => return refused(request, refusal),
     };
     let Some((payment, folio)) = engine.new_payment(at) else {
@@ -103,10 +113,7 @@ fn prepare(engine: &Engine, request: Box<PaymentRequest>) -> Prepared<'_> {
             let sending = Sending::of(&intent, participant, claim, frame);
             Prepared::Ready(intent, sending)
         }
-        Err(_) => {
-            let refusal = does_not_fit(&intent.plan);
-            refused(Box::new(intent.request), refusal)
-        }
+        Err(error) => Prepared::Faulty(does_not_fit(&intent.plan, &error)),
     }
 }
 
@@ -183,7 +190,7 @@ impl<'a> Sending<'a> {
 
 /// The state of a payment, for its own asker.
 pub async fn inquire(engine: &Engine, request: &InquiryRequest) -> Told {
-    match find(engine, request.asker.as_str(), &request.original, &request.trace).await {
+    match find(engine, &request.asker, &request.original, &request.trace).await {
         Ok(Some(payment)) => Told::standing(&payment).replayed(),
         Ok(None) => Told::refused(Reason::OriginalNotFound),
         Err(error) => Told::not_decided(&error),
@@ -195,25 +202,25 @@ pub async fn inquire(engine: &Engine, request: &InquiryRequest) -> Told {
 /// Errors: the journal's. Cancel-safe: it only reads.
 pub async fn find(
     engine: &Engine,
-    asker: &str,
+    asker: &Asker,
     original: &Original,
     trace: &Trace,
 ) -> Result<Option<Payment>, StoreError> {
     let found = match (original.folio.as_str().parse::<Folio>(), original.stan) {
         (Ok(folio), _) => engine.store.payment_by_folio(folio).await?,
-        (Err(_), Some(stan)) => match asker.parse() {
-            Ok(participant) => {
+        (Err(_), Some(stan)) => match asker {
+            Asker::Participant(participant) => {
                 let at = original.transmitted_at;
                 let terminal = &trace.terminal;
-                engine.store.payment_of_terminal(participant, stan, at, terminal).await?
+                engine.store.payment_of_terminal(*participant, stan, at, terminal).await?
             }
-            Err(_) => None,
+            Asker::Biller(_) => None,
         },
         (Err(_), None) => None,
     };
     Ok(found.filter(|payment| {
         let request = &payment.request;
-        request.asker.as_str() == asker && request.trace.terminal == trace.terminal
+        request.asker == *asker && request.trace.terminal == trace.terminal
     }))
 }
 
@@ -250,9 +257,11 @@ fn request_frame(
 }
 
 /// The refusal of a request that no message to the participant can carry.
-fn does_not_fit(plan: &Plan) -> Refusal {
+fn does_not_fit(plan: &Plan, error: &PackError) -> Refusal {
+    let detail = Some(format!("cannot be said to the bank: {error}").into_boxed_str());
     let business_date = plan.business_date;
-    Refusal { reason: Reason::FormatError, field: None, detail: None, business_date }
+    let field = error.field().and_then(cauce87::request_field);
+    Refusal { reason: Reason::FormatError, field, detail, business_date }
 }
 
 async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> Told {
@@ -308,8 +317,9 @@ async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepe
 ///
 /// Cancel-safe: it only reads.
 pub async fn stored(engine: &Engine, request: Box<PaymentRequest>) -> Told {
+    let fingerprint = engine.fingerprint(&request);
     match engine.store.payment_by_key(request.key, TraceName::of(&request)).await {
-        Ok(Some(payment)) if payment.request.fingerprint == request.fingerprint => {
+        Ok(Some(payment)) if payment.request.fingerprint == fingerprint => {
             Told::of(&payment).replayed()
         }
         Ok(Some(_)) => Told::refused(Reason::IdempotencyConflict),

@@ -8,6 +8,7 @@ use codecs::iso8583::cauce87::{self, Wire, WireAnswer};
 use router::id::{Folio, PaymentId};
 use router::outcome::{Approval, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
+use router::plan::Refusal;
 use router::reason::{Language, Reason};
 use storage::StoreError;
 
@@ -48,6 +49,12 @@ impl Told {
             field: None,
             detail: None,
         }
+    }
+
+    /// A request that makes no sense; nothing of it is kept.
+    pub fn faulty(refusal: Refusal) -> Self {
+        let Refusal { reason, field, detail, business_date: _ } = refusal;
+        Self { field, detail, ..Self::refused(reason) }
     }
 
     /// An outcome that has just become durable.
@@ -187,6 +194,10 @@ pub fn iso8583(asked: &Asked<'_>, told: &Told, out: &mut BytesMut) {
     let info = told.reason.info();
     let is_success = told.reason == Reason::Approved;
     let text = (!is_success).then(|| told.text(Language::Es));
+    let text = match told.field {
+        Some(field) => text.map(|text| Cow::Owned(format!("{text}: {field}"))),
+        None => text,
+    };
     let answer = WireAnswer {
         de39: told.de39(),
         folio: told.payment.map(|(_, folio)| folio),

@@ -66,7 +66,7 @@ impl Owed {
 
 /// A reversal asked for by a payment's own asker.
 pub async fn asked(engine: &Arc<Engine>, request: &ReversalRequest) -> Told {
-    let asker = request.asker.as_str();
+    let asker = &request.asker;
     let found = match payment::find(engine, asker, &request.original, &request.trace).await {
         Ok(Some(payment)) if request.amount.is_none_or(|of| of == payment.request.amount) => {
             payment

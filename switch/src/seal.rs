@@ -41,10 +41,7 @@ pub enum KeyError {
 pub fn sealer(config: &SealConfig, dir: &Path) -> Result<Sealer, KeyError> {
     let mut keys = Vec::new();
     for (name, source) in &config.keys {
-        keys.push(match source {
-            KeySource::Inline(digits) => key(name, digits)?,
-            KeySource::File(path) => key(name, &read(name, path)?)?,
-        });
+        keys.push(key(name, &digits_of(name, source)?)?);
     }
     let active = match &config.active {
         Some(active) => active.clone(),
@@ -54,6 +51,16 @@ pub fn sealer(config: &SealConfig, dir: &Path) -> Result<Sealer, KeyError> {
         }
     };
     Ok(Sealer::new(&active, keys)?)
+}
+
+/// The digits of a configured key.
+///
+/// Errors: [`KeyError::File`].
+pub(crate) fn digits_of(name: &str, source: &KeySource) -> Result<Zeroizing<String>, KeyError> {
+    match source {
+        KeySource::Inline(digits) => Ok(Zeroizing::new(digits.clone())),
+        KeySource::File(path) => read(name, path),
+    }
 }
 
 fn local_key(dir: &Path) -> Result<SealingKey, KeyError> {
@@ -79,8 +86,15 @@ fn read(name: &str, path: &Path) -> Result<Zeroizing<String>, KeyError> {
 }
 
 fn key(name: &str, digits: &str) -> Result<SealingKey, KeyError> {
+    Ok(SealingKey { name: name.into(), bytes: hex_key(name, digits)? })
+}
+
+/// The 32 bytes that 64 hexadecimal digits stand for.
+///
+/// Errors: [`KeyError::Digits`].
+pub(crate) fn hex_key(name: &str, digits: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
     let mut bytes = Zeroizing::new([0; 32]);
     hex::decode_to_slice(digits.trim(), bytes.as_mut_slice())
         .map_err(|_| KeyError::Digits { name: name.to_owned() })?;
-    Ok(SealingKey { name: name.into(), bytes })
+    Ok(bytes)
 }

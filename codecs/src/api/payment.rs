@@ -1,15 +1,16 @@
 //! `POST /v1/payments`.
 
+use std::fmt::Display;
+
 use router::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, Product};
-use router::message::{
-    Asker, Fingerprint, IdempotencyKey, Payer, PaymentRequest, Rail, Trace, fingerprint,
-};
+use router::message::{Asker, Fingerprint, IdempotencyKey, Payer, PaymentRequest, Rail, Trace};
 use router::money::Money;
 use router::reason::Reason;
 use router::text::{Text, TextError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::canonical::canonical;
 use super::payer::PayerBody;
 use super::{AmountBody, FieldError, parse};
 
@@ -76,10 +77,10 @@ impl PaymentBody {
             return Err(FieldError::new("lookup_id", Reason::ServiceNotEnabled, detail));
         }
         let remaining_debt = remaining_debt(self.remaining_debt, amount)?;
-        let mut request = PaymentRequest {
+        let request = PaymentRequest {
             asker: Asker::Biller(asker),
             key,
-            fingerprint: Fingerprint(0),
+            fingerprint: Fingerprint::UNSET,
             rail,
             amount,
             biller: Some(asker),
@@ -98,7 +99,10 @@ impl PaymentBody {
             metadata: metadata(self.metadata)?,
             transient: None,
         };
-        request.fingerprint = fingerprint(&request);
+        if rail.debits_named_payer() && !request.payer.is_named() {
+            let detail = "must name who pays: card, account, phone or doc";
+            return Err(FieldError::new("payer", Reason::FormatError, detail));
+        }
         Ok(request)
     }
 }
@@ -130,15 +134,14 @@ fn id<T>(
 
 fn metadata(raw: Option<Box<RawValue>>) -> Result<Option<Box<str>>, FieldError> {
     let Some(raw) = raw else { return Ok(None) };
-    let text: Box<str> = raw.get().into();
-    let error = |detail| Err(FieldError::new("metadata", Reason::FormatError, detail));
-    if !text.starts_with('{') {
-        return error("must be an object");
+    let error = |detail: &dyn Display| FieldError::new("metadata", Reason::FormatError, detail);
+    if !raw.get().starts_with('{') {
+        return Err(error(&"must be an object"));
     }
-    if text.len() > METADATA_LEN_MAX {
-        return error("at most 4096 bytes");
+    if raw.get().len() > METADATA_LEN_MAX {
+        return Err(error(&"at most 4096 bytes"));
     }
-    Ok(Some(text))
+    canonical(&raw).map(Some).map_err(|problem| error(&problem))
 }
 
 #[cfg(test)]

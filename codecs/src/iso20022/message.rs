@@ -13,7 +13,7 @@
 use router::id::{BillNo, BillerId, ClientRef, ParticipantId};
 use router::message::{
     Asker, Fingerprint, IdempotencyKey, InquiryRequest, Message, NetworkKind, NetworkRequest,
-    Original, Payer, PaymentRequest, Rail, ReversalRequest, Trace, digest128, fingerprint,
+    Original, Payer, PaymentRequest, Rail, ReversalRequest, Trace, digest128,
 };
 use router::money::Money;
 use router::reason::Reason;
@@ -88,10 +88,10 @@ fn payment(request: &Iso20022<'_>, asker: ParticipantId) -> Result<PaymentReques
             return Err(fault(Reason::FormatError, path, "not a bank identifier code"));
         }
     }
-    let mut payment = PaymentRequest {
+    Ok(PaymentRequest {
         asker: Asker::Participant(asker),
         key: payment_key(request, &asker)?,
-        fingerprint: Fingerprint(0),
+        fingerprint: Fingerprint::UNSET,
         rail: Rail::Account,
         amount: amount(request)?,
         biller: given("Cdtr/Id", &creditor.id, BillerId::new)?,
@@ -120,9 +120,7 @@ fn payment(request: &Iso20022<'_>, asker: ParticipantId) -> Result<PaymentReques
         reference: Text::new(end_to_end_id).ok(),
         metadata: None,
         transient: None,
-    };
-    payment.fingerprint = fingerprint(&payment);
-    Ok(payment)
+    })
 }
 
 fn required<'w>(path: &'static str, word: &'w Word<'_>) -> Result<&'w str, MapError> {

@@ -23,7 +23,9 @@ pub use answer::{AdditionalAmount, Fault, WireAnswer, answer, format_error_answe
 pub use message::to_message;
 pub use participant::{ParticipantAnswer, participant_answer};
 pub use private_data::{PrivateData, tag};
-pub use request::{Asking, ReversalAdvice, network_request, payment_request, reversal_advice};
+pub use request::{
+    Asking, ReversalAdvice, network_request, payment_request, request_field, reversal_advice,
+};
 
 /// An indexed message and what it is.
 #[derive(Debug, Clone)]

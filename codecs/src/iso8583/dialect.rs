@@ -78,7 +78,8 @@ impl Dialect {
     /// request fail before it leaves.
     pub const DROPPABLE: [u8; 15] = [12, 13, 15, 18, 22, 25, 32, 33, 37, 38, 41, 42, 44, 48, 54];
 
-    /// A dialect; `ignored` fields are dropped on the way in and never written.
+    /// A dialect; `ignored` fields are dropped on the way in and never written, but for those that
+    /// name the payer: a request for money that would lose them fails.
     pub fn new(spec: Arc<Spec>, edition: Edition, ignored: Vec<u8>) -> Self {
         Self { spec, edition, ignored, droppable: Self::DROPPABLE.to_vec(), mac: None }
     }
@@ -204,13 +205,18 @@ impl Dialect {
         let mti = [self.edition.digit(), mti[0], mti[1], mti[2]];
         let mut packer = Packer::begin(&self.spec, mti, out);
         let mut last = 0;
+        let mut written = 0_u128;
         for number in index.fields().filter(|number| !self.is_left_out(*number)) {
             let content = index.field(bytes, number).unwrap_or_default();
             match self.put(&mut packer, number, content) {
-                Ok(()) => last = number,
+                Ok(()) => (last, written) = (number, written | 1 << (number - 1)),
                 Err(_) if self.droppable.contains(&number) => {}
                 Err(error) => return Err(error),
             }
+        }
+        let is_written = |number: u8| written & 1 << (number - 1) != 0;
+        if let Some(field) = Self::payer_lost(&index, is_written) {
+            return Err(PackError::UndefinedField { field });
         }
         if let Some(lowest) = self.mac {
             let number = if last > 64 { 128 } else { lowest };
@@ -218,6 +224,19 @@ impl Dialect {
         }
         packer.finish();
         Ok(())
+    }
+
+    /// The field that names the payer in a request for money and was not written: the card (DE2,
+    /// or else DE35) or the account (DE102).
+    fn payer_lost(index: &Index, written: impl Fn(u8) -> bool) -> Option<u8> {
+        let [_, class, function, _] = index.mti();
+        if [class, function] != *b"20" {
+            return None;
+        }
+        let is_lost = |number: &u8| index.has(*number) && !written(*number);
+        let names_card = written(2) || written(35);
+        let card = [2, 35].into_iter().find(|number| is_lost(number) && !names_card);
+        card.or_else(|| Some(102).filter(is_lost))
     }
 
     /// Appends a field; the place of a code is filled with zeros.

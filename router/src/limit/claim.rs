@@ -65,11 +65,13 @@ fn operation_slot(rule: &LimitRule, asked: &Asked<'_>) -> Result<Slot, Refusal> 
         Some(operator) => [b"operator".as_slice(), operator.as_str().as_bytes()],
         None => [b"terminal".as_slice(), request.trace.terminal.as_bytes()],
     };
-    let [asker_kind, asker] = owner(&request.asker);
+    let ([asker_kind, asker], payee) = (owner(&request.asker), asked.payee());
+    let [payee_kind, payee] = owner(&payee);
     let key = digest128(&[
         b"operation",
         rule.name.as_bytes(),
-        asked.payee().as_bytes(),
+        payee_kind,
+        payee,
         asker_kind,
         asker,
         at[0],
@@ -91,7 +93,9 @@ fn operation_slot(rule: &LimitRule, asked: &Asked<'_>) -> Result<Slot, Refusal> 
 /// A bill is paid once.
 fn bill_slot(asked: &Asked<'_>) -> Option<Slot> {
     let bill = asked.request.bill.as_ref()?;
-    let key = digest128(&[b"bill", asked.payee().as_bytes(), bill.as_str().as_bytes()]);
+    let payee = asked.payee();
+    let [payee_kind, payee] = owner(&payee);
+    let key = digest128(&[b"bill", payee_kind, payee, bill.as_str().as_bytes()]);
     Some(Slot {
         key: SlotKey(key),
         keep: Keep::WhileApproved,
@@ -136,8 +140,8 @@ struct Count {
 
 impl Count {
     fn counter(&self, rule: &LimitRule, asked: &Asked<'_>) -> Result<Counter, Refusal> {
-        let (window, index, window_end) = self.window(asked);
-        let [scope, owner_kind, owner, value] = self.scope(asked)?;
+        let ((window, index, window_end), payee) = (self.window(asked), asked.payee());
+        let [scope, owner_kind, owner, value] = self.scope(asked, &payee)?;
         let key = digest128(&[
             b"counter",
             rule.name.as_bytes(),
@@ -165,14 +169,15 @@ impl Count {
     }
 
     /// The name of the scope, whose it is (kind and name), and its value.
-    fn scope<'a>(&self, asked: &Asked<'a>) -> Result<[&'a [u8]; 4], Refusal> {
+    fn scope<'a>(&self, asked: &Asked<'a>, payee: &'a Asker) -> Result<[&'a [u8]; 4], Refusal> {
         let request = asked.request;
         let missing = |field| asked.refuse(Reason::FormatError, field);
         let [asker_kind, asker] = owner(&request.asker);
         Ok(match self.scope {
             Scope::Client => {
                 let client = request.client.as_ref().ok_or_else(|| missing("client"))?;
-                [b"client", b"payee", asked.payee().as_bytes(), client.as_str().as_bytes()]
+                let [payee_kind, payee] = owner(payee);
+                [b"client", payee_kind, payee, client.as_str().as_bytes()]
             }
             Scope::Operator => {
                 let operator = request.operator.as_ref().ok_or_else(|| missing("operator"))?;
@@ -196,9 +201,7 @@ impl Count {
     }
 }
 
+/// An asker's kind and name.
 fn owner(asker: &Asker) -> [&[u8]; 2] {
-    match asker {
-        Asker::Participant(id) => [b"participant", id.as_str().as_bytes()],
-        Asker::Biller(id) => [b"biller", id.as_str().as_bytes()],
-    }
+    [asker.kind().as_bytes(), asker.as_str().as_bytes()]
 }

@@ -136,7 +136,7 @@ const SCOPES: [ScopeRow; 6] = [
     (
         Scope::Float,
         |r| r.float_ref = Some(FloatRef::new("2").unwrap()),
-        |r| (r.float_ref, r.rail) = (None, Rail::Account),
+        |r| (r.float_ref, r.rail) = (None, Rail::Wallet),
         Some("float_ref"),
     ),
     (

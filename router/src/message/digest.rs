@@ -24,7 +24,11 @@ pub fn digest128(parts: &[&[u8]]) -> u128 {
 }
 
 fn first_half(bytes: &[u8]) -> u128 {
-    let digest = Sha256::digest(bytes);
+    half_of(Sha256::new_with_prefix(bytes))
+}
+
+fn half_of(hasher: Sha256) -> u128 {
+    let digest = hasher.finalize();
     let mut first = [0; 16];
     first.copy_from_slice(&digest[..16]);
     u128::from_be_bytes(first)
@@ -78,6 +82,11 @@ impl<const ROOM: usize> Gathered<ROOM> {
 
     pub fn digest(&self) -> u128 {
         first_half(&self.bytes[..self.len])
+    }
+
+    /// The digest behind what a hasher has taken already.
+    pub fn keyed_digest(&self, keyed: &Sha256) -> u128 {
+        half_of(keyed.clone().chain_update(&self.bytes[..self.len]))
     }
 }
 

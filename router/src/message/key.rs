@@ -1,15 +1,20 @@
 //! Who asked and what was asked, boiled down: the two halves of idempotency.
 
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
 use super::digest::{Gathered, digest128};
-use super::{Fingerprint, IdempotencyKey, PaymentRequest};
+use super::{Fingerprint, IdempotencyKey, PaymentRequest, Trace};
 use crate::id::{BillerId, ParticipantId, Stan};
+use crate::money::Money;
 use crate::secret::CardNumber;
 use crate::text::Text;
 
 /// `iso`, a participant's id, DE11, DE7, DE41 and DE37 at their longest, and a byte for each.
 const KEY_ROOM: usize = 96;
 /// Everything of a fingerprint at its longest, and a byte for each.
-const FINGERPRINT_ROOM: usize = 384;
+const FINGERPRINT_ROOM: usize = 512;
 
 /// The key of a participant's request.
 ///
@@ -37,29 +42,55 @@ pub fn api_key_of(owner: &BillerId, header: &str) -> IdempotencyKey {
     IdempotencyKey(digest128(&[b"api", owner.as_str().as_bytes(), header.as_bytes()]))
 }
 
-/// What a request asks for: everything that decides whose money goes where, and the reference.
+/// The secret that fingerprints are made under: the same on every node, and for as long as keys are
+/// remembered.
 ///
-/// Left out: the trace (a repeat may differ in it), what the payer still owes (it changes between
-/// a request and its repeat), and metadata. Absent and empty are the same.
+/// A fingerprint is stored, and it counts the whole card number and other texts that are masked
+/// beside it. Without a secret, the few hundred thousand numbers that fit the masked digits could
+/// be tried against it.
+#[derive(Clone)]
+pub struct FingerprintKey {
+    /// SHA-256 that has taken the secret, filled up to one block.
+    keyed: Sha256,
+}
+
+impl FingerprintKey {
+    /// A key of 32 random bytes.
+    pub fn new(secret: &[u8; 32]) -> Self {
+        Self { keyed: Sha256::new_with_prefix(secret).chain_update([0; 32]) }
+    }
+}
+
+impl fmt::Debug for FingerprintKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[fingerprint key]")
+    }
+}
+
+/// What a request asks for: every field that the client sent, in canonical form.
 ///
-/// A card number enters as its first six and last four digits and its length only. The
-/// fingerprint is stored beside those very digits, and a digest of the whole number would give
-/// the missing ones to whoever tries the few hundred thousand that fit; sealing would be in vain.
-/// It also makes a clear and a sealed request alike.
-pub fn fingerprint(request: &PaymentRequest) -> Fingerprint {
-    let (payer, mut gathered) = (&request.payer, Gathered::<FINGERPRINT_ROOM>::new());
+/// Shape:  metadata counts as its digest, so it must stand in canonical form already. Absent and
+///         empty are the same. Left out is what belongs to one transmission and not to the wish:
+///         MTI, DE7, DE11, DE12 and DE13, which a repeat may have of its own, and what may not be
+///         kept in any form (PIN block, track 2, chip data). STAN and DE7 are part of the key.
+///         A card number counts where it is clear; a sealed one, read back from the journal, has
+///         its fingerprint stored.
+/// Source: INTERFACE of the API: every member of the body counts for idempotency.
+pub fn fingerprint(request: &PaymentRequest, key: &FingerprintKey) -> Fingerprint {
+    let (payer, trace) = (&request.payer, &request.trace);
+    let mut gathered = Gathered::<FINGERPRINT_ROOM>::new();
     gathered.part(request.rail.name().as_bytes());
-    gathered.array(request.amount.minor.to_be_bytes());
-    gathered.array(request.amount.currency.numeric().to_be_bytes());
+    put_money(Some(&request.amount), &mut gathered);
+    put_money(request.remaining_debt.as_ref(), &mut gathered);
     gathered.text(request.biller.as_ref().map(|id| &id.0));
     gathered.text(request.client.as_ref().map(|id| &id.0));
     gathered.text(request.bill.as_ref().map(|id| &id.0));
     gathered.text(request.product.as_ref().map(|id| &id.0));
     gathered.text(request.float_ref.as_ref().map(|id| &id.0));
     gathered.text(request.operator.as_ref().map(|id| &id.0));
-    match payer.card.as_ref().map(card_bytes) {
-        Some(card) => gathered.array(card),
-        None => gathered.array([]),
+    match &payer.card {
+        Some(CardNumber::Clear(pan)) => gathered.part(pan.expose_for_fingerprint()),
+        Some(CardNumber::Sealed(_)) | None => gathered.part(&[]),
     }
     gathered.text(payer.expiry.as_ref());
     gathered.text(payer.account.as_ref());
@@ -67,16 +98,30 @@ pub fn fingerprint(request: &PaymentRequest) -> Fingerprint {
     gathered.text(payer.document.as_ref());
     gathered.text(payer.bank_code.as_ref());
     gathered.text(request.reference.as_ref());
-    Fingerprint(gathered.digest())
+    match &request.metadata {
+        Some(metadata) => gathered.array(digest128(&[metadata.as_bytes()]).to_be_bytes()),
+        None => gathered.array([]),
+    }
+    put_place(trace, &mut gathered);
+    Fingerprint(gathered.keyed_digest(&key.keyed))
 }
 
-fn card_bytes(card: &CardNumber) -> [u8; 11] {
-    let masked = card.masked();
-    let mut bytes = [0; 11];
-    bytes[..6].copy_from_slice(&masked.first);
-    bytes[6..10].copy_from_slice(&masked.last);
-    bytes[10] = masked.len;
-    bytes
+fn put_money(money: Option<&Money>, gathered: &mut Gathered<FINGERPRINT_ROOM>) {
+    let Some(money) = money else { return gathered.array([]) };
+    gathered.array(money.minor.to_be_bytes());
+    gathered.array(money.currency.numeric().to_be_bytes());
+}
+
+/// What a trace tells of where and how the payment is made.
+fn put_place(trace: &Trace, gathered: &mut Gathered<FINGERPRINT_ROOM>) {
+    gathered.text(Some(&trace.processing_code));
+    gathered.text(Some(&trace.merchant_category));
+    gathered.text(Some(&trace.entry_mode));
+    gathered.text(Some(&trace.condition_code));
+    gathered.text(Some(&trace.acquirer));
+    gathered.text(Some(&trace.rrn));
+    gathered.text(Some(&trace.terminal));
+    gathered.text(Some(&trace.merchant));
 }
 
 #[cfg(test)]
@@ -84,7 +129,6 @@ mod tests {
     use super::*;
     use crate::id::{BillNo, ClientRef, FloatRef, OperatorId, Product};
     use crate::message::Rail;
-    use crate::secret::{Pan, SealedPan};
     use crate::testing;
 
     fn text<const MAX: usize>(value: &str) -> Option<Text<MAX>> {
@@ -115,13 +159,20 @@ mod tests {
         assert_ne!(api_key_of(&biller, "1"), api_key_of(&BillerId::new("bank-b").unwrap(), "1"));
     }
 
+    fn fingerprint_of(request: &PaymentRequest) -> Fingerprint {
+        fingerprint(request, &FingerprintKey::new(&[7; 32]))
+    }
+
     #[test]
-    fn a_fingerprint_changes_with_everything_that_decides_where_money_goes() {
-        let request = testing::request(10_000);
-        let changes: [fn(&mut PaymentRequest); 16] = [
+    fn a_fingerprint_changes_with_every_field_that_the_client_sent() {
+        let mut request = testing::request(10_000);
+        request.payer.card = Some(testing::card("4000000000000002"));
+        let changes: [fn(&mut PaymentRequest); 27] = [
             |request| request.rail = Rail::Wallet,
             |request| request.amount.minor += 1,
             |request| request.amount.currency = testing::currency("ARS"),
+            |request| request.remaining_debt = Some(testing::pesos(1)),
+            |request| request.remaining_debt = Some(testing::pesos(2)),
             |request| request.biller = Some(BillerId::new("other").unwrap()),
             |request| request.client = Some(ClientRef::new("other").unwrap()),
             |request| request.bill = Some(BillNo::new("other").unwrap()),
@@ -129,21 +180,38 @@ mod tests {
             |request| request.float_ref = Some(FloatRef::new("other").unwrap()),
             |request| request.operator = Some(OperatorId::new("other").unwrap()),
             |request| request.payer.card = Some(testing::card("5555555555554444")),
+            // The same first six and last four digits.
+            |request| request.payer.card = Some(testing::card("4000000000100002")),
             |request| request.payer.expiry = text("3012"),
             |request| request.payer.account = text("other"),
             |request| request.payer.phone = text("584140000000"),
             |request| request.payer.document = text("V1"),
             |request| request.payer.bank_code = text("0102"),
             |request| request.reference = text("other"),
+            |request| request.metadata = Some(r#"{"order":"A"}"#.into()),
+            |request| request.metadata = Some(r#"{"order":"B"}"#.into()),
+            |request| request.trace.processing_code = text("510001").unwrap(),
+            |request| request.trace.merchant_category = text("5411").unwrap(),
+            |request| request.trace.entry_mode = text("051").unwrap(),
+            |request| request.trace.condition_code = text("59").unwrap(),
+            |request| request.trace.acquirer = text("11").unwrap(),
+            |request| request.trace.merchant = text("SHOP").unwrap(),
         ];
-        let mut seen = vec![fingerprint(&request)];
+        let mut seen = vec![fingerprint_of(&request)];
         for change in changes {
             let mut changed = request.clone();
             change(&mut changed);
-            let fingerprint = fingerprint(&changed);
+            let fingerprint = fingerprint_of(&changed);
             assert!(!seen.contains(&fingerprint), "{changed:?}");
             seen.push(fingerprint);
         }
+    }
+
+    #[test]
+    fn a_fingerprint_tells_nothing_without_its_key() {
+        let request = testing::request(10_000);
+        let other = fingerprint(&request, &FingerprintKey::new(&[8; 32]));
+        assert_ne!(fingerprint_of(&request), other);
     }
 
     #[test]
@@ -156,16 +224,29 @@ mod tests {
         request.product = Some(Product::new(&"p".repeat(Product::LEN_MAX)).unwrap());
         request.float_ref = Some(FloatRef::new(&"f".repeat(FloatRef::LEN_MAX)).unwrap());
         request.operator = Some(OperatorId::new(&"o".repeat(OperatorId::LEN_MAX)).unwrap());
-        request.payer.card = Some(testing::card("5555555555554444"));
+        request.payer.card = Some(testing::card("5555555555554444000"));
+        request.remaining_debt = Some(testing::pesos(1));
+        request.metadata = Some("{}".into());
+        request.trace = Trace {
+            processing_code: text("000000").unwrap(),
+            merchant_category: text("5411").unwrap(),
+            entry_mode: text("051").unwrap(),
+            condition_code: text("00").unwrap(),
+            acquirer: text(&"1".repeat(11)).unwrap(),
+            rrn: text(&"2".repeat(12)).unwrap(),
+            terminal: text(&"t".repeat(8)).unwrap(),
+            merchant: text(&"m".repeat(15)).unwrap(),
+            ..Trace::default()
+        };
         request.payer.expiry = text("3012");
         request.payer.account = text(&"a".repeat(34));
         request.payer.phone = text(&"5".repeat(15));
         request.payer.document = text(&"d".repeat(20));
         request.payer.bank_code = text(&"k".repeat(11));
         request.reference = text(&"r".repeat(40));
-        let longest = fingerprint(&request);
+        let longest = fingerprint_of(&request);
         request.reference = text(&"r".repeat(39));
-        assert_ne!(fingerprint(&request), longest);
+        assert_ne!(fingerprint_of(&request), longest);
         let bank = ParticipantId::new(&"b".repeat(ParticipantId::LEN_MAX)).unwrap();
         let key = |rrn: &str| {
             let (at, terminal) = (Text::new("1123211722").unwrap(), Text::new("TERM0001").unwrap());
@@ -179,25 +260,8 @@ mod tests {
         let request = testing::request(10_000);
         let mut repeat = request.clone();
         repeat.trace.mti = Text::new("0201").unwrap();
+        repeat.trace.transmitted_at = Text::new("1123180009").unwrap();
         repeat.trace.local_time = Text::new("235959").unwrap();
-        repeat.remaining_debt = None;
-        assert_eq!(fingerprint(&repeat), fingerprint(&request));
-    }
-
-    #[test]
-    fn a_sealed_card_gives_the_fingerprint_of_the_clear_one() {
-        let pan = Pan::new(b"4111111111111111").unwrap();
-        let sealed = SealedPan {
-            masked: pan.masked(),
-            key_name: "k1".into(),
-            ciphertext: Box::from(*b"sealed"),
-        };
-        let with = |card| {
-            let mut request = testing::request(10_000);
-            request.payer.card = Some(card);
-            fingerprint(&request)
-        };
-        let clear = with(CardNumber::Clear(pan));
-        assert_eq!(clear, with(CardNumber::Sealed(Box::new(sealed))));
+        assert_eq!(fingerprint_of(&repeat), fingerprint_of(&request));
     }
 }

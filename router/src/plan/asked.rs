@@ -3,7 +3,7 @@
 use crate::id::BillerId;
 use crate::message::{Asker, PaymentRequest, Rail};
 use crate::plan::Refusal;
-use crate::policy::{Biller, FloatDebits, Participant, ParticipantStatus, Policy, allows};
+use crate::policy::{Biller, Float, FloatDebits, Participant, ParticipantStatus, Policy, allows};
 use crate::posting::Source;
 use crate::reason::Reason;
 use crate::time::{Date, Timestamp, Zone};
@@ -22,6 +22,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) business_date: Date,
     biller_id: Option<&'a BillerId>,
     biller: Option<&'a Biller>,
+    float: Option<&'a Float>,
 }
 
 impl<'a> Asked<'a> {
@@ -33,8 +34,10 @@ impl<'a> Asked<'a> {
         };
         let biller_id = request.biller.as_ref().or(own_id);
         let biller = biller_id.and_then(|id| policy.billers.get(id));
+        let float = request.float_ref.as_ref().and_then(|float| policy.floats.get(float));
         let zone = biller.map_or(&UTC, |biller| &biller.zone);
-        Self { request, participant, zone, business_date: zone.date(now), biller_id, biller }
+        let business_date = zone.date(now);
+        Self { request, participant, zone, business_date, biller_id, biller, float }
     }
 
     /// The merchant that is paid, where there is one.
@@ -43,16 +46,21 @@ impl<'a> Asked<'a> {
     }
 
     /// Who is owed the money: the merchant, or else the asker.
-    pub(crate) fn payee(&self) -> &'a str {
-        self.biller_id.map_or_else(|| self.request.asker.as_str(), BillerId::as_str)
+    pub(crate) fn payee(&self) -> Asker {
+        self.biller_id.map_or(self.request.asker, |biller| Asker::Biller(*biller))
     }
 
     /// Where the money comes from.
     ///
-    /// Errors: `format_error` for collector's cash without a float.
+    /// Errors: `format_error` for collector's cash without a float; `float_not_found` for a float
+    ///         that is another's, as for one that is not there.
     pub(crate) fn source(&self) -> Result<Source<'a>, Refusal> {
         match (self.request.rail, &self.request.float_ref) {
             (Rail::CashFloat, Some(float)) => {
+                let is_theirs = |float: &Float| float.may_be_drawn_on_by(&self.request.asker);
+                if !self.float.is_some_and(is_theirs) {
+                    return Err(self.refuse(Reason::FloatNotFound, "float_ref"));
+                }
                 let debits = self.biller.map_or(FloatDebits::Total, |biller| biller.float_debits);
                 Ok(Source::Float(float, debits))
             }
@@ -77,7 +85,7 @@ impl<'a> Asked<'a> {
 
     /// The rules that need no limit: may this party ask, is this an amount, is it taken.
     pub(crate) fn check(&self) -> Result<(), Refusal> {
-        let PaymentRequest { asker, amount, rail, .. } = self.request;
+        let PaymentRequest { asker, amount, rail, payer, .. } = self.request;
         let active = |participant: &Participant| participant.status == ParticipantStatus::Active;
         if matches!(asker, Asker::Participant(_)) && !self.participant.is_some_and(active) {
             return Err(self.refuse(Reason::ParticipantSuspended, None));
@@ -85,9 +93,13 @@ impl<'a> Asked<'a> {
         if amount.minor <= 0 {
             return Err(self.refuse(Reason::AmountInvalid, "amount"));
         }
+        if rail.debits_named_payer() && !payer.is_named() {
+            return Err(self.refuse(Reason::FormatError, "payer"));
+        }
         let Some(biller) = self.biller else {
             let unknown = || self.refuse(Reason::ServiceNotEnabled, "biller");
-            return self.biller_id.map_or(Ok(()), |_| Err(unknown()));
+            let known = self.biller_id.map_or(Ok(()), |_| Err(unknown()));
+            return known.and_then(|()| self.source().map(|_| ()));
         };
         if !allows(&biller.currencies, Some(&amount.currency)) {
             return Err(self.refuse(Reason::CurrencyNotAllowed, "amount"));
@@ -95,6 +107,7 @@ impl<'a> Asked<'a> {
         if !allows(&biller.rails, Some(rail)) {
             return Err(self.refuse(Reason::ServiceNotEnabled, "rail"));
         }
-        Ok(())
+        // A foreign float is not there, before anything is said of limits.
+        self.source().map(|_| ())
     }
 }

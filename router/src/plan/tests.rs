@@ -1,6 +1,6 @@
 use super::*;
-use crate::id::{BillNo, OperatorId, Product};
-use crate::message::Rail;
+use crate::id::{BillNo, FloatRef, OperatorId, Product};
+use crate::message::{Asker, Rail};
 use crate::policy::{FloatDebits, Measure};
 use crate::reservation::Keep;
 use crate::testing::{self, NOON, pesos, policy, request};
@@ -41,6 +41,21 @@ const ROWS: &[Row] = &[
     ),
     ("no product", |r| r.product = None, Some((Reason::ProductNotAllowed, Some("product")))),
     ("no client", |r| r.client = None, Some((Reason::FormatError, Some("client")))),
+    (
+        "another's float",
+        |r| r.asker = Asker::Biller(testing::biller_id("stranger")),
+        Some((Reason::FloatNotFound, Some("float_ref"))),
+    ),
+    (
+        "a float that is not there",
+        |r| r.float_ref = Some(FloatRef::new("99").unwrap()),
+        Some((Reason::FloatNotFound, Some("float_ref"))),
+    ),
+    (
+        "nobody to debit",
+        |r| (r.rail, r.float_ref) = (Rail::Account, None),
+        Some((Reason::FormatError, Some("payer"))),
+    ),
     ("no float", |r| r.float_ref = None, Some((Reason::FormatError, Some("float_ref")))),
     (
         "unknown biller",
@@ -91,13 +106,13 @@ fn the_first_broken_rule_in_the_catalogue_s_order_is_the_one_told() {
     request.product = product("tor");
     request.client = None;
     request.amount.currency = testing::currency("ARS");
-    request.asker = crate::message::Asker::Participant(testing::participant_id("nobody"));
+    request.asker = Asker::Participant(testing::participant_id("nobody"));
     let lender = policy.billers.get_mut(&testing::biller_id("lender")).unwrap();
     lender.currencies = vec![testing::currency("MXN")];
     lender.rails = vec![Rail::Account];
 
     assert_eq!(refused(&request, &policy).reason, Reason::ParticipantSuspended);
-    request.asker = crate::message::Asker::Participant(testing::participant_id("collector"));
+    request.asker = Asker::Participant(testing::participant_id("collector"));
     assert_eq!(refused(&request, &policy).reason, Reason::CurrencyNotAllowed);
     request.amount.currency = testing::currency("MXN");
     assert_eq!(refused(&request, &policy).reason, Reason::ServiceNotEnabled);
@@ -276,11 +291,11 @@ fn a_participant_with_a_cap_holds_what_it_will_owe() {
 #[test]
 fn a_merchant_that_asks_is_the_biller() {
     let mut request = request(50_000);
-    request.asker = crate::message::Asker::Biller(testing::biller_id("lender"));
+    request.asker = Asker::Biller(testing::biller_id("lender"));
     request.biller = None;
     let planned = plan(&request, &policy(), NOON).unwrap();
     assert!(planned.postings.iter().any(|line| line.account == account("payable", "lender")));
-    request.asker = crate::message::Asker::Biller(testing::biller_id("nobody"));
+    request.asker = Asker::Biller(testing::biller_id("nobody"));
     assert_eq!(refused(&request, &policy()).reason, Reason::ServiceNotEnabled);
 }
 
@@ -293,7 +308,12 @@ fn without_a_biller_the_asker_is_owed_and_days_are_utc() {
     let late = NOON.plus_micros(7 * 3_600_000_000); // 2026-11-24T01:00Z, still the 23rd in Mexico
     let planned = plan(&request, &policy, late).unwrap();
     assert_eq!(planned.business_date.to_string(), "2026-11-24");
-    assert!(planned.postings.iter().any(|line| line.account == account("payable", "collector")));
+    assert!(
+        planned
+            .postings
+            .iter()
+            .any(|line| line.account == account("participant_payable", "collector"))
+    );
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use router::fee::{Bearer, FeeTiming};
 use router::id::{BillerId, FloatRef, ParticipantId};
-use router::message::Rail;
+use router::message::{Asker, Rail};
 use router::money::{Currency, Money};
 use router::policy::{
-    Biller, FeeBasis, FeeRule, FloatDebits, LimitRule, Measure, Participant, ParticipantStatus,
-    Policy, Route, Scope, Window,
+    Biller, FeeBasis, FeeRule, Float, FloatDebits, LimitRule, Measure, Participant,
+    ParticipantStatus, Policy, Route, Scope, Window,
 };
 use router::reason::Reason;
 use router::text::Text;
@@ -52,6 +52,10 @@ pub(super) fn read(root: &mut Section<'_>, entries: Vec<Entry>) -> (Policy, Vec<
             if billers.contains_key(&biller.id) {
                 section.mistake("id", format!("there is another biller `{}`", biller.id));
             }
+            if ParticipantId::new(biller.id.as_str()).is_ok_and(|id| participants.contains_key(&id))
+            {
+                section.mistake("id", format!("`{}` is a participant's name already", biller.id));
+            }
             billers.insert(biller.id, biller);
         }
     });
@@ -66,12 +70,19 @@ pub(super) fn read(root: &mut Section<'_>, entries: Vec<Entry>) -> (Policy, Vec<
         names.push(limit.name.clone());
         Some(limit)
     });
+    let mut rules: HashMap<FloatRef, Float> = HashMap::new();
     let floats = root.tables("floats", |section| {
         let float_ref = section.required("ref");
         let opening = money_of(section, "opening_minor");
-        Some(FloatConfig { float_ref: float_ref?, opening: opening? })
+        let rule = float_rule(section, &participants, &billers);
+        let float_ref = float_ref?;
+        if rules.insert(float_ref, rule.clone()).is_some_and(|other| other != rule) {
+            section.mistake("ref", format!("float `{float_ref}` has other owners elsewhere"));
+        }
+        Some(FloatConfig { float_ref, opening: opening? })
     });
     let policy = Policy {
+        floats: rules,
         participants,
         billers,
         routes,
@@ -79,6 +90,30 @@ pub(super) fn read(root: &mut Section<'_>, entries: Vec<Entry>) -> (Policy, Vec<
         limits: limits.into_iter().flatten().collect(),
     };
     (policy, floats.into_iter().flatten().collect())
+}
+
+/// Who may draw on a float.
+fn float_rule(
+    section: &mut Section<'_>,
+    participants: &HashMap<ParticipantId, Participant>,
+    billers: &HashMap<BillerId, Biller>,
+) -> Float {
+    let named = |name: &str| {
+        let participant = ParticipantId::new(name).ok().filter(|id| participants.contains_key(id));
+        let biller = BillerId::new(name).ok().filter(|id| billers.contains_key(id));
+        participant.map(Asker::Participant).or(biller.map(Asker::Biller))
+    };
+    let known = |section: &Section<'_>, key: &str, name: &str| {
+        let found = named(name);
+        if found.is_none() {
+            section.mistake(key, format!("there is no participant or biller `{name}`"));
+        }
+        found
+    };
+    let owner = section.text("owner").and_then(|name| known(section, "owner", &name));
+    let drawers = section.texts("drawers");
+    let drawers = drawers.iter().filter_map(|name| known(section, "drawers", name)).collect();
+    Float { owner, drawers }
 }
 
 fn biller(section: &mut Section<'_>) -> Option<Biller> {

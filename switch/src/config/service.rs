@@ -123,6 +123,9 @@ pub struct SealConfig {
     pub active: Option<String>,
     /// Where each named key is.
     pub keys: Vec<(String, KeySource)>,
+    /// Where the key is under which requests are compared; none means the nodes' secret or, on one
+    /// machine, a file beside the data.
+    pub fingerprint_key: Option<KeySource>,
 }
 
 /// Where a key's 64 hexadecimal digits are.
@@ -283,6 +286,7 @@ fn seal(section: &mut Section<'_>, use_of: Use) -> SealConfig {
     if active.is_none() && use_of == Use::Needed {
         section.mistake("active", "must be set: all nodes open what one of them sealed");
     }
+    let fingerprint_key = key_source(section, "fingerprint_key");
     let keys = section.section("keys", |keys| {
         let names = keys.keys();
         names
@@ -290,7 +294,7 @@ fn seal(section: &mut Section<'_>, use_of: Use) -> SealConfig {
             .filter_map(|name| Some((name.clone(), key_source(keys, &name)?)))
             .collect()
     });
-    let config = SealConfig { active, keys };
+    let config = SealConfig { active, keys, fingerprint_key };
     if let Some(active) = &config.active
         && !config.keys.iter().any(|(name, _)| name == active)
     {

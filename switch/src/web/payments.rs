@@ -91,6 +91,10 @@ async fn tell(api: &Api, told: Told, language: Language) -> Result<Response, Ref
     }
     let Some((id, _)) = told.payment else {
         let refusal = Refusal::new(told.reason, "not_decided");
+        let refusal = match told.field {
+            Some(field) => refusal.about(field),
+            None => refusal,
+        };
         return Err(match told.detail {
             Some(detail) => refusal.saying(detail),
             None => refusal,

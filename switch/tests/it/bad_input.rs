@@ -16,9 +16,12 @@ async fn malformed_messages_are_answered_with_field_and_offset_and_the_line_live
     let bank = house.bank().await;
     let good = bank.payment(&card_order(15_000));
     // (what, field to spoil, value, DE39, start of DE44)
-    let cases: [(&str, u8, &str, &str, &str); 5] = [
+    let cases: [(&str, u8, &str, &str, &str); 8] = [
         ("letters in the amount", 4, "00000001500x", "30", "6006 DE4 "),
         ("an unknown currency", 49, "000", "12", "2005 DE49 "),
+        ("a currency of no amounts", 49, "999", "12", "2005 DE49 "),
+        ("a thirteenth month", 7, "1399000000", "30", "6006 DE7 "),
+        ("a 30 February", 13, "0230", "30", "6006 DE13 "),
         ("an amount of nothing", 4, "000000000000", "13", "2003 DE4 "),
         ("a tag that ends early", 48, "0199isp", "30", "6006 DE48 "),
         ("a service that is not served", 3, "360000", "58", "2010 DE3 "),
@@ -29,6 +32,9 @@ async fn malformed_messages_are_answered_with_field_and_offset_and_the_line_live
         assert_eq!(answer.response_code(), code, "{what}");
         assert!(answer.fields.text(44).starts_with(place), "{what}: {}", answer.fields.text(44));
     }
+    let nobody = bank.traced(good.clone()).without(2);
+    let answer = bank.request("0200", &nobody).await.expect("an answer");
+    assert_eq!((answer.response_code(), answer.fields.text(44)), ("30", "6006 DE2 @0"));
     let answer = bank.request("0500", &bank.traced(good.clone()).without(48)).await;
     assert_eq!(answer.expect("an answer").response_code(), "58");
     let (_, answer) = bank.pay(&card_order(15_000)).await.expect("an answer");

@@ -50,7 +50,7 @@ async fn the_rules_of_a_collector_s_payment_answer_with_their_own_numbers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_float_is_never_overdrawn_by_parallel_collectors() {
     let house =
-        House::start_with("[[floats]]\nref = \"77\"\nopening_minor = 512000\ncurrency = \"MXN\"\n")
+        House::start_with("[[floats]]\nref = \"77\"\nowner = \"bank-a\"\nopening_minor = 512000\ncurrency = \"MXN\"\n")
             .await;
     let bank = house.bank().await;
     // 500.00 + 12.00 each: ten fit into 5,120.00.

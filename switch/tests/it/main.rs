@@ -14,6 +14,7 @@ mod kill;
 mod limits;
 mod lines;
 mod notice;
+mod ownership;
 mod payment;
 mod restart;
 mod shutdown;

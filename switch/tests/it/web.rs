@@ -48,6 +48,60 @@ async fn a_key_is_good_for_one_body() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_member_of_the_body_counts_for_a_key_and_their_order_does_not() {
+    let house = House::start().await;
+    let api = Api::of(&house, "isp-ve");
+    let mut first = card_payment(15_000, "B-1");
+    first["metadata"] = json!({"order": "A-1", "cart": {"b": 1, "a": [2]}});
+    first["remaining_debt"] = json!({"currency": "VES", "minor": 60_000});
+    let paid = api.pay("order-1", &first).await;
+    assert_eq!(paid.status, 201, "{}", paid.body);
+    let changes: [(&str, Value); 4] = [
+        ("/metadata/order", json!("B-2")),
+        ("/metadata/cart/a/0", json!(3)),
+        ("/remaining_debt/minor", json!(60_001)),
+        // The same first six and last four digits.
+        ("/payer/card/number", json!("4111110000001111")),
+    ];
+    for (pointer, value) in changes {
+        let mut other = first.clone();
+        *other.pointer_mut(pointer).expect("a member") = value;
+        let reply = api.pay("order-1", &other).await;
+        assert_eq!((reply.status, reply.text("/code")), (422, "idempotency_conflict"), "{pointer}");
+    }
+    let headers = [("content-type", "application/json"), ("idempotency-key", "order-1")];
+    let card = first["payer"].to_string();
+    let turned = format!(
+        r#"{{ "metadata": {{"cart":{{"a":[ 2 ],"b":1}}, "order":"A-1"}},
+             "remaining_debt": {{"minor":60000,"currency":"VES"}}, "bill":"B-1", "payer":{card},
+             "amount": {{"minor":15000,"currency":"VES"}}, "rail":"account" }}"#
+    );
+    let same = api.send(Method::POST, "/v1/payments", &headers, turned.as_bytes()).await;
+    assert_eq!((same.status, same.text("/id")), (201, paid.text("/id")), "{}", same.body);
+    assert_eq!(same.header("idempotent-replayed"), "true");
+    assert_eq!(house.issuer.truth().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_makes_no_sense_leaves_its_key_free() {
+    let house = House::start().await;
+    let api = Api::of(&house, "isp-ve");
+    let mut nobody = card_payment(15_000, "B-1");
+    nobody.as_object_mut().expect("an object").remove("payer");
+    let refused = api.pay("order-1", &nobody).await;
+    let told = (refused.status, refused.text("/code"), refused.text("/field"));
+    assert_eq!(told, (400, "format_error", "payer"));
+    // The bank's line has no place for a telephone: it would not know whose money is meant.
+    nobody["payer"] = json!({"phone": "584120000000"});
+    let refused = api.pay("order-1", &nobody).await;
+    let told = (refused.status, refused.text("/code"), refused.text("/field"));
+    assert_eq!(told, (400, "format_error", "payer.account"), "{}", refused.body);
+    assert_eq!(house.issuer.truth().len(), 0);
+    let paid = api.pay("order-1", &card_payment(15_000, "B-1")).await;
+    assert_eq!((paid.status, paid.text("/state")), (201, "approved"), "{}", paid.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_decline_is_a_problem_and_a_payment_in_one() {
     let house = House::start().await;
     let api = Api::of(&house, "isp-ve");

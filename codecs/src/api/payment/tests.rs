@@ -26,8 +26,7 @@ fn a_payment_body_becomes_a_request() {
     assert_eq!(request.biller, BillerId::new("isp-ve").ok());
     assert_eq!(request.payer.document.map(|text| text.to_string()), Some("V12345678".to_owned()));
     assert_eq!(request.trace.terminal.as_str(), "T1");
-    assert_eq!(request.metadata.as_deref(), Some(r#"{"b": 1, "a":"ñ"}"#), "kept as it came");
-    assert_ne!(request.fingerprint, Fingerprint(0));
+    assert_eq!(request.metadata.as_deref(), Some(r#"{"a":"ñ","b":1}"#), "in canonical form");
     assert!(!format!("{request:?}").contains("4111111111111111"));
 }
 
@@ -76,6 +75,28 @@ fn a_field_that_makes_no_sense_is_named() {
     check(&with(r#""metadata":[1]"#), "metadata", Reason::FormatError);
     check(&with(r#""lookup_id":"l""#), "lookup_id", Reason::ServiceNotEnabled);
     check(&format!(r#"{{"rail":"carrier-pigeon",{AMOUNT}}}"#), "rail", Reason::FormatError);
+}
+
+#[test]
+fn a_request_that_debits_somebody_says_whom() {
+    for payer in ["", r#","payer":{}"#, r#","payer":{"bank_code":"0105"}"#] {
+        for rail in ["account", "c2p"] {
+            check(&format!(r#"{{"rail":"{rail}",{AMOUNT}{payer}}}"#), "payer", Reason::FormatError);
+        }
+        // The payer hands over cash, or is known at the gateway.
+        for rail in ["cash_float", "card"] {
+            assert!(request(&format!(r#"{{"rail":"{rail}",{AMOUNT}{payer}}}"#)).is_ok());
+        }
+    }
+    assert!(
+        request(&format!(r#"{{"rail":"c2p",{AMOUNT},"payer":{{"doc":"V12345678"}}}}"#)).is_ok()
+    );
+}
+
+#[test]
+fn metadata_with_a_name_given_twice_are_refused() {
+    let json = format!(r#"{{"rail":"card",{AMOUNT},"metadata":{{"order":1,"order":2}}}}"#);
+    check(&json, "metadata", Reason::FormatError);
 }
 
 #[test]

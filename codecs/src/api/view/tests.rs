@@ -54,7 +54,7 @@ fn a_payment_is_shown_with_its_payer_masked() {
         \"reason\":{\"no\":\"2001\",\"code\":\"amount_over_limit\",\
         \"text\":\"Over the limit per transaction\",\"detail\":\"at most 99,999.99\"},\
         \"received_at\":\"2026-11-23T18:00:00.000Z\",\"concluded_at\":\"2026-11-23T18:00:00.000Z\",\
-        \"metadata\":{\"cart\": [1,2]}}";
+        \"metadata\":{\"cart\":[1,2]}}";
     assert_eq!(json, expect.replace("ID", &payment.id.to_string()));
 }
 

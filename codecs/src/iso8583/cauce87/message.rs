@@ -3,7 +3,7 @@
 use router::id::{ParticipantId, Stan};
 use router::message::{
     Asker, Fingerprint, InquiryRequest, Message, NetworkKind, NetworkRequest, Original, Payer,
-    PaymentRequest, Rail, ReversalRequest, Trace, Transient, fingerprint, iso_key,
+    PaymentRequest, Rail, ReversalRequest, Trace, Transient, iso_key,
 };
 use router::money::Money;
 use router::reason::Reason;
@@ -54,10 +54,14 @@ fn payment(reader: Reader<'_>, asker: ParticipantId) -> Result<Box<PaymentReques
     let (stan, trace) = (reader.stan()?, trace(reader)?);
     let amount = reader.amount()?;
     let data = PrivateData::read(reader)?;
-    let mut request = Box::new(PaymentRequest {
+    let payer = payer(reader)?;
+    if rail.debits_named_payer() && !payer.is_named() {
+        return Err(reader.fault(Reason::FormatError, 2, "no payer is named (DE2, DE35 or DE102)"));
+    }
+    Ok(Box::new(PaymentRequest {
         asker: Asker::Participant(asker),
         key: iso_key(&asker, stan, &trace.transmitted_at, &trace.terminal, &trace.rrn),
-        fingerprint: Fingerprint(0),
+        fingerprint: Fingerprint::UNSET,
         rail,
         amount,
         biller: data.biller,
@@ -67,14 +71,12 @@ fn payment(reader: Reader<'_>, asker: ParticipantId) -> Result<Box<PaymentReques
         float_ref: data.float_ref,
         operator: data.operator,
         remaining_debt: data.remaining_debt.map(|minor| Money::new(minor, amount.currency)),
-        payer: payer(reader)?,
+        payer,
         trace,
         reference: None,
         metadata: None,
         transient: transient(reader),
-    });
-    request.fingerprint = fingerprint(&request);
-    Ok(request)
+    }))
 }
 
 fn trace(reader: Reader<'_>) -> Result<Trace, MapError> {
@@ -82,9 +84,9 @@ fn trace(reader: Reader<'_>) -> Result<Trace, MapError> {
         mti: Text::from_ascii(&reader.index.mti()).unwrap_or_default(),
         processing_code: reader.text(3)?,
         stan: Some(reader.stan()?),
-        transmitted_at: reader.required_text(7)?,
-        local_time: reader.text(12)?,
-        local_date: reader.text(13)?,
+        transmitted_at: reader.transmission_time()?,
+        local_time: reader.local_time()?,
+        local_date: reader.local_date()?,
         merchant_category: reader.text(18)?,
         entry_mode: reader.text(22)?,
         condition_code: reader.text(25)?,
@@ -98,7 +100,7 @@ fn trace(reader: Reader<'_>) -> Result<Trace, MapError> {
 fn payer(reader: Reader<'_>) -> Result<Payer, MapError> {
     Ok(Payer {
         card: card(reader)?,
-        expiry: reader.known_text(14)?,
+        expiry: reader.expiry()?,
         account: reader.known_text(102)?,
         ..Payer::default()
     })

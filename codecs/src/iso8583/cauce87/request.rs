@@ -15,6 +15,9 @@ use crate::error::PackError;
 use crate::iso8583::pack::Packer;
 use crate::iso8583::spec::Spec;
 
+/// The payer's account.
+const PAYER_ACCOUNT: u8 = 102;
+
 /// How the switch presents itself in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asking {
@@ -28,7 +31,8 @@ pub struct Asking {
 ///
 /// Shape:  DE4 is what the payee receives, DE28 the payer's fee on top of it; DE11 and DE7 are the
 ///         attempt's, DE37 is the folio.
-/// Errors: a card number that is sealed, or a value that does not fit; nothing is appended then.
+/// Errors: a card number that is sealed, a payer whom the message could not name, or a value that
+///         does not fit; nothing is appended then.
 pub fn payment_request(
     intent: &Intent,
     attempt: &Attempt,
@@ -42,6 +46,10 @@ pub fn payment_request(
         None => None,
     };
     let (trace, payer) = (&request.trace, &request.payer);
+    if request.rail.debits_named_payer() && card.is_none() && payer.account.is_none() {
+        // A telephone or a document has no place in the profile: the bank would not know who pays.
+        return Err(PackError::Missing { field: PAYER_ACCOUNT });
+    }
     let secret = |of: fn(&Transient) -> &Option<Secret>| {
         request.transient.as_deref().and_then(|kept| of(kept).as_ref()).map(Secret::expose)
     };
@@ -61,9 +69,23 @@ pub fn payment_request(
     packer.put_number(49, request.amount.currency.numeric().into())?;
     packer.put_opt(52, secret(|kept| &kept.pin_block))?;
     packer.put_opt(55, secret(|kept| &kept.chip))?;
-    packer.put_opt(102, payer.account.as_ref().map(Text::as_bytes))?;
+    packer.put_opt(PAYER_ACCOUNT, payer.account.as_ref().map(Text::as_bytes))?;
     packer.finish();
     Ok(())
+}
+
+/// The field of the canonical request, in JSON terms, that a data element is written from; none where
+/// it is not written from one field.
+pub fn request_field(data_element: u8) -> Option<&'static str> {
+    match data_element {
+        2 | 35 => Some("payer.card"),
+        3 => Some("rail"),
+        4 | 49 => Some("amount"),
+        14 => Some("payer.card.expiry"),
+        41 => Some("terminal"),
+        PAYER_ACCOUNT => Some("payer.account"),
+        _ => None,
+    }
 }
 
 /// What a reversal advice tells.

@@ -164,6 +164,22 @@ fn what_moves_money_is_never_dropped() {
 }
 
 #[test]
+fn a_request_for_money_never_loses_the_one_who_pays() {
+    let card = ours(*b"0200", &[(2, "4000001234567899"), (4, "000000015000"), (11, "000007")]);
+    let account = ours(*b"0201", &[(4, "000000015000"), (11, "000007"), (102, "77001")]);
+    let reversal = ours(*b"0420", &[(2, "4000001234567899"), (11, "000007")]);
+    let written = |dialect: &Dialect, ours: &[u8]| dialect.from_home(ours, &mut BytesMut::new());
+    let lost = |field| Err(PackError::UndefinedField { field });
+    let ignoring = Dialect { ignored: vec![2, 102], ..dialect() };
+    assert_eq!(written(&ignoring, &card), lost(2));
+    assert_eq!(written(&ignoring, &account), lost(102));
+    assert_eq!(written(&ignoring, &reversal), Ok(()), "the original is named otherwise");
+    let dropping = dialect().dropping(vec![2, 102]);
+    assert_eq!(written(&dropping, &account), lost(102));
+    assert_eq!(written(&dropping, &card), Ok(()));
+}
+
+#[test]
 fn a_format_without_room_for_a_code_cannot_be_authenticated() {
     assert_eq!(dialect().authenticated(64).err(), Some(64));
     assert_eq!(dialect().authenticated(128).err(), Some(128));

@@ -50,6 +50,7 @@ pub(super) struct Row {
 #[derive(Debug, Serialize)]
 struct Request {
     asker: String,
+    asker_kind: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
     stan: String,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -83,7 +84,7 @@ struct Told {
 }
 
 impl Row {
-    pub(super) const CSV_HEADING: &'static str = "sequence,kind,payment,folio,at,asker,biller,rail,currency,minor,participant,state,reason,step,response_code";
+    pub(super) const CSV_HEADING: &'static str = "sequence,kind,payment,folio,at,asker_kind,asker,biller,rail,currency,minor,participant,state,reason,step,response_code";
 
     pub(super) fn of(sequence: u64, record: &Record) -> Self {
         let row = Self {
@@ -165,6 +166,7 @@ impl Row {
             text(&self.payment),
             text(&self.folio),
             text(&self.at),
+            of_request(|request| request.asker_kind.to_owned()),
             of_request(|request| request.asker.clone()),
             text(&self.biller),
             of_request(|request| request.rail.to_owned()),
@@ -196,6 +198,7 @@ impl Request {
         let trace = &request.trace;
         Self {
             asker: request.asker.as_str().to_owned(),
+            asker_kind: request.asker.kind(),
             stan: trace.stan.map(|stan| stan.to_string()).unwrap_or_default(),
             transmitted_at: trace.transmitted_at.as_str().into(),
             terminal: trace.terminal.as_str().into(),

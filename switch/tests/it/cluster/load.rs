@@ -35,7 +35,7 @@ const TRIES_MAX: u32 = 300;
 pub fn floats() -> String {
     let one = |number| {
         format!(
-            "[[floats]]\nref = \"{}\"\nopening_minor = {OPENING_MINOR}\ncurrency = \"MXN\"\n",
+            "[[floats]]\nref = \"{}\"\nowner = \"bank-a\"\ndrawers = [\"bank-c\"]\nopening_minor = {OPENING_MINOR}\ncurrency = \"MXN\"\n",
             float_ref(number)
         )
     };

@@ -17,7 +17,8 @@ use crate::cluster::town::{Plan, Town};
 use crate::harness::{ACQUIRER, PATIENCE, card_order, cash_order, net_debits};
 
 const ROUNDS: usize = 60;
-const FLOAT: &str = "[[floats]]\nref = \"77\"\nopening_minor = 512000\ncurrency = \"MXN\"\n";
+const FLOAT: &str =
+    "[[floats]]\nref = \"77\"\nowner = \"bank-a\"\nopening_minor = 512000\ncurrency = \"MXN\"\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_nodes_answer_as_one_switch() {

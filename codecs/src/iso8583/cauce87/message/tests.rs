@@ -23,8 +23,14 @@ fn pack(mti: &[u8; 4], fields: &[(u8, &str)]) -> BytesMut {
     out
 }
 
-const PAYMENT: [(u8, &str); 5] =
-    [(3, "000000"), (4, "000000000100"), (7, "1123211722"), (11, "000042"), (49, "484")];
+const PAYMENT: [(u8, &str); 6] = [
+    (3, "000000"),
+    (4, "000000000100"),
+    (7, "1123211722"),
+    (11, "000042"),
+    (49, "484"),
+    (102, "002010077777777771"),
+];
 
 /// The payment with a field set, or left out where the content is empty.
 fn payment_with(number: u8, content: &str) -> BytesMut {
@@ -78,12 +84,39 @@ fn what_is_missing_or_makes_no_sense_is_named() {
     check(3, "", Reason::FormatError, missing);
     check(4, "000000000000", Reason::AmountInvalid, "an amount must be more than zero");
     check(49, "000", Reason::CurrencyNotAllowed, "currency is not known");
+    check(49, "999", Reason::CurrencyNotAllowed, "currency is not known");
+    check(49, "963", Reason::CurrencyNotAllowed, "currency is not known");
     check(3, "360000", Reason::ServiceNotEnabled, "processing code is not served");
 }
 
 #[test]
+fn dates_and_times_that_no_calendar_has_are_refused() {
+    for time in ["1399000000", "0000000000", "0230120000", "1131120000", "1123240000", "1123126000"]
+    {
+        check(7, time, Reason::FormatError, "not MMDDhhmmss");
+    }
+    for time in ["0229235960", "1231000000"] {
+        assert!(map(&payment_with(7, time)).is_ok(), "{time}");
+    }
+    check(12, "246000", Reason::FormatError, "not hhmmss");
+    check(13, "0431", Reason::FormatError, "not MMDD");
+    check(14, "3013", Reason::FormatError, "not YYMM");
+}
+
+#[test]
+fn a_payment_that_debits_somebody_says_whom() {
+    let detail = "no payer is named (DE2, DE35 or DE102)";
+    let error = map(&payment_with(102, "")).expect_err("refused");
+    assert_eq!((error.reason, error.field, error.detail), (Reason::FormatError, 2, detail));
+    let mut cash = PAYMENT[..5].to_vec();
+    cash[0] = (3, "510000");
+    assert!(map(&pack(b"0200", &cash)).is_ok(), "who hands over cash needs no name");
+}
+
+#[test]
 fn faults_in_private_data_are_named_by_their_offset() {
-    let start = pack(b"0200", &PAYMENT[..4]).len() + 3;
+    // DE102 brings a second bitmap of eight bytes.
+    let start = pack(b"0200", &PAYMENT[..4]).len() + 8 + 3;
     let fault = |content: &str| {
         let error = map(&payment_with(48, content)).expect_err("refused");
         assert_eq!((error.reason, error.field), (Reason::FormatError, 48));
@@ -98,7 +131,7 @@ fn faults_in_private_data_are_named_by_their_offset() {
 
 #[test]
 fn a_mac_or_a_length_that_is_wrong_is_a_decoding_error() {
-    let mut bytes = payment_with(64, "ABCDEFGH");
+    let mut bytes = pack(b"0200", &[&PAYMENT[..5], &[(64, "ABCDEFGH")]].concat());
     bytes.truncate(bytes.len() - 1);
     let error = read(&bytes).expect_err("refused");
     assert_eq!((error.kind, error.field, error.need, error.have), (ErrorKind::ShortData, 64, 8, 7));
