@@ -15,6 +15,16 @@ pub enum Outcome {
     Unknown(Cause),
 }
 
+impl Outcome {
+    /// Whether money may have moved, as far as this answer goes.
+    pub fn may_have_moved_money(&self) -> bool {
+        match self {
+            Self::Approved(_) | Self::Unknown(_) => true,
+            Self::Declined(_) => false,
+        }
+    }
+}
+
 /// A participant's yes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Approval {
@@ -51,6 +61,11 @@ pub enum Cause {
     Restart,
     /// The answer did not make sense, or said "in progress".
     BadAnswer,
+    /// The answer repeats something of the request otherwise than it was asked: another amount,
+    /// currency, card, account, acquirer or terminal.
+    ContradictsRequest,
+    /// The participant approved a part of the amount (DE39 10), which was not asked for.
+    PartialApproval,
 }
 
 impl Cause {
@@ -61,6 +76,8 @@ impl Cause {
             Self::LineLost => "line_lost",
             Self::Restart => "restart",
             Self::BadAnswer => "bad_answer",
+            Self::ContradictsRequest => "contradicts_request",
+            Self::PartialApproval => "partial_approval",
         }
     }
 }

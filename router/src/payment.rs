@@ -95,10 +95,12 @@ pub struct Payment {
     pub concluded_at: Option<Timestamp>,
     /// Why it is undone, where it is.
     pub reversal_cause: Option<ReversalCause>,
-    /// When the undoing was confirmed.
+    /// When its reversal was confirmed, the first time.
     pub reversed_at: Option<Timestamp>,
-    /// An answer that came too late, the first one.
+    /// An answer that came too late: the first approval, else the first answer.
     pub late_answer: Option<Outcome>,
+    /// Whether a late answer owes it another reversal, which has not begun.
+    pub is_owed_anew: bool,
     /// The payment it repeats, for `duplicate_transaction`.
     pub original: Option<PaymentId>,
     /// What people need beyond the reason's text.
@@ -173,7 +175,7 @@ impl Payment {
     pub fn apply(&mut self, record: &Record) -> Result<Effects, IllegalStep> {
         let mut progress = self.progress();
         let effects = progress.apply(record)?;
-        self.state = progress.state;
+        (self.state, self.is_owed_anew) = (progress.state, progress.is_owed_anew);
         match record {
             Record::Rerouted(rerouted) => self.attempt = Some(rerouted.attempt),
             Record::Outcome(concluded) => {
@@ -182,11 +184,14 @@ impl Payment {
             }
             Record::Reversal(reversal) => match reversal.step {
                 ReversalStep::Owed(cause) => self.reversal_cause = Some(cause),
-                ReversalStep::Confirmed { .. } => self.reversed_at = Some(reversal.at),
+                ReversalStep::Confirmed { .. } => {
+                    self.reversed_at.get_or_insert(reversal.at);
+                }
             },
-            Record::LateAnswer(late) => {
-                self.late_answer.get_or_insert_with(|| late.outcome.clone());
+            Record::LateAnswer(late) if self.keeps_late(&late.outcome) => {
+                self.late_answer = Some(late.outcome.clone());
             }
+            Record::LateAnswer(_) => {}
             Record::Intent(_)
             | Record::Refused(_)
             | Record::Account(_)
@@ -198,7 +203,32 @@ impl Payment {
 
     /// Where it stands, without its data.
     pub fn progress(&self) -> Progress {
-        Progress { state: self.state, told: self.outcome.as_ref().map(Told::of) }
+        Progress {
+            state: self.state,
+            told: self.outcome.as_ref().map(Told::of),
+            was_sent: self.attempt.is_some(),
+            was_reversed: self.reversed_at.is_some(),
+            is_owed_anew: self.is_owed_anew,
+        }
+    }
+
+    /// Whether a late answer must be recorded: it owes a reversal that is not owed yet, or it says
+    /// something else than the outcome and than the late answer that is known. A copy of what is
+    /// known is not.
+    pub fn is_news(&self, late: &Outcome) -> bool {
+        let is_outcome = self.outcome.as_ref().map(Told::of) == Some(Told::of(late));
+        let owes_reversal = self.progress().hear_late(late).owes_reversal;
+        (owes_reversal && !self.is_owed_anew) || (!is_outcome && self.keeps_late(late))
+    }
+
+    fn keeps_late(&self, late: &Outcome) -> bool {
+        match &self.late_answer {
+            None => true,
+            Some(Outcome::Approved(_)) => false,
+            Some(Outcome::Declined(_) | Outcome::Unknown(_)) => {
+                matches!(late, Outcome::Approved(_))
+            }
+        }
     }
 
     /// Folds a payment from its records, oldest first; none when the first begins none.
@@ -259,6 +289,7 @@ impl Payment {
             reversal_cause: None,
             reversed_at: None,
             late_answer: None,
+            is_owed_anew: false,
             original: None,
             detail: None,
             request,

@@ -23,7 +23,7 @@ pub enum Record {
     Outcome(Box<Concluded>),
     /// A step of undoing a payment.
     Reversal(Reversal),
-    /// An answer that came after the payment had been given up.
+    /// An answer that came after the payment had its outcome.
     LateAnswer(LateAnswer),
     /// An account's balance was raised or lowered from outside a payment.
     Account(AccountMovement),
@@ -136,9 +136,13 @@ pub enum ReversalCause {
     Unknown(Cause),
     /// Its asker said so.
     Asked,
+    /// A late answer said that money may have moved, after the payment had been declined or its
+    /// reversal had begun.
+    LateAnswer,
 }
 
-/// An answer that came after the payment had been given up. It changes nothing the asker was told.
+/// An answer that came after the payment had its outcome. It changes nothing the asker was told;
+/// where money may have moved against that outcome, it owes a reversal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LateAnswer {
     /// The payment.

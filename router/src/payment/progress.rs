@@ -13,6 +13,13 @@ pub struct Progress {
     pub state: PaymentState,
     /// Which outcome its asker was told.
     pub told: Option<Told>,
+    /// Whether it had an intent: a participant may have been asked.
+    pub was_sent: bool,
+    /// Whether a reversal of it was confirmed once.
+    pub was_reversed: bool,
+    /// Whether a late answer says that money may have moved since its last reversal began. A
+    /// confirmation counts again only behind a reversal that is owed for that.
+    pub is_owed_anew: bool,
 }
 
 /// Which outcome was told, without its data.
@@ -48,10 +55,22 @@ impl Told {
 
 impl Progress {
     /// A payment whose intent was just decided.
-    pub const SENT: Self = Self { state: PaymentState::Sent, told: None };
+    pub const SENT: Self = Self {
+        state: PaymentState::Sent,
+        told: None,
+        was_sent: true,
+        was_reversed: false,
+        is_owed_anew: false,
+    };
 
     /// A payment that was refused by a rule.
-    pub const REFUSED: Self = Self { state: PaymentState::Declined, told: Some(Told::Declined) };
+    pub const REFUSED: Self = Self {
+        state: PaymentState::Declined,
+        told: Some(Told::Declined),
+        was_sent: false,
+        was_reversed: false,
+        is_owed_anew: false,
+    };
 
     /// Takes the next record of the payment.
     ///
@@ -62,24 +81,20 @@ impl Progress {
             Record::Rerouted(_) if self.state == PaymentState::Sent => Ok(Effects::default()),
             Record::Outcome(concluded) if self.state == PaymentState::Sent => {
                 let (state, effects) = effects_of(&concluded.outcome);
-                *self = Self { state, told: Some(Told::of(&concluded.outcome)) };
+                (self.state, self.told) = (state, Some(Told::of(&concluded.outcome)));
                 Ok(effects)
             }
             Record::Reversal(reversal) => match reversal.step {
-                ReversalStep::Owed(_) if self.may_be_reversed() => {
-                    self.state = PaymentState::Reversing;
+                ReversalStep::Owed(_) if self.may_be_reversed() || self.is_owed_anew => {
+                    (self.state, self.is_owed_anew) = (PaymentState::Reversing, false);
                     Ok(Effects { owes_reversal: true, ..Effects::default() })
                 }
-                ReversalStep::Confirmed { .. } if self.state == PaymentState::Reversing => {
-                    self.state = PaymentState::Reversed;
-                    let approved = self.told == Some(Told::Approved);
-                    let settle = if approved { Settle::Undo } else { Settle::Release };
-                    let notice = Some(NoticeType::PaymentReversed);
-                    Ok(Effects { settle: Some(settle), notice, owes_reversal: false })
-                }
+                ReversalStep::Confirmed { .. } if self.may_be_confirmed() => Ok(self.confirm()),
                 ReversalStep::Owed(_) | ReversalStep::Confirmed { .. } => Err(illegal),
             },
-            Record::LateAnswer(_) if self.told == Some(Told::Unknown) => Ok(Effects::default()),
+            Record::LateAnswer(late) if self.was_sent && self.told.is_some() => {
+                Ok(self.hear_late(&late.outcome))
+            }
             Record::Rerouted(_)
             | Record::Outcome(_)
             | Record::LateAnswer(_)
@@ -89,6 +104,49 @@ impl Progress {
             | Record::Endpoint(_)
             | Record::NoticeMark(_) => Err(illegal),
         }
+    }
+
+    /// The end of a reversal. What the payment reserved ends with the first one alone, and so does
+    /// what its merchant is told: a decline has released it before, and a later reversal undoes a
+    /// debit that was never posted.
+    fn confirm(&mut self) -> Effects {
+        self.state = PaymentState::Reversed;
+        if std::mem::replace(&mut self.was_reversed, true) {
+            return Effects::default();
+        }
+        let settle = match self.told {
+            Some(Told::Approved) => Some(Settle::Undo),
+            Some(Told::Unknown) | None => Some(Settle::Release),
+            Some(Told::Declined) => None,
+        };
+        Effects { settle, notice: Some(NoticeType::PaymentReversed), owes_reversal: false }
+    }
+
+    /// An answer behind the outcome. One that says money may have moved owes a reversal, whatever
+    /// was believed before, but where the payment stands as approved, or where its first reversal
+    /// is still to begin.
+    pub(super) fn hear_late(&mut self, outcome: &Outcome) -> Effects {
+        let is_against_state = match self.state {
+            PaymentState::Declined | PaymentState::Reversing | PaymentState::Reversed => true,
+            PaymentState::Received
+            | PaymentState::AwaitingPayer
+            | PaymentState::Sent
+            | PaymentState::Approved
+            | PaymentState::Unknown
+            | PaymentState::Expired
+            | PaymentState::Settled
+            | PaymentState::Refunded => false,
+        };
+        let owes_reversal = is_against_state && outcome.may_have_moved_money();
+        if owes_reversal {
+            (self.state, self.is_owed_anew) = (PaymentState::Reversing, true);
+        }
+        Effects { owes_reversal, ..Effects::default() }
+    }
+
+    /// Whether a participant's confirmation ends its reversal.
+    fn may_be_confirmed(self) -> bool {
+        self.state == PaymentState::Reversing && !self.is_owed_anew
     }
 
     /// Whether a reversal may begin: money moved, or may have.

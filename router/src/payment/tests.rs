@@ -141,18 +141,46 @@ fn ways() -> Vec<Way> {
         refusal,
         way("sent", vec![], State::Sent, &["rerouted", "outcome"]),
         way("rerouted", vec![rerouted()], State::Sent, &["rerouted", "outcome"]),
-        way("approved", vec![ok.clone()], State::Approved, &["owed"]),
-        way("declined", vec![ko], State::Declined, &[]),
+        way("approved", vec![ok.clone()], State::Approved, &["owed", "late_answer"]),
+        way("declined", vec![ko.clone()], State::Declined, &["late_answer"]),
         way("unknown", vec![lost.clone()], State::Unknown, &["owed", "late_answer"]),
-        way("undoing a yes", vec![ok.clone(), owed()], State::Reversing, &["confirmed"]),
+        way(
+            "undoing a yes",
+            vec![ok.clone(), owed()],
+            State::Reversing,
+            &["confirmed", "late_answer"],
+        ),
         way(
             "undoing an unknown",
             vec![lost.clone(), owed()],
             State::Reversing,
             &["confirmed", "late_answer"],
         ),
-        way("undone yes", vec![ok, owed(), confirmed()], State::Reversed, &[]),
-        way("undone unknown", vec![lost, owed(), confirmed()], State::Reversed, &["late_answer"]),
+        way("undone yes", vec![ok, owed(), confirmed()], State::Reversed, &["late_answer"]),
+        way(
+            "undone unknown",
+            vec![lost.clone(), owed(), confirmed()],
+            State::Reversed,
+            &["late_answer"],
+        ),
+        way(
+            "a yes behind a no",
+            vec![ko, late(yes())],
+            State::Reversing,
+            &["owed", "late_answer"],
+        ),
+        way(
+            "a yes while an unknown is being undone",
+            vec![lost.clone(), owed(), late(yes())],
+            State::Reversing,
+            &["owed", "late_answer"],
+        ),
+        way(
+            "a yes behind an undoing, being undone",
+            vec![lost, owed(), confirmed(), late(yes()), owed()],
+            State::Reversing,
+            &["confirmed", "late_answer"],
+        ),
     ]
 }
 
@@ -277,16 +305,74 @@ fn a_reversal_that_was_asked_for_undoes_what_was_posted() {
 }
 
 #[test]
-fn a_late_yes_changes_neither_the_answer_nor_the_undoing() {
-    let mut payment = after(&[intent(), concluded(silence()), owed()]);
-    let effects = payment.apply(&late(yes())).unwrap();
-    assert_eq!(effects, Effects::default());
+fn a_late_yes_before_its_reversal_begins_changes_nothing() {
+    let mut payment = after(&[intent(), concluded(silence())]);
+    assert!(payment.is_news(&no()));
     payment.apply(&late(no())).unwrap();
-    assert_eq!(payment.late_answer, Some(yes()), "the first one is kept");
-    assert_eq!(payment.outcome, Some(silence()));
-    assert_eq!(payment.state, PaymentState::Reversing);
-    assert!(payment.approval().is_none());
+    assert!(payment.is_news(&yes()) && !payment.is_news(&no()));
+    assert_eq!(payment.apply(&late(yes())).unwrap(), Effects::default());
+    assert_eq!(payment.late_answer, Some(yes()), "an approval counts more than a decline");
+    payment.apply(&late(no())).unwrap();
+    assert_eq!(payment.late_answer, Some(yes()), "the first approval is kept");
+    assert_eq!((payment.state, payment.outcome.clone()), (PaymentState::Unknown, Some(silence())));
+    payment.apply(&owed()).unwrap();
     assert_eq!(payment.apply(&confirmed()).unwrap().settle, Some(Settle::Release));
+}
+
+#[test]
+fn a_late_yes_owes_a_new_reversal_whatever_was_believed_before() {
+    let reopened = Effects { owes_reversal: true, ..Effects::default() };
+    let mut payment = after(&[intent(), concluded(silence()), owed(), confirmed()]);
+    let first = payment.reversed_at;
+    for _ in 0..2 {
+        assert!(payment.is_news(&yes()) && !payment.is_open());
+        assert_eq!(payment.apply(&late(yes())).unwrap(), reopened);
+        assert!(payment.is_open() && !payment.is_news(&yes()), "one record a reversal");
+        assert!(payment.apply(&confirmed()).is_err(), "that confirms the reversal before");
+        assert_eq!(payment.apply(&owed()).unwrap(), reopened);
+        let ended = payment.apply(&confirmed()).unwrap();
+        assert_eq!(ended, Effects::default(), "its hold is released once, its merchant told once");
+        assert_eq!((payment.state, payment.reversed_at), (PaymentState::Reversed, first));
+    }
+    assert_eq!(unknown_is_owed(&payment), Ok(()));
+}
+
+#[test]
+fn a_late_yes_while_a_reversal_is_under_way_makes_that_reversal_no_evidence() {
+    let mut payment = after(&[intent(), concluded(silence()), owed(), late(yes())]);
+    assert!(payment.apply(&confirmed()).is_err());
+    payment.apply(&owed()).unwrap();
+    let effects = payment.apply(&confirmed()).unwrap();
+    assert_eq!(effects.settle, Some(Settle::Release));
+    assert_eq!(effects.notice, Some(NoticeType::PaymentReversed));
+}
+
+#[test]
+fn a_yes_behind_a_bank_s_no_is_reversed_and_what_was_held_stays_released() {
+    let mut payment = after(&[intent(), concluded(no())]);
+    assert!(!payment.is_news(&no()), "a copy");
+    payment.apply(&late(yes())).unwrap();
+    assert_eq!((payment.state, payment.outcome.clone()), (PaymentState::Reversing, Some(no())));
+    payment.apply(&owed()).unwrap();
+    let effects = payment.apply(&confirmed()).unwrap();
+    let notice = Some(NoticeType::PaymentReversed);
+    assert_eq!(effects, Effects { settle: None, notice, owes_reversal: false });
+}
+
+#[test]
+fn a_no_behind_a_bank_s_yes_is_recorded_and_the_payment_stands() {
+    let mut payment = after(&[intent(), concluded(yes())]);
+    assert!(!payment.is_news(&yes()), "a copy");
+    assert!(payment.is_news(&no()));
+    assert_eq!(payment.apply(&late(no())).unwrap(), Effects::default());
+    assert_eq!((payment.state, payment.late_answer.clone()), (PaymentState::Approved, Some(no())));
+    assert!(!payment.is_news(&no()));
+}
+
+#[test]
+fn no_answer_can_be_late_for_a_payment_that_a_rule_refused() {
+    let mut payment = after(&[refused()]);
+    assert!(payment.apply(&late(yes())).is_err());
 }
 
 #[test]
@@ -309,12 +395,12 @@ proptest! {
         let mut settled = Vec::new();
         for choice in choices {
             let told = payment.outcome.clone();
-            let first_late = payment.late_answer.clone();
+            let first_yes = payment.late_answer.clone().filter(|late| *late == yes());
             if let Ok(effects) = payment.apply(&records[choice]) {
                 settled.extend(effects.settle);
             }
             prop_assert!(told.is_none() || payment.outcome == told);
-            prop_assert!(first_late.is_none() || payment.late_answer == first_late);
+            prop_assert!(first_yes.is_none() || payment.late_answer == first_yes);
             prop_assert_eq!(unknown_is_owed(&payment), Ok(()));
             prop_assert_eq!(payment.is_open(), settled.is_empty() || payment.state == PaymentState::Reversing);
         }
