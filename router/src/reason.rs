@@ -215,9 +215,9 @@ impl ReasonInfo {
 
 static TABLE: LazyLock<Vec<ReasonInfo>> = LazyLock::new(|| rows(REASONS).map(parse_row).collect());
 
-/// DE39 as an issuer sends it, by its two digits; codes not listed mean a plain decline.
-static BY_RESPONSE_CODE: LazyLock<[Reason; 100]> = LazyLock::new(|| {
-    let mut by_code = [Reason::CardDeclined; 100];
+/// DE39 as an issuer sends it, by its two digits; none for a code that is not listed.
+static BY_RESPONSE_CODE: LazyLock<[Option<Reason>; 100]> = LazyLock::new(|| {
+    let mut by_code = [None; 100];
     for row in rows(RESPONSE_CODES) {
         let mut columns = row.split('\t');
         let code = columns.next().and_then(|code| code.parse::<usize>().ok());
@@ -225,7 +225,7 @@ static BY_RESPONSE_CODE: LazyLock<[Reason; 100]> = LazyLock::new(|| {
         let (Some(code), Some(reason)) = (code, reason) else {
             panic!("invariant: response_codes.tsv row `{row}` names a code and a reason");
         };
-        by_code[code] = reason;
+        by_code[code] = Some(reason);
     }
     by_code
 });
@@ -320,13 +320,16 @@ impl Reason {
         Self::ALL.into_iter().find(|reason| reason.info().no == no)
     }
 
-    /// What an issuer's response code means; `00` is [`Reason::Approved`].
+    /// What an issuer's response code means; `00` is [`Reason::Approved`]. A code that the catalogue
+    /// does not know is a plain decline, whatever its characters.
     pub fn from_response_code(de39: [u8; 2]) -> Self {
+        Self::known_response_code(de39).unwrap_or(Self::CardDeclined)
+    }
+
+    /// The same; none for a code that the catalogue does not know.
+    pub fn known_response_code(de39: [u8; 2]) -> Option<Self> {
         let digit = |byte: u8| byte.is_ascii_digit().then(|| usize::from(byte - b'0'));
-        match (digit(de39[0]), digit(de39[1])) {
-            (Some(tens), Some(units)) => BY_RESPONSE_CODE[tens * 10 + units],
-            _ => Self::CardDeclined,
-        }
+        BY_RESPONSE_CODE[digit(de39[0])? * 10 + digit(de39[1])?]
     }
 }
 
@@ -397,6 +400,21 @@ mod tests {
         }
         assert_eq!(Reason::from_response_code(*b"00"), Reason::Approved);
         assert_eq!(Reason::from_response_code(*b"51"), Reason::InsufficientFunds);
-        assert_eq!(Reason::from_response_code(*b"Z3"), Reason::CardDeclined);
+    }
+
+    #[test]
+    fn a_response_code_that_is_not_listed_is_a_decline_and_known_as_unknown() {
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                let code = [first, second];
+                let meant = Reason::from_response_code(code);
+                assert_eq!(meant == Reason::Approved, code == *b"00", "{code:?}");
+                let is_listed = Reason::known_response_code(code).is_some();
+                assert!(is_listed || meant == Reason::CardDeclined, "{code:?}");
+            }
+        }
+        for unlisted in [*b"Z3", *b"  ", *b"0 ", *b"01", *b"99", [0, 255]] {
+            assert_eq!(Reason::known_response_code(unlisted), None);
+        }
     }
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod guards;
+mod late;
 pub mod sample;
 
 use std::collections::HashSet;
@@ -22,6 +23,9 @@ use router::text::Text;
 use crate::store::{Admission, Store, StoreError};
 use crate::view::TraceName;
 pub use guards::holds_stay_above_their_floor;
+pub use late::{
+    a_late_approval_opens_a_reversed_payment_again, an_approval_behind_a_decline_owes_a_reversal,
+};
 use sample::Sample;
 
 /// The same request twice: one intent, and the stored answer for the second.

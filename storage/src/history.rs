@@ -6,7 +6,7 @@ use router::record::Record;
 use router::reservation::Reservation;
 
 use crate::record::bytes::{Reader, put_blob, put_u64};
-use crate::record::{DecodeError, Kind, decode, intent_head, kind_of};
+use crate::record::{DecodeError, Kind, decode, intent_head, kind_of, put_without_history};
 use crate::view::Facts;
 
 /// Positions and bodies, oldest first.
@@ -62,6 +62,19 @@ impl History {
     /// Position of the last record; 0 when there is none or it cannot be read.
     pub fn last_sequence(&self) -> u64 {
         self.iter().filter_map(Result::ok).last().map_or(0, |(sequence, _)| sequence)
+    }
+
+    /// The same records, none of which carries a history: what another record may carry. Were
+    /// histories carried in histories, each reopening would double the one before.
+    pub fn alone(&self) -> Result<Self, DecodeError> {
+        let mut alone = Self(Vec::with_capacity(self.0.len()));
+        for entry in self.iter() {
+            let (sequence, body) = entry?;
+            let mut bare = Vec::with_capacity(body.len());
+            put_without_history(body, &mut bare)?;
+            alone.push(sequence, &bare);
+        }
+        Ok(alone)
     }
 
     /// The payment they make.

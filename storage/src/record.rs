@@ -18,7 +18,7 @@ mod whole;
 
 use router::id::{Folio, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
-use router::record::{Record, Reversal};
+use router::record::{LateAnswer, Record, Reversal};
 use router::reservation::Reservation;
 use router::time::Timestamp;
 
@@ -129,7 +129,7 @@ pub fn encode(record: &Record, sealer: &Sealer, out: &mut Vec<u8>) {
         Record::Rerouted(rerouted) => steps::put_rerouted(rerouted, out),
         Record::Outcome(concluded) => steps::put_concluded(concluded, out),
         Record::Reversal(reversal) => steps::put_reversal(reversal, None, out),
-        Record::LateAnswer(late) => steps::put_late(late, out),
+        Record::LateAnswer(late) => steps::put_late(late, None, out),
         Record::Account(movement) => steps::put_movement(movement, out),
         Record::Endpoint(endpoint) => steps::put_endpoint(endpoint, out),
         Record::NoticeMark(mark) => steps::put_mark(mark, out),
@@ -153,16 +153,48 @@ pub(crate) fn put_endpoint_body(endpoint: &router::record::Endpoint, out: &mut V
     steps::put_endpoint(endpoint, out);
 }
 
-/// A reversal of a closed payment carries its history, so that replay finds all it needs in the
-/// journal.
-pub(crate) fn encode_reopening(reversal: &Reversal, history: &[u8], out: &mut Vec<u8>) {
-    framed(out, |out| steps::put_reversal(reversal, Some(history), out));
+/// A record that opens a closed payment again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reopening<'a> {
+    /// A reversal that its asker wants.
+    Reversal(&'a Reversal),
+    /// A late answer that owes a reversal.
+    LateAnswer(&'a LateAnswer),
 }
 
-/// The history a reversal's body carries.
+/// A record that opens a closed payment again carries the payment's history, so that replay finds
+/// all it needs in the journal.
+pub(crate) fn encode_reopening(reopening: Reopening<'_>, history: &[u8], out: &mut Vec<u8>) {
+    framed(out, |out| match reopening {
+        Reopening::Reversal(reversal) => steps::put_reversal(reversal, Some(history), out),
+        Reopening::LateAnswer(late) => steps::put_late(late, Some(history), out),
+    });
+}
+
+/// The history that the body of a record carries; none where it opens nothing again.
 pub(crate) fn reopened_history(body: &[u8]) -> Result<Option<&[u8]>, DecodeError> {
-    let (_, mut reader) = open(body)?;
-    steps::reversal(&mut reader).map(|(_, history)| history)
+    let (kind, mut reader) = open(body)?;
+    match kind {
+        Kind::Reversal => steps::reversal(&mut reader).map(|(_, history)| history),
+        Kind::LateAnswer => steps::late(&mut reader).map(|(_, history)| history),
+        Kind::Intent
+        | Kind::Refused
+        | Kind::Rerouted
+        | Kind::Outcome
+        | Kind::Account
+        | Kind::Endpoint
+        | Kind::NoticeMark => Ok(None),
+    }
+}
+
+/// Appends the body of a record without the history that it carries.
+pub(crate) fn put_without_history(body: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    match (reopened_history(body)?, decode(body)?) {
+        (Some(_), Record::Reversal(reversal)) => steps::put_reversal(&reversal, None, out),
+        (Some(_), Record::LateAnswer(late)) => steps::put_late(&late, None, out),
+        (Some(_) | None, _) => out.extend_from_slice(body),
+    }
+    Ok(())
 }
 
 /// Reads the body of a record.
@@ -177,7 +209,7 @@ pub fn decode(body: &[u8]) -> Result<Record, DecodeError> {
         Kind::Rerouted => Record::Rerouted(steps::rerouted(reader_ref)?),
         Kind::Outcome => Record::Outcome(Box::new(steps::concluded(reader_ref)?)),
         Kind::Reversal => Record::Reversal(steps::reversal(reader_ref)?.0),
-        Kind::LateAnswer => Record::LateAnswer(steps::late(reader_ref)?),
+        Kind::LateAnswer => Record::LateAnswer(steps::late(reader_ref)?.0),
         Kind::Account => Record::Account(steps::movement(reader_ref)?),
         Kind::Endpoint => Record::Endpoint(steps::endpoint(reader_ref)?),
         Kind::NoticeMark => Record::NoticeMark(steps::mark(reader_ref)?),

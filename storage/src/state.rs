@@ -183,7 +183,7 @@ impl Fold {
             Entry::Vacant(closed) => {
                 match reopened(body).map_err(|error| damage(sequence, error))? {
                     Some(open) => closed.insert(open),
-                    // A late answer to a payment that is closed changes nothing here.
+                    // A late answer that opens nothing again changes nothing here.
                     None if matches!(record, Record::LateAnswer(_)) => return Ok(()),
                     None => return Err(Damage::Step { sequence, source: illegal(record) }),
                 }
@@ -232,20 +232,9 @@ impl Fold {
     }
 }
 
-/// A closed payment that a reversal opens again, from the history the reversal carries.
+/// A closed payment that a record opens again, from the history the record carries.
 fn reopened(body: &[u8]) -> Result<Option<OpenPayment>, HistoryError> {
-    let history = match record::kind_of(body)? {
-        Kind::Reversal => record::reopened_history(body)?,
-        Kind::Intent
-        | Kind::Refused
-        | Kind::Rerouted
-        | Kind::Outcome
-        | Kind::LateAnswer
-        | Kind::Account
-        | Kind::Endpoint
-        | Kind::NoticeMark => None,
-    };
-    let Some(bytes) = history else { return Ok(None) };
+    let Some(bytes) = record::reopened_history(body)? else { return Ok(None) };
     let history = History::from_bytes(bytes);
     Ok(Some(OpenPayment { progress: history.progress()?, history }))
 }

@@ -6,6 +6,7 @@ pub mod in_flight;
 pub mod key_exchange;
 pub mod line;
 pub mod listen;
+pub mod past;
 pub mod pin;
 pub mod session;
 pub mod tls;
@@ -19,20 +20,21 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use codecs::iso8583::cauce87::ParticipantAnswer;
 use parking_lot::Mutex;
 use router::id::{Folio, ParticipantId};
 use router::outcome::Cause;
 use router::record::Attempt;
 use router::text::Text;
 use router::time::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::clock;
 use crate::config::ParticipantConfig;
 use far::Far;
-use in_flight::{Claim, Expected, InFlight, RequestKind};
+use in_flight::{Claim, Expected, Heard, InFlight, NO_LINE, RequestKind};
 use line::Line;
+use past::{PastRequest, PastRequests};
 
 /// Why a request brought no answer. The two differ in what may be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,18 @@ impl NotSent {
     }
 }
 
+/// How a reversal went, beside the request that it undoes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Course {
+    /// On the very line of the request, behind it: TCP keeps the order there.
+    Behind,
+    /// On another line, since that of the request is gone.
+    Apart,
+}
+
+/// Late answers of one participant that are being recorded; beyond, its lines are not read on.
+const LATE_MAX: usize = 1024;
+
 /// One participant.
 #[derive(Debug)]
 pub struct Participant {
@@ -74,6 +88,8 @@ pub struct Participant {
     changing: Mutex<()>,
     next_line: AtomicUsize,
     in_flight: InFlight,
+    past: PastRequests,
+    late: Arc<Semaphore>,
     far: OnceLock<Arc<dyn Far>>,
 }
 
@@ -85,6 +101,8 @@ impl Participant {
         let timeout = Duration::from_millis(config.response_timeout_ms);
         Self {
             in_flight: InFlight::new(config.in_flight_max, timeout, stans),
+            past: PastRequests::default(),
+            late: Arc::new(Semaphore::new(LATE_MAX)),
             lines: ArcSwap::default(),
             changing: Mutex::new(()),
             next_line: AtomicUsize::new(0),
@@ -122,6 +140,18 @@ impl Participant {
     /// Its open requests.
     pub fn in_flight(&self) -> &InFlight {
         &self.in_flight
+    }
+
+    /// Its requests that are over without an approval.
+    pub fn past(&self) -> &PastRequests {
+        &self.past
+    }
+
+    /// Waits for a place to record a late answer in. Nothing late is dropped: a participant that
+    /// sends more of it than can be recorded is read more slowly. Cancel-safe.
+    pub async fn late_place(&self) -> OwnedSemaphorePermit {
+        let place = Arc::clone(&self.late).acquire_owned().await;
+        place.expect("invariant: the places are never closed")
     }
 
     /// Takes a STAN for a request about a payment that is about to be made durable.
@@ -163,23 +193,58 @@ impl Participant {
     /// Sends a message under a claim and waits for its answer, at most the participant's deadline.
     ///
     /// Not cancel-safe: a dropped call may leave a request sent whose answer is then late.
-    pub async fn ask(
+    pub async fn ask(&self, claim: Claim<'_>, message: Bytes) -> Result<Heard, NoAnswer> {
+        let (stan, expected) = (claim.stan(), claim.expected());
+        let mut line = NO_LINE;
+        let expect_on = |taken: &Line| {
+            line = taken.number();
+            claim.expect_on(line, &message);
+        };
+        if let Err(refused) = self.hand_over(&message, claim.deadline(), expect_on) {
+            line = NO_LINE;
+            claim.expect_elsewhere(&message);
+            let far = self.far().filter(|far| far.is_on(self.id()));
+            let Some(far) = far else { return Err(NoAnswer::NotSent(refused)) };
+            if !far.send(self.id(), message).await {
+                return Err(NoAnswer::NotSent(refused));
+            }
+        }
+        let answered = claim.answer().await;
+        if expected.kind == RequestKind::Payment && !is_plain_approval(&answered) {
+            let Expected { transmitted_at, folio, .. } = expected;
+            let past = folio.map(|folio| PastRequest { transmitted_at, folio, line });
+            past.into_iter().for_each(|past| self.past.remember(stan, past));
+        }
+        answered.map_err(NoAnswer::MaybeSent)
+    }
+
+    /// Sends a reversal under a claim, as [`Self::ask`] does, by the line of the request that it
+    /// undoes for as long as that line serves: on another it could overtake the request.
+    ///
+    /// Not cancel-safe.
+    pub async fn ask_behind(
         &self,
+        original: &Attempt,
         claim: Claim<'_>,
         message: Bytes,
-    ) -> Result<ParticipantAnswer, NoAnswer> {
-        let expect_on = |line: &Line| claim.expect_on(line.number());
-        let refused = match self.hand_over(&message, claim.deadline(), expect_on) {
-            Ok(()) => return claim.answer().await.map_err(NoAnswer::MaybeSent),
-            Err(refused) => refused,
+    ) -> (Result<Heard, NoAnswer>, Course) {
+        let Some(line) = self.line_of(original) else {
+            return (self.ask(claim, message).await, Course::Apart);
         };
-        claim.expect_elsewhere();
-        match self.far().filter(|far| far.is_on(self.id())) {
-            Some(far) if far.send(self.id(), message).await => {
-                claim.answer().await.map_err(NoAnswer::MaybeSent)
-            }
-            Some(_) | None => Err(NoAnswer::NotSent(refused)),
-        }
+        claim.expect_on(line.number(), &message);
+        let heard = match line.send_now(message, claim.deadline()) {
+            Ok(()) => claim.answer().await.map_err(NoAnswer::MaybeSent),
+            Err(refused) => Err(NoAnswer::NotSent(refused)),
+        };
+        (heard, Course::Behind)
+    }
+
+    /// The line that a request took, if it still serves.
+    fn line_of(&self, request: &Attempt) -> Option<Arc<Line>> {
+        let past = self.past.find(request.stan, &request.transmitted_at)?;
+        let lines = self.lines.load();
+        let taken = lines.iter().find(|line| line.number() == past.line);
+        taken.filter(|line| line.is_signed_on()).map(Arc::clone)
     }
 
     /// Sends a request of another node; its answer is that node's.
@@ -239,6 +304,11 @@ impl Participant {
             .set(count);
         self.lines.store(Arc::new(lines));
     }
+}
+
+/// Whether a request got the answer after which nothing is owed for it.
+fn is_plain_approval(answered: &Result<Heard, Cause>) -> bool {
+    answered.is_ok_and(|heard| heard.contradicts.is_none() && heard.answer.de39 == *b"00")
 }
 
 /// All participants, by the names they go by.

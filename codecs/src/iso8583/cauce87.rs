@@ -1,7 +1,8 @@
 //! The switch's own profile, `cauce-87`, and the canonical message: which field means what.
 //!
 //! Inbound, [`read`] indexes and classifies a message and [`to_message`] maps a request;
-//! [`participant_answer`] reads what an issuer answered. Outbound, [`answer`] answers a request,
+//! [`participant_answer`] reads what an issuer answered, and [`contradiction`] holds it against what
+//! was asked. Outbound, [`answer`] answers a request,
 //! [`format_error_answer`] one that could not be understood, and [`payment_request`],
 //! [`reversal_advice`] and [`network_request`] ask a participant.
 
@@ -11,6 +12,7 @@ use super::index::Index;
 use super::spec::Spec;
 use crate::error::DecodeError;
 
+mod agreement;
 mod answer;
 mod ascii;
 mod message;
@@ -19,12 +21,14 @@ mod private_data;
 mod reader;
 mod request;
 
+pub use agreement::contradiction;
 pub use answer::{AdditionalAmount, Fault, WireAnswer, answer, format_error_answer};
 pub use message::to_message;
 pub use participant::{ParticipantAnswer, participant_answer};
 pub use private_data::{PrivateData, tag};
 pub use request::{
-    Asking, ReversalAdvice, network_request, payment_request, request_field, reversal_advice,
+    Asking, ReversalAdvice, network_request, original_request, payment_request, request_field,
+    reversal_advice,
 };
 
 /// An indexed message and what it is.

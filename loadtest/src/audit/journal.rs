@@ -238,9 +238,20 @@ fn next_state(state: PaymentState, line: &JournalLine) -> Option<PaymentState> {
             Some(PaymentState::Reversing)
         }
         ("reversal", PaymentState::Reversing, _, "confirmed") => Some(PaymentState::Reversed),
-        ("late_answer", PaymentState::Unknown, _, _) => Some(PaymentState::Unknown),
-        ("late_answer", PaymentState::Reversing, _, _) => Some(PaymentState::Reversing),
-        ("late_answer", PaymentState::Reversed, _, _) => Some(PaymentState::Reversed),
+        // Owed once more for what a late answer said.
+        ("reversal", PaymentState::Reversing, _, "owed") => Some(PaymentState::Reversing),
+        ("late_answer", PaymentState::Declined | PaymentState::Reversed, "declined", _) => {
+            Some(state)
+        }
+        ("late_answer", PaymentState::Declined | PaymentState::Reversed, _, _) => {
+            Some(PaymentState::Reversing)
+        }
+        (
+            "late_answer",
+            PaymentState::Approved | PaymentState::Unknown | PaymentState::Reversing,
+            _,
+            _,
+        ) => Some(state),
         _ => None,
     }
 }

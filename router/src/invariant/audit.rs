@@ -61,6 +61,8 @@ fn answer(facts: &PaymentFacts) -> Option<Violation> {
         (Told::Approved, Some(State::Approved | State::Settled | State::Refunded)) => true,
         (Told::Approved, Some(State::Reversing | State::Reversed)) => facts.reversal_asked,
         (Told::Declined, Some(State::Declined | State::Expired)) => true,
+        // The participant approved behind its decline, and that is undone.
+        (Told::Declined, Some(State::Reversing | State::Reversed)) => true,
         // What is refused before it is a payment (a bad field, overload) is not recorded.
         (Told::Declined, None) => true,
         (Told::Unknown, Some(State::Unknown | State::Reversing | State::Reversed)) => true,
@@ -137,7 +139,7 @@ fn expected(facts: &PaymentFacts) -> (&'static [NoticeType], &'static [NoticeTyp
         }
         State::Declined | State::Expired => (&[Type::PaymentDeclined], &[Type::PaymentDeclined]),
         State::Unknown => (&[Type::PaymentUnknown], &[Type::PaymentUnknown]),
-        State::Reversing => (&[], &[Type::PaymentApproved, Type::PaymentUnknown]),
+        State::Reversing => (&[], &Type::ALL),
         State::Reversed => reversed(facts.client_answer),
     }
 }
@@ -155,9 +157,10 @@ fn reversed(answer: Option<Told>) -> (&'static [NoticeType], &'static [NoticeTyp
             const BOTH: &[Type] = &[Type::PaymentUnknown, Type::PaymentReversed];
             (BOTH, BOTH)
         }
-        Some(Told::Declined) | None => (
-            &[Type::PaymentReversed],
-            &[Type::PaymentApproved, Type::PaymentUnknown, Type::PaymentReversed],
-        ),
+        Some(Told::Declined) => {
+            const BOTH: &[Type] = &[Type::PaymentDeclined, Type::PaymentReversed];
+            (BOTH, BOTH)
+        }
+        None => (&[Type::PaymentReversed], &Type::ALL),
     }
 }

@@ -125,6 +125,11 @@ impl Sample {
         self.reversal(ReversalStep::Owed(ReversalCause::Unknown(cause)))
     }
 
+    /// Its reversal is owed because a late answer approved it.
+    pub fn reversal_owed_anew(&self) -> Record {
+        self.reversal(ReversalStep::Owed(ReversalCause::LateAnswer))
+    }
+
     /// Its reversal is owed because its asker said so.
     pub fn reversal_asked(&self) -> Record {
         self.reversal(ReversalStep::Owed(ReversalCause::Asked))
@@ -135,7 +140,7 @@ impl Sample {
         self.reversal(ReversalStep::Confirmed { response_code: *b"00" })
     }
 
-    /// An answer after it was given up.
+    /// An approval after it had its outcome.
     pub fn late(&self) -> Record {
         let outcome = Outcome::Approved(Approval::default());
         Record::LateAnswer(LateAnswer { payment: self.id(), at: at(self.at + 9), outcome })

@@ -67,7 +67,18 @@ coded!(
 coded!(put_bearer, bearer, Bearer, "fee bearer", Payer = 1, Merchant = 2);
 coded!(put_timing, timing, FeeTiming, "fee timing", Net = 1, Invoice = 2);
 coded!(put_side, side, Side, "posting side", Debit = 1, Credit = 2);
-coded!(put_cause, cause, Cause, "cause", Timeout = 1, LineLost = 2, Restart = 3, BadAnswer = 4);
+coded!(
+    put_cause,
+    cause,
+    Cause,
+    "cause",
+    Timeout = 1,
+    LineLost = 2,
+    Restart = 3,
+    BadAnswer = 4,
+    ContradictsRequest = 5,
+    PartialApproval = 6
+);
 coded!(
     put_notice_type,
     notice_type,

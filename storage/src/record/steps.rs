@@ -61,6 +61,7 @@ pub(super) fn put_reversal(reversal: &Reversal, history: Option<&[u8]>, out: &mu
             out.push(3);
             out.extend_from_slice(response_code);
         }
+        ReversalStep::Owed(ReversalCause::LateAnswer) => out.push(4),
     }
     put_option(history.as_ref(), out, |history, out| put_blob(history, out));
 }
@@ -75,23 +76,30 @@ pub(super) fn reversal<'a>(
         1 => ReversalStep::Owed(ReversalCause::Unknown(names::cause(reader)?)),
         2 => ReversalStep::Owed(ReversalCause::Asked),
         3 => ReversalStep::Confirmed { response_code: reader.array()? },
+        4 => ReversalStep::Owed(ReversalCause::LateAnswer),
         _ => return Err(DecodeError::Value { field: "reversal step", at: position }),
     };
     let history = reader.option(Reader::blob)?;
     Ok((Reversal { payment, at, step }, history))
 }
 
-pub(super) fn put_late(late: &LateAnswer, out: &mut Vec<u8>) {
+/// The history is that of a payment which was closed and owes a reversal now.
+pub(super) fn put_late(late: &LateAnswer, history: Option<&[u8]>, out: &mut Vec<u8>) {
     let LateAnswer { payment, at, outcome } = late;
     begin(Kind::LateAnswer, out);
     put_u128(payment.0, out);
     put_timestamp(*at, out);
     put_outcome(outcome, out);
+    put_option(history.as_ref(), out, |history, out| put_blob(history, out));
 }
 
-pub(super) fn late(reader: &mut Reader<'_>) -> Result<LateAnswer, DecodeError> {
+pub(super) fn late<'a>(
+    reader: &mut Reader<'a>,
+) -> Result<(LateAnswer, Option<&'a [u8]>), DecodeError> {
     let payment = PaymentId(reader.u128()?);
-    Ok(LateAnswer { payment, at: reader.timestamp()?, outcome: outcome(reader)? })
+    let late = LateAnswer { payment, at: reader.timestamp()?, outcome: outcome(reader)? };
+    let history = reader.option(Reader::blob)?;
+    Ok((late, history))
 }
 
 pub(super) fn put_movement(movement: &AccountMovement, out: &mut Vec<u8>) {

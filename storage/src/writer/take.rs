@@ -12,7 +12,7 @@ use super::{Answer, Command, Decided, Writer};
 use crate::guard::{Begun, Guard, GuardError, ReserveAsk, Verdict, Wants};
 use crate::history::History;
 use crate::journal::Backend;
-use crate::record::{self, RECORD_HEADER_LEN};
+use crate::record::{self, RECORD_HEADER_LEN, Reopening};
 use crate::store::{Appended, StoreError};
 
 impl<G: Guard, B: Backend> Writer<G, B> {
@@ -118,14 +118,12 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         let was_open = progress.is_open();
         let effects = progress.apply(record)?;
         self.move_to(id, progress, group);
-        let reopening = match (record, was_open) {
-            (Record::Reversal(reversal), false) => {
+        let reopening = match reopening(record).filter(|_| !was_open && progress.is_open()) {
+            Some(reopening) => {
                 let history = before.as_ref().ok_or(StoreError::UnknownPayment(id))?;
-                let mut encoded = Vec::with_capacity(history.bytes().len() + 64);
-                record::encode_reopening(reversal, history.bytes(), &mut encoded);
-                Some(encoded)
+                Some(with_history(reopening, history)?)
             }
-            _ => None,
+            None => None,
         };
         let encoded = reopening.as_deref().unwrap_or(encoded);
         let sequence = self.put(encoded, group);
@@ -225,6 +223,29 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         let end = self.journal.frame_mut().len();
         end - len + RECORD_HEADER_LEN..end
     }
+}
+
+/// The record as one that may open a closed payment again.
+fn reopening(record: &Record) -> Option<Reopening<'_>> {
+    match record {
+        Record::Reversal(reversal) => Some(Reopening::Reversal(reversal)),
+        Record::LateAnswer(late) => Some(Reopening::LateAnswer(late)),
+        Record::Intent(_)
+        | Record::Refused(_)
+        | Record::Rerouted(_)
+        | Record::Outcome(_)
+        | Record::Account(_)
+        | Record::Endpoint(_)
+        | Record::NoticeMark(_) => None,
+    }
+}
+
+/// The record with all earlier ones of its payment.
+fn with_history(reopening: Reopening<'_>, history: &History) -> Result<Vec<u8>, StoreError> {
+    let history = history.alone().map_err(|error| StoreError::unreadable(&error))?;
+    let mut encoded = Vec::with_capacity(history.bytes().len() + 64);
+    record::encode_reopening(reopening, history.bytes(), &mut encoded);
+    Ok(encoded)
 }
 
 /// What a movement that lowers a balance is withheld as: the digest of its position, which no

@@ -247,6 +247,62 @@ async fn delivered_notices_stay_delivered_over_restarts_and_rebuilds() {
 }
 
 #[tokio::test]
+async fn what_a_late_approval_opened_again_is_open_after_a_restart() {
+    let dir = fresh();
+    let float = Sample { hold: Some(("float:1", 40)), ..Sample::new(1) };
+    let (store, _) = open(&settings(&dir));
+    store.append(sample::top_up("float:1", 100)).await.unwrap();
+    store.admit(float.intent()).await.unwrap();
+    store.append(float.unknown()).await.unwrap();
+    store.append(float.reversal_owed_for(Cause::Timeout)).await.unwrap();
+    store.append(float.reversal_confirmed()).await.unwrap();
+    store.append(float.late()).await.unwrap();
+    store.close().await;
+
+    // Neither the memory nor the read models of the first run.
+    fs::remove_dir_all(dir.path().join("views")).unwrap();
+    let (store, recovered) = open(&settings(&dir));
+    let open_again: Vec<_> = recovered.open.iter().map(|one| (one.id, one.is_owed_anew)).collect();
+    assert_eq!(open_again, [(float.id(), true)]);
+    store.append(float.reversal_owed_anew()).await.unwrap();
+    store.append(float.reversal_confirmed()).await.unwrap();
+    store.close().await;
+
+    let (store, recovered) = open(&settings(&dir));
+    assert!(recovered.open.is_empty());
+    let balance = store.account_balance(sample::account("float:1"), sample::currency()).await;
+    let balance = balance.unwrap();
+    assert_eq!((balance.balance, balance.held), (100, 0), "replay gives back once, too");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_payment_that_is_opened_again_and_again_does_not_double_its_records() {
+    let dir = fresh();
+    let (store, _) = open(&settings(&dir));
+    let given_up = Sample::new(1);
+    store.admit(given_up.intent()).await.unwrap();
+    store.append(given_up.unknown()).await.unwrap();
+    store.append(given_up.reversal_owed_for(Cause::Timeout)).await.unwrap();
+    store.append(given_up.reversal_confirmed()).await.unwrap();
+    for _ in 0..40 {
+        store.append(given_up.late()).await.unwrap();
+        store.append(given_up.reversal_owed_anew()).await.unwrap();
+        store.append(given_up.reversal_confirmed()).await.unwrap();
+    }
+    store.close().await;
+    let bytes: u64 = fs::read_dir(dir.path().join("journal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum();
+    // Each of forty carries those before it: some 160 kB. Carried in one another, 2^40 times more.
+    assert!(bytes < 1 << 20, "{bytes} bytes");
+    let (store, recovered) = open(&settings(&dir));
+    assert!(recovered.open.is_empty());
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_dump_reads_beside_the_running_store() {
     let dir = fresh();
     let (store, _) = open(&settings(&dir));

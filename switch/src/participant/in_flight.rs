@@ -9,7 +9,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use codecs::iso8583::cauce87::{ParticipantAnswer, WireKind};
+use bytes::Bytes;
+use codecs::iso8583::cauce87::{self, ParticipantAnswer, Wire, WireKind};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use router::id::{Folio, Stan};
@@ -23,9 +24,18 @@ const SHARDS: usize = 64;
 /// Free STANs looked for before giving up.
 const STAN_TRIES_MAX: u32 = 64;
 /// The line of a request that has not been handed to one.
-const NO_LINE: u64 = 0;
+pub const NO_LINE: u64 = 0;
 
-type Answered = Result<ParticipantAnswer, Cause>;
+type Answered = Result<Heard, Cause>;
+
+/// An answer, held against the request that it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// What it says.
+    pub answer: ParticipantAnswer,
+    /// The first data element in which it disagrees with its request; none where it agrees.
+    pub contradicts: Option<u8>,
+}
 
 /// What the answer to a request must look like to be taken for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +107,8 @@ pub struct InFlight {
 struct Entry {
     ticket: u64,
     line: u64,
+    /// The request as it was sent, in the switch's own format; empty until then.
+    request: Bytes,
     expected: Expected,
     reply: oneshot::Sender<Answered>,
 }
@@ -151,31 +163,37 @@ impl InFlight {
         if self.open.fetch_add(1, Ordering::Relaxed) < self.open_max {
             let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
             let (reply, answered) = oneshot::channel();
-            let entry = Entry { ticket, line: NO_LINE, expected, reply };
+            let entry = Entry { ticket, line: NO_LINE, request: Bytes::new(), expected, reply };
             if let dashmap::Entry::Vacant(vacant) = self.entries.entry(stan.number()) {
                 vacant.insert(entry);
-                return Some(Claim { of: self, stan: stan.number(), ticket, answered });
+                return Some(Claim { of: self, stan: stan.number(), ticket, expected, answered });
             }
         }
         self.open.fetch_sub(1, Ordering::Relaxed);
         None
     }
 
-    /// Gives an answer to the request it belongs to; gives it back when there is none (any more).
+    /// Gives an answer to the request it belongs to, held against it; gives it back when there is
+    /// none (any more).
+    ///
+    /// Shape: `wire` and `answer` were read from `bytes`.
     pub fn answer(
         &self,
-        kind: WireKind,
+        wire: &Wire,
+        bytes: &[u8],
         answer: ParticipantAnswer,
     ) -> Result<(), ParticipantAnswer> {
-        let kind = RequestKind::answered_by(kind);
+        let kind = RequestKind::answered_by(wire.kind);
         let matches = |_: &u32, entry: &Entry| entry.expected.is(kind, &answer);
-        match self.entries.remove_if(&answer.stan.number(), matches) {
-            Some((_, entry)) => entry
-                .reply
-                .send(Ok(answer))
-                .map_err(|answer| answer.expect("invariant: an answer was sent")),
-            None => Err(answer),
-        }
+        let found = self.entries.remove_if(&answer.stan.number(), matches);
+        let Some((_, entry)) = found else { return Err(answer) };
+        let contradicts = match entry.expected.kind {
+            RequestKind::Payment | RequestKind::Reversal => {
+                cauce87::contradiction(&entry.request, wire, bytes)
+            }
+            RequestKind::Network => None,
+        };
+        entry.reply.send(Ok(Heard { answer, contradicts })).map_err(|_| answer)
     }
 
     /// Gives up everything that was handed to a line.
@@ -231,28 +249,35 @@ pub struct Claim<'a> {
     of: &'a InFlight,
     stan: u32,
     ticket: u64,
+    expected: Expected,
     answered: oneshot::Receiver<Answered>,
 }
 
 impl Claim<'_> {
+    /// What its answer must look like.
+    pub fn expected(&self) -> Expected {
+        self.expected
+    }
+
     /// The STAN.
     pub fn stan(&self) -> Stan {
         Stan::new(self.stan).expect("invariant: STANs wrap at a million")
     }
 
-    /// Notes the line the request is about to be handed to. Must come before the handing over, so
-    /// that a line which falls at that moment is noticed.
-    pub fn expect_on(&self, line: u64) {
+    /// Notes the request and the line it is about to be handed to. Must come before the handing
+    /// over, so that a line which falls at that moment is noticed.
+    pub fn expect_on(&self, line: u64, request: &Bytes) {
         if let Some(mut entry) = self.of.entries.get_mut(&self.stan)
             && entry.ticket == self.ticket
         {
             entry.line = line;
+            entry.request = request.clone();
         }
     }
 
     /// Notes that the request goes to no line of this node after all.
-    pub fn expect_elsewhere(&self) {
-        self.expect_on(NO_LINE);
+    pub fn expect_elsewhere(&self, request: &Bytes) {
+        self.expect_on(NO_LINE, request);
     }
 
     /// When the request is given up, if it is sent now.

@@ -171,14 +171,8 @@ fn network(reader: Reader<'_>) -> Result<NetworkRequest, MapError> {
     reader.required(11)?;
     let kind = NetworkKind::from_code(reader.required(70)?)
         .ok_or_else(|| reader.fault(Reason::ServiceNotEnabled, 70, "not a known function"))?;
-    let acquirer = match kind {
-        NetworkKind::SignOn => reader.required_text(32)?,
-        NetworkKind::SignOff
-        | NetworkKind::KeyChange
-        | NetworkKind::CutOver
-        | NetworkKind::Echo => reader.text(32)?,
-    };
-    Ok(NetworkRequest { kind, acquirer })
+    // Whether a sign-on needs DE32 is for the line to say: on some the participant is known.
+    Ok(NetworkRequest { kind, acquirer: reader.text(32)? })
 }
 
 #[cfg(test)]

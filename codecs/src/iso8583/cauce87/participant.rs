@@ -45,16 +45,25 @@ impl ParticipantAnswer {
     ///
     /// A code that says "in progress" or "too late" is no verdict: money may have moved. So may it
     /// have with the approvals the switch does not offer (in part, with identification, for VIPs):
-    /// told as a decline, the payer would be charged for nothing.
+    /// told as a decline, the payer would be charged for nothing. A code that the catalogue does
+    /// not know is a decline, with the code as it came.
     pub fn outcome(&self, folio: Folio) -> Outcome {
-        if matches!(&self.de39, b"08" | b"10" | b"11" | b"16" | b"32") {
-            return Outcome::Unknown(Cause::BadAnswer);
+        match &self.de39 {
+            b"10" => return Outcome::Unknown(Cause::PartialApproval),
+            b"08" | b"11" | b"16" | b"32" => return Outcome::Unknown(Cause::BadAnswer),
+            _ => {}
         }
         match Reason::from_response_code(self.de39) {
             Reason::Approved => Outcome::Approved(self.approval(folio)),
             Reason::Pending | Reason::OutcomeUnknown => Outcome::Unknown(Cause::BadAnswer),
             reason => Outcome::Declined(Decline { reason, network_code: Some(self.de39) }),
         }
+    }
+
+    /// Whether the catalogue knows its response code.
+    pub fn has_known_code(&self) -> bool {
+        matches!(&self.de39, b"08" | b"10" | b"11" | b"16" | b"32")
+            || Reason::known_response_code(self.de39).is_some()
     }
 
     /// The authorisation and, where DE37 is not just the folio sent, the participant's reference.

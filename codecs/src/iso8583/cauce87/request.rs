@@ -126,6 +126,27 @@ pub fn reversal_advice(
     Ok(())
 }
 
+/// Appends the request of a payment that is known by its records alone, as far as an answer repeats
+/// it: what [`super::contradiction`] holds a late answer against. It is never sent.
+///
+/// Shape:  STAN and time are those of `advice.original`.
+pub fn original_request(
+    advice: &ReversalAdvice<'_>,
+    asking: Asking,
+    out: &mut BytesMut,
+) -> Result<(), PackError> {
+    let (request, original) = (advice.request, advice.original);
+    let mti = [b'0', b'2', b'0', asking.repeat.digit()];
+    let mut packer = Packer::begin(Spec::cauce87(), mti, out);
+    put_head(&mut packer, request, advice.card, original.stan, &original.transmitted_at)?;
+    packer.put(32, asking.acquirer.as_bytes())?;
+    put_place(&mut packer, advice.folio, &request.trace)?;
+    packer.put_number(49, request.amount.currency.numeric().into())?;
+    packer.put_opt(102, request.payer.account.as_ref().map(Text::as_bytes))?;
+    packer.finish();
+    Ok(())
+}
+
 /// Appends a network management request (0800).
 pub fn network_request(
     kind: NetworkKind,

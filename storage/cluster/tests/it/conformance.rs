@@ -26,6 +26,8 @@ cluster!(
     a_decline_gives_a_count_back,
     money_is_unavailable_early_and_available_late,
     slots_are_kept_as_they_say,
+    a_late_approval_opens_a_reversed_payment_again,
+    an_approval_behind_a_decline_owes_a_reversal,
     windows_do_not_share_counts,
     of_two_racing_outcomes_one_wins,
     reads_see_what_was_answered,

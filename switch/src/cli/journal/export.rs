@@ -242,6 +242,7 @@ fn step_of(step: &ReversalStep) -> (&'static str, Option<&'static str>, Option<S
     match step {
         ReversalStep::Owed(ReversalCause::Unknown(cause)) => ("owed", Some(cause.name()), None),
         ReversalStep::Owed(ReversalCause::Asked) => ("owed", Some("asked"), None),
+        ReversalStep::Owed(ReversalCause::LateAnswer) => ("owed", Some("late_answer"), None),
         ReversalStep::Confirmed { response_code } => {
             ("confirmed", None, Some(String::from_utf8_lossy(response_code).into_owned()))
         }

@@ -195,7 +195,9 @@ fn a_sign_on_says_who_it_is() {
         let error = map(&pack(b"0800", fields)).expect_err("refused");
         (error.reason, error.field)
     };
-    assert_eq!(error(&[sign_on[0], sign_on[1], sign_on[3]]), (Reason::FormatError, 32));
+    let nameless = pack(b"0800", &[sign_on[0], sign_on[1], sign_on[3]]);
+    let Ok(Message::Network(network)) = map(&nameless) else { panic!("a sign-on") };
+    assert!(network.acquirer.is_empty(), "on a line whose participant is known");
     assert_eq!(error(&[sign_on[1], (70, "999")]), (Reason::ServiceNotEnabled, 70));
     assert_eq!(error(&[sign_on[1]]), (Reason::FormatError, 70));
 }

@@ -25,9 +25,22 @@ fn only_a_plain_yes_is_an_approval_and_no_answer_in_between_is_a_decline() {
     let declined = |reason, code| Outcome::Declined(Decline { reason, network_code: Some(code) });
     assert_eq!(answer("51").outcome(folio(1)), declined(Reason::InsufficientFunds, *b"51"));
     assert_eq!(answer("Z9").outcome(folio(1)), declined(Reason::CardDeclined, *b"Z9"));
-    for code in ["08", "09", "10", "11", "16", "32", "68"] {
+    for code in ["08", "09", "11", "16", "32", "68"] {
         assert_eq!(answer(code).outcome(folio(1)), Outcome::Unknown(Cause::BadAnswer), "{code}");
     }
+    assert_eq!(answer("10").outcome(folio(1)), Outcome::Unknown(Cause::PartialApproval));
+}
+
+#[test]
+fn a_code_that_is_not_known_is_a_decline_with_that_very_code_whatever_its_characters() {
+    let folio = Folio::new(1).expect("a folio");
+    for code in ["ZZ", "  ", "0 ", " 0", "a1", "01", "99"] {
+        let Outcome::Declined(decline) = answer(code).outcome(folio) else { panic!("{code:?}") };
+        assert_eq!(decline.network_code.map(|code| code.to_vec()), Some(code.into()), "{code:?}");
+        assert_eq!(decline.reason, Reason::CardDeclined, "{code:?}");
+        assert!(!answer(code).has_known_code(), "{code:?}");
+    }
+    assert!(["00", "05", "10", "68"].iter().all(|code| answer(code).has_known_code()));
 }
 
 #[test]
