@@ -296,7 +296,7 @@ pub struct Original {
 pub struct NetworkRequest {
     /// What is asked.
     pub kind: NetworkKind,
-    /// DE32, who says it.
+    /// DE32, the acquirer that says it; empty where the message does not name one.
     pub acquirer: Text<11>,
 }
 

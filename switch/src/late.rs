@@ -1,71 +1,155 @@
 //! Answers nobody waits for any more: recorded, counted, never forwarded as an approval.
+//!
+//! A late approval means that money may have moved, so none is lost: where the journal gives no
+//! answer, recording it is tried again until the switch stops. What bounds the work is the
+//! participant's number of places, [`Participant::late_place`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use codecs::iso8583::cauce87::{ParticipantAnswer, WireKind};
+use bytes::Bytes;
+use codecs::iso8583::cauce87::{self, ParticipantAnswer, Repeat, WireKind};
 use router::id::Folio;
 use router::payment::{Payment, PaymentState};
-use router::record::{LateAnswer, Record};
-use tokio::sync::Semaphore;
+use router::record::{Attempt, LateAnswer, Record};
+use storage::StoreError;
 
 use crate::clock;
 use crate::engine::Engine;
 use crate::participant::Participant;
+use crate::participant::in_flight::Heard;
+use crate::reversal::card_of;
+use crate::verdict;
 
-/// Late answers being recorded at once; beyond, they are counted and dropped.
-static AT_WORK: Semaphore = Semaphore::const_new(256);
-/// How long a late answer waits for the outcome it is too late for.
+/// How long a late answer waits for the outcome it is too late for, before it looks again.
 const OUTCOME_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Pauses between two tries to record an answer.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Records a late answer with the payment it names, if that was given up.
-pub fn record(
-    engine: &Arc<Engine>,
-    participant: &Participant,
-    kind: WireKind,
-    answer: ParticipantAnswer,
-) {
-    let id = participant.id();
-    metrics::counter!("cauce_unmatched_answers_total", "participant" => id.to_string())
-        .increment(1);
-    if kind != WireKind::PaymentAnswer {
-        return;
-    }
-    let Ok(folio) = answer.rrn.as_str().parse::<Folio>() else { return };
-    let Ok(permit) = AT_WORK.try_acquire() else {
-        metrics::counter!("cauce_late_answers_dropped_total").increment(1);
-        return;
-    };
-    let at = clock::now();
-    let owned = Arc::clone(engine);
-    engine.tasks.payment(async move {
-        let (engine, _permit) = (owned, permit);
-        let Ok(Some(payment)) = engine.store.payment_by_folio(folio).await else { return };
-        // Given up a moment ago: its outcome is about to be durable.
-        let payment = match payment.state {
-            PaymentState::Sent => match outcome_of(&engine, payment).await {
-                Some(payment) => payment,
-                None => return,
-            },
-            _ => payment,
-        };
-        let ours = payment.attempt.is_some_and(|attempt| {
-            attempt.participant == id
-                && attempt.stan == answer.stan
-                && attempt.transmitted_at == answer.transmitted_at
-        });
-        if !ours || !payment.was_given_up() || payment.late_answer.is_some() {
-            return;
-        }
-        let late = LateAnswer { payment: payment.id, at, outcome: answer.outcome(folio) };
-        tracing::warn!(payment_id = %payment.id, participant = %id, "late answer recorded");
-        if let Err(error) = engine.store.append(Record::LateAnswer(late)).await {
-            tracing::warn!(payment_id = %payment.id, %error, "late answer not recorded");
-        }
-    });
+/// An answer that met no open request.
+#[derive(Debug, Clone)]
+pub struct Unmatched {
+    /// What it says.
+    pub answer: ParticipantAnswer,
+    /// The message, in the switch's own format.
+    pub bytes: Bytes,
 }
 
-async fn outcome_of(engine: &Engine, payment: Payment) -> Option<Payment> {
-    let wait = engine.store.outcome_of(payment.id).ok()?;
-    tokio::time::timeout(OUTCOME_WAIT_MAX, wait.outcome()).await.ok()?.ok()
+/// Counts an answer that met no open request; tells whether it must be recorded.
+pub fn is_worth_recording(participant: &Participant, kind: WireKind) -> bool {
+    let id = participant.id().to_string();
+    metrics::counter!("cauce_unmatched_answers_total", "participant" => id).increment(1);
+    kind == WireKind::PaymentAnswer
+}
+
+/// Records a late answer with the payment it is about, if it tells something new, and has the
+/// payment reversed where that is owed. Ends at the latest when the switch does.
+///
+/// Not cancel-safe: a dropped call may leave the answer unrecorded.
+pub async fn record(engine: &Arc<Engine>, participant: &Participant, unmatched: Unmatched) {
+    let ending = engine.tasks.stages().ending.clone();
+    let mut pause = PAUSE_MIN;
+    loop {
+        let Err(error) = take(engine, participant, &unmatched).await else { return };
+        let participant = participant.id();
+        tracing::warn!(%participant, error = %crate::log::chain(&error),
+            "a late answer is not recorded yet");
+        tokio::select! {
+            () = ending.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// Errors: the journal's, when it is not known whether the answer is recorded.
+async fn take(
+    engine: &Engine,
+    participant: &Participant,
+    unmatched: &Unmatched,
+) -> Result<(), StoreError> {
+    let Some(folio) = folio_of(participant, &unmatched.answer) else { return Ok(()) };
+    let Some(payment) = engine.store.payment_by_folio(folio).await? else { return Ok(()) };
+    let is_of = |attempt: &Attempt| is_of(participant, attempt, folio, &unmatched.answer);
+    let Some(attempt) = payment.attempt.filter(is_of) else { return Ok(()) };
+    let payment = concluded(engine, payment).await?;
+    let about = verdict::About { payment: payment.id, folio, participant: attempt.participant };
+    let contradicts = contradiction(engine, &payment, &attempt, &unmatched.bytes);
+    let outcome = verdict::of(&Heard { answer: unmatched.answer, contradicts }, &about);
+    if !payment.is_news(&outcome) {
+        return Ok(());
+    }
+    let (id, name) = (payment.id, router::payment::Told::of(&outcome).name());
+    let late = LateAnswer { payment: id, at: clock::now(), outcome };
+    let appended = engine.store.append(Record::LateAnswer(late)).await?;
+    let owes_reversal = appended.effects.owes_reversal;
+    metrics::counter!("cauce_late_answers_total",
+        "participant" => participant.id().to_string(), "outcome" => name)
+    .increment(1);
+    tracing::warn!(payment_id = %id, participant = %participant.id(), outcome = name,
+        state = payment.state.name(), owes_reversal, "late answer recorded");
+    if owes_reversal {
+        engine.owed.push(id);
+    }
+    Ok(())
+}
+
+/// The payment that an answer is about: by its request, where that is remembered, else by the folio
+/// that it repeats.
+fn folio_of(participant: &Participant, answer: &ParticipantAnswer) -> Option<Folio> {
+    let past = participant.past().find(answer.stan, &answer.transmitted_at);
+    past.map(|past| past.folio).or_else(|| answer.rrn.as_str().parse().ok())
+}
+
+/// Whether an answer is to this attempt: by its time, or, from a participant that does not repeat
+/// DE7, by the folio.
+fn is_of(
+    participant: &Participant,
+    attempt: &Attempt,
+    folio: Folio,
+    answer: &ParticipantAnswer,
+) -> bool {
+    let is_of_request = match answer.transmitted_at.is_empty() {
+        false => answer.transmitted_at == attempt.transmitted_at,
+        true => answer.rrn.as_str().parse() == Ok(folio),
+    };
+    attempt.participant == participant.id() && attempt.stan == answer.stan && is_of_request
+}
+
+/// The payment with its outcome. One given up a moment ago is about to have it; where that takes
+/// long, the payment as it stands, behind which no late answer can be recorded yet.
+async fn concluded(engine: &Engine, payment: Payment) -> Result<Payment, StoreError> {
+    if payment.state != PaymentState::Sent {
+        return Ok(payment);
+    }
+    let wait = engine.store.outcome_of(payment.id)?;
+    match tokio::time::timeout(OUTCOME_WAIT_MAX, wait.outcome()).await {
+        Ok(concluded) => concluded,
+        Err(_) => engine.store.payment(payment.id).await.map(|known| known.unwrap_or(payment)),
+    }
+}
+
+/// The first data element in which a late answer disagrees with its request, as far as the records
+/// still tell what was asked.
+fn contradiction(
+    engine: &Engine,
+    payment: &Payment,
+    attempt: &Attempt,
+    answer: &Bytes,
+) -> Option<u8> {
+    let card = card_of(engine, payment).flatten();
+    let advice = cauce87::ReversalAdvice {
+        folio: payment.folio,
+        request: &payment.request,
+        business_date: payment.business_date,
+        original: attempt,
+        card: card.as_ref(),
+        stan: attempt.stan,
+        transmitted_at: attempt.transmitted_at,
+    };
+    let asking = engine.asking(Repeat::First);
+    let request = engine.message(|out| cauce87::original_request(&advice, asking, out)).ok()?;
+    let wire = cauce87::read(answer).ok()?;
+    cauce87::contradiction(&request, &wire, answer)
 }

@@ -24,4 +24,5 @@ pub mod respond;
 pub mod reversal;
 pub mod seal;
 pub mod supervise;
+pub mod verdict;
 pub mod web;

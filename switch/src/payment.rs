@@ -20,9 +20,11 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::engine::Engine;
-use crate::participant::in_flight::{Claim, RequestKind};
+use crate::participant::in_flight::{Claim, Heard, NO_LINE, RequestKind};
+use crate::participant::past::PastRequest;
 use crate::participant::{NoAnswer, Participant, pin};
 use crate::respond::Told;
+use crate::verdict;
 
 /// How long a repeat waits for the payment it repeats.
 const REPEAT_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -153,7 +155,7 @@ impl<'a> Sending<'a> {
         loop {
             let claim = self.claim.take().expect("invariant: each try has a claim");
             match self.participant.ask(claim, self.frame.clone()).await {
-                Ok(answer) => return answer.outcome(self.folio),
+                Ok(heard) => return self.told_by(&heard),
                 Err(NoAnswer::MaybeSent(cause)) => return Outcome::Unknown(cause),
                 Err(NoAnswer::NotSent(why)) => {
                     metrics::counter!("cauce_not_sent_total", "why" => why.name()).increment(1);
@@ -163,6 +165,12 @@ impl<'a> Sending<'a> {
                 }
             }
         }
+    }
+
+    fn told_by(&self, heard: &Heard) -> Outcome {
+        let (payment, folio) = (self.payment, self.folio);
+        let about = verdict::About { payment, folio, participant: self.participant.id() };
+        verdict::of(heard, &about)
     }
 
     /// Makes the next reachable route durable; false when there is none.
@@ -386,6 +394,7 @@ fn measured(told: Told, started: Instant) -> Told {
 /// Errors: the journal's, when an outcome could not be made durable.
 pub async fn resume(engine: &Arc<Engine>, open: &[Payment]) -> Result<(), StoreError> {
     for payment in open {
+        remember(engine, payment);
         if payment.state == PaymentState::Sent {
             let concluded = Concluded {
                 payment: payment.id,
@@ -402,4 +411,15 @@ pub async fn resume(engine: &Arc<Engine>, open: &[Payment]) -> Result<(), StoreE
         }
     }
     Ok(())
+}
+
+/// Remembers the request of a payment that an earlier process or another node made: its answer may
+/// still come, by a line of today.
+fn remember(engine: &Engine, payment: &Payment) {
+    let Some(attempt) = &payment.attempt else { return };
+    if let Some(participant) = engine.participants.by_id(attempt.participant) {
+        let (transmitted_at, folio) = (attempt.transmitted_at, payment.folio);
+        let request = PastRequest { transmitted_at, folio, line: NO_LINE };
+        participant.past().remember(attempt.stan, request);
+    }
 }

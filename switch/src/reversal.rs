@@ -3,6 +3,8 @@
 //! What is owed stands in the journal; the queue here only says "look at this one now". A scan of
 //! the open payments finds whatever the queue missed, so nothing is forgotten.
 
+mod evidence;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +20,16 @@ use router::record::{Attempt, Record, Reversal, ReversalCause, ReversalStep};
 use router::secret::{CardNumber, Pan};
 use storage::StoreError;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 
 use crate::clock;
 use crate::config::ReversalsConfig;
 use crate::engine::Engine;
-use crate::participant::in_flight::{Claim, RequestKind};
-use crate::participant::{NoAnswer, Participant};
+use crate::participant::in_flight::{Claim, Heard, RequestKind};
+use crate::participant::{Course, NoAnswer, Participant};
 use crate::payment;
 use crate::respond::Told;
+use evidence::Evidence;
 
 /// Payments waiting to be looked at; beyond, the scan finds them.
 const QUEUE_LEN_MAX: usize = 65_536;
@@ -33,10 +37,6 @@ const QUEUE_LEN_MAX: usize = 65_536;
 const SCAN_EVERY: Duration = Duration::from_secs(5);
 /// How long the asker of a reversal waits for the payment itself to be concluded.
 const CONCLUDE_WAIT_MAX: Duration = Duration::from_secs(30);
-/// Response codes of a reversal's answer that are evidence: undone, already undone.
-const EVIDENCE: [[u8; 2]; 2] = [*b"00", *b"21"];
-/// "Never seen" is evidence when it was said twice: the request may have been overtaken once.
-const NOT_FOUND: [u8; 2] = *b"25";
 
 /// Where payments that must be undone are put. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -177,39 +177,18 @@ async fn owed_now(engine: &Engine) -> Vec<(PaymentId, Repeat)> {
 async fn undo(
     engine: &Engine,
     id: PaymentId,
-    mut repeat: Repeat,
+    repeat: Repeat,
     undoing: &Undoing,
 ) -> Result<(), StoreError> {
-    let Some(payment) = engine.store.payment(id).await? else { return Ok(()) };
-    match (payment.state, &payment.outcome) {
-        (PaymentState::Unknown, Some(Outcome::Unknown(cause))) => {
-            step(engine, id, ReversalStep::Owed(ReversalCause::Unknown(*cause))).await?;
-            repeat = Repeat::First;
-        }
-        (PaymentState::Reversing, _) => {}
-        _ => return Ok(()),
-    }
     let mut pause = undoing.config.retry_min;
-    let (mut own, mut was_not_found) = (None, false);
-    loop {
-        // Held for one advice only, so that a bank that is away does not keep others waiting.
-        let permit = undoing.permits.acquire().await;
-        let answer = advise(engine, &payment, &mut own, repeat).await?;
-        drop(permit);
-        if let Some(answer) = answer {
-            let is_not_found = answer.de39 == NOT_FOUND;
-            if EVIDENCE.contains(&answer.de39) || is_not_found && was_not_found {
-                metrics::counter!("cauce_reversals_confirmed_total").increment(1);
-                let confirmed = ReversalStep::Confirmed { response_code: answer.de39 };
-                return step(engine, id, confirmed).await;
-            }
-            was_not_found = is_not_found;
-        }
-        repeat = Repeat::Again;
+    let mut round = Round::new(repeat);
+    while advance(engine, id, &mut round, undoing).await? == Progress::Owed {
+        round.repeat = Repeat::Again;
         metrics::counter!("cauce_reversal_repeats_total").increment(1);
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(undoing.config.retry_max);
     }
+    Ok(())
 }
 
 /// What all reversals share.
@@ -218,13 +197,80 @@ struct Undoing {
     config: ReversalsConfig,
 }
 
-/// Sends one reversal advice; none when there was no answer to it.
+/// Whether a reversal is still owed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Owed,
+    Over,
+}
+
+/// One reversal on its way: it begins when it is owed, and anew when a late answer owes another.
+struct Round {
+    repeat: Repeat,
+    /// STAN and time of its advice, the same in each repeat.
+    own: Option<Attempt>,
+    evidence: Evidence,
+}
+
+impl Round {
+    fn new(repeat: Repeat) -> Self {
+        Self { repeat, own: None, evidence: Evidence::default() }
+    }
+}
+
+/// Looks where the payment stands now, and takes the next step.
+async fn advance(
+    engine: &Engine,
+    id: PaymentId,
+    round: &mut Round,
+    undoing: &Undoing,
+) -> Result<Progress, StoreError> {
+    let Some(payment) = engine.store.payment(id).await? else { return Ok(Progress::Over) };
+    match owed_cause(&payment) {
+        Some(cause) => {
+            // An advice of its own: an answer to the one before is no evidence any more.
+            *round = Round::new(Repeat::First);
+            if !step_if_legal(engine, id, ReversalStep::Owed(cause)).await? {
+                return Ok(Progress::Owed);
+            }
+        }
+        None if payment.state == PaymentState::Reversing => {}
+        None => return Ok(Progress::Over),
+    }
+    // Held for one advice only, so that a bank that is away does not keep others waiting.
+    let permit = undoing.permits.acquire().await;
+    let answer = advise(engine, &payment, round).await?;
+    drop(permit);
+    let Some((answer, course)) = answer else { return Ok(Progress::Owed) };
+    let not_found_after = undoing.config.not_found_after;
+    if !round.evidence.is_given_by(answer.de39, course, Instant::now(), not_found_after) {
+        return Ok(Progress::Owed);
+    }
+    let confirmed = ReversalStep::Confirmed { response_code: answer.de39 };
+    if !step_if_legal(engine, id, confirmed).await? {
+        return Ok(Progress::Owed);
+    }
+    metrics::counter!("cauce_reversals_confirmed_total").increment(1);
+    Ok(Progress::Over)
+}
+
+/// Why a reversal must be recorded as owed before its advice leaves; none where it is recorded, or
+/// where none is owed.
+fn owed_cause(payment: &Payment) -> Option<ReversalCause> {
+    match (payment.state, &payment.outcome) {
+        (PaymentState::Unknown, Some(Outcome::Unknown(cause))) => {
+            Some(ReversalCause::Unknown(*cause))
+        }
+        _ => payment.is_owed_anew.then_some(ReversalCause::LateAnswer),
+    }
+}
+
+/// Sends one reversal advice; none when there was no answer to it that counts.
 async fn advise(
     engine: &Engine,
     payment: &Payment,
-    own: &mut Option<Attempt>,
-    repeat: Repeat,
-) -> Result<Option<ParticipantAnswer>, StoreError> {
+    round: &mut Round,
+) -> Result<Option<(ParticipantAnswer, Course)>, StoreError> {
     let Some(original) = payment.attempt else { return Ok(None) };
     let Some(participant) = engine.participants.by_id(original.participant) else {
         tracing::error!(participant = %original.participant, payment_id = %payment.id,
@@ -232,7 +278,9 @@ async fn advise(
         return Ok(None);
     };
     let Some(card) = card_of(engine, payment) else { return Ok(None) };
-    let Some((claim, own)) = claim_for(participant, payment.folio, own) else { return Ok(None) };
+    let Some((claim, own)) = claim_for(participant, payment.folio, &mut round.own) else {
+        return Ok(None);
+    };
     let advice = cauce87::ReversalAdvice {
         folio: payment.folio,
         request: &payment.request,
@@ -242,9 +290,13 @@ async fn advise(
         stan: own.stan,
         transmitted_at: own.transmitted_at,
     };
-    let asking = engine.asking(repeat);
+    let asking = engine.asking(round.repeat);
     match engine.message(|out| cauce87::reversal_advice(&advice, asking, out)) {
-        Ok(frame) => Ok(heard(participant, participant.ask(claim, frame).await)),
+        Ok(frame) => {
+            let (heard, course) = participant.ask_behind(&original, claim, frame).await;
+            round.evidence.was_asked(course, Instant::now());
+            Ok(heard_of(payment.id, participant, heard).map(|answer| (answer, course)))
+        }
         Err(error) => {
             tracing::error!(payment_id = %payment.id, %error, "a reversal cannot be written");
             Ok(None)
@@ -268,7 +320,7 @@ fn claim_for<'a>(
 
 /// The card number of a payment, unsealed: none inside where it has none; none at all, and an
 /// error in the log, where it does not open.
-fn card_of(engine: &Engine, payment: &Payment) -> Option<Option<Pan>> {
+pub(crate) fn card_of(engine: &Engine, payment: &Payment) -> Option<Option<Pan>> {
     match &payment.request.payer.card {
         None => Some(None),
         Some(CardNumber::Clear(pan)) => Some(Some(pan.clone())),
@@ -282,16 +334,41 @@ fn card_of(engine: &Engine, payment: &Payment) -> Option<Option<Pan>> {
     }
 }
 
-fn heard(
+/// What a participant said of a reversal; none where it said nothing, or of another one.
+fn heard_of(
+    payment: PaymentId,
     participant: &Participant,
-    answer: Result<ParticipantAnswer, NoAnswer>,
+    heard: Result<Heard, NoAnswer>,
 ) -> Option<ParticipantAnswer> {
-    match answer {
-        Ok(answer) => Some(answer),
-        Err(why) => {
-            tracing::debug!(participant = %participant.id(), ?why, "reversal not answered");
+    let participant = participant.id();
+    match heard {
+        Ok(Heard { answer, contradicts: None }) => Some(answer),
+        Ok(Heard { contradicts: Some(field), .. }) => {
+            metrics::counter!("cauce_answers_contradicting_total",
+                "participant" => participant.to_string(), "field" => field.to_string())
+            .increment(1);
+            tracing::warn!(payment_id = %payment, %participant, field,
+                "answer contradicts its reversal; the reversal is repeated");
             None
         }
+        Err(why) => {
+            tracing::debug!(%participant, ?why, "reversal not answered");
+            None
+        }
+    }
+}
+
+/// Makes a step durable; false where it cannot follow what is recorded by now: a late answer owes
+/// another reversal, or another node was first.
+async fn step_if_legal(
+    engine: &Engine,
+    payment: PaymentId,
+    step_of: ReversalStep,
+) -> Result<bool, StoreError> {
+    match step(engine, payment, step_of).await {
+        Ok(()) => Ok(true),
+        Err(StoreError::Illegal(_)) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -10,7 +10,8 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use codecs::iso8583::cauce87;
+use codecs::iso8583::cauce87::{self, ParticipantAnswer, WireKind};
+use futures_util::FutureExt;
 use router::id::ParticipantId;
 use storage::StoreError;
 use storage_cluster::FRAME_LEN_MAX;
@@ -22,6 +23,7 @@ use super::{lines, proof};
 use crate::clock;
 use crate::config::SecretText;
 use crate::engine::Engine;
+use crate::late::{self, Unmatched};
 use crate::participant::Participant;
 
 /// Time for one request.
@@ -112,13 +114,33 @@ async fn answer(
     };
     let Ok(wire) = cauce87::read(&message) else { return StatusCode::BAD_REQUEST };
     match cauce87::participant_answer(&wire, &message) {
-        // Where it meets no request, who has it records it as late.
-        Ok(answer) => match participant.in_flight().answer(wire.kind, answer) {
+        Ok(answer) => match participant.in_flight().answer(&wire, &message, answer) {
             Ok(()) => StatusCode::OK,
-            Err(_) => StatusCode::NOT_FOUND,
+            Err(answer) => late_here(&door, participant, wire.kind, (answer, message)),
         },
         Err(_) => StatusCode::BAD_REQUEST,
     }
+}
+
+/// An answer that met no open request: it is recorded here if the request is remembered here, which
+/// tells its payment even where the answer repeats no folio; else by the node that has it.
+fn late_here(
+    door: &Door,
+    participant: Arc<Participant>,
+    kind: WireKind,
+    (answer, bytes): (ParticipantAnswer, Bytes),
+) -> StatusCode {
+    let is_known = participant.past().find(answer.stan, &answer.transmitted_at).is_some();
+    let place = participant.late_place().now_or_never();
+    let Some(place) = place.filter(|_| is_known && kind == WireKind::PaymentAnswer) else {
+        return StatusCode::NOT_FOUND;
+    };
+    let engine = Arc::clone(&door.engine);
+    door.engine.tasks.payment(async move {
+        late::record(&engine, &participant, Unmatched { answer, bytes }).await;
+        drop(place);
+    });
+    StatusCode::OK
 }
 
 /// A notice to be sent once more, of an endpoint that another node does not serve.

@@ -172,6 +172,8 @@ pub struct ReversalsConfig {
     pub retry_min: Duration,
     /// Longest pause.
     pub retry_max: Duration,
+    /// How long "not found" is no evidence once the line of the request is gone.
+    pub not_found_after: Duration,
 }
 
 /// The log.
@@ -212,6 +214,7 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
             concurrent_max: section.size("concurrent_max", 1..=100_000, 256),
             retry_min: millis(section, "retry_min_ms", 1000),
             retry_max: millis(section, "retry_max_ms", 60_000),
+            not_found_after: millis(section, "not_found_after_ms", 5000),
         }),
         drain_grace: root.section("drain", |drain| millis(drain, "grace_ms", 15_000)),
         log: root.section("log", |log| LogConfig {

@@ -160,12 +160,12 @@ async fn say(
     let message = engine
         .message(|out| cauce87::network_request(kind, stan, &transmitted_at, acquirer, out))
         .expect("invariant: a network management request fits its own dialect");
-    claim.expect_on(line.number());
+    claim.expect_on(line.number(), &message);
     if line.send_now(message, claim.deadline()).is_err() {
         return false;
     }
     let answer = claim.answer().await;
-    let accepted = matches!(&answer, Ok(answer) if answer.de39 == *b"00");
+    let accepted = matches!(&answer, Ok(heard) if heard.answer.de39 == *b"00");
     if !accepted {
         tracing::warn!(participant = %participant.id(), kind = kind.code(), ?answer,
             "network management request refused or not answered");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use codecs::frame::{Frame, Header, Received};
-use codecs::iso8583::cauce87::{self, Fault, MapError, ParticipantAnswer, Repeat, Wire, WireKind};
+use codecs::iso8583::cauce87::{self, Fault, MapError, Repeat, Wire, WireKind};
 use router::message::Message;
 use router::reason::Reason;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -20,6 +20,7 @@ use super::line::{Line, Outbound};
 use super::wording::{Unread, Wording};
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
+use crate::late::Unmatched;
 use crate::payment::OnRepeat;
 use crate::respond::Asked;
 use crate::{late, payment, respond, reversal};
@@ -190,7 +191,7 @@ impl Session {
             WireKind::PaymentAnswer
             | WireKind::AdviceAnswer
             | WireKind::ReversalAnswer { .. }
-            | WireKind::NetworkAnswer => self.answered(&wire, &heard.bytes),
+            | WireKind::NetworkAnswer => self.answered(&wire, &heard.bytes).await,
             WireKind::NetworkRequest => self.network(&wire, &heard).await,
             WireKind::PaymentRequest { .. }
             | WireKind::InquiryRequest { .. }
@@ -201,7 +202,7 @@ impl Session {
     }
 
     /// An answer to something we asked.
-    fn answered(&self, wire: &Wire, bytes: &Bytes) {
+    async fn answered(&self, wire: &Wire, bytes: &Bytes) {
         let Some(participant) = &self.participant else {
             metrics::counter!("cauce_messages_refused_total", "why" => "before_sign_on")
                 .increment(1);
@@ -209,8 +210,9 @@ impl Session {
         };
         match cauce87::participant_answer(wire, bytes) {
             Ok(answer) => {
-                if let Err(unmatched) = participant.in_flight().answer(wire.kind, answer) {
-                    self.unmatched(participant, wire.kind, unmatched, bytes);
+                if let Err(answer) = participant.in_flight().answer(wire, bytes, answer) {
+                    let unmatched = Unmatched { answer, bytes: bytes.clone() };
+                    self.unmatched(participant, wire.kind, unmatched).await;
                 }
             }
             Err(error) => {
@@ -222,24 +224,32 @@ impl Session {
     }
 
     /// An answer to nothing that is open here: another node may have asked, through this line or
-    /// through one that has fallen since; or it is too late.
-    fn unmatched(
+    /// through one that has fallen since; or it is too late. The line is not read on while too many
+    /// such answers are at work, for none may be lost.
+    async fn unmatched(
         &self,
         participant: &Arc<Participant>,
         kind: WireKind,
-        answer: ParticipantAnswer,
-        bytes: &Bytes,
+        unmatched: Unmatched,
     ) {
+        let (stan, bytes) = (unmatched.answer.stan, unmatched.bytes.clone());
         let far = participant.far();
-        let handing = far.and_then(|far| far.answer(participant.id(), answer.stan, bytes.clone()));
-        let Some(handing) = handing else {
-            return late::record(&self.engine, participant, kind, answer);
-        };
+        let handing = far.and_then(|far| far.answer(participant.id(), stan, bytes));
+        let is_late = late::is_worth_recording(participant, kind);
+        if handing.is_none() && !is_late {
+            return;
+        }
+        let place = participant.late_place().await;
         let (engine, participant) = (Arc::clone(&self.engine), Arc::clone(participant));
         self.engine.tasks.payment(async move {
-            if !handing.await {
-                late::record(&engine, &participant, kind, answer);
+            let is_taken = match handing {
+                Some(handing) => handing.await,
+                None => false,
+            };
+            if is_late && !is_taken {
+                late::record(&engine, &participant, unmatched).await;
             }
+            drop(place);
         });
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use codecs::iso8583::cauce87::{self, Wire};
+use codecs::iso8583::cauce87::{self, MapError, Wire};
 use router::id::ParticipantId;
 use router::message::{Message, NetworkKind};
 use router::reason::Reason;
@@ -21,9 +21,10 @@ impl Session {
             Err(error) => return self.fault(heard, error).await,
         };
         let reason = match request.kind {
-            NetworkKind::SignOn => match self.bind(&request.acquirer) {
+            NetworkKind::SignOn => match self.sign_on(&request.acquirer) {
                 Ok(()) => Reason::Approved,
-                Err(reason) => reason,
+                Err(NotSignedOn::Nameless) => return self.fault(heard, NAMELESS).await,
+                Err(NotSignedOn::NotAllowed) => Reason::OperatorUnauthorised,
             },
             NetworkKind::SignOff => {
                 self.line.set_signed_on(false);
@@ -63,25 +64,38 @@ impl Session {
         }
     }
 
-    /// Binds an accepted line to the participant its sign-on names.
-    fn bind(&mut self, acquirer_id: &Text<11>) -> Result<(), Reason> {
-        let named = self.engine.participants.by_acquirer(acquirer_id);
-        let participant = match (&self.participant, named) {
-            (None, Some(named)) if self.is_at_its_address(named) => Arc::clone(named),
-            (Some(bound), Some(named)) if bound.id() == named.id() => {
+    /// Puts the line in service for the participant it is known to belong to, else for the one that
+    /// its sign-on names.
+    fn sign_on(&mut self, acquirer_id: &Text<11>) -> Result<(), NotSignedOn> {
+        match self.participant.clone() {
+            Some(known) => {
+                is_of(&known, acquirer_id)?;
                 self.line.set_signed_on(true);
-                return Ok(());
+                Ok(())
             }
-            (Some(bound), _) if bound.config.acquirer_id.is_none() => {
-                self.line.set_signed_on(true);
-                return Ok(());
+            None => self.bind(acquirer_id),
+        }
+    }
+
+    /// Binds an accepted line to its participant: the owner of the address it was accepted at, or
+    /// the one its sign-on names.
+    fn bind(&mut self, acquirer_id: &Text<11>) -> Result<(), NotSignedOn> {
+        let participant = match &self.caller.owner {
+            Some(owner) => {
+                is_of(owner, acquirer_id)?;
+                Arc::clone(owner)
             }
-            _ => return Err(Reason::OperatorUnauthorised),
+            None if acquirer_id.is_empty() => return Err(NotSignedOn::Nameless),
+            None => {
+                let named = self.engine.participants.by_acquirer(acquirer_id);
+                let here = named.filter(|named| self.is_at_its_address(named));
+                Arc::clone(here.ok_or(NotSignedOn::NotAllowed)?)
+            }
         };
         let wanted = participant.config.certificate_sha256;
         if wanted.is_some() && wanted != self.caller.certificate {
             tracing::warn!(participant = %participant.id(), "sign-on with another certificate");
-            return Err(Reason::OperatorUnauthorised);
+            return Err(NotSignedOn::NotAllowed);
         }
         tracing::info!(participant = %participant.id(), line = self.line.number(), "signed on");
         self.line.set_signed_on(true);
@@ -90,16 +104,44 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a participant may sign on where this line was accepted: at its own address, where it
-    /// has one, for there its wording and its keys are known before it speaks.
+    /// Whether a participant may sign on at everybody's address: not if it has one of its own, where
+    /// its wording and its keys are known before it speaks.
     fn is_at_its_address(&self, named: &Participant) -> bool {
-        let is_there = match &self.caller.owner {
-            Some(owner) => owner.id() == named.id(),
-            None => named.config.listen.is_none() && named.config.wording.is_none(),
-        };
+        let is_there = named.config.listen.is_none() && named.config.wording.is_none();
         if !is_there {
-            tracing::warn!(participant = %named.id(), "sign-on at another's address");
+            tracing::warn!(participant = %named.id(), line = self.line.number(),
+                "sign-on at everybody's address by a participant that has its own");
         }
         is_there
     }
+}
+
+/// Why a sign-on is refused.
+enum NotSignedOn {
+    /// It names nobody, on a line whose participant is not known.
+    Nameless,
+    /// It names another participant, or shows the wrong certificate.
+    NotAllowed,
+}
+
+/// What a sign-on without DE32 is told where DE32 is needed.
+const NAMELESS: MapError = MapError {
+    reason: Reason::FormatError,
+    field: 32,
+    offset: 0,
+    detail: "needed and not there",
+};
+
+/// Whether a sign-on on a line of a known participant names that one, or nobody. A participant
+/// without an `acquirer_id` has no name that it could give.
+fn is_of(known: &Participant, acquirer_id: &Text<11>) -> Result<(), NotSignedOn> {
+    let number = |text: &Text<11>| text.as_str().trim_start_matches('0').to_owned();
+    let own = known.config.acquirer_id.as_ref();
+    if acquirer_id.is_empty() || own.is_some_and(|own| number(own) == number(acquirer_id)) {
+        return Ok(());
+    }
+    let expected = own.map_or("none is configured", |own| own.as_str());
+    tracing::warn!(participant = %known.id(), de32 = %acquirer_id, acquirer_id = expected,
+        "sign-on in another name refused");
+    Err(NotSignedOn::NotAllowed)
 }
