@@ -249,6 +249,11 @@ impl Payment {
         matches!(self.outcome, Some(Outcome::Approved(_)))
     }
 
+    /// Whether a no was what the asker was told.
+    pub fn was_declined(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Declined(_)))
+    }
+
     /// Whether a reversal may begin: money moved, or may have.
     pub fn may_be_reversed(&self) -> bool {
         self.progress().may_be_reversed()

@@ -40,6 +40,19 @@ fn describe() {
     );
     describe_counter!("cauce_answers_undelivered_total", "Answers whose line had gone");
     describe_counter!("cauce_unmatched_answers_total", "Answers nobody waited for any more");
+    describe_counter!(
+        "cauce_answers_contradicting_total",
+        "Answers that disagree with their request, by participant and data element"
+    );
+    describe_counter!("cauce_partial_approvals_total", "Approvals of a part, by participant");
+    describe_counter!(
+        "cauce_response_codes_unknown_total",
+        "Declines with a response code that the catalogue does not know, by participant"
+    );
+    describe_counter!(
+        "cauce_late_answers_total",
+        "Late answers recorded with their payment, by participant and outcome"
+    );
     describe_counter!("cauce_reversals_confirmed_total", "Reversals with evidence");
     describe_counter!("cauce_reversal_repeats_total", "Reversals that had to be repeated");
     describe_gauge!("cauce_reversals_owed", "Payments that are unknown or being undone");

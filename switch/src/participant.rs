@@ -21,7 +21,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use router::id::{Folio, ParticipantId};
+use router::id::{Folio, ParticipantId, Stan};
 use router::outcome::Cause;
 use router::record::Attempt;
 use router::text::Text;
@@ -34,7 +34,7 @@ use crate::config::ParticipantConfig;
 use far::Far;
 use in_flight::{Claim, Expected, Heard, InFlight, NO_LINE, RequestKind};
 use line::Line;
-use past::{PastRequest, PastRequests};
+use past::{NamedRequest, PastRequest, PastRequests};
 
 /// Why a request brought no answer. The two differ in what may be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +89,8 @@ pub struct Participant {
     next_line: AtomicUsize,
     in_flight: InFlight,
     past: PastRequests,
+    /// Requests of other nodes that were sent here.
+    past_of_others: PastRequests,
     late: Arc<Semaphore>,
     far: OnceLock<Arc<dyn Far>>,
 }
@@ -102,6 +104,7 @@ impl Participant {
         Self {
             in_flight: InFlight::new(config.in_flight_max, timeout, stans),
             past: PastRequests::default(),
+            past_of_others: PastRequests::default(),
             late: Arc::new(Semaphore::new(LATE_MAX)),
             lines: ArcSwap::default(),
             changing: Mutex::new(()),
@@ -228,7 +231,8 @@ impl Participant {
         claim: Claim<'_>,
         message: Bytes,
     ) -> (Result<Heard, NoAnswer>, Course) {
-        let Some(line) = self.line_of(original) else {
+        let line = self.line_in(&self.past, original.stan, &original.transmitted_at);
+        let Some(line) = line else {
             return (self.ask(claim, message).await, Course::Apart);
         };
         claim.expect_on(line.number(), &message);
@@ -240,19 +244,36 @@ impl Participant {
     }
 
     /// The line that a request took, if it still serves.
-    fn line_of(&self, request: &Attempt) -> Option<Arc<Line>> {
-        let past = self.past.find(request.stan, &request.transmitted_at)?;
+    fn line_in(
+        &self,
+        past: &PastRequests,
+        stan: Stan,
+        transmitted_at: &Text<10>,
+    ) -> Option<Arc<Line>> {
+        let past = past.find(stan, transmitted_at)?;
         let lines = self.lines.load();
         let taken = lines.iter().find(|line| line.number() == past.line);
         taken.filter(|line| line.is_signed_on()).map(Arc::clone)
     }
 
-    /// Sends a request of another node; its answer is that node's.
+    /// Sends a request of another node; its answer is that node's. A reversal goes by the line that
+    /// its request took here, as long as that line serves.
     ///
     /// Errors: [`NotSent`]; the message certainly did not leave.
     pub fn send_for_other(&self, message: &Bytes) -> Result<(), NotSent> {
         let deadline = Instant::now() + Duration::from_millis(self.config.response_timeout_ms);
-        self.hand_over(message, deadline, |_| {})
+        let named = past::named(message, self.id());
+        if let Some(NamedRequest::Undone { stan, transmitted_at }) = &named
+            && let Some(line) = self.line_in(&self.past_of_others, *stan, transmitted_at)
+        {
+            return line.send_now(message.clone(), deadline);
+        }
+        let mut line = NO_LINE;
+        self.hand_over(message, deadline, |taken| line = taken.number())?;
+        if let Some(NamedRequest::Asked { stan, transmitted_at, folio }) = named {
+            self.past_of_others.remember(stan, PastRequest { transmitted_at, folio, line });
+        }
+        Ok(())
     }
 
     /// Hands a message to the first line that takes it, telling which before.

@@ -88,6 +88,8 @@ impl Told {
     pub fn standing(payment: &Payment) -> Self {
         let told = Self::of(payment);
         match payment.state {
+            // A decline stays one, though the participant approved behind it and is undone.
+            PaymentState::Reversing | PaymentState::Reversed if payment.was_declined() => told,
             PaymentState::Reversing | PaymentState::Reversed => {
                 Self { reason: Reason::AlreadyReversed, network_code: None, ..told }
             }

@@ -6,6 +6,9 @@ use router::outcome::{Cause, Outcome};
 
 use crate::participant::in_flight::Heard;
 
+/// The data element of the amount.
+const AMOUNT: u8 = 4;
+
 /// The payment that an answer is about.
 #[derive(Debug, Clone, Copy)]
 pub struct About {
@@ -24,7 +27,9 @@ pub struct About {
 pub fn of(heard: &Heard, about: &About) -> Outcome {
     let About { payment, folio, participant } = about;
     let code = heard.answer.de39.escape_ascii();
-    if let Some(field) = heard.contradicts {
+    // A part of the amount is what a partial approval says.
+    let is_of_part = heard.contradicts == Some(AMOUNT) && heard.answer.de39 == *b"10";
+    if let Some(field) = heard.contradicts.filter(|_| !is_of_part) {
         metrics::counter!("cauce_answers_contradicting_total",
             "participant" => participant.to_string(), "field" => field.to_string())
         .increment(1);

@@ -64,7 +64,8 @@ pub struct PaymentView<'a> {
     /// Why it was declined, or is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<ReasonView<'a>>,
-    /// Why the outcome is not known: `timeout`, `line_lost`, `restart`, `bad_answer`.
+    /// Why the outcome is not known: `timeout`, `line_lost`, `restart`, `bad_answer`,
+    /// `contradicts_request`, `partial_approval`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown_cause: Option<&'static str>,
     /// What an answer said that came too late: `approved`, `declined`, `unknown`.
@@ -78,7 +79,7 @@ pub struct PaymentView<'a> {
     /// When the outcome was known, or given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concluded_at: Option<Shown<Timestamp>>,
-    /// When the undoing was confirmed.
+    /// When the undoing was confirmed, the first time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reversed_at: Option<Shown<Timestamp>>,
     /// The asker's own data.

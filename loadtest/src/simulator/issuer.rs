@@ -11,7 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use router::time::Timestamp;
@@ -123,6 +123,7 @@ struct Bank {
     book: Option<Book>,
     log: Option<JsonLog>,
     mood: AtomicU8,
+    contradicting: AtomicU32,
     counters: Counters,
 }
 
@@ -145,6 +146,7 @@ impl Issuer {
             profile: settings.profile,
             late_after: settings.late_after,
             mood: AtomicU8::new(0),
+            contradicting: AtomicU32::new(settings.profile.contradicting),
             counters: Counters::default(),
         });
         let tasks = Tasks::new();
@@ -171,6 +173,10 @@ async fn accept(listener: TcpListener, bank: Arc<Bank>, tasks: Spawner) {
 }
 
 impl Bank {
+    fn profile(&self) -> Profile {
+        Profile { contradicting: self.contradicting.load(Ordering::Relaxed), ..self.profile }
+    }
+
     fn mood(&self) -> Mood {
         match self.mood.load(Ordering::Relaxed) {
             0 => Mood::Working,
@@ -231,6 +237,11 @@ impl IssuerHandle {
             Mood::HangingUp => 2,
         };
         self.bank.mood.store(code, Ordering::Relaxed);
+    }
+
+    /// Changes which share of approvals is told as one of half the amount, in basis points.
+    pub fn set_contradicting(&self, share: u32) {
+        self.bank.contradicting.store(share, Ordering::Relaxed);
     }
 
     /// Closes every line, stops listening and writes the log out; what it held is given back.

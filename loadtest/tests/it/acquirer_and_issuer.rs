@@ -137,6 +137,19 @@ async fn latency_is_at_least_what_the_profile_says() {
 }
 
 #[tokio::test]
+async fn an_approval_can_be_told_as_one_of_half_the_amount() {
+    let profile = Profile { contradicting: 10_000, ..Profile::default() };
+    let (issuer, acquirer) =
+        bank(IssuerSettings { profile, ..IssuerSettings::new("bank-a") }).await;
+    let (request, answer) = acquirer.pay(&order(50_000, RRN)).await.unwrap();
+    assert!(["00", "10"].contains(&answer.response_code()));
+    assert_eq!(answer.fields.text(4), "000000025000");
+    assert_eq!(issuer.truth()[0].amount_minor, 50_000, "debited in full");
+    let repeat = acquirer.repeat("0200", &request).await.unwrap();
+    assert_eq!((repeat.response_code(), repeat.fields.text(4)), ("00", "000000050000"));
+}
+
+#[tokio::test]
 async fn a_dropped_line_leaves_the_debit_behind() {
     let profile = Profile { line_drop: 10_000, ..Profile::default() };
     let (issuer, acquirer) =

@@ -163,12 +163,7 @@ fn ways() -> Vec<Way> {
             State::Reversed,
             &["late_answer"],
         ),
-        way(
-            "a yes behind a no",
-            vec![ko, late(yes())],
-            State::Reversing,
-            &["owed", "late_answer"],
-        ),
+        way("a yes behind a no", vec![ko, late(yes())], State::Reversing, &["owed", "late_answer"]),
         way(
             "a yes while an unknown is being undone",
             vec![lost.clone(), owed(), late(yes())],

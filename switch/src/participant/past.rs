@@ -7,8 +7,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use codecs::iso8583::cauce87;
 use parking_lot::Mutex;
-use router::id::{Folio, Stan};
+use router::id::{Folio, ParticipantId, Stan};
+use router::message::Message;
 use router::text::Text;
 
 /// Requests that are remembered; the oldest are forgotten first. Some 20 MB where all are needed.
@@ -37,6 +39,45 @@ struct Remembered {
     /// STANs in the order they came, each with the ticket it was remembered under.
     order: VecDeque<(u32, u64)>,
     next_ticket: u64,
+}
+
+/// The request that a message of the switch's own names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedRequest {
+    /// It is the request of a payment itself.
+    Asked {
+        /// Its STAN (DE11).
+        stan: Stan,
+        /// Its transmission time (DE7).
+        transmitted_at: Text<10>,
+        /// Folio of the payment (DE37).
+        folio: Folio,
+    },
+    /// It undoes that request (DE90).
+    Undone {
+        /// The request's STAN.
+        stan: Stan,
+        /// The request's transmission time.
+        transmitted_at: Text<10>,
+    },
+}
+
+/// The request that a message names; none where it names none, or cannot be read.
+pub fn named(message: &[u8], asker: ParticipantId) -> Option<NamedRequest> {
+    let wire = cauce87::read(message).ok()?;
+    match cauce87::to_message(&wire, message, asker).ok()? {
+        Message::Payment(request) => {
+            let (stan, transmitted_at) = (request.trace.stan?, request.trace.transmitted_at);
+            let folio = request.trace.rrn.as_str().parse().ok()?;
+            Some(NamedRequest::Asked { stan, transmitted_at, folio })
+        }
+        Message::Reversal(reversal) => {
+            let (stan, transmitted_at) =
+                (reversal.original.stan?, reversal.original.transmitted_at);
+            Some(NamedRequest::Undone { stan, transmitted_at })
+        }
+        Message::Inquiry(_) | Message::Network(_) => None,
+    }
 }
 
 impl PastRequests {
@@ -87,6 +128,23 @@ mod tests {
         past.remember(stan, second);
         assert_eq!(past.find(stan, &first.transmitted_at), None, "its STAN was used again");
         assert_eq!(past.find(stan, &second.transmitted_at), Some(second));
+    }
+
+    #[test]
+    fn a_payment_names_itself_and_a_reversal_the_request_it_undoes() {
+        // Bits 2 3 4 7 11 37 49, and 3 4 7 11 37 49 90; laid out by hand after ISO 8583:1987.
+        let asked = b"0200\x72\x20\x00\x00\x08\x00\x80\x00\
+            1640000000000000020000000000000001001123211722000042000000000077484";
+        let undone = b"0420\xB2\x20\x00\x00\x08\x00\x80\x00\x00\x00\x00\x40\x00\x00\x00\x00\
+            0000000000000001001123211800000043000000000077484\
+            020000004211232117220000000000100000000000";
+        let (bank, stan) = (ParticipantId::new("bank-b").expect("an id"), Stan::new(42));
+        let (stan, folio) = (stan.expect("a STAN"), Folio::new(77).expect("a folio"));
+        let transmitted_at = Text::new("1123211722").expect("ten digits");
+        let request = NamedRequest::Asked { stan, transmitted_at, folio };
+        assert_eq!(named(asked, bank), Some(request));
+        assert_eq!(named(undone, bank), Some(NamedRequest::Undone { stan, transmitted_at }));
+        assert_eq!(named(b"0800", bank), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loadtest::simulator::acquirer::{Acquirer, AcquirerSettings, Order};
-use loadtest::simulator::issuer::{Effect, Issuer, IssuerHandle, IssuerSettings};
+use loadtest::simulator::issuer::{Effect, Issuer, IssuerHandle, IssuerSettings, Profile};
 use router::id::PaymentId;
 use router::money::{Currency, Money};
 use router::payment::{Payment, PaymentState};
@@ -100,8 +100,13 @@ impl House {
 
 /// A simulated issuer that is late after the switch's time limit.
 pub async fn issuer() -> IssuerHandle {
+    issuer_with(Profile::default()).await
+}
+
+/// One whose lines also misbehave.
+pub async fn issuer_with(profile: Profile) -> IssuerHandle {
     let late_after = Duration::from_millis(RESPONSE_TIMEOUT_MS + 300);
-    let settings = IssuerSettings { late_after, ..IssuerSettings::new("bank-b") };
+    let settings = IssuerSettings { late_after, profile, ..IssuerSettings::new("bank-b") };
     Issuer::start(settings).await.expect("an issuer")
 }
 

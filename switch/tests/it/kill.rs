@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use loadtest::simulator::acquirer::{Acquirer, AcquirerSettings, Answer, Fields};
-use loadtest::simulator::issuer::IssuerHandle;
+use loadtest::simulator::issuer::{IssuerHandle, Profile};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -20,7 +20,7 @@ use router::message::IdempotencyKey;
 use router::payment::{Payment, PaymentState};
 use tokio::time::Instant;
 
-use crate::harness::{ACQUIRER, PATIENCE, card_order, eventually, issuer, net_debits};
+use crate::harness::{ACQUIRER, PATIENCE, card_order, eventually, issuer_with, net_debits};
 
 const KILLS: usize = 100;
 const LINES: usize = 4;
@@ -49,7 +49,8 @@ async fn a_hundred_kills_lose_nothing_and_double_nothing() {
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let dir = tempfile::tempdir().expect("a folder");
-    let issuer = issuer().await;
+    // One approval of fifty contradicts its request, or is partial.
+    let issuer = issuer_with(Profile { contradicting: 200, ..Profile::default() }).await;
     let ports = free_ports();
     let config = write_config(dir.path(), &issuer, ports);
     let book = Book::default();

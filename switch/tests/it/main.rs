@@ -3,7 +3,9 @@
 
 mod api;
 mod harness;
+mod scripted;
 
+mod answers;
 mod bad_input;
 mod cluster;
 mod codec;

@@ -61,6 +61,9 @@ pub struct IssuerArgs {
     /// Requests after which the line is dropped, in hundredths of a per cent.
     #[arg(long, default_value_t = 0)]
     line_drop: u32,
+    /// Approvals that are told as one of half the amount, in hundredths of a per cent.
+    #[arg(long, default_value_t = 0)]
+    contradicting: u32,
 }
 
 /// Options of the merchant.
@@ -114,14 +117,14 @@ async fn issuer(args: IssuerArgs) -> anyhow::Result<()> {
         None if min.is_zero() => Latency::None,
         None => Latency::Fixed(min),
     };
-    let (twice, out_of_order, line_drop) = (args.twice, args.out_of_order, args.line_drop);
+    let IssuerArgs { twice, out_of_order, line_drop, contradicting, .. } = args;
     let settings = IssuerSettings {
         listen: args.listen,
         seed: args.seed,
         truth: args.truth,
         late_after: Duration::from_millis(args.late_ms),
         bookkeeping: if args.forget { Bookkeeping::None } else { Bookkeeping::Kept },
-        profile: Profile { latency, twice, out_of_order, line_drop },
+        profile: Profile { latency, twice, out_of_order, line_drop, contradicting },
         ..IssuerSettings::new(&args.participant)
     };
     let issuer = Issuer::start(settings).await?;

@@ -88,6 +88,9 @@ pub struct Profile {
     pub out_of_order: u32,
     /// Requests after which the line is dropped: debited, never answered.
     pub line_drop: u32,
+    /// Approvals that are told as one of half the amount, every other one with response code 10:
+    /// debited in full.
+    pub contradicting: u32,
 }
 
 /// What the profile makes of one payment.
@@ -96,6 +99,8 @@ pub(super) struct Manner {
     pub(super) delay: Duration,
     pub(super) is_twice: bool,
     pub(super) is_line_dropped: bool,
+    /// The response code of an approval that is told as one of half the amount.
+    pub(super) contradiction: Option<[u8; 2]>,
 }
 
 /// How long an answer out of order is held back.
@@ -119,6 +124,8 @@ impl Profile {
             delay: latency + held_back,
             is_twice: chosen(digest, 2, self.twice),
             is_line_dropped: chosen(digest, 3, self.line_drop),
+            contradiction: chosen(digest, 5, self.contradicting)
+                .then(|| if mix(digest ^ 6) % 2 == 0 { *b"00" } else { *b"10" }),
         }
     }
 }

@@ -175,14 +175,17 @@ impl Line {
             Decision::Refused(code) => (Some(code), Duration::ZERO),
         };
         self.note(message, mti, at, code);
-        let manner = self.bank.profile.manner(digest);
+        let manner = self.bank.profile().manner(digest);
         let is_first = matches!(decision, Decision::New(_));
         if manner.is_line_dropped && is_first {
             return Fate::Drops;
         }
         if let Some(code) = code {
             let authorisation = (code == *b"00").then(|| authorisation(digest));
-            self.reply(message, KEPT, code, authorisation);
+            match manner.contradiction.filter(|_| is_first && authorisation.is_some()) {
+                Some(code) => self.reply_of_half(message, code),
+                None => self.reply(message, KEPT, code, authorisation),
+            }
             self.answer(manner, delay, is_first);
         }
         Fate::Stays
@@ -195,7 +198,7 @@ impl Line {
         let code = self.bank.book.as_ref().map_or(*b"00", |book| book.reverse(named, original));
         self.note(message, mti, at, Some(code));
         self.reply(message, KEPT, code, None);
-        let manner = self.bank.profile.manner(self.digest(named));
+        let manner = self.bank.profile().manner(self.digest(named));
         self.answer(manner, Duration::ZERO, false);
         Fate::Stays
     }
@@ -223,6 +226,15 @@ impl Line {
             }
             None => wire::answer(&mut self.scratch, request, kept, &[(39, &code)]),
         }
+    }
+
+    /// Makes an answer in `scratch` that tells of half the amount.
+    fn reply_of_half(&mut self, message: &[u8], code: [u8; 2]) {
+        let mut half = [0; 12];
+        wire::put_number(&mut half, self.named(message).amount_minor / 2);
+        self.scratch.clear();
+        let (request, kept) = ((&self.index, message), KEPT & !wire::bit(4));
+        wire::answer(&mut self.scratch, request, kept, &[(4, &half), (39, &code)]);
     }
 
     /// Sends the answer as the profile wants it sent.

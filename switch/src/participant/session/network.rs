@@ -125,12 +125,8 @@ enum NotSignedOn {
 }
 
 /// What a sign-on without DE32 is told where DE32 is needed.
-const NAMELESS: MapError = MapError {
-    reason: Reason::FormatError,
-    field: 32,
-    offset: 0,
-    detail: "needed and not there",
-};
+const NAMELESS: MapError =
+    MapError { reason: Reason::FormatError, field: 32, offset: 0, detail: "needed and not there" };
 
 /// Whether a sign-on on a line of a known participant names that one, or nobody. A participant
 /// without an `acquirer_id` has no name that it could give.

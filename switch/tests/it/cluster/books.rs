@@ -106,7 +106,8 @@ impl Books {
             Record::Reversal(reversal) => {
                 let is_over = matches!(reversal.step, ReversalStep::Confirmed { .. });
                 if let Some(life) = self.lives.get_mut(&reversal.payment).filter(|_| is_over) {
-                    life.ended = Some(reversal.at);
+                    // What it reserved ends with its first reversal.
+                    life.ended.get_or_insert(reversal.at);
                 }
             }
             Record::Account(movement) => {

@@ -43,6 +43,8 @@ async fn whatever_breaks_nothing_is_paid_twice_overrun_or_lost() {
     let plan = Plan { nodes: 2, redis: format!("urls = [\"{}\"]", pair.url()), extra: &extra };
     let town = Arc::new(Town::start(plan).await);
     town.endpoints(&["isp-ve", "lender-mx"]).await;
+    // One approval of fifty contradicts its request, or is partial.
+    town.issuer.set_contradicting(200);
     let report = Arc::new(Mutex::new(Report::new(seed)));
     let keepers = Keepers::start(&town, &report, seed);
     let load = Load::start(&town, seed, 8, Duration::from_millis(60));

@@ -54,7 +54,7 @@ fn disagrees(field: u8, contents: &[&str]) {
 
 #[test]
 fn an_answer_that_repeats_its_request_agrees_and_so_does_one_that_repeats_nothing() {
-    agrees(39, &["00"]);
+    agrees(48, &["0106shop-1", "1104ABCD"]);
     let (request, answer) = (pack(b"0200", &ASKED), pack(b"0210", &[(11, "000042"), (39, "00")]));
     assert_eq!(contradiction(&request, &read(&answer).expect("well formed"), &answer), None);
     // What the request does not have is nothing to repeat.
