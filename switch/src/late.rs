@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use codecs::iso8583::cauce87::{self, ParticipantAnswer, Repeat, WireKind};
+use codecs::iso8583::cauce87::{self, ParticipantAnswer, Repeat};
 use router::id::Folio;
 use router::payment::{Payment, PaymentState};
 use router::record::{Attempt, LateAnswer, Record};
@@ -17,7 +17,7 @@ use storage::StoreError;
 use crate::clock;
 use crate::engine::Engine;
 use crate::participant::Participant;
-use crate::participant::in_flight::Heard;
+use crate::participant::in_flight::MatchedAnswer;
 use crate::reversal::card_of;
 use crate::verdict;
 
@@ -29,25 +29,24 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// An answer that met no open request.
 #[derive(Debug, Clone)]
-pub struct Unmatched {
+pub struct UnmatchedAnswer {
     /// What it says.
     pub answer: ParticipantAnswer,
     /// The message, in the switch's own format.
     pub bytes: Bytes,
 }
 
-/// Counts an answer that met no open request; tells whether it must be recorded.
-pub fn is_worth_recording(participant: &Participant, kind: WireKind) -> bool {
+/// Counts an answer that met no open request, here or at another node.
+pub fn count(participant: &Participant) {
     let id = participant.id().to_string();
     metrics::counter!("cauce_unmatched_answers_total", "participant" => id).increment(1);
-    kind == WireKind::PaymentAnswer
 }
 
 /// Records a late answer with the payment it is about, if it tells something new, and has the
 /// payment reversed where that is owed. Ends at the latest when the switch does.
 ///
 /// Not cancel-safe: a dropped call may leave the answer unrecorded.
-pub async fn record(engine: &Arc<Engine>, participant: &Participant, unmatched: Unmatched) {
+pub async fn record(engine: &Arc<Engine>, participant: &Participant, unmatched: UnmatchedAnswer) {
     let ending = engine.tasks.stages().ending.clone();
     let mut pause = PAUSE_MIN;
     loop {
@@ -67,16 +66,18 @@ pub async fn record(engine: &Arc<Engine>, participant: &Participant, unmatched: 
 async fn take(
     engine: &Engine,
     participant: &Participant,
-    unmatched: &Unmatched,
+    unmatched: &UnmatchedAnswer,
 ) -> Result<(), StoreError> {
-    let Some(folio) = folio_of(participant, &unmatched.answer) else { return Ok(()) };
-    let Some(payment) = engine.store.payment_by_folio(folio).await? else { return Ok(()) };
-    let is_of = |attempt: &Attempt| is_of(participant, attempt, folio, &unmatched.answer);
-    let Some(attempt) = payment.attempt.filter(is_of) else { return Ok(()) };
-    let payment = concluded(engine, payment).await?;
-    let about = verdict::About { payment: payment.id, folio, participant: attempt.participant };
+    let answer = &unmatched.answer;
+    let Some((payment, attempt)) = find(engine, participant, answer).await? else {
+        warn_of_unknown(participant, answer);
+        return Ok(());
+    };
+    let (folio, payment) = (payment.folio, concluded(engine, payment).await?);
+    let about =
+        verdict::AnsweredPayment { payment: payment.id, folio, participant: attempt.participant };
     let contradicts = contradiction(engine, &payment, &attempt, &unmatched.bytes);
-    let outcome = verdict::of(&Heard { answer: unmatched.answer, contradicts }, &about);
+    let outcome = verdict::of(&MatchedAnswer { answer: unmatched.answer, contradicts }, &about);
     if !payment.is_news(&outcome) {
         return Ok(());
     }
@@ -95,7 +96,28 @@ async fn take(
     Ok(())
 }
 
-/// The payment that an answer is about: by its request, where that is remembered, else by the folio
+/// The payment that an answer is about, and the request that it answers.
+async fn find(
+    engine: &Engine,
+    participant: &Participant,
+    answer: &ParticipantAnswer,
+) -> Result<Option<(Payment, Attempt)>, StoreError> {
+    let Some(folio) = folio_of(participant, answer) else { return Ok(None) };
+    let Some(payment) = engine.store.payment_by_folio(folio).await? else { return Ok(None) };
+    let is_of = |attempt: &Attempt| is_of(participant, attempt, folio, answer);
+    let attempt = payment.attempt.filter(is_of);
+    Ok(attempt.map(|attempt| (payment, attempt)))
+}
+
+/// An answer to no request that is known. An approval among them is for an operator to look at.
+fn warn_of_unknown(participant: &Participant, answer: &ParticipantAnswer) {
+    if answer.de39 == *b"00" {
+        tracing::warn!(participant = %participant.id(), stan = %answer.stan,
+            "approval of no request that is known");
+    }
+}
+
+/// The folio of the payment that an answer is about: by its request, where that is remembered, else by the folio
 /// that it repeats.
 fn folio_of(participant: &Participant, answer: &ParticipantAnswer) -> Option<Folio> {
     let past = participant.past().find(answer.stan, &answer.transmitted_at);

@@ -32,7 +32,7 @@ use tokio::time::Instant;
 use crate::clock;
 use crate::config::ParticipantConfig;
 use far::Far;
-use in_flight::{Claim, Expected, Heard, InFlight, NO_LINE, RequestKind};
+use in_flight::{Claim, Expected, InFlight, MatchedAnswer, NO_LINE, RequestKind};
 use line::Line;
 use past::{NamedRequest, PastRequest, PastRequests};
 
@@ -67,13 +67,13 @@ impl NotSent {
     }
 }
 
-/// How a reversal went, beside the request that it undoes.
+/// Which line a reversal took, seen from the request that it undoes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Course {
+pub enum LineChoice {
     /// On the very line of the request, behind it: TCP keeps the order there.
-    Behind,
+    OriginalLine,
     /// On another line, since that of the request is gone.
-    Apart,
+    OtherLine,
 }
 
 /// Late answers of one participant that are being recorded; beyond, its lines are not read on.
@@ -196,7 +196,7 @@ impl Participant {
     /// Sends a message under a claim and waits for its answer, at most the participant's deadline.
     ///
     /// Not cancel-safe: a dropped call may leave a request sent whose answer is then late.
-    pub async fn ask(&self, claim: Claim<'_>, message: Bytes) -> Result<Heard, NoAnswer> {
+    pub async fn ask(&self, claim: Claim<'_>, message: Bytes) -> Result<MatchedAnswer, NoAnswer> {
         let (stan, expected) = (claim.stan(), claim.expected());
         let mut line = NO_LINE;
         let expect_on = |taken: &Line| {
@@ -230,17 +230,17 @@ impl Participant {
         original: &Attempt,
         claim: Claim<'_>,
         message: Bytes,
-    ) -> (Result<Heard, NoAnswer>, Course) {
+    ) -> (Result<MatchedAnswer, NoAnswer>, LineChoice) {
         let line = self.line_in(&self.past, original.stan, &original.transmitted_at);
         let Some(line) = line else {
-            return (self.ask(claim, message).await, Course::Apart);
+            return (self.ask(claim, message).await, LineChoice::OtherLine);
         };
         claim.expect_on(line.number(), &message);
         let heard = match line.send_now(message, claim.deadline()) {
             Ok(()) => claim.answer().await.map_err(NoAnswer::MaybeSent),
             Err(refused) => Err(NoAnswer::NotSent(refused)),
         };
-        (heard, Course::Behind)
+        (heard, LineChoice::OriginalLine)
     }
 
     /// The line that a request took, if it still serves.
@@ -328,7 +328,7 @@ impl Participant {
 }
 
 /// Whether a request got the answer after which nothing is owed for it.
-fn is_plain_approval(answered: &Result<Heard, Cause>) -> bool {
+fn is_plain_approval(answered: &Result<MatchedAnswer, Cause>) -> bool {
     answered.is_ok_and(|heard| heard.contradicts.is_none() && heard.answer.de39 == *b"00")
 }
 

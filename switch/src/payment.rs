@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::engine::Engine;
-use crate::participant::in_flight::{Claim, Heard, NO_LINE, RequestKind};
+use crate::participant::in_flight::{Claim, MatchedAnswer, NO_LINE, RequestKind};
 use crate::participant::past::PastRequest;
 use crate::participant::{NoAnswer, Participant, pin};
 use crate::respond::Told;
@@ -167,9 +167,9 @@ impl<'a> Sending<'a> {
         }
     }
 
-    fn told_by(&self, heard: &Heard) -> Outcome {
+    fn told_by(&self, heard: &MatchedAnswer) -> Outcome {
         let (payment, folio) = (self.payment, self.folio);
-        let about = verdict::About { payment, folio, participant: self.participant.id() };
+        let about = verdict::AnsweredPayment { payment, folio, participant: self.participant.id() };
         verdict::of(heard, &about)
     }
 

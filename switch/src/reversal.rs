@@ -3,7 +3,7 @@
 //! What is owed stands in the journal; the queue here only says "look at this one now". A scan of
 //! the open payments finds whatever the queue missed, so nothing is forgotten.
 
-mod evidence;
+mod proof;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,11 +25,11 @@ use tokio::time::Instant;
 use crate::clock;
 use crate::config::ReversalsConfig;
 use crate::engine::Engine;
-use crate::participant::in_flight::{Claim, Heard, RequestKind};
-use crate::participant::{Course, NoAnswer, Participant};
+use crate::participant::in_flight::{Claim, MatchedAnswer, RequestKind};
+use crate::participant::{LineChoice, NoAnswer, Participant};
 use crate::payment;
 use crate::respond::Told;
-use evidence::Evidence;
+use proof::ReversalProof;
 
 /// Payments waiting to be looked at; beyond, the scan finds them.
 const QUEUE_LEN_MAX: usize = 65_536;
@@ -181,9 +181,9 @@ async fn undo(
     undoing: &Undoing,
 ) -> Result<(), StoreError> {
     let mut pause = undoing.config.retry_min;
-    let mut round = Round::new(repeat);
-    while advance(engine, id, &mut round, undoing).await? == Progress::Owed {
-        round.repeat = Repeat::Again;
+    let mut pending = PendingAdvice::new(repeat);
+    while advance(engine, id, &mut pending, undoing).await? == ReversalStanding::Owed {
+        pending.repeat = Repeat::Again;
         metrics::counter!("cauce_reversal_repeats_total").increment(1);
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(undoing.config.retry_max);
@@ -199,22 +199,22 @@ struct Undoing {
 
 /// Whether a reversal is still owed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
+enum ReversalStanding {
     Owed,
     Over,
 }
 
 /// One reversal on its way: it begins when it is owed, and anew when a late answer owes another.
-struct Round {
+struct PendingAdvice {
     repeat: Repeat,
     /// STAN and time of its advice, the same in each repeat.
     own: Option<Attempt>,
-    evidence: Evidence,
+    proof: ReversalProof,
 }
 
-impl Round {
+impl PendingAdvice {
     fn new(repeat: Repeat) -> Self {
-        Self { repeat, own: None, evidence: Evidence::default() }
+        Self { repeat, own: None, proof: ReversalProof::default() }
     }
 }
 
@@ -222,36 +222,36 @@ impl Round {
 async fn advance(
     engine: &Engine,
     id: PaymentId,
-    round: &mut Round,
+    pending: &mut PendingAdvice,
     undoing: &Undoing,
-) -> Result<Progress, StoreError> {
-    let Some(payment) = engine.store.payment(id).await? else { return Ok(Progress::Over) };
+) -> Result<ReversalStanding, StoreError> {
+    let Some(payment) = engine.store.payment(id).await? else { return Ok(ReversalStanding::Over) };
     match owed_cause(&payment) {
         Some(cause) => {
             // An advice of its own: an answer to the one before is no evidence any more.
-            *round = Round::new(Repeat::First);
+            *pending = PendingAdvice::new(Repeat::First);
             if !step_if_legal(engine, id, ReversalStep::Owed(cause)).await? {
-                return Ok(Progress::Owed);
+                return Ok(ReversalStanding::Owed);
             }
         }
         None if payment.state == PaymentState::Reversing => {}
-        None => return Ok(Progress::Over),
+        None => return Ok(ReversalStanding::Over),
     }
     // Held for one advice only, so that a bank that is away does not keep others waiting.
     let permit = undoing.permits.acquire().await;
-    let answer = advise(engine, &payment, round).await?;
+    let answer = advise(engine, &payment, pending).await?;
     drop(permit);
-    let Some((answer, course)) = answer else { return Ok(Progress::Owed) };
+    let Some((answer, line_choice)) = answer else { return Ok(ReversalStanding::Owed) };
     let not_found_after = undoing.config.not_found_after;
-    if !round.evidence.is_given_by(answer.de39, course, Instant::now(), not_found_after) {
-        return Ok(Progress::Owed);
+    if !pending.proof.is_given_by(answer.de39, line_choice, Instant::now(), not_found_after) {
+        return Ok(ReversalStanding::Owed);
     }
     let confirmed = ReversalStep::Confirmed { response_code: answer.de39 };
     if !step_if_legal(engine, id, confirmed).await? {
-        return Ok(Progress::Owed);
+        return Ok(ReversalStanding::Owed);
     }
     metrics::counter!("cauce_reversals_confirmed_total").increment(1);
-    Ok(Progress::Over)
+    Ok(ReversalStanding::Over)
 }
 
 /// Why a reversal must be recorded as owed before its advice leaves; none where it is recorded, or
@@ -269,8 +269,8 @@ fn owed_cause(payment: &Payment) -> Option<ReversalCause> {
 async fn advise(
     engine: &Engine,
     payment: &Payment,
-    round: &mut Round,
-) -> Result<Option<(ParticipantAnswer, Course)>, StoreError> {
+    pending: &mut PendingAdvice,
+) -> Result<Option<(ParticipantAnswer, LineChoice)>, StoreError> {
     let Some(original) = payment.attempt else { return Ok(None) };
     let Some(participant) = engine.participants.by_id(original.participant) else {
         tracing::error!(participant = %original.participant, payment_id = %payment.id,
@@ -278,7 +278,7 @@ async fn advise(
         return Ok(None);
     };
     let Some(card) = card_of(engine, payment) else { return Ok(None) };
-    let Some((claim, own)) = claim_for(participant, payment.folio, &mut round.own) else {
+    let Some((claim, own)) = claim_for(participant, payment.folio, &mut pending.own) else {
         return Ok(None);
     };
     let advice = cauce87::ReversalAdvice {
@@ -290,12 +290,12 @@ async fn advise(
         stan: own.stan,
         transmitted_at: own.transmitted_at,
     };
-    let asking = engine.asking(round.repeat);
+    let asking = engine.asking(pending.repeat);
     match engine.message(|out| cauce87::reversal_advice(&advice, asking, out)) {
         Ok(frame) => {
-            let (heard, course) = participant.ask_behind(&original, claim, frame).await;
-            round.evidence.was_asked(course, Instant::now());
-            Ok(heard_of(payment.id, participant, heard).map(|answer| (answer, course)))
+            let (heard, line_choice) = participant.ask_behind(&original, claim, frame).await;
+            pending.proof.was_asked(line_choice, Instant::now());
+            Ok(heard_of(payment.id, participant, heard).map(|answer| (answer, line_choice)))
         }
         Err(error) => {
             tracing::error!(payment_id = %payment.id, %error, "a reversal cannot be written");
@@ -338,12 +338,12 @@ pub(crate) fn card_of(engine: &Engine, payment: &Payment) -> Option<Option<Pan>>
 fn heard_of(
     payment: PaymentId,
     participant: &Participant,
-    heard: Result<Heard, NoAnswer>,
+    heard: Result<MatchedAnswer, NoAnswer>,
 ) -> Option<ParticipantAnswer> {
     let participant = participant.id();
     match heard {
-        Ok(Heard { answer, contradicts: None }) => Some(answer),
-        Ok(Heard { contradicts: Some(field), .. }) => {
+        Ok(MatchedAnswer { answer, contradicts: None }) => Some(answer),
+        Ok(MatchedAnswer { contradicts: Some(field), .. }) => {
             metrics::counter!("cauce_answers_contradicting_total",
                 "participant" => participant.to_string(), "field" => field.to_string())
             .increment(1);

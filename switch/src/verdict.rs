@@ -4,14 +4,14 @@
 use router::id::{Folio, ParticipantId, PaymentId};
 use router::outcome::{Cause, Outcome};
 
-use crate::participant::in_flight::Heard;
+use crate::participant::in_flight::MatchedAnswer;
 
 /// The data element of the amount.
 const AMOUNT: u8 = 4;
 
 /// The payment that an answer is about.
 #[derive(Debug, Clone, Copy)]
-pub struct About {
+pub struct AnsweredPayment {
     /// The payment.
     pub payment: PaymentId,
     /// Its number for people.
@@ -24,8 +24,8 @@ pub struct About {
 ///
 /// An answer that disagrees with its request leaves the outcome unknown, whatever its response code:
 /// an approval may be one of something else, a decline may be that of another payment.
-pub fn of(heard: &Heard, about: &About) -> Outcome {
-    let About { payment, folio, participant } = about;
+pub fn of(heard: &MatchedAnswer, about: &AnsweredPayment) -> Outcome {
+    let AnsweredPayment { payment, folio, participant } = about;
     let code = heard.answer.de39.escape_ascii();
     // A part of the amount is what a partial approval says.
     let is_of_part = heard.contradicts == Some(AMOUNT) && heard.answer.de39 == *b"10";

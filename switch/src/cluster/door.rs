@@ -23,7 +23,7 @@ use super::{lines, proof};
 use crate::clock;
 use crate::config::SecretText;
 use crate::engine::Engine;
-use crate::late::{self, Unmatched};
+use crate::late::{self, UnmatchedAnswer};
 use crate::participant::Participant;
 
 /// Time for one request.
@@ -137,7 +137,7 @@ fn late_here(
     };
     let engine = Arc::clone(&door.engine);
     door.engine.tasks.payment(async move {
-        late::record(&engine, &participant, Unmatched { answer, bytes }).await;
+        late::record(&engine, &participant, UnmatchedAnswer { answer, bytes }).await;
         drop(place);
     });
     StatusCode::OK

@@ -26,11 +26,11 @@ const STAN_TRIES_MAX: u32 = 64;
 /// The line of a request that has not been handed to one.
 pub const NO_LINE: u64 = 0;
 
-type Answered = Result<Heard, Cause>;
+type Answered = Result<MatchedAnswer, Cause>;
 
 /// An answer, held against the request that it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
+pub struct MatchedAnswer {
     /// What it says.
     pub answer: ParticipantAnswer,
     /// The first data element in which it disagrees with its request; none where it agrees.
@@ -193,7 +193,7 @@ impl InFlight {
             }
             RequestKind::Network => None,
         };
-        entry.reply.send(Ok(Heard { answer, contradicts })).map_err(|_| answer)
+        entry.reply.send(Ok(MatchedAnswer { answer, contradicts })).map_err(|_| answer)
     }
 
     /// Gives up everything that was handed to a line.

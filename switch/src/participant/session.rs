@@ -20,7 +20,7 @@ use super::line::{Line, Outbound};
 use super::wording::{Unread, Wording};
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
-use crate::late::Unmatched;
+use crate::late::UnmatchedAnswer;
 use crate::payment::OnRepeat;
 use crate::respond::Asked;
 use crate::{late, payment, respond, reversal};
@@ -211,7 +211,7 @@ impl Session {
         match cauce87::participant_answer(wire, bytes) {
             Ok(answer) => {
                 if let Err(answer) = participant.in_flight().answer(wire, bytes, answer) {
-                    let unmatched = Unmatched { answer, bytes: bytes.clone() };
+                    let unmatched = UnmatchedAnswer { answer, bytes: bytes.clone() };
                     self.unmatched(participant, wire.kind, unmatched).await;
                 }
             }
@@ -230,14 +230,14 @@ impl Session {
         &self,
         participant: &Arc<Participant>,
         kind: WireKind,
-        unmatched: Unmatched,
+        unmatched: UnmatchedAnswer,
     ) {
         let (stan, bytes) = (unmatched.answer.stan, unmatched.bytes.clone());
         let far = participant.far();
         let handing = far.and_then(|far| far.answer(participant.id(), stan, bytes));
-        let is_late = late::is_worth_recording(participant, kind);
-        if handing.is_none() && !is_late {
-            return;
+        let is_payment = kind == WireKind::PaymentAnswer;
+        if handing.is_none() && !is_payment {
+            return late::count(participant);
         }
         let place = participant.late_place().await;
         let (engine, participant) = (Arc::clone(&self.engine), Arc::clone(participant));
@@ -246,7 +246,10 @@ impl Session {
                 Some(handing) => handing.await,
                 None => false,
             };
-            if is_late && !is_taken {
+            if !is_taken {
+                late::count(&participant);
+            }
+            if is_payment && !is_taken {
                 late::record(&engine, &participant, unmatched).await;
             }
             drop(place);

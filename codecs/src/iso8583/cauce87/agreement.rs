@@ -9,7 +9,7 @@ use crate::iso8583::index::Index;
 
 /// How a data element of an answer is held against the request's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rule {
+enum Comparison {
     /// Digit by digit.
     Digits,
     /// As a number: widths and leading zeros do not matter.
@@ -26,16 +26,16 @@ enum Rule {
 
 /// Data elements that are repeated. DE7 and DE11 are what matches an answer to its request. DE37 is
 /// not among them, since a participant may give its own reference there.
-const REPEATED: [(u8, Rule); 9] = [
-    (2, Rule::Card),
-    (3, Rule::Digits),
-    (4, Rule::Number),
-    (32, Rule::Number),
-    (41, Rule::Text),
-    (42, Rule::Text),
-    (49, Rule::Number),
-    (90, Rule::Original),
-    (102, Rule::Account),
+const REPEATED: [(u8, Comparison); 9] = [
+    (2, Comparison::Card),
+    (3, Comparison::Digits),
+    (4, Comparison::Number),
+    (32, Comparison::Number),
+    (41, Comparison::Text),
+    (42, Comparison::Text),
+    (49, Comparison::Number),
+    (90, Comparison::Original),
+    (102, Comparison::Account),
 ];
 
 /// The first data element in which an answer disagrees with its request; none where it agrees.
@@ -46,9 +46,9 @@ const REPEATED: [(u8, Rule); 9] = [
 /// Source: ISO 8583:1987, 4.2: mandatory echo of these elements in responses.
 pub fn contradiction(request: &[u8], wire: &Wire, answer: &[u8]) -> Option<u8> {
     let Ok(asked) = read(request) else { return Some(0) };
-    let disagrees = |(field, rule): &(u8, Rule)| {
+    let disagrees = |(field, comparison): &(u8, Comparison)| {
         let values = value(&asked.index, request, *field).zip(value(&wire.index, answer, *field));
-        values.is_some_and(|(asked, said)| !rule.agrees(asked, said))
+        values.is_some_and(|(asked, said)| !comparison.agrees(asked, said))
     };
     REPEATED.iter().find(|repeated| disagrees(repeated)).map(|(field, _)| *field)
 }
@@ -57,7 +57,7 @@ fn value<'a>(index: &Index, bytes: &'a [u8], field: u8) -> Option<&'a [u8]> {
     index.field(bytes, field).filter(|content| !content.is_empty())
 }
 
-impl Rule {
+impl Comparison {
     fn agrees(self, asked: &[u8], said: &[u8]) -> bool {
         match self {
             Self::Digits => asked == said,

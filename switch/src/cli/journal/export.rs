@@ -81,6 +81,9 @@ struct Told {
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     authorisation: Option<String>,
+    /// The response code of the participant that declined, as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_code: Option<String>,
 }
 
 impl Row {
@@ -112,6 +115,7 @@ impl Row {
                     state: "declined",
                     reason: Some(refused.reason.info().code),
                     authorisation: None,
+                    network_code: None,
                 }),
                 ..row
             },
@@ -225,15 +229,20 @@ impl Told {
                 state: "approved",
                 reason: None,
                 authorisation: Some(approval.authorisation.to_string()),
+                network_code: None,
             },
             Outcome::Declined(decline) => Self {
                 state: "declined",
                 reason: Some(decline.reason.info().code),
                 authorisation: None,
+                network_code: decline.network_code.map(|code| code.escape_ascii().to_string()),
             },
-            Outcome::Unknown(cause) => {
-                Self { state: "unknown", reason: Some(cause.name()), authorisation: None }
-            }
+            Outcome::Unknown(cause) => Self {
+                state: "unknown",
+                reason: Some(cause.name()),
+                authorisation: None,
+                network_code: None,
+            },
         }
     }
 }
