@@ -4,7 +4,7 @@
 //! so that most payments cost one row and its pointers; one that has none yet is written when it
 //! is a second old, or when a reader asks. Notices are derived on the way.
 
-mod patience;
+mod view_retry;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -22,9 +22,9 @@ use crate::journal::{Damage, Tail};
 use crate::outbox;
 use crate::record;
 use crate::shared::Shared;
-use crate::store::Failure;
+use crate::store::StoreFailure;
 use crate::view::{Facts, Homed, Rows, ViewError, ViewPosition, Views};
-use patience::{Patience, chain};
+use view_retry::{ViewRetry, chain};
 
 /// A payment without outcome is written when it is this old.
 const WRITE_AFTER: Duration = Duration::from_secs(1);
@@ -57,7 +57,7 @@ pub(crate) struct Follower {
     marks: BTreeMap<EndpointId, u64>,
     position: ViewPosition,
     refresh: Option<Refresh>,
-    patience: Patience,
+    retry: ViewRetry,
 }
 
 /// When endpoints that other nodes set are read.
@@ -90,7 +90,7 @@ impl Follower {
         marks: BTreeMap<EndpointId, u64>,
     ) -> Result<Self, ViewError> {
         let position = views.position()?;
-        let patience = Patience {
+        let retry = ViewRetry {
             is_near: views.is_near(),
             shared: Arc::clone(&shared),
             stop: Arc::default(),
@@ -105,7 +105,7 @@ impl Follower {
             marks,
             views,
             refresh: None,
-            patience,
+            retry,
         };
         for homed in follower.views.endpoints()? {
             follower.set_endpoint(homed.endpoint);
@@ -133,14 +133,14 @@ impl Follower {
             return Ok(());
         }
         refresh.last = Instant::now();
-        let endpoints = self.patience.ask(|| Ok(self.views.endpoints()?))?;
+        let endpoints = self.retry.ask(|| Ok(self.views.endpoints()?))?;
         self.take_endpoints(endpoints);
         Ok(())
     }
 
     /// Follows until told to stop, then writes everything there is.
     pub fn run(mut self, stop: &Arc<AtomicBool>) {
-        self.patience.stop = Arc::clone(stop);
+        self.retry.stop = Arc::clone(stop);
         loop {
             let is_last = stop.load(Ordering::Acquire);
             match self.turn(is_last) {
@@ -149,12 +149,16 @@ impl Follower {
                 Ok(_) => {}
                 Err(error) if stop.load(Ordering::Acquire) => {
                     let (error, lag) = (chain(&error), self.shared.lag());
-                    return tracing::warn!(error, lag, "the read models stay behind until the next start");
+                    return tracing::warn!(
+                        error,
+                        lag,
+                        "the read models stay behind until the next start"
+                    );
                 }
                 Err(error) => {
                     let error = chain(&error);
                     tracing::error!(error, "the read models cannot follow; the process must end");
-                    return self.shared.fail(Failure::ReadModels);
+                    return self.shared.fail(StoreFailure::ReadModels);
                 }
             }
         }
@@ -175,7 +179,7 @@ impl Follower {
             records: 0,
         };
         while turn.records < BATCH_RECORDS_MAX && self.tail.next_sequence() <= durable {
-            let frame = self.patience.ask(|| Ok(self.tail.next_frame()?))?;
+            let frame = self.retry.ask(|| Ok(self.tail.next_frame()?))?;
             for (sequence, body) in (frame.first_sequence..).zip(record::bodies(&frame.body)) {
                 let unreadable = |source| Damage::Record { sequence, source };
                 self.take(sequence, body.map_err(unreadable)?, &mut turn)?;
@@ -260,7 +264,7 @@ impl Follower {
         let Some(id) = record.payment() else { return Ok(()) };
         let row = match turn.rewritten.remove(&id) {
             Some(row) => Some(row),
-            None => self.patience.ask(|| Ok(self.views.history(id)?))?,
+            None => self.retry.ask(|| Ok(self.views.history(id)?))?,
         };
         let lost = || Damage::Record {
             sequence,
@@ -366,9 +370,9 @@ impl Follower {
     }
 
     fn write_rows(&self, rows: Rows, position: ViewPosition) -> Result<(), FollowError> {
-        match self.patience.is_near {
+        match self.retry.is_near {
             true => Ok(self.views.write(rows, position)?),
-            false => self.patience.ask(|| Ok(self.views.write(rows.clone(), position)?)),
+            false => self.retry.ask(|| Ok(self.views.write(rows.clone(), position)?)),
         }
     }
 }

@@ -38,6 +38,6 @@ pub use settings::Settings;
 pub use snapshot::{SnapshotError, snapshot_now};
 pub use state::{Fold, Reflect, State, Unreflected};
 pub use store::{
-    Admission, Appended, Balance, Failure, OpenError, OtherLane, OtherLanes, Others, Parts, Recovered,
-    Store, StoreError,
+    Admission, Appended, Balance, OpenError, OtherLane, OtherLanes, Others, Parts, Recovered,
+    Store, StoreError, StoreFailure,
 };

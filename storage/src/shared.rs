@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::journal::Head;
 use crate::live::Live;
-use crate::store::Failure;
+use crate::store::StoreFailure;
 use crate::view::Homed;
 
 /// Positions, signals and figures.
@@ -23,7 +23,7 @@ pub(crate) struct Shared {
     /// Turns true once, for ever.
     pub failed: watch::Sender<bool>,
     /// Why, from the moment that it is true.
-    failure: Mutex<Option<Failure>>,
+    failure: Mutex<Option<StoreFailure>>,
     /// Everything up to here is in the read models.
     pub written: watch::Sender<u64>,
     /// Notices are known up to here.
@@ -203,7 +203,7 @@ impl Shared {
     }
 
     /// Why nothing is taken any more; none while it is.
-    pub fn failure(&self) -> Option<Failure> {
+    pub fn failure(&self) -> Option<StoreFailure> {
         self.failure.lock().clone()
     }
 
@@ -213,7 +213,7 @@ impl Shared {
     }
 
     /// The end: nothing is taken from now on. Of several reasons the first counts.
-    pub fn fail(&self, why: Failure) {
+    pub fn fail(&self, why: StoreFailure) {
         self.figures.failures.increment(1);
         self.failure.lock().get_or_insert(why);
         self.failed.send_replace(true);

@@ -34,7 +34,7 @@ use crate::writer::{Command, Decided};
 pub use answer::{Admission, Appended, Page, Recovered, Stats};
 pub use elsewhere::{Appending, OtherLane, OtherLanes, Others, Reviving};
 pub use error::{OpenError, StoreError};
-pub use failure::Failure;
+pub use failure::StoreFailure;
 pub use read::OutcomeWait;
 pub use start::Parts;
 
@@ -142,14 +142,14 @@ impl Store {
 
     /// Takes nothing from now on: its lane has another writer, which it would find out at its next
     /// append. It turns [`Store::failed`].
-    pub fn give_up(&self, why: Failure) {
+    pub fn give_up(&self, why: StoreFailure) {
         if !self.inner.shared.has_failed() {
             self.inner.shared.fail(why);
         }
     }
 
     /// Why the store [has failed](Store::failed); none while it has not.
-    pub fn failure(&self) -> Option<Failure> {
+    pub fn failure(&self) -> Option<StoreFailure> {
         self.inner.shared.failure()
     }
 

@@ -26,7 +26,7 @@ use crate::journal::{Backend, BackendError, Journal};
 use crate::seal::Sealer;
 use crate::settings::Limits;
 use crate::shared::Shared;
-use crate::store::{Appended, Failure, StoreError};
+use crate::store::{Appended, StoreError, StoreFailure};
 use crate::view::Views;
 
 /// How long the writer waits at a time for the read models to catch up.
@@ -155,11 +155,11 @@ impl<G: Guard, B: Backend> Writer<G, B> {
     fn fail(&self, error: &BackendError) {
         if let BackendError::LaneLost { lane, owner } = error {
             tracing::warn!(%lane, %owner, "the lane has another owner: nothing more is appended");
-            return self.shared.fail(Failure::LaneLost { owner: owner.clone() });
+            return self.shared.fail(StoreFailure::LaneLost { owner: owner.clone() });
         }
         let source = error.source().map(ToString::to_string).unwrap_or_default();
         tracing::error!(%error, source, "the journal has failed; the process must end");
-        self.shared.fail(Failure::Journal);
+        self.shared.fail(StoreFailure::Journal);
     }
 
     /// After a failure every command is told so, until one asks to stop or nobody can ask.

@@ -1,6 +1,7 @@
 //! One node: its lane, its threads, and the lanes it holds for others.
 
 mod beat;
+mod name;
 mod notices;
 mod others;
 mod own;
@@ -28,7 +29,7 @@ use tokio::sync::mpsc;
 use self::others::OthersOf;
 use self::threads::thread;
 use crate::folios::Folios;
-use crate::gatekeeper::{Gatekeeper, Pending};
+use crate::gatekeeper::{GateLog, Gatekeeper, Pending};
 use crate::lanes::{LaneError, Workshop};
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -61,6 +62,16 @@ pub enum StartError {
     NoLane {
         /// How many there may be.
         max: u16,
+    },
+    /// Another process uses the node's name, and lives: this one stays out.
+    #[error("another process uses the name {node}: it is at {theirs}, this one at {ours}")]
+    NameInUse {
+        /// The name.
+        node: Box<str>,
+        /// Where the other one says that it is.
+        theirs: Box<str>,
+        /// Where this one would be.
+        ours: Box<str>,
     },
     /// No thread could be started.
     #[error("a thread of the node")]
@@ -110,6 +121,8 @@ struct Inner {
     held: Mutex<BTreeMap<Lane, Store>>,
     owners: Mutex<BTreeMap<Lane, Owner>>,
     beat: Mutex<u64>,
+    /// Where another process is that uses this node's name, or tried to.
+    twin: Mutex<Option<Box<str>>>,
     note: Mutex<String>,
     config_version: Mutex<u64>,
     is_furnished: AtomicBool,
@@ -151,6 +164,7 @@ impl Node {
             held: Mutex::default(),
             owners: Mutex::default(),
             beat: Mutex::new(0),
+            twin: Mutex::default(),
             note: Mutex::default(),
             config_version: Mutex::default(),
             is_furnished: AtomicBool::new(false),
@@ -159,10 +173,10 @@ impl Node {
             stop,
             settings,
         });
-        // Whoever sees the lane's new owner must find that it lives.
-        inner.give_sign()?;
-        let folios = Arc::new(Folios::open(control.clone(), me.to_string())?);
         let row = inner.own_lane()?;
+        let folios = Arc::new(Folios::open(control.clone(), me.to_string())?);
+        // From here on, for reading the lane may take longer than a node may be silent.
+        let beats = inner.start_beating(&folios)?;
         // Payments of the other lanes may be asked about from the first request on.
         inner.see_lanes()?;
         if let (_, Some(error)) = inner.look_at_notices() {
@@ -170,8 +184,10 @@ impl Node {
         }
         let lane = row.lane;
         let opened = inner.workshop.open(row.clone());
-        let (store, recovered, mended) =
-            opened.map_err(|source| StartError::Lane { lane, source })?;
+        let (store, recovered, mended) = opened.map_err(|source| {
+            inner.stop.say();
+            StartError::Lane { lane, source }
+        })?;
         inner.pending.add(row, mended);
         let keeper = Gatekeeper {
             me: me.to_string(),
@@ -184,9 +200,12 @@ impl Node {
             pending: Arc::clone(&inner.pending),
             served: Arc::clone(&inner.served),
             not_before: Instant::now(),
+            log: GateLog::default(),
         };
         let _ = inner.own.set(store.clone());
-        let threads = Mutex::new(inner.start_threads(keeper, &folios, &store)?);
+        let mut threads = inner.start_threads(keeper)?;
+        threads.push(beats);
+        let threads = Mutex::new(threads);
         let taken = Mutex::new(Some(taken_queue));
         Ok((Arc::new(Self { inner, store, folios, taken, threads }), recovered))
     }
@@ -281,6 +300,14 @@ impl Node {
         Once::new(self.cql()).done(what, &self.inner.me.to_string())
     }
 
+    /// Says that this run is over, so that the next of this name starts at once. For a node whose
+    /// store was closed: whoever starts then takes its lane. Blocks.
+    ///
+    /// Errors: the servers cannot be asked; the next start then watches for a while.
+    pub fn say_ended(&self) -> Result<(), CqlError> {
+        self.inner.say_ended()
+    }
+
     /// Stops the threads; lanes of others are let go. Blocks. The own store goes on until it is
     /// closed.
     pub fn stop(&self) {
@@ -299,22 +326,22 @@ impl Node {
 }
 
 impl Inner {
+    fn start_beating(self: &Arc<Self>, folios: &Arc<Folios>) -> std::io::Result<JoinHandle<()>> {
+        let (beats, folios) = (Arc::clone(self), Arc::clone(folios));
+        thread("cluster-beat", self, move || beats.keep_beating(&folios))
+    }
+
     fn start_threads(
         self: &Arc<Self>,
         mut keeper: Gatekeeper,
-        folios: &Arc<Folios>,
-        store: &Store,
     ) -> std::io::Result<Vec<JoinHandle<()>>> {
-        let (beats, folios) = (Arc::clone(self), Arc::clone(folios));
-        let own = store.failed();
-        let beats = thread("cluster-beat", store, move || beats.keep_beating(&folios, &own))?;
         let gate = Arc::clone(self);
-        let gate = thread("cluster-gate", store, move || gate.keep(&mut keeper))?;
+        let gate = thread("cluster-gate", self, move || gate.keep(&mut keeper))?;
         let lanes = Arc::clone(self);
-        let lanes = thread("cluster-lanes", store, move || lanes.watch_lanes())?;
+        let lanes = thread("cluster-lanes", self, move || lanes.watch_lanes())?;
         let notices = Arc::clone(self);
-        let notices = thread("cluster-notices", store, move || notices.watch_notices())?;
-        Ok(vec![beats, gate, lanes, notices])
+        let notices = thread("cluster-notices", self, move || notices.watch_notices())?;
+        Ok(vec![gate, lanes, notices])
     }
 
     /// Keeps the gate: at every beat, and at once when a guard is in trouble.

@@ -28,7 +28,7 @@ use tokio::runtime::{Builder, Runtime};
 pub(crate) use error::is_refused;
 pub use error::{CqlError, Effect};
 pub(crate) use execute::{Deadline, Judged};
-use reconnect::Link;
+use reconnect::CurrentSession;
 pub use settings::{Consistency, Password, Replication, Serial, Settings};
 pub(crate) use statement::Statement;
 
@@ -47,7 +47,7 @@ pub struct Cql {
 }
 
 struct Inner {
-    link: Arc<Link>,
+    current: Arc<CurrentSession>,
     /// By their texts, prepared when they are first needed.
     prepared: RwLock<Vec<(&'static str, Arc<PreparedStatement>)>>,
     reads: ExecutionProfileHandle,
@@ -79,10 +79,10 @@ impl Cql {
             Standing::Newer { found } => return Err(CqlError::NewSchema { found }),
         }
         let (runtime, session) = open(settings, true)?;
-        let link = Arc::new(Link::new(session));
-        runtime.spawn(reconnect::keep(Arc::clone(&link), settings.clone()));
+        let current = Arc::new(CurrentSession::new(session));
+        runtime.spawn(reconnect::keep(Arc::clone(&current), settings.clone()));
         let inner = Inner {
-            link,
+            current,
             prepared: RwLock::default(),
             reads: profile_of_reads(settings).into_handle(),
             settings: settings.clone(),
@@ -108,12 +108,12 @@ impl Cql {
 
     /// The session in use now.
     pub(crate) fn session(&self) -> Arc<Session> {
-        self.inner.link.session()
+        self.inner.current.session()
     }
 
     /// How long something is tried; it is tried at once when a server is connected again.
     pub(crate) fn trying_for(&self, within: Duration) -> Deadline {
-        Deadline::within(within).renewed_by(self.inner.link.renewals())
+        Deadline::within(within).renewed_by(self.inner.current.renewals())
     }
 
     /// Waits for what is asked of the servers.

@@ -49,6 +49,8 @@ pub struct RedisGuard {
     generation: Option<u64>,
     not_before: Option<Instant>,
     retry_after: Duration,
+    /// The trouble that was told last, since the last answer.
+    told: Option<Why>,
     /// What calls that were never answered may have taken, and under which epoch.
     unheard: Vec<(PaymentId, IdempotencyKey)>,
     epoch: Option<GateEpoch>,
@@ -89,6 +91,7 @@ impl RedisGuard {
             generation: None,
             not_before: None,
             retry_after: RETRY_AFTER,
+            told: None,
             unheard: Vec::new(),
             epoch: None,
             spans: HashMap::new(),
@@ -171,7 +174,14 @@ impl RedisGuard {
         result: Result<T, Failure>,
     ) -> Result<T, Failure> {
         if let Err(failure) = &result {
-            tracing::warn!(lane = self.lane.0, why = failure.why.label(), %failure, "no decision");
+            let (lane, why) = (self.lane.0, failure.why.label());
+            match self.told.replace(failure.why) {
+                // Told once: it is tried many times while it lasts.
+                Some(told) if told == failure.why => {
+                    tracing::debug!(lane, why, %failure, "no decision");
+                }
+                Some(_) | None => tracing::warn!(lane, why, %failure, "no decision"),
+            }
             self.session = None;
             if !matches!(failure.why, Why::OutOfMemory | Why::Superseded | Why::NoFunction) {
                 self.not_before = Some(Instant::now() + self.retry_after);
@@ -201,7 +211,7 @@ impl RedisGuard {
         }
         let answers = session.links.exchange(&self.gate, round);
         if answers.is_ok() {
-            self.retry_after = RETRY_AFTER;
+            (self.retry_after, self.told) = (RETRY_AFTER, None);
         }
         let opening = session.opening.clone();
         self.noting(Some(&opening), answers)

@@ -2,7 +2,7 @@
 
 /// Why a store takes nothing more, for ever.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub enum StoreFailure {
     /// A write or sync failed, or took too long.
     #[error("the journal has failed")]
     Journal,

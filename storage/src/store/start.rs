@@ -10,7 +10,7 @@ use crossbeam::channel::{Receiver, bounded};
 use parking_lot::Mutex;
 use router::id::Lane;
 
-use super::{Failure, Inner, OpenError, OtherLanes, Recovered, Store, Threads};
+use super::{Inner, OpenError, OtherLanes, Recovered, Store, StoreFailure, Threads};
 use crate::follower::Follower;
 use crate::guard::Guard;
 use crate::journal::{Backend, Head, Journal, Tail};
@@ -212,7 +212,7 @@ impl Drop for PanicWatch {
     fn drop(&mut self) {
         if std::thread::panicking() {
             tracing::error!("a thread of the journal panicked; the process must end");
-            self.0.fail(Failure::Panicked);
+            self.0.fail(StoreFailure::Panicked);
         }
     }
 }

@@ -215,7 +215,7 @@ fn after_a_failure_a_stop_ends_the_writer_though_handles_are_kept() {
         }
         let thread = std::thread::spawn(move || writer.run());
         assert_eq!(decided.blocking_recv().unwrap(), Err(StoreError::Failed));
-        assert_eq!(shared.failure(), Some(Failure::Journal));
+        assert_eq!(shared.failure(), Some(StoreFailure::Journal));
         if let Some(stop) = stop {
             assert!(commands.send(stop).is_ok());
         }
@@ -246,5 +246,5 @@ fn a_lane_that_was_taken_is_told_from_a_journal_that_failed() {
     let (_commands, queue) = bounded(16);
     let mut writer = writer(dir.path(), Taken, queue, &shared);
     writer.serve(&mut vec![admit(1).0]);
-    assert_eq!(shared.failure(), Some(Failure::LaneLost { owner: "node-2#7".into() }));
+    assert_eq!(shared.failure(), Some(StoreFailure::LaneLost { owner: "node-2#7".into() }));
 }

@@ -6,7 +6,7 @@ use storage::journal::{Damage, Head, TailFrame};
 
 use super::write::{GIVE_UP_AFTER, Moved, Pace, Place, insert, move_head};
 use crate::lane::{Created, LaneRow, Owner, create};
-use crate::session::{Cql, CqlError, Deadline};
+use crate::session::{Cql, CqlError};
 
 /// Bytes of frames that one move of the head covers.
 const BATCH_BYTES: usize = 4 << 20;

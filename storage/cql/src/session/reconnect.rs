@@ -27,13 +27,13 @@ const REACH_MAX: Duration = Duration::from_secs(1);
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 
 /// The session in use.
-pub(super) struct Link {
+pub(super) struct CurrentSession {
     session: RwLock<Arc<Session>>,
     /// Counts how often a server was connected after none was.
     renewals: watch::Sender<u64>,
 }
 
-impl Link {
+impl CurrentSession {
     /// Over a session that is connected.
     pub fn new(session: Session) -> Self {
         Self { session: RwLock::new(Arc::new(session)), renewals: watch::Sender::new(0) }
@@ -75,31 +75,31 @@ impl Link {
 }
 
 /// Keeps a server connected. Runs until it is dropped, with the runtime of the session.
-pub(super) async fn keep(link: Arc<Link>, settings: Settings) {
+pub(super) async fn keep(current: Arc<CurrentSession>, settings: Settings) {
     loop {
         sleep(LOOK_EVERY).await;
-        if link.is_connected() {
+        if current.is_connected() {
             continue;
         }
         let lost_at = Instant::now();
         tracing::warn!("no CQL server is connected");
-        while !link.is_connected() {
-            match reconnect(&link, &settings).await {
-                Ok(session) => link.renew(session),
+        while !current.is_connected() {
+            match reconnect(&current, &settings).await {
+                Ok(session) => current.renew(session),
                 Err(error) => {
                     tracing::debug!(error = %error, "no CQL server can be connected yet");
                     sleep(TRY_EVERY).await;
                 }
             }
         }
-        link.renewals.send_modify(|count| *count += 1);
+        current.renewals.send_modify(|count| *count += 1);
         let away_ms = u64::try_from(lost_at.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(away_ms, "a CQL server is connected again");
     }
 }
 
-async fn reconnect(link: &Link, settings: &Settings) -> Result<Session, CqlError> {
-    let addresses = link.addresses(settings).await;
+async fn reconnect(current: &CurrentSession, settings: &Settings) -> Result<Session, CqlError> {
+    let addresses = current.addresses(settings).await;
     reach(&addresses).await.map_err(|source| CqlError::connect(settings, source))?;
     let connecting = timeout(CONNECT_MAX, connect(settings, &addresses, true));
     connecting.await.map_err(|source| CqlError::connect(settings, source))?

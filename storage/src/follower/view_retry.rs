@@ -1,4 +1,4 @@
-//! How long the follower waits for read models that are away.
+//! How the follower waits for read models that are away.
 //!
 //! On one machine they are files, and a file that cannot be written ends the process. Elsewhere they
 //! are servers: the read models may lag behind the journal for as long as the servers are away.
@@ -15,7 +15,7 @@ use crate::shared::Shared;
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Asks servers until they answer.
-pub(super) struct Patience {
+pub(super) struct ViewRetry {
     /// Whether the read models are files of this machine.
     pub is_near: bool,
     pub shared: Arc<Shared>,
@@ -23,7 +23,7 @@ pub(super) struct Patience {
     pub stop: Arc<AtomicBool>,
 }
 
-impl Patience {
+impl ViewRetry {
     /// Asks until there is an answer; gives an error up where it is final, or the store ends.
     pub fn ask<T>(
         &self,
