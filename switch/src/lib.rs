@@ -22,5 +22,6 @@ pub mod payment;
 pub mod respond;
 pub mod reversal;
 pub mod seal;
+pub mod stop_deadline;
 pub mod supervise;
 pub mod web;
