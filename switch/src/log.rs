@@ -10,7 +10,8 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{LogConfig, LogFormat};
 
 /// Libraries that tell more than an operator wants; a filter of one's own overrides it.
-const QUIET: &str = "fjall=warn,lsm_tree=warn,scylla=error";
+/// The CQL driver tells of each failed try; that no server is connected we tell ourselves.
+const QUIET: &str = "fjall=warn,lsm_tree=warn,scylla=off";
 
 /// Starts logging to standard error. A second call is ignored.
 pub fn start(config: &LogConfig) {

@@ -49,13 +49,20 @@ impl Inner {
         row.incarnation != self.me.incarnation && !row.has_ended
     }
 
-    /// The name is another process's, by what became of the lane.
+    /// The name is another process's, by what became of the lane. That process gives a sign soon
+    /// which says where it is: the last one may be this process's.
     pub(super) fn refused_by(&self, owner: &Owner) -> StartError {
-        match self.nodes.node(&self.me.node) {
-            Ok(Some(row)) if row.incarnation == owner.incarnation => self.refused_for(&row),
-            Ok(_) => self.refused(owner.to_string().into()),
-            Err(error) => error.into(),
+        let began = Instant::now();
+        while began.elapsed() < self.settings.takeover_after {
+            match self.nodes.node(&self.me.node) {
+                Ok(Some(row)) if row.incarnation == owner.incarnation => {
+                    return self.refused_for(&row);
+                }
+                Ok(_) => self.stop.wait(self.settings.beat_every / 4),
+                Err(error) => return error.into(),
+            };
         }
+        self.refused(owner.to_string().into())
     }
 
     fn refused_for(&self, other: &NodeRow) -> StartError {

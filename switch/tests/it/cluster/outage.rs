@@ -100,6 +100,7 @@ async fn a_stop_ends_in_its_time_whenever_cql_goes_away() {
 
     // A payment is under way: it is sent, and its answer cannot be recorded.
     restarted(node).await;
+    pays(&town, &bank, 0).await;
     let before = town.issuer.counts().payments;
     let late = bank.request(&card_order(15_069));
     let (_, (status, took)) = tokio::join!(bank.ask(&town.nodes, 0, "0200", &late), async {
@@ -116,6 +117,7 @@ async fn a_stop_ends_in_its_time_whenever_cql_goes_away() {
 
     // The writer is stuck in a frame for longer than its node takes for a stall.
     restarted(node).await;
+    pays(&town, &bank, 0).await;
     node.cql.cut();
     let stuck = bank.request(&card_order(15_000));
     assert!(bank.ask(&town.nodes, 0, "0200", &stuck).await.is_none(), "nothing can be recorded");
