@@ -191,8 +191,8 @@ impl App {
             return failed;
         }
         tracing::info!(under_way = self.engine.tasks.payments_under_way(), "draining");
-        let in_time = self.supervisor.drain(grace, closing / 2).await;
-        let is_closed = stop::close(store.clone(), self.node, closing / 2).await;
+        let in_time = self.supervisor.drain(grace, closing / 4).await;
+        let is_closed = stop::close(store.clone(), self.node, closing / 4 * 3).await;
         let ended = if in_time && is_closed { Ended::Drained } else { Ended::CutShort };
         let ended = Ended::of_failed(store).or(early).unwrap_or(ended);
         tracing::info!(?ended, "stopped");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use storage::{Store, StoreFailure};
 use storage_cluster::Node;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster;
@@ -76,11 +76,12 @@ impl StopTimes {
 /// Stops a node's threads and closes the journal; tells whether the journal was closed within its
 /// time. What was not is left as it is: the next start decides. Not cancel-safe.
 pub(super) async fn close(store: Store, node: Option<Arc<Node>>, within: Duration) -> bool {
+    let deadline = Instant::now() + within;
     if let Some(node) = &node {
         // A thread that waits for a server that is away ends with the process.
-        timeout(within / 2, cluster::stop(Arc::clone(node))).await.ok();
+        timeout(within / 4, cluster::stop(Arc::clone(node))).await.ok();
     }
-    if timeout(within / 2, store.clone().close()).await.is_err() {
+    if timeout_at(deadline, store.clone().close()).await.is_err() {
         tracing::error!("the journal was not closed in time: the next start decides what is open");
         store.leave();
         return false;
