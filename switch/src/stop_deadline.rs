@@ -21,6 +21,7 @@ const HUNG: i32 = 3;
 /// Errors: there is no thread to be had.
 pub fn watch(times: &StopTimes, runtime: Handle) -> io::Result<()> {
     let (begun, longest) = (times.begun.clone(), times.longest() + MARGIN);
+    #[expect(clippy::disallowed_methods, reason = "a main function that hangs ends nothing")]
     let watch = move || {
         runtime.block_on(begun.cancelled());
         std::thread::sleep(longest);

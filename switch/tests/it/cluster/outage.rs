@@ -3,7 +3,7 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use rig::{Redis, RedisOptions};
+use rig::{Proxy, Redis, RedisOptions};
 use tokio::time::Instant;
 
 use crate::cluster::client::Bank;
@@ -34,8 +34,15 @@ async fn nodes_outlive_cql_being_away_and_pay_as_soon_as_it_is_back() {
     for (node, bank) in banks.iter().enumerate() {
         pays(&town, bank, node).await;
     }
+    outlived(&town, &banks, "cut off", Proxy::cut).await;
+    outlived(&town, &banks, "silent", Proxy::cut_towards_client).await;
+    let verified = town.cauce(&["journal", "verify"]).await;
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+}
+
+async fn outlived(town: &Town, banks: &[Bank; 2], kind: &str, cut: fn(&Proxy)) {
     let logs: Vec<usize> = town.nodes.iter().map(|node| node.log().len()).collect();
-    town.nodes.iter().for_each(|node| node.cql.cut());
+    town.nodes.iter().for_each(|node| cut(&node.cql));
     let began = Instant::now();
     // Asked all the time, at both: the journals have something to write, and callers to refuse.
     while began.elapsed() < AWAY {
@@ -46,16 +53,13 @@ async fn nodes_outlive_cql_being_away_and_pay_as_soon_as_it_is_back() {
         pause(Duration::from_millis(50)).await;
     }
     town.nodes.iter().for_each(|node| node.cql.heal());
-    let (one, two) = tokio::join!(pays(&town, &banks[0], 0), pays(&town, &banks[1], 1));
-    println!("CQL was away for {AWAY:?}; first payments after {one:?} and {two:?}");
+    let (one, two) = tokio::join!(pays(town, &banks[0], 0), pays(town, &banks[1], 1));
+    println!("CQL was {kind} for {AWAY:?}; first payments after {one:?} and {two:?}");
     assert!(one < BACK_MAX && two < BACK_MAX, "{one:?}, {two:?}");
     for (node, from) in town.nodes.iter().zip(logs) {
         node.wait_ready().await;
-        let log = node.log();
-        no_line_is_told_all_the_time(&log[from..]);
+        no_line_is_told_all_the_time(&node.log()[from..]);
     }
-    let verified = town.cauce(&["journal", "verify"]).await;
-    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
 }
 
 /// Asks with one payment after another until one is approved; how long that took.
