@@ -4,6 +4,8 @@
 //! so that most payments cost one row and its pointers; one that has none yet is written when it
 //! is a second old, or when a reader asks. Notices are derived on the way.
 
+mod view_retry;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +22,9 @@ use crate::journal::{Damage, Tail};
 use crate::outbox;
 use crate::record;
 use crate::shared::Shared;
-use crate::view::{Facts, Rows, ViewError, ViewPosition, Views};
+use crate::store::StoreFailure;
+use crate::view::{Facts, Homed, Rows, ViewError, ViewPosition, Views};
+use view_retry::{ViewRetry, chain};
 
 /// A payment without outcome is written when it is this old.
 const WRITE_AFTER: Duration = Duration::from_secs(1);
@@ -53,6 +57,7 @@ pub(crate) struct Follower {
     marks: BTreeMap<EndpointId, u64>,
     position: ViewPosition,
     refresh: Option<Refresh>,
+    retry: ViewRetry,
 }
 
 /// When endpoints that other nodes set are read.
@@ -85,6 +90,11 @@ impl Follower {
         marks: BTreeMap<EndpointId, u64>,
     ) -> Result<Self, ViewError> {
         let position = views.position()?;
+        let retry = ViewRetry {
+            is_near: views.is_near(),
+            shared: Arc::clone(&shared),
+            stop: Arc::default(),
+        };
         let mut follower = Self {
             tail,
             position,
@@ -95,6 +105,7 @@ impl Follower {
             marks,
             views,
             refresh: None,
+            retry,
         };
         for homed in follower.views.endpoints()? {
             follower.set_endpoint(homed.endpoint);
@@ -105,36 +116,49 @@ impl Follower {
     /// Reads endpoints now and from now on, for other nodes set them too.
     pub fn read_endpoints_every(&mut self, every: Option<Duration>) -> Result<(), ViewError> {
         self.refresh = every.map(|every| Refresh { every, last: Instant::now() });
-        if self.refresh.is_some() { self.read_endpoints() } else { Ok(()) }
-    }
-
-    fn read_endpoints(&mut self) -> Result<(), ViewError> {
-        let endpoints = self.views.endpoints()?;
-        self.shared.take_endpoints(&endpoints);
-        endpoints.into_iter().for_each(|homed| self.set_endpoint(homed.endpoint));
+        if self.refresh.is_some() {
+            self.take_endpoints(self.views.endpoints()?);
+        }
         Ok(())
     }
 
-    fn refresh_endpoints(&mut self) -> Result<(), ViewError> {
+    fn take_endpoints(&mut self, endpoints: Vec<Homed>) {
+        self.shared.take_endpoints(&endpoints);
+        endpoints.into_iter().for_each(|homed| self.set_endpoint(homed.endpoint));
+    }
+
+    fn refresh_endpoints(&mut self) -> Result<(), FollowError> {
         let Some(refresh) = &mut self.refresh else { return Ok(()) };
         if refresh.last.elapsed() < refresh.every {
             return Ok(());
         }
         refresh.last = Instant::now();
-        self.read_endpoints()
+        let endpoints = self.retry.ask(|| Ok(self.views.endpoints()?))?;
+        self.take_endpoints(endpoints);
+        Ok(())
     }
 
     /// Follows until told to stop, then writes everything there is.
-    pub fn run(mut self, stop: &AtomicBool) {
+    pub fn run(mut self, stop: &Arc<AtomicBool>) {
+        self.retry.stop = Arc::clone(stop);
         loop {
             let is_last = stop.load(Ordering::Acquire);
             match self.turn(is_last) {
                 Ok(0) if is_last => break,
                 Ok(0) => self.shared.follower_waits(IDLE_WAIT),
                 Ok(_) => {}
+                Err(error) if stop.load(Ordering::Acquire) => {
+                    let (error, lag) = (chain(&error), self.shared.lag());
+                    return tracing::warn!(
+                        error,
+                        lag,
+                        "the read models stay behind until the next start"
+                    );
+                }
                 Err(error) => {
-                    tracing::error!(%error, "the read models cannot follow; the process must end");
-                    return self.shared.fail();
+                    let error = chain(&error);
+                    tracing::error!(error, "the read models cannot follow; the process must end");
+                    return self.shared.fail(StoreFailure::ReadModels);
                 }
             }
         }
@@ -155,7 +179,7 @@ impl Follower {
             records: 0,
         };
         while turn.records < BATCH_RECORDS_MAX && self.tail.next_sequence() <= durable {
-            let frame = self.tail.next_frame()?;
+            let frame = self.retry.ask(|| Ok(self.tail.next_frame()?))?;
             for (sequence, body) in (frame.first_sequence..).zip(record::bodies(&frame.body)) {
                 let unreadable = |source| Damage::Record { sequence, source };
                 self.take(sequence, body.map_err(unreadable)?, &mut turn)?;
@@ -240,7 +264,7 @@ impl Follower {
         let Some(id) = record.payment() else { return Ok(()) };
         let row = match turn.rewritten.remove(&id) {
             Some(row) => Some(row),
-            None => self.views.history(id)?,
+            None => self.retry.ask(|| Ok(self.views.history(id)?))?,
         };
         let lost = || Damage::Record {
             sequence,
@@ -328,7 +352,8 @@ impl Follower {
             self.shared.set_followed(followed);
             return Ok(turn.records);
         }
-        self.views.write(std::mem::take(&mut turn.rows), position)?;
+        let rows = std::mem::take(&mut turn.rows);
+        self.write_rows(rows, position)?;
         self.position = position;
         for (id, through) in turn.written {
             self.shared.live.forget(id, through);
@@ -340,8 +365,15 @@ impl Follower {
             self.shared.noticed.send_replace(position.noticed);
         }
         self.shared.set_followed(followed);
-        self.shared.figures.view_lag.set(u32::try_from(self.shared.lag()).unwrap_or(u32::MAX));
+        self.shared.show_lag();
         Ok(turn.records)
+    }
+
+    fn write_rows(&self, rows: Rows, position: ViewPosition) -> Result<(), FollowError> {
+        match self.retry.is_near {
+            true => Ok(self.views.write(rows, position)?),
+            false => self.retry.ask(|| Ok(self.views.write(rows.clone(), position)?)),
+        }
     }
 }
 

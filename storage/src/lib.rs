@@ -41,5 +41,5 @@ pub use snapshot::{SnapshotError, snapshot_now};
 pub use state::{Fold, Reflect, State, Unreflected};
 pub use store::{
     Admission, Appended, Balance, OpenError, OtherLane, OtherLanes, Others, Parts, Recovered,
-    Store, StoreError,
+    Store, StoreError, StoreFailure,
 };

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::journal::Head;
 use crate::live::Live;
+use crate::store::StoreFailure;
 use crate::view::Homed;
 
 /// Positions, signals and figures.
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     pub endpoints: Mutex<std::collections::BTreeMap<EndpointId, Homed>>,
     /// Turns true once, for ever.
     pub failed: watch::Sender<bool>,
+    /// Why, from the moment that it is true.
+    failure: Mutex<Option<StoreFailure>>,
     /// Everything up to here is in the read models.
     pub written: watch::Sender<u64>,
     /// Notices are known up to here.
@@ -90,6 +93,7 @@ impl Shared {
             head: Mutex::new(head),
             endpoints: Mutex::default(),
             failed: watch::Sender::new(false),
+            failure: Mutex::default(),
             written: watch::Sender::new(followed),
             noticed: watch::Sender::new(followed),
             room: Notify::new(),
@@ -198,9 +202,20 @@ impl Shared {
         *self.failed.borrow()
     }
 
-    /// The end: nothing is taken from now on.
-    pub fn fail(&self) {
+    /// Why nothing is taken any more; none while it is.
+    pub fn failure(&self) -> Option<StoreFailure> {
+        self.failure.lock().clone()
+    }
+
+    /// Shows how far the read models are behind.
+    pub fn show_lag(&self) {
+        self.figures.view_lag.set(u32::try_from(self.lag()).unwrap_or(u32::MAX));
+    }
+
+    /// The end: nothing is taken from now on. Of several reasons the first counts.
+    pub fn fail(&self, why: StoreFailure) {
         self.figures.failures.increment(1);
+        self.failure.lock().get_or_insert(why);
         self.failed.send_replace(true);
         self.room.notify_waiters();
     }

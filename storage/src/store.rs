@@ -3,6 +3,7 @@
 mod answer;
 mod elsewhere;
 mod error;
+mod failure;
 mod notices;
 mod open;
 mod read;
@@ -33,6 +34,7 @@ use crate::writer::{Command, Decided};
 pub use answer::{Admission, Appended, Page, Recovered, Stats};
 pub use elsewhere::{Appending, OtherLane, OtherLanes, Others, Reviving};
 pub use error::{OpenError, StoreError};
+pub use failure::StoreFailure;
 pub use read::OutcomeWait;
 pub use start::Parts;
 
@@ -140,9 +142,23 @@ impl Store {
 
     /// Takes nothing from now on: its lane has another writer, which it would find out at its next
     /// append. It turns [`Store::failed`].
-    pub fn give_up(&self) {
+    pub fn give_up(&self, why: StoreFailure) {
         if !self.inner.shared.has_failed() {
-            self.inner.shared.fail();
+            self.inner.shared.fail(why);
+        }
+    }
+
+    /// Why the store [has failed](Store::failed); none while it has not.
+    pub fn failure(&self) -> Option<StoreFailure> {
+        self.inner.shared.failure()
+    }
+
+    /// Lets its threads be, whatever they wait for: for a process that ends now. What they have not
+    /// made durable is decided by the next start.
+    pub fn leave(&self) {
+        if let Some(threads) = self.inner.threads.lock().take() {
+            // With them goes the lock of the folder, which the process keeps until it has ended.
+            std::mem::forget(threads);
         }
     }
 

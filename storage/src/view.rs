@@ -47,7 +47,7 @@ pub struct Homed {
 }
 
 /// Rows to be written together. Of two rows of one key the later counts.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Rows {
     /// What is known of payments.
     pub histories: Vec<(PaymentId, History)>,

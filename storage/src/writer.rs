@@ -8,6 +8,7 @@
 mod group;
 mod take;
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,11 +22,11 @@ use router::record::{Intent, Record, Refused};
 use tokio::sync::oneshot;
 
 use crate::guard::{Balance, Guard};
-use crate::journal::{Backend, Journal};
+use crate::journal::{Backend, BackendError, Journal};
 use crate::seal::Sealer;
 use crate::settings::Limits;
 use crate::shared::Shared;
-use crate::store::{Appended, StoreError};
+use crate::store::{Appended, StoreError, StoreFailure};
 use crate::view::Views;
 
 /// How long the writer waits at a time for the read models to catch up.
@@ -150,19 +151,30 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         }
     }
 
-    fn fail(&self, error: &dyn std::error::Error) {
+    /// Tells why the journal takes nothing more.
+    fn fail(&self, error: &BackendError) {
+        if let BackendError::LaneLost { lane, owner } = error {
+            tracing::warn!(%lane, %owner, "the lane has another owner: nothing more is appended");
+            return self.shared.fail(StoreFailure::LaneLost { owner: owner.clone() });
+        }
         let source = error.source().map(ToString::to_string).unwrap_or_default();
         tracing::error!(%error, source, "the journal has failed; the process must end");
-        self.shared.fail();
+        self.shared.fail(StoreFailure::Journal);
     }
 
-    /// After a failure every command is told so, until nobody can ask any more.
+    /// After a failure every command is told so, until one asks to stop or nobody can ask.
     fn refuse_all(self, stop: Option<Answer<()>>) {
         if let Some(answer) = stop {
             let _ = answer.send(Err(StoreError::Failed));
+            return;
         }
         for command in self.commands.iter() {
+            let is_stop = matches!(command, Command::Stop { .. });
             command.refuse(&StoreError::Failed);
+            if is_stop {
+                // What is still queued goes with the queue, and its callers are told the same.
+                return;
+            }
             self.shared.room.notify_waiters();
         }
     }

@@ -51,9 +51,8 @@ impl Admin {
 
     /// Starts the port's thread; gives the address it listens on.
     ///
-    /// Errors: when the address cannot be had.
-    pub fn start(self, listen: SocketAddr) -> io::Result<SocketAddr> {
-        let listener = std::net::TcpListener::bind(listen)?;
+    /// Errors: when there is no runtime or thread to be had.
+    pub fn start(self, listener: std::net::TcpListener) -> io::Result<SocketAddr> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -92,32 +91,32 @@ use std::future::IntoFuture;
 
 /// The process lives and its journal works.
 async fn healthz(State(admin): State<Admin>) -> impl IntoResponse {
-    if *admin.engine.store.failed().borrow() {
-        return (StatusCode::INTERNAL_SERVER_ERROR, "the journal has failed\n");
+    match admin.engine.store.failure() {
+        Some(why) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n")),
+        None => (StatusCode::OK, "ok\n".to_owned()),
     }
-    (StatusCode::OK, "ok\n")
 }
 
 /// New payments are welcome.
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     let draining = admin.engine.tasks.stages().draining.is_cancelled();
     if draining || admin.drain_asked.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
     }
     if !admin.is_started.load(Ordering::Acquire) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "starting\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, "starting\n".to_owned());
     }
-    if *admin.engine.store.failed().borrow() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the journal has failed\n");
+    if let Some(why) = admin.engine.store.failure() {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
     }
     // Among many nodes, one that the gate does not serve would decline everything.
     if admin.node.as_ref().is_some_and(|node| node.served().is_none()) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the gate is closed\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, "the gate is closed\n".to_owned());
     }
     if admin.node.as_ref().is_some_and(|node| !node.is_furnished()) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "floats are not open yet\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, "floats are not open yet\n".to_owned());
     }
-    (StatusCode::OK, "ready\n")
+    (StatusCode::OK, "ready\n".to_owned())
 }
 
 async fn show_metrics(State(admin): State<Admin>) -> impl IntoResponse {

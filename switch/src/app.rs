@@ -1,12 +1,12 @@
 //! The composition root: builds everything once, in order, and stops it in order.
 
 mod opened;
+mod stop;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use router::id::{AccountId, ParticipantId};
 use router::money::Money;
@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::opened::Opened;
+pub use self::stop::{Ended, StopTimes};
 use crate::admin::Admin;
 use crate::config::{Config, FloatConfig, ServiceConfig};
 use crate::engine::{Engine, Parts};
@@ -61,6 +62,9 @@ pub enum StartError {
     /// The file of API keys cannot be read.
     #[error("the file of API keys cannot be read")]
     Keys(#[source] io::Error),
+    /// No thread could be started.
+    #[error("a thread of the switch")]
+    Thread(#[source] io::Error),
     /// The metrics recorder cannot be made.
     #[error("the metrics recorder cannot be made")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -77,19 +81,6 @@ pub struct Addresses {
     pub admin: SocketAddr,
 }
 
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// Stopped as asked; all payments under way were finished.
-    Drained,
-    /// Stopped as asked, but the grace was over before all payments were finished.
-    CutShort,
-    /// A task the switch cannot do without died.
-    Died(&'static str),
-    /// The journal failed.
-    JournalFailed,
-}
-
 /// A running switch.
 pub struct App {
     /// What every part works with.
@@ -102,7 +93,8 @@ pub struct App {
     pub node: Option<Arc<Node>>,
     supervisor: Supervisor,
     drain_asked: CancellationToken,
-    grace: Duration,
+    /// How long a stop takes at most.
+    pub stop_times: StopTimes,
 }
 
 impl App {
@@ -115,9 +107,11 @@ impl App {
         let tasks = supervisor.tasks();
         let service = &config.service;
 
-        // Addresses first: a port in use should not cost a replay of the journal.
+        // Addresses first, all of them: a port in use should cost neither a replay of the journal nor
+        // the lane of another process.
         let http = bind("http.listen", service.http.listen).await?;
         let doors = Doors::open(&config).await?;
+        let admin_port = bind("admin.listen", service.admin_listen).await?;
 
         let sealer = seal::sealer(&service.seal, &service.data.dir)?;
         let opened = Opened::of(service, &sealer).await?;
@@ -150,7 +144,7 @@ impl App {
         let addresses = Addresses {
             http: http.local_addr().unwrap_or(service.http.listen),
             iso8583: doors.shared.local_addr().unwrap_or(service.iso8583.listen),
-            admin: start_admin(&admin, service.admin_listen)?,
+            admin: start_admin(&admin, admin_port, service.admin_listen)?,
         };
         let own_addresses = doors.own_addresses();
 
@@ -166,11 +160,16 @@ impl App {
         start_api(&engine, node.as_deref(), http, service, sealer)?;
         admin.set_started();
         tracing::info!(%addresses.http, %addresses.iso8583, %addresses.admin, "ready");
-        let grace = service.drain_grace;
-        Ok(Self { engine, addresses, own_addresses, node, supervisor, drain_asked, grace })
+        let stop_times = StopTimes {
+            grace: service.drain_grace,
+            closing: service.drain_close,
+            begun: CancellationToken::new(),
+        };
+        Ok(Self { engine, addresses, own_addresses, node, supervisor, drain_asked, stop_times })
     }
 
-    /// Serves until `stop` resolves, `/drain` is posted to, or something vital dies; then drains.
+    /// Serves until `stop` resolves, `/drain` is posted to, or something vital dies; then drains,
+    /// within the [`StopTimes`].
     ///
     /// Not cancel-safe.
     pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> Ended {
@@ -179,30 +178,35 @@ impl App {
             () = stop => None,
             () = self.drain_asked.cancelled() => None,
             name = self.supervisor.death() => Some(Ended::Died(name)),
-            _ = journal_failed.wait_for(|failed| *failed) => Some(Ended::JournalFailed),
+            _ = journal_failed.wait_for(|failed| *failed) => None,
         };
+        let StopTimes { grace, closing, begun } = self.stop_times;
+        begun.cancel();
+        let store = &self.engine.store;
         // Whatever ended first: a task that needs the journal may have seen its failure before us.
-        let has_failed = *self.engine.store.failed().borrow();
-        let early = if has_failed { Some(Ended::JournalFailed) } else { early };
-        if let Some(Ended::JournalFailed) = early {
+        if let Some(failed) = Ended::of_failed(store) {
             // Nothing can be made durable any more: leave at once, the next start decides.
-            tracing::error!("the journal has failed; stopping at once");
-            return Ended::JournalFailed;
+            let why = store.failure().map_or_else(String::new, |why| why.to_string());
+            tracing::error!("{why}; stopping at once");
+            store.leave();
+            return failed;
         }
         tracing::info!(under_way = self.engine.tasks.payments_under_way(), "draining");
-        let in_time = self.supervisor.drain(self.grace).await;
-        if let Some(node) = self.node {
-            cluster::stop(node).await;
-        }
-        self.engine.store.clone().close().await;
-        let ended = if in_time { Ended::Drained } else { Ended::CutShort };
+        let in_time = self.supervisor.drain(grace, closing / 4).await;
+        let is_closed = stop::close(store.clone(), self.node, closing / 4 * 3).await;
+        let ended = if in_time && is_closed { Ended::Drained } else { Ended::CutShort };
+        let ended = Ended::of_failed(store).or(early).unwrap_or(ended);
         tracing::info!(?ended, "stopped");
-        early.unwrap_or(ended)
+        ended
     }
 }
 
-fn start_admin(admin: &Admin, address: SocketAddr) -> Result<SocketAddr, StartError> {
-    let listening = admin.clone().start(address);
+fn start_admin(
+    admin: &Admin,
+    port: TcpListener,
+    address: SocketAddr,
+) -> Result<SocketAddr, StartError> {
+    let listening = port.into_std().and_then(|port| admin.clone().start(port));
     let failed = |source| StartError::Listen { what: "admin.listen", address, source };
     listening.map_err(failed)
 }

@@ -23,6 +23,7 @@ pub mod payment;
 pub mod respond;
 pub mod reversal;
 pub mod seal;
+pub mod stop_deadline;
 pub mod supervise;
 pub mod verdict;
 pub mod web;

@@ -2,13 +2,16 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogConfig, LogFormat};
 
 /// Libraries that tell more than an operator wants; a filter of one's own overrides it.
-const QUIET: &str = "fjall=warn,lsm_tree=warn,scylla=error";
+/// The CQL driver tells of each failed try; that no server is connected we tell ourselves.
+const QUIET: &str = "fjall=warn,lsm_tree=warn,scylla=off";
 
 /// Starts logging to standard error. A second call is ignored.
 pub fn start(config: &LogConfig) {
@@ -40,4 +43,59 @@ pub fn chain<'a>(error: &'a (dyn Error + 'a)) -> impl fmt::Display + 'a {
         }
     }
     Chain(error)
+}
+
+/// Pause between two lines about the same trouble.
+const SELDOM: Duration = Duration::from_secs(10);
+
+/// Keeps a trouble that each request meets from being told with each of them.
+#[derive(Debug)]
+pub struct Seldom(Mutex<Option<(Instant, u64)>>);
+
+impl Seldom {
+    /// Nothing was told yet.
+    pub const fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// Whether to tell of the trouble now, and then how many times it was left out before.
+    pub fn is_due(&self) -> Option<u64> {
+        self.is_due_at(Instant::now())
+    }
+
+    fn is_due_at(&self, now: Instant) -> Option<u64> {
+        let mut last = self.0.lock();
+        match &mut *last {
+            Some((told_at, left_out)) if now.duration_since(*told_at) < SELDOM => {
+                *left_out += 1;
+                None
+            }
+            told => {
+                let left_out = told.map_or(0, |(_, left_out)| left_out);
+                *told = Some((now, 0));
+                Some(left_out)
+            }
+        }
+    }
+}
+
+impl Default for Seldom {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_each_request_meets_is_told_once_in_a_while_with_how_many_were_left_out() {
+        let (seldom, now, ms) = (Seldom::new(), Instant::now(), Duration::from_millis(1));
+        assert_eq!(seldom.is_due_at(now), Some(0));
+        let asked = (1..=500).map(|nth| seldom.is_due_at(now + ms * nth));
+        assert_eq!(asked.flatten().count(), 0);
+        assert_eq!(seldom.is_due_at(now + SELDOM), Some(500));
+        assert_eq!(seldom.is_due_at(now + SELDOM * 2), Some(0));
+    }
 }

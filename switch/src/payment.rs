@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::engine::Engine;
+use crate::log::Seldom;
 use crate::participant::in_flight::{Claim, MatchedAnswer, NO_LINE, RequestKind};
 use crate::participant::past::PastRequest;
 use crate::participant::{NoAnswer, Participant, pin};
@@ -289,8 +290,11 @@ async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> To
         Err(error) => {
             // The record may be whole on the disk all the same: the next start decides, and until
             // then nobody knows.
-            tracing::error!(payment_id = %sending.payment, error = %crate::log::chain(&error),
-                "an outcome could not be made durable");
+            static NOT_DURABLE: Seldom = Seldom::new();
+            if let Some(left_out) = NOT_DURABLE.is_due() {
+                tracing::error!(payment_id = %sending.payment, error = %crate::log::chain(&error),
+                    left_out, "an outcome could not be made durable");
+            }
             let unknown = Outcome::Unknown(Cause::Restart);
             Told::outcome(sending.payment, sending.folio, &unknown)
         }

@@ -12,6 +12,8 @@ use router::plan::Refusal;
 use router::reason::{Language, Reason};
 use storage::StoreError;
 
+use crate::log::Seldom;
+
 /// What an asker is told of a payment, whatever the dialect.
 #[derive(Debug, Clone)]
 pub struct Told {
@@ -123,7 +125,7 @@ impl Told {
         match error {
             // The gate itself tells once that it is closed, not with every payment.
             StoreError::Guard(_) => tracing::debug!(%error, "not decided"),
-            _ => tracing::error!(error = %crate::log::chain(error), "the journal gave no answer"),
+            _ => tell_no_answer(error),
         }
         match error {
             StoreError::Guard(_) | StoreError::Elsewhere { .. } => {
@@ -228,5 +230,14 @@ fn write(asked: &Asked<'_>, answer: &WireAnswer<'_>, out: &mut BytesMut) {
     if let Err(error) = cauce87::answer(&asked.wire.index, asked.bytes, answer, out) {
         tracing::error!(%error, "an answer could not be written");
         out.truncate(start);
+    }
+}
+
+/// Tells that the journal gave no answer: once in a while, for every request meets it.
+pub fn tell_no_answer(error: &StoreError) {
+    static NO_ANSWER: Seldom = Seldom::new();
+    if let Some(left_out) = NO_ANSWER.is_due() {
+        let error = crate::log::chain(error);
+        tracing::error!(%error, left_out, "the journal gave no answer");
     }
 }

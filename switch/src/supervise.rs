@@ -64,15 +64,16 @@ impl Supervisor {
 
     /// Stops everything: no new work, then the payments under way, then the rest.
     ///
-    /// Returns whether all payments ended within `grace`. Not cancel-safe.
-    pub async fn drain(self, grace: Duration) -> bool {
+    /// Returns whether all payments ended within `grace`, and all tasks within `closing` after that.
+    /// Not cancel-safe.
+    pub async fn drain(self, grace: Duration, closing: Duration) -> bool {
         let Tasks { payments, services, stages, .. } = self.tasks;
         stages.draining.cancel();
         payments.close();
         let in_time = tokio::time::timeout(grace, payments.wait()).await.is_ok();
         stages.ending.cancel();
         services.close();
-        let ended = tokio::time::timeout(grace, services.wait()).await.is_ok();
+        let ended = tokio::time::timeout(closing, services.wait()).await.is_ok();
         in_time && ended
     }
 }

@@ -11,6 +11,10 @@
 //! From the second step on, nothing that was decided before and is not in the journal yet can get
 //! into it. A node that merely cannot reach the pinned Redis leaves it alone while another node
 //! says it is served by it: two halves of a split network would otherwise take it from each other.
+//! Where the pinned Redis itself, in the same run, has not the epoch's data, no other node can be
+//! served by it, and nobody's word is waited for: a dead node's would stand for seconds.
+
+mod log;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +27,7 @@ use storage_cql::control::{Change, GateRow, GateState as Agreed};
 use storage_cql::{Control, CqlError, LaneRow, Lanes};
 use storage_redis::{Gate, GateError, GateState, Health, Pin, Rebuild};
 
+pub use self::log::GateLog;
 use crate::lanes::{LaneError, Mended, Workshop, chain, mend};
 use crate::rows::Merged;
 use crate::watch::Watch;
@@ -43,6 +48,7 @@ pub struct Gatekeeper {
     /// Under which epoch the last look found the gate well, and when that was.
     pub served: Arc<Mutex<Option<(GateEpoch, Instant)>>>,
     pub not_before: Instant,
+    pub log: GateLog,
 }
 
 /// Lanes of this node whose guards wait until the gate reflects them.
@@ -103,12 +109,8 @@ impl Gatekeeper {
             Err(_) => None,
         };
         metrics::gauge!("cauce_gate_served").set(f64::from(u8::from(served.is_some())));
-        let before = std::mem::replace(&mut *self.served.lock(), served);
-        if let Err(error) = looked
-            && before.is_some()
-        {
-            tracing::warn!(error = chain(&error), "the gate does not serve this node");
-        }
+        *self.served.lock() = served;
+        self.log.tell(&looked);
     }
 
     /// The epoch under which the gate serves this node.
@@ -140,6 +142,7 @@ impl Gatekeeper {
                 }
                 // What fails now may work again in a moment: each new connection is checked.
                 Health::Unreachable(why) => return self.unless_replaced(row, &why),
+                Health::Forgotten(why) => return self.begin_after(row, &why),
                 Health::Changed(why) => why,
             },
             GateState::Open { .. } | GateState::Closed { .. } => {
@@ -147,6 +150,7 @@ impl Gatekeeper {
                 match self.enter(row, pin) {
                     Health::Well => return Ok(row.epoch),
                     Health::Unreachable(why) => return Err(GatekeeperError::Waiting(why)),
+                    Health::Forgotten(why) => return self.begin_after(row, &why),
                     Health::Changed(why) => why,
                 }
             }
@@ -171,12 +175,19 @@ impl Gatekeeper {
         if pin.to_string() != *row.pin {
             return Health::Changed(format!("in use is {pin}, pinned is {}", row.pin).into());
         }
-        self.gate.open(row.epoch, pin);
-        let health = self.gate.probe();
+        // Looked at first: opened for nothing, it would be closed again with each look.
+        let health = self.gate.check(row.epoch, &pin);
         if health == Health::Well {
+            self.gate.open(row.epoch, pin);
             self.mend(row.epoch);
         }
         health
+    }
+
+    /// Begins the next epoch, because the pinned Redis has not the data of this one.
+    fn begin_after(&mut self, row: &GateRow, why: &str) -> Result<GateEpoch, GatekeeperError> {
+        self.close(why);
+        self.change(Some(row.epoch))
     }
 
     /// Begins the next epoch, unless another node is served under this one.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use router::id::{Lane, PaymentId};
@@ -12,7 +12,8 @@ use storage::journal::{Damage, Head, Tail};
 use storage::settings::Limits;
 use storage::view::Views;
 use storage::{
-    Fold, OpenError, Parts, Recovered, Reflect, Sealer, SnapshotError, State, Store, Unreflected,
+    Fold, OpenError, Parts, Recovered, Reflect, Sealer, SnapshotError, State, Store, StoreFailure,
+    Unreflected,
 };
 use storage_cql::{Cql, CqlError, CqlViews, LaneBackend, LaneRow, LaneTail, Snapshots};
 use storage_redis::{Gate, GateError, Rebuild, RedisGuard, Replay};
@@ -111,6 +112,7 @@ impl Workshop {
     ) -> Result<(Store, Recovered, Mended), LaneError> {
         let lane = row.lane;
         let (mut state, from) = self.snapshot(lane, row.head.sequence)?;
+        let (began, replayed) = (Instant::now(), row.head.sequence - from.sequence);
         self.walk(&row, from, |frame| match goes_on() {
             true => Ok(state.take(frame)?),
             false => Err(LaneError::Stopped),
@@ -139,10 +141,12 @@ impl Workshop {
             kept: Box::new(()),
         };
         let (store, recovered) = Store::begin(parts, self.limits.clone(), self.sealer.clone())?;
+        let recovered =
+            Recovered { records_replayed: replayed, took: began.elapsed(), ..recovered };
         match store.wait_for_views(goes_on)? {
             true => Ok((store, recovered, mended)),
             false => {
-                store.give_up();
+                store.give_up(StoreFailure::Stopped);
                 Err(LaneError::Stopped)
             }
         }

@@ -13,7 +13,8 @@
 //! 6. [`status`]: what an operator sees.
 //!
 //! What never happens here: something is decided on a Redis that is not the pinned one; an epoch
-//! is opened before every lane is fenced by it; a clock of one machine is held against another's.
+//! is opened before every lane is fenced by it; a clock of one machine is held against another's; a process
+//! takes the lane of another that lives under its name.
 
 pub mod folios;
 mod gatekeeper;
@@ -24,6 +25,7 @@ mod rows;
 mod settings;
 pub mod status;
 mod stop;
+mod trouble_log;
 mod watch;
 
 pub use lanes::LaneError;

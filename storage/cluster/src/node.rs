@@ -1,6 +1,7 @@
 //! One node: its lane, its threads, and the lanes it holds for others.
 
 mod beat;
+mod name;
 mod notices;
 mod others;
 mod own;
@@ -19,16 +20,16 @@ use router::money::Currency;
 use router::record::Record;
 use storage::guard::GateEpoch;
 use storage::store::{Appending, Reviving};
-use storage::{Recovered, Sealer, Store};
+use storage::{Recovered, Sealer, Store, StoreFailure};
 use storage_cql::once::{Once, Turn};
-use storage_cql::{Control, Cql, CqlError, Lanes, Nodes, Owner};
+use storage_cql::{Control, Cql, CqlError, LaneRow, Lanes, Nodes, Owner};
 use storage_redis::{Gate, GateError};
 use tokio::sync::mpsc;
 
 use self::others::OthersOf;
 use self::threads::thread;
 use crate::folios::Folios;
-use crate::gatekeeper::{Gatekeeper, Pending};
+use crate::gatekeeper::{GateLog, Gatekeeper, Pending};
 use crate::lanes::{LaneError, Workshop};
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -61,6 +62,16 @@ pub enum StartError {
     NoLane {
         /// How many there may be.
         max: u16,
+    },
+    /// Another process uses the node's name, and lives: this one stays out.
+    #[error("another process uses the name {node}: it is at {theirs}, this one at {ours}")]
+    NameInUse {
+        /// The name.
+        node: Box<str>,
+        /// Where the other one says that it is.
+        theirs: Box<str>,
+        /// Where this one would be.
+        ours: Box<str>,
     },
     /// No thread could be started.
     #[error("a thread of the node")]
@@ -110,6 +121,8 @@ struct Inner {
     held: Mutex<BTreeMap<Lane, Store>>,
     owners: Mutex<BTreeMap<Lane, Owner>>,
     beat: Mutex<u64>,
+    /// Where another process is that uses this node's name, or tried to.
+    twin: Mutex<Option<Box<str>>>,
     note: Mutex<String>,
     config_version: Mutex<u64>,
     is_furnished: AtomicBool,
@@ -129,64 +142,22 @@ impl Node {
         sealer: Sealer,
         started_at_ms: i64,
     ) -> Result<(Arc<Self>, Recovered), StartError> {
-        let cql = Cql::connect(&settings.cql)?;
-        let gate = Arc::new(Gate::new(settings.gate.clone())?);
-        let incarnation = incarnation();
-        let me = Owner { node: settings.node.as_str().into(), incarnation };
-        let control = Control::new(&cql);
         let (taken, taken_queue) = mpsc::channel(TAKEN_LEN_MAX);
-        let stop = Arc::new(Stop::default());
-        let inner = Arc::new(Inner {
-            me: me.clone(),
-            started_at_ms,
-            control: control.clone(),
-            lanes: Lanes::new(&cql),
-            nodes: Nodes::new(&cql),
-            gate: Arc::clone(&gate),
-            workshop: Workshop::new(&settings, cql, gate, sealer, Arc::clone(&stop)),
-            watch: Arc::new(Mutex::new(Watch::new(settings.takeover_after))),
-            pending: Arc::default(),
-            served: Arc::default(),
-            own: OnceLock::new(),
-            held: Mutex::default(),
-            owners: Mutex::default(),
-            beat: Mutex::new(0),
-            note: Mutex::default(),
-            config_version: Mutex::default(),
-            is_furnished: AtomicBool::new(false),
-            taken,
-            taking: Mutex::default(),
-            stop,
-            settings,
-        });
-        // Whoever sees the lane's new owner must find that it lives.
-        inner.give_sign()?;
-        let folios = Arc::new(Folios::open(control.clone(), me.to_string())?);
+        let inner = Arc::new(Inner::new(settings, sealer, started_at_ms, taken)?);
         let row = inner.own_lane()?;
-        // Payments of the other lanes may be asked about from the first request on.
-        inner.see_lanes()?;
-        if let (_, Some(error)) = inner.look_at_notices() {
-            return Err(error.into());
-        }
-        let lane = row.lane;
-        let opened = inner.workshop.open(row.clone());
-        let (store, recovered, mended) =
-            opened.map_err(|source| StartError::Lane { lane, source })?;
-        inner.pending.add(row, mended);
-        let keeper = Gatekeeper {
-            me: me.to_string(),
-            node: inner.settings.node.clone(),
-            control,
-            lanes: inner.lanes.clone(),
-            gate: Arc::clone(&inner.gate),
-            workshop: inner.workshop.clone(),
-            watch: Arc::clone(&inner.watch),
-            pending: Arc::clone(&inner.pending),
-            served: Arc::clone(&inner.served),
-            not_before: Instant::now(),
-        };
+        let folios = Arc::new(Folios::open(inner.control.clone(), inner.me.to_string())?);
+        // From here on, for reading the lane may take longer than a node may be silent.
+        let beats = inner.start_beating(&folios)?;
+        let opened = inner.open_own(row).inspect_err(|_| inner.stop.say());
+        let (store, recovered) = opened?;
         let _ = inner.own.set(store.clone());
-        let threads = Mutex::new(inner.start_threads(keeper, &folios, &store)?);
+        if inner.stop.is_said() {
+            // The thread that gives signs of life panicked, and found no store to give up.
+            store.give_up(StoreFailure::Panicked);
+        }
+        let mut threads = inner.start_threads()?;
+        threads.push(beats);
+        let threads = Mutex::new(threads);
         let taken = Mutex::new(Some(taken_queue));
         Ok((Arc::new(Self { inner, store, folios, taken, threads }), recovered))
     }
@@ -281,6 +252,14 @@ impl Node {
         Once::new(self.cql()).done(what, &self.inner.me.to_string())
     }
 
+    /// Says that this run is over, so that the next of this name starts at once. For a node whose
+    /// store was closed: whoever starts then takes its lane. Blocks.
+    ///
+    /// Errors: the servers cannot be asked; the next start then watches for a while.
+    pub fn say_ended(&self) -> Result<(), CqlError> {
+        self.inner.say_ended()
+    }
+
     /// Stops the threads; lanes of others are let go. Blocks. The own store goes on until it is
     /// closed.
     pub fn stop(&self) {
@@ -299,22 +278,85 @@ impl Node {
 }
 
 impl Inner {
-    fn start_threads(
-        self: &Arc<Self>,
-        mut keeper: Gatekeeper,
-        folios: &Arc<Folios>,
-        store: &Store,
-    ) -> std::io::Result<Vec<JoinHandle<()>>> {
+    fn new(
+        settings: Settings,
+        sealer: Sealer,
+        started_at_ms: i64,
+        taken: mpsc::Sender<Taken>,
+    ) -> Result<Self, StartError> {
+        let cql = Cql::connect(&settings.cql)?;
+        let gate = Arc::new(Gate::new(settings.gate.clone())?);
+        let stop = Arc::new(Stop::default());
+        Ok(Self {
+            me: Owner { node: settings.node.as_str().into(), incarnation: incarnation() },
+            started_at_ms,
+            control: Control::new(&cql),
+            lanes: Lanes::new(&cql),
+            nodes: Nodes::new(&cql),
+            gate: Arc::clone(&gate),
+            workshop: Workshop::new(&settings, cql, gate, sealer, Arc::clone(&stop)),
+            watch: Arc::new(Mutex::new(Watch::new(settings.takeover_after))),
+            pending: Arc::default(),
+            served: Arc::default(),
+            own: OnceLock::new(),
+            held: Mutex::default(),
+            owners: Mutex::default(),
+            beat: Mutex::new(0),
+            twin: Mutex::default(),
+            note: Mutex::default(),
+            config_version: Mutex::default(),
+            is_furnished: AtomicBool::new(false),
+            taken,
+            taking: Mutex::default(),
+            stop,
+            settings,
+        })
+    }
+
+    /// Opens the own lane, once the others are known.
+    fn open_own(&self, row: LaneRow) -> Result<(Store, Recovered), StartError> {
+        // Payments of the other lanes may be asked about from the first request on.
+        self.see_lanes()?;
+        if let (_, Some(error)) = self.look_at_notices() {
+            return Err(error.into());
+        }
+        let lane = row.lane;
+        let opened = self.workshop.open(row.clone());
+        let (store, recovered, mended) =
+            opened.map_err(|source| StartError::Lane { lane, source })?;
+        self.pending.add(row, mended);
+        Ok((store, recovered))
+    }
+
+    fn gatekeeper(&self) -> Gatekeeper {
+        Gatekeeper {
+            me: self.me.to_string(),
+            node: self.settings.node.clone(),
+            control: self.control.clone(),
+            lanes: self.lanes.clone(),
+            gate: Arc::clone(&self.gate),
+            workshop: self.workshop.clone(),
+            watch: Arc::clone(&self.watch),
+            pending: Arc::clone(&self.pending),
+            served: Arc::clone(&self.served),
+            not_before: Instant::now(),
+            log: GateLog::default(),
+        }
+    }
+
+    fn start_beating(self: &Arc<Self>, folios: &Arc<Folios>) -> std::io::Result<JoinHandle<()>> {
         let (beats, folios) = (Arc::clone(self), Arc::clone(folios));
-        let own = store.failed();
-        let beats = thread("cluster-beat", store, move || beats.keep_beating(&folios, &own))?;
-        let gate = Arc::clone(self);
-        let gate = thread("cluster-gate", store, move || gate.keep(&mut keeper))?;
+        thread("cluster-beat", self, move || beats.keep_beating(&folios))
+    }
+
+    fn start_threads(self: &Arc<Self>) -> std::io::Result<Vec<JoinHandle<()>>> {
+        let (gate, mut keeper) = (Arc::clone(self), self.gatekeeper());
+        let gate = thread("cluster-gate", self, move || gate.keep(&mut keeper))?;
         let lanes = Arc::clone(self);
-        let lanes = thread("cluster-lanes", store, move || lanes.watch_lanes())?;
+        let lanes = thread("cluster-lanes", self, move || lanes.watch_lanes())?;
         let notices = Arc::clone(self);
-        let notices = thread("cluster-notices", store, move || notices.watch_notices())?;
-        Ok(vec![beats, gate, lanes, notices])
+        let notices = thread("cluster-notices", self, move || notices.watch_notices())?;
+        Ok(vec![gate, lanes, notices])
     }
 
     /// Keeps the gate: at every beat, and at once when a guard is in trouble.

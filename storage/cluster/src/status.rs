@@ -31,6 +31,8 @@ pub struct NodeStatus {
     pub row: NodeRow,
     /// Whether it gave a sign of life while it was watched.
     pub lives: bool,
+    /// Where another process is that uses its name, or was refused it lately.
+    pub twin: Option<Box<str>>,
 }
 
 /// One lane.
@@ -66,7 +68,9 @@ pub fn look(
     let now = began + watched;
     let living = |row: NodeRow| {
         let lives = watch.lives(&format!("{}#{}", row.name, row.incarnation), now);
-        NodeStatus { row, lives }
+        let refused = Some(row.refused.clone()).filter(|address| !address.is_empty());
+        let twin = watch.twin(&row.name).map(Box::from).or(refused);
+        NodeStatus { row, lives, twin }
     };
     let lanes = Lanes::new(&cql).all()?;
     Ok(Status {

@@ -22,6 +22,10 @@ pub struct Watch {
 struct Seen {
     row: NodeRow,
     moved: Instant,
+    /// The run before this one, and where it was.
+    before: Option<(u64, Box<str>)>,
+    /// Where a second process of this name is: its run was followed by another, and came again.
+    twin: Option<Box<str>>,
 }
 
 impl Watch {
@@ -48,10 +52,12 @@ impl Watch {
                     if sign(&seen.row) != sign(&row) {
                         seen.moved = now;
                     }
+                    seen.note_run(&row);
                     seen.row = row;
                 }
                 None => {
-                    self.seen.insert(row.name.clone(), Seen { row, moved: now });
+                    let seen = Seen { row, moved: now, before: None, twin: None };
+                    self.seen.insert(seen.row.name.clone(), seen);
                 }
             }
         }
@@ -102,15 +108,36 @@ impl Watch {
     pub fn others(&self, besides: &str, now: Instant) -> Vec<(Box<str>, Box<str>, Box<str>)> {
         let lives = |seen: &&Seen| !self.is_silent(seen, now);
         let others = self.seen.values().filter(|seen| *seen.row.name != *besides).filter(lives);
+        let others = others.filter(|seen| !seen.row.has_ended);
         let said = |NodeRow { name, address, status, .. }: &NodeRow| {
             (name.clone(), address.clone(), status.clone())
         };
         others.map(|seen| said(&seen.row)).collect()
     }
 
+    /// Where a second process of a node's name is: two take turns at giving signs of life.
+    pub fn twin(&self, node: &str) -> Option<&str> {
+        self.seen.get(node).and_then(|seen| seen.twin.as_deref())
+    }
+
     /// Where a node is reached.
     pub fn address(&self, node: &str) -> Option<&str> {
         self.seen.get(node).map(|seen| &*seen.row.address)
+    }
+}
+
+impl Seen {
+    /// Takes note of whose run gives the signs. One run after another is a node that was started
+    /// again; a run that comes back was never over.
+    fn note_run(&mut self, row: &NodeRow) {
+        if row.incarnation == self.row.incarnation {
+            return;
+        }
+        let last = (self.row.incarnation, self.row.address.clone());
+        if self.before.as_ref().is_some_and(|(run, _)| *run == row.incarnation) {
+            self.twin = Some(last.1.clone());
+        }
+        self.before = Some(last);
     }
 }
 
@@ -129,7 +156,22 @@ mod tests {
             started_at_ms: 0,
             config_version: 0,
             status: "".into(),
+            has_ended: false,
+            refused: "".into(),
         }
+    }
+
+    #[test]
+    fn two_processes_of_one_name_are_told_from_a_node_that_was_started_again() {
+        let now = Instant::now();
+        let mut watch = Watch::new(Duration::from_secs(5));
+        let at = |run, address: &str| NodeRow { address: address.into(), ..row("b", run, 1, None) };
+        watch.see(vec![at(1, "one:1")], now);
+        watch.see(vec![at(2, "two:1")], now);
+        watch.see(vec![at(2, "two:1")], now);
+        assert_eq!(watch.twin("b"), None, "it was started again");
+        watch.see(vec![at(1, "one:1")], now);
+        assert_eq!(watch.twin("b"), Some("two:1"));
     }
 
     fn owner(node: &str, incarnation: u64) -> Owner {

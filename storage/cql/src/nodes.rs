@@ -27,6 +27,11 @@ pub struct NodeRow {
     pub config_version: u64,
     /// What it does, in words.
     pub status: Box<str>,
+    /// Whether this run is over, and said so.
+    pub has_ended: bool,
+    /// Address of a process that was refused this name within the last minute; else empty. Written
+    /// by that process, not with the row.
+    pub refused: Box<str>,
 }
 
 /// The table of nodes.
@@ -47,20 +52,29 @@ type Columns = (
     Option<i64>,
     Option<i64>,
     Option<String>,
+    Option<bool>,
+    Option<String>,
 );
 
 static BEAT: Statement = Statement::write(
     "node_beat",
     "INSERT INTO node (name, incarnation, address, version, beat, gate_epoch, started_at, \
-     config_version, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
+     config_version, status, has_ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
 );
 static STAMP: Statement =
     Statement::read("node_stamp", "SELECT WRITETIME(beat) FROM node WHERE name = ?");
 static ALL: Statement = Statement::read(
     "node_all",
     "SELECT name, incarnation, address, version, beat, gate_epoch, started_at, config_version, \
-     status FROM node",
+     status, has_ended, refused FROM node",
 );
+static ONE: Statement = Statement::read(
+    "node_one",
+    "SELECT name, incarnation, address, version, beat, gate_epoch, started_at, config_version, \
+     status, has_ended, refused FROM node WHERE name = ?",
+);
+static REFUSED: Statement =
+    Statement::write("node_refused", "UPDATE node USING TTL 60 SET refused = ? WHERE name = ?");
 
 impl Nodes {
     /// Over a connection.
@@ -89,6 +103,7 @@ impl Nodes {
             node.started_at_ms,
             node.config_version.cast_signed(),
             &*node.status,
+            node.has_ended,
             before + 1,
         );
         self.cql.block_on(self.cql.execute(&BEAT, values)).map(drop)
@@ -97,6 +112,16 @@ impl Nodes {
     fn stamp(&self, name: &str) -> Result<i64, CqlError> {
         let row = self.cql.block_on(self.cql.row::<(Option<i64>,)>(&STAMP, (name,)))?;
         Ok(row.and_then(|(stamp,)| stamp).unwrap_or_default())
+    }
+
+    /// One node, if it ever was.
+    pub fn node(&self, name: &str) -> Result<Option<NodeRow>, CqlError> {
+        Ok(self.cql.block_on(self.cql.row::<Columns>(&ONE, (name,)))?.map(node))
+    }
+
+    /// Notes, for a minute, that a process was refused a name that another one uses. One attempt.
+    pub fn note_refused(&self, name: &str, address: &str) -> Result<(), CqlError> {
+        self.cql.block_on(self.cql.execute(&REFUSED, (address, name))).map(drop)
     }
 
     /// All nodes that ever were, by name.
@@ -109,7 +134,19 @@ impl Nodes {
 }
 
 fn node(columns: Columns) -> NodeRow {
-    let (name, incarnation, address, version, beat, gate, started_at, config, status) = columns;
+    let (
+        name,
+        incarnation,
+        address,
+        version,
+        beat,
+        gate,
+        started_at,
+        config,
+        status,
+        ended,
+        refused,
+    ) = columns;
     let text = |text: Option<String>| Box::from(text.unwrap_or_default());
     let number = |number: Option<i64>| number.unwrap_or_default().cast_unsigned();
     NodeRow {
@@ -122,5 +159,7 @@ fn node(columns: Columns) -> NodeRow {
         started_at_ms: started_at.unwrap_or_default(),
         config_version: number(config),
         status: text(status),
+        has_ended: ended.unwrap_or_default(),
+        refused: text(refused),
     }
 }

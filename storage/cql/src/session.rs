@@ -2,11 +2,13 @@
 
 mod error;
 mod execute;
+mod reconnect;
 mod settings;
 mod statement;
 
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -26,6 +28,7 @@ use tokio::runtime::{Builder, Runtime};
 pub(crate) use error::is_refused;
 pub use error::{CqlError, Effect};
 pub(crate) use execute::{Deadline, Judged};
+use reconnect::CurrentSession;
 pub use settings::{Consistency, Password, Replication, Serial, Settings};
 pub(crate) use statement::Statement;
 
@@ -44,7 +47,7 @@ pub struct Cql {
 }
 
 struct Inner {
-    session: Session,
+    current: Arc<CurrentSession>,
     /// By their texts, prepared when they are first needed.
     prepared: RwLock<Vec<(&'static str, Arc<PreparedStatement>)>>,
     reads: ExecutionProfileHandle,
@@ -76,8 +79,10 @@ impl Cql {
             Standing::Newer { found } => return Err(CqlError::NewSchema { found }),
         }
         let (runtime, session) = open(settings, true)?;
+        let current = Arc::new(CurrentSession::new(session));
+        runtime.spawn(reconnect::keep(Arc::clone(&current), settings.clone()));
         let inner = Inner {
-            session,
+            current,
             prepared: RwLock::default(),
             reads: profile_of_reads(settings).into_handle(),
             settings: settings.clone(),
@@ -99,6 +104,16 @@ impl Cql {
     /// Settings it was made from.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// The session in use now.
+    pub(crate) fn session(&self) -> Arc<Session> {
+        self.inner.current.session()
+    }
+
+    /// How long something is tried; it is tried at once when a server is connected again.
+    pub(crate) fn trying_for(&self, within: Duration) -> Deadline {
+        Deadline::within(within).renewed_by(self.inner.current.renewals())
     }
 
     /// Waits for what is asked of the servers.
@@ -128,8 +143,24 @@ pub(crate) fn open(settings: &Settings, in_keyspace: bool) -> Result<(Runtime, S
     let mut runtime = Builder::new_multi_thread();
     runtime.worker_threads(WORKERS).thread_name("cql").enable_all();
     let runtime = runtime.build().map_err(|source| CqlError::connect(settings, source))?;
+    match runtime.block_on(connect(settings, &[], in_keyspace)) {
+        Ok(session) => Ok((runtime, session)),
+        Err(error) => {
+            runtime.shutdown_background();
+            Err(error)
+        }
+    }
+}
+
+/// A session with the servers that are configured, and with others that were learnt before.
+async fn connect(
+    settings: &Settings,
+    learnt: &[SocketAddr],
+    in_keyspace: bool,
+) -> Result<Session, CqlError> {
     let mut builder = SessionBuilder::new()
         .known_nodes(&settings.nodes)
+        .known_nodes_addr(learnt)
         .connection_timeout(CONNECT_MAX)
         .keepalive_interval(KEEPALIVE_EVERY)
         .keepalive_timeout(KEEPALIVE_MAX)
@@ -144,14 +175,7 @@ pub(crate) fn open(settings: &Settings, in_keyspace: bool) -> Result<(Runtime, S
     if in_keyspace {
         builder = builder.use_keyspace(&settings.keyspace, false);
     }
-    let session = runtime.block_on(builder.build());
-    match session {
-        Ok(session) => Ok((runtime, session)),
-        Err(source) => {
-            runtime.shutdown_background();
-            Err(CqlError::connect(settings, source))
-        }
-    }
+    builder.build().await.map_err(|source| CqlError::connect(settings, source))
 }
 
 /// Retries are ours: the driver cannot know what a statement that may have been applied means.

@@ -91,7 +91,11 @@ impl From<RedisError> for Failure {
             None if error.is_timeout() => Why::TimedOut,
             None => Why::Lost,
         };
-        Self::new(why, error.to_string())
+        // What the system calls a time-out of a socket says something else to people.
+        match why {
+            Why::TimedOut => Self::new(why, "no answer in time"),
+            _ => Self::new(why, error.to_string()),
+        }
     }
 }
 
@@ -112,5 +116,24 @@ fn why_of(code: &str, details: &str) -> Why {
         | "NOREPLICAS" | "MISCONF" | "BUSY" => Why::NotServing,
         _ if details.contains("Function not found") => Why::NoFunction,
         _ => Why::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_time_out_is_called_one_whatever_the_system_calls_it() {
+        for kind in [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut] {
+            let failure =
+                Failure::from(RedisError::from(io::Error::from(kind))).at("192.0.2.1:6379");
+            assert_eq!(failure.why, Why::TimedOut, "{kind:?}");
+            assert_eq!(failure.to_string(), "192.0.2.1:6379: no answer in time", "{kind:?}");
+        }
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert_eq!(Failure::from(RedisError::from(refused)).why, Why::Lost);
     }
 }

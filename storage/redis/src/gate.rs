@@ -83,6 +83,9 @@ pub enum Health {
     Unreachable(Box<str>),
     /// Others are in use, or the data are others: a new epoch is needed.
     Changed(Box<str>),
+    /// They are those of the pin, in the same run, and have not the data of the epoch: a new epoch
+    /// is needed, and no other node can be served under this one.
+    Forgotten(Box<str>),
 }
 
 /// The gate as one process sees it.
@@ -188,17 +191,25 @@ impl Gate {
         {
             return Health::Changed(format!("in use is {pin}, not {}", opening.pin).into());
         }
-        match self.look(&opening) {
+        self.check(opening.epoch, &opening.pin)
+    }
+
+    /// Looks whether instances are those of a pin and have the data of an epoch, whether or not
+    /// this gate is open on them. Blocks for as long as connections and answers may take.
+    pub fn check(&self, epoch: GateEpoch, pin: &Pin) -> Health {
+        match self.look(epoch, pin) {
             Ok(()) => Health::Well,
+            // The connection was checked against the pin before it was asked for the data.
+            Err(failure) if failure.why == Why::Stale => Health::Forgotten(failure.detail),
             Err(failure) if failure.why.needs_new_epoch() => Health::Changed(failure.detail),
             Err(failure) => Health::Unreachable(failure.detail),
         }
     }
 
-    fn look(&self, opening: &Opening) -> Result<(), Failure> {
-        let mut links = Links::connect(self, &opening.pin)?;
+    fn look(&self, epoch: GateEpoch, pin: &Pin) -> Result<(), Failure> {
+        let mut links = Links::connect(self, pin)?;
         let mut round = links.round(&self.layout);
-        let value = open_value(opening.epoch);
+        let value = open_value(epoch);
         for group in 0..self.layout.groups() {
             round.call(group, Function::Balance, &[value.as_bytes(), b"-"]);
         }

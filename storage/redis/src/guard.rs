@@ -31,6 +31,9 @@ use owed::Owed;
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// After several, at most.
 const RETRY_AFTER_MAX: Duration = Duration::from_millis(1_600);
+/// Pauses before the same trouble is told again, and before another one is told.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(10);
+const TELL_OTHER_AFTER: Duration = Duration::from_secs(1);
 /// Most payments whose decision was never heard; beyond, only a new epoch gets rid of them.
 const UNHEARD_MAX: usize = 65_536;
 /// Calls that release such payments in one round, which has to be answered in time.
@@ -49,6 +52,8 @@ pub struct RedisGuard {
     generation: Option<u64>,
     not_before: Option<Instant>,
     retry_after: Duration,
+    /// The trouble that was told last, and when.
+    told: Option<(Why, Instant)>,
     /// What calls that were never answered may have taken, and under which epoch.
     unheard: Vec<(PaymentId, IdempotencyKey)>,
     epoch: Option<GateEpoch>,
@@ -89,6 +94,7 @@ impl RedisGuard {
             generation: None,
             not_before: None,
             retry_after: RETRY_AFTER,
+            told: None,
             unheard: Vec::new(),
             epoch: None,
             spans: HashMap::new(),
@@ -171,7 +177,7 @@ impl RedisGuard {
         result: Result<T, Failure>,
     ) -> Result<T, Failure> {
         if let Err(failure) = &result {
-            tracing::warn!(lane = self.lane.0, why = failure.why.label(), %failure, "no decision");
+            self.tell(failure);
             self.session = None;
             if !matches!(failure.why, Why::OutOfMemory | Why::Superseded | Why::NoFunction) {
                 self.not_before = Some(Instant::now() + self.retry_after);
@@ -180,6 +186,21 @@ impl RedisGuard {
             let _ = self.gate.fail(opening, failure);
         }
         result
+    }
+
+    /// Tells of a trouble once in a while: it is met many times while it lasts.
+    fn tell(&mut self, failure: &Failure) {
+        let (lane, why) = (self.lane.0, failure.why.label());
+        let is_due = self.told.is_none_or(|(told, at)| {
+            let pause = if told == failure.why { TELL_AGAIN_AFTER } else { TELL_OTHER_AFTER };
+            pause <= at.elapsed()
+        });
+        if is_due {
+            tracing::warn!(lane, why, %failure, "no decision");
+            self.told = Some((failure.why, Instant::now()));
+        } else {
+            tracing::debug!(lane, why, %failure, "no decision");
+        }
     }
 
     /// One round under the present session.

@@ -1,10 +1,16 @@
 //! What a follower owes that begins in the middle.
 
+use std::sync::atomic::AtomicU32;
+
+use router::message::{Fingerprint, IdempotencyKey};
+use router::time::Date;
+
 use super::*;
 use crate::conformance::sample::{Sample, endpoint};
 use crate::journal::{Head, TailFrame};
 use crate::seal::{Sealer, SealingKey};
 use crate::view::local::LocalViews;
+use crate::view::{NoticeBytes, TraceName};
 
 fn sealer() -> Sealer {
     let key = SealingKey { name: "k1".into(), bytes: [7; 32].into() };
@@ -71,4 +77,158 @@ fn a_notice_is_owed_though_the_history_of_its_payment_was_written_before_a_crash
     let positions: Vec<u64> = owed.iter().map(|notice| notice.sequence).collect();
     assert_eq!(positions, [4], "that it was reversed");
     assert_eq!(views.history(intent.payment).unwrap().unwrap().iter().count(), 4);
+}
+
+/// Read models that are servers, which are away for some asks of each kind.
+struct Away {
+    rows: LocalViews,
+    writes_lost: AtomicU32,
+    reads_lost: AtomicU32,
+}
+
+impl Away {
+    fn lose(&self, left: &AtomicU32) -> Result<(), ViewError> {
+        let take = |left: u32| left.checked_sub(1);
+        match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take) {
+            Ok(_) => Err(ViewError::new("no server answers")),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl Views for Away {
+    fn is_near(&self) -> bool {
+        false
+    }
+
+    fn position(&self) -> Result<ViewPosition, ViewError> {
+        self.rows.position()
+    }
+
+    fn endpoints(&self) -> Result<Vec<Homed>, ViewError> {
+        self.rows.endpoints()
+    }
+
+    fn write(&self, rows: Rows, position: ViewPosition) -> Result<(), ViewError> {
+        self.lose(&self.writes_lost)?;
+        self.rows.write(rows, position)
+    }
+
+    fn persist(&self) -> Result<(), ViewError> {
+        self.rows.persist()
+    }
+
+    fn history(&self, id: PaymentId) -> Result<Option<History>, ViewError> {
+        self.lose(&self.reads_lost)?;
+        self.rows.history(id)
+    }
+
+    fn id_of_folio(&self, folio: router::id::Folio) -> Result<Option<PaymentId>, ViewError> {
+        self.rows.id_of_folio(folio)
+    }
+
+    fn id_of_trace(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError> {
+        self.rows.id_of_trace(name)
+    }
+
+    fn id_of_key(
+        &self,
+        key: IdempotencyKey,
+        trace: Option<&TraceName>,
+    ) -> Result<Option<(PaymentId, Fingerprint)>, ViewError> {
+        self.rows.id_of_key(key, trace)
+    }
+
+    fn ids_of_biller(
+        &self,
+        biller: &BillerId,
+        date: Date,
+        after: Option<PaymentId>,
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, ViewError> {
+        self.rows.ids_of_biller(biller, date, after, limit)
+    }
+
+    fn notices_after(
+        &self,
+        endpoint: EndpointId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<NoticeBytes>, ViewError> {
+        self.rows.notices_after(endpoint, after, limit)
+    }
+
+    fn notices_before(
+        &self,
+        endpoint: EndpointId,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<NoticeBytes>, ViewError> {
+        self.rows.notices_before(endpoint, before, limit)
+    }
+
+    fn notice(&self, endpoint: EndpointId, at: u64) -> Result<Option<NoticeBytes>, ViewError> {
+        self.rows.notice(endpoint, at)
+    }
+
+    fn put_notice(&self, endpoint: EndpointId, notice: NoticeBytes) -> Result<(), ViewError> {
+        self.rows.put_notice(endpoint, notice)
+    }
+
+    fn cursor(&self, endpoint: EndpointId) -> Result<Option<u64>, ViewError> {
+        self.rows.cursor(endpoint)
+    }
+
+    fn put_cursor(&self, endpoint: EndpointId, through: u64) -> Result<(), ViewError> {
+        self.rows.put_cursor(endpoint, through)
+    }
+}
+
+/// A payment whose reversal is confirmed after its row was written.
+fn reversed(sample: &Sample) -> [Vec<u8>; 4] {
+    let records = [
+        Record::Intent(Box::new(sample.intent())),
+        sample.unknown(),
+        sample.reversal_owed_for(router::outcome::Cause::Timeout),
+        sample.reversal_confirmed(),
+    ];
+    records.map(|record| encoded(&record))
+}
+
+fn away(dir: &std::path::Path, writes_lost: u32, reads_lost: u32) -> Arc<Away> {
+    let rows = LocalViews::open(dir, 1 << 20).unwrap();
+    Arc::new(Away { rows, writes_lost: writes_lost.into(), reads_lost: reads_lost.into() })
+}
+
+#[test]
+fn read_models_that_are_away_are_asked_until_they_are_back_and_nothing_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let views = away(dir.path(), 3, 2);
+    let sample = Sample::new(1);
+    let steps = reversed(&sample);
+    let shared = Arc::new(Shared::new(Head::ZERO, 0));
+    let tail = Box::new(Frames(1, VecDeque::from(steps)));
+    let follow = |views: &Arc<Away>| Arc::clone(views) as Arc<dyn Views>;
+    let mut follower =
+        Follower::new(tail, follow(&views), Arc::clone(&shared), BTreeMap::new()).unwrap();
+    shared.set_durable(Head { sequence: 2, ..Head::ZERO });
+    assert_eq!(follower.turn(true).unwrap(), 2);
+    shared.set_durable(Head { sequence: 4, ..Head::ZERO });
+    assert_eq!(follower.turn(true).unwrap(), 2);
+    let history = views.rows.history(sample.id()).unwrap().unwrap();
+    assert_eq!((history.last_sequence(), shared.lag()), (4, 0));
+    let left = [&views.writes_lost, &views.reads_lost].map(|left| left.load(Ordering::SeqCst));
+    assert_eq!((left, shared.has_failed()), ([0, 0], false));
+}
+
+#[test]
+fn a_store_that_closes_waits_for_no_read_models_and_has_not_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let views = away(dir.path(), u32::MAX, 0);
+    let shared = Arc::new(Shared::new(Head::ZERO, 0));
+    let tail = Box::new(Frames(1, VecDeque::from(reversed(&Sample::new(1)))));
+    let follower = Follower::new(tail, views, Arc::clone(&shared), BTreeMap::new()).unwrap();
+    shared.set_durable(Head { sequence: 4, ..Head::ZERO });
+    follower.run(&Arc::new(AtomicBool::new(true)));
+    assert_eq!((shared.lag(), shared.has_failed()), (4, false));
 }

@@ -23,9 +23,11 @@ pub enum StoreError {
         /// How long the frame under way has been waiting, in milliseconds.
         for_ms: u64,
     },
-    /// A write or sync failed earlier. The process must end; what was under way is decided by
-    /// the next start.
-    #[error("the journal has failed and takes nothing more")]
+    /// A write or sync failed earlier, or the lane was lost: [`Store::failure`] says why. The
+    /// process must end; what was under way is decided by the next start.
+    ///
+    /// [`Store::failure`]: crate::Store::failure
+    #[error("the journal takes nothing more")]
     Failed,
     /// The store was closed.
     #[error("the store is closed")]

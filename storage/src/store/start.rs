@@ -10,7 +10,7 @@ use crossbeam::channel::{Receiver, bounded};
 use parking_lot::Mutex;
 use router::id::Lane;
 
-use super::{Inner, OpenError, OtherLanes, Recovered, Store, Threads};
+use super::{Inner, OpenError, OtherLanes, Recovered, Store, StoreFailure, Threads};
 use crate::follower::Follower;
 use crate::guard::Guard;
 use crate::journal::{Backend, Head, Journal, Tail};
@@ -196,9 +196,12 @@ fn vital_thread(
     run: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle<()>, OpenError> {
     let watch = PanicWatch(Arc::clone(shared));
+    let shared = Arc::clone(shared);
     thread(name, move || {
         let _watch = watch;
         run();
+        // Whoever waits for room in a queue that nobody reads any more.
+        shared.room.notify_waiters();
     })
 }
 
@@ -209,7 +212,7 @@ impl Drop for PanicWatch {
     fn drop(&mut self) {
         if std::thread::panicking() {
             tracing::error!("a thread of the journal panicked; the process must end");
-            self.0.fail();
+            self.0.fail(StoreFailure::Panicked);
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{Answer, Command, Decided, Writer};
 use crate::guard::{Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, Settlement};
 use crate::history::History;
 use crate::journal::{Backend, BackendError, FRAME_HEADER_LEN, Head};
-use crate::store::{Appended, StoreError};
+use crate::store::{Appended, StoreError, StoreFailure};
 
 /// What the group does once it is durable.
 #[derive(Default)]
@@ -185,7 +185,8 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         let given = GiveBack { begun: &group.begun, endings: &endings, credits: &credits, through };
         if let Err(error) = self.guard.give_back(&given) {
             // The guard now holds more than the journal says; a restart puts it right.
-            self.fail(&error);
+            tracing::error!(%error, "the guard has failed; the process must end");
+            self.shared.fail(StoreFailure::Guard);
         }
     }
 

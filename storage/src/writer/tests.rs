@@ -197,3 +197,54 @@ fn a_fence_of_nothing_but_new_payments_leaves_the_journal_as_it_was() {
     assert!(matches!(decided.blocking_recv().unwrap(), Err(StoreError::Guard(_))));
     assert_eq!((shared.durable(), shared.has_failed()), (1, false));
 }
+
+#[test]
+fn after_a_failure_a_stop_ends_the_writer_though_handles_are_kept() {
+    for is_in_the_group_that_fails in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let shared = Arc::new(Shared::new(Head::ZERO, 0));
+        let (commands, queue) = bounded(16);
+        let disk = Filling { frames_left: 0, tried: Arc::default() };
+        let writer = writer(dir.path(), disk, queue, &shared);
+        let (refused, decided) = admit(1);
+        assert!(commands.send(refused).is_ok());
+        let (answer, stopped) = oneshot::channel();
+        let mut stop = Some(Command::Stop { answer });
+        if is_in_the_group_that_fails {
+            assert!(commands.send(stop.take().unwrap()).is_ok());
+        }
+        let thread = std::thread::spawn(move || writer.run());
+        assert_eq!(decided.blocking_recv().unwrap(), Err(StoreError::Failed));
+        assert_eq!(shared.failure(), Some(StoreFailure::Journal));
+        if let Some(stop) = stop {
+            assert!(commands.send(stop).is_ok());
+        }
+        assert_eq!(stopped.blocking_recv().unwrap(), Err(StoreError::Failed));
+        thread.join().unwrap();
+        // The handle lives on, as the engine's does, and is told that nobody reads it any more.
+        assert!(commands.send(admit(2).0).is_err());
+    }
+}
+
+/// A lane that another owner has taken.
+struct Taken;
+
+impl Backend for Taken {
+    fn append(&mut self, _: &Frame<'_>) -> Result<(), BackendError> {
+        Err(BackendError::LaneLost { lane: router::id::Lane(3), owner: "node-2#7".into() })
+    }
+
+    fn anchor(&mut self, _: &Head) -> Result<(), BackendError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_lane_that_was_taken_is_told_from_a_journal_that_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let shared = Arc::new(Shared::new(Head::ZERO, 0));
+    let (_commands, queue) = bounded(16);
+    let mut writer = writer(dir.path(), Taken, queue, &shared);
+    writer.serve(&mut vec![admit(1).0]);
+    assert_eq!(shared.failure(), Some(StoreFailure::LaneLost { owner: "node-2#7".into() }));
+}

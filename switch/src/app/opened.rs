@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use router::id::Stan;
+use storage::journal::Head;
 use storage::settings::{Limits, Settings};
 use storage::{Recovered, Sealer, Store};
 use storage_cluster::Node;
@@ -38,7 +39,8 @@ impl Opened {
         let recovered = &opened.recovered;
         tracing::info!(
             lane = %opened.store.lane(),
-            records = recovered.records_replayed,
+            records = recovered.sequence - Head::of_lane(opened.store.lane()).sequence,
+            replayed = recovered.records_replayed,
             open = recovered.open.len(),
             torn_bytes = recovered.torn_bytes,
             took_ms = u64::try_from(recovered.took.as_millis()).unwrap_or(u64::MAX),

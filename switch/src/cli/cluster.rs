@@ -96,6 +96,8 @@ struct Node {
     rules_version: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     note: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    twin: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -171,7 +173,7 @@ impl Shown {
     }
 }
 
-fn node(NodeStatus { row, lives }: &NodeStatus) -> Node {
+fn node(NodeStatus { row, lives, twin }: &NodeStatus) -> Node {
     Node {
         name: row.name.to_string(),
         is_alive: *lives,
@@ -181,6 +183,7 @@ fn node(NodeStatus { row, lives }: &NodeStatus) -> Node {
         beat: row.beat,
         rules_version: format!("{:016x}", row.config_version),
         note: row.status.to_string(),
+        twin: twin.as_deref().map(str::to_owned),
     }
 }
 
@@ -211,6 +214,14 @@ fn problems(gate: Option<&Gate>, nodes: &[Node], status: &Status) -> Vec<String>
             for node in nodes.iter().filter(unserved) {
                 problems.push(format!("{} lives and is not served by the gate", node.name));
             }
+        }
+    }
+    for node in nodes {
+        if let Some(twin) = &node.twin {
+            problems.push(format!(
+                "another process uses the name {}: one is at {}, the other at {twin}",
+                node.name, node.address
+            ));
         }
     }
     let lives = |name: &str| nodes.iter().any(|node| node.is_alive && node.name == name);

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use storage_cluster::Node;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Configured, configuration, told_mistakes};
 use crate::app::{App, Ended, StartError};
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::log;
+use crate::{log, stop_deadline};
 
 /// Runs the switch until it is told to stop.
 pub(super) fn main(configured: &Configured) -> ExitCode {
@@ -29,33 +30,34 @@ pub(super) fn main(configured: &Configured) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(serve(config, configured)) {
+    let code = match runtime.block_on(serve(config, configured)) {
         Ok(ended) => exit_code(ended),
         Err(error) => {
             tracing::error!(error = %log::chain(&error), "the switch did not start");
             ExitCode::FAILURE
         }
-    }
+    };
+    // What still blocks was given its time.
+    runtime.shutdown_background();
+    code
 }
 
 /// The exit code that tells how a run ended.
-pub fn exit_code(ended: Ended) -> ExitCode {
+fn exit_code(ended: Ended) -> ExitCode {
     match ended {
-        Ended::Drained => ExitCode::SUCCESS,
-        Ended::CutShort => {
-            tracing::warn!("the drain's grace was over before all payments were finished");
-            ExitCode::SUCCESS
+        Ended::Drained => {}
+        Ended::CutShort => tracing::warn!("the stop's time was over before all was finished"),
+        Ended::Died(task) => {
+            tracing::error!(task, "a task the switch cannot do without has ended");
         }
-        Ended::Died(name) => {
-            tracing::error!(task = name, "a task the switch cannot do without has ended");
-            ExitCode::FAILURE
-        }
-        Ended::JournalFailed => ExitCode::FAILURE,
+        Ended::JournalFailed | Ended::LaneLost => {}
     }
+    ended.exit_code()
 }
 
 async fn serve(config: Config, configured: &Configured) -> Result<Ended, StartError> {
     let app = App::start(config).await?;
+    stop_deadline::watch(&app.stop_times, Handle::current()).map_err(StartError::Thread)?;
     let engine = Arc::clone(&app.engine);
     let (rules, node) = (configured.clone(), app.node.clone());
     engine.tasks.service("rules", {

@@ -33,6 +33,8 @@ pub struct ServiceConfig {
     pub reversals: ReversalsConfig,
     /// How long a stop waits for payments under way.
     pub drain_grace: Duration,
+    /// How long a stop waits after that for the journal to close.
+    pub drain_close: Duration,
     /// The log.
     pub log: LogConfig,
     /// DE32 of what this switch itself sends.
@@ -199,6 +201,9 @@ const MS_MAX: u64 = 86_400_000;
 /// Reads the service's sections.
 pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
     let mut use_of = Use::Unused;
+    let (drain_grace, drain_close) = root.section("drain", |drain| {
+        (millis(drain, "grace_ms", 15_000), millis(drain, "close_ms", 10_000))
+    });
     ServiceConfig {
         data: root.section("data", |data| DataConfig {
             dir: data.text("dir").unwrap_or_else(|| "./data".to_owned()).into(),
@@ -216,7 +221,8 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
             retry_max: millis(section, "retry_max_ms", 60_000),
             not_found_after: millis(section, "not_found_after_ms", 5000),
         }),
-        drain_grace: root.section("drain", |drain| millis(drain, "grace_ms", 15_000)),
+        drain_grace,
+        drain_close,
         log: root.section("log", |log| LogConfig {
             level: log.text("level").unwrap_or_else(|| "info".to_owned()),
             format: log.choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),

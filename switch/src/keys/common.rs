@@ -15,7 +15,7 @@ use storage_cql::api_keys::ApiKeyRow;
 use tokio::sync::Semaphore;
 
 use super::{NoWord, Principal, Role};
-use crate::log;
+use crate::log::{self, Seldom};
 
 /// The table's word on a key it knows is renewed when it is this old.
 const RENEWED_AFTER: Duration = Duration::from_secs(10);
@@ -159,7 +159,11 @@ impl Inner {
                 Ok(principal)
             }
             Err(error) => {
-                tracing::warn!(error = %log::chain(&error), "the common API keys cannot be read");
+                static NOT_READ: Seldom = Seldom::new();
+                if let Some(left_out) = NOT_READ.is_due() {
+                    let error = log::chain(&error);
+                    tracing::warn!(%error, left_out, "the common API keys cannot be read");
+                }
                 Err(NoWord)
             }
         }

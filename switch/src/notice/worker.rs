@@ -21,6 +21,7 @@ use super::lanes::{Pace, Response};
 use super::queue::Queue;
 use super::{Notices, schedule};
 use crate::clock;
+use crate::log::Seldom;
 
 /// Notices read from the outbox at once.
 const PAGE_LEN: usize = 512;
@@ -116,7 +117,11 @@ impl Worker {
                 page.is_more
             }
             Err(error) => {
-                tracing::warn!(endpoint = %self.endpoint, %error, "outbox could not be read");
+                static NOT_READ: Seldom = Seldom::new();
+                if let Some(left_out) = NOT_READ.is_due() {
+                    let endpoint = self.endpoint;
+                    tracing::warn!(%endpoint, %error, left_out, "outbox could not be read");
+                }
                 looks.failed();
                 true
             }
@@ -236,7 +241,11 @@ impl Worker {
     /// What is not noted is only told again: the endpoint knows it by its id.
     fn noted(&self, result: Result<(), StoreError>) {
         if let Err(error) = result {
-            tracing::warn!(endpoint = %self.endpoint, %error, "delivery could not be noted");
+            static NOT_NOTED: Seldom = Seldom::new();
+            if let Some(left_out) = NOT_NOTED.is_due() {
+                let endpoint = self.endpoint;
+                tracing::warn!(%endpoint, %error, left_out, "delivery could not be noted");
+            }
         }
     }
 }

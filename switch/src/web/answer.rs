@@ -140,7 +140,7 @@ impl From<StoreError> for Refusal {
             | StoreError::RecordTooLong { .. }
             | StoreError::TooManyWaiters { .. }
             | StoreError::Views { .. } => {
-                tracing::error!(error = %crate::log::chain(&error), "the store gave no answer");
+                crate::respond::tell_no_answer(&error);
                 Self::new(Reason::SystemError, "store")
             }
         }

@@ -13,6 +13,8 @@ mod chaos;
 mod forget;
 mod join;
 mod lines;
+mod names;
 mod notices;
+mod outage;
 mod pair;
 mod takeover;

@@ -57,19 +57,21 @@ const PURE_ENOUGH: &str = "std::time::Duration tokio_util::codec";
 
 /// Where a crate may start asynchronous tasks, the name of the value that does so elsewhere in it,
 /// and why.
-const TASK_STARTS: [(&str, &str, &str); 3] = [
+const TASK_STARTS: [(&str, &str, &str); 4] = [
     ("switch/src/supervise", "supervisor", "each has a name, a phase and a bounded drain"),
     ("loadtest/src/tasks", "tasks", "all of a run are stopped together when it ends"),
+    ("storage/cql/src/session", "runtime", "the driver's own runtime, which ends with the session"),
     ("storage/src/conformance", "tasks", "a test suite, whose callers race on purpose"),
 ];
 /// Where plain threads may start besides, and why.
-const THREAD_STARTS: [(&str, &str); 7] = [
+const THREAD_STARTS: [(&str, &str); 8] = [
     ("storage/src/", "the writer and its helpers block on the disk"),
     ("storage/cluster/src/", "a node watches the others and the gate, which block on the network"),
     ("rig/src/", "servers are processes, and a proxy's connections block"),
     ("loadtest/src/json_log", "the log blocks on the disk"),
     ("loadtest/src/drive/pacer", "the runtime's timers tick too coarsely to pace load"),
     ("loadtest/src/bin/", "starts the switch's own program, to have its journal exported"),
+    ("switch/src/stop_deadline", "a stop ends though the runtime hangs"),
     ("switch/src/admin", "health and metrics answer when the runtime is saturated"),
 ];
 

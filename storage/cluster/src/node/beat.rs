@@ -5,18 +5,20 @@ use std::time::Instant;
 use storage::guard::GateEpoch;
 use storage_cql::CqlError;
 use storage_cql::nodes::NodeRow;
-use tokio::sync::watch;
 
 use super::{Inner, SERVED_FOR};
 use crate::folios::Folios;
-use crate::lanes::chain;
+use crate::trouble_log::TroubleLog;
 
 impl Inner {
     /// Gives signs of life and sees those of others. A node whose own lane has failed gives none.
-    pub(super) fn keep_beating(&self, folios: &Folios, own_failed: &watch::Receiver<bool>) {
-        while !self.stop.wait(self.settings.beat_every) && !*own_failed.borrow() {
-            if let Err(error) = self.give_sign().and_then(|()| folios.refill()) {
-                tracing::warn!(error = chain(&error), "no sign of life could be given");
+    pub(super) fn keep_beating(&self, folios: &Folios) {
+        let mut told = TroubleLog::default();
+        let has_failed = || self.own.get().is_some_and(|store| *store.failed().borrow());
+        while !self.stop.wait(self.settings.beat_every) && !has_failed() {
+            match self.give_sign().and_then(|()| folios.refill()) {
+                Ok(()) => told.went_well("signs of life are given again"),
+                Err(error) => told.failed(&error, "no sign of life can be given"),
             }
         }
     }
@@ -27,20 +29,28 @@ impl Inner {
             *beat += 1;
             *beat
         };
-        self.nodes.beat(&NodeRow {
+        self.nodes.beat(&NodeRow { beat, ..self.sign() })?;
+        let rows = self.nodes.all()?;
+        self.see_twin(&rows);
+        self.watch.lock().see(rows, Instant::now());
+        Ok(())
+    }
+
+    /// What this node says of itself.
+    pub(super) fn sign(&self) -> NodeRow {
+        NodeRow {
             name: self.me.node.clone(),
             incarnation: self.me.incarnation,
             address: self.settings.address.as_str().into(),
             version: self.settings.version.as_str().into(),
-            beat,
+            beat: *self.beat.lock(),
             gate_epoch: self.served(),
             started_at_ms: self.started_at_ms,
             config_version: *self.config_version.lock(),
             status: self.note.lock().as_str().into(),
-        })?;
-        let rows = self.nodes.all()?;
-        self.watch.lock().see(rows, Instant::now());
-        Ok(())
+            has_ended: false,
+            refused: "".into(),
+        }
     }
 
     /// The epoch under which the gate serves this node, by a look that is not old: one who looks no

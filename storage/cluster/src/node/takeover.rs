@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use router::id::Lane;
+use storage::StoreFailure;
 use storage_cql::lane::Taken as TakenRow;
 use storage_cql::{CqlError, LaneRow};
 
 use super::threads::thread;
 use super::{Inner, Taken};
 use crate::lanes::{LaneError, chain};
+use crate::trouble_log::TroubleLog;
 
 /// Lanes opened at once: each is a fold in memory and a reader of the journal. The others are left
 /// to whoever has room.
@@ -22,7 +24,7 @@ impl Inner {
     /// Watches the lanes: sees whose they are, takes those of dead nodes, lets go what was taken
     /// back.
     pub(super) fn watch_lanes(self: &Arc<Self>) {
-        let began = Instant::now();
+        let (began, mut told) = (Instant::now(), TroubleLog::default());
         let pause = self.settings.takeover_after / 4;
         while !self.stop.wait(pause) {
             self.taking.lock().retain(|_, thread| !thread.is_finished());
@@ -33,8 +35,9 @@ impl Inner {
                 true => self.look_for_dead(&rows),
                 false => Ok(()),
             });
-            if let Err(error) = looked {
-                tracing::warn!(error = chain(&error), "the lanes cannot be looked at");
+            match looked {
+                Ok(()) => told.went_well("the lanes can be looked at again"),
+                Err(error) => told.failed(&error, "the lanes cannot be looked at"),
             }
         }
     }
@@ -55,7 +58,7 @@ impl Inner {
             let store = own.or_else(|| self.held.lock().get(&row.lane).cloned());
             if let Some(store) = store.filter(|store| !*store.failed().borrow()) {
                 tracing::error!(lane = %row.lane, owner = %row.owner, "this lane was taken by another node");
-                store.give_up();
+                store.give_up(StoreFailure::LaneLost { owner: row.owner.to_string().into() });
             }
         }
     }
@@ -118,8 +121,7 @@ impl Inner {
         metrics::counter!("cauce_cluster_takeovers_total").increment(1);
         // Of the lanes of several dead nodes none waits until another has been read.
         let node = Arc::clone(self);
-        let Some(own) = self.own.get() else { return Ok(()) };
-        let opening = thread("cluster-taking", own, move || match node.hold(row) {
+        let opening = thread("cluster-taking", self, move || match node.hold(row) {
             Ok(()) => tracing::warn!(%lane, "a lane was taken over"),
             Err(error) => {
                 let error = chain(&error);
@@ -143,7 +145,7 @@ impl Inner {
         match self.lanes.lane(lane)? {
             Some(now) if (&now.owner, now.epoch) == (&row.owner, row.epoch) => {}
             Some(_) | None => {
-                store.give_up();
+                store.give_up(StoreFailure::Stopped);
                 return Err(LaneError::Lost { lane });
             }
         }

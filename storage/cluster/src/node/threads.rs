@@ -1,17 +1,20 @@
 //! Threads that a node cannot do without.
 
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use storage::Store;
+use storage::StoreFailure;
+
+use super::Inner;
 
 /// A thread the node cannot do without: should it panic, the node's own store gives up, and with
 /// it the process.
 pub(super) fn thread(
     name: &str,
-    store: &Store,
+    node: &Arc<Inner>,
     run: impl FnOnce() + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
-    let watch = PanicWatch(store.clone());
+    let watch = PanicWatch(Arc::clone(node));
     let watched = move || {
         let _watch = watch;
         run();
@@ -19,13 +22,16 @@ pub(super) fn thread(
     std::thread::Builder::new().name(name.to_owned()).spawn(watched)
 }
 
-struct PanicWatch(Store);
+struct PanicWatch(Arc<Inner>);
 
 impl Drop for PanicWatch {
     fn drop(&mut self) {
         if std::thread::panicking() {
             tracing::error!("a thread of the node panicked; the process must end");
-            self.0.give_up();
+            self.0.stop.say();
+            if let Some(store) = self.0.own.get() {
+                store.give_up(StoreFailure::Panicked);
+            }
         }
     }
 }

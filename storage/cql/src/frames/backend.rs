@@ -57,7 +57,7 @@ impl LaneBackend {
             });
         }
         let first = frame.previous.sequence + 1;
-        let mut deadline = Deadline::within(self.give_up_after);
+        let mut deadline = self.cql.trying_for(self.give_up_after);
         loop {
             let place = Place { lane: self.row.lane, epoch: self.row.epoch };
             let frames = [(first, frame.bytes)];

@@ -6,7 +6,7 @@ use storage::journal::{Damage, Head, TailFrame};
 
 use super::write::{GIVE_UP_AFTER, Moved, Pace, Place, insert, move_head};
 use crate::lane::{Created, LaneRow, Owner, create};
-use crate::session::{Cql, CqlError, Deadline};
+use crate::session::{Cql, CqlError};
 
 /// Bytes of frames that one move of the head covers.
 const BATCH_BYTES: usize = 4 << 20;
@@ -126,7 +126,7 @@ impl Run<'_> {
         let batch: Vec<_> = self.batch.iter().map(|(first, bytes)| (*first, &**bytes)).collect();
         let (there, head) = (self.there.head, self.head);
         let moved = self.cql.block_on(async {
-            let mut deadline = Deadline::within(GIVE_UP_AFTER);
+            let mut deadline = self.cql.trying_for(GIVE_UP_AFTER);
             let mut pace = Pace::default();
             insert(self.cql, place, &batch, (&mut pace, &mut deadline)).await?;
             let guard_epoch = self.there.guard_epoch;

@@ -78,7 +78,12 @@ pub(super) async fn insert(
         if !error.is_passing() {
             return Err(error);
         }
-        tracing::warn!(lane = place.lane.0, parts = again.len(), %error, "parts are written again");
+        let (lane, parts) = (place.lane.0, again.len());
+        match is_slow {
+            // Told once a frame: it is tried many times while the servers are away.
+            true => tracing::debug!(lane, parts, %error, "parts are written again"),
+            false => tracing::warn!(lane, parts, %error, "parts are written again"),
+        }
         pace.in_flight_max = (pace.in_flight_max / 2).max(1);
         (left, is_slow) = (again, true);
         if !deadline.pause().await {
@@ -149,7 +154,7 @@ pub(super) async fn move_head(
             Ok(Some(row)) if row.guard_epoch != guard_epoch => return Ok(Moved::OtherGuard(row)),
             Ok(Some(_)) => {}
             Ok(None) => return Err(CqlError::row(&MOVE, "the lane is missing")),
-            Err(error) => tracing::warn!(lane = place.lane.0, %error, "a lane cannot be read"),
+            Err(error) => tracing::debug!(lane = place.lane.0, %error, "a lane cannot be read"),
         }
         if !deadline.pause().await {
             let (waited, source) = (deadline.waited(), failed.map(Box::new));

@@ -13,6 +13,7 @@ use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlValue, Row};
+use tokio::sync::watch;
 
 use super::statement::Way;
 use super::{Cql, CqlError, Statement};
@@ -27,11 +28,18 @@ pub(crate) struct Deadline {
     began: Instant,
     within: Duration,
     pause: Duration,
+    /// Changes when a server is connected again: a pause ends then.
+    renewals: Option<watch::Receiver<u64>>,
 }
 
 impl Deadline {
     pub(crate) fn within(within: Duration) -> Self {
-        Self { began: Instant::now(), within, pause: FIRST_PAUSE }
+        Self { began: Instant::now(), within, pause: FIRST_PAUSE, renewals: None }
+    }
+
+    /// The same, whose pauses end when a server is connected after none was.
+    pub(crate) fn renewed_by(self, renewals: watch::Receiver<u64>) -> Self {
+        Self { renewals: Some(renewals), ..self }
     }
 
     pub(crate) fn waited(&self) -> Duration {
@@ -43,8 +51,18 @@ impl Deadline {
         if self.waited() >= self.within {
             return false;
         }
-        tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        let renewed = async {
+            if let Some(renewals) = &mut self.renewals
+                && renewals.changed().await.is_ok()
+            {
+                return;
+            }
+            std::future::pending().await
+        };
+        self.pause = match tokio::time::timeout(self.pause, renewed).await {
+            Ok(()) => FIRST_PAUSE,
+            Err(_) => (self.pause * 2).min(PAUSE_MAX),
+        };
         true
     }
 }
@@ -59,7 +77,7 @@ pub(crate) enum Judged<T> {
 
 impl Cql {
     pub(crate) fn deadline(&self) -> Deadline {
-        Deadline::within(self.inner.settings.patience)
+        self.trying_for(self.inner.settings.patience)
     }
 
     /// One attempt.
@@ -70,7 +88,7 @@ impl Cql {
     ) -> Result<QueryResult, CqlError> {
         let prepared = self.prepared(statement).await?;
         let began = Instant::now();
-        let result = self.inner.session.execute_unpaged(&prepared, values).await;
+        let result = self.session().execute_unpaged(&prepared, values).await;
         self.counted(statement, began, result)
     }
 
@@ -122,7 +140,7 @@ impl Cql {
         batch.set_is_idempotent(true);
         rows.iter().for_each(|_| batch.append_statement(PreparedStatement::clone(&prepared)));
         let began = Instant::now();
-        let result = self.inner.session.batch(&batch, rows).await;
+        let result = self.session().batch(&batch, rows).await;
         self.counted(statement, began, result).map(drop)
     }
 
@@ -217,7 +235,7 @@ impl Cql {
     ) -> Result<(QueryResult, PagingStateResponse), CqlError> {
         let prepared = self.prepared(statement).await?;
         let began = Instant::now();
-        let page = self.inner.session.execute_single_page(&prepared, values, from).await;
+        let page = self.session().execute_single_page(&prepared, values, from).await;
         self.counted(statement, began, page)
     }
 
@@ -292,7 +310,7 @@ impl Cql {
         if let Some(prepared) = known(&self.inner.prepared.read()) {
             return Ok(prepared);
         }
-        let prepared = self.inner.session.prepare(statement.text).await;
+        let prepared = self.session().prepare(statement.text).await;
         let mut prepared = prepared.map_err(|error| CqlError::of(statement, error.into()))?;
         prepared.set_page_size(PAGE_ROWS);
         prepared.set_is_idempotent(!statement.is_conditional());

@@ -62,6 +62,8 @@ fn a_node_is_seen_by_its_last_beat() {
         started_at_ms: 1_700_000_000_000,
         config_version: 3,
         status: "serving".into(),
+        has_ended: false,
+        refused: "".into(),
     };
     nodes.beat(&node("b", 1, Some(GateEpoch(4)))).unwrap();
     nodes.beat(&node("a", 1, None)).unwrap();
@@ -71,4 +73,14 @@ fn a_node_is_seen_by_its_last_beat() {
     let restarted = NodeRow { incarnation: 1, ..node("b", 1, None) };
     Nodes::new(&cql).beat(&restarted).unwrap();
     assert_eq!(nodes.all().unwrap()[1], restarted, "by another run of the node");
+    let ended = NodeRow { beat: 2, has_ended: true, ..restarted };
+    nodes.beat(&ended).unwrap();
+    assert_eq!(nodes.node("b").unwrap(), Some(ended.clone()));
+    assert_eq!(nodes.node("c").unwrap(), None);
+    // Noted by another process, and kept by the node's own beats.
+    Nodes::new(&cql).note_refused("b", "10.0.0.2:7000").unwrap();
+    let beaten = NodeRow { beat: 3, ..ended };
+    nodes.beat(&beaten).unwrap();
+    let refused = "10.0.0.2:7000".into();
+    assert_eq!(nodes.node("b").unwrap(), Some(NodeRow { refused, ..beaten }));
 }

@@ -191,5 +191,5 @@ pub fn soon<T>(mut attempt: impl FnMut() -> Result<T, GuardError>) -> T {
 }
 
 pub fn is_changed(gate: &Gate) -> bool {
-    matches!(gate.probe(), Health::Changed(_))
+    matches!(gate.probe(), Health::Changed(_) | Health::Forgotten(_))
 }

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rig::{Redis, RedisOptions};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::cluster::audit::{Quiet, settled};
 use crate::cluster::books::first_seen;
+use crate::cluster::client::Bank;
 use crate::cluster::load::{Load, floats};
 use crate::cluster::node::{NODE_MAX, pause, within};
 use crate::cluster::redis::RedisPair;
 use crate::cluster::town::{Plan, Town};
+use crate::harness::card_order;
 
 /// While a Redis sleeps, its connections are open and nothing comes.
 const ASLEEP: Duration = Duration::from_secs(2);
@@ -87,4 +91,41 @@ async fn serves_again(town: &Town, load: &Load, what: &str) {
         "{what}: served again; longest time without an answer so far {:?}",
         load.heard.longest_gap()
     );
+}
+
+/// A node is taken for dead after this long in the test of a flush beside one.
+const PATIENT: &str = "[cluster]\ntakeover_after_ms = 12000\n";
+/// A flush costs less than a second, on a machine that has nothing else to do.
+const FLUSH_MAX: Duration = Duration::from_secs(6);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_flush_beside_a_node_that_is_dead_or_asleep_waits_for_no_word_of_it() {
+    let redis = Redis::start(RedisOptions::default()).expect("a Redis");
+    let plan = Plan { nodes: 2, redis: format!("urls = [\"{}\"]", redis.url()), extra: PATIENT };
+    let town = Town::start(plan).await;
+    let (first, second, bank) = (&town.nodes[0], &town.nodes[1], Bank::new("TERM0001", 2));
+    for state in ["alive", "asleep", "dead"] {
+        match state {
+            "asleep" => second.pause(),
+            "dead" => second.kill(),
+            _ => {}
+        }
+        let before = epoch(&town).await;
+        redis.flush_all().expect("a flush");
+        let began = Instant::now();
+        within("a payment", NODE_MAX, async || {
+            let request = bank.request(&card_order(15_000));
+            let answer = bank.ask(&town.nodes, 0, "0200", &request).await?;
+            (answer.response_code() == "00").then_some(())
+        })
+        .await;
+        let took = began.elapsed();
+        println!("a flush beside a node that is {state}: {took:?} without payments");
+        assert!(took < FLUSH_MAX, "{took:?}\n{}", first.log_tail());
+        assert!(epoch(&town).await > before, "in a new epoch");
+        if state == "asleep" {
+            second.resume();
+            second.wait_ready().await;
+        }
+    }
 }

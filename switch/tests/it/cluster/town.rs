@@ -26,7 +26,7 @@ const SHARED: &str = "[storage]\nmode = \"cluster\"\n\
     beat_ms = 200\ntakeover_after_ms = 1500\n\
     [seal]\nactive = \"tests\"\n[seal.keys]\n\
     tests = \"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\"\n\
-    [log]\nlevel = \"info,scylla=error\"\nformat = \"json\"\n";
+    [log]\nlevel = \"info,scylla=off\"\nformat = \"json\"\n";
 
 /// The path notices of a biller come to.
 pub fn path_of(biller: &str) -> String {
