@@ -11,7 +11,8 @@
 //! 3. [`journal`]: frames in segment files, chained and checksummed; replay and verification;
 //! 4. `writer`: the one thread that decides and appends, a group at a time;
 //! 5. `live`, `follower`, `view`, [`outbox`]: what is read back;
-//! 6. [`store`]: the handle that everything outside uses.
+//! 6. [`store`]: the handle that everything outside uses;
+//! 7. [`private_file`]: small secret files beside the journal, written whole or not at all.
 //!
 //! What never happens here: a record is answered before it is durable; a hold is released before
 //! the record that ends it is durable; a failed write or sync is tried again.
@@ -23,6 +24,7 @@ mod history;
 pub mod journal;
 mod live;
 pub mod outbox;
+pub mod private_file;
 pub mod record;
 pub mod seal;
 pub mod settings;
