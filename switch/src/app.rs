@@ -20,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::opened::Opened;
 use crate::admin::Admin;
-use crate::config::{Config, FloatConfig, ServiceConfig};
+use crate::admin::access::Access;
+use crate::config::{AdminConfig, Config, FloatConfig, ServiceConfig};
 use crate::engine::{Engine, Parts};
 use crate::keys::Keys;
 use crate::notice::Notices;
@@ -61,6 +62,9 @@ pub enum StartError {
     /// The file of API keys cannot be read.
     #[error("the file of API keys cannot be read")]
     Keys(#[source] io::Error),
+    /// The token that drains cannot be kept.
+    #[error("the drain token cannot be written into the data folder")]
+    DrainToken(#[source] io::Error),
     /// The metrics recorder cannot be made.
     #[error("the metrics recorder cannot be made")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -144,12 +148,14 @@ impl App {
         if let Some(node) = &node {
             node.set_config_version(config.rules_version);
         }
-        let admin = Admin::new(Arc::clone(&engine), metrics, node.clone());
+        let access =
+            Access::new(&service.admin, &service.data.dir).map_err(StartError::DrainToken)?;
+        let admin = Admin::new(Arc::clone(&engine), metrics, node.clone(), access);
         let drain_asked = admin.drain_asked();
         let addresses = Addresses {
             http: http.local_addr().unwrap_or(service.http.listen),
             iso8583: doors.shared.local_addr().unwrap_or(service.iso8583.listen),
-            admin: start_admin(&admin, service.admin_listen)?,
+            admin: start_admin(&admin, &service.admin)?,
         };
         let own_addresses = doors.own_addresses();
 
@@ -200,8 +206,8 @@ impl App {
     }
 }
 
-fn start_admin(admin: &Admin, address: SocketAddr) -> Result<SocketAddr, StartError> {
-    let listening = admin.clone().start(address);
+fn start_admin(admin: &Admin, config: &AdminConfig) -> Result<SocketAddr, StartError> {
+    let (address, listening) = (config.listen, admin.clone().start(config));
     let failed = |source| StartError::Listen { what: "admin.listen", address, source };
     listening.map_err(failed)
 }
