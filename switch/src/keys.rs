@@ -1,9 +1,9 @@
 //! API keys: shown once when made, kept only as a SHA-256.
 //!
 //! They live in `<data>/api-keys.jsonl`, one line a key (`file`), so that `cauce key` works beside
-//! a running switch. The switch looks at the file's stamp at each request, which costs about a
-//! microsecond, and reads the file again where it has changed: a key that is revoked there is dead at
-//! the next request. A key has 256 random bits, so a plain hash of it cannot be searched. Of many
+//! a running switch. The switch looks at the file's stamp at each request, one system call, and
+//! reads the file again where it has changed: a key that is revoked there is dead at the next
+//! request. A key has 256 random bits, so a plain hash of it cannot be searched. Of many
 //! nodes all know a key that one of them was told: there the hashes stand in a table of the
 //! journal's servers (`table`), whose word a node believes for a second (`common`).
 

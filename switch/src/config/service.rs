@@ -322,7 +322,7 @@ fn notices(section: &mut Section<'_>) -> NoticesConfig {
         timeout: millis(section, "timeout_ms", 10_000),
         retry_after,
         in_flight_per_endpoint_max: section.size("in_flight_per_endpoint_max", 1..=10_000, 32),
-        in_flight_max: section.size("in_flight_max", 1..=100_000, 256),
+        in_flight_max: section.size("in_flight_max", 1..=100_000, 512),
         endpoints_per_biller_max: section.size("endpoints_per_biller_max", 1..=1000, 16),
         dangerous_allow_private_addresses: section.flag("dangerous_allow_private_addresses"),
     }

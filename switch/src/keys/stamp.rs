@@ -19,7 +19,7 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of a file; none where there is no file. Costs about a microsecond.
+    /// The stamp of a file; none where there is no file. One system call.
     ///
     /// Errors: the folder cannot be looked at.
     pub fn of(path: &Path) -> io::Result<Option<Self>> {

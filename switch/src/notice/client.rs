@@ -60,6 +60,8 @@ pub struct Answer {
 pub enum NoAnswer {
     /// The time was over.
     Timeout,
+    /// It took long, and others needed the place.
+    Overdue,
     /// The address leads nowhere that notices may go to.
     NotPublic,
     /// No connection came about.
@@ -73,6 +75,7 @@ impl NoAnswer {
     pub fn name(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
+            Self::Overdue => "overdue",
             Self::NotPublic => "not_public",
             Self::Connect => "connect",
             Self::Broken => "broken",

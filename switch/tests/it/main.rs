@@ -4,12 +4,14 @@
 mod api;
 mod harness;
 
+mod admin;
 mod bad_input;
 mod cluster;
 mod codec;
 mod demo;
 mod dialect;
 mod duplicate;
+mod keys;
 mod kill;
 mod limits;
 mod lines;
