@@ -10,5 +10,5 @@ pub mod connect;
 pub mod network;
 
 pub use address::AddressError;
-pub use connect::{Https, NotPublic, https};
+pub use connect::{ConnectError, Https, https};
 pub use network::Reach;

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioTimer;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::NoticesConfig;
-use crate::outbound::{self, Https, NotPublic, Reach};
+use crate::outbound::{self, ConnectError, Https, Reach};
 use crate::supervise::{Connections, Tasks};
 
 /// What is read of an answer's body, so that its connection can be used again.
@@ -143,8 +143,9 @@ async fn drain(mut response: Response<Incoming>) {
 fn no_answer(error: &(dyn Error + 'static), is_connect: bool) -> NoAnswer {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if error.is::<NotPublic>() {
-            return NoAnswer::NotPublic;
+        match error.downcast_ref::<ConnectError>() {
+            Some(ConnectError::NotPublic | ConnectError::Address(_)) => return NoAnswer::NotPublic,
+            Some(ConnectError::Resolve(_) | ConnectError::Connect(_)) | None => {}
         }
         let is_late = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
         if error.downcast_ref::<io::Error>().is_some_and(is_late) {
@@ -153,4 +154,39 @@ fn no_answer(error: &(dyn Error + 'static), is_connect: bool) -> NoAnswer {
         cause = error.source();
     }
     if is_connect { NoAnswer::Connect } else { NoAnswer::Broken }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervise::Supervisor;
+
+    /// What comes of a notice to an address, with the given reach.
+    async fn post(reach: Reach, uri: &str) -> Result<Answer, NoAnswer> {
+        rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+        let config = NoticesConfig {
+            timeout: Duration::from_secs(20),
+            retry_after: vec![],
+            in_flight_per_endpoint_max: 1,
+            in_flight_max: 1,
+            endpoints_per_biller_max: 1,
+            dangerous_allow_private_addresses: false,
+        };
+        let supervisor = Supervisor::new();
+        let poster = Poster::new(&config, reach, supervisor.tasks());
+        let (uri, body) = (uri.parse().unwrap(), Bytes::from_static(b"{}"));
+        let (id, signature) = ("ntc_1".to_owned(), "v1,".to_owned());
+        poster.post(Envelope { uri, id, timestamp: 0, signature, body }).await
+    }
+
+    #[tokio::test]
+    async fn why_there_is_no_answer_is_told_apart() {
+        for uri in ["https://localhost:9/", "https://127.0.0.1:9/", "https://[127.0.0.1]:9/"] {
+            assert_eq!(post(Reach::Public, uri).await, Err(NoAnswer::NotPublic), "{uri}");
+        }
+        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}/", gone.local_addr().unwrap());
+        drop(gone);
+        assert_eq!(post(Reach::Anywhere, &uri).await, Err(NoAnswer::Connect));
+    }
 }

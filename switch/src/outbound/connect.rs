@@ -36,17 +36,12 @@ pub enum ConnectError {
     #[error("the name cannot be resolved")]
     Resolve(#[source] io::Error),
     /// It leads nowhere that may be connected to.
-    #[error(transparent)]
-    NotPublic(#[from] NotPublic),
+    #[error("the address leads to no public network")]
+    NotPublic,
     /// No machine answered.
     #[error("no connection")]
     Connect(#[source] io::Error),
 }
-
-/// An address leads to no public machine but into a network of our own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the address leads to no public network")]
-pub struct NotPublic;
 
 /// Opens connections over TLS, and in clear where the address says so and may.
 pub type Https = Timed<HttpsConnector<Connector>>;
@@ -91,7 +86,7 @@ impl Connector {
             found.into_iter().filter(|address| self.reach.allows(address.ip())).collect();
         allowed.truncate(ADDRESSES_MAX);
         if allowed.is_empty() {
-            return Err(NotPublic.into());
+            return Err(ConnectError::NotPublic);
         }
         let stream = first_of(allowed).await.map_err(ConnectError::Connect)?;
         self.look_at(&stream)?;
@@ -105,7 +100,7 @@ impl Connector {
         let peer = stream.peer_addr().map_err(ConnectError::Connect)?.ip();
         let own = stream.local_addr().map_err(ConnectError::Connect)?.ip();
         let is_own = self.reach == Reach::Public && peer == own;
-        if is_own || !self.reach.allows(peer) { Err(NotPublic.into()) } else { Ok(()) }
+        if is_own || !self.reach.allows(peer) { Err(ConnectError::NotPublic) } else { Ok(()) }
     }
 }
 
@@ -209,7 +204,7 @@ mod tests {
             ["localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[::]"]
         {
             let refused = connect(Reach::Public, &format!("https://{host}:{port}/")).await;
-            assert!(matches!(refused, Err(ConnectError::NotPublic(NotPublic))), "{host}");
+            assert!(matches!(refused, Err(ConnectError::NotPublic)), "{host}");
         }
         for host in ["[127.0.0.1]", "2130706433", "0x7f.1", "127.1"] {
             let Ok(uri) = format!("https://{host}:{port}/").parse::<Uri>() else { continue };
@@ -249,7 +244,7 @@ mod tests {
         let (_listener, port) = listener().await;
         let mut connector = https(Reach::Anywhere, Duration::from_millis(20));
         let uri = format!("https://127.0.0.1:{port}/").parse().unwrap();
-        let error = connector.call(uri).await.err().expect("no connection");
+        let error = connector.call(uri).await.expect_err("no connection");
         let error = error.downcast_ref::<io::Error>().map(io::Error::kind);
         assert_eq!(error, Some(io::ErrorKind::TimedOut));
     }
