@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use self::opened::Opened;
 pub use self::stop::{Ended, StopTimes};
 use crate::admin::Admin;
-use crate::config::{Config, FloatConfig, ServiceConfig};
+use crate::admin::access::Access;
+use crate::config::{AdminConfig, Config, FloatConfig, ServiceConfig};
 use crate::engine::{Engine, Parts};
 use crate::keys::Keys;
 use crate::notice::Notices;
@@ -65,6 +66,9 @@ pub enum StartError {
     /// No thread could be started.
     #[error("a thread of the switch")]
     Thread(#[source] io::Error),
+    /// The token that drains cannot be kept.
+    #[error("the drain token cannot be written into the data folder")]
+    DrainToken(#[source] io::Error),
     /// The metrics recorder cannot be made.
     #[error("the metrics recorder cannot be made")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -111,7 +115,7 @@ impl App {
         // the lane of another process.
         let http = bind("http.listen", service.http.listen).await?;
         let doors = Doors::open(&config).await?;
-        let admin_port = bind("admin.listen", service.admin_listen).await?;
+        let admin_port = bind("admin.listen", service.admin.listen).await?;
 
         let sealer = seal::sealer(&service.seal, &service.data.dir)?;
         let opened = Opened::of(service, &sealer).await?;
@@ -139,12 +143,14 @@ impl App {
         if let Some(node) = &node {
             node.set_config_version(config.rules_version);
         }
-        let admin = Admin::new(Arc::clone(&engine), metrics, node.clone());
+        let access =
+            Access::new(&service.admin, &service.data.dir).map_err(StartError::DrainToken)?;
+        let admin = Admin::new(Arc::clone(&engine), metrics, node.clone(), access);
         let drain_asked = admin.drain_asked();
         let addresses = Addresses {
             http: http.local_addr().unwrap_or(service.http.listen),
             iso8583: doors.shared.local_addr().unwrap_or(service.iso8583.listen),
-            admin: start_admin(&admin, admin_port, service.admin_listen)?,
+            admin: start_admin(&admin, admin_port, &service.admin)?,
         };
         let own_addresses = doors.own_addresses();
 
@@ -204,9 +210,10 @@ impl App {
 fn start_admin(
     admin: &Admin,
     port: TcpListener,
-    address: SocketAddr,
+    config: &AdminConfig,
 ) -> Result<SocketAddr, StartError> {
-    let listening = port.into_std().and_then(|port| admin.clone().start(port));
+    let address = config.listen;
+    let listening = port.into_std().and_then(|port| admin.clone().start(port, config));
     let failed = |source| StartError::Listen { what: "admin.listen", address, source };
     listening.map_err(failed)
 }

@@ -5,6 +5,7 @@ mod api;
 mod harness;
 mod scripted;
 
+mod admin;
 mod answers;
 mod bad_input;
 mod cluster;
@@ -12,6 +13,7 @@ mod codec;
 mod demo;
 mod dialect;
 mod duplicate;
+mod keys;
 mod kill;
 mod limits;
 mod lines;
