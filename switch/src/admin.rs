@@ -1,5 +1,8 @@
 //! Health, readiness, metrics and drain, on a thread and runtime of their own: they answer when
-//! everything else is busy.
+//! everything else is busy, and whoever may ask (`access`).
+
+pub mod access;
+mod serve;
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,14 +12,17 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use storage_cluster::Node;
 
+use self::access::Access;
+use self::serve::Port;
+use crate::config::AdminConfig;
 use crate::engine::Engine;
 
 /// The recorder forgets old samples at this pace.
@@ -28,15 +34,21 @@ pub struct Admin {
     engine: Arc<Engine>,
     metrics: PrometheusHandle,
     node: Option<Arc<Node>>,
+    access: Arc<Access>,
     drain_asked: CancellationToken,
     is_started: Arc<AtomicBool>,
 }
 
 impl Admin {
     /// An admin port that says "starting" until [`Admin::set_started`].
-    pub fn new(engine: Arc<Engine>, metrics: PrometheusHandle, node: Option<Arc<Node>>) -> Self {
-        let is_started = Arc::default();
-        Self { engine, metrics, node, drain_asked: CancellationToken::new(), is_started }
+    pub fn new(
+        engine: Arc<Engine>,
+        metrics: PrometheusHandle,
+        node: Option<Arc<Node>>,
+        access: Access,
+    ) -> Self {
+        let (access, is_started) = (Arc::new(access), Arc::default());
+        Self { engine, metrics, node, access, drain_asked: CancellationToken::new(), is_started }
     }
 
     /// Everything is up.
@@ -44,29 +56,42 @@ impl Admin {
         self.is_started.store(true, Ordering::Release);
     }
 
-    /// Cancelled when somebody posted to `/drain`.
+    /// Cancelled when `/drain` was posted to with the token.
     pub fn drain_asked(&self) -> CancellationToken {
         self.drain_asked.clone()
     }
 
     /// Starts the port's thread; gives the address it listens on.
     ///
+<<<<<<< HEAD
     /// Errors: when there is no runtime or thread to be had.
     pub fn start(self, listener: std::net::TcpListener) -> io::Result<SocketAddr> {
+=======
+    /// Errors: when the address cannot be had.
+    pub fn start(self, config: &AdminConfig) -> io::Result<SocketAddr> {
+        let listener = std::net::TcpListener::bind(config.listen)?;
+>>>>>>> 9e0e490d1449012ef2e051b95fa5afb6b6d38c92
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (connections_max, header_timeout) = (config.connections_max, config.header_timeout);
         std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
-            if let Err(error) = runtime.block_on(self.serve(listener)) {
+            let served = self.serve(listener, connections_max, header_timeout);
+            if let Err(error) = runtime.block_on(served) {
                 tracing::error!(%error, "the admin port has failed");
             }
         })?;
         Ok(address)
     }
 
-    async fn serve(self, listener: std::net::TcpListener) -> io::Result<()> {
+    async fn serve(
+        self,
+        listener: std::net::TcpListener,
+        connections_max: usize,
+        header_timeout: Duration,
+    ) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let metrics = self.metrics.clone();
+        let (metrics, access) = (self.metrics.clone(), Arc::clone(&self.access));
         let routes = Router::new()
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
@@ -80,14 +105,13 @@ impl Admin {
                 metrics.run_upkeep();
             }
         };
+        let port = Port { routes, access, connections_max, header_timeout };
         tokio::select! {
-            served = axum::serve(listener, routes).into_future() => served,
+            () = port.run(listener) => Ok(()),
             () = upkeep => Ok(()),
         }
     }
 }
-
-use std::future::IntoFuture;
 
 /// The process lives and its journal works.
 async fn healthz(State(admin): State<Admin>) -> impl IntoResponse {
@@ -131,7 +155,12 @@ async fn show_metrics(State(admin): State<Admin>) -> impl IntoResponse {
     (content_type, admin.metrics.render())
 }
 
-async fn drain(State(admin): State<Admin>) -> impl IntoResponse {
+/// Begins a stop, as SIGTERM does.
+async fn drain(State(admin): State<Admin>, headers: HeaderMap) -> Response {
+    if let Err(stranger) = admin.access.may_drain(&headers) {
+        return stranger.into_response();
+    }
+    tracing::info!("asked to drain");
     admin.drain_asked.cancel();
-    (StatusCode::ACCEPTED, "draining\n")
+    (StatusCode::ACCEPTED, "draining\n").into_response()
 }

@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use self::opened::Opened;
 pub use self::stop::{Ended, StopTimes};
 use crate::admin::Admin;
-use crate::config::{Config, FloatConfig, ServiceConfig};
+use crate::admin::access::Access;
+use crate::config::{AdminConfig, Config, FloatConfig, ServiceConfig};
 use crate::engine::{Engine, Parts};
 use crate::keys::Keys;
 use crate::notice::Notices;
@@ -62,9 +63,15 @@ pub enum StartError {
     /// The file of API keys cannot be read.
     #[error("the file of API keys cannot be read")]
     Keys(#[source] io::Error),
+<<<<<<< HEAD
     /// No thread could be started.
     #[error("a thread of the switch")]
     Thread(#[source] io::Error),
+=======
+    /// The token that drains cannot be kept.
+    #[error("the drain token cannot be written into the data folder")]
+    DrainToken(#[source] io::Error),
+>>>>>>> 9e0e490d1449012ef2e051b95fa5afb6b6d38c92
     /// The metrics recorder cannot be made.
     #[error("the metrics recorder cannot be made")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -139,12 +146,18 @@ impl App {
         if let Some(node) = &node {
             node.set_config_version(config.rules_version);
         }
-        let admin = Admin::new(Arc::clone(&engine), metrics, node.clone());
+        let access =
+            Access::new(&service.admin, &service.data.dir).map_err(StartError::DrainToken)?;
+        let admin = Admin::new(Arc::clone(&engine), metrics, node.clone(), access);
         let drain_asked = admin.drain_asked();
         let addresses = Addresses {
             http: http.local_addr().unwrap_or(service.http.listen),
             iso8583: doors.shared.local_addr().unwrap_or(service.iso8583.listen),
+<<<<<<< HEAD
             admin: start_admin(&admin, admin_port, service.admin_listen)?,
+=======
+            admin: start_admin(&admin, &service.admin)?,
+>>>>>>> 9e0e490d1449012ef2e051b95fa5afb6b6d38c92
         };
         let own_addresses = doors.own_addresses();
 
@@ -201,12 +214,17 @@ impl App {
     }
 }
 
+<<<<<<< HEAD
 fn start_admin(
     admin: &Admin,
     port: TcpListener,
     address: SocketAddr,
 ) -> Result<SocketAddr, StartError> {
     let listening = port.into_std().and_then(|port| admin.clone().start(port));
+=======
+fn start_admin(admin: &Admin, config: &AdminConfig) -> Result<SocketAddr, StartError> {
+    let (address, listening) = (config.listen, admin.clone().start(config));
+>>>>>>> 9e0e490d1449012ef2e051b95fa5afb6b6d38c92
     let failed = |source| StartError::Listen { what: "admin.listen", address, source };
     listening.map_err(failed)
 }

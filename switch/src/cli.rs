@@ -16,7 +16,6 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, Layers, Mistake};
-use crate::keys::Role;
 
 /// Exit code of a configuration or command line that is wrong (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
@@ -38,6 +37,7 @@ const EXAMPLES: &str = "Examples:
   cauce check --config my.toml             every mistake in a configuration
   cauce serve --config my.toml --config participants/bank-a.toml
   cauce key create --role biller --owner isp-ve --data ./data
+  cauce key list --data ./data             and revoke ID, rotate ID
   cauce codec decode --spec cauce-87 < messages.hex
   cauce journal verify --data ./data       prove that nothing was altered or lost
   cauce schema apply --config node.toml    make the tables of a cluster
@@ -59,7 +59,7 @@ enum Command {
     Journal(journal::JournalCommand),
     /// API keys
     #[command(subcommand)]
-    Key(KeyCommand),
+    Key(key::KeyCommand),
     /// The tables of the cluster form in ScyllaDB or Cassandra
     #[command(subcommand)]
     Schema(schema::SchemaCommand),
@@ -77,24 +77,6 @@ pub struct Configured {
     /// One value, e.g. `--set http.listen=127.0.0.1:0`; wins over files and environment
     #[arg(long, value_name = "A.B=VALUE")]
     pub set: Vec<String>,
-}
-
-#[derive(Debug, Subcommand)]
-enum KeyCommand {
-    /// Make an API key and print it, this once
-    Create {
-        /// What its holder may do
-        #[arg(long)]
-        role: Role,
-        /// Whose it is: a biller's id, an operator's name
-        #[arg(long)]
-        owner: String,
-        /// Data folder; wins over the configuration's
-        #[arg(long, value_name = "DIR")]
-        data: Option<PathBuf>,
-        #[command(flatten)]
-        configured: Configured,
-    },
 }
 
 /// Runs the command line of this process.
@@ -115,9 +97,7 @@ pub fn main() -> ExitCode {
         Command::Check(configured) => check::main(&configured),
         Command::Codec(command) => codec::main(&command),
         Command::Journal(command) => journal::main(&command),
-        Command::Key(KeyCommand::Create { role, owner, data, configured }) => {
-            key::create(role, &owner, data, &configured)
-        }
+        Command::Key(command) => key::main(command),
         Command::Schema(command) => schema::main(&command),
         Command::Cluster(command) => cluster::main(&command),
     }

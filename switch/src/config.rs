@@ -1,6 +1,7 @@
 //! Configuration: files, environment and `--set` become one checked value, or a list of every
 //! mistake in them.
 
+mod admin;
 mod cluster;
 mod keys;
 pub mod layers;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use codecs::security::KeyUsage;
 use router::policy::Policy;
 
+pub use admin::AdminConfig;
 pub use cluster::{
     ClusterConfig, NodeConfig, RedisConfig, RedisForm, ScyllaConfig, Secret as SecretText,
 };
@@ -120,9 +122,9 @@ fn warnings(
     if !service.http.listen.ip().is_loopback() && service.http.tls.is_none() {
         warnings.push("http.listen is not loopback and http.tls_certificate is empty: API keys travel in clear".to_owned());
     }
-    if !service.admin_listen.ip().is_loopback() {
+    if !service.admin.listen.ip().is_loopback() {
         warnings.push(
-            "admin.listen is not loopback: anyone who reaches it can drain the switch".to_owned(),
+            "admin.listen is not loopback: anyone who reaches it can read the metrics".to_owned(),
         );
     }
     if service.notices.dangerous_allow_private_addresses {
@@ -215,7 +217,7 @@ mod tests {
             .expect("layers");
         let config = load(&layers).expect("a valid configuration");
         assert_eq!(config.service.http.listen.port(), 2);
-        assert_eq!(config.service.admin_listen.port(), 3);
+        assert_eq!(config.service.admin.listen.port(), 3);
         assert_eq!(config.participants.len(), 2);
     }
 }

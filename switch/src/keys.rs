@@ -1,33 +1,47 @@
 //! API keys: shown once when made, kept only as a SHA-256.
 //!
-//! They live in `<data>/api-keys.jsonl`, one line a key, so that `cauce key create` works beside a
-//! running switch, which looks at the file again when it meets a key it does not know. A key has
-//! 256 random bits, so a plain hash of it cannot be searched. Of many nodes all know a key that one
-//! of them was told: there the hashes stand in a table of the journal's servers (`common`), whose
-//! word a node believes for some seconds.
+//! They live in `<data>/api-keys.jsonl`, one line a key (`file`), so that `cauce key` works beside
+//! a running switch. The switch looks at the file's stamp at each request, one system call, and
+//! reads the file again where it has changed: a key that is revoked there is dead at the next
+//! request. A key has 256 random bits, so a plain hash of it cannot be searched. Of many
+//! nodes all know a key that one of them was told: there the hashes stand in a table of the
+//! journal's servers (`table`), whose word a node believes for a second (`common`).
 
 mod common;
+mod file;
+mod listed;
+mod stamp;
+mod table;
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 use std::time::Instant;
+use std::{fmt, io};
 
 use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use router::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use storage_cql::CqlError;
-use storage_cql::api_keys::{ApiKeyRow, ApiKeys};
+use storage_cql::api_keys::ApiKeys;
+use tokio::sync::Mutex;
 
 use self::common::Common;
-use crate::clock;
+use self::listed::counts;
+use self::stamp::{Looked, Stamp};
+use crate::{clock, log};
 
-const FILE_NAME: &str = "api-keys.jsonl";
+pub use self::file::{Fault, Listed, create, list, revoke, rotate};
+pub use self::listed::{Ends, KeyName, ListedKey, NotAKeyName, Rotated};
+pub use self::table::{
+    create as create_common, list as list_common, revoke as revoke_common, rotate as rotate_common,
+};
+
 const PREFIX: &str = "ck_";
+/// SHA-256 of a key.
+type Hash = [u8; 32];
 
 /// What a key's holder may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -40,6 +54,15 @@ pub enum Role {
     Operator,
 }
 
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Biller => "biller",
+            Self::Operator => "operator",
+        })
+    }
+}
+
 /// Who holds a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
@@ -49,46 +72,43 @@ pub struct Principal {
     pub owner: String,
 }
 
-/// One line of the file.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    sha256: String,
-    role: Role,
-    owner: String,
-    created_at: String,
-}
-
 /// Whether a key is known cannot be said now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the API keys cannot be looked at now")]
 pub struct NoWord;
 
-/// Known keys by their hash.
-type Known = HashMap<[u8; 32], Principal>;
+/// The keys of a file by their hashes, each with the time it ends.
+type Known = HashMap<Hash, (Principal, Option<Timestamp>)>;
 
 /// The keys of one data folder, and of the cluster it belongs to.
 #[derive(Debug)]
 pub struct Keys {
-    path: PathBuf,
-    known: ArcSwap<Known>,
-    len_read: AtomicU64,
+    dir: PathBuf,
+    read: ArcSwap<Read>,
+    /// Held while the file is read, so that it is read once a change.
+    reading: Mutex<()>,
     common: Option<Common>,
 }
 
+/// The file as it was last read.
+#[derive(Debug)]
+struct Read {
+    looked: Looked,
+    /// None while the file cannot be read: then nobody can say whether a key was revoked.
+    known: Option<Known>,
+}
+
 impl Keys {
-    /// The keys of a data folder; none when it has no file yet.
+    /// The keys of a data folder; none when it has no file yet. Lines that cannot be read are
+    /// logged, and the others count. Blocks.
     ///
     /// Errors: when the file is there and cannot be read.
     pub fn open(dir: &Path) -> io::Result<Self> {
-        let path = dir.join(FILE_NAME);
-        let known = read(&path)?;
-        Ok(Self {
-            path,
-            known: ArcSwap::from_pointee(known),
-            len_read: AtomicU64::new(0),
-            common: None,
-        })
+        let stamp = Stamp::of(&file::path_of(dir))?;
+        let known = Some(known(&list(dir)?));
+        let read = Read { looked: Looked::first(stamp, Instant::now()), known };
+        let (dir, read) = (dir.to_owned(), ArcSwap::from_pointee(read));
+        Ok(Self { dir, read, reading: Mutex::new(()), common: None })
     }
 
     /// With those that all nodes of a cluster know.
@@ -98,36 +118,89 @@ impl Keys {
 
     /// Whose key this is. Cancel-safe.
     ///
-    /// Errors: the key is not known here, and the servers that might know it do not answer.
+    /// Errors: the key is not known here, and the servers that might know it do not answer; or the
+    /// file cannot be read.
     pub async fn principal(&self, key: &str) -> Result<Option<Principal>, NoWord> {
-        let hash: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-        if let Some(principal) = self.known.load().get(&hash) {
+        let hash = hash_of(key);
+        let read = self.as_it_is_now().await;
+        if let Some((principal, ends_at)) = read.known.as_ref().and_then(|known| known.get(&hash))
+            && counts(*ends_at, clock::now())
+        {
             return Ok(Some(principal.clone()));
         }
-        let is_common = self.common.as_ref().is_some_and(|common| common.knew(&hash));
-        if !is_common {
-            self.look_again();
-        }
-        match self.known.load().get(&hash) {
-            Some(principal) => Ok(Some(principal.clone())),
-            None => match &self.common {
-                Some(common) => common.principal(hash, Instant::now()).await,
-                None => Ok(None),
-            },
-        }
+        let common = match &self.common {
+            Some(common) => common.principal(hash, Instant::now()).await?,
+            None => None,
+        };
+        if common.is_none() && read.known.is_none() { Err(NoWord) } else { Ok(common) }
     }
 
-    /// Reads the file again if it has grown; an unknown key costs a look at its length.
-    fn look_again(&self) {
-        let len = std::fs::metadata(&self.path).map_or(0, |file| file.len());
-        if self.len_read.swap(len, Ordering::AcqRel) == len {
-            return;
+    /// What the file says, read again if it has changed. Cancel-safe.
+    async fn as_it_is_now(&self) -> Arc<Read> {
+        let path = file::path_of(&self.dir);
+        let is_now = |read: &Read, stamp: &io::Result<Option<Stamp>>| match stamp {
+            Ok(stamp) => read.known.is_some() && read.looked.is_still(*stamp, Instant::now()),
+            Err(_) => false,
+        };
+        let read = self.read.load_full();
+        if is_now(&read, &Stamp::of(&path)) {
+            return read;
         }
-        match read(&self.path) {
-            Ok(known) => self.known.store(known.into()),
-            Err(error) => tracing::warn!(%error, "the file of API keys cannot be read"),
+        let _reading = self.reading.lock().await;
+        // Another request may have read it meanwhile.
+        let (read, stamp) = (self.read.load_full(), Stamp::of(&path));
+        if is_now(&read, &stamp) {
+            return read;
+        }
+        let dir = self.dir.clone();
+        let listed = tokio::task::spawn_blocking(move || list(&dir)).await;
+        let listed = listed.unwrap_or_else(|error| Err(io::Error::other(error)));
+        let again = Arc::new(read.again(stamp, listed));
+        self.read.store(Arc::clone(&again));
+        again
+    }
+}
+
+impl Read {
+    /// What is known after another look. Logs what was not known before.
+    fn again(&self, stamp: io::Result<Option<Stamp>>, listed: io::Result<Listed>) -> Self {
+        match stamp.and_then(|stamp| Ok((stamp, listed?))) {
+            Ok((stamp, listed)) => {
+                let looked = self.looked.again(stamp, Instant::now());
+                let known = if looked.is_news() || self.known.is_none() {
+                    known(&listed)
+                } else {
+                    by_hash(&listed)
+                };
+                Self { looked, known: Some(known) }
+            }
+            Err(error) => {
+                if self.known.is_some() {
+                    tracing::error!(error = %log::chain(&error), "the file of API keys cannot be read; its keys are refused until it can");
+                }
+                Self { looked: self.looked, known: None }
+            }
         }
     }
+}
+
+/// The keys of a file; tells what could not be read of it.
+fn known(listed: &Listed) -> Known {
+    for fault in &listed.faults {
+        tracing::warn!(%fault, "an API key cannot be read");
+    }
+    by_hash(listed)
+}
+
+fn by_hash(listed: &Listed) -> Known {
+    let entry = |key: &ListedKey| (key.hash, (key.principal(), key.ends_at));
+    listed.keys.iter().map(entry).collect()
+}
+
+/// Opens a file for appending that only its owner may read.
+pub fn private_append(path: &Path) -> io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
 /// A key nobody has.
@@ -136,67 +209,20 @@ fn new_key() -> String {
     format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random))
 }
 
-/// Makes a key that all nodes of a cluster know, and gives it – this once. Blocks.
-///
-/// Errors: when its hash may not be kept.
-pub fn create_common(common: &ApiKeys, role: Role, owner: &str) -> Result<String, CqlError> {
-    let key = new_key();
-    let value = clap::ValueEnum::to_possible_value(&role);
-    common.put(&ApiKeyRow {
-        sha256: Sha256::digest(key.as_bytes()).into(),
-        role: value.expect("invariant: each role has a name").get_name().into(),
-        owner: owner.into(),
-        created_at: clock::now().to_string().into(),
-    })?;
-    Ok(key)
-}
-
-/// Makes a key, notes its hash in the data folder, and gives it – this once.
-///
-/// Errors: when the folder or file cannot be written.
-pub fn create(dir: &Path, role: Role, owner: &str) -> io::Result<String> {
-    std::fs::create_dir_all(dir)?;
-    let key = new_key();
-    let line = Line {
-        sha256: hex::encode(Sha256::digest(key.as_bytes())),
-        role,
-        owner: owner.to_owned(),
-        created_at: clock::now().to_string(),
-    };
-    let mut file = private_append(&dir.join(FILE_NAME))?;
-    let mut text = serde_json::to_string(&line).map_err(io::Error::other)?;
-    text.push('\n');
-    file.write_all(text.as_bytes())?;
-    file.sync_data()?;
-    Ok(key)
-}
-
-/// Opens a file for appending that only its owner may read.
-pub fn private_append(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
-}
-
-fn read(path: &Path) -> io::Result<Known> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Known::new()),
-        Err(error) => return Err(error),
-    };
-    let mut known = Known::new();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
-        let bad = |why: String| io::Error::other(format!("{FILE_NAME} line {}: {why}", number + 1));
-        let line: Line = serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
-        let mut hash = [0; 32];
-        hex::decode_to_slice(&line.sha256, &mut hash).map_err(|error| bad(error.to_string()))?;
-        known.insert(hash, Principal { role: line.role, owner: line.owner });
-    }
-    Ok(known)
+fn hash_of(key: &str) -> Hash {
+    Sha256::digest(key.as_bytes()).into()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    async fn owner(keys: &Keys, key: &str) -> Option<String> {
+        let principal = keys.principal(key).await.expect("a word");
+        principal.map(|principal| principal.owner)
+    }
 
     #[tokio::test]
     async fn a_key_made_beside_a_running_switch_is_known_at_its_first_use() {
@@ -206,7 +232,78 @@ mod tests {
         let principal = Principal { role: Role::Biller, owner: "isp-ve".to_owned() };
         assert_eq!(keys.principal(&key).await, Ok(Some(principal)));
         assert_eq!(keys.principal("ck_guess").await, Ok(None));
-        let text = std::fs::read_to_string(dir.path().join(FILE_NAME)).expect("the file");
+        let text = std::fs::read_to_string(file::path_of(dir.path())).expect("the file");
         assert!(!text.contains(&key));
+    }
+
+    #[tokio::test]
+    async fn a_revoked_key_is_dead_at_the_next_request() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let keys = Keys::open(dir.path()).expect("no file yet");
+        let one = create(dir.path(), Role::Biller, "one").expect("a key");
+        let two = create(dir.path(), Role::Biller, "two").expect("a key");
+        assert_eq!(owner(&keys, &one).await.as_deref(), Some("one"));
+        let name = one.parse().expect("a name");
+        revoke(dir.path(), &name).expect("written").expect("a key");
+        assert_eq!(owner(&keys, &one).await, None);
+        assert_eq!(owner(&keys, &two).await.as_deref(), Some("two"));
+        let rotated = rotate(dir.path(), &two.parse().expect("a name"), Ends::Now);
+        let rotated = rotated.expect("written").expect("a key");
+        assert_eq!(owner(&keys, &two).await, None);
+        assert_eq!(owner(&keys, &rotated.key).await.as_deref(), Some("two"));
+        std::fs::remove_file(file::path_of(dir.path())).expect("removed");
+        assert_eq!(owner(&keys, &rotated.key).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_key_whose_line_was_removed_by_hand_is_dead_and_one_put_back_counts() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (one, two) = (
+            create(dir.path(), Role::Biller, "one").expect("a key"),
+            create(dir.path(), Role::Biller, "two").expect("a key"),
+        );
+        let keys = Keys::open(dir.path()).expect("the file");
+        let path = file::path_of(dir.path());
+        let whole = std::fs::read_to_string(&path).expect("the file");
+        let second: String = whole.lines().skip(1).map(|line| format!("{line}\n")).collect();
+        std::fs::write(&path, second).expect("written");
+        assert_eq!(owner(&keys, &one).await, None);
+        assert_eq!(owner(&keys, &two).await.as_deref(), Some("two"));
+        std::fs::write(&path, whole).expect("written");
+        assert_eq!(owner(&keys, &one).await.as_deref(), Some("one"));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_was_rotated_counts_until_its_end() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let keys = Keys::open(dir.path()).expect("no file yet");
+        let old = create(dir.path(), Role::Biller, "one").expect("a key");
+        let name = old.parse().expect("a name");
+        let hour = Ends::After(Duration::from_secs(3600));
+        let rotated = rotate(dir.path(), &name, hour).expect("written").expect("a key");
+        assert_eq!(owner(&keys, &old).await.as_deref(), Some("one"));
+        assert_eq!(owner(&keys, &rotated.key).await.as_deref(), Some("one"));
+        // The clock passes its end: the file says it ended a second ago.
+        let path = file::path_of(dir.path());
+        let text = std::fs::read_to_string(&path).expect("the file");
+        let (then, past) = (rotated.old.ends_at.expect("an end"), clock::now());
+        let past = past.plus_micros(-1_000_000);
+        std::fs::write(&path, text.replace(&then.to_string(), &past.to_string())).expect("written");
+        assert_eq!(owner(&keys, &old).await, None);
+        assert_eq!(owner(&keys, &rotated.key).await.as_deref(), Some("one"));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_read_refuses_its_keys_until_it_can_and_says_why() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let key = create(dir.path(), Role::Biller, "one").expect("a key");
+        let keys = Keys::open(dir.path()).expect("the file");
+        let (path, aside) = (file::path_of(dir.path()), dir.path().join("aside"));
+        std::fs::rename(&path, &aside).expect("moved");
+        std::fs::create_dir(&path).expect("a folder in its place");
+        assert_eq!(keys.principal(&key).await, Err(NoWord));
+        std::fs::remove_dir(&path).expect("removed");
+        std::fs::rename(&aside, &path).expect("moved back");
+        assert_eq!(owner(&keys, &key).await.as_deref(), Some("one"));
     }
 }

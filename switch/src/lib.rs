@@ -18,6 +18,7 @@ pub mod late;
 pub mod log;
 pub mod metrics;
 pub mod notice;
+pub mod outbound;
 pub mod participant;
 pub mod payment;
 pub mod respond;

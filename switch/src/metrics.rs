@@ -68,6 +68,7 @@ fn describe() {
     describe_histogram!("cauce_http_request_seconds", "From a request's header to its answer");
     describe_counter!("cauce_http_refused_total", "Requests and connections refused, by why");
     describe_counter!("cauce_http_panics_total", "Requests whose handler panicked; a defect");
+    describe_counter!("cauce_admin_refused_total", "Requests to the admin port refused, by why");
     describe_counter!("cauce_notices_delivered_total", "Notices accepted by endpoints");
     describe_counter!("cauce_notices_failed_total", "Attempts that were not accepted, by why");
     describe_counter!("cauce_notices_dead_total", "Notices given up after their last attempt");

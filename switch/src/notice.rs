@@ -7,7 +7,6 @@
 //! task an endpoint (`worker`), so that a dead endpoint delays nobody else – and what became of
 //! each attempt is noted with the store.
 
-pub mod address;
 mod attempt;
 pub mod body;
 mod client;
@@ -31,7 +30,6 @@ use storage::{Store, StoreError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use self::address::{AddressError, Reach};
 use self::attempt::Target;
 use self::client::Poster;
 use self::lanes::Lanes;
@@ -39,6 +37,7 @@ use self::worker::Worker;
 use crate::clock;
 use crate::config::NoticesConfig;
 use crate::engine::Engine;
+use crate::outbound::{AddressError, Reach};
 
 /// Pause between two looks at the list of endpoints, beside those a change asks for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -113,7 +112,7 @@ impl Notices {
         url: &str,
         types: Vec<NoticeType>,
     ) -> Result<NewEndpoint, EndpointError> {
-        self.reach.check(url)?;
+        let url = self.reach.check(url)?.to_string();
         let max = self.config.endpoints_per_biller_max;
         if self.of_biller(biller).len() >= max {
             return Err(EndpointError::TooMany { max });

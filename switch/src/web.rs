@@ -8,7 +8,7 @@
 mod answer;
 mod asked;
 mod caller;
-mod connection;
+pub(crate) mod connection;
 mod endpoints;
 mod guard;
 mod notices;

@@ -137,6 +137,7 @@ impl Merchant {
             heard: watch::Sender::default(),
             disbelieved: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            hung: AtomicU64::new(0),
             log,
         });
         let tasks = Tasks::new();
@@ -159,6 +160,7 @@ struct Shared {
     heard: watch::Sender<Vec<HeardNotice>>,
     disbelieved: AtomicU64,
     refused: AtomicU64,
+    hung: AtomicU64,
     log: Option<JsonLog>,
 }
 
@@ -192,6 +194,11 @@ impl MerchantHandle {
     /// Deliveries refused by script.
     pub fn refused(&self) -> u64 {
         self.shared.refused.load(Ordering::Relaxed)
+    }
+
+    /// Deliveries that were taken and never answered, by script.
+    pub fn hung(&self) -> u64 {
+        self.shared.hung.load(Ordering::Relaxed)
     }
 
     /// Changes how a path answers from now on; nothing happens for a path that is not served.

@@ -1,63 +1,223 @@
 //! `cauce key`.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use clap::{Args, Subcommand};
 use storage_cql::Cql;
 use storage_cql::api_keys::ApiKeys;
 
 use super::{Configured, configuration, told_mistakes};
 use crate::cluster::cql_settings;
-use crate::config::ScyllaConfig;
-use crate::keys::{self, Role};
+use crate::config::{Config, Mistake};
+use crate::keys::{self, Ends, KeyName, ListedKey, Role, Rotated};
 use crate::log;
 
-/// Makes a key and prints it, this once.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program's own output")]
-pub(super) fn create(
-    role: Role,
-    owner: &str,
+/// What to do with API keys. A key is named by its id, which `list` shows.
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make an API key and print it, this once
+    Create {
+        /// What its holder may do
+        #[arg(long)]
+        role: Role,
+        /// Whose it is: a biller's id, an operator's name
+        #[arg(long)]
+        owner: String,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Show every key: id, role, when it was made, when it ends, owner; never the key itself
+    List(Where),
+    /// End a key: dead at the next request, on every node a second later
+    Revoke {
+        /// Its id, key_…; or the key itself
+        key: KeyName,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Make a key in the place of another and print it, this once; both count for a while
+    Rotate {
+        /// The old key's id, key_…; or the key itself
+        key: KeyName,
+        /// Hours for which the old key counts on
+        #[arg(long, value_name = "HOURS", default_value_t = 24, conflicts_with = "now",
+              value_parser = clap::value_parser!(u32).range(1..=8760))]
+        grace_hours: u32,
+        /// End the old key at once
+        #[arg(long)]
+        now: bool,
+        #[command(flatten)]
+        at: Where,
+    },
+}
+
+/// Where the keys are.
+#[derive(Debug, Args)]
+pub(super) struct Where {
+    /// Data folder; wins over the configuration's, and over a cluster's table
+    #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    configured: &Configured,
-) -> ExitCode {
-    let config = match configuration(configured) {
-        Ok(config) => config,
-        Err(mistakes) => return told_mistakes(&mistakes),
-    };
-    let names_files = !configured.config.is_empty();
-    let is_known = config.policy.billers.keys().any(|biller| biller.as_str() == owner);
-    if role == Role::Biller && names_files && !is_known {
-        eprintln!("warning: the configuration has no biller `{owner}`");
-    }
-    if let Some(cluster) = config.service.cluster.filter(|_| data.is_none()) {
-        return create_common(&cluster.scylla, role, owner);
-    }
-    let dir = data.unwrap_or(config.service.data.dir);
-    match keys::create(&dir, role, owner) {
-        Ok(key) => {
-            println!("{key}");
-            ExitCode::SUCCESS
+    #[command(flatten)]
+    configured: Configured,
+}
+
+/// The keys of a data folder, or of all nodes of a cluster.
+enum Keys {
+    Folder(PathBuf),
+    Cluster(ApiKeys),
+}
+
+/// Why a command did nothing.
+enum Failure {
+    Configuration(Vec<Mistake>),
+    Keys(String),
+}
+
+/// Does it.
+pub(super) fn main(command: KeyCommand) -> ExitCode {
+    let done = match command {
+        KeyCommand::Create { role, owner, at } => create(role, &owner, &at),
+        KeyCommand::List(at) => list(&at),
+        KeyCommand::Revoke { key, at } => revoke(&key, &at),
+        KeyCommand::Rotate { key, grace_hours, now, at } => {
+            let grace = Duration::from_secs(u64::from(grace_hours) * 3600);
+            rotate(&key, if now { Ends::Now } else { Ends::After(grace) }, &at)
         }
-        Err(error) => {
-            eprintln!("the key could not be kept in {}: {error}", dir.display());
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Configuration(mistakes)) => told_mistakes(&mistakes),
+        Err(Failure::Keys(why)) => {
+            note(why);
             ExitCode::FAILURE
         }
     }
 }
 
-/// Makes a key that all nodes know.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program's own output")]
-fn create_common(config: &ScyllaConfig, role: Role, owner: &str) -> ExitCode {
-    let made = Cql::connect(&cql_settings(config))
-        .and_then(|cql| keys::create_common(&ApiKeys::new(&cql), role, owner));
-    match made {
-        Ok(key) => {
-            println!("{key}");
-            ExitCode::SUCCESS
+fn create(role: Role, owner: &str, at: &Where) -> Result<(), Failure> {
+    let config = at.config()?;
+    let names_files = !at.configured.config.is_empty();
+    let is_known = config.policy.billers.keys().any(|biller| biller.as_str() == owner);
+    if role == Role::Biller && names_files && !is_known {
+        note(format!("warning: the configuration has no biller `{owner}`"));
+    }
+    let keys = at.keys(config)?;
+    let key = match &keys {
+        Keys::Folder(dir) => keys::create(dir, role, owner).map_err(|error| keys.failed(&error))?,
+        Keys::Cluster(table) => {
+            keys::create_common(table, role, owner).map_err(|error| keys.failed(&error))?
         }
-        Err(error) => {
-            eprintln!("the key could not be kept: {}", log::chain(&error));
-            ExitCode::FAILURE
+    };
+    tell(&key);
+    keys.tell_faults();
+    Ok(())
+}
+
+fn list(at: &Where) -> Result<(), Failure> {
+    let keys = at.keys(at.config()?)?;
+    let shown = match &keys {
+        Keys::Folder(dir) => keys::list(dir).map_err(|error| keys.failed(&error))?.keys,
+        Keys::Cluster(table) => keys::list_common(table).map_err(|error| keys.failed(&error))?,
+    };
+    tell(format!("{:<20}  {:<8}  {:<27}  {:<27}  owner", "id", "role", "created", "ends"));
+    for key in shown {
+        tell(line(&key));
+    }
+    keys.tell_faults();
+    Ok(())
+}
+
+fn revoke(name: &KeyName, at: &Where) -> Result<(), Failure> {
+    let keys = at.keys(at.config()?)?;
+    let revoked = match &keys {
+        Keys::Folder(dir) => keys::revoke(dir, name).map_err(|error| keys.failed(&error))?,
+        Keys::Cluster(table) => {
+            keys::revoke_common(table, name).map_err(|error| keys.failed(&error))?
+        }
+    };
+    let revoked = revoked.ok_or_else(|| keys.has_none(name))?;
+    note(format!("{} of {} `{}` is revoked", revoked.id(), revoked.role, revoked.owner));
+    Ok(())
+}
+
+fn rotate(name: &KeyName, ends: Ends, at: &Where) -> Result<(), Failure> {
+    let keys = at.keys(at.config()?)?;
+    let rotated = match &keys {
+        Keys::Folder(dir) => keys::rotate(dir, name, ends).map_err(|error| keys.failed(&error))?,
+        Keys::Cluster(table) => {
+            keys::rotate_common(table, name, ends).map_err(|error| keys.failed(&error))?
+        }
+    };
+    let Rotated { key, new, old } = rotated.ok_or_else(|| keys.has_none(name))?;
+    tell(&key);
+    let end = old.ends_at.map(|at| at.to_string()).unwrap_or_default();
+    match ends {
+        Ends::Now => note(format!("{} takes the place of {}, which has ended", new.id(), old.id())),
+        Ends::After(_) => {
+            note(format!("{} takes the place of {}, which ends at {end}", new.id(), old.id()))
         }
     }
+    Ok(())
+}
+
+fn line(key: &ListedKey) -> String {
+    let ends = key.ends_at.map_or_else(|| "-".to_owned(), |at| at.to_string());
+    let role = key.role.to_string();
+    format!("{:<20}  {role:<8}  {:<27}  {ends:<27}  {}", key.id(), key.created_at, key.owner)
+}
+
+impl Where {
+    fn config(&self) -> Result<Config, Failure> {
+        configuration(&self.configured).map_err(Failure::Configuration)
+    }
+
+    fn keys(&self, config: Config) -> Result<Keys, Failure> {
+        match (&self.data, config.service.cluster) {
+            (Some(dir), _) => Ok(Keys::Folder(dir.clone())),
+            (None, None) => Ok(Keys::Folder(config.service.data.dir)),
+            (None, Some(cluster)) => {
+                let cql = Cql::connect(&cql_settings(&cluster.scylla));
+                let cql = cql.map_err(|error| Failure::Keys(log::chain(&error).to_string()))?;
+                Ok(Keys::Cluster(ApiKeys::new(&cql)))
+            }
+        }
+    }
+}
+
+impl Keys {
+    fn name(&self) -> String {
+        match self {
+            Self::Folder(dir) => dir.display().to_string(),
+            Self::Cluster(_) => "the cluster's table".to_owned(),
+        }
+    }
+
+    fn failed(&self, error: &(dyn std::error::Error + 'static)) -> Failure {
+        Failure::Keys(format!("the API keys of {}: {}", self.name(), log::chain(error)))
+    }
+
+    fn has_none(&self, name: &KeyName) -> Failure {
+        Failure::Keys(format!("there is no API key {name} in {}", self.name()))
+    }
+
+    /// Tells the lines of a data folder's file that could not be read.
+    fn tell_faults(&self) {
+        let Self::Folder(dir) = self else { return };
+        for fault in keys::list(dir).map(|listed| listed.faults).unwrap_or_default() {
+            note(format!("warning: {fault}"));
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is a program's own output")]
+fn tell(line: impl Display) {
+    println!("{line}");
+}
+
+#[expect(clippy::print_stderr, reason = "this is a program's own output")]
+fn note(line: impl Display) {
+    eprintln!("{line}");
 }

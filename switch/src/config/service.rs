@@ -7,6 +7,7 @@ use std::time::Duration;
 use codecs::frame::{FrameSpec, Framer, HeaderKind};
 use router::text::Text;
 
+use super::admin::{self, AdminConfig};
 use super::cluster::{self, ClusterConfig, Use};
 use super::read::Section;
 
@@ -19,8 +20,8 @@ pub struct ServiceConfig {
     pub http: HttpConfig,
     /// Participants' lines.
     pub iso8583: Iso8583Config,
-    /// Address of health, readiness, metrics and drain.
-    pub admin_listen: SocketAddr,
+    /// Health, readiness, metrics and drain.
+    pub admin: AdminConfig,
     /// The journal.
     pub storage: StorageConfig,
     /// Many nodes; none on one machine.
@@ -210,7 +211,7 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
         }),
         http: root.section("http", http),
         iso8583: root.section("iso8583", iso8583),
-        admin_listen: root.section("admin", |admin| address(admin, "listen", 9090)),
+        admin: root.section("admin", admin::read),
         storage: root.section("storage", |section| storage(section, &mut use_of)),
         cluster: cluster::read(root, use_of),
         seal: root.section("seal", |section| seal(section, use_of)),
@@ -334,7 +335,7 @@ fn notices(section: &mut Section<'_>) -> NoticesConfig {
         timeout: millis(section, "timeout_ms", 10_000),
         retry_after,
         in_flight_per_endpoint_max: section.size("in_flight_per_endpoint_max", 1..=10_000, 32),
-        in_flight_max: section.size("in_flight_max", 1..=100_000, 256),
+        in_flight_max: section.size("in_flight_max", 1..=100_000, 512),
         endpoints_per_biller_max: section.size("endpoints_per_biller_max", 1..=1000, 16),
         dangerous_allow_private_addresses: section.flag("dangerous_allow_private_addresses"),
     }

@@ -1,9 +1,10 @@
 //! The keys that all nodes know, as their table says.
 //!
 //! Every request has a key, so what the table said is remembered. Its word on a key that it knows
-//! is renewed every ten seconds, behind the request that finds it old, so that a slow table slows
-//! nobody; one that was deleted so is refused at the second request after that. Guesses stand apart:
-//! however many there are, they take neither the looks nor the memory of keys that are known.
+//! counts for a second, and is renewed after half of it, behind the request that finds it so old: a
+//! key in use costs no request a wait, and one that was deleted is refused a second later. While the
+//! table is silent its last word counts on, for a minute. Guesses stand apart: however many there
+//! are, they take neither the looks nor the memory of keys that are known.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,14 +15,20 @@ use storage_cql::CqlError;
 use storage_cql::api_keys::ApiKeyRow;
 use tokio::sync::Semaphore;
 
+<<<<<<< HEAD
 use super::{NoWord, Principal, Role};
 use crate::log::{self, Seldom};
+=======
+use super::{Hash, NoWord, Principal, table};
+use crate::log;
+>>>>>>> 9e0e490d1449012ef2e051b95fa5afb6b6d38c92
 
 /// The table's word on a key it knows is renewed when it is this old.
-const RENEWED_AFTER: Duration = Duration::from_secs(10);
-/// A request that finds a word older than this waits for a new one. While the table is silent the
-/// old one counts on: it revokes nothing then.
-const COUNTS_FOR: Duration = Duration::from_secs(30);
+const RENEWED_AFTER: Duration = Duration::from_millis(500);
+/// A request that finds a word older than this waits for a new one.
+const COUNTS_FOR: Duration = Duration::from_secs(1);
+/// How long an old word counts on while the table is silent, which revokes nothing then.
+const COUNTS_IN_SILENCE_FOR: Duration = Duration::from_secs(60);
 /// Pause between two looks for one key, so that a silent table keeps few threads.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the table's word that it knows no such key counts: it may just be being made.
@@ -29,11 +36,10 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 /// How long a request waits for the table.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// Looks at the table at once, for keys that are known and for others.
-const LOOKS_MAX: usize = 8;
+const LOOKS_MAX: usize = 16;
 /// Keys whose word is remembered, of each kind.
 const REMEMBERED_MAX: usize = 16_384;
 
-type Hash = [u8; 32];
 type Find = dyn Fn(&Hash) -> Result<Option<ApiKeyRow>, CqlError> + Send + Sync;
 
 /// The table, and what it said.
@@ -94,11 +100,6 @@ impl Common {
         Self { inner: Arc::new(Inner { find: Box::new(find), said, renewals, guesses }) }
     }
 
-    /// Whether the table knew a key when it was last asked.
-    pub fn knew(&self, hash: &Hash) -> bool {
-        self.inner.said.lock().known.contains_key(hash)
-    }
-
     /// Whose key this is. Cancel-safe.
     ///
     /// Errors: the table does not answer, and has not known the key before.
@@ -154,7 +155,7 @@ impl Inner {
     fn look(&self, hash: Hash, now: Instant) -> Result<Option<Principal>, NoWord> {
         match (self.find)(&hash) {
             Ok(row) => {
-                let principal = row.and_then(principal);
+                let principal = row.and_then(table::shown).map(|key| key.principal());
                 self.said.lock().take(hash, principal.clone(), now);
                 Ok(principal)
             }
@@ -177,11 +178,13 @@ impl Said {
             if now < word.look_at {
                 return Next::Tell(Some(principal));
             }
+            let age = now.saturating_duration_since(word.at);
+            if age < COUNTS_FOR {
+                word.look_at = word.at + COUNTS_FOR;
+                return Next::TellAndRenew(principal);
+            }
             word.look_at = now + LOOK_EVERY;
-            return match now.saturating_duration_since(word.at) < COUNTS_FOR {
-                true => Next::TellAndRenew(principal),
-                false => Next::Ask(Some(principal)),
-            };
+            return Next::Ask(Some(principal).filter(|_| age < COUNTS_IN_SILENCE_FOR));
         }
         let at = self.unknown.get(hash);
         match at.is_some_and(|at| now.saturating_duration_since(*at) < UNKNOWN_FOR) {
@@ -218,17 +221,12 @@ impl Said {
     }
 }
 
-/// None where the role is one that only a later version knows.
-fn principal(row: ApiKeyRow) -> Option<Principal> {
-    let role = <Role as clap::ValueEnum>::from_str(&row.role, false).ok()?;
-    Some(Principal { role, owner: row.owner.into() })
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::keys::Role;
 
     type Answer = Result<Option<ApiKeyRow>, CqlError>;
 
@@ -238,6 +236,7 @@ mod tests {
             role: "biller".into(),
             owner: "isp-ve".into(),
             created_at: "2026-11-27T00:00:00Z".into(),
+            seconds_left: None,
         }
     }
 
@@ -261,7 +260,7 @@ mod tests {
     }
 
     const KEY: Hash = [1; 32];
-    const SECOND: Duration = Duration::from_secs(1);
+    const HALF: Duration = RENEWED_AFTER;
 
     /// The answer, once a look that was begun behind it has ended.
     async fn told(common: &Common, now: Instant) -> Result<Option<Principal>, NoWord> {
@@ -275,21 +274,31 @@ mod tests {
     async fn a_key_that_was_deleted_is_refused_after_the_look_that_finds_it_gone() {
         let (common, looks) = table(vec![Ok(Some(row())), Ok(None), Ok(None)]);
         let now = Instant::now();
-        for seconds in [0, 9, 10] {
-            assert_eq!(told(&common, now + SECOND * seconds).await, Ok(holder()));
+        for at in [now, now + HALF / 2, now + HALF] {
+            assert_eq!(told(&common, at).await, Ok(holder()));
         }
         assert_eq!(looks.load(Ordering::Relaxed), 2);
-        assert!(!common.knew(&KEY));
-        assert_eq!(told(&common, now + SECOND * 10).await, Ok(None));
+        assert_eq!(told(&common, now + HALF).await, Ok(None));
     }
 
     #[tokio::test]
-    async fn a_word_that_is_very_old_is_renewed_before_it_counts() {
+    async fn a_word_that_is_a_second_old_is_renewed_before_it_counts() {
         let (common, looks) = table(vec![Ok(Some(row())), Ok(None)]);
         let now = Instant::now();
         assert_eq!(told(&common, now).await, Ok(holder()));
-        assert_eq!(told(&common, now + SECOND * 30).await, Ok(None));
+        assert_eq!(told(&common, now + COUNTS_FOR).await, Ok(None));
         assert_eq!(looks.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn a_word_whose_renewal_was_lost_is_asked_for_again_when_it_is_a_second_old() {
+        let (common, looks) = table(vec![Ok(Some(row())), silent(), Ok(None)]);
+        let now = Instant::now();
+        for at in [now, now + HALF, now + HALF * 3 / 2] {
+            assert_eq!(told(&common, at).await, Ok(holder()));
+        }
+        assert_eq!(told(&common, now + COUNTS_FOR).await, Ok(None));
+        assert_eq!(looks.load(Ordering::Relaxed), 3);
     }
 
     #[tokio::test]
@@ -300,7 +309,7 @@ mod tests {
             assert_eq!(told(&common, now).await, Ok(None));
         }
         assert_eq!(looks.load(Ordering::Relaxed), 1);
-        assert_eq!(told(&common, now + SECOND).await, Ok(holder()));
+        assert_eq!(told(&common, now + UNKNOWN_FOR).await, Ok(holder()));
     }
 
     #[tokio::test]
@@ -309,10 +318,11 @@ mod tests {
         let now = Instant::now();
         assert_eq!(told(&common, now).await, Ok(holder()));
         for _ in 0..100 {
-            assert_eq!(told(&common, now + SECOND * 11).await, Ok(holder()));
-            assert_eq!(told(&common, now + SECOND * 60).await, Ok(holder()));
+            assert_eq!(told(&common, now + HALF).await, Ok(holder()));
+            assert_eq!(told(&common, now + COUNTS_FOR * 59).await, Ok(holder()));
         }
         assert_eq!(looks.load(Ordering::Relaxed), 3);
+        assert_eq!(common.principal(KEY, now + COUNTS_FOR * 60).await, Err(NoWord));
         assert_eq!(common.principal([2; 32], now).await, Err(NoWord));
     }
 
@@ -323,9 +333,9 @@ mod tests {
         for number in 0..=2 * REMEMBERED_MAX {
             let mut guess = [9; 32];
             guess[..8].copy_from_slice(&number.to_le_bytes());
-            said.take(guess, None, now + SECOND);
+            said.take(guess, None, now + HALF / 2);
         }
         assert!(said.unknown.len() <= REMEMBERED_MAX);
-        assert_eq!(said.next(&KEY, now + SECOND), Next::Tell(holder()));
+        assert_eq!(said.next(&KEY, now + HALF / 2), Next::Tell(holder()));
     }
 }

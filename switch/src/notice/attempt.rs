@@ -13,7 +13,7 @@ use storage::outbox::Owed;
 use tokio::time::Instant;
 
 use super::client::{Answer, Envelope, NoAnswer};
-use super::lanes::Lane;
+use super::lanes::{BrokenOff, Pace, Share};
 use super::{Notices, body, sign};
 use crate::clock;
 
@@ -21,6 +21,8 @@ use crate::clock;
 pub(super) struct Target {
     uri: Uri,
     secret: Secret,
+    /// The places of its biller's endpoints.
+    share: Arc<Share>,
 }
 
 /// What became of one attempt.
@@ -60,7 +62,7 @@ impl Target {
         };
         let (name, sealed) = (&endpoint.key_name, &endpoint.sealed_secret);
         match notices.sealer.open_secret(name, sealed, endpoint.id) {
-            Ok(secret) => Some(Self { uri, secret }),
+            Ok(secret) => Some(Self { uri, secret, share: notices.lanes.share(endpoint.biller) }),
             Err(error) => {
                 tracing::error!(endpoint = %endpoint.id, %error, "endpoint's secret does not open");
                 None
@@ -74,7 +76,7 @@ pub(super) async fn attempt(
     notices: Arc<Notices>,
     target: Arc<Target>,
     owed: Owed,
-    lane: Lane,
+    pace: Arc<Pace>,
 ) -> Attempt {
     let work = async {
         let at = clock::now();
@@ -88,7 +90,12 @@ pub(super) async fn attempt(
         };
         (at, happened_at, started.elapsed(), result)
     };
-    let (at, happened_at, took, result) = notices.lanes.with_place(lane, work).await;
+    let asked = Instant::now();
+    let done = notices.lanes.with_place(&target.share, &pace, work).await;
+    let (at, happened_at, took, result) = done.unwrap_or_else(|BrokenOff| {
+        let (at, silent) = (clock::now(), NotTried::Silent(NoAnswer::Overdue));
+        (at, at, asked.elapsed(), Err(silent))
+    });
     Attempt { owed, at, happened_at, took, result }
 }
 

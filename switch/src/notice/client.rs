@@ -1,10 +1,8 @@
-//! Posts notices: one pooled HTTP client with a vetted resolver and a deadline on everything.
+//! Posts notices: one pooled HTTP client that connects to public addresses alone, with a deadline on
+//! everything.
 
 use std::error::Error;
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,16 +10,12 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioTimer;
-use rustls::{ClientConfig, RootCertStore};
-use tokio::time::{Instant, timeout, timeout_at};
-use tower::Service;
+use tokio::time::{Instant, timeout_at};
 
-use super::address::{NoPublicAddress, Reach, VettingResolver};
 use crate::config::NoticesConfig;
+use crate::outbound::{self, ConnectError, Https, Reach};
 use crate::supervise::{Connections, Tasks};
 
 /// What is read of an answer's body, so that its connection can be used again.
@@ -33,7 +27,7 @@ const USER_AGENT_VALUE: &str = concat!("cauce/", env!("CARGO_PKG_VERSION"));
 /// Posts notices. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Poster {
-    client: Client<Timed<HttpsConnector<HttpConnector<VettingResolver>>>, Full<Bytes>>,
+    client: Client<Https, Full<Bytes>>,
     timeout: Duration,
 }
 
@@ -66,7 +60,9 @@ pub struct Answer {
 pub enum NoAnswer {
     /// The time was over.
     Timeout,
-    /// The name resolves to no address that notices may go to.
+    /// It took long, and others needed the place.
+    Overdue,
+    /// The address leads nowhere that notices may go to.
     NotPublic,
     /// No connection came about.
     Connect,
@@ -79,6 +75,7 @@ impl NoAnswer {
     pub fn name(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
+            Self::Overdue => "overdue",
             Self::NotPublic => "not_public",
             Self::Connect => "connect",
             Self::Broken => "broken",
@@ -89,20 +86,11 @@ impl NoAnswer {
 impl Poster {
     /// A client; its connections are tasks of the switch and end with it.
     pub fn new(config: &NoticesConfig, reach: Reach, tasks: Tasks) -> Self {
-        let mut http = HttpConnector::new_with_resolver(VettingResolver { reach });
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_connect_timeout(Some(config.timeout));
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls())
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
         let client = Client::builder(Connections(tasks))
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_MAX)
             .pool_max_idle_per_host(config.in_flight_per_endpoint_max)
-            .build(Timed { inner: https, timeout: config.timeout });
+            .build(outbound::https(reach, config.timeout));
         Self { client, timeout: config.timeout }
     }
 
@@ -155,12 +143,9 @@ async fn drain(mut response: Response<Incoming>) {
 fn no_answer(error: &(dyn Error + 'static), is_connect: bool) -> NoAnswer {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        // `io::Error::source` skips the error it wraps, so that one is looked at by itself.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if error.is::<NoPublicAddress>()
-            || wrapped.is_some_and(|error| error.is::<NoPublicAddress>())
-        {
-            return NoAnswer::NotPublic;
+        match error.downcast_ref::<ConnectError>() {
+            Some(ConnectError::NotPublic | ConnectError::Address(_)) => return NoAnswer::NotPublic,
+            Some(ConnectError::Resolve(_) | ConnectError::Connect(_)) | None => {}
         }
         let is_late = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
         if error.downcast_ref::<io::Error>().is_some_and(is_late) {
@@ -171,49 +156,37 @@ fn no_answer(error: &(dyn Error + 'static), is_connect: bool) -> NoAnswer {
     if is_connect { NoAnswer::Connect } else { NoAnswer::Broken }
 }
 
-/// TLS with the authorities this machine trusts.
-fn tls() -> ClientConfig {
-    match ClientConfig::builder().with_native_roots() {
-        Ok(builder) => builder.with_no_client_auth(),
-        Err(error) => {
-            tracing::warn!(%error, "this machine trusts no certificate authority: notices over https will fail");
-            ClientConfig::builder()
-                .with_root_certificates(RootCertStore::empty())
-                .with_no_client_auth()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervise::Supervisor;
+
+    /// What comes of a notice to an address, with the given reach.
+    async fn post(reach: Reach, uri: &str) -> Result<Answer, NoAnswer> {
+        rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+        let config = NoticesConfig {
+            timeout: Duration::from_secs(20),
+            retry_after: vec![],
+            in_flight_per_endpoint_max: 1,
+            in_flight_max: 1,
+            endpoints_per_biller_max: 1,
+            dangerous_allow_private_addresses: false,
+        };
+        let supervisor = Supervisor::new();
+        let poster = Poster::new(&config, reach, supervisor.tasks());
+        let (uri, body) = (uri.parse().unwrap(), Bytes::from_static(b"{}"));
+        let (id, signature) = ("ntc_1".to_owned(), "v1,".to_owned());
+        poster.post(Envelope { uri, id, timestamp: 0, signature, body }).await
+    }
+
+    #[tokio::test]
+    async fn why_there_is_no_answer_is_told_apart() {
+        for uri in ["https://localhost:9/", "https://127.0.0.1:9/", "https://[127.0.0.1]:9/"] {
+            assert_eq!(post(Reach::Public, uri).await, Err(NoAnswer::NotPublic), "{uri}");
         }
-    }
-}
-
-/// A connector with a deadline: a handshake goes on without whoever asked for it, and an endpoint
-/// that never ends it must not keep the connection for ever.
-#[derive(Debug, Clone)]
-struct Timed<C> {
-    inner: C,
-    timeout: Duration,
-}
-
-impl<C> Service<Uri> for Timed<C>
-where
-    C: Service<Uri>,
-    C::Future: Send + 'static,
-    C::Response: 'static,
-    C::Error: Into<Box<dyn Error + Send + Sync>> + 'static,
-{
-    type Response = C::Response;
-    type Error = Box<dyn Error + Send + Sync>;
-    type Future = Pin<Box<dyn Future<Output = Result<C::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(context).map_err(Into::into)
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let connected = timeout(self.timeout, self.inner.call(uri));
-        Box::pin(async move {
-            match connected.await {
-                Ok(connected) => connected.map_err(Into::into),
-                Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
-            }
-        })
+        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}/", gone.local_addr().unwrap());
+        drop(gone);
+        assert_eq!(post(Reach::Anywhere, &uri).await, Err(NoAnswer::Connect));
     }
 }

@@ -1,69 +1,152 @@
-//! Ceilings on deliveries under way: one for each endpoint, which it must earn, and two for all,
-//! so that endpoints that are slow or dead share a quarter and leave the rest to the others.
+//! Ceilings on deliveries under way: one for each endpoint, which it must earn; one for all
+//! endpoints of a biller; and one for all. A biller's endpoints take places from nobody but each
+//! other, whatever they do.
 //!
-//! Whether an endpoint is slow is only known afterwards. So a delivery that has begun among the
-//! quick ones and takes too long moves over, as soon as there is a place among the slow ones.
+//! Half of the places are for endpoints that answer at once, half for those that keep us waiting,
+//! and a biller has at most a quarter of either half. Whether an endpoint is slow is only known
+//! afterwards: so a delivery that takes too long moves over to the slow half at that moment. If
+//! there is no place for it, it is broken off and tried again later; in the quick half it would take
+//! a place from endpoints that are well.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use parking_lot::Mutex;
+use router::id::BillerId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 /// An answer that takes this long makes its endpoint a slow one.
 const SLOW: Duration = Duration::from_secs(1);
 /// Deliveries at once to an endpoint nothing is known of.
 const FIRST_ALLOWANCE: usize = 1;
+/// A biller's endpoints together have this part of each lane's places.
+const BILLERS_PART: usize = 4;
 
 /// The ceilings that all endpoints share.
 #[derive(Debug)]
 pub struct Lanes {
     quick: Arc<Semaphore>,
     slow: Arc<Semaphore>,
-    /// Work that takes this long moves to the slow lane.
+    /// Places of one biller in each lane.
+    share_len: (usize, usize),
+    /// Those of billers that have endpoints, which are no more than are configured.
+    shares: Mutex<HashMap<BillerId, Arc<Share>>>,
+    /// A delivery that takes this long is overdue.
     slow_after: Duration,
 }
 
+/// The places of one biller's endpoints.
+#[derive(Debug)]
+pub struct Share {
+    quick: Arc<Semaphore>,
+    slow: Arc<Semaphore>,
+}
+
+/// A delivery was broken off: it was overdue, and its lane had no place for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BrokenOff;
+
+/// A place of a lane, out of a biller's share.
+struct Place {
+    _own: OwnedSemaphorePermit,
+    _common: OwnedSemaphorePermit,
+}
+
 impl Lanes {
-    /// Lanes for so many deliveries at once: a quarter for slow endpoints, at least one each.
+    /// Lanes for so many deliveries at once: half of them for slow endpoints, at least one each.
     pub fn new(in_flight_max: usize) -> Self {
-        let slow = (in_flight_max / 4).max(1);
+        let slow = (in_flight_max / 2).max(1);
         let quick = in_flight_max.saturating_sub(slow).max(1);
-        let (quick, slow) = (Arc::new(Semaphore::new(quick)), Arc::new(Semaphore::new(slow)));
-        Self { quick, slow, slow_after: SLOW }
+        let part = |places: usize| (places / BILLERS_PART).max(1);
+        Self {
+            quick: Arc::new(Semaphore::new(quick)),
+            slow: Arc::new(Semaphore::new(slow)),
+            share_len: (part(quick), part(slow)),
+            shares: Mutex::default(),
+            slow_after: SLOW,
+        }
     }
 
-    /// Does a delivery's work in a place of its lane; work among the quick ones that takes long
-    /// moves over to the slow ones as soon as there is room. As cancel-safe as the work.
-    pub async fn with_place<T>(&self, lane: Lane, work: impl Future<Output = T>) -> T {
-        let quick_place = self.place(lane).await;
+    /// The places of a biller's endpoints, the same for all of them.
+    pub fn share(&self, biller: BillerId) -> Arc<Share> {
+        let (quick, slow) = self.share_len;
+        let new = || Share {
+            quick: Arc::new(Semaphore::new(quick)),
+            slow: Arc::new(Semaphore::new(slow)),
+        };
+        Arc::clone(self.shares.lock().entry(biller).or_insert_with(|| Arc::new(new())))
+    }
+
+    /// Does a delivery's work in a place of its endpoint's lane. As cancel-safe as the work.
+    ///
+    /// Errors: the work was broken off; nothing is known of what came of it.
+    pub async fn with_place<T>(
+        &self,
+        share: &Share,
+        pace: &Pace,
+        work: impl Future<Output = T>,
+    ) -> Result<T, BrokenOff> {
+        let (lane, place) = self.place(share, pace).await;
         let mut work = pin!(work);
-        if lane == Lane::Slow {
-            return work.await;
-        }
         if let Ok(done) = timeout(self.slow_after, work.as_mut()).await {
-            return done;
+            return Ok(done);
         }
-        let slow_place = tokio::select! {
-            biased;
-            done = work.as_mut() => return done,
-            slow_place = self.place(Lane::Slow) => slow_place,
+        pace.overdue();
+        let place = match lane {
+            Lane::Slow => place,
+            Lane::Quick => {
+                drop(place);
+                self.try_take(Lane::Slow, share).ok_or(BrokenOff)?
+            }
         };
-        drop(quick_place);
         let done = work.await;
-        drop(slow_place);
-        done
+        drop(place);
+        Ok(done)
     }
 
-    /// Waits for a place in a lane. Cancel-safe, but a dropped wait loses its turn.
-    async fn place(&self, lane: Lane) -> OwnedSemaphorePermit {
-        let places = match lane {
-            Lane::Quick => &self.quick,
-            Lane::Slow => &self.slow,
+    /// Waits for a place in the lane of an endpoint, which may change meanwhile. Cancel-safe, but a
+    /// dropped wait loses its turn.
+    async fn place(&self, share: &Share, pace: &Pace) -> (Lane, Place) {
+        let mut lane = pace.lane.subscribe();
+        loop {
+            let current = *lane.borrow_and_update();
+            tokio::select! {
+                biased;
+                _ = lane.changed() => {}
+                place = self.take(current, share) => return (current, place),
+            }
+        }
+    }
+
+    /// Waits for its biller's place first: who waits for that holds up nobody else.
+    async fn take(&self, lane: Lane, share: &Share) -> Place {
+        let (own, common) = self.of_lane(lane, share);
+        let taken = async |places: &Arc<Semaphore>| {
+            let place = Arc::clone(places).acquire_owned().await;
+            place.expect("invariant: lanes are never closed")
         };
-        Arc::clone(places).acquire_owned().await.expect("invariant: lanes are never closed")
+        Place { _own: taken(own).await, _common: taken(common).await }
+    }
+
+    fn try_take(&self, lane: Lane, share: &Share) -> Option<Place> {
+        let (own, common) = self.of_lane(lane, share);
+        let own = Arc::clone(own).try_acquire_owned().ok()?;
+        Some(Place { _own: own, _common: Arc::clone(common).try_acquire_owned().ok()? })
+    }
+
+    fn of_lane<'a>(
+        &'a self,
+        lane: Lane,
+        share: &'a Share,
+    ) -> (&'a Arc<Semaphore>, &'a Arc<Semaphore>) {
+        match lane {
+            Lane::Quick => (&share.quick, &self.quick),
+            Lane::Slow => (&share.slow, &self.slow),
+        }
     }
 }
 
@@ -90,38 +173,54 @@ pub enum Response {
 /// What one endpoint has earned.
 #[derive(Debug)]
 pub struct Pace {
-    allowance: usize,
+    allowance: Mutex<usize>,
     allowance_max: usize,
-    lane: Lane,
+    lane: watch::Sender<Lane>,
 }
 
 impl Pace {
     /// An endpoint nothing is known of.
     pub fn new(allowance_max: usize) -> Self {
-        let allowance = FIRST_ALLOWANCE.min(allowance_max);
-        Self { allowance, allowance_max, lane: Lane::Quick }
+        let allowance = Mutex::new(FIRST_ALLOWANCE.min(allowance_max));
+        Self { allowance, allowance_max, lane: watch::Sender::new(Lane::Quick) }
     }
 
     /// Deliveries it may have under way; at least one.
     pub fn allowance(&self) -> usize {
-        self.allowance
+        *self.allowance.lock()
     }
 
-    /// Its lane.
-    pub fn lane(&self) -> Lane {
-        self.lane
+    /// Learns that an answer is overdue, while it is still waited for: the endpoint is a slow one
+    /// from now on, and has half of its places.
+    fn overdue(&self) {
+        self.halve();
+        self.set(Lane::Slow);
     }
 
-    /// Learns from an attempt: one more place for each quick success, half for each long wait or
-    /// broken connection.
-    pub fn learn(&mut self, response: Response, took: Duration) {
-        let kept_waiting = took >= SLOW;
-        self.lane = if kept_waiting { Lane::Slow } else { Lane::Quick };
-        if kept_waiting || response == Response::Silent {
-            self.allowance = (self.allowance / 2).max(1);
-        } else if response == Response::Accepted {
-            self.allowance = (self.allowance + 1).min(self.allowance_max);
+    /// Learns from an attempt: one more place for each quick success, half for each broken
+    /// connection. What took long was learnt when it was overdue.
+    pub fn learn(&self, response: Response, took: Duration) {
+        if took >= SLOW {
+            return self.set(Lane::Slow);
         }
+        self.set(Lane::Quick);
+        match response {
+            Response::Accepted => {
+                let mut allowance = self.allowance.lock();
+                *allowance = (*allowance + 1).min(self.allowance_max);
+            }
+            Response::Silent => self.halve(),
+            Response::Rejected => {}
+        }
+    }
+
+    fn halve(&self) {
+        let mut allowance = self.allowance.lock();
+        *allowance = (*allowance / 2).max(1);
+    }
+
+    fn set(&self, lane: Lane) {
+        self.lane.send_if_modified(|current| std::mem::replace(current, lane) != lane);
     }
 }
 
@@ -134,55 +233,109 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(5);
 
+    fn biller(name: &str) -> BillerId {
+        BillerId::new(name).unwrap()
+    }
+
+    /// Free places: quick, slow.
+    fn free(lanes: &Lanes) -> (usize, usize) {
+        (lanes.quick.available_permits(), lanes.slow.available_permits())
+    }
+
+    fn lane(pace: &Pace) -> (usize, Lane) {
+        (pace.allowance(), *pace.lane.borrow())
+    }
+
     #[test]
     fn an_endpoint_earns_its_places_and_loses_half_at_a_time() {
-        let mut pace = Pace::new(32);
-        assert_eq!((pace.allowance(), pace.lane()), (1, Lane::Quick));
+        let pace = Pace::new(32);
+        assert_eq!(lane(&pace), (1, Lane::Quick));
         pace.learn(Response::Rejected, SHORT);
-        assert_eq!((pace.allowance(), pace.lane()), (1, Lane::Quick));
+        assert_eq!(lane(&pace), (1, Lane::Quick));
         for _ in 0..40 {
             pace.learn(Response::Accepted, SHORT);
         }
-        assert_eq!((pace.allowance(), pace.lane()), (32, Lane::Quick));
+        assert_eq!(lane(&pace), (32, Lane::Quick));
         pace.learn(Response::Silent, SHORT);
-        assert_eq!((pace.allowance(), pace.lane()), (16, Lane::Quick));
+        assert_eq!(lane(&pace), (16, Lane::Quick));
+        pace.overdue();
+        assert_eq!(lane(&pace), (8, Lane::Slow));
         pace.learn(Response::Accepted, SLOW);
-        assert_eq!((pace.allowance(), pace.lane()), (8, Lane::Slow));
+        assert_eq!(lane(&pace), (8, Lane::Slow));
         for _ in 0..4 {
-            pace.learn(Response::Silent, SLOW);
+            pace.overdue();
         }
-        assert_eq!((pace.allowance(), pace.lane()), (1, Lane::Slow));
+        assert_eq!(lane(&pace), (1, Lane::Slow));
+        pace.learn(Response::Accepted, SHORT);
+        assert_eq!(lane(&pace), (2, Lane::Quick));
     }
 
     #[tokio::test]
-    async fn work_that_takes_long_leaves_the_quick_lane_and_takes_a_slow_place() {
-        let lanes = Lanes { slow_after: Duration::ZERO, ..Lanes::new(8) };
-        let places = || (lanes.quick.available_permits(), lanes.slow.available_permits());
-        let mut hanging: FuturesUnordered<_> =
-            (0..6).map(|_| lanes.with_place(Lane::Quick, std::future::pending::<()>())).collect();
-        while places() != (2, 0) {
+    async fn one_biller_s_endpoints_leave_places_to_others_however_many_hang() {
+        let lanes = Lanes::new(32);
+        let (hog, other) = (lanes.share(biller("hog")), lanes.share(biller("other")));
+        let paces: Vec<Pace> = (0..40).map(|_| Pace::new(32)).collect();
+        let hang = |pace| lanes.with_place(&hog, pace, std::future::pending::<()>());
+        let mut hanging: FuturesUnordered<_> = paces.iter().map(hang).collect();
+        assert!(futures_util::poll!(hanging.next()).is_pending());
+        assert_eq!(free(&lanes), (12, 16), "a quarter of the quick ones");
+        let pace = Pace::new(32);
+        let told = futures_util::poll!(Box::pin(lanes.with_place(&other, &pace, async { 7 })));
+        assert_eq!(told, std::task::Poll::Ready(Ok(7)), "another biller's place is free at once");
+        drop(hanging);
+        assert_eq!(free(&lanes), (16, 16));
+    }
+
+    #[tokio::test]
+    async fn a_delivery_that_is_overdue_leaves_the_quick_lane_at_that_moment() {
+        let lanes = Lanes { slow_after: Duration::ZERO, ..Lanes::new(32) };
+        let share = lanes.share(biller("hog"));
+        let pace = Pace::new(32);
+        let hang = |_| lanes.with_place(&share, &pace, std::future::pending::<()>());
+        let mut hanging: FuturesUnordered<_> = (0..4).map(hang).collect();
+        while free(&lanes) != (16, 12) {
             assert!(futures_util::poll!(hanging.next()).is_pending());
             tokio::task::yield_now().await;
         }
-        assert!(futures_util::poll!(hanging.next()).is_pending());
-        assert_eq!(places(), (2, 0), "no more move than there are slow places");
+        assert_eq!(lane(&pace), (1, Lane::Slow), "known before any of them has ended");
+        // The biller has no slow place left: what is overdue then is broken off.
+        let other = Pace::new(32);
+        let more = lanes.with_place(&share, &other, std::future::pending::<()>()).await;
+        assert_eq!(more, Err(BrokenOff));
+        assert_eq!((free(&lanes), lane(&other)), ((16, 12), (1, Lane::Slow)));
         drop(hanging);
-        assert_eq!(places(), (6, 2));
+        assert_eq!(free(&lanes), (16, 16));
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_quick_place_goes_to_the_slow_lane_once_its_endpoint_is_slow() {
+        let lanes = Lanes::new(8);
+        let share = lanes.share(biller("hog"));
+        let pace = Pace::new(32);
+        let _held = lanes.take(Lane::Quick, &share).await;
+        let mut waiting = Box::pin(lanes.place(&share, &pace));
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        pace.overdue();
+        assert_eq!(waiting.await.0, Lane::Slow);
     }
 
     #[tokio::test]
     async fn slow_work_waits_for_slow_places_alone() {
         let lanes = Lanes::new(8);
-        let _held = [lanes.place(Lane::Slow).await, lanes.place(Lane::Slow).await];
-        let mut third = Box::pin(lanes.with_place(Lane::Slow, async {}));
-        assert!(futures_util::poll!(&mut third).is_pending());
-        lanes.with_place(Lane::Quick, async {}).await;
+        let share = lanes.share(biller("shop"));
+        let held = lanes.take(Lane::Slow, &share).await;
+        let (slow, quick) = (Pace::new(32), Pace::new(32));
+        slow.overdue();
+        let mut second = Box::pin(lanes.with_place(&share, &slow, async {}));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        assert_eq!(lanes.with_place(&share, &quick, async {}).await, Ok(()));
+        drop(held);
+        assert_eq!(second.await, Ok(()));
     }
 
     #[test]
     fn each_lane_has_a_place_however_few_there_are() {
-        let lanes = Lanes::new(1);
-        assert_eq!(lanes.quick.available_permits(), 1);
-        assert_eq!(lanes.slow.available_permits(), 1);
+        assert_eq!(free(&Lanes::new(1)), (1, 1));
+        assert_eq!(Lanes::new(1).share_len, (1, 1));
     }
 }

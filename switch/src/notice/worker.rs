@@ -68,7 +68,7 @@ impl Worker {
         let ending = self.notices.engine.tasks.stages().ending.clone();
         let mut signal = self.notices.store.notices_signal();
         let mut queue = Queue::default();
-        let mut pace = Pace::new(self.notices.config.in_flight_per_endpoint_max);
+        let pace = Arc::new(Pace::new(self.notices.config.in_flight_per_endpoint_max));
         let mut on_their_way: OnTheirWay = FuturesUnordered::new();
         let mut owed = OwedGauge::default();
         let mut looks = Looks::new();
@@ -87,7 +87,7 @@ impl Worker {
                 () = self.stop.cancelled() => return,
                 () = ending.cancelled() => break,
                 Some(attempt) = on_their_way.next() => {
-                    if self.settle(attempt, &mut queue, &mut pace).await == Next::Stop {
+                    if self.settle(attempt, &mut queue, &pace).await == Next::Stop {
                         return;
                     }
                 }
@@ -128,16 +128,16 @@ impl Worker {
         }
     }
 
-    fn send(&self, queue: &mut Queue, pace: &Pace, on_their_way: &mut OnTheirWay) {
+    fn send(&self, queue: &mut Queue, pace: &Arc<Pace>, on_their_way: &mut OnTheirWay) {
         while on_their_way.len() < pace.allowance() {
             let Some(owed) = queue.next(clock::now()) else { return };
             let (notices, target) = (Arc::clone(&self.notices), Arc::clone(&self.target));
-            on_their_way.push(Box::pin(attempt(notices, target, owed, pace.lane())));
+            on_their_way.push(Box::pin(attempt(notices, target, owed, Arc::clone(pace))));
         }
     }
 
     /// Notes what became of an attempt.
-    async fn settle(&self, attempt: Attempt, queue: &mut Queue, pace: &mut Pace) -> Next {
+    async fn settle(&self, attempt: Attempt, queue: &mut Queue, pace: &Pace) -> Next {
         let Attempt { owed, at, happened_at, took, result } = attempt;
         let attempted = |status| Attempted { at, status, attempts: owed.attempts + 1 };
         match result {
@@ -229,10 +229,10 @@ impl Worker {
     }
 
     /// Hears the answers that are on their way, so that fewer notices are sent twice.
-    async fn finish(self, mut queue: Queue, mut pace: Pace, mut on_their_way: OnTheirWay) {
+    async fn finish(self, mut queue: Queue, pace: Arc<Pace>, mut on_their_way: OnTheirWay) {
         let heard = async {
             while let Some(attempt) = on_their_way.next().await {
-                self.settle(attempt, &mut queue, &mut pace).await;
+                self.settle(attempt, &mut queue, &pace).await;
             }
         };
         tokio::time::timeout(STOP_WAIT_MAX, heard).await.ok();

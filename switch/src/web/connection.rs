@@ -3,6 +3,9 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -11,7 +14,6 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::guard::Guard;
 use super::patience::Patience;
 use crate::supervise::Stages;
 
@@ -20,10 +22,16 @@ const HEADER_BYTES_MAX: usize = 32 * 1024;
 /// How long the answer in hand may take to be written after the switch has ended its payments.
 const LAST_ANSWER_MAX: Duration = Duration::from_secs(1);
 
+/// Answers the requests of a connection, whatever happens.
+pub(crate) trait Answers: Clone + Send + Sync + 'static {
+    /// Answers one request. Not cancel-safe.
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
+}
+
 /// What serves one connection.
-pub(super) struct Connection {
+pub(crate) struct Connection<A> {
     /// Answers its requests.
-    pub guard: Guard,
+    pub guard: A,
     /// Time for a TLS handshake, for a header, between two requests, and for a client to take
     /// what is written to it.
     pub header_timeout: Duration,
@@ -31,10 +39,10 @@ pub(super) struct Connection {
     pub stages: Stages,
 }
 
-impl Connection {
+impl<A: Answers> Connection<A> {
     /// Serves until the client leaves or the switch stops. Not cancel-safe: a request in hand
     /// gets no answer, though its payment goes on.
-    pub(super) async fn serve(self, socket: TcpStream, tls: Option<TlsAcceptor>) {
+    pub(crate) async fn serve(self, socket: TcpStream, tls: Option<TlsAcceptor>) {
         socket.set_nodelay(true).ok();
         let Some(acceptor) = tls else { return self.converse(socket).await };
         match timeout(self.header_timeout, acceptor.accept(socket)).await {

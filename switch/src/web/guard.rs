@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 
 use super::answer::Refusal;
+use super::connection::Answers;
 use super::{Limits, asked};
 
 /// The route an answer came from, for metrics: its pattern, never the path itself.
@@ -34,9 +35,10 @@ impl Guard {
     pub(super) fn new(router: Router, limits: Limits) -> Self {
         Self { router, limits }
     }
+}
 
-    /// Answers one request, whatever happens. Not cancel-safe.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response {
+impl Answers for Guard {
+    async fn answer(&self, request: Request<Incoming>) -> Response {
         let started = Instant::now();
         let language = asked::language(request.headers());
         let routed = self.router.clone().oneshot(request.map(Body::new));

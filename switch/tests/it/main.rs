@@ -6,12 +6,14 @@ mod harness;
 mod scripted;
 
 mod answers;
+mod admin;
 mod bad_input;
 mod cluster;
 mod codec;
 mod demo;
 mod dialect;
 mod duplicate;
+mod keys;
 mod kill;
 mod limits;
 mod lines;

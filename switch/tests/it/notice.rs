@@ -231,3 +231,72 @@ async fn a_name_that_leads_into_our_own_network_is_not_connected_to() {
     let caught = tokio::time::timeout(Duration::from_millis(50), trap.accept()).await;
     assert!(caught.is_err(), "somebody connected");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_merchant_s_endpoints_that_turn_to_hanging_do_not_hold_up_another_s_notices() {
+    let extra = "[notices]\nin_flight_max = 16\ntimeout_ms = 120000\n\
+                 [[billers]]\nid = \"shop-2\"\ncurrencies = [\"VES\"]\n";
+    let house = House::start_with(extra).await;
+    let (hog, other) = (Api::of(&house, "isp-ve"), Api::of(&house, "shop-2"));
+    let paths: Vec<String> = (0..8).map(|number| format!("/hog-{number}")).collect();
+    let scripts: Vec<_> = paths.iter().map(|path| (path.as_str(), Script::Accept)).collect();
+    let (hanging, _) = merchant(&hog, &scripts).await;
+    let (well, _) = merchant(&other, &[("/well", Script::Accept)]).await;
+    // They answer well until each has earned more places than there are.
+    for number in 0..20 {
+        hog.pay(&format!("early-{number}"), &card_payment(15_000, &format!("E-{number}"))).await;
+    }
+    eventually("every endpoint to be trusted", async || {
+        (hanging.heard().len() == 8 * 20).then_some(())
+    })
+    .await;
+    paths.iter().for_each(|path| hanging.rewrite(path, Script::Hang));
+    for number in 0..20 {
+        hog.pay(&format!("late-{number}"), &card_payment(15_000, &format!("L-{number}"))).await;
+    }
+    eventually("them to hang", async || (hanging.hung() >= 2).then_some(())).await;
+    // Far less than the hanging ones' time-out, which is beyond the patience of this test.
+    for number in 0..5 {
+        other.pay(&format!("order-{number}"), &card_payment(15_000, &format!("O-{number}"))).await;
+        heard(&well, "/well", number + 1).await;
+    }
+    // And while they go on: what was overdue took no place from anybody either.
+    eventually("more of them to hang", async || (hanging.hung() >= 4).then_some(())).await;
+    other.pay("order-last", &card_payment(15_000, "O-last")).await;
+    heard(&well, "/well", 6).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_two_programs_would_read_differently_is_refused_and_others_are_normalised()
+{
+    let extra = "[notices]\ndangerous_allow_private_addresses = false\n";
+    let house = House::start_with(extra).await;
+    let api = Api::of(&house, "isp-ve");
+    let trap = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a trap");
+    let port = trap.local_addr().expect("its address").port();
+    let hosts = [
+        "[127.0.0.1]",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "127.0.0.1.",
+        "[::1%25lo]",
+        "127.0.0.1%00.shop.example",
+        "a.example\\\\@127.0.0.1",
+    ];
+    for host in hosts {
+        let url = format!("https://{host}:{port}/h");
+        let refused = api.post("/v1/endpoints", &json!({"url": url})).await;
+        assert_eq!((refused.status, refused.text("/field")), (400, "url"), "{url}");
+    }
+    for port in ["0", "65536", "99999", ""] {
+        let url = format!("https://shop.example:{port}/h");
+        let refused = api.post("/v1/endpoints", &json!({"url": url})).await;
+        assert_eq!((refused.status, refused.text("/field")), (400, "url"), "{url}");
+    }
+    let made = api.post("/v1/endpoints", &json!({"url": "HTTPS://Shop.Example:443/Hook"})).await;
+    assert_eq!((made.status, made.text("/url")), (201, "https://shop.example/Hook"));
+    let caught = tokio::time::timeout(Duration::from_millis(50), trap.accept()).await;
+    assert!(caught.is_err(), "somebody connected");
+}

@@ -75,6 +75,17 @@ const THREAD_STARTS: [(&str, &str); 8] = [
     ("switch/src/admin", "health and metrics answer when the runtime is saturated"),
 ];
 
+/// Where the switch opens connections, and why their addresses may be trusted.
+const CONNECTS: [(&str, &str); 4] = [
+    (
+        "switch/src/outbound",
+        "looks at every socket address: all that comes from outside goes there",
+    ),
+    ("switch/src/participant/dial", "the addresses stand in the configuration"),
+    ("switch/src/cluster/peers", "nodes tell each other their addresses, and prove themselves"),
+    ("switch/src/demo", "speaks to this machine alone"),
+];
+
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 
@@ -171,6 +182,18 @@ fn tasks_and_threads_start_in_their_places_alone() {
     allows(starts, ("storage/src/a.rs", "fn a() { std::thread::Builder::new().spawn(run); }\n"));
     allows(starts, ("loadtest/src/a.rs", "fn a(b: B) { b.tasks\n    .spawn(async {}); }\n"));
     allows(starts, ("switch/src/supervise.rs", "fn a() { tokio::spawn(async {}); }\n"));
+}
+
+#[test]
+fn connections_are_opened_in_their_places_alone() {
+    guard(connects, ("switch/src/a.rs", "fn a() { tokio::net::TcpStream::connect(b); }\n"));
+    guard(
+        connects,
+        ("switch/src/a.rs", "use hyper_util::client::legacy::connect::HttpConnector;\n"),
+    );
+    guard(connects, ("switch/src/a.rs", "use tokio::net::TcpSocket;\n"));
+    allows(connects, ("switch/src/outbound/a.rs", "fn a() { TcpStream::connect(b); }\n"));
+    allows(connects, ("switch/src/a.rs", "use tokio::net::TcpStream;\n"));
 }
 
 #[test]
@@ -280,6 +303,20 @@ fn long_functions(source: &Source) -> Findings {
             found.push((start, format!("{own_lines} lines in one function")));
         }
     }
+    found
+}
+
+fn connects(source: &Source) -> Findings {
+    let is_home = CONNECTS.iter().any(|(home, _)| source.is_in(&[home]));
+    if is_home || !source.is_in(&["switch/src/"]) {
+        return vec![];
+    }
+    let ways = "hyper_util::client::legacy::connect::HttpConnector tokio::net::TcpSocket";
+    let mut found = source.naming(ways, "");
+    let connect = |at: &usize| source.live[..*at].ends_with("TcpStream::");
+    let calls = source.calling(&source.live, "connect");
+    found.extend(calls.into_iter().filter(|(at, _)| connect(at)));
+    found.extend(source.calling(&source.live, "build_http"));
     found
 }
 

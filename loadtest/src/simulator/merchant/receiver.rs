@@ -81,7 +81,10 @@ async fn follow_script(shared: &Shared, biller: &Biller, notice: HeardNotice) ->
         Script::Accept => {}
         Script::RefuseThenAccept { status, .. } => return refuse(shared, status),
         Script::Gone => return refuse(shared, StatusCode::GONE.as_u16()),
-        Script::Hang => std::future::pending().await,
+        Script::Hang => {
+            shared.hung.fetch_add(1, Ordering::Relaxed);
+            std::future::pending().await
+        }
         Script::Slow(pause) => tokio::time::sleep(pause).await,
     }
     if let Some(log) = &shared.log {

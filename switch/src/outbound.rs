@@ -1,0 +1,14 @@
+//! Connections to web addresses that come from outside: merchants' endpoints today, whatever else
+//! a merchant or a company registers later.
+//!
+//! One parser reads an address, when it is registered and when it is connected to ([`address`]).
+//! One connector opens the connections, and looks at each socket address before it connects
+//! ([`connect`]): what a name resolved to at another time decides nothing. Redirects are answers.
+
+pub mod address;
+pub mod connect;
+pub mod network;
+
+pub use address::AddressError;
+pub use connect::{ConnectError, Https, https};
+pub use network::Reach;

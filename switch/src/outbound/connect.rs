@@ -1,0 +1,251 @@
+//! Opening connections: resolve, look at every socket address, connect, look once more.
+
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use http::Uri;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{sleep, timeout};
+use tower::Service;
+
+use super::address::{Destination, Host};
+use super::{AddressError, Reach};
+
+/// Socket addresses of one name that are tried.
+const ADDRESSES_MAX: usize = 8;
+/// A socket address that is silent for so long does not hold up the next (RFC 8305 section 5).
+const NEXT_AFTER: Duration = Duration::from_millis(250);
+
+/// Why no connection came about.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address cannot be read in one way alone.
+    #[error("the address {0}")]
+    Address(#[from] AddressError),
+    /// The name has no address now.
+    #[error("the name cannot be resolved")]
+    Resolve(#[source] io::Error),
+    /// It leads nowhere that may be connected to.
+    #[error("the address leads to no public network")]
+    NotPublic,
+    /// No machine answered.
+    #[error("no connection")]
+    Connect(#[source] io::Error),
+}
+
+/// Opens connections over TLS, and in clear where the address says so and may.
+pub type Https = Timed<HttpsConnector<Connector>>;
+
+/// A connector for an HTTP client; no connection takes longer than `timeout` to come about.
+pub fn https(reach: Reach, timeout: Duration) -> Https {
+    let inner = HttpsConnectorBuilder::new()
+        .with_tls_config(tls())
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(Connector { reach });
+    Timed { inner, timeout }
+}
+
+/// TLS with the authorities this machine trusts.
+fn tls() -> ClientConfig {
+    match ClientConfig::builder().with_native_roots() {
+        Ok(builder) => builder.with_no_client_auth(),
+        Err(error) => {
+            tracing::warn!(%error, "this machine trusts no certificate authority: connections over https will fail");
+            ClientConfig::builder()
+                .with_root_certificates(RootCertStore::empty())
+                .with_no_client_auth()
+        }
+    }
+}
+
+/// Opens TCP connections to where addresses from outside may lead, and to nowhere else.
+#[derive(Debug, Clone, Copy)]
+pub struct Connector {
+    reach: Reach,
+}
+
+impl Connector {
+    /// Connects to where a web address leads. Cancel-safe.
+    ///
+    /// Errors: [`ConnectError`].
+    async fn connect(self, uri: Uri) -> Result<TokioIo<TcpStream>, ConnectError> {
+        let destination = Destination::of(&uri)?;
+        let found = resolve(destination).await.map_err(ConnectError::Resolve)?;
+        let mut allowed: Vec<SocketAddr> =
+            found.into_iter().filter(|address| self.reach.allows(address.ip())).collect();
+        allowed.truncate(ADDRESSES_MAX);
+        if allowed.is_empty() {
+            return Err(ConnectError::NotPublic);
+        }
+        let stream = first_of(allowed).await.map_err(ConnectError::Connect)?;
+        self.look_at(&stream)?;
+        stream.set_nodelay(true).ok();
+        Ok(TokioIo::new(stream))
+    }
+
+    /// Looks at both ends of a connection. Equal ends are this machine under one of its public
+    /// addresses, where it may answer what it would refuse to others.
+    fn look_at(self, stream: &TcpStream) -> Result<(), ConnectError> {
+        let peer = stream.peer_addr().map_err(ConnectError::Connect)?.ip();
+        let own = stream.local_addr().map_err(ConnectError::Connect)?.ip();
+        let is_own = self.reach == Reach::Public && peer == own;
+        if is_own || !self.reach.allows(peer) { Err(ConnectError::NotPublic) } else { Ok(()) }
+    }
+}
+
+async fn resolve(destination: Destination) -> io::Result<Vec<SocketAddr>> {
+    match destination.host {
+        Host::Ip(ip) => Ok(vec![SocketAddr::new(ip, destination.port)]),
+        Host::Name(name) => Ok(lookup_host((name, destination.port)).await?.collect()),
+    }
+}
+
+/// The first connection to come about. Cancel-safe.
+async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut addresses = addresses.into_iter();
+    let mut tries = FuturesUnordered::new();
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    loop {
+        match addresses.next() {
+            Some(address) => tries.push(TcpStream::connect(address)),
+            None if tries.is_empty() => return Err(failure),
+            None => {}
+        }
+        tokio::select! {
+            Some(tried) = tries.next() => match tried {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failure = error,
+            },
+            () = sleep(NEXT_AFTER), if addresses.len() > 0 => {}
+        }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<TcpStream>;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ConnectError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.connect(uri))
+    }
+}
+
+/// A connector with a deadline: a handshake goes on without whoever asked for it, and a server
+/// that never ends it must not keep the connection for ever.
+#[derive(Debug, Clone)]
+pub struct Timed<C> {
+    inner: C,
+    timeout: Duration,
+}
+
+impl<C> Service<Uri> for Timed<C>
+where
+    C: Service<Uri>,
+    C::Future: Send + 'static,
+    C::Response: 'static,
+    C::Error: Into<Box<dyn Error + Send + Sync>> + 'static,
+{
+    type Response = C::Response;
+    type Error = Box<dyn Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connected = timeout(self.timeout, self.inner.call(uri));
+        Box::pin(async move {
+            match connected.await {
+                Ok(connected) => connected.map_err(Into::into),
+                Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn listener() -> (TcpListener, u16) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
+    }
+
+    async fn connect(reach: Reach, url: &str) -> Result<SocketAddr, ConnectError> {
+        let connected = Connector { reach }.connect(url.parse().unwrap()).await;
+        connected.map(|stream| stream.inner().peer_addr().unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_is_connected_to_is_looked_at_however_it_is_written() {
+        let (listener, port) = listener().await;
+        for host in
+            ["localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[::]"]
+        {
+            let refused = connect(Reach::Public, &format!("https://{host}:{port}/")).await;
+            assert!(matches!(refused, Err(ConnectError::NotPublic)), "{host}");
+        }
+        for host in ["[127.0.0.1]", "2130706433", "0x7f.1", "127.1"] {
+            let Ok(uri) = format!("https://{host}:{port}/").parse::<Uri>() else { continue };
+            let refused = Connector { reach: Reach::Anywhere }.connect(uri).await;
+            assert!(matches!(refused, Err(ConnectError::Address(AddressError::Host))), "{host}");
+        }
+        let accepted = futures_util::FutureExt::now_or_never(listener.accept());
+        assert!(accepted.is_none(), "somebody connected");
+        let reached = connect(Reach::Anywhere, &format!("http://localhost:{port}/")).await;
+        assert_eq!(reached.unwrap(), listener.local_addr().unwrap());
+    }
+
+    #[tokio::test]
+    async fn both_ends_of_a_connection_are_looked_at_after_it_came_about() {
+        let (listener, _) = listener().await;
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        assert!(Connector { reach: Reach::Public }.look_at(&stream).is_err());
+        assert!(Connector { reach: Reach::Anywhere }.look_at(&stream).is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_address_that_refuses_does_not_hold_up_the_next() {
+        let (gone, _) = listener().await;
+        let refuses = gone.local_addr().unwrap();
+        drop(gone);
+        let (listener, _) = listener().await;
+        let answers = listener.local_addr().unwrap();
+        let stream = first_of(vec![refuses, answers]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), answers);
+        let refused = first_of(vec![refuses]).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn a_handshake_that_never_ends_is_given_up() {
+        rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+        let (_listener, port) = listener().await;
+        let mut connector = https(Reach::Anywhere, Duration::from_millis(20));
+        let uri = format!("https://127.0.0.1:{port}/").parse().unwrap();
+        let error = connector.call(uri).await.expect_err("no connection");
+        let error = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        assert_eq!(error, Some(io::ErrorKind::TimedOut));
+    }
+}
