@@ -5,9 +5,10 @@ mod api;
 mod harness;
 mod scripted;
 
-mod answers;
 mod admin;
+mod answers;
 mod bad_input;
+mod clock;
 mod cluster;
 mod codec;
 mod demo;
