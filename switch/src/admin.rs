@@ -64,14 +64,12 @@ impl Admin {
 
     /// Starts the port's thread; gives the address it listens on.
     ///
-<<<<<<< HEAD
     /// Errors: when there is no runtime or thread to be had.
-    pub fn start(self, listener: std::net::TcpListener) -> io::Result<SocketAddr> {
-=======
-    /// Errors: when the address cannot be had.
-    pub fn start(self, config: &AdminConfig) -> io::Result<SocketAddr> {
-        let listener = std::net::TcpListener::bind(config.listen)?;
->>>>>>> 9e0e490d1449012ef2e051b95fa5afb6b6d38c92
+    pub fn start(
+        self,
+        listener: std::net::TcpListener,
+        config: &AdminConfig,
+    ) -> io::Result<SocketAddr> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -63,15 +63,12 @@ pub enum StartError {
     /// The file of API keys cannot be read.
     #[error("the file of API keys cannot be read")]
     Keys(#[source] io::Error),
-<<<<<<< HEAD
     /// No thread could be started.
     #[error("a thread of the switch")]
     Thread(#[source] io::Error),
-=======
     /// The token that drains cannot be kept.
     #[error("the drain token cannot be written into the data folder")]
     DrainToken(#[source] io::Error),
->>>>>>> 9e0e490d1449012ef2e051b95fa5afb6b6d38c92
     /// The metrics recorder cannot be made.
     #[error("the metrics recorder cannot be made")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -118,7 +115,7 @@ impl App {
         // the lane of another process.
         let http = bind("http.listen", service.http.listen).await?;
         let doors = Doors::open(&config).await?;
-        let admin_port = bind("admin.listen", service.admin_listen).await?;
+        let admin_port = bind("admin.listen", service.admin.listen).await?;
 
         let sealer = seal::sealer(&service.seal, &service.data.dir)?;
         let opened = Opened::of(service, &sealer).await?;
@@ -154,11 +151,7 @@ impl App {
         let addresses = Addresses {
             http: http.local_addr().unwrap_or(service.http.listen),
             iso8583: doors.shared.local_addr().unwrap_or(service.iso8583.listen),
-<<<<<<< HEAD
-            admin: start_admin(&admin, admin_port, service.admin_listen)?,
-=======
-            admin: start_admin(&admin, &service.admin)?,
->>>>>>> 9e0e490d1449012ef2e051b95fa5afb6b6d38c92
+            admin: start_admin(&admin, admin_port, &service.admin)?,
         };
         let own_addresses = doors.own_addresses();
 
@@ -217,17 +210,13 @@ impl App {
     }
 }
 
-<<<<<<< HEAD
 fn start_admin(
     admin: &Admin,
     port: TcpListener,
-    address: SocketAddr,
+    config: &AdminConfig,
 ) -> Result<SocketAddr, StartError> {
-    let listening = port.into_std().and_then(|port| admin.clone().start(port));
-=======
-fn start_admin(admin: &Admin, config: &AdminConfig) -> Result<SocketAddr, StartError> {
-    let (address, listening) = (config.listen, admin.clone().start(config));
->>>>>>> 9e0e490d1449012ef2e051b95fa5afb6b6d38c92
+    let address = config.listen;
+    let listening = port.into_std().and_then(|port| admin.clone().start(port, config));
     let failed = |source| StartError::Listen { what: "admin.listen", address, source };
     listening.map_err(failed)
 }

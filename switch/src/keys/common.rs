@@ -15,13 +15,8 @@ use storage_cql::CqlError;
 use storage_cql::api_keys::ApiKeyRow;
 use tokio::sync::Semaphore;
 
-<<<<<<< HEAD
-use super::{NoWord, Principal, Role};
-use crate::log::{self, Seldom};
-=======
 use super::{Hash, NoWord, Principal, table};
-use crate::log;
->>>>>>> 9e0e490d1449012ef2e051b95fa5afb6b6d38c92
+use crate::log::{self, Seldom};
 
 /// The table's word on a key it knows is renewed when it is this old.
 const RENEWED_AFTER: Duration = Duration::from_millis(500);
