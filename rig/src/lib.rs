@@ -5,6 +5,7 @@
 //! test however that ends. All ports are on the loopback device.
 
 mod cassandra;
+mod clock;
 mod dirs;
 mod error;
 mod ports;
@@ -14,6 +15,7 @@ mod redis;
 mod wait;
 
 pub use cassandra::{Cassandra, CassandraOptions, Jit, Paxos, fresh_keyspace, shared_cassandra};
+pub use clock::FakeClock;
 pub use error::{Error, Result};
 pub use proxy::Proxy;
 pub use redis::cluster::RedisCluster;

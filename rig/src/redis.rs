@@ -14,7 +14,7 @@ use crate::ports::free_port;
 use crate::process::Process;
 use crate::redis::resp::Reply;
 use crate::wait::holds;
-use crate::{Error, Result, dirs, eventually};
+use crate::{Error, FakeClock, Result, dirs, eventually};
 
 const READY_MAX: Duration = Duration::from_secs(10);
 const SYNC_MAX: Duration = Duration::from_secs(20);
@@ -25,6 +25,8 @@ const ATTEMPTS: usize = 5;
 #[derive(Debug, Clone, Default)]
 pub struct RedisOptions {
     lines: Vec<(String, String)>,
+    /// `NAME=VALUE` each.
+    environment: Vec<String>,
 }
 
 impl RedisOptions {
@@ -45,6 +47,12 @@ impl RedisOptions {
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.lines.push((key.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Gives it a wall clock of its own.
+    #[must_use]
+    pub fn clock(self, clock: &FakeClock) -> Self {
+        Self { environment: clock.environment(), ..self }
     }
 
     fn is_replica(&self) -> bool {
@@ -72,6 +80,7 @@ pub struct Redis {
     // Before the folder, which it writes to until it is dropped.
     process: Mutex<Process>,
     dir: TempDir,
+    environment: Vec<String>,
 }
 
 impl Redis {
@@ -79,7 +88,8 @@ impl Redis {
     ///
     /// Errors: it did not within ten seconds (in sync: twenty); its log is quoted.
     pub fn start(options: RedisOptions) -> Result<Self> {
-        let redis = Self::launch("redis-server", &[], |port| options.config(port))?;
+        let redis =
+            Self::launch("redis-server", &options.environment, |port| options.config(port))?;
         if options.is_replica() {
             redis.wait_link_up()?;
         }
@@ -87,14 +97,21 @@ impl Redis {
     }
 
     /// Starts a server on a free port with the redis.conf that `config` gives for it.
-    fn launch(program: &str, flags: &[&str], config: impl Fn(u16) -> String) -> Result<Self> {
+    fn launch(
+        program: &str,
+        environment: &[String],
+        config: impl Fn(u16) -> String,
+    ) -> Result<Self> {
         let mut last = Error::new("never tried");
         for _ in 0..ATTEMPTS {
             let port = free_port()?;
             let dir = dirs::fresh(program)?;
             std::fs::write(dir.path().join("redis.conf"), config(port))?;
-            match run(program, flags, &dir, port) {
-                Ok(process) => return Ok(Self { port, dir, process: Mutex::new(process) }),
+            match run(program, environment, &dir, port) {
+                Ok(process) => {
+                    let environment = environment.to_vec();
+                    return Ok(Self { port, dir, process: Mutex::new(process), environment });
+                }
                 Err(error) if error.to_string().contains("already in use") => last = error,
                 Err(error) => return Err(error),
             }
@@ -161,7 +178,7 @@ impl Redis {
     pub fn restart(&self) -> Result<()> {
         let mut process = self.process();
         process.kill();
-        *process = run("redis-server", &[], &self.dir, self.port)?;
+        *process = run("redis-server", &self.environment, &self.dir, self.port)?;
         Ok(())
     }
 
@@ -207,10 +224,12 @@ impl Redis {
     }
 }
 
-fn run(program: &str, flags: &[&str], dir: &TempDir, port: u16) -> Result<Process> {
-    let mut arguments = vec![dir.path().join("redis.conf").display().to_string()];
-    arguments.extend(flags.iter().map(|flag| (*flag).to_owned()));
-    let mut process = Process::start(program, &arguments, dir.path())?;
+fn run(program: &str, environment: &[String], dir: &TempDir, port: u16) -> Result<Process> {
+    // `env` becomes the program, under the same process id.
+    let mut arguments = environment.to_vec();
+    arguments.push(program.to_owned());
+    arguments.push(dir.path().join("redis.conf").display().to_string());
+    let mut process = Process::start("env", &arguments, dir.path())?;
     process.wait_ready(&format!("{program} on port {port}"), READY_MAX, || {
         // While it reads its log it answers LOADING, an error.
         resp::call(port, &["PING"]).map(drop)

@@ -206,6 +206,21 @@ impl Record {
         }
     }
 
+    /// When it was made, where it says so.
+    pub fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Intent(intent) => Some(intent.at),
+            Self::Refused(refused) => Some(refused.at),
+            Self::Rerouted(rerouted) => Some(rerouted.at),
+            Self::Outcome(concluded) => Some(concluded.at),
+            Self::Reversal(reversal) => Some(reversal.at),
+            Self::LateAnswer(late) => Some(late.at),
+            Self::Account(movement) => Some(movement.at),
+            Self::Endpoint(endpoint) => Some(endpoint.at),
+            Self::NoticeMark(_) => None,
+        }
+    }
+
     /// Its name in dumps and exports.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -17,6 +17,7 @@
 //! What never happens here: a record is answered before it is durable; a hold is released before
 //! the record that ends it is durable; a failed write or sync is tried again.
 
+pub mod clock;
 pub mod conformance;
 mod follower;
 pub mod guard;
@@ -35,6 +36,7 @@ pub mod store;
 pub mod view;
 mod writer;
 
+pub use clock::{Clock, WallClock};
 pub use seal::Sealer;
 pub use settings::Settings;
 pub use snapshot::{SnapshotError, snapshot_now};

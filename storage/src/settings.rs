@@ -12,7 +12,7 @@ pub struct Settings {
     pub segment_len_max: u64,
     /// Ceilings that every form has.
     pub limits: Limits,
-    /// A repeat of an idempotency key is known for at least this long, by the records' own times.
+    /// A repeat of an idempotency key is known for at least this long, by elapsed time.
     pub key_retention: Duration,
     /// Memory for blocks of the read models, in bytes.
     pub view_cache_bytes: u64,

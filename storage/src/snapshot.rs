@@ -16,13 +16,13 @@ use router::record::Record;
 use crate::guard::MemoryGuard;
 use crate::history::History;
 use crate::journal::{Chain, Damage, End, Head, dir_of, list, sync_dir, walk};
-use crate::record::bytes::{Reader, put_blob, put_u64, put_u128};
+use crate::record::bytes::{Reader, put_blob, put_option, put_timestamp, put_u64, put_u128};
 use crate::record::{self, DecodeError, bodies, decode};
 use crate::settings::Settings;
 use crate::state::{OpenPayment, State};
 
 const MAGIC: &[u8; 8] = b"CAUCES\r\n";
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Snapshots kept; the older ones are for when the newest is damaged.
 const KEPT: usize = 2;
@@ -136,6 +136,7 @@ fn image(head: &Head, state: &State) -> Vec<u8> {
     put_u64(head.sequence, &mut out);
     out.extend_from_slice(&head.chain.0);
     put_u64(state.fold.folio_next, &mut out);
+    put_option(state.fold.last_at.as_ref(), &mut out, |at, out| put_timestamp(*at, out));
     put_u64(state.fold.endpoints.len() as u64, &mut out);
     for endpoint in state.fold.endpoints.values() {
         let mut body = Vec::new();
@@ -172,6 +173,7 @@ fn parse(bytes: &[u8], key_retention: Duration) -> Result<(State, Head), Snapsho
     let head = Head { sequence: reader.u64()?, chain: Chain(reader.array()?) };
     let mut state = State::new(key_retention);
     state.fold.folio_next = reader.u64()?;
+    state.fold.last_at = reader.option(Reader::timestamp)?;
     for _ in 0..reader.u64()? {
         if let Record::Endpoint(endpoint) = decode(reader.blob()?)? {
             state.fold.endpoints.insert(endpoint.id, endpoint);

@@ -10,6 +10,7 @@ use router::id::{EndpointId, PaymentId};
 use router::payment::{IllegalStep, PaymentState, Progress};
 use router::record::{Endpoint, Record};
 use router::reservation::Settle;
+use router::time::Timestamp;
 
 use crate::guard::{Credit, MemoryGuard, ReserveAsk, Settlement, Wants};
 use crate::history::{History, HistoryError};
@@ -32,6 +33,8 @@ pub struct Fold {
     /// How far endpoints' notices are delivered.
     pub(crate) marks: BTreeMap<EndpointId, u64>,
     pub(crate) folio_next: u64,
+    /// When the last record was made; none before the first.
+    pub(crate) last_at: Option<Timestamp>,
 }
 
 /// A payment something is still owed for.
@@ -119,6 +122,7 @@ impl Fold {
             endpoints: BTreeMap::new(),
             marks: BTreeMap::new(),
             folio_next: 1,
+            last_at: None,
         }
     }
 
@@ -150,6 +154,7 @@ impl Fold {
                 let wants = Wants::Reserve(&head.reservation);
                 guard.regrant(&ReserveAsk { payment: head.payment, at: head.at, wants }, sequence);
                 self.folio_next = self.folio_next.max(head.folio.number() + 1);
+                self.last_at = Some(head.at);
                 let history = History::new(sequence, body);
                 self.open.insert(head.payment, OpenPayment { progress: Progress::SENT, history });
             }
@@ -158,13 +163,17 @@ impl Fold {
                 let wants = Wants::Remember(head.key, head.fingerprint);
                 guard.regrant(&ReserveAsk { payment: head.payment, at: head.at, wants }, sequence);
                 self.folio_next = self.folio_next.max(head.folio.number() + 1);
+                self.last_at = Some(head.at);
             }
             Kind::Rerouted | Kind::Outcome | Kind::Reversal | Kind::LateAnswer => {
                 let record = record::decode(body).map_err(unreadable)?;
                 self.step(sequence, body, &record, guard)?;
+                self.last_at = record.at().or(self.last_at);
             }
             Kind::Account | Kind::Endpoint | Kind::NoticeMark => {
-                self.around(sequence, &record::decode(body).map_err(unreadable)?, guard);
+                let record = record::decode(body).map_err(unreadable)?;
+                self.around(sequence, &record, guard);
+                self.last_at = record.at().or(self.last_at);
             }
         }
         Ok(())

@@ -22,6 +22,7 @@ use storage_cluster::Node;
 
 use self::access::Access;
 use self::serve::Port;
+use crate::clock;
 use crate::config::AdminConfig;
 use crate::engine::Engine;
 
@@ -121,24 +122,38 @@ async fn healthz(State(admin): State<Admin>) -> impl IntoResponse {
 
 /// New payments are welcome.
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
+    match readiness(&admin) {
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n"),
+    }
+}
+
+/// Errors: why new payments are not welcome.
+fn readiness(admin: &Admin) -> Result<(), String> {
     let draining = admin.engine.tasks.stages().draining.is_cancelled();
     if draining || admin.drain_asked.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
+        return Err("draining".to_owned());
     }
     if !admin.is_started.load(Ordering::Acquire) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "starting\n".to_owned());
+        return Err("starting".to_owned());
     }
     if let Some(why) = admin.engine.store.failure() {
-        return (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
+        return Err(why.to_string());
+    }
+    if let Some(disagreement) = clock::disagreement() {
+        return Err(disagreement.to_string());
+    }
+    if let Some(why) = admin.node.as_ref().and_then(|node| node.clock_trouble()) {
+        return Err(why);
     }
     // Among many nodes, one that the gate does not serve would decline everything.
     if admin.node.as_ref().is_some_and(|node| node.served().is_none()) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the gate is closed\n".to_owned());
+        return Err("the gate is closed".to_owned());
     }
     if admin.node.as_ref().is_some_and(|node| !node.is_furnished()) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "floats are not open yet\n".to_owned());
+        return Err("floats are not open yet".to_owned());
     }
-    (StatusCode::OK, "ready\n".to_owned())
+    Ok(())
 }
 
 async fn show_metrics(State(admin): State<Admin>) -> impl IntoResponse {

@@ -119,6 +119,7 @@ impl App {
 
         let sealer = seal::sealer(&service.seal, &service.data.dir)?;
         let opened = Opened::of(service, &sealer).await?;
+        clock::keeper::start(service.clock, &service.data.dir, opened.recovered.last_at);
         let (stans, recovered, member) = (opened.stans(), opened.recovered, opened.member);
         let (owed, owed_queue) = reversal::Owed::new();
         let engine = Arc::new(Engine::new(Parts {
@@ -154,6 +155,8 @@ impl App {
         };
         let own_addresses = doors.own_addresses();
 
+        let ending = tasks.stages().ending.clone();
+        tasks.service("clock", clock::keeper::run(service.data.dir.clone(), ending));
         let reversals = reversal::run(Arc::clone(&engine), owed_queue, service.reversals);
         tasks.critical("reversals", reversals);
         if let Some(member) = member {

@@ -1,6 +1,7 @@
 //! The command line of `cauce`.
 
 mod check;
+mod clock;
 mod cluster;
 mod codec;
 mod journal;
@@ -40,6 +41,7 @@ const EXAMPLES: &str = "Examples:
   cauce key list --data ./data             and revoke ID, rotate ID
   cauce codec decode --spec cauce-87 < messages.hex
   cauce journal verify --data ./data       prove that nothing was altered or lost
+  cauce clock accept --data ./data         say that the machine's clock is right after a jump
   cauce schema apply --config node.toml    make the tables of a cluster
   cauce cluster status --config node.toml  nodes, lanes and gate at a glance";
 
@@ -60,6 +62,9 @@ enum Command {
     /// API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// The machine's clock, as the switch judges it
+    #[command(subcommand)]
+    Clock(clock::ClockCommand),
     /// The tables of the cluster form in ScyllaDB or Cassandra
     #[command(subcommand)]
     Schema(schema::SchemaCommand),
@@ -98,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Codec(command) => codec::main(&command),
         Command::Journal(command) => journal::main(&command),
         Command::Key(command) => key::main(command),
+        Command::Clock(command) => clock::main(&command),
         Command::Schema(command) => schema::main(&command),
         Command::Cluster(command) => cluster::main(&command),
     }

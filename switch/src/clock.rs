@@ -1,14 +1,49 @@
-//! The clocks: one wall clock for what is recorded, tokio's monotonic one for deadlines.
+//! The clocks: one trusted wall clock for what is recorded, tokio's monotonic one for deadlines.
+//!
+//! The wall clock of the machine is compared with the time since the machine's start at each
+//! reading ([`trusted`]). A jump of the wall clock is not taken for truth: records go on with the
+//! time that the time since the start gives, and new payments are declined. What the two clocks
+//! had agreed on before a restart is kept in the data folder ([`evidence`]), and [`keeper`] looks
+//! after it all while the switch runs.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+pub mod evidence;
+pub mod keeper;
+pub mod trusted;
 
 use router::text::Text;
 use router::time::Timestamp;
 
-/// What time it is, for records and messages; never for deadlines.
+pub use trusted::{Disagreement, Reading, TrustedClock};
+
+/// The clock of this process.
+static CLOCK: TrustedClock = TrustedClock::new();
+
+/// What time it is, for records and messages; never for deadlines. A wall clock that jumped is not
+/// believed.
 pub fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+    CLOCK.read().unwrap_or_else(|disagreement| disagreement.expected)
+}
+
+/// What time it is, for a payment that is to be admitted.
+///
+/// Errors: the wall clock disagrees with the time since the machine's start.
+pub fn for_admission() -> Result<Timestamp, Disagreement> {
+    CLOCK.read()
+}
+
+/// The wall clock as it stands, believed or not; for one who is to judge it.
+pub fn disagreement() -> Option<Disagreement> {
+    CLOCK.read().err()
+}
+
+/// The clock of this process, for the parts of other crates.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProcessClock;
+
+impl storage::Clock for ProcessClock {
+    fn now(&self) -> Timestamp {
+        now()
+    }
 }
 
 /// Transmission date and time (DE7): MMDDhhmmss, UTC.

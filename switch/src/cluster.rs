@@ -86,6 +86,7 @@ fn gate_settings(config: &ClusterConfig, service: &ServiceConfig) -> storage_red
         groups: redis.groups,
         tls_roots: redis.tls_roots.clone(),
         key_retention: service.storage.key_retention,
+        clock_tolerance: service.clock.tolerance,
         connect_timeout: redis.connect_timeout,
         response_timeout: redis.response_timeout,
         ..storage_redis::Settings::new(form, &redis.namespace)
@@ -107,6 +108,7 @@ fn settings(config: &ClusterConfig, service: &ServiceConfig, address: String) ->
         beat_every: node.beat_every,
         takeover_after: node.takeover_after,
         snapshot_records: node.snapshot_records,
+        clock: Arc::new(clock::ProcessClock),
         ..Settings::new(&node.name, cql_settings(&config.scylla), gate)
     }
 }

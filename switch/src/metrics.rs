@@ -36,8 +36,10 @@ fn describe() {
     describe_counter!("cauce_not_sent_total", "Requests that certainly never left, by why");
     describe_counter!(
         "cauce_payments_not_decided_total",
-        "Requests that were not decided, by why: gate, queue, stalled, elsewhere, journal"
+        "Requests that were not decided, by why: clock, gate, queue, stalled, elsewhere, journal"
     );
+    describe_gauge!("cauce_clock_trusted", "Whether the wall clock is believed: 1 or 0");
+    describe_gauge!("cauce_clock_ahead_seconds", "Wall clock less expected time; 0 if trusted");
     describe_counter!("cauce_answers_undelivered_total", "Answers whose line had gone");
     describe_counter!("cauce_unmatched_answers_total", "Answers nobody waited for any more");
     describe_counter!(
@@ -82,6 +84,7 @@ fn describe() {
 fn describe_cluster() {
     describe_gauge!("cauce_gate_served", "Whether the gate serves this node: 1 or 0");
     describe_gauge!("cauce_gate_open", "Whether this node would ask the pinned Redis: 1 or 0");
+    describe_gauge!("cauce_gate_clock_ahead_seconds", "Clock of Redis less this node's");
     describe_gauge!("cauce_gate_epoch", "Epoch of the gate that was opened last");
     describe_counter!("cauce_gate_calls_total", "Function calls to Redis");
     describe_counter!("cauce_gate_round_trips_total", "Round trips to Redis; many calls each");

@@ -59,6 +59,9 @@ pub async fn process(
         Prepared::Unreachable(request) => {
             return measured(Box::pin(stored(engine, request)).await, started);
         }
+        Prepared::Untimed(request) => {
+            return measured(Box::pin(untimed(engine, request)).await, started);
+        }
     };
     // Idempotency, limits and balances in one step; then the intent is durable.
     match engine.store.admit(intent).await {
@@ -85,6 +88,8 @@ enum Prepared<'a> {
     Refused(Box<RefusedRequest>),
     /// No participant can be asked.
     Unreachable(Box<PaymentRequest>),
+    /// Nobody knows what time it is.
+    Untimed(Box<PaymentRequest>),
 }
 
 /// A request and the rule it breaks.
@@ -95,7 +100,7 @@ struct RefusedRequest {
 }
 
 fn prepare(engine: &Engine, request: Box<PaymentRequest>) -> Prepared<'_> {
-    let at = clock::now();
+    let Ok(at) = clock::for_admission() else { return Prepared::Untimed(request) };
     let refused =
         |request, refusal| Prepared::Refused(Box::new(RefusedRequest { request, refusal, at }));
     let plan = match plan(&request, &engine.policy(), at) {
@@ -329,13 +334,24 @@ async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepe
 ///
 /// Cancel-safe: it only reads.
 pub async fn stored(engine: &Engine, request: Box<PaymentRequest>) -> Told {
+    stored_or(engine, request, Reason::IssuerUnavailable).await
+}
+
+/// The wall clock is not trusted: no window and no business date can be told, so nothing new is
+/// decided. A repeat still gets its stored answer.
+async fn untimed(engine: &Engine, request: Box<PaymentRequest>) -> Told {
+    metrics::counter!("cauce_payments_not_decided_total", "why" => "clock").increment(1);
+    stored_or(engine, request, Reason::GateUnavailable).await
+}
+
+async fn stored_or(engine: &Engine, request: Box<PaymentRequest>, otherwise: Reason) -> Told {
     let fingerprint = engine.fingerprint(&request);
     match engine.store.payment_by_key(request.key, TraceName::of(&request)).await {
         Ok(Some(payment)) if payment.request.fingerprint == fingerprint => {
             Told::of(&payment).replayed()
         }
         Ok(Some(_)) => Told::refused(Reason::IdempotencyConflict),
-        Ok(None) => Told::refused(Reason::IssuerUnavailable),
+        Ok(None) => Told::refused(otherwise),
         Err(error) => Told::not_decided(&error),
     }
 }

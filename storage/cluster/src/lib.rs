@@ -13,7 +13,7 @@
 //! 6. [`status`]: what an operator sees.
 //!
 //! What never happens here: something is decided on a Redis that is not the pinned one; an epoch
-//! is opened before every lane is fenced by it; a clock of one machine is held against another's; a process
+//! is opened before every lane is fenced by it; a silence is measured by a wall clock; a process
 //! takes the lane of another that lives under its name.
 
 pub mod folios;

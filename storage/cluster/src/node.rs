@@ -182,6 +182,11 @@ impl Node {
         self.inner.served().filter(|_| !self.inner.pending.has(self.store.lane()))
     }
 
+    /// Why this node and Redis do not agree on what time it is; none while they do.
+    pub fn clock_trouble(&self) -> Option<String> {
+        self.inner.gate.clock_trouble()
+    }
+
     /// Makes the stores of this node know the other lanes.
     pub fn join(self: &Arc<Self>, peers: Arc<dyn Peers>) {
         self.store.join(Arc::new(OthersOf { node: Arc::clone(self), peers }));
@@ -285,7 +290,8 @@ impl Inner {
         taken: mpsc::Sender<Taken>,
     ) -> Result<Self, StartError> {
         let cql = Cql::connect(&settings.cql)?;
-        let gate = Arc::new(Gate::new(settings.gate.clone())?);
+        let gate = Gate::new(settings.gate.clone())?.with_clock(Arc::clone(&settings.clock));
+        let gate = Arc::new(gate);
         let stop = Arc::new(Stop::default());
         Ok(Self {
             me: Owner { node: settings.node.as_str().into(), incarnation: incarnation() },

@@ -16,7 +16,8 @@ use storage_redis::{Claimed, Row};
 /// The merged rows.
 #[derive(Default)]
 pub struct Merged {
-    clock: Option<Timestamp>,
+    /// The latest end of a window whose counters may have been forgotten.
+    dropped: Option<Timestamp>,
     /// By name and numeric currency.
     accounts: BTreeMap<(AccountId, u16), Row>,
     counters: BTreeMap<u128, (i64, Timestamp)>,
@@ -28,8 +29,7 @@ pub struct Merged {
 impl Merged {
     /// Adds one lane.
     pub fn add(&mut self, lane: Lane, guard: &MemoryGuard) {
-        let clock = Some(guard.clock()).filter(|clock| clock.0 > i64::MIN);
-        self.clock = self.clock.max(clock);
+        self.dropped = self.dropped.max(guard.forgotten_windows());
         self.add_accounts(guard);
         for (key, value, window_end) in guard.counters() {
             let (sum, end) = self.counters.entry(key.0).or_insert((0, window_end));
@@ -70,9 +70,9 @@ impl Merged {
         }
     }
 
-    /// All rows, the clock first.
+    /// All rows.
     pub fn into_rows(self) -> Vec<Row> {
-        let mut rows: Vec<Row> = self.clock.map(Row::Clock).into_iter().collect();
+        let mut rows: Vec<Row> = self.dropped.map(Row::Dropped).into_iter().collect();
         rows.extend(self.accounts.into_values());
         let counter = |(key, (value, window_end))| {
             let key = CounterKey(key);

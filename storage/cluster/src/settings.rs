@@ -1,8 +1,10 @@
 //! What a node needs to know.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use storage::settings::Limits;
+use storage::{Clock, WallClock};
 
 /// Most bytes of records in one frame, unless set otherwise: what one conditional update makes
 /// durable travels in parts of 64 KiB, and few of them at once do not overrun a server.
@@ -33,6 +35,8 @@ pub struct Settings {
     pub cql: storage_cql::Settings,
     /// The gate's Redis.
     pub gate: storage_redis::Settings,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Settings {
@@ -51,6 +55,7 @@ impl Settings {
             give_up_after: Duration::from_secs(60),
             cql,
             gate,
+            clock: Arc::new(WallClock),
         }
     }
 }

@@ -155,6 +155,7 @@ mod tests {
             gate_epoch: gate_epoch.map(GateEpoch),
             started_at_ms: 0,
             config_version: 0,
+            redis_clock_ahead_ms: None,
             status: "".into(),
             has_ended: false,
             refused: "".into(),

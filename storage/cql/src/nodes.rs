@@ -16,8 +16,7 @@ pub struct NodeRow {
     pub address: Box<str>,
     /// Version of its program.
     pub version: Box<str>,
-    /// Counted up by the node. It lives if this moves, by the watcher's own clock: nodes' clocks
-    /// are compared nowhere.
+    /// Counted up by the node. It lives if this moves, by the watcher's own monotonic clock.
     pub beat: u64,
     /// The gate's epoch that it serves under now; none while it serves under none.
     pub gate_epoch: Option<GateEpoch>,
@@ -25,6 +24,8 @@ pub struct NodeRow {
     pub started_at_ms: i64,
     /// Version of its configuration.
     pub config_version: u64,
+    /// How far the clock of Redis is ahead of its own, in milliseconds; none before it looked.
+    pub redis_clock_ahead_ms: Option<i64>,
     /// What it does, in words.
     pub status: Box<str>,
     /// Whether this run is over, and said so.
@@ -51,6 +52,7 @@ type Columns = (
     Option<i64>,
     Option<i64>,
     Option<i64>,
+    Option<i64>,
     Option<String>,
     Option<bool>,
     Option<String>,
@@ -59,19 +61,20 @@ type Columns = (
 static BEAT: Statement = Statement::write(
     "node_beat",
     "INSERT INTO node (name, incarnation, address, version, beat, gate_epoch, started_at, \
-     config_version, status, has_ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
+     config_version, redis_clock_ahead_ms, status, has_ended) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
 );
 static STAMP: Statement =
     Statement::read("node_stamp", "SELECT WRITETIME(beat) FROM node WHERE name = ?");
 static ALL: Statement = Statement::read(
     "node_all",
     "SELECT name, incarnation, address, version, beat, gate_epoch, started_at, config_version, \
-     status, has_ended, refused FROM node",
+     redis_clock_ahead_ms, status, has_ended, refused FROM node",
 );
 static ONE: Statement = Statement::read(
     "node_one",
     "SELECT name, incarnation, address, version, beat, gate_epoch, started_at, config_version, \
-     status, has_ended, refused FROM node WHERE name = ?",
+     redis_clock_ahead_ms, status, has_ended, refused FROM node WHERE name = ?",
 );
 static REFUSED: Statement =
     Statement::write("node_refused", "UPDATE node USING TTL 60 SET refused = ? WHERE name = ?");
@@ -102,6 +105,7 @@ impl Nodes {
             node.gate_epoch.map(|epoch| epoch.0.cast_signed()),
             node.started_at_ms,
             node.config_version.cast_signed(),
+            node.redis_clock_ahead_ms,
             &*node.status,
             node.has_ended,
             before + 1,
@@ -143,6 +147,7 @@ fn node(columns: Columns) -> NodeRow {
         gate,
         started_at,
         config,
+        ahead,
         status,
         ended,
         refused,
@@ -158,6 +163,7 @@ fn node(columns: Columns) -> NodeRow {
         gate_epoch: gate.map(|epoch| GateEpoch(epoch.cast_unsigned())),
         started_at_ms: started_at.unwrap_or_default(),
         config_version: number(config),
+        redis_clock_ahead_ms: ahead,
         status: text(status),
         has_ended: ended.unwrap_or_default(),
         refused: text(refused),

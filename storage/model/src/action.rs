@@ -84,6 +84,10 @@ pub enum Action {
     Crash { node: usize },
     /// It starts again, with no memory.
     Restart { node: usize },
+    /// A node's clock jumps ahead, or returns.
+    NodeClockJumps { node: usize },
+    /// The clock of an instance jumps ahead, or returns.
+    RedisClockJumps { redis: usize },
     /// Planted: a hold runs out.
     HoldExpires { redis: usize, payment: usize },
 }
@@ -155,6 +159,8 @@ impl Action {
             Action::Promote => step::world::promote(now),
             Action::Crash { node } => step::world::crash(cluster, now, node),
             Action::Restart { node } => step::world::restart(now, node),
+            Action::NodeClockJumps { node } => step::world::node_clock_jumps(now, node),
+            Action::RedisClockJumps { redis } => step::world::redis_clock_jumps(now, redis),
             Action::HoldExpires { redis, payment } => {
                 step::world::hold_expires(cluster, now, redis, payment)
             }
@@ -173,7 +179,7 @@ fn of_payment(payment: usize) -> [Action; 6] {
     ]
 }
 
-fn of_node(node: usize) -> [Action; 13] {
+fn of_node(node: usize) -> [Action; 15] {
     [
         Action::PlanLane { node },
         Action::InsertLane { node },
@@ -189,6 +195,8 @@ fn of_node(node: usize) -> [Action; 13] {
         Action::Restart { node },
         // There are as many instances as nodes.
         Action::Flush { redis: node },
+        Action::RedisClockJumps { redis: node },
+        Action::NodeClockJumps { node },
     ]
 }
 

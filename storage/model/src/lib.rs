@@ -19,7 +19,10 @@
 //!   and each node changes over when it likes. A restart from an old file on disk is such a
 //!   promotion, too.
 //! * **Nodes** die and start again. They pause as well, without a step of its own: no step looks
-//!   at a clock, so any node may be late at any point, and its lane may be taken meanwhile.
+//!   at how late it is, so any node may be late at any point, and its lane may be taken meanwhile.
+//! * **Clocks** of machines are right, or far ahead. A node asks Redis only while the two agree, and
+//!   a jump of both makes no key forgotten. That a process notices the jump of its own machine's
+//!   clock is left out: it takes possible steps away.
 //! * **A change of the gate epoch**: begin – list the lanes – fence each – claim Redis – read marks
 //!   and heads – rebuild and open – publish. It may stop anywhere, and be overtaken by another.
 //! * **Lanes**: taken, renewed by their owner after a fence, and inserted while the epoch changes.
@@ -125,6 +128,11 @@ pub enum Plant {
     SettledWithoutGate,
     /// A rebuild writes to an instance that it did not put under its own epoch beforehand.
     RedisNotClaimed,
+    /// A call is obeyed whatever the clocks of its node and of Redis say, and keys are forgotten by the
+    /// node's.
+    ClocksNotCompared,
+    /// Keys are forgotten by the clock of Redis, however far one step of it takes.
+    StepOfClockNotBounded,
     /// Whoever finds its lane taken tells the askers of what was pending that nothing happened.
     LostMeansRefused,
 }

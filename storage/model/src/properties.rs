@@ -141,7 +141,7 @@ fn gate_not_laxer(_: &Cluster, state: &State) -> bool {
     !open
         || intended(state).all(|payment| {
             let declined = outcome_of(state, payment) == Some(Outcome::Declined);
-            redis.entries[payment].is_some() && (declined || redis.takes_room(payment))
+            redis.knows_key(payment) && (declined || redis.takes_room(payment))
         })
 }
 

@@ -68,6 +68,14 @@ pub fn shared_key() -> Cluster {
     cluster(&[ONE_ACCOUNT[0], ONE_ACCOUNT[1], again], &FINAL, faults)
 }
 
+/// Clocks of nodes and of Redis jump ahead and return, while two payments share a key and Redis may
+/// fail over to a machine whose clock is wrong.
+pub fn wrong_clocks() -> Cluster {
+    let again = Request { key: 0, account: 1, node: 1, lane: 1 };
+    let faults = Faults { jumps: 2, promotions: 1, changes: 1, ..Faults::default() };
+    cluster(&[ONE_ACCOUNT[0], again], &[Outcome::Approved], faults)
+}
+
 /// A lane is inserted by one node while the other changes the epoch in a split.
 pub fn new_lane() -> Cluster {
     let faults = Faults { promotions: 1, changes: 1, ..Faults::default() };

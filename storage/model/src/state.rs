@@ -78,6 +78,8 @@ pub struct Faults {
     pub takeovers: u8,
     /// Conditional updates of a head whose reply does not come in time.
     pub timeouts: u8,
+    /// Clocks of machines that jump ahead by more than keys are known for.
+    pub jumps: u8,
 }
 
 impl State {
@@ -107,6 +109,11 @@ impl State {
     pub fn gate_accepts(&self, node: usize) -> bool {
         let in_hand = self.nodes[node].gate.map(|epoch| Gate { epoch, open: true });
         self.nodes[node].up && in_hand.is_some() && self.redis_of(node).gate == in_hand
+    }
+
+    /// Whether the clocks of `node` and of its Redis agree, so that the node's calls are obeyed.
+    pub fn clocks_agree(&self, node: usize) -> bool {
+        self.nodes[node].ahead == self.redis_of(node).ahead
     }
 
     /// The lane and what `node` believes about it, if it believes that the lane is its own.

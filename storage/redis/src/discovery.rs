@@ -3,6 +3,7 @@
 use redis::{Value, cmd};
 
 use crate::failure::{Failure, Why};
+use crate::gate::{Gate, time};
 use crate::layout::Layout;
 use crate::link::{Link, address_of, info_of, text_of};
 use crate::pin::{Pin, ShardPin};
@@ -22,7 +23,8 @@ impl Form {
 }
 
 /// Asks afresh which instances are in use, and each of them who it is.
-pub(crate) fn discover(settings: &Settings, layout: &Layout) -> Result<Pin, Failure> {
+pub(crate) fn discover(gate: &Gate) -> Result<Pin, Failure> {
+    let (settings, layout) = (gate.settings(), gate.layout());
     let homes = match &settings.form {
         Form::Single { url } => vec![(address_of(&info_of(url)?)?, vec![0])],
         Form::Sentinel { urls, master, .. } => {
@@ -34,6 +36,7 @@ pub(crate) fn discover(settings: &Settings, layout: &Layout) -> Result<Pin, Fail
     let identify = |(address, groups): Home| -> Result<ShardPin, Failure> {
         let mut link = Link::connect(settings.form.server_url(), Some(&address), settings)?;
         let identity = link.identify()?;
+        time::compare(gate, &mut link)?;
         let (run_id, replication_id) = (identity.run_id, identity.replication_id);
         Ok(ShardPin { address, run_id, replication_id, groups })
     };

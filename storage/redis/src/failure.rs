@@ -27,6 +27,8 @@ pub enum Why {
     NoFunction,
     /// Its memory is full.
     OutOfMemory,
+    /// Its clock and this node's disagree.
+    Clock,
     /// Anything else it answers.
     Other,
 }
@@ -45,6 +47,7 @@ impl Why {
             Self::Older => "older",
             Self::NoFunction => "no_function",
             Self::OutOfMemory => "out_of_memory",
+            Self::Clock => "clock",
             Self::Other => "other",
         }
     }
@@ -112,6 +115,7 @@ fn why_of(code: &str, details: &str) -> Why {
         "SUPERSEDED" => Why::Superseded,
         "OLDER" => Why::Older,
         "OOM" => Why::OutOfMemory,
+        "CLOCK" => Why::Clock,
         "MOVED" | "ASK" | "LOADING" | "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN"
         | "NOREPLICAS" | "MISCONF" | "BUSY" => Why::NotServing,
         _ if details.contains("Function not found") => Why::NoFunction,

@@ -2,6 +2,7 @@
 //! instances.
 
 mod figures;
+pub(crate) mod time;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use redis::Value;
 use storage::guard::{GateEpoch, GuardError};
+use storage::{Clock, WallClock};
 
 use crate::discovery;
 use crate::failure::{Failure, Why};
@@ -91,6 +93,7 @@ pub enum Health {
 /// The gate as one process sees it.
 pub struct Gate {
     settings: Settings,
+    clock: Arc<dyn Clock>,
     layout: Layout,
     figures: Figures,
     inner: Mutex<Inner>,
@@ -102,6 +105,8 @@ struct Inner {
     /// Changes with the state.
     generation: u64,
     trouble: Option<Trouble>,
+    /// How far the clock of Redis was ahead at the last look, in microseconds.
+    clock_ahead_micros: Option<i64>,
 }
 
 /// What a guard works under.
@@ -122,16 +127,37 @@ impl Gate {
         }
         let layout = Layout::new(&settings.namespace, settings.groups_in_use());
         let state = GateState::Closed { why: "not opened yet".into() };
-        let inner = Mutex::new(Inner { state, generation: 0, trouble: None });
+        let inner =
+            Mutex::new(Inner { state, generation: 0, trouble: None, clock_ahead_micros: None });
         let figures = Figures::new();
-        Ok(Self { settings, layout, figures, inner, raised: Condvar::new() })
+        let clock = Arc::new(WallClock);
+        Ok(Self { settings, clock, layout, figures, inner, raised: Condvar::new() })
+    }
+
+    /// The same with a clock that its process trusts.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
     }
 
     /// Finds out afresh which instances are in use, and who they are.
     ///
-    /// Errors: one cannot be reached, is no primary, or would evict keys.
+    /// Errors: one cannot be reached, is no primary, would evict keys, or has another time than
+    /// this node.
     pub fn discover(&self) -> Result<Pin, GateError> {
-        discovery::discover(&self.settings, &self.layout).map_err(GateError::from)
+        discovery::discover(self).map_err(GateError::from)
+    }
+
+    /// How far the clock of Redis was ahead of this node's at the last look, in microseconds.
+    pub fn clock_ahead_micros(&self) -> Option<i64> {
+        self.inner.lock().clock_ahead_micros
+    }
+
+    /// Why this node and Redis do not agree on what time it is; none while they do.
+    pub fn clock_trouble(&self) -> Option<String> {
+        let ahead = self.clock_ahead_micros()?;
+        let is_far = ahead.saturating_abs() > self.settings.tolerance_micros();
+        is_far.then(|| time::words(ahead))
     }
 
     /// Whether it is open.
@@ -208,6 +234,7 @@ impl Gate {
 
     fn look(&self, epoch: GateEpoch, pin: &Pin) -> Result<(), Failure> {
         let mut links = Links::connect(self, pin)?;
+        links.compare_clocks(self)?;
         let mut round = links.round(&self.layout);
         let value = open_value(epoch);
         for group in 0..self.layout.groups() {
@@ -228,6 +255,15 @@ impl Gate {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    pub(crate) fn set_clock_ahead(&self, ahead_micros: i64) {
+        self.figures.clock_ahead(ahead_micros);
+        self.inner.lock().clock_ahead_micros = Some(ahead_micros);
     }
 
     pub(crate) fn layout(&self) -> &Layout {

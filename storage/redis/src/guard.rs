@@ -179,7 +179,9 @@ impl RedisGuard {
         if let Err(failure) = &result {
             self.tell(failure);
             self.session = None;
-            if !matches!(failure.why, Why::OutOfMemory | Why::Superseded | Why::NoFunction) {
+            let comes_back = [Why::OutOfMemory, Why::Superseded, Why::NoFunction, Why::Clock]
+                .contains(&failure.why);
+            if !comes_back {
                 self.not_before = Some(Instant::now() + self.retry_after);
                 self.retry_after = (self.retry_after * 2).min(RETRY_AFTER_MAX);
             }

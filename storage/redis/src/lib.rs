@@ -18,7 +18,8 @@
 //! 8. [`rebuild`]: from what Redis still reflects, or from nothing, to an open gate.
 //!
 //! What never happens here: a decision under an epoch or on an instance other than the pinned one;
-//! a connection made again without being checked; a hold that ends by time; a clock that decides.
+//! a connection made again without being checked; a hold that ends by time; a call of
+//! a node whose clock differs from that of Redis; something forgotten because a clock jumped.
 
 mod discovery;
 mod failure;

@@ -11,7 +11,7 @@ use redis::{
 };
 
 use crate::failure::{Failure, Why};
-use crate::gate::Gate;
+use crate::gate::{Gate, time};
 use crate::layout::Layout;
 use crate::library::{Function, LIBRARY};
 use crate::pin::{Pin, ShardPin};
@@ -141,6 +141,13 @@ impl Links {
             Ok((link, shard.clone()))
         };
         Ok(Self { links: pin.shards.iter().map(connect).collect::<Result<_, _>>()?, shard_of })
+    }
+
+    /// Compares the clocks of all primaries with this node's.
+    ///
+    /// Errors: one differs by more than the tolerance, or cannot be asked.
+    pub fn compare_clocks(&mut self, gate: &Gate) -> Result<(), Failure> {
+        self.links.iter_mut().try_for_each(|(link, _)| time::compare(gate, link))
     }
 
     /// Sends a round and gives its answers in the order of its calls.

@@ -74,8 +74,10 @@ pub struct Settings {
     /// Parts that decide on their own in a Redis Cluster, 1..=[`GROUPS_MAX`]; all nodes must
     /// agree, and a change needs a rebuild from nothing. The other forms have one.
     pub groups: u16,
-    /// How long keys are known at least, by the times of requests.
+    /// How long keys are known at least, by elapsed time.
     pub key_retention: Duration,
+    /// Most difference between the clocks of Redis and of this node.
+    pub clock_tolerance: Duration,
     /// Most time for a connection.
     pub connect_timeout: Duration,
     /// Most time for an answer.
@@ -93,6 +95,7 @@ impl Settings {
             namespace: namespace.to_owned(),
             groups: GROUPS_DEFAULT,
             key_retention: Duration::from_hours(48),
+            clock_tolerance: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(1),
             response_timeout: Duration::from_millis(500),
             owed_max: 1_000_000,
@@ -110,6 +113,11 @@ impl Settings {
     /// The retention of keys in microseconds, as functions take it.
     pub(crate) fn retention_text(&self) -> String {
         i64::try_from(self.key_retention.as_micros()).unwrap_or(i64::MAX).to_string()
+    }
+
+    /// The tolerance of clocks in microseconds.
+    pub(crate) fn tolerance_micros(&self) -> i64 {
+        i64::try_from(self.clock_tolerance.as_micros()).unwrap_or(i64::MAX)
     }
 
     /// What is wrong with them.

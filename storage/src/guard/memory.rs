@@ -1,9 +1,12 @@
 //! The guard of one machine: everything in memory, rebuilt from the journal at start.
 //!
-//! Time is the greatest `at` among what was decided so far, never a clock: replaying the same
-//! records gives the same state, to the byte of its image.
+//! No clock is read here: what time it is, and how much of it has passed, is taken from the `at` of
+//! what was decided ([`ElapsedTime`]). Replaying the same records gives the same state, to the byte
+//! of its image. Counters, slots and keys are dropped by elapsed time alone, so a wrong instant
+//! makes nothing forgotten.
 
 mod contents;
+mod elapsed;
 mod image;
 mod keys;
 
@@ -20,17 +23,20 @@ use super::{
     Balance, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Settlement, Verdict, Wants,
 };
 use crate::settings::micros;
+use elapsed::ElapsedTime;
 use keys::Keys;
 
-/// How long after its window a counter is still kept, for asks decided late. One that is decided
-/// later than this after its window closed is refused.
+/// How long after its window a counter is still kept, for asks decided late.
 const WINDOW_GRACE_MICROS: i64 = 3_600_000_000;
 /// Decisions between two looks for closed windows.
 const SWEEP_EVERY: u32 = 65_536;
 
 /// Guard state in memory.
 pub struct MemoryGuard {
-    clock: Timestamp,
+    time: ElapsedTime,
+    /// The latest window end among counters that were dropped: a counter of a window that closes
+    /// no later may have been forgotten, so it takes nothing more.
+    dropped_until: Timestamp,
     keys: Keys,
     accounts: HashMap<(AccountId, Currency), Account>,
     counters: HashMap<u128, CounterRow>,
@@ -49,12 +55,16 @@ struct Account {
 struct CounterRow {
     value: i64,
     window_end: Timestamp,
+    /// Elapsed time at which it may be dropped, in microseconds.
+    drop_at: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SlotRow {
     owner: PaymentId,
     claim: Claim,
+    /// Elapsed time at which a claim that ends at an instant may be dropped, in microseconds.
+    drop_at: i64,
 }
 
 /// For how long a slot is taken.
@@ -66,15 +76,6 @@ pub enum Claim {
     Kept,
     /// Until its payment is reversed, or an instant.
     KeptUntil(Timestamp),
-}
-
-impl Claim {
-    fn is_over(self, horizon: Timestamp) -> bool {
-        match self {
-            Self::Open | Self::Kept => false,
-            Self::KeptUntil(until) => until <= horizon,
-        }
-    }
 }
 
 /// What an open reservation gives back.
@@ -92,7 +93,8 @@ impl MemoryGuard {
     /// An empty guard that knows keys for at least `key_retention`.
     pub fn new(key_retention: std::time::Duration) -> Self {
         Self {
-            clock: Timestamp(i64::MIN),
+            time: ElapsedTime::default(),
+            dropped_until: Timestamp(i64::MIN),
             keys: Keys::new(micros(key_retention)),
             accounts: HashMap::new(),
             counters: HashMap::new(),
@@ -116,9 +118,9 @@ impl MemoryGuard {
     pub(crate) fn regrant(&mut self, payment: PaymentId, at: Timestamp, wants: Wants<'_>) {
         self.advance(at);
         let (key, fingerprint) = wants.identity();
-        self.keys.insert(key, fingerprint, payment, at);
+        self.keys.insert(key, fingerprint, payment, self.time.elapsed());
         if let Wants::Reserve(reservation) = wants {
-            self.apply(payment, reservation);
+            self.apply(payment, at, reservation);
         }
     }
 
@@ -176,7 +178,7 @@ impl MemoryGuard {
     fn check_counter(&self, counter: &Counter, taken: i128) -> Result<(), Verdict> {
         let value = self.counters.get(&counter.key.0).map_or(0, |row| row.value);
         let left = i128::from(counter.ceiling) - i128::from(value) - taken;
-        let left = if self.is_forgotten(counter.window_end) { 0 } else { left };
+        let left = if counter.window_end <= self.dropped_until { 0 } else { left };
         if i128::from(counter.delta) <= left {
             return Ok(());
         }
@@ -195,16 +197,23 @@ impl MemoryGuard {
         Err(Verdict::Exceeded { reason: hold.reason, owner: None, headroom })
     }
 
-    fn apply(&mut self, payment: PaymentId, reservation: &Reservation) {
+    fn apply(&mut self, payment: PaymentId, at: Timestamp, reservation: &Reservation) {
         let Reservation { key: _, fingerprint: _, holds, counters, slots } = reservation;
         for slot in slots {
-            self.slots.insert(slot.key.0, SlotRow { owner: payment, claim: Claim::Open });
+            let drop_at = match slot.keep {
+                Keep::Until(until) => self.drop_at(at, until),
+                Keep::UntilOutcome | Keep::WhileApproved => i64::MAX,
+            };
+            let row = SlotRow { owner: payment, claim: Claim::Open, drop_at };
+            self.slots.insert(slot.key.0, row);
         }
         for counter in counters {
-            let fresh = CounterRow { value: 0, window_end: counter.window_end };
+            let (window_end, drop_at) = (counter.window_end, self.drop_at(at, counter.window_end));
+            let fresh = CounterRow { value: 0, window_end, drop_at };
             let row = self.counters.entry(counter.key.0).or_insert(fresh);
             row.value = row.value.saturating_add(counter.delta);
-            row.window_end = row.window_end.max(counter.window_end);
+            row.window_end = row.window_end.max(window_end);
+            row.drop_at = row.drop_at.max(drop_at);
         }
         for hold in holds {
             let account = self.accounts.entry((hold.account, hold.amount.currency)).or_default();
@@ -299,7 +308,7 @@ impl MemoryGuard {
     }
 
     fn advance(&mut self, at: Timestamp) {
-        self.clock = self.clock.max(at);
+        self.time.see(at);
         self.until_sweep -= 1;
         if self.until_sweep == 0 {
             self.sweep();
@@ -309,21 +318,32 @@ impl MemoryGuard {
     /// Drops what closed long ago. Changes no decision: what is dropped is known by its time.
     fn sweep(&mut self) {
         self.until_sweep = SWEEP_EVERY;
-        let horizon = self.horizon();
-        self.counters.retain(|_, row| row.window_end > horizon);
-        self.slots.retain(|_, row| !row.claim.is_over(horizon));
+        self.dropped_until = self.forgotten_until();
+        let elapsed = self.time.elapsed();
+        self.counters.retain(|_, row| row.drop_at > elapsed);
+        self.slots.retain(|_, row| !row.is_over(elapsed));
     }
 
-    fn is_over(&self, claim: Claim) -> bool {
-        claim.is_over(self.horizon())
+    /// Elapsed time at which something is dropped that closes at `end` and is wanted at `at`.
+    fn drop_at(&self, at: Timestamp, end: Timestamp) -> i64 {
+        let open_for = end.0.saturating_sub(at.0).max(0);
+        self.time.elapsed().saturating_add(open_for).saturating_add(WINDOW_GRACE_MICROS)
     }
 
-    fn is_forgotten(&self, window_end: Timestamp) -> bool {
-        window_end <= self.horizon()
+    /// The latest window end among counters that were dropped, or may be.
+    fn forgotten_until(&self) -> Timestamp {
+        let elapsed = self.time.elapsed();
+        let over = self.counters.values().filter(|row| row.drop_at <= elapsed);
+        over.map(|row| row.window_end).fold(self.dropped_until, Timestamp::max)
     }
+}
 
-    fn horizon(&self) -> Timestamp {
-        self.clock.plus_micros(-WINDOW_GRACE_MICROS)
+impl SlotRow {
+    fn is_over(&self, elapsed: i64) -> bool {
+        match self.claim {
+            Claim::Open | Claim::Kept => false,
+            Claim::KeptUntil(_) => self.drop_at <= elapsed,
+        }
     }
 }
 
@@ -374,3 +394,6 @@ impl Guard for MemoryGuard {
 fn to_i64(value: i128) -> i64 {
     i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
 }
+
+#[cfg(test)]
+mod tests;

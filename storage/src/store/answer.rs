@@ -6,6 +6,7 @@ use router::id::PaymentId;
 use router::payment::{Effects, Payment};
 use router::record::Endpoint;
 use router::reservation::Settle;
+use router::time::Timestamp;
 
 use super::OutcomeWait;
 use crate::record::bytes::{Reader, put_option, put_u64};
@@ -23,6 +24,8 @@ pub struct Recovered {
     pub endpoints: Vec<Endpoint>,
     /// Sequence of the last record.
     pub sequence: u64,
+    /// When the last record was made; none before the first.
+    pub last_at: Option<Timestamp>,
     /// Records replayed, beyond what a snapshot held.
     pub records_replayed: u64,
     /// Bytes of an unfinished frame cut from the end.

@@ -107,6 +107,7 @@ fn recovered<G, B>(parts: &Parts<G, B>) -> Result<Recovered, OpenError> {
         folio_next: fold.folio_next,
         endpoints: fold.endpoints.values().cloned().collect(),
         sequence: parts.head.sequence,
+        last_at: fold.last_at,
         records_replayed: 0,
         torn_bytes: 0,
         took: Duration::ZERO,

@@ -9,8 +9,8 @@ use serde::Serialize;
 use storage_cluster::status::{self, LaneStatus, NodeStatus, Status};
 use storage_cql::control::GateState;
 
-use super::Configured;
 use super::schema::with_servers;
+use super::{Configured, configuration, told_mistakes};
 use crate::cluster::cql_settings;
 use crate::config::ScyllaConfig;
 use crate::log;
@@ -43,11 +43,15 @@ pub(super) enum Form {
 pub(super) fn main(command: &ClusterCommand) -> ExitCode {
     let ClusterCommand::Status { configured, format, watch_ms } = command;
     let watched = Duration::from_millis(*watch_ms);
-    with_servers(configured, |config| told(config, *format, watched))
+    let tolerance = match configuration(configured) {
+        Ok(config) => config.service.clock.tolerance,
+        Err(mistakes) => return told_mistakes(&mistakes),
+    };
+    with_servers(configured, |config| told(config, *format, (watched, tolerance)))
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program's own output")]
-fn told(config: &ScyllaConfig, form: Form, watched: Duration) -> ExitCode {
+fn told(config: &ScyllaConfig, form: Form, (watched, tolerance): (Duration, Duration)) -> ExitCode {
     let status = match status::look(&cql_settings(config), watched, std::thread::sleep) {
         Ok(status) => status,
         Err(error) => {
@@ -55,7 +59,7 @@ fn told(config: &ScyllaConfig, form: Form, watched: Duration) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let shown = Shown::of(&status);
+    let shown = Shown::of(&status, tolerance);
     match form {
         Form::Text => print!("{}", shown.text()),
         Form::Json => match serde_json::to_string(&shown) {
@@ -94,6 +98,8 @@ struct Node {
     served_under_epoch: Option<u64>,
     beat: u64,
     rules_version: String,
+    /// How far the clock of Redis is ahead of the node's, in milliseconds.
+    redis_clock_ahead_ms: Option<i64>,
     #[serde(skip_serializing_if = "String::is_empty")]
     note: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,7 +118,7 @@ struct Lane {
 }
 
 impl Shown {
-    fn of(status: &Status) -> Self {
+    fn of(status: &Status, tolerance: Duration) -> Self {
         let gate = status.gate.as_ref().map(|row| Gate {
             epoch: row.epoch.0,
             state: match row.state {
@@ -125,7 +131,8 @@ impl Shown {
         });
         let nodes: Vec<Node> = status.nodes.iter().map(node).collect();
         let lanes: Vec<Lane> = status.lanes.iter().map(lane).collect();
-        let problems = problems(gate.as_ref(), &nodes, status);
+        let mut problems = problems(gate.as_ref(), &nodes, status);
+        problems.extend(clocks(&nodes, tolerance));
         Self { gate, nodes, lanes, problems }
     }
 
@@ -182,6 +189,7 @@ fn node(NodeStatus { row, lives, twin }: &NodeStatus) -> Node {
         served_under_epoch: row.gate_epoch.map(|epoch| epoch.0),
         beat: row.beat,
         rules_version: format!("{:016x}", row.config_version),
+        redis_clock_ahead_ms: row.redis_clock_ahead_ms,
         note: row.status.to_string(),
         twin: twin.as_deref().map(str::to_owned),
     }
@@ -197,6 +205,29 @@ fn lane(LaneStatus { row, records, lag }: &LaneStatus) -> Lane {
         records: *records,
         lag: *lag,
     }
+}
+
+/// Nodes whose clock is not that of Redis; or Redis itself, where it differs from all of them.
+fn clocks(nodes: &[Node], tolerance: Duration) -> Vec<String> {
+    let living: Vec<&Node> = nodes.iter().filter(|node| node.is_alive).collect();
+    let is_off = |node: &&&Node| {
+        let ahead = node.redis_clock_ahead_ms.unwrap_or_default().unsigned_abs();
+        u128::from(ahead) > tolerance.as_millis()
+    };
+    let off: Vec<&&Node> = living.iter().filter(is_off).collect();
+    let told = |node: &&&Node| {
+        let ahead_ms = node.redis_clock_ahead_ms.unwrap_or_default();
+        let side = if ahead_ms < 0 { "ahead of" } else { "behind" };
+        let seconds = ahead_ms.unsigned_abs() / 1_000;
+        format!("the clock of {} is {seconds} s {side} that of Redis", node.name)
+    };
+    let mut told: Vec<String> = off.iter().map(told).collect();
+    if off.len() > 1 && off.len() == living.len() {
+        told.push(
+            "no node agrees with the clock of Redis: set the clock of its machine".to_owned(),
+        );
+    }
+    told
 }
 
 /// What an operator should look at.

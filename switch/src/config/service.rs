@@ -32,6 +32,8 @@ pub struct ServiceConfig {
     pub notices: NoticesConfig,
     /// Reversals.
     pub reversals: ReversalsConfig,
+    /// When the machine's clock is believed.
+    pub clock: ClockConfig,
     /// How long a stop waits for payments under way.
     pub drain_grace: Duration,
     /// How long a stop waits after that for the journal to close.
@@ -179,6 +181,15 @@ pub struct ReversalsConfig {
     pub not_found_after: Duration,
 }
 
+/// When the machine's wall clock is believed.
+#[derive(Debug, Clone, Copy)]
+pub struct ClockConfig {
+    /// Most difference from the time since the machine's start, and from the clock of Redis.
+    pub tolerance: Duration,
+    /// How far ahead of the last record the clock may be after a restart of the machine.
+    pub off_max: Duration,
+}
+
 /// The log.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
@@ -222,6 +233,7 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
             retry_max: millis(section, "retry_max_ms", 60_000),
             not_found_after: millis(section, "not_found_after_ms", 5000),
         }),
+        clock: root.section("clock", clock),
         drain_grace,
         drain_close,
         log: root.section("log", |log| LogConfig {
@@ -338,6 +350,14 @@ fn notices(section: &mut Section<'_>) -> NoticesConfig {
         in_flight_max: section.size("in_flight_max", 1..=100_000, 512),
         endpoints_per_biller_max: section.size("endpoints_per_biller_max", 1..=1000, 16),
         dangerous_allow_private_addresses: section.flag("dangerous_allow_private_addresses"),
+    }
+}
+
+fn clock(section: &mut Section<'_>) -> ClockConfig {
+    let days = section.number("off_max_days", 1..=3_650, 30);
+    ClockConfig {
+        tolerance: Duration::from_millis(section.number("tolerance_ms", 500..=600_000, 5_000)),
+        off_max: Duration::from_hours(days * 24),
     }
 }
 

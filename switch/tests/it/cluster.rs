@@ -5,11 +5,12 @@ mod audit;
 mod books;
 mod client;
 mod load;
-mod node;
+pub mod node;
 mod redis;
 mod town;
 
 mod chaos;
+mod clock;
 mod forget;
 mod join;
 mod lines;

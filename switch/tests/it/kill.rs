@@ -15,6 +15,7 @@ use loadtest::simulator::issuer::{IssuerHandle, Profile};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use rig::FakeClock;
 use router::id::{Folio, PaymentId};
 use router::message::IdempotencyKey;
 use router::payment::{Payment, PaymentState};
@@ -53,17 +54,20 @@ async fn a_hundred_kills_lose_nothing_and_double_nothing() {
     let issuer = issuer_with(Profile { contradicting: 200, ..Profile::default() }).await;
     let ports = free_ports();
     let config = write_config(dir.path(), &issuer, ports);
+    let clock = FakeClock::new().expect("libfaketime");
     let book = Book::default();
 
     let mut starting = Duration::ZERO;
     for _ in 0..KILLS {
         let started = Instant::now();
-        let mut switch = start(&config);
+        let mut switch = start(&config, &clock);
         let lines = connect(ports.iso8583).await;
         starting += started.elapsed();
         let life = Duration::from_millis(random.random_range(10..300));
         // The load runs until the switch is killed under it.
         tokio::time::timeout(life, load(&lines, &book, Load::Endless)).await.ok();
+        clock.set_ahead(wrong_clock(&mut random)).expect("a clock");
+        tokio::time::timeout(life / 4, load(&lines, &book, Load::Endless)).await.ok();
         switch.kill().expect("a kill");
         switch.wait().expect("an end");
         let unanswered = lines.iter().map(|line| line.in_hand.lock().drain().collect::<Vec<_>>());
@@ -73,7 +77,8 @@ async fn a_hundred_kills_lose_nothing_and_double_nothing() {
     }
 
     println!("{} ms from start to signed on, on average", starting.as_millis() / KILLS as u128);
-    let mut switch = start(&config);
+    clock.set_ahead(0).expect("a clock");
+    let mut switch = start(&config, &clock);
     let lines = connect(ports.iso8583).await;
     load(&lines, &book, Load::WhatIsPending).await;
     let payments = eventually("every open payment to be resolved", async || {
@@ -234,21 +239,24 @@ async fn connect(address: SocketAddr) -> Vec<Line> {
     lines
 }
 
+/// Where a process of its own listens.
 #[derive(Clone, Copy)]
-struct Ports {
-    http: SocketAddr,
-    iso8583: SocketAddr,
-    admin: SocketAddr,
+pub struct Ports {
+    pub http: SocketAddr,
+    pub iso8583: SocketAddr,
+    pub admin: SocketAddr,
 }
 
-fn free_ports() -> Ports {
+/// Ports that nobody has.
+pub fn free_ports() -> Ports {
     let listeners = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").expect("a port"));
     let [http, iso8583, admin] =
         listeners.map(|listener| listener.local_addr().expect("an address"));
     Ports { http, iso8583, admin }
 }
 
-fn write_config(dir: &Path, issuer: &IssuerHandle, ports: Ports) -> std::path::PathBuf {
+/// The configuration of a switch on a folder, as a file in it.
+pub fn write_config(dir: &Path, issuer: &IssuerHandle, ports: Ports) -> std::path::PathBuf {
     let text = include_str!("harness.toml")
         .replace("@issuer@", &issuer.addr().to_string())
         .replacen("127.0.0.1:0", &ports.http.to_string(), 1)
@@ -260,8 +268,18 @@ fn write_config(dir: &Path, issuer: &IssuerHandle, ports: Ports) -> std::path::P
     file
 }
 
-fn start(config: &Path) -> Child {
+/// Days ahead or behind in one of three lives; the next start finds it so.
+fn wrong_clock(random: &mut StdRng) -> i64 {
+    match random.random_range(0..3) {
+        0 => random.random_range(-10..10) * 86_400,
+        _ => 0,
+    }
+}
+
+fn start(config: &Path, clock: &FakeClock) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cauce"));
+    let variables = clock.environment();
+    command.envs(variables.iter().filter_map(|variable| variable.split_once('=')));
     command.arg("serve").arg("--config").arg(config);
     command.stdout(Stdio::null()).stderr(Stdio::inherit());
     command.spawn().expect("the program")

@@ -8,6 +8,7 @@ mod scripted;
 mod admin;
 mod answers;
 mod bad_input;
+mod clock;
 mod cluster;
 mod codec;
 mod demo;

@@ -47,6 +47,7 @@ impl Inner {
             gate_epoch: self.served(),
             started_at_ms: self.started_at_ms,
             config_version: *self.config_version.lock(),
+            redis_clock_ahead_ms: self.gate.clock_ahead_micros().map(|ahead| ahead / 1_000),
             status: self.note.lock().as_str().into(),
             has_ended: false,
             refused: "".into(),

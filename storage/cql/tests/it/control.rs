@@ -61,6 +61,7 @@ fn a_node_is_seen_by_its_last_beat() {
         gate_epoch,
         started_at_ms: 1_700_000_000_000,
         config_version: 3,
+        redis_clock_ahead_ms: Some(-4),
         status: "serving".into(),
         has_ended: false,
         refused: "".into(),

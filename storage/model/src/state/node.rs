@@ -7,6 +7,8 @@ use super::{LANES, Outcome, Record};
 pub struct Node {
     /// Whether it runs.
     pub up: bool,
+    /// Whether its clock has jumped ahead, and the node believes it.
+    pub ahead: bool,
     /// The instance of Redis that it is connected to.
     pub redis: usize,
     /// The gate epoch that it carries in its calls; `None` until it has read `control` over this
@@ -128,13 +130,14 @@ impl Node {
         let writer = Writer { epoch: 1, guard: 1, head: 0, rechecked: true, pending: None };
         let mut writers = [const { None }; LANES];
         writers[own] = Some(writer);
-        Node { up: true, redis: 0, gate: Some(1), writers, planned_guard: None, change: None }
+        let (planned_guard, change) = (None, None);
+        Node { up: true, ahead: false, redis: 0, gate: Some(1), writers, planned_guard, change }
     }
 
     /// The same process after it has died; `redis` is where it will be told to connect.
     pub fn dead(&self) -> Node {
         let writers = [const { None }; LANES];
-        let redis = self.redis;
-        Node { up: false, redis, gate: None, writers, planned_guard: None, change: None }
+        let Node { redis, ahead, .. } = *self;
+        Node { up: false, ahead, redis, gate: None, writers, planned_guard: None, change: None }
     }
 }

@@ -34,9 +34,28 @@ pub struct Redis {
     pub entries: [Option<Entry>; PAYMENTS],
     /// How far each lane is reflected here: the key `applied`.
     pub marks: [u8; LANES],
+    /// Payments whose key is no longer known, since time is said to have passed.
+    pub forgotten: [bool; PAYMENTS],
+    /// Whether the clock of its machine has jumped ahead.
+    pub ahead: bool,
 }
 
 impl Redis {
+    /// Whether the payment's key is taken.
+    pub fn knows_key(&self, payment: usize) -> bool {
+        self.entries[payment].is_some() && !self.forgotten[payment]
+    }
+
+    /// Forgets the keys of all that it knows.
+    pub fn forget_keys(&mut self) {
+        self.forgotten = self.entries.map(|entry| entry.is_some());
+    }
+
+    /// The same machine with nothing in the instance.
+    pub fn emptied(&self) -> Redis {
+        Redis { ahead: self.ahead, ..Redis::default() }
+    }
+
     /// Whether the payment takes room on its account.
     pub fn takes_room(&self, payment: usize) -> bool {
         matches!(self.entries[payment], Some(Entry::Held { .. } | Entry::Posted))

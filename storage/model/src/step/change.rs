@@ -30,7 +30,8 @@ pub fn reconnect(now: &State, node: usize) -> Option<State> {
 }
 
 /// `SET epoch = g + 1, state = rebuilding IF epoch = g`, by whoever sees that the published gate is
-/// not the one it is connected to, or that a rebuild was left half done – or seems to be.
+/// not the one it is connected to, or that a rebuild was left half done – or seems to be. On a Redis
+/// with another time it begins nothing.
 pub fn begin(now: &State, node: usize) -> Option<State> {
     let beginner = &now.nodes[node];
     let published = Gate { epoch: now.control.epoch, open: true };
@@ -38,6 +39,7 @@ pub fn begin(now: &State, node: usize) -> Option<State> {
         && now.control.pin == beginner.redis
         && now.redis_of(node).gate == Some(published);
     only_if(beginner.up && now.left.changes > 0 && !agrees && !is_under_way(now, node))?;
+    only_if(now.clocks_agree(node))?;
     after(now, |next| {
         next.left.changes -= 1;
         next.control.epoch += 1;

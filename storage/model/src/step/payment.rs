@@ -6,17 +6,25 @@ use crate::{Cluster, Plant};
 
 /// One call of the function: it compares the gate, then takes key and room together or neither.
 /// The node asks only under the gate epoch that its lane has, and only for a lane that it may
-/// append intents to.
+/// append intents to. A node whose clock is not that of Redis is refused. No key is forgotten: less
+/// time passes in this model than keys are known for, and one step of a clock counts for little.
 pub fn reserve(cluster: &Cluster, now: &State, payment: usize) -> Option<State> {
     let request = &cluster.payments[payment];
     let (_, writer) = now.writer(request.node, request.lane)?;
     only_if(now.phases[payment] == Phase::New && writer.rechecked)?;
     let of_lane = now.nodes[request.node].gate == Some(writer.guard);
     only_if(now.gate_accepts(request.node) && (of_lane || cluster.is_planted(Plant::NoFence)))?;
+    let not_compared = cluster.is_planted(Plant::ClocksNotCompared);
+    only_if(now.clocks_agree(request.node) || not_compared)?;
     let epoch = writer.epoch;
     let instance = now.nodes[request.node].redis;
+    let of_node = not_compared && now.nodes[request.node].ahead;
+    let of_redis = cluster.is_planted(Plant::StepOfClockNotBounded) && now.redis[instance].ahead;
     after(now, |next| {
-        next.phases[payment] = match admit(cluster, &now.redis[instance], payment) {
+        if of_node || of_redis {
+            next.redis[instance].forget_keys();
+        }
+        next.phases[payment] = match admit(cluster, &next.redis[instance], payment) {
             Err(refusal) => Phase::Refused(refusal),
             Ok(()) => {
                 next.redis[instance].entries[payment] = Some(Entry::Held { epoch });
@@ -29,7 +37,7 @@ pub fn reserve(cluster: &Cluster, now: &State, payment: usize) -> Option<State> 
 fn admit(cluster: &Cluster, redis: &Redis, payment: usize) -> Result<(), Refusal> {
     let request = &cluster.payments[payment];
     let others = || cluster.payments.iter().enumerate().filter(|(other, _)| *other != payment);
-    if others().any(|(other, asked)| asked.key == request.key && redis.entries[other].is_some()) {
+    if others().any(|(other, asked)| asked.key == request.key && redis.knows_key(other)) {
         return Err(Refusal::Duplicate);
     }
     // Each account has room for one payment.

@@ -7,11 +7,11 @@ use crate::{Cluster, Plant};
 /// Everything is gone, the gate value too. A restart without data does the same and breaks the
 /// connections besides, which takes possible steps away and adds none.
 pub fn flush(now: &State, redis: usize) -> Option<State> {
-    only_if(now.left.flushes > 0 && now.redis[redis] != Redis::default())?;
+    only_if(now.left.flushes > 0 && now.redis[redis] != now.redis[redis].emptied())?;
     only_if(redis == 0 || now.replica == Replica::Promoted)?;
     after(now, |next| {
         next.left.flushes -= 1;
-        next.redis[redis] = Redis::default();
+        next.redis[redis] = now.redis[redis].emptied();
     })
 }
 
@@ -20,7 +20,7 @@ pub fn replica_falls_behind(now: &State) -> Option<State> {
     only_if(now.left.promotions > 0 && now.replica == Replica::InSync)?;
     after(now, |next| {
         next.replica = Replica::Behind;
-        next.redis[1] = now.redis[0].clone();
+        next.redis[1] = Redis { ahead: now.redis[1].ahead, ..now.redis[0].clone() };
     })
 }
 
@@ -52,6 +52,28 @@ pub fn crash(cluster: &Cluster, now: &State, node: usize) -> Option<State> {
 pub fn restart(now: &State, node: usize) -> Option<State> {
     only_if(!now.nodes[node].up)?;
     after(now, |next| next.nodes[node].up = true)
+}
+
+/// The clock of a node's machine jumps ahead, and its process believes it; or it returns.
+pub fn node_clock_jumps(now: &State, node: usize) -> Option<State> {
+    let is_ahead = now.nodes[node].ahead;
+    only_if(is_ahead || now.left.jumps > 0)?;
+    after(now, |next| {
+        next.nodes[node].ahead = !is_ahead;
+        next.left.jumps -= u8::from(!is_ahead);
+    })
+}
+
+/// The clock of the machine of an instance jumps ahead, or returns.
+pub fn redis_clock_jumps(now: &State, redis: usize) -> Option<State> {
+    let is_called = now.nodes.iter().any(|node| node.redis == redis);
+    only_if(is_called || (redis == 1 && now.replica == Replica::Promoted))?;
+    let is_ahead = now.redis[redis].ahead;
+    only_if(is_ahead || now.left.jumps > 0)?;
+    after(now, |next| {
+        next.redis[redis].ahead = !is_ahead;
+        next.left.jumps -= u8::from(!is_ahead);
+    })
 }
 
 /// Planted: a hold with a time to live.

@@ -65,6 +65,12 @@ fn the_protocol_holds_when_a_new_lane_is_taken_at_once() {
 }
 
 #[test]
+fn the_protocol_holds_when_clocks_are_wrong() {
+    let reached = [APPROVED, FENCED, DUPLICATE_REFUSED, APPROVED_AFTER_CHANGE];
+    holds("wrong clocks", scenario::wrong_clocks(), &reached);
+}
+
+#[test]
 fn without_a_fence_an_account_is_overrun() {
     breaks(Plant::NoFence, scenario::flushed(), WITHIN_LIMITS);
     breaks(Plant::NoFence, scenario::split(), WITHIN_LIMITS);
@@ -122,6 +128,18 @@ fn with_settles_accepted_under_any_gate_value_an_account_is_overrun() {
 #[test]
 fn with_a_rebuild_that_claims_nothing_an_account_is_overrun() {
     breaks(Plant::RedisNotClaimed, scenario::flushed_in_split(), WITHIN_LIMITS);
+}
+
+#[test]
+fn with_clocks_that_are_not_compared_a_key_is_taken_twice() {
+    breaks(Plant::ClocksNotCompared, scenario::wrong_clocks(), ONE_INTENT_PER_KEY);
+    breaks(Plant::ClocksNotCompared, scenario::wrong_clocks(), ONE_APPROVAL_PER_KEY);
+}
+
+#[test]
+fn with_a_step_of_the_clock_that_is_not_bounded_a_key_is_taken_twice() {
+    breaks(Plant::StepOfClockNotBounded, scenario::wrong_clocks(), ONE_INTENT_PER_KEY);
+    breaks(Plant::StepOfClockNotBounded, scenario::wrong_clocks(), GATE_NOT_LAXER);
 }
 
 #[test]

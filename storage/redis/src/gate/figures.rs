@@ -13,6 +13,7 @@ pub(crate) struct Figures {
     seconds: Histogram,
     open: Gauge,
     epoch: Gauge,
+    clock_ahead: Gauge,
 }
 
 impl Figures {
@@ -25,6 +26,7 @@ impl Figures {
             seconds: histogram!("cauce_gate_seconds"),
             open,
             epoch: gauge!("cauce_gate_epoch"),
+            clock_ahead: gauge!("cauce_gate_clock_ahead_seconds"),
         }
     }
 
@@ -41,6 +43,14 @@ impl Figures {
     pub fn opened(&self, epoch: GateEpoch) {
         self.open.set(1.0);
         self.epoch.set(u32::try_from(epoch.0).unwrap_or(u32::MAX));
+    }
+
+    /// How far the clock of Redis is ahead, in microseconds.
+    #[expect(clippy::float_arithmetic, reason = "a gauge is a float, in seconds")]
+    pub fn clock_ahead(&self, ahead_micros: i64) {
+        let bound = if ahead_micros < 0 { i32::MIN } else { i32::MAX };
+        let ahead_ms = i32::try_from(ahead_micros / 1_000).unwrap_or(bound);
+        self.clock_ahead.set(f64::from(ahead_ms) / 1_000.0);
     }
 
     pub fn closed(&self) {

@@ -1,5 +1,7 @@
 //! A batch of decisions: its rounds, and what the answers mean.
 
+use std::sync::Arc;
+
 use redis::Value;
 use router::id::PaymentId;
 use router::reservation::Reservation;
@@ -7,6 +9,7 @@ use storage::guard::{Balance, ReserveAsk, Verdict, Wants};
 
 use super::{Call, RedisGuard, Span};
 use crate::failure::Failure;
+use crate::gate::Gate;
 use crate::layout::{Layout, Part, Place};
 use crate::library::Function;
 use crate::link::Round;
@@ -18,6 +21,27 @@ struct Course<'a> {
     parts: Vec<Part>,
     stage: Stage,
     refused: Option<(Place, Verdict)>,
+}
+
+/// What a decision says of time besides its own instant.
+struct Times {
+    retention: String,
+    now: String,
+    tolerance: String,
+}
+
+impl Times {
+    fn now(gate: &Gate) -> Self {
+        Self {
+            retention: gate.settings().retention_text(),
+            now: pack::instant(gate.clock().now()),
+            tolerance: gate.settings().tolerance_micros().to_string(),
+        }
+    }
+
+    fn arguments(&self) -> [&[u8]; 3] {
+        [self.retention.as_bytes(), self.now.as_bytes(), self.tolerance.as_bytes()]
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -35,10 +59,11 @@ impl RedisGuard {
         let layout = self.gate.layout();
         let mut courses: Vec<Course<'_>> =
             batch.iter().map(|ask| Course::new(ask, layout)).collect();
-        let retention = self.gate.settings().retention_text();
+        let gate = Arc::clone(&self.gate);
         while courses.iter().any(|course| !matches!(course.stage, Stage::Done(_))) {
             let answers = self.exchange(|round, call| {
-                courses.iter().for_each(|course| course.call(round, call, retention.as_bytes()));
+                let times = Times::now(&gate);
+                courses.iter().for_each(|course| course.call(round, call, &times));
             });
             let heard = answers.and_then(|answers| {
                 let mut answers = answers.iter();
@@ -86,9 +111,9 @@ impl<'a> Course<'a> {
         }
     }
 
-    fn call(&self, round: &mut Round<'_>, call: &Call<'_>, retention: &[u8]) {
+    fn call(&self, round: &mut Round<'_>, call: &Call<'_>, times: &Times) {
         match self.stage {
-            Stage::Take(at) => self.reserve(at, b"t", round, call, retention),
+            Stage::Take(at) => self.reserve(at, b"t", round, call, times),
             Stage::Undo(at) => {
                 for part in &self.parts[..at] {
                     let kept: &[u8] = if part.has_key { b"k" } else { b"" };
@@ -96,7 +121,7 @@ impl<'a> Course<'a> {
                     call.in_session(round, part.group, Function::TakeBack, &[&payment, kept]);
                 }
                 let later = at + 1..self.parts.len();
-                later.for_each(|later| self.reserve(later, b"c", round, call, retention));
+                later.for_each(|later| self.reserve(later, b"c", round, call, times));
             }
             Stage::Done(_) => {}
         }
@@ -108,7 +133,7 @@ impl<'a> Course<'a> {
         mode: &[u8],
         round: &mut Round<'_>,
         call: &Call<'_>,
-        retention: &[u8],
+        times: &Times,
     ) {
         let part = &self.parts[at];
         let (key, fingerprint) = self.ask.wants.identity();
@@ -117,8 +142,10 @@ impl<'a> Course<'a> {
         let (payment, key) = (pack::payment(self.ask.payment), key.0.to_be_bytes());
         let at = pack::instant(self.ask.at);
         let held = part.held.as_slice();
-        let head: [&[u8]; 7] = [&payment, &key, fingerprint, at.as_bytes(), retention, held, mode];
+        let head: [&[u8]; 4] = [&payment, &key, fingerprint, at.as_bytes()];
         let mut more = head.to_vec();
+        more.extend(times.arguments());
+        more.extend([held, mode]);
         more.extend(part.wants.iter().map(Vec::as_slice));
         call.in_session(round, part.group, Function::Reserve, &more);
     }

@@ -64,7 +64,7 @@ local function hold(row, minor, floor, is_checked)
   return balance .. ' ' .. write(add(high, low, by_high, by_low))
 end
 
--- Makes of the rows what they would become; gives what refuses that, and what is due when.
+-- Makes of the rows what they would become; gives what refuses that, and what closes when.
 local function draft(wants, from, rows, instant, horizon)
   local slots, counters = tonumber(wants[from]), tonumber(wants[from + 1])
   local holds = tonumber(wants[from + 2])
@@ -94,37 +94,37 @@ local function draft(wants, from, rows, instant, horizon)
 end
 
 -- Decides what is wanted and applies it, where `how` is 't'; where 'c', decides alone; where
--- nothing, it was decided before and is applied. Gives what refuses it.
+-- nothing, it was decided before and is applied. A counter of a window that may have been forgotten
+-- takes nothing more. Gives what refuses it.
 local function decide(base, payment, at, wants, from, how)
   local state, first, instant = base .. 'state', from + 2, tonumber(at)
   local slots = tonumber(wants[from])
   local names = slots + wants[from + 1] + wants[from + 2]
-  local rows = call('HMGET', state, 'clock', unpack(wants, first + 1, first + names))
-  local clock, horizon = rows[1], nil
-  if how then horizon = (clock and tonumber(clock) or -math.huge) - GRACE_MICROS end
+  local rows = call('HMGET', state, 'dropped', unpack(wants, first + 1, first + names))
+  local horizon = how and (rows[1] and tonumber(rows[1]) or -math.huge)
   local refused, due = draft(wants, from, rows, instant, horizon)
   if refused or how == 'c' then return refused end
-  if not clock or instant > tonumber(clock) then clock = at end
-  local writes = { 'clock', clock }
+  if names == 0 then return end
+  local writes = {}
   for index = 1, names do
     local row = rows[index + 1]
     if index <= slots then row = claimed(row, payment, instant) end
-    writes[2 * index + 1], writes[2 * index + 2] = wants[first + index], row
+    writes[2 * index - 1], writes[2 * index] = wants[first + index], row
   end
   call('HSET', state, unpack(writes))
-  if due then call('ZADD', base .. 'due', 'GT', unpack(due)) end
+  for index = 1, due and #due or 0, 2 do add_due(base, due[index + 1], due[index]) end
 end
 
 -- Remembers the key; or who used it before, and whether for the same thing.
-local function ask_key(base, began, turn, key, fingerprint, payment, at, retention)
+local function ask_key(base, began, turn, key, fingerprint, payment, elapsed, retention)
   turn = turn or '0'
   local found = call('HGET', key_row(base, other(turn), key), key)
   -- Looked up before a turn, for what it forgets is known until then.
-  if found or is_turning(began, at, retention) then
+  if found or is_turning(began, elapsed, retention) then
     found = call('HGET', key_row(base, turn, key), key) or found
   end
   if not found then
-    local name = key_row(base, turn_for(base, began, turn, at, retention), key)
+    local name = key_row(base, turn_for(base, began, turn, elapsed, retention), key)
     if call('HSETNX', name, key, fingerprint .. payment) == 1 then return nil end
     found = call('HGET', name, key)
   end
@@ -132,26 +132,30 @@ local function ask_key(base, began, turn, key, fingerprint, payment, at, retenti
 end
 
 -- gate value, lane, session, payment, key, half of the fingerprint ('' where another group has
--- the key), at, retention, held ('' for nothing), 't' to take or 'c' to check alone, wants …
+-- the key), at, retention, the node's clock, how much this server's may differ from it, held ('' for
+-- nothing), 't' to take or 'c' to check alone, wants …
 -- -> 'g' | 'd' payment | 'k' payment | 's' kind owner index | 'c' index left | 'h' index left
 local function reserve(keys, args)
   local base, lane, payment, key, fingerprint = keys[1], args[2], args[4], args[5], args[6]
-  local at, text, how = args[7], args[9], args[10]
-  local gate = call('HMGET', base .. 'gate', 'value', 'session:' .. lane, 'began', 'turn')
+  local at, text, how, now = args[7], args[11], args[12], clock_now()
+  local gate = call(
+    'HMGET', base .. 'gate', 'value', 'session:' .. lane, 'began', 'turn', 'seen', 'elapsed'
+  )
   if gate[1] ~= args[1] then return stale(gate[1]) end
   if gate[2] ~= args[3] then return superseded(lane) end
+  if math.abs(now - args[9]) > tonumber(args[10]) then return other_time(now, args[9]) end
+  local elapsed = pass(base, gate[5], gate[6], now)
   if fingerprint ~= '' then
-    local known = ask_key(base, gate[3], gate[4], key, fingerprint, payment, at, args[8])
+    local known = ask_key(base, gate[3], gate[4], key, fingerprint, payment, elapsed, args[8])
     if known then return known end
   end
   local refused
   if text ~= '' then
-    refused = decide(base, payment, at, args, 11, how)
+    refused = decide(base, payment, at, args, 13, how)
   end
   if how == 'c' then return refused or 'g' end
   if text == '' or refused then
     if refused and fingerprint == '' then return refused end
-    advance(base, at)
     call('HSET', base .. 'lane:' .. lane, 'c' .. payment, key)
   else
     call('HSET', base .. 'lane:' .. lane, 'c' .. payment, key, 'o' .. payment, text)

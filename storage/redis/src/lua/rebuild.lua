@@ -42,7 +42,7 @@ local function clear(keys, args)
   call('UNLINK', base .. 'state', base .. 'due', base .. 'mark')
   call('UNLINK', unpack(generation(base, '0')))
   call('UNLINK', unpack(generation(base, '1')))
-  call('HDEL', base .. 'gate', 'began', 'turn', 'whole')
+  call('HDEL', base .. 'gate', 'began', 'turn', 'seen', 'elapsed', 'whole')
   return 1
 end
 
@@ -51,18 +51,18 @@ end
 -- granted; it is not checked again
 local function regrant(keys, args)
   local base, lane, payment, key, text = keys[1], args[2], args[4], args[5], args[9]
-  local gate = call('HMGET', base .. 'gate', 'value', 'began', 'turn')
+  local gate = call('HMGET', base .. 'gate', 'value', 'began', 'turn', 'seen', 'elapsed')
   if gate[1] ~= args[1] then return stale(gate[1]) end
   call('HDEL', base .. 'lane:' .. lane, 'c' .. payment)
   if tonumber(args[3]) <= mark_of(base, lane) then return 0 end
   if args[6] ~= '' then
-    local turn = turn_for(base, gate[2], gate[3], args[7], args[8])
+    local elapsed = elapsed_at(gate[4], gate[5], clock_now())
+    local turn = turn_for(base, gate[2], gate[3], elapsed, args[8])
     call('HSET', key_row(base, turn, key), key, args[6] .. payment)
   end
   if text ~= '' and call('HSETNX', base .. 'lane:' .. lane, 'o' .. payment, text) == 1 then
     decide(base, payment, args[7], args, 10, nil)
   end
-  advance(base, args[7])
   call('HSET', base .. 'mark', lane, args[3])
   return 1
 end
@@ -80,10 +80,9 @@ end
 
 local load_row = {}
 
--- at
-function load_row.clock(base, row)
-  call('HSET', base .. 'state', 'clock', row[1])
-  call('HSET', base .. 'gate', 'began', row[1], 'turn', '0')
+-- the latest end of a window whose counters may have been forgotten
+function load_row.dropped(base, row)
+  call('HSET', base .. 'state', 'dropped', row[1])
 end
 
 -- name, balance, held
@@ -94,7 +93,7 @@ end
 -- name, value, window end
 function load_row.counter(base, row)
   call('HSET', base .. 'state', row[1], row[2] .. ' ' .. row[3])
-  call('ZADD', base .. 'due', 'GT', row[3], row[1])
+  add_due(base, row[1], row[3])
 end
 
 -- name, owner, 'o' while open, 'a' kept, or an instant it is kept until

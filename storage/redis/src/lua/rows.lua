@@ -2,10 +2,10 @@
 --
 -- The hash `state` has them all, so that a decision reads once and writes once: slots as
 -- 's' key, counters as 'c' key, accounts as 'a' currency ':' name (that is how callers name them),
--- and the clock. The hash of a
+-- and 'dropped', the latest window end among counters that were dropped. The hash of a
 -- lane has what its payments hold as 'o' payment, and what has no record yet as 'c' payment.
--- `gate` has the epoch, the generation of keys and the sessions; `due` has what closes when;
--- `mark` has how far each lane is reflected.
+-- `gate` has the epoch, the generation of keys, the sessions and the elapsed time; `due` has what
+-- is dropped at which elapsed time; `mark` has how far each lane is reflected.
 --
 -- Numbers travel as decimal text, because a Lua number is a double and the reply of HINCRBY would
 -- become one. Inside they are two limbs: value = high * LIMB + low, |low| < LIMB, exact far
@@ -15,8 +15,13 @@
 local call, format
 local LIMB = 1e15
 local LIMB_DIGITS = 15
--- How long after its window a counter still counts; the same as in the guard in memory.
+-- How long after its window a counter is still kept; the same as in the guard in memory.
 local GRACE_MICROS = 3600000000
+-- The most that one step between two decisions adds to the elapsed time, and how far back a clock
+-- is taken to have gone back; both as in the guard in memory.
+local STEP_MAX_MICROS, BACK_MICROS = 600000000, 3600000000
+-- Steps shorter than this are not written one by one.
+local STEP_MIN_MICROS = 1000000
 -- 1 of the claim, 16 of the owner, 8 of the instant it is kept until.
 local CLAIM_LEN = 25
 local KEY_SHARDS = 16
@@ -60,6 +65,44 @@ local function write(high, low)
   -- Adding zero makes a minus zero a plain one.
   if high == 0 then return format('%.0f', low + 0) end
   return format('%.0f%015.0f', high, math.abs(low))
+end
+
+-- Time. What is forgotten is forgotten by elapsed time, which is counted by this server's clock. One
+-- step counts for ten minutes at most, so a clock that jumps makes nothing forgotten. Decisions are made
+-- only while this server's clock and the caller's agree.
+
+local function clock_now()
+  local time = call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
+-- The elapsed time now, of the instant that was seen last and the elapsed time then.
+local function elapsed_at(seen, elapsed, now)
+  if not seen then return 0 end
+  local step = math.min(now - tonumber(seen), STEP_MAX_MICROS)
+  return tonumber(elapsed) + math.max(0, step)
+end
+
+-- The elapsed time now, kept.
+local function pass(base, seen, elapsed, now)
+  local passed, step = elapsed_at(seen, elapsed, now), seen and now - tonumber(seen)
+  if not step or step >= STEP_MIN_MICROS or step < -BACK_MICROS then
+    local seen_now, passed_now = format('%.0f', now), format('%.0f', passed)
+    call('HSET', base .. 'gate', 'seen', seen_now, 'elapsed', passed_now)
+  end
+  return passed
+end
+
+-- The elapsed time at which something may be dropped that closes at an instant.
+local function drop_at(elapsed, closes, now)
+  return format('%.0f', elapsed + math.max(0, tonumber(closes) - now) + GRACE_MICROS)
+end
+
+-- Notes that something may be dropped once it has closed.
+local function add_due(base, name, closes)
+  local gate, now = call('HMGET', base .. 'gate', 'seen', 'elapsed'), clock_now()
+  local at = drop_at(elapsed_at(gate[1], gate[2], now), closes, now)
+  call('ZADD', base .. 'due', 'GT', at, name)
 end
 
 -- Slots. A row lists claims: more than one only while lanes are replayed one after another, when
@@ -119,7 +162,7 @@ local function keep(base, slot, owner, how)
   local kept = 'k' .. owner .. NEVER
   if how ~= 'a' then
     kept = 'u' .. owner .. struct.pack('>d', tonumber(how))
-    call('ZADD', base .. 'due', 'GT', how, slot)
+    add_due(base, slot, how)
   end
   call('HSET', base .. 'state', slot, others .. kept)
 end
@@ -156,7 +199,7 @@ local function shift(base, name, minor, balance_sign, held_sign)
   call('HSET', base .. 'state', name, balance .. ' ' .. held)
 end
 
--- Keys: two generations that take turns, so that forgetting is one UNLINK and needs no clock.
+-- Keys: two generations that take turns by elapsed time, so that forgetting is one UNLINK.
 -- Several hashes each, so that none takes long to grow, and few, so that each soon is a table
 -- rather than a list that is searched. A row: half of the fingerprint, the payment.
 
@@ -174,20 +217,20 @@ local function other(turn)
   return turn == '0' and '1' or '0'
 end
 
-local function is_turning(began, at, retention)
-  return began and tonumber(at) >= tonumber(began) + tonumber(retention)
+local function is_turning(began, elapsed, retention)
+  return began and elapsed >= tonumber(began) + tonumber(retention)
 end
 
--- The generation that a key of this instant belongs to, after the older one was forgotten where
--- its time has come.
-local function turn_for(base, began, turn, at, retention)
+-- The generation that a key of this elapsed time belongs to, after the older one was forgotten
+-- where its time has come.
+local function turn_for(base, began, turn, elapsed, retention)
   turn = turn or '0'
   if not began then
-    call('HSET', base .. 'gate', 'began', at, 'turn', turn)
-  elseif is_turning(began, at, retention) then
+    call('HSET', base .. 'gate', 'began', format('%.0f', elapsed), 'turn', turn)
+  elseif is_turning(began, elapsed, retention) then
     turn = other(turn)
     call('UNLINK', unpack(generation(base, turn)))
-    call('HSET', base .. 'gate', 'began', at, 'turn', turn)
+    call('HSET', base .. 'gate', 'began', format('%.0f', elapsed), 'turn', turn)
   end
   return turn
 end
@@ -198,14 +241,14 @@ local function find_key_row(base, turn, key)
     or call('HGET', key_row(base, other(turn), key), key)
 end
 
-local function advance(base, at)
-  local clock = call('HGET', base .. 'state', 'clock')
-  if not clock or tonumber(at) > tonumber(clock) then call('HSET', base .. 'state', 'clock', at) end
-end
-
 -- Refuses a caller that is not of the epoch this data is of. Data that is gone has no epoch.
 local function stale(value)
   return redis.error_reply('STALE the gate value is ' .. (value or 'missing'))
+end
+
+-- Refuses a caller whose clock is not this server's, by more than a tolerance.
+local function other_time(now, given)
+  return redis.error_reply(format('CLOCK this server says %.0f, the node says %s', now, given))
 end
 
 local function superseded(lane)

@@ -142,28 +142,47 @@ local function claims(keys, args)
   return found
 end
 
-local function sweep_one(base, name, horizon)
-  local row = call('HGET', base .. 'state', name)
-  if row and name:sub(1, 1) == 's' then
-    put_slot(base, name, without(row, nil, horizon))
-  elseif row then
-    local _, window_end = split(row)
-    if tonumber(window_end) <= horizon then call('HDEL', base .. 'state', name) end
+-- Whether a slot has a claim that ends at an instant.
+local function has_end(row)
+  for first = 1, #row, CLAIM_LEN do
+    if row:byte(first) == 117 then return true end
   end
-  call('ZREM', base .. 'due', name)
 end
 
--- gate value, how many: drops what closed long ago -> how many were looked at. Changes no
--- decision: what is dropped is known by its time.
+-- Drops what has closed by this server's clock too; gives whether anything is left that closes.
+local function sweep_one(base, name, horizon)
+  local row = call('HGET', base .. 'state', name)
+  if not row then return false end
+  if name:sub(1, 1) == 's' then
+    local rest = without(row, nil, horizon)
+    put_slot(base, name, rest)
+    return has_end(rest)
+  end
+  local _, window_end = split(row)
+  if tonumber(window_end) > horizon then return true end
+  local dropped = call('HGET', base .. 'state', 'dropped')
+  if not dropped or tonumber(window_end) > tonumber(dropped) then
+    call('HSET', base .. 'state', 'dropped', window_end)
+  end
+  call('HDEL', base .. 'state', name)
+  return false
+end
+
+-- gate value, how many: drops what closed long ago, by elapsed time and by this server's clock -> how
+-- many were looked at. Changes no decision: what is dropped is known by its time.
 local function sweep(keys, args)
-  local base = keys[1]
-  local value = call('HGET', base .. 'gate', 'value')
-  if value ~= args[1] then return stale(value) end
-  local clock = call('HGET', base .. 'state', 'clock')
-  if not clock then return 0 end
-  local horizon = tonumber(clock) - GRACE_MICROS
-  local until_then = format('%.0f', horizon)
+  local base, now = keys[1], clock_now()
+  local gate = call('HMGET', base .. 'gate', 'value', 'seen', 'elapsed')
+  if gate[1] ~= args[1] then return stale(gate[1]) end
+  local elapsed = elapsed_at(gate[2], gate[3], now)
+  local until_then = format('%.0f', elapsed)
   local due = call('ZRANGEBYSCORE', base .. 'due', '-inf', until_then, 'LIMIT', 0, args[2])
-  for _, name in ipairs(due) do sweep_one(base, name, horizon) end
+  for _, name in ipairs(due) do
+    if sweep_one(base, name, now - GRACE_MICROS) then
+      call('ZADD', base .. 'due', format('%.0f', elapsed + GRACE_MICROS), name)
+    else
+      call('ZREM', base .. 'due', name)
+    end
+  end
   return #due
 end

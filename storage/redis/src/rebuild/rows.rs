@@ -15,8 +15,8 @@ pub(super) const CALL_ROWS: usize = 100;
 /// One fact of a snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Row {
-    /// The latest instant anything was decided at; the first row there is.
-    Clock(Timestamp),
+    /// The latest end of a window whose counters may have been forgotten.
+    Dropped(Timestamp),
     /// An account in one currency.
     Account {
         /// The account.
@@ -101,8 +101,8 @@ impl Row {
     fn packed(&self, group: usize, layout: &Layout) -> Option<List> {
         let mut list = List::default();
         match self {
-            Self::Clock(at) => {
-                list.text(b"clock");
+            Self::Dropped(at) => {
+                list.text(b"dropped");
                 list.text(pack::instant(*at).as_bytes());
                 return Some(list);
             }

@@ -3,6 +3,7 @@
 // Helpers outside test functions may panic too, and print the seed they run by.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod clock;
 mod conformance;
 mod exact;
 mod faults;

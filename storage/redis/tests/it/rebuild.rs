@@ -215,7 +215,7 @@ fn rows() -> Vec<Row> {
     let (account, currency) = (account("float:1"), currency());
     let open_slot = (SlotKey(3), Keep::WhileApproved);
     vec![
-        Row::Clock(Timestamp(NOON)),
+        Row::Dropped(Timestamp(NOON)),
         Row::Account { account, currency, balance: 1_000, held: 100 },
         Row::Counter { key: CounterKey(1), value: 1, window_end: Timestamp(NOON + 24 * HOUR) },
         Row::Slot { key: SlotKey(3), owner: payment(3), claimed: Claimed::Open },

@@ -1,12 +1,9 @@
-//! Large groups of records, and what is forgotten in time.
+//! Large groups of records.
 
-use rig::Redis;
-use router::id::PaymentId;
 use router::message::IdempotencyKey;
-use router::reservation::{Counter, CounterKey, Keep, Reservation, Settle, SlotKey};
-use router::time::Timestamp;
+use router::reservation::{Reservation, Settle};
 use storage::guard::{
-    Begun, Credit, GiveBack, Guard, MemoryGuard, ReserveAsk, Settlement, Verdict, Wants,
+    Begun, Credit, GiveBack, Guard, MemoryGuard, ReserveAsk, Settlement, Verdict,
 };
 
 use crate::support::*;
@@ -94,85 +91,4 @@ fn what_piled_up_while_redis_was_away_is_told_when_it_is_back() {
     assert_eq!(soon(|| reserve(&mut guard, 9_000, &hundred(9_000))), Verdict::Granted);
     assert_eq!(guard.owed_len(), 0);
     assert_eq!(standing(&mut guard, "float:1"), (1_000_000 - 100_000 + 1_000, 100));
-}
-
-fn rows(redis: &Redis, name: &str) -> i64 {
-    let keys = redis.command(&["KEYS", &format!("*{name}")]).unwrap();
-    let [key] = keys.items() else { return 0 };
-    let key = key.text();
-    let kind = redis.command(&["TYPE", &key]).unwrap().text();
-    let count = if kind == "zset" { "ZCARD" } else { "HLEN" };
-    redis.command(&[count, &key]).unwrap().integer().unwrap()
-}
-
-/// One payment at an hour, with a counter whose window closes an hour later and a slot that an
-/// approval keeps until then.
-fn hourly(hour: i64) -> Reservation {
-    let name = u128::try_from(hour).unwrap();
-    let until = Timestamp(NOON + (hour + 1) * HOUR);
-    let counter = Counter { key: CounterKey(name), window_end: until, ..counter(1, 1, 1) };
-    Reservation {
-        counters: [counter].into_iter().collect(),
-        slots: [slot(name, Keep::Until(until))].into_iter().collect(),
-        ..nothing(name)
-    }
-}
-
-#[test]
-fn counters_and_slots_that_closed_long_ago_are_dropped_and_decide_nothing_more() {
-    let redis = redis();
-    let gate = open(single(&redis));
-    let mut guard = guard(&gate);
-    let ask = |guard: &mut dyn Guard, hour: i64, wants: &Reservation, id: PaymentId| {
-        let (at, wants) = (Timestamp(NOON + hour * HOUR), Wants::Reserve(wants));
-        let mut verdicts = Vec::new();
-        guard.reserve(&[ReserveAsk { payment: id, at, wants }], &mut verdicts).unwrap();
-        verdicts[0]
-    };
-    // One whose window turned out to close later than it said first.
-    for (key, hours) in [(600, 1), (601, 40)] {
-        let window_end = Timestamp(NOON + hours * HOUR);
-        let counters = [Counter { window_end, ..counter(77, 1, 5) }].into_iter().collect();
-        let wants = Reservation { counters, ..nothing(key) };
-        let id = payment(u64::try_from(key).unwrap());
-        assert_eq!(ask(&mut guard, 0, &wants, id), Verdict::Granted);
-    }
-    for hour in 0..20 {
-        let number = u64::try_from(hour).unwrap();
-        assert_eq!(ask(&mut guard, hour, &hourly(hour), payment(number)), Verdict::Granted);
-        end(&mut guard, number, Settle::Post, &hourly(hour), number + 1);
-    }
-    assert_eq!((rows(&redis, "state"), rows(&redis, "due")), (42, 41));
-    // As many as bring a sweep about; the clock stands at hour 19, so 18 is the horizon.
-    let many: Vec<Reservation> = (0..8_192).map(|number| nothing(1_000 + number)).collect();
-    let asks: Vec<ReserveAsk<'_>> =
-        (1_000..).zip(&many).map(|(number, wanted)| crate::support::ask(number, wanted)).collect();
-    for asks in asks.chunks(512) {
-        guard.reserve(asks, &mut Vec::new()).unwrap();
-    }
-    assert_eq!((rows(&redis, "state"), rows(&redis, "due")), (6, 5), "hours 18 and 19, and 77");
-    let again = Reservation { key: IdempotencyKey(500), ..hourly(3) };
-    let verdict = ask(&mut guard, 3, &again, payment(500));
-    assert!(matches!(verdict, Verdict::Exceeded { headroom: Some(0), .. }), "{verdict:?}");
-    let slots = [slot(SlotKey(3).0, Keep::UntilOutcome)].into_iter().collect();
-    let free = Reservation { slots, ..nothing(501) };
-    assert_eq!(ask(&mut guard, 19, &free, payment(501)), Verdict::Granted);
-}
-
-#[test]
-fn a_key_is_known_for_the_retention_and_forgotten_after_two() {
-    let redis = redis();
-    let gate = open(storage_redis::Settings {
-        key_retention: std::time::Duration::from_hours(2),
-        ..single(&redis)
-    });
-    let mut guard = guard(&gate);
-    for (number, hour) in (0..).zip([0, 1, 2, 3, 4]) {
-        let wants = nothing(u128::from(number) + 1);
-        let (at, wants) = (Timestamp(NOON + hour * HOUR), Wants::Reserve(&wants));
-        let ask = ReserveAsk { payment: payment(number), at, wants };
-        guard.reserve(&[ask], &mut Vec::new()).unwrap();
-    }
-    let known = [1, 2, 3, 4, 5].map(|key| guard.find_key(IdempotencyKey(key)).unwrap().is_some());
-    assert_eq!(known, [false, false, true, true, true]);
 }

@@ -9,9 +9,9 @@ use router::time::Timestamp;
 use super::{Claim, MemoryGuard, Open};
 
 impl MemoryGuard {
-    /// The greatest instant anything was decided at.
-    pub fn clock(&self) -> Timestamp {
-        self.clock
+    /// The latest end of a window whose counters may have been forgotten; none if there is none.
+    pub fn forgotten_windows(&self) -> Option<Timestamp> {
+        Some(self.forgotten_until()).filter(|end| end.0 > i64::MIN)
     }
 
     /// Accounts: what each has and what of it is held, in minor units.
@@ -21,13 +21,15 @@ impl MemoryGuard {
 
     /// Counters that may still count: what each has reached, and when its window closes.
     pub fn counters(&self) -> impl Iterator<Item = (CounterKey, i64, Timestamp)> {
-        let live = self.counters.iter().filter(|(_, row)| !self.is_forgotten(row.window_end));
+        let elapsed = self.time.elapsed();
+        let live = self.counters.iter().filter(move |(_, row)| row.drop_at > elapsed);
         live.map(|(key, row)| (CounterKey(*key), row.value, row.window_end))
     }
 
     /// Slots that may still be taken: by whom, and for how long.
     pub fn slots(&self) -> impl Iterator<Item = (SlotKey, PaymentId, Claim)> {
-        let live = self.slots.iter().filter(|(_, row)| !self.is_over(row.claim));
+        let elapsed = self.time.elapsed();
+        let live = self.slots.iter().filter(move |(_, row)| !row.is_over(elapsed));
         live.map(|(key, row)| (SlotKey(*key), row.owner, row.claim))
     }
 

@@ -3,6 +3,7 @@
 use router::id::{AccountId, PaymentId};
 use router::time::Timestamp;
 
+use super::elapsed::ElapsedTime;
 use super::keys::{self, Keys};
 use super::{Account, Claim, CounterRow, MemoryGuard, Open, SlotRow};
 use crate::record::bytes::{
@@ -13,7 +14,9 @@ use crate::record::{DecodeError, keep, put_keep};
 impl MemoryGuard {
     /// Appends the image of the state.
     pub(crate) fn put_image(&self, out: &mut Vec<u8>) {
-        put_timestamp(self.clock, out);
+        put_timestamp(self.time.last(), out);
+        put_i64(self.time.elapsed(), out);
+        put_timestamp(self.forgotten_until(), out);
         put_keys(&self.keys, out);
         put_sorted(
             self.accounts.iter(),
@@ -27,7 +30,8 @@ impl MemoryGuard {
                 put_i128(account.held, out);
             },
         );
-        let counters = self.counters.iter().filter(|(_, row)| !self.is_forgotten(row.window_end));
+        let elapsed = self.time.elapsed();
+        let counters = self.counters.iter().filter(|(_, row)| row.drop_at > elapsed);
         put_sorted(
             counters,
             |(key, _)| **key,
@@ -36,9 +40,10 @@ impl MemoryGuard {
                 put_u128(**key, out);
                 put_i64(row.value, out);
                 put_timestamp(row.window_end, out);
+                put_i64(row.drop_at, out);
             },
         );
-        let slots = self.slots.iter().filter(|(_, row)| !self.is_over(row.claim));
+        let slots = self.slots.iter().filter(|(_, row)| !row.is_over(elapsed));
         put_sorted(
             slots,
             |(key, _)| **key,
@@ -47,6 +52,7 @@ impl MemoryGuard {
                 put_u128(**key, out);
                 put_u128(row.owner.0, out);
                 put_claim(row.claim, out);
+                put_i64(row.drop_at, out);
             },
         );
         put_sorted(
@@ -66,7 +72,8 @@ impl MemoryGuard {
         reader: &mut Reader<'_>,
     ) -> Result<Self, DecodeError> {
         let mut guard = Self::new(key_retention);
-        guard.clock = reader.timestamp()?;
+        guard.time = ElapsedTime::restored(reader.timestamp()?, reader.i64()?);
+        guard.dropped_until = reader.timestamp()?;
         read_keys(&mut guard.keys, reader)?;
         for _ in 0..reader.u64()? {
             let name = (AccountId(reader.text()?), reader.currency()?);
@@ -74,13 +81,13 @@ impl MemoryGuard {
         }
         for _ in 0..reader.u64()? {
             let key = reader.u128()?;
-            let row = CounterRow { value: reader.i64()?, window_end: reader.timestamp()? };
-            guard.counters.insert(key, row);
+            let (value, window_end) = (reader.i64()?, reader.timestamp()?);
+            guard.counters.insert(key, CounterRow { value, window_end, drop_at: reader.i64()? });
         }
         for _ in 0..reader.u64()? {
             let key = reader.u128()?;
-            let row = SlotRow { owner: PaymentId(reader.u128()?), claim: claim(reader)? };
-            guard.slots.insert(key, row);
+            let (owner, claim) = (PaymentId(reader.u128()?), claim(reader)?);
+            guard.slots.insert(key, SlotRow { owner, claim, drop_at: reader.i64()? });
         }
         for _ in 0..reader.u64()? {
             let id = PaymentId(reader.u128()?);
@@ -103,7 +110,7 @@ fn put_sorted<T, K: Ord>(
 }
 
 fn put_keys(keys: &Keys, out: &mut Vec<u8>) {
-    put_timestamp(keys.began, out);
+    put_i64(keys.began.unwrap_or(i64::MIN), out);
     for generation in [&keys.current, &keys.previous] {
         for shard in generation {
             put_sorted(
@@ -121,7 +128,7 @@ fn put_keys(keys: &Keys, out: &mut Vec<u8>) {
 }
 
 fn read_keys(keys: &mut Keys, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
-    keys.began = reader.timestamp()?;
+    keys.began = Some(reader.i64()?).filter(|began| *began > i64::MIN);
     for generation in [&mut keys.current, &mut keys.previous] {
         for _ in 0..generation.len() {
             for _ in 0..reader.u64()? {

@@ -1,4 +1,5 @@
-//! Remembered idempotency keys: two generations, so that forgetting costs nothing.
+//! Remembered idempotency keys: two generations, so that forgetting costs nothing. They take turns
+//! by elapsed time, never by what time it is.
 //!
 //! One entry is 40 bytes (half of the fingerprint is enough to tell two requests of one key
 //! apart) and one control byte; the tables are small, so that none takes long to grow.
@@ -6,7 +7,6 @@
 use foldhash::{HashMap, HashMapExt};
 use router::id::PaymentId;
 use router::message::{Fingerprint, IdempotencyKey};
-use router::time::Timestamp;
 
 const SHARDS: usize = 256;
 
@@ -35,7 +35,8 @@ type Generation = Vec<HashMap<Wide, Entry>>;
 
 pub(super) struct Keys {
     retention_micros: i64,
-    pub began: Timestamp,
+    /// Elapsed time at which the current generation began, in microseconds; none before the first.
+    pub began: Option<i64>,
     pub current: Generation,
     pub previous: Generation,
 }
@@ -43,7 +44,7 @@ pub(super) struct Keys {
 impl Keys {
     pub fn new(retention_micros: i64) -> Self {
         let (current, previous) = (generation(), generation());
-        Self { retention_micros, began: Timestamp(i64::MIN), current, previous }
+        Self { retention_micros, began: None, current, previous }
     }
 
     pub fn len(&self) -> usize {
@@ -60,19 +61,18 @@ impl Keys {
         self.entry(key).map(|entry| PaymentId(entry.payment.value()))
     }
 
+    /// Remembers a key at an elapsed time, in microseconds.
     pub fn insert(
         &mut self,
         key: IdempotencyKey,
         fingerprint: Fingerprint,
         payment: PaymentId,
-        at: Timestamp,
+        elapsed: i64,
     ) {
-        if self.began.0 == i64::MIN {
-            self.began = at;
-        }
-        if at >= self.began.plus_micros(self.retention_micros) {
+        let began = *self.began.get_or_insert(elapsed);
+        if elapsed >= began.saturating_add(self.retention_micros) {
             self.previous = std::mem::replace(&mut self.current, generation());
-            self.began = at;
+            self.began = Some(elapsed);
         }
         let entry = Entry { fingerprint: half(fingerprint), payment: Wide::of(payment.0) };
         put(&mut self.current, key.0, entry);
@@ -125,7 +125,7 @@ mod tests {
     fn a_key_is_known_for_the_retention_and_forgotten_after_two() {
         let mut keys = Keys::new(100);
         let insert = |keys: &mut Keys, key, at| {
-            keys.insert(IdempotencyKey(key), Fingerprint(1 << 64), PaymentId(key), Timestamp(at));
+            keys.insert(IdempotencyKey(key), Fingerprint(1 << 64), PaymentId(key), at);
         };
         insert(&mut keys, 1, 0);
         insert(&mut keys, 2, 99);
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn the_fingerprint_tells_a_repeat_from_a_reuse() {
         let mut keys = Keys::new(100);
-        keys.insert(IdempotencyKey(1), Fingerprint(7 << 64), PaymentId(1), Timestamp(0));
+        keys.insert(IdempotencyKey(1), Fingerprint(7 << 64), PaymentId(1), 0);
         let found = |high: u128| keys.find(IdempotencyKey(1), Fingerprint(high << 64));
         assert_eq!(found(7), Some((true, PaymentId(1))));
         assert_eq!(found(8), Some((false, PaymentId(1))));

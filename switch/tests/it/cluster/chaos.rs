@@ -15,6 +15,7 @@ use loadtest::tasks::Tasks;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use rig::FakeClock;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -41,7 +42,13 @@ async fn whatever_breaks_nothing_is_paid_twice_overrun_or_lost() {
     let pair = Arc::new(tokio::task::block_in_place(RedisPair::start));
     let extra = floats();
     let plan = Plan { nodes: 2, redis: format!("urls = [\"{}\"]", pair.url()), extra: &extra };
-    let town = Arc::new(Town::start(plan).await);
+    let mut town = Town::build(plan).await;
+    let clocks = [(); 2].map(|()| FakeClock::new().expect("libfaketime"));
+    for (node, clock) in town.nodes.iter_mut().zip(&clocks) {
+        node.environment = clock.environment();
+    }
+    town.start_nodes(&extra).await;
+    let town = Arc::new(town);
     town.endpoints(&["isp-ve", "lender-mx"]).await;
     // One approval of fifty contradicts its request, or is partial.
     town.issuer.set_contradicting(200);
@@ -50,7 +57,8 @@ async fn whatever_breaks_nothing_is_paid_twice_overrun_or_lost() {
     let load = Load::start(&town, seed, 8, Duration::from_millis(60));
     within("the load to run", REST_MAX, async || (load.heard.answered() > 20).then_some(())).await;
 
-    let site = Site { town: town.clone(), pair: pair.clone(), report: report.clone() };
+    let clocks = Arc::new(clocks);
+    let site = Site { town: town.clone(), pair: pair.clone(), clocks, report: report.clone() };
     let (mut random, tasks) = (StdRng::seed_from_u64(seed), Tasks::new());
     let began = Instant::now();
     let mut done = 0;

@@ -30,6 +30,8 @@ pub struct Node {
     /// The cable between this node and Cassandra.
     pub cql: Proxy,
     pub files: Vec<PathBuf>,
+    /// Variables of its process, `NAME=VALUE` each.
+    pub environment: Vec<String>,
     log: PathBuf,
     running: Mutex<Option<Running>>,
 }
@@ -45,7 +47,8 @@ impl Node {
     /// A node that does not run yet.
     pub fn new(name: &str, cql: Proxy, files: Vec<PathBuf>, dir: &Path) -> Self {
         let log = dir.join(format!("{name}.log"));
-        Self { name: name.to_owned(), cql, files, log, running: Mutex::default() }
+        let (name, environment) = (name.to_owned(), Vec::new());
+        Self { name, cql, files, environment, log, running: Mutex::default() }
     }
 
     /// Starts the process and does not wait for it.
@@ -54,6 +57,7 @@ impl Node {
         let log_from = self.log().len();
         let mut command = cauce();
         command.arg("serve").args(self.configured());
+        command.envs(self.environment.iter().filter_map(|variable| variable.split_once('=')));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let child = command.spawn().expect("the program");
         *self.running.lock() = Some(Running { child, log_from, addresses: None });

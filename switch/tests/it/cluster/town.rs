@@ -66,13 +66,18 @@ impl Town {
     pub async fn start(plan: Plan<'_>) -> Self {
         let extra = plan.extra.to_owned();
         let town = Self::build(plan).await;
-        for node in &town.nodes {
+        town.start_nodes(&extra).await;
+        town
+    }
+
+    /// Starts all nodes, one after another, that were built with `extra` configuration.
+    pub async fn start_nodes(&self, extra: &str) {
+        for node in &self.nodes {
             node.start().await;
             node.wait_ready().await;
         }
         let floats = format!("{CONFIG}{extra}").matches("[[floats]]").count();
-        town.wait_floats(floats).await;
-        town
+        self.wait_floats(floats).await;
     }
 
     /// Waits until so many floats are open, which is a moment after the first node is ready.

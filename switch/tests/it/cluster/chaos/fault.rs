@@ -7,7 +7,7 @@ use loadtest::simulator::issuer::Mood;
 use parking_lot::Mutex;
 use rand::RngExt;
 use rand::rngs::StdRng;
-use rig::Proxy;
+use rig::{FakeClock, Proxy};
 
 use crate::cluster::chaos::report::Report;
 use crate::cluster::node::pause;
@@ -21,6 +21,8 @@ pub enum Fault {
     Kill(usize),
     /// SIGSTOP of a node.
     Sleep(usize, Duration),
+    /// The wall clock of a node is so many days ahead, or behind.
+    WrongClock(usize, i64, Duration),
     /// FLUSHALL.
     Flush,
     /// Redis is killed and started again, empty.
@@ -70,7 +72,8 @@ impl Fault {
             2 => Cable::CutTowardsClient,
             _ => Cable::Slow(slow),
         };
-        match random.random_range(0..20) {
+        let days = random.random_range(-10..10);
+        match random.random_range(0..22) {
             0..4 => Self::Kill(node),
             4..6 => Self::Sleep(node, long),
             6..8 => Self::Flush,
@@ -82,6 +85,7 @@ impl Fault {
             15..17 => Self::CqlCable(node, cable, short),
             17 => Self::CassandraSleeps(server),
             18 => Self::BankDeaf(short),
+            20.. => Self::WrongClock(node, days, short),
             _ => Self::BankHangsUp(short),
         }
     }
@@ -105,6 +109,8 @@ impl Fault {
 pub struct Site {
     pub town: Arc<Town>,
     pub pair: Arc<RedisPair>,
+    /// The wall clocks of the nodes.
+    pub clocks: Arc<[FakeClock; 2]>,
     pub report: Arc<Mutex<Report>>,
 }
 
@@ -119,6 +125,11 @@ impl Site {
                 nodes[node].pause();
                 pause(lasts).await;
                 nodes[node].resume();
+            }
+            Fault::WrongClock(node, days, lasts) => {
+                self.clocks[node].set_ahead(days * 86_400).expect("a clock");
+                pause(lasts).await;
+                self.clocks[node].set_ahead(0).expect("a clock");
             }
             Fault::Flush => self.redis(|pair| drop(pair.primary().flush_all())).await,
             Fault::RedisRestarts => {
@@ -161,6 +172,9 @@ impl Site {
     /// Mends everything.
     pub async fn heal(&self) {
         self.town.issuer.set_mood(Mood::Working);
+        for clock in self.clocks.iter() {
+            clock.set_ahead(0).expect("a clock");
+        }
         for node in &self.town.nodes {
             node.resume();
             node.cql.heal();
