@@ -125,7 +125,7 @@ impl Profile {
             is_twice: chosen(digest, 2, self.twice),
             is_line_dropped: chosen(digest, 3, self.line_drop),
             contradiction: chosen(digest, 5, self.contradicting)
-                .then(|| if mix(digest ^ 6) % 2 == 0 { *b"00" } else { *b"10" }),
+                .then(|| if mix(digest ^ 6).is_multiple_of(2) { *b"00" } else { *b"10" }),
         }
     }
 }
