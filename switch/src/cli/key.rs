@@ -112,7 +112,6 @@ fn create(role: Role, owner: &str, at: &Where) -> Result<(), Failure> {
         }
     };
     tell(&key);
-    keys.tell_faults();
     Ok(())
 }
 
@@ -126,7 +125,6 @@ fn list(at: &Where) -> Result<(), Failure> {
     for key in shown {
         tell(line(&key));
     }
-    keys.tell_faults();
     Ok(())
 }
 
@@ -174,7 +172,15 @@ impl Where {
         configuration(&self.configured).map_err(Failure::Configuration)
     }
 
+    /// The keys that are meant. Tells what cannot be read of them before anything is done: a change
+    /// mends half a line.
     fn keys(&self, config: Config) -> Result<Keys, Failure> {
+        let keys = self.place(config)?;
+        keys.tell_faults();
+        Ok(keys)
+    }
+
+    fn place(&self, config: Config) -> Result<Keys, Failure> {
         match (&self.data, config.service.cluster) {
             (Some(dir), _) => Ok(Keys::Folder(dir.clone())),
             (None, None) => Ok(Keys::Folder(config.service.data.dir)),

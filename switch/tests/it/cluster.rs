@@ -13,6 +13,7 @@ mod chaos;
 mod clock;
 mod forget;
 mod join;
+mod keys;
 mod lines;
 mod names;
 mod notices;

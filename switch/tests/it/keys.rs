@@ -81,7 +81,9 @@ async fn half_a_line_stops_no_switch_hides_no_key_and_is_told_with_file_and_line
     let app = crate::harness::start_app(left.path(), &issuer, "").await;
     let house = House { app, issuer, dir: left };
     assert_eq!(status(&house, &key).await, 200);
-    let other = printed(&run(&dir, &["create", "--role", "operator", "--owner", "desk"]));
+    let made = run(&dir, &["create", "--role", "operator", "--owner", "desk"]);
+    assert!(String::from_utf8_lossy(&made.stderr).contains(&warning), "told once more, and mended");
+    let other = printed(&made);
     assert_eq!(status(&house, &key).await, 200);
     let list = Api::with_key(&house, &other).get("/v1/endpoints?biller=isp-ve").await;
     assert_eq!(list.status, 200);
