@@ -14,12 +14,14 @@ mod parse;
 mod payer;
 mod payment;
 mod problem;
+mod reversal;
 mod view;
 
 pub use notice::{EndpointBody, EndpointView, NoticeBody, NoticeState, NoticeView, parse_endpoint};
 pub use payer::{CardBody, PayerBody};
 pub use payment::{PaymentBody, parse_payment};
 pub use problem::Problem;
+pub use reversal::{ReversalBody, parse_no_fields, parse_reversal};
 pub use view::{FeeView, PayerView, PaymentView, ReasonView};
 
 /// What is wrong with a body, and where.

@@ -78,6 +78,20 @@ pub enum Violation {
         /// Where it stands.
         state: PaymentState,
     },
+    /// A partial reversal does not leave something, less than before.
+    #[error(
+        "{payment}: after {parts} partial reversals {stands_minor} minor units stand of {from_minor}"
+    )]
+    PartDoesNotFit {
+        /// The payment.
+        payment: PaymentId,
+        /// Its partial reversals up to the one that does not fit.
+        parts: usize,
+        /// What stood before it.
+        from_minor: i64,
+        /// What stands after it.
+        stands_minor: i64,
+    },
     /// The asker heard an answer the journal does not support.
     #[error("{key}: the asker heard `{}`, the journal says {}", .answer.name(), state_name(*.journal))]
     AnswerNotInJournal {
@@ -248,6 +262,21 @@ pub fn unknown_is_owed(payment: &Payment) -> Result<(), Violation> {
         return Ok(());
     }
     Err(Violation::UnknownNotOwed { payment: payment.id, state: payment.state })
+}
+
+/// The partial reversals of a payment begin with its amount, and each leaves something of what the
+/// one before left: together they never give back more than was taken.
+pub fn parts_fit(payment: &Payment) -> Result<(), Violation> {
+    let mut stood = payment.request.amount.minor;
+    for (parts, part) in (1..).zip(&payment.parts) {
+        let (from_minor, stands_minor) = (part.from_minor, part.stands_minor);
+        if from_minor != stood || stands_minor <= 0 || from_minor <= stands_minor {
+            let payment = payment.id;
+            return Err(Violation::PartDoesNotFit { payment, parts, from_minor, stands_minor });
+        }
+        stood = stands_minor;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

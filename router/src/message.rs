@@ -267,6 +267,11 @@ pub struct ReversalRequest {
     pub is_advice: bool,
     /// Amount of the original, where the message repeats it.
     pub amount: Option<Money>,
+    /// The same in minor units, where the message repeats it without its currency.
+    pub amount_minor: Option<i64>,
+    /// What is to stand of the payment (DE95), in minor units of its amount; none where all of it
+    /// is to be undone.
+    pub stands_minor: Option<i64>,
 }
 
 /// A request for the state of a payment.

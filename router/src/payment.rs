@@ -1,6 +1,7 @@
 //! One payment, folded from its records: the state machine of live traffic and replay alike.
 
 mod progress;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use crate::reservation::Settle;
 use crate::time::{Date, Timestamp};
 
 pub use progress::{Progress, Told, effects_of};
+pub use standing::{PARTS_MAX, PartialReversal, Standing};
 
 /// Where a payment stands. The names are those of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,6 +99,8 @@ pub struct Payment {
     pub reversal_cause: Option<ReversalCause>,
     /// When its reversal was confirmed, the first time.
     pub reversed_at: Option<Timestamp>,
+    /// Its partial reversals, oldest first; each leaves less standing than the one before.
+    pub parts: Vec<PartialReversal>,
     /// An answer that came too late: the first approval, else the first answer.
     pub late_answer: Option<Outcome>,
     /// Whether a late answer owes it another reversal, which has not begun.
@@ -187,6 +191,16 @@ impl Payment {
                 ReversalStep::Confirmed { .. } => {
                     self.reversed_at.get_or_insert(reversal.at);
                 }
+                ReversalStep::PartOwed(part) => self.parts.push(PartialReversal {
+                    asked_at: reversal.at,
+                    key: part.key,
+                    from_minor: part.from_minor,
+                    stands_minor: part.stands_minor,
+                    confirmed_at: None,
+                }),
+                ReversalStep::PartConfirmed(part) => {
+                    self.confirm_parts(part.stands_minor, reversal.at);
+                }
             },
             Record::LateAnswer(late) if self.keeps_late(&late.outcome) => {
                 self.late_answer = Some(late.outcome.clone());
@@ -209,6 +223,7 @@ impl Payment {
             was_sent: self.attempt.is_some(),
             was_reversed: self.reversed_at.is_some(),
             is_owed_anew: self.is_owed_anew,
+            standing: self.standing(),
         }
     }
 
@@ -228,6 +243,58 @@ impl Payment {
             Some(Outcome::Declined(_) | Outcome::Unknown(_)) => {
                 matches!(late, Outcome::Approved(_))
             }
+        }
+    }
+
+    /// What stands of it; none where no partial reversal was asked for.
+    pub fn standing(&self) -> Option<Standing> {
+        let amount_minor = self.request.amount.minor;
+        let owed_minor = self.parts.last()?.stands_minor;
+        let mut confirmed = self.parts.iter().rev().filter(|part| part.confirmed_at.is_some());
+        let confirmed_minor = confirmed.next().map_or(amount_minor, |part| part.stands_minor);
+        Some(Standing { amount_minor, confirmed_minor, owed_minor })
+    }
+
+    /// What is to stand of an approval, partial reversals under way counted, in minor units.
+    pub fn stands_minor(&self) -> i64 {
+        self.parts.last().map_or(self.request.amount.minor, |part| part.stands_minor)
+    }
+
+    /// What is to stand while a partial reversal is owed to the participant, in minor units.
+    pub fn part_owed(&self) -> Option<i64> {
+        self.progress().part_owed()
+    }
+
+    /// What partial reversals have given back and the participant confirmed, and what they still
+    /// owe; none where there was none. Once all is undone, all was given back.
+    pub fn given_back(&self) -> Option<(Money, Money)> {
+        let standing = self.standing()?;
+        let money = |minor| Money::new(minor, self.request.amount.currency);
+        let (stands, owed) = match self.state {
+            PaymentState::Reversed => (0, 0),
+            // Undone whole before, and again for what a late answer said.
+            PaymentState::Reversing if self.reversed_at.is_some() => (0, 0),
+            PaymentState::Reversing => (standing.confirmed_minor, standing.confirmed_minor),
+            PaymentState::Received
+            | PaymentState::AwaitingPayer
+            | PaymentState::Sent
+            | PaymentState::Approved
+            | PaymentState::Declined
+            | PaymentState::Unknown
+            | PaymentState::Expired
+            | PaymentState::Settled
+            | PaymentState::Refunded => {
+                (standing.confirmed_minor, standing.confirmed_minor - standing.owed_minor)
+            }
+        };
+        Some((money(standing.amount_minor - stands), money(owed)))
+    }
+
+    /// A confirmation confirms the partial reversals before it, too: it says what stands.
+    fn confirm_parts(&mut self, stands_minor: i64, at: Timestamp) {
+        let covered = self.parts.iter_mut().filter(|part| part.stands_minor >= stands_minor);
+        for part in covered {
+            part.confirmed_at.get_or_insert(at);
         }
     }
 
@@ -293,6 +360,7 @@ impl Payment {
             concluded_at: None,
             reversal_cause: None,
             reversed_at: None,
+            parts: Vec::new(),
             late_answer: None,
             is_owed_anew: false,
             original: None,

@@ -45,6 +45,11 @@ pub enum Source<'a> {
     Float(&'a FloatRef, FloatDebits),
 }
 
+/// Kinds of a biller's accounts: what it is owed, and what is earned from its payments.
+const OF_BILLER: [&str; 2] = ["payable", "fee_income"];
+/// The same of a participant that is paid itself.
+const OF_PARTICIPANT: [&str; 2] = ["participant_payable", "participant_fee_income"];
+
 /// The postings of an approval.
 ///
 /// Shape:  debits on the source; credits on `payable:<payee>` (the amount less what is kept back)
@@ -81,12 +86,31 @@ pub fn approval(
         }
     }
     let [payable, fee_income] = match payee {
-        Asker::Biller(_) => ["payable", "fee_income"],
-        Asker::Participant(_) => ["participant_payable", "participant_fee_income"],
+        Asker::Biller(_) => OF_BILLER,
+        Asker::Participant(_) => OF_PARTICIPANT,
     };
     post(payable, payee.as_str(), amount.checked_sub(charge.kept_back)?)?;
     post(fee_income, payee.as_str(), charge.income()?)?;
     Ok(postings)
+}
+
+/// The postings of a partial reversal: the payee gives the part back to where the money came from.
+/// Fees stay as they are.
+///
+/// Shape:  `approval` is what [`approval`] made; `given_back` is more than zero.
+/// Errors: none where the approval names no source or no payee.
+pub fn partial_reversal(approval: &[Posting], given_back: Money) -> Option<[Posting; 2]> {
+    let source = approval.first()?.account;
+    let payee = approval.iter().find_map(|line| {
+        let (kind, owner) = line.account.as_str().split_once(':')?;
+        let kinds = [OF_BILLER, OF_PARTICIPANT].into_iter().find(|kinds| kinds.contains(&kind))?;
+        Some(account(kinds[0], owner))
+    })?;
+    let amount = given_back;
+    Some([
+        Posting { account: payee, side: Side::Debit, amount },
+        Posting { account: source, side: Side::Credit, amount },
+    ])
 }
 
 #[cfg(test)]
@@ -170,6 +194,27 @@ mod tests {
         let postings = approval(Source::Clearing(Rail::P2c), &payee, pesos(100), &charge).unwrap();
         let accounts: Vec<_> = postings.iter().map(|line| line.account.to_string()).collect();
         assert_eq!(accounts, ["clearing:p2c", "participant_payable:isp"]);
+        let part = partial_reversal(&postings, pesos(40)).unwrap();
+        assert_eq!(part[0].account.to_string(), "participant_payable:isp");
+    }
+
+    #[test]
+    fn a_part_goes_back_from_the_payee_to_the_source_and_no_fee_with_it() {
+        let fixed = |minor, bearer| fee(FeeBasis::Fixed(pesos(minor)), bearer, FeeTiming::Net);
+        let float = float();
+        // The whole amount is kept back, so that no line of the approval names what is payable.
+        for kept_back in [300, 10_000] {
+            let rules = [fixed(100, Bearer::Payer), fixed(kept_back, Bearer::Merchant)];
+            let charge = charge(&rules, None, Rail::CashFloat, pesos(10_000)).unwrap();
+            let source = Source::Float(&float, FloatDebits::Amount);
+            let approved = approval(source, &isp(), pesos(10_000), &charge).unwrap();
+            let lines = partial_reversal(&approved, pesos(4_000)).unwrap();
+            assert_eq!(postings_balance(&lines), Ok(()));
+            let print = |line: &Posting| format!("{:?} {}", line.side, line.account);
+            let printed: Vec<String> = lines.iter().map(print).collect();
+            assert_eq!(printed, ["Debit payable:isp", "Credit float:58341122"]);
+        }
+        assert_eq!(partial_reversal(&[], pesos(1)), None);
     }
 
     fn any_fee() -> impl Strategy<Value = FeeRule> {

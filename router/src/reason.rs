@@ -121,6 +121,12 @@ pub enum Reason {
     AlreadyReversed,
     /// `4005` Cannot be reversed; ask for a refund.
     ReversalNotAllowed,
+    /// `4011` The payment was declined; no money moved and nothing is to be undone.
+    NothingToReverse,
+    /// `4012` The bank takes no partial reversals; reverse the whole.
+    PartialReversalNotSupported,
+    /// `4013` The amount of the reversal does not fit the payment.
+    ReversalAmountMismatch,
     /// `5001` User not authorised.
     OperatorUnauthorised,
     /// `5002` Terminal blocked.
@@ -238,7 +244,7 @@ impl Reason {
     }
 
     /// Every reason, in the order of the catalogue.
-    pub const ALL: [Self; 69] = [
+    pub const ALL: [Self; 72] = [
         Self::Approved,
         Self::Pending,
         Self::InsufficientFunds,
@@ -293,6 +299,9 @@ impl Reason {
         Self::OriginalNotFound,
         Self::AlreadyReversed,
         Self::ReversalNotAllowed,
+        Self::NothingToReverse,
+        Self::PartialReversalNotSupported,
+        Self::ReversalAmountMismatch,
         Self::OperatorUnauthorised,
         Self::TerminalBlocked,
         Self::CollectorDepositOverdue,

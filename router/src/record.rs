@@ -5,7 +5,7 @@ use crate::message::PaymentRequest;
 use crate::money::Money;
 use crate::outcome::{Cause, Outcome};
 use crate::plan::Plan;
-use crate::posting::Postings;
+use crate::posting::{Posting, Postings};
 use crate::reason::Reason;
 use crate::text::Text;
 use crate::time::{Date, Timestamp};
@@ -127,6 +127,36 @@ pub enum ReversalStep {
         /// DE39 of the confirmation.
         response_code: [u8; 2],
     },
+    /// A part of an approved payment must be given back; the rest stands.
+    PartOwed(PartOwed),
+    /// The participant confirmed that a part was given back.
+    PartConfirmed(PartConfirmed),
+}
+
+/// A partial reversal that is owed to a participant.
+///
+/// Units: minor units of the payment's amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartOwed {
+    /// The payment's amount.
+    pub amount_minor: i64,
+    /// What was to stand before: the record cannot follow where anything else was.
+    pub from_minor: i64,
+    /// What is to stand from now on; more than zero and less than before.
+    pub stands_minor: i64,
+    /// Digest of the idempotency key it was asked under, where one was given.
+    pub key: Option<u128>,
+}
+
+/// A partial reversal that the participant confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartConfirmed {
+    /// What stands now, in minor units of the payment's amount.
+    pub stands_minor: i64,
+    /// DE39 of the confirmation.
+    pub response_code: [u8; 2],
+    /// What is posted: the payee is debited, the source of the money is credited.
+    pub postings: [Posting; 2],
 }
 
 /// Why a payment is undone.

@@ -8,6 +8,8 @@
 //! repeated operation is told as a duplicate and not as "one payment a day", and both before a
 //! float that is too low.
 
+mod share;
+
 use smallvec::SmallVec;
 
 use crate::id::AccountId;
@@ -15,6 +17,8 @@ use crate::message::{Fingerprint, IdempotencyKey};
 use crate::money::Money;
 use crate::reason::Reason;
 use crate::time::Timestamp;
+
+pub use share::Share;
 
 /// The one atomic step between plan and intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +104,6 @@ pub enum Settle {
     Post,
     /// Declined or reversed before an approval: everything is given back.
     Release,
-    /// Reversed after an approval: what was posted is given back too.
+    /// Reversed after an approval, in part or whole: what was posted is given back too.
     Undo,
 }

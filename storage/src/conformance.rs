@@ -129,6 +129,49 @@ pub async fn money_is_unavailable_early_and_available_late(store: &Store) {
     assert_eq!(balance().await, (100, 0));
 }
 
+/// Partial reversals: each gives its own share back when it is confirmed and not before, count and
+/// slot stay until nothing stands, and no two together give back more than there was.
+pub async fn parts_are_given_back_one_by_one_and_never_beyond(store: &Store) {
+    let paid = |n| Sample {
+        hold: Some(("float:1", 40)),
+        counter: Some((7, 1)),
+        slot: Some((5, Keep::WhileApproved)),
+        ..Sample::new(n)
+    };
+    store.append(sample::top_up("float:1", 100)).await.unwrap();
+    let balance = async || {
+        let balance = store.account_balance(sample::account("float:1"), sample::currency()).await;
+        balance.map(|balance| (balance.balance, balance.held)).unwrap()
+    };
+    let first = paid(1);
+    store.admit(first.intent()).await.unwrap();
+    store.append(first.approved()).await.unwrap();
+    // Two that were computed from the same: one is recorded, the other is told so.
+    let (one, two) =
+        tokio::join!(store.append(first.part_owed(40, 30)), store.append(first.part_owed(40, 25)));
+    assert!(one.is_ok() && matches!(two, Err(StoreError::Illegal(_))), "{one:?} and {two:?}");
+    assert_eq!(balance().await, (60, 0), "money is back when it is confirmed");
+    assert_eq!(store.open_payments().await.unwrap().len(), 1, "a part is owed");
+    store.append(first.part_confirmed(10, 30)).await.unwrap();
+    assert_eq!(balance().await, (70, 0));
+    assert!(store.open_payments().await.unwrap().is_empty());
+    let again = store.append(first.part_confirmed(10, 30)).await;
+    assert!(matches!(again, Err(StoreError::Illegal(_))), "a share is given back once");
+    store.append(first.part_owed(30, 1)).await.unwrap();
+    store.append(first.part_confirmed(29, 1)).await.unwrap();
+    assert_eq!(balance().await, (99, 0));
+    let standing = store.payment(first.id()).await.unwrap().unwrap();
+    assert_eq!((standing.state, standing.stands_minor()), (PaymentState::Approved, 1));
+    assert_eq!(router::invariant::parts_fit(&standing), Ok(()));
+    let taken = store.admit(paid(2).intent()).await.unwrap();
+    assert!(matches!(taken, Admission::Refused(_)), "one minor unit stands: the slot is taken");
+    store.append(first.reversal_asked()).await.unwrap();
+    store.append(first.reversal_confirmed()).await.unwrap();
+    assert_eq!(balance().await, (100, 0), "the rest and no more");
+    let free = store.admit(paid(3).intent()).await.unwrap();
+    assert!(matches!(free, Admission::Granted { .. }), "{free:?}");
+}
+
 /// Slots: exclusive while open; freed by a decline; kept as they say by an approval; freed by the
 /// reversal of an approval.
 pub async fn slots_are_kept_as_they_say(store: &Store) {

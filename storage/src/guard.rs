@@ -75,7 +75,8 @@ pub struct Settlement<'a> {
     pub payment: PaymentId,
     /// How it ends.
     pub settle: Settle,
-    /// What it had reserved; needed by [`Settle::Undo`], whose payment may be months old.
+    /// What it had reserved, or the share of that which ends here; needed by [`Settle::Undo`],
+    /// whose payment may be months old.
     pub reservation: Option<&'a Reservation>,
     /// Position of the record that ends it.
     pub sequence: u64,
@@ -163,7 +164,7 @@ pub trait Guard: Send {
 
     /// Ends reservations and raises balances, once their records are durable. Ending one that is
     /// not open changes nothing, except by [`Settle::Undo`], which the caller gives once for each
-    /// payment.
+    /// share of a payment.
     fn give_back(&mut self, group: &GiveBack<'_>) -> Result<(), GuardError>;
 
     /// What an account has in a currency; none if no movement and no granted hold ever named it.

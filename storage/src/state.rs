@@ -9,7 +9,7 @@ use foldhash::{HashMap, HashMapExt};
 use router::id::{EndpointId, PaymentId};
 use router::payment::{IllegalStep, PaymentState, Progress};
 use router::record::{Endpoint, Record};
-use router::reservation::Settle;
+use router::reservation::{Reservation, Settle, Share};
 use router::time::Timestamp;
 
 use crate::guard::{Credit, MemoryGuard, ReserveAsk, Settlement, Wants};
@@ -198,6 +198,7 @@ impl Fold {
                 }
             }
         };
+        let share = open.progress.share_given_back(record);
         let effects = open.progress.apply(record);
         let effects = effects.map_err(|source| Damage::Step { sequence, source })?;
         open.history.push(sequence, body);
@@ -206,7 +207,8 @@ impl Fold {
                 Settle::Undo => open.history.reservation(),
                 Settle::Post | Settle::Release => Ok(None),
             };
-            let reservation = reservation.map_err(|error| damage(sequence, error))?;
+            let whole = reservation.map_err(|error| damage(sequence, error))?;
+            let reservation = given_back(whole, share);
             let reservation = reservation.as_ref();
             guard.end(&Settlement { payment: id, settle, reservation, sequence });
         }
@@ -238,6 +240,14 @@ impl Fold {
             | Record::Reversal(_)
             | Record::LateAnswer(_) => {}
         }
+    }
+}
+
+/// What a reversal gives back of a reservation: all of it, or a share.
+pub(crate) fn given_back(whole: Option<Reservation>, share: Option<Share>) -> Option<Reservation> {
+    match share {
+        Some(share) => whole.map(|whole| whole.given_back(share)),
+        None => whole,
     }
 }
 

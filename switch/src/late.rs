@@ -169,6 +169,7 @@ fn contradiction(
         card: card.as_ref(),
         stan: attempt.stan,
         transmitted_at: attempt.transmitted_at,
+        stands_minor: None,
     };
     let asking = engine.asking(Repeat::First);
     let request = engine.message(|out| cauce87::original_request(&advice, asking, out)).ok()?;

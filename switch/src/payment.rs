@@ -425,8 +425,8 @@ pub async fn resume(engine: &Arc<Engine>, open: &[Payment]) -> Result<(), StoreE
             engine.store.append(Record::Outcome(Box::new(concluded))).await?;
         }
         match payment.state {
-            // An advice may have left before the restart.
-            PaymentState::Reversing => engine.owed.push_again(payment.id),
+            // An advice may have left before the restart; of an approved payment a part is owed.
+            PaymentState::Reversing | PaymentState::Approved => engine.owed.push_again(payment.id),
             _ => engine.owed.push(payment.id),
         }
     }

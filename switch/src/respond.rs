@@ -35,6 +35,8 @@ pub struct Told {
     pub field: Option<&'static str>,
     /// What people need beyond the reason's text.
     pub detail: Option<Box<str>>,
+    /// What is to stand of an approval that was reversed in part, in minor units, for an inquiry.
+    pub stands_minor: Option<i64>,
 }
 
 impl Told {
@@ -50,6 +52,7 @@ impl Told {
             is_in_progress: false,
             field: None,
             detail: None,
+            stands_minor: None,
         }
     }
 
@@ -95,10 +98,13 @@ impl Told {
             PaymentState::Reversing | PaymentState::Reversed => {
                 Self { reason: Reason::AlreadyReversed, network_code: None, ..told }
             }
+            PaymentState::Approved => {
+                let stands_minor = payment.standing().map(|standing| standing.owed_minor);
+                Self { stands_minor, ..told }
+            }
             PaymentState::Received
             | PaymentState::AwaitingPayer
             | PaymentState::Sent
-            | PaymentState::Approved
             | PaymentState::Declined
             | PaymentState::Unknown
             | PaymentState::Expired
@@ -210,6 +216,7 @@ pub fn iso8583(asked: &Asked<'_>, told: &Told, out: &mut BytesMut) {
         text: text.as_deref(),
         original_folio: told.original,
         additional_amounts: &[],
+        stands_minor: told.stands_minor,
     };
     write(asked, &answer, out);
 }

@@ -3,6 +3,7 @@
 //! What is owed stands in the journal; the queue here only says "look at this one now". A scan of
 //! the open payments finds whatever the queue missed, so nothing is forgotten.
 
+mod partial;
 mod proof;
 
 use std::collections::HashSet;
@@ -30,6 +31,8 @@ use crate::participant::{LineChoice, NoAnswer, Participant};
 use crate::payment;
 use crate::respond::Told;
 use proof::ReversalProof;
+
+pub use partial::{PartAmount, PartRequest, asked as part_asked};
 
 /// Payments waiting to be looked at; beyond, the scan finds them.
 const QUEUE_LEN_MAX: usize = 65_536;
@@ -68,15 +71,32 @@ impl Owed {
 pub async fn asked(engine: &Arc<Engine>, request: &ReversalRequest) -> Told {
     let asker = &request.asker;
     let found = match payment::find(engine, asker, &request.original, &request.trace).await {
-        Ok(Some(payment)) if request.amount.is_none_or(|of| of == payment.request.amount) => {
-            payment
-        }
-        Ok(_) => return Told::refused(Reason::OriginalNotFound),
+        Ok(Some(payment)) => payment,
+        Ok(None) => return Told::refused(Reason::OriginalNotFound),
         Err(error) => return Told::not_decided(&error),
     };
-    match undo_asked(engine, found).await {
-        Ok(told) => told,
+    if !partial::repeats_amount(request, &found) {
+        let payment = Some((found.id, found.folio));
+        return Told { payment, ..Told::refused(Reason::ReversalAmountMismatch) };
+    }
+    let told = match request.stands_minor.map(PartAmount::Stands) {
+        Some(amount) => part_asked(engine, found, PartRequest { amount, key: None }).await,
+        None => undo_asked(engine, found).await,
+    };
+    match told {
+        Ok(told) => acknowledged(request, told),
         Err(error) => Told::not_decided(&error),
+    }
+}
+
+/// An advice that a payment without effect is undone asks for nothing: it is taken note of, and
+/// the reason says that no money moved.
+fn acknowledged(request: &ReversalRequest, told: Told) -> Told {
+    match told.reason {
+        Reason::NothingToReverse if request.is_advice => {
+            Told { network_code: Some(*b"00"), ..told }
+        }
+        _ => told,
     }
 }
 
@@ -101,10 +121,9 @@ pub async fn undo_asked(engine: &Engine, payment: Payment) -> Result<Told, Store
             Ok(told(Reason::Approved))
         }
         PaymentState::Sent => Ok(Told { is_in_progress: true, ..told(Reason::Pending) }),
+        PaymentState::Declined | PaymentState::Expired => Ok(told(Reason::NothingToReverse)),
         PaymentState::Received
         | PaymentState::AwaitingPayer
-        | PaymentState::Declined
-        | PaymentState::Expired
         | PaymentState::Settled
         | PaymentState::Refunded => Ok(told(Reason::ReversalNotAllowed)),
     }
@@ -210,11 +229,23 @@ struct PendingAdvice {
     /// STAN and time of its advice, the same in each repeat.
     own: Option<Attempt>,
     proof: ReversalProof,
+    /// What it leaves standing, in minor units; none where all is undone.
+    stands_minor: Option<i64>,
 }
 
 impl PendingAdvice {
     fn new(repeat: Repeat) -> Self {
-        Self { repeat, own: None, proof: ReversalProof::default() }
+        Self { repeat, own: None, proof: ReversalProof::default(), stands_minor: None }
+    }
+
+    /// Begins anew where something else is to stand than its advice said.
+    fn leave(&mut self, stands_minor: Option<i64>) {
+        if self.stands_minor == stands_minor {
+            return;
+        }
+        let was_sent = self.own.is_some();
+        let repeat = if was_sent { Repeat::First } else { self.repeat };
+        *self = Self { stands_minor, ..Self::new(repeat) };
     }
 }
 
@@ -226,6 +257,11 @@ async fn advance(
     undoing: &Undoing,
 ) -> Result<ReversalStanding, StoreError> {
     let Some(payment) = engine.store.payment(id).await? else { return Ok(ReversalStanding::Over) };
+    let part_owed = payment.part_owed();
+    pending.leave(part_owed);
+    if let Some(stands_minor) = part_owed {
+        return partial::advance(engine, &payment, stands_minor, pending, undoing).await;
+    }
     match owed_cause(&payment) {
         Some(cause) => {
             // An advice of its own: an answer to the one before is no evidence any more.
@@ -289,6 +325,7 @@ async fn advise(
         card: card.as_ref(),
         stan: own.stan,
         transmitted_at: own.transmitted_at,
+        stands_minor: pending.stands_minor,
     };
     let asking = engine.asking(pending.repeat);
     match engine.message(|out| cauce87::reversal_advice(&advice, asking, out)) {

@@ -1,17 +1,67 @@
 //! Reading a JSON body, with errors that say where without saying what.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use router::reason::Reason;
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::error::Category;
 
 use super::FieldError;
 
-/// Reads a body.
+/// Reads a body, which is an object.
 ///
 /// Errors: the field's path in `field`; line and column in `detail`. The parser's own message is
 ///         not passed on, because it repeats values, and a value may be a card number.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FieldError> {
-    serde_json::from_slice(bytes).map_err(|error| field_error(bytes, &error))
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let read = object(&mut deserializer).and_then(|body| deserializer.end().map(|()| body));
+    read.map_err(|error| field_error(bytes, &error))
+}
+
+/// Reads an object, and nothing else: a list of the members' values would pass for one.
+pub(super) fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    struct Object<T>(PhantomData<T>);
+
+    impl<'de, T: DeserializeOwned> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(members))
+        }
+    }
+
+    deserializer.deserialize_map(Object(PhantomData))
+}
+
+/// Reads the object of a member that may be left out, or be `null`, which is the same.
+pub(super) fn optional_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    struct Inner<T>(T);
+
+    impl<'de, T: DeserializeOwned> Deserialize<'de> for Inner<T> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            object(deserializer).map(Inner)
+        }
+    }
+
+    Option::<Inner<T>>::deserialize(deserializer).map(|inner| inner.map(|Inner(object)| object))
+}
+
+/// The same of a member that must not be `null`.
+pub(super) fn given_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    object(deserializer).map(Some)
 }
 
 fn field_error(bytes: &[u8], error: &serde_json::Error) -> FieldError {

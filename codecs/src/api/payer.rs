@@ -10,7 +10,7 @@ use router::text::Text;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-use super::FieldError;
+use super::{FieldError, parse};
 
 /// Who pays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -25,6 +25,7 @@ pub struct PayerBody {
     /// Account number or IBAN.
     pub account: Option<String>,
     /// Card.
+    #[serde(default, deserialize_with = "parse::optional_object")]
     pub card: Option<CardBody>,
 }
 

@@ -21,12 +21,14 @@ pub struct PaymentBody {
     /// How money is to be moved.
     pub rail: String,
     /// What the payee is to receive.
+    #[serde(deserialize_with = "parse::object")]
     pub amount: AmountBody,
     /// The bill that is paid.
     pub bill: Option<String>,
     /// The look-up that showed the debt.
     pub lookup_id: Option<String>,
     /// Who pays.
+    #[serde(default, deserialize_with = "parse::optional_object")]
     pub payer: Option<PayerBody>,
     /// The asker's own reference.
     pub reference: Option<String>,
@@ -41,6 +43,7 @@ pub struct PaymentBody {
     /// The terminal.
     pub terminal: Option<String>,
     /// What the payer still owes before this payment.
+    #[serde(default, deserialize_with = "parse::optional_object")]
     pub remaining_debt: Option<AmountBody>,
     /// The asker's own data, an object.
     pub metadata: Option<Box<RawValue>>,

@@ -3,6 +3,7 @@
 use router::fee::{Bearer, Fee};
 use router::id::{BillNo, BillerId, ClientRef, FloatRef, Folio, PaymentId, Product};
 use router::message::Payer;
+use router::money::Money;
 use router::outcome::Outcome;
 use router::payment::Payment;
 use router::reason::{Language, Reason};
@@ -82,6 +83,12 @@ pub struct PaymentView<'a> {
     /// When the undoing was confirmed, the first time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reversed_at: Option<Shown<Timestamp>>,
+    /// What reversals gave back, where a part was reversed; the participant has confirmed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reversed: Option<AmountView>,
+    /// What partial reversals still have to give back, while the participant has not confirmed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reversing: Option<AmountView>,
     /// The asker's own data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<&'a RawValue>,
@@ -165,9 +172,15 @@ impl<'a> PaymentView<'a> {
             received_at: Shown(payment.received_at),
             concluded_at: payment.concluded_at.map(Shown),
             reversed_at: payment.reversed_at.map(Shown),
+            reversed: payment.given_back().map(|(confirmed, _)| confirmed.into()),
+            reversing: payment.given_back().map(|(_, owed)| owed).and_then(more_than_zero),
             metadata: request.metadata.as_deref().and_then(|json| serde_json::from_str(json).ok()),
         }
     }
+}
+
+fn more_than_zero(amount: Money) -> Option<AmountView> {
+    (amount.minor > 0).then(|| amount.into())
 }
 
 fn known(text: Option<&str>) -> Option<&str> {

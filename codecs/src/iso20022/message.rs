@@ -182,8 +182,15 @@ fn reversal(
 ) -> Result<Message, MapError> {
     let amount = request.transaction.amount.as_ref().and_then(|amount| amount.money);
     let (original, trace) = (original(request)?, trace(request)?);
-    let asker = Asker::Participant(asker);
-    Ok(Message::Reversal(Box::new(ReversalRequest { asker, original, trace, is_advice, amount })))
+    Ok(Message::Reversal(Box::new(ReversalRequest {
+        asker: Asker::Participant(asker),
+        original,
+        trace,
+        is_advice,
+        amount,
+        amount_minor: None,
+        stands_minor: None,
+    })))
 }
 
 /// The payment meant. Its folio is there when the asker gives it as the original's number; most

@@ -19,6 +19,7 @@ mod message;
 mod participant;
 mod private_data;
 mod reader;
+mod replacement;
 mod request;
 
 pub use agreement::contradiction;

@@ -118,6 +118,12 @@ impl Dialect {
         reached && self.spec.field(number).is_some() && !self.is_left_out(number)
     }
 
+    /// Whether it has room for replacement amounts (DE95) as the 1987 edition lays them out.
+    pub fn carries_replacement(&self) -> bool {
+        let length = self.spec.field(95).map(|field| field.length);
+        self.carries(95) && length == Some(Length::Fixed(42))
+    }
+
     /// Where a message of the network keeps its authentication code.
     pub fn mac_field(&self, bytes: &[u8]) -> Option<MacField> {
         let index = self.indexed(bytes)?;

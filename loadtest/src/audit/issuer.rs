@@ -40,6 +40,9 @@ struct Line {
     payment: String,
     amount: Amount,
     answer: Option<String>,
+    /// What is to stand after a reversal of a part; missing where all is undone.
+    #[serde(default)]
+    stands_minor: u64,
 }
 
 impl IssuerTruth {
@@ -63,7 +66,8 @@ impl IssuerTruth {
         let mut debited = HashSet::new();
         let mut returned = HashSet::new();
         for line in super::json_lines::<Line>(lines, "issuer log")? {
-            let Line { participant, mti, processing_code, payment, amount, answer } = line;
+            let Line { participant, mti, processing_code, payment, amount, answer, stands_minor } =
+                line;
             let is_yes = answer.as_deref().is_none_or(|code| code == "00");
             let key = (participant.clone(), payment.clone());
             self.participants.insert(participant);
@@ -74,7 +78,12 @@ impl IssuerTruth {
             if is_yes && takes && debited.insert(key.clone()) {
                 facts.net_debits += 1;
                 facts.debited_minor = Some(amount.minor);
-            } else if is_yes && asks == "04" && debited.contains(&key) && returned.insert(key) {
+            } else if is_yes
+                && asks == "04"
+                && stands_minor == 0
+                && debited.contains(&key)
+                && returned.insert(key)
+            {
                 facts.net_debits -= 1;
             }
         }

@@ -19,7 +19,7 @@ use super::AuditError;
 /// | `refused` | the same without `participant`, `participant_stan`; `outcome` of state `declined` |
 /// | `rerouted` | `payment`, `participant`, `participant_stan` |
 /// | `outcome`, `late_answer` | `payment`, `outcome` |
-/// | `reversal` | `payment`, `step` (`owed`, `confirmed`), `cause` with `owed` |
+/// | `reversal` | `payment`, `step` (`owed`, `confirmed`, `part_owed`, `part_confirmed`), `cause` with `owed` |
 /// | `endpoint` | `biller`, `url` (null once deleted), `types` |
 /// | `account`, `notice_mark` | nothing the audit reads |
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -252,6 +252,10 @@ fn next_state(state: PaymentState, line: &JournalLine) -> Option<PaymentState> {
             _,
             _,
         ) => Some(state),
+        ("reversal", PaymentState::Approved, _, "part_owed") => Some(PaymentState::Approved),
+        ("reversal", PaymentState::Approved | PaymentState::Reversing, _, "part_confirmed") => {
+            Some(state)
+        }
         _ => None,
     }
 }

@@ -246,6 +246,8 @@ fn an_issuer_s_log_gives_the_same_truth_as_its_book() {
         "\n",
         r#"{"at":"","participant":"bank-a","mti":"0201","processing_code":"000000","stan":"1","rrn":"1","payment":"1","amount":{"currency":"MXN","minor":100},"answer":"00"}"#,
         "\n",
+        r#"{"at":"","participant":"bank-a","mti":"0420","processing_code":"000000","stan":"4","rrn":"1","payment":"1","amount":{"currency":"MXN","minor":100},"answer":"00","stands_minor":40}"#,
+        "\n",
         r#"{"at":"","participant":"bank-a","mti":"0200","processing_code":"000000","stan":"2","rrn":"2","payment":"2","amount":{"currency":"MXN","minor":168},"answer":null}"#,
         "\n",
         r#"{"at":"","participant":"bank-a","mti":"0200","processing_code":"320000","stan":"5","rrn":"3","payment":"3","amount":{"currency":"MXN","minor":168},"answer":"00"}"#,

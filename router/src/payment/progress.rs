@@ -1,10 +1,11 @@
 //! The state machine alone: which record may follow which, for whoever decides without the data.
 
+use super::standing::Standing;
 use super::{Effects, IllegalStep, PaymentState};
 use crate::notice::NoticeType;
 use crate::outcome::Outcome;
 use crate::record::{Record, ReversalStep};
-use crate::reservation::Settle;
+use crate::reservation::{Settle, Share};
 
 /// Where a payment stands, without its data; a few bytes, so that all open ones fit in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Progress {
     /// Whether a late answer says that money may have moved since its last reversal began. A
     /// confirmation counts again only behind a reversal that is owed for that.
     pub is_owed_anew: bool,
+    /// What stands of it, once a partial reversal was owed.
+    pub standing: Option<Standing>,
 }
 
 /// Which outcome was told, without its data.
@@ -61,6 +64,7 @@ impl Progress {
         was_sent: true,
         was_reversed: false,
         is_owed_anew: false,
+        standing: None,
     };
 
     /// A payment that was refused by a rule.
@@ -70,6 +74,7 @@ impl Progress {
         was_sent: false,
         was_reversed: false,
         is_owed_anew: false,
+        standing: None,
     };
 
     /// Takes the next record of the payment.
@@ -90,7 +95,19 @@ impl Progress {
                     Ok(Effects { owes_reversal: true, ..Effects::default() })
                 }
                 ReversalStep::Confirmed { .. } if self.may_be_confirmed() => Ok(self.confirm()),
-                ReversalStep::Owed(_) | ReversalStep::Confirmed { .. } => Err(illegal),
+                ReversalStep::PartOwed(part) if self.state == PaymentState::Approved => {
+                    self.standing = Some(Standing::owing(self.standing, &part).ok_or(illegal)?);
+                    Ok(Effects { owes_reversal: true, ..Effects::default() })
+                }
+                ReversalStep::PartConfirmed(part) if self.has_approval() => {
+                    let standing = self.standing.ok_or(illegal)?;
+                    self.standing = Some(standing.confirming(part.stands_minor).ok_or(illegal)?);
+                    Ok(Effects { settle: Some(Settle::Undo), ..Effects::default() })
+                }
+                ReversalStep::Owed(_)
+                | ReversalStep::Confirmed { .. }
+                | ReversalStep::PartOwed(_)
+                | ReversalStep::PartConfirmed(_) => Err(illegal),
             },
             Record::LateAnswer(late) if self.was_sent && self.told.is_some() => {
                 Ok(self.hear_late(&late.outcome))
@@ -157,6 +174,35 @@ impl Progress {
     /// Whether anything is still owed to a participant.
     pub fn is_open(self) -> bool {
         matches!(self.state, PaymentState::Sent | PaymentState::Unknown | PaymentState::Reversing)
+            || self.part_owed().is_some()
+    }
+
+    /// What is to stand of the payment, in minor units, while its participant has not confirmed
+    /// that; none where no partial reversal is owed, or the whole is being undone.
+    pub fn part_owed(self) -> Option<i64> {
+        let standing = self.standing.filter(|_| self.state == PaymentState::Approved)?;
+        standing.is_owed().then_some(standing.owed_minor)
+    }
+
+    /// The share of the payment that a reversal's record gives back when it is applied to this;
+    /// none where that is the whole payment.
+    pub fn share_given_back(self, record: &Record) -> Option<Share> {
+        let Record::Reversal(reversal) = record else { return None };
+        let standing = self.standing?;
+        let to_minor = match reversal.step {
+            ReversalStep::PartConfirmed(part) => part.stands_minor,
+            ReversalStep::Confirmed { .. } => 0,
+            ReversalStep::Owed(_) | ReversalStep::PartOwed(_) => return None,
+        };
+        let (amount_minor, from_minor) = (standing.amount_minor, standing.confirmed_minor);
+        Some(Share { amount_minor, from_minor, to_minor })
+    }
+
+    /// Whether an approval stands, or is being undone.
+    fn has_approval(self) -> bool {
+        self.told == Some(Told::Approved)
+            && !self.was_reversed
+            && matches!(self.state, PaymentState::Approved | PaymentState::Reversing)
     }
 }
 

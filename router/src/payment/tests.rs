@@ -2,14 +2,16 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::id::{AccountId, BillerId, EndpointId, ParticipantId, Stan};
-use crate::invariant::unknown_is_owed;
+use crate::invariant::{Violation, parts_fit, unknown_is_owed};
 use crate::outcome::Cause;
 use crate::plan::plan;
+use crate::posting::partial_reversal;
 use crate::reason::Reason;
 use crate::record::{
-    AccountMovement, Concluded, Endpoint, Intent, LateAnswer, NoticeMark, Refused, Rerouted,
-    Reversal,
+    AccountMovement, Concluded, Endpoint, Intent, LateAnswer, NoticeMark, PartConfirmed, PartOwed,
+    Refused, Rerouted, Reversal,
 };
+use crate::reservation::Share;
 use crate::testing::{self, NOON};
 use crate::text::Text;
 
@@ -75,6 +77,18 @@ fn confirmed() -> Record {
     reversal(ReversalStep::Confirmed { response_code: *b"00" })
 }
 
+fn part_owed(from_minor: i64, stands_minor: i64) -> Record {
+    let part = PartOwed { amount_minor: 50_000, from_minor, stands_minor, key: None };
+    reversal(ReversalStep::PartOwed(part))
+}
+
+fn part_confirmed(stands_minor: i64) -> Record {
+    let Record::Intent(intent) = intent() else { panic!("an intent") };
+    let postings = partial_reversal(&intent.plan.postings, testing::pesos(1)).unwrap();
+    let part = PartConfirmed { stands_minor, response_code: *b"00", postings };
+    reversal(ReversalStep::PartConfirmed(part))
+}
+
 fn late(outcome: Outcome) -> Record {
     Record::LateAnswer(LateAnswer { payment: ID, at: NOON, outcome })
 }
@@ -95,7 +109,7 @@ fn of_no_payment() -> [Record; 3] {
 fn every_record() -> Vec<Record> {
     let mut records = vec![intent(), refused(), rerouted()];
     records.extend([yes(), no(), silence()].map(concluded));
-    records.extend([owed(), confirmed()]);
+    records.extend([owed(), confirmed(), part_owed(50_000, 30_000), part_confirmed(30_000)]);
     records.extend([yes(), no(), silence()].map(late));
     records.extend(of_no_payment());
     records
@@ -117,6 +131,8 @@ fn name_of(record: &Record) -> &'static str {
     match record {
         Record::Reversal(Reversal { step: ReversalStep::Owed(_), .. }) => "owed",
         Record::Reversal(Reversal { step: ReversalStep::Confirmed { .. }, .. }) => "confirmed",
+        Record::Reversal(Reversal { step: ReversalStep::PartOwed(_), .. }) => "part owed",
+        Record::Reversal(Reversal { step: ReversalStep::PartConfirmed(_), .. }) => "part confirmed",
         Record::Intent(_)
         | Record::Refused(_)
         | Record::Rerouted(_)
@@ -141,7 +157,25 @@ fn ways() -> Vec<Way> {
         refusal,
         way("sent", vec![], State::Sent, &["rerouted", "outcome"]),
         way("rerouted", vec![rerouted()], State::Sent, &["rerouted", "outcome"]),
-        way("approved", vec![ok.clone()], State::Approved, &["owed", "late_answer"]),
+        way("approved", vec![ok.clone()], State::Approved, &["owed", "part owed", "late_answer"]),
+        way(
+            "undoing a part",
+            vec![ok.clone(), part_owed(50_000, 30_000)],
+            State::Approved,
+            &["owed", "part confirmed", "late_answer"],
+        ),
+        way(
+            "undone part",
+            vec![ok.clone(), part_owed(50_000, 30_000), part_confirmed(30_000)],
+            State::Approved,
+            &["owed", "late_answer"],
+        ),
+        way(
+            "undoing the whole before a part is confirmed",
+            vec![ok.clone(), part_owed(50_000, 30_000), owed()],
+            State::Reversing,
+            &["confirmed", "part confirmed", "late_answer"],
+        ),
         way("declined", vec![ko.clone()], State::Declined, &["late_answer"]),
         way("unknown", vec![lost.clone()], State::Unknown, &["owed", "late_answer"]),
         way(
@@ -300,6 +334,62 @@ fn a_reversal_that_was_asked_for_undoes_what_was_posted() {
 }
 
 #[test]
+fn parts_are_given_back_one_after_another_and_never_more_than_stands() {
+    let mut payment = after(&[intent(), concluded(yes())]);
+    let share_of = |payment: &Payment, record: &Record| payment.progress().share_given_back(record);
+    let given = |payment: &Payment| {
+        payment.given_back().map(|(confirmed, owed)| (confirmed.minor, owed.minor))
+    };
+    assert_eq!(given(&payment), None);
+    let effects = payment.apply(&part_owed(50_000, 30_000)).unwrap();
+    assert_eq!(effects, Effects { settle: None, notice: None, owes_reversal: true });
+    assert_eq!((payment.part_owed(), payment.is_open()), (Some(30_000), true));
+    // What stood by then is named: of two that were computed from the same, one cannot follow.
+    for (from, stands) in [(50_000, 20_000), (30_000, 30_000), (30_000, 0), (30_000, 40_000)] {
+        assert!(payment.clone().apply(&part_owed(from, stands)).is_err(), "{from} to {stands}");
+    }
+    payment.apply(&part_owed(30_000, 10_000)).unwrap();
+    assert_eq!(given(&payment), Some((0, 40_000)));
+    for stands in [9_999, 50_000] {
+        assert!(payment.clone().apply(&part_confirmed(stands)).is_err(), "{stands}");
+    }
+    let first = part_confirmed(30_000);
+    let share = Share { amount_minor: 50_000, from_minor: 50_000, to_minor: 30_000 };
+    assert_eq!(share_of(&payment, &first), Some(share));
+    assert_eq!(payment.apply(&first).unwrap().settle, Some(Settle::Undo));
+    assert_eq!((given(&payment), payment.is_open()), (Some((20_000, 20_000)), true));
+    payment.apply(&part_confirmed(10_000)).unwrap();
+    assert_eq!((given(&payment), payment.is_open()), (Some((40_000, 0)), false));
+    assert_eq!(payment.state, PaymentState::Approved, "something stands");
+
+    payment.apply(&owed()).unwrap();
+    let share = Share { amount_minor: 50_000, from_minor: 10_000, to_minor: 0 };
+    assert_eq!(share_of(&payment, &confirmed()), Some(share));
+    payment.apply(&confirmed()).unwrap();
+    assert_eq!((payment.state, given(&payment)), (PaymentState::Reversed, Some((50_000, 0))));
+}
+
+#[test]
+fn a_part_that_leaves_nothing_or_more_than_stood_is_a_violation() {
+    let payment = after(&[intent(), concluded(yes()), part_owed(50_000, 30_000)]);
+    assert_eq!(parts_fit(&payment), Ok(()));
+    for (from_minor, stands_minor) in [(50_000, 0), (40_000, 30_000), (50_000, 50_000)] {
+        let mut wrong = payment.clone();
+        (wrong.parts[0].from_minor, wrong.parts[0].stands_minor) = (from_minor, stands_minor);
+        let found = Violation::PartDoesNotFit { payment: ID, parts: 1, from_minor, stands_minor };
+        assert_eq!(parts_fit(&wrong), Err(found));
+    }
+}
+
+#[test]
+fn a_confirmation_confirms_the_parts_before_it_too() {
+    let parts = [part_owed(50_000, 30_000), part_owed(30_000, 10_000), part_confirmed(10_000)];
+    let payment = after(&[vec![intent(), concluded(yes())], parts.to_vec()].concat());
+    assert!(payment.parts.iter().all(|part| part.confirmed_at.is_some()));
+    assert_eq!((payment.part_owed(), payment.stands_minor()), (None, 10_000));
+}
+
+#[test]
 fn a_late_yes_before_its_reversal_begins_changes_nothing() {
     let mut payment = after(&[intent(), concluded(silence())]);
     assert!(payment.is_news(&no()));
@@ -383,7 +473,7 @@ fn folding_stops_at_the_first_record_that_cannot_follow() {
 proptest! {
     #[test]
     fn no_sequence_of_records_changes_what_was_told_or_settles_twice(
-        choices in proptest::collection::vec(0_usize..14, 0..24),
+        choices in proptest::collection::vec(0_usize..16, 0..24),
     ) {
         let records = every_record();
         let mut payment = after(&[intent()]);
@@ -397,11 +487,19 @@ proptest! {
             prop_assert!(told.is_none() || payment.outcome == told);
             prop_assert!(first_yes.is_none() || payment.late_answer == first_yes);
             prop_assert_eq!(unknown_is_owed(&payment), Ok(()));
-            prop_assert_eq!(payment.is_open(), settled.is_empty() || payment.state == PaymentState::Reversing);
+            prop_assert_eq!(parts_fit(&payment), Ok(()));
+            let is_undoing = payment.state == PaymentState::Reversing || payment.part_owed().is_some();
+            prop_assert_eq!(payment.is_open(), settled.is_empty() || is_undoing);
         }
-        // A hold is released once; an approval that is undone is the only second step.
-        let allowed: [&[Settle]; 4] =
-            [&[], &[Settle::Post], &[Settle::Release], &[Settle::Post, Settle::Undo]];
+        // A hold is released once; an approval that is undone, in part or whole, is all that
+        // may follow.
+        let allowed: [&[Settle]; 5] = [
+            &[],
+            &[Settle::Post],
+            &[Settle::Release],
+            &[Settle::Post, Settle::Undo],
+            &[Settle::Post, Settle::Undo, Settle::Undo],
+        ];
         prop_assert!(allowed.contains(&settled.as_slice()), "{settled:?}");
     }
 }

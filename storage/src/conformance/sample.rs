@@ -12,8 +12,8 @@ use router::plan::Plan;
 use router::posting::{Posting, Postings, Side};
 use router::reason::Reason;
 use router::record::{
-    AccountMovement, Attempt, Concluded, Endpoint, Intent, LateAnswer, Record, Refused, Reversal,
-    ReversalCause, ReversalStep,
+    AccountMovement, Attempt, Concluded, Endpoint, Intent, LateAnswer, PartConfirmed, PartOwed,
+    Record, Refused, Reversal, ReversalCause, ReversalStep,
 };
 use router::reservation::{Counter, CounterKey, Hold, Keep, Reservation, Slot, SlotKey};
 use router::secret::{CardNumber, Pan};
@@ -59,9 +59,13 @@ impl Sample {
         PaymentId::in_lane(at_ms, Lane(0), u64::try_from(random >> low).unwrap())
     }
 
+    fn amount_minor(&self) -> i64 {
+        self.hold.map_or(50_000, |(_, amount)| amount)
+    }
+
     /// Its intent.
     pub fn intent(&self) -> Intent {
-        let amount = self.hold.map_or(50_000, |(_, amount)| amount);
+        let amount = self.amount_minor();
         let stan = Stan::new(u32::try_from(self.payment % 1_000_000).unwrap()).unwrap();
         Intent {
             payment: self.id(),
@@ -105,8 +109,7 @@ impl Sample {
             authorisation: Text::new("123456").unwrap(),
             bank_reference: Text::new("000123456789").unwrap(),
         };
-        let amount = self.hold.map_or(50_000, |(_, amount)| amount);
-        self.concluded(Outcome::Approved(approval), postings(amount))
+        self.concluded(Outcome::Approved(approval), postings(self.amount_minor()))
     }
 
     /// Its decline by the participant.
@@ -138,6 +141,22 @@ impl Sample {
     /// Its reversal was confirmed.
     pub fn reversal_confirmed(&self) -> Record {
         self.reversal(ReversalStep::Confirmed { response_code: *b"00" })
+    }
+
+    /// A part of it must be given back, so that this much stands of what stood.
+    pub fn part_owed(&self, from_minor: i64, stands_minor: i64) -> Record {
+        let amount_minor = self.amount_minor();
+        let part = PartOwed { amount_minor, from_minor, stands_minor, key: Some(self.key) };
+        self.reversal(ReversalStep::PartOwed(part))
+    }
+
+    /// The participant confirmed that this much stands.
+    pub fn part_confirmed(&self, given_back_minor: i64, stands_minor: i64) -> Record {
+        let approval = postings(self.amount_minor());
+        let postings = router::posting::partial_reversal(&approval, money(given_back_minor));
+        let (postings, response_code) = (postings.unwrap(), *b"00");
+        let part = PartConfirmed { stands_minor, response_code, postings };
+        self.reversal(ReversalStep::PartConfirmed(part))
     }
 
     /// An approval after it had its outcome.

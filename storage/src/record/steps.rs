@@ -4,12 +4,13 @@ use router::id::{AccountId, BillerId, EndpointId, PaymentId};
 use router::outcome::{Approval, Decline, Outcome};
 use router::posting::Posting;
 use router::record::{
-    AccountMovement, Concluded, Endpoint, LateAnswer, NoticeMark, Rerouted, Reversal,
-    ReversalCause, ReversalStep,
+    AccountMovement, Concluded, Endpoint, LateAnswer, NoticeMark, PartConfirmed, PartOwed,
+    Rerouted, Reversal, ReversalCause, ReversalStep,
 };
 
 use super::bytes::{
-    Reader, put_blob, put_list, put_money, put_option, put_text, put_timestamp, put_u64, put_u128,
+    Reader, put_blob, put_i64, put_list, put_money, put_option, put_text, put_timestamp, put_u64,
+    put_u128,
 };
 use super::whole::{attempt, put_attempt};
 use super::{DecodeError, Kind, begin, names};
@@ -62,6 +63,8 @@ pub(super) fn put_reversal(reversal: &Reversal, history: Option<&[u8]>, out: &mu
             out.extend_from_slice(response_code);
         }
         ReversalStep::Owed(ReversalCause::LateAnswer) => out.push(4),
+        ReversalStep::PartOwed(part) => put_part_owed(part, out),
+        ReversalStep::PartConfirmed(part) => put_part_confirmed(part, out),
     }
     put_option(history.as_ref(), out, |history, out| put_blob(history, out));
 }
@@ -77,10 +80,46 @@ pub(super) fn reversal<'a>(
         2 => ReversalStep::Owed(ReversalCause::Asked),
         3 => ReversalStep::Confirmed { response_code: reader.array()? },
         4 => ReversalStep::Owed(ReversalCause::LateAnswer),
+        5 => ReversalStep::PartOwed(part_owed(reader)?),
+        6 => ReversalStep::PartConfirmed(part_confirmed(reader)?),
         _ => return Err(DecodeError::Value { field: "reversal step", at: position }),
     };
     let history = reader.option(Reader::blob)?;
     Ok((Reversal { payment, at, step }, history))
+}
+
+fn put_part_owed(part: &PartOwed, out: &mut Vec<u8>) {
+    let PartOwed { amount_minor, from_minor, stands_minor, key } = part;
+    out.push(5);
+    put_i64(*amount_minor, out);
+    put_i64(*from_minor, out);
+    put_i64(*stands_minor, out);
+    put_option(key.as_ref(), out, |key, out| put_u128(*key, out));
+}
+
+fn part_owed(reader: &mut Reader<'_>) -> Result<PartOwed, DecodeError> {
+    Ok(PartOwed {
+        amount_minor: reader.i64()?,
+        from_minor: reader.i64()?,
+        stands_minor: reader.i64()?,
+        key: reader.option(Reader::u128)?,
+    })
+}
+
+fn put_part_confirmed(part: &PartConfirmed, out: &mut Vec<u8>) {
+    let PartConfirmed { stands_minor, response_code, postings } = part;
+    out.push(6);
+    put_i64(*stands_minor, out);
+    out.extend_from_slice(response_code);
+    postings.iter().for_each(|line| put_posting(line, out));
+}
+
+fn part_confirmed(reader: &mut Reader<'_>) -> Result<PartConfirmed, DecodeError> {
+    Ok(PartConfirmed {
+        stands_minor: reader.i64()?,
+        response_code: reader.array()?,
+        postings: [posting(reader)?, posting(reader)?],
+    })
 }
 
 /// The history is that of a payment which was closed and owes a reversal now.

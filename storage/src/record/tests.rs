@@ -40,6 +40,8 @@ fn samples() -> Vec<Record> {
         full.reversal_owed_for(Cause::LineLost),
         full.reversal_asked(),
         full.reversal_confirmed(),
+        full.part_owed(40, 30),
+        full.part_confirmed(10, 30),
         full.late(),
         sample::top_up("float:1", -7),
         sample::endpoint(4),
@@ -105,7 +107,7 @@ proptest! {
 
     #[test]
     fn altered_records_are_refused_or_read_but_never_panic(
-        which in 0_usize..13, at in any::<prop::sample::Index>(), flip in 1_u8..,
+        which in 0_usize..15, at in any::<prop::sample::Index>(), flip in 1_u8..,
     ) {
         let mut bytes = encoded(&samples()[which]);
         let at = at.index(bytes.len());

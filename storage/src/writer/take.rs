@@ -13,6 +13,7 @@ use crate::guard::{Begun, Guard, GuardError, ReserveAsk, Verdict, Wants};
 use crate::history::History;
 use crate::journal::Backend;
 use crate::record::{self, RECORD_HEADER_LEN, Reopening};
+use crate::state::given_back;
 use crate::store::{Appended, StoreError};
 
 impl<G: Guard, B: Backend> Writer<G, B> {
@@ -116,6 +117,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             before => before,
         };
         let was_open = progress.is_open();
+        let share = progress.share_given_back(record);
         let effects = progress.apply(record)?;
         self.move_to(id, progress, group);
         let reopening = match reopening(record).filter(|_| !was_open && progress.is_open()) {
@@ -131,7 +133,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         group.published.push(Published { id, progress, sequence, body, before, begins: false });
         if let Some(settle) = effects.settle {
             let reservation = match settle {
-                Settle::Undo => self.reservation_of(id, group),
+                Settle::Undo => given_back(self.reservation_of(id, group), share),
                 Settle::Post | Settle::Release => None,
             };
             group.ended.push(Ended { payment: id, settle, reservation, sequence });

@@ -27,6 +27,7 @@ embedded!(
     once_a_day_is_once_a_day,
     a_decline_gives_a_count_back,
     money_is_unavailable_early_and_available_late,
+    parts_are_given_back_one_by_one_and_never_beyond,
     slots_are_kept_as_they_say,
     a_late_approval_opens_a_reversed_payment_again,
     an_approval_behind_a_decline_owes_a_reversal,

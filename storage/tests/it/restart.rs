@@ -125,6 +125,39 @@ async fn a_payment_closed_long_ago_can_be_reversed_across_restarts() {
 }
 
 #[tokio::test]
+async fn parts_of_a_payment_are_reversed_across_restarts_and_a_snapshot() {
+    let dir = fresh();
+    let small = Settings { segment_len_max: 2_000, snapshot_segments: 2, ..settings(&dir) };
+    let (store, _) = open(&small);
+    store.append(sample::top_up("float:1", 100)).await.unwrap();
+    store.admit(held(1).intent()).await.unwrap();
+    store.append(held(1).approved()).await.unwrap();
+    store.close().await;
+    let mut standing = 40;
+    for stands in [30, 29, 28, 27] {
+        let (store, recovered) = open(&small);
+        assert!(recovered.open.is_empty());
+        store.append(held(1).part_owed(standing, stands)).await.unwrap();
+        store.close().await;
+        let (store, recovered) = open(&small);
+        let owed: Vec<_> = recovered.open.iter().map(|payment| payment.part_owed()).collect();
+        assert_eq!(owed, [Some(stands)], "it is owed after a restart");
+        assert_eq!(balance(&store).await, (100 - standing, 0));
+        store.append(held(1).part_confirmed(standing - stands, stands)).await.unwrap();
+        assert_eq!(balance(&store).await, (100 - stands, 0));
+        standing = stands;
+        store.close().await;
+    }
+    assert!(storage::snapshot_now(&small).unwrap(), "enough segments were closed");
+    let (store, _) = open(&small);
+    assert_eq!(balance(&store).await, (73, 0));
+    store.append(held(1).reversal_asked()).await.unwrap();
+    store.append(held(1).reversal_confirmed()).await.unwrap();
+    assert_eq!(balance(&store).await, (100, 0));
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_snapshot_and_the_tail_give_what_the_whole_journal_gives() {
     let dir = fresh();
     let small = Settings { segment_len_max: 2_000, snapshot_segments: 2, ..settings(&dir) };

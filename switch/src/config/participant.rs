@@ -46,6 +46,8 @@ pub struct ParticipantConfig {
     pub response_timeout_ms: u64,
     /// Requests to it that may be open at once.
     pub in_flight_max: usize,
+    /// Whether it reads replacement amounts (DE95), so that a part of a payment can be reversed.
+    pub partial_reversals: bool,
 }
 
 /// Where and how we connect to a participant.
@@ -131,6 +133,7 @@ fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>, keys: &KeysCon
     }
     let traffic = Traffic { is_asked: reach.is_some(), signs_on: listen.is_some() };
     let said = wording::read(section, keys, traffic);
+    let partial_reversals = partial_reversals(section, said.wording.as_deref());
     let lines = ParticipantConfig {
         id,
         kind: section.text("kind").unwrap_or_else(|| "bank".to_owned()),
@@ -147,9 +150,19 @@ fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>, keys: &KeysCon
             .flatten(),
         response_timeout_ms: section.number("response_timeout_ms", 10..=600_000, 5000),
         in_flight_max: section.size("in_flight_max", 1..=u64::from(Stan::COUNT) / 2, 20_000),
+        partial_reversals,
     };
     let rules = super::rules::participant(section, id);
     Entry { lines, rules }
+}
+
+fn partial_reversals(section: &mut Section<'_>, wording: Option<&Wording>) -> bool {
+    let is_wanted = section.flag("partial_reversals");
+    if is_wanted && wording.is_some_and(|wording| !wording.dialect().carries_replacement()) {
+        let problem = "the participant's format has no field 95 of 42 characters";
+        section.mistake("partial_reversals", problem);
+    }
+    is_wanted
 }
 
 fn reach(section: &mut Section<'_>) -> Option<Reach> {
@@ -260,6 +273,16 @@ mod tests {
             ]),
         );
         check("framing = \"nac\"", Err(&["participants[0].framing"]));
+    }
+
+    #[test]
+    fn parts_of_payments_are_reversed_only_where_the_format_has_room_for_replacement_amounts() {
+        let parts = "connect = \"127.0.0.1:1\"\npartial_reversals = true\n";
+        let spoken = |spec: &str| format!("{parts}[participants.dialect]\nspec = \"{spec}\"");
+        check(parts, Ok(None));
+        check(&spoken("iso87-ascii"), Ok(None));
+        check(&spoken("iso93-ascii"), Err(&["participants[0].partial_reversals"]));
+        check(&spoken("pos-tpdu"), Err(&["participants[0].partial_reversals"]));
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub fn as_told(mut payment: Payment, kind: NoticeType) -> Payment {
     };
     payment.reversal_cause = payment.reversal_cause.filter(|_| is_reversed);
     payment.reversed_at = payment.reversed_at.filter(|_| is_reversed);
+    // A part may be reversed before or after the other notices.
+    payment.parts.retain(|_| is_reversed);
     // It may come before or after any notice.
     payment.late_answer = None;
     payment

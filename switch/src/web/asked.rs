@@ -3,10 +3,11 @@
 use axum::body::Body;
 use axum::extract::{Query, Request};
 use bytes::Bytes;
-use codecs::api::FieldError;
+use codecs::api::{FieldError, parse_no_fields};
 use http::header::{ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use router::reason::{Language, Reason};
 
 use super::answer::Refusal;
@@ -51,6 +52,34 @@ pub(super) async fn json_body(request: Request, bytes_max: usize) -> Result<Byte
         return Err(too_large(&mut body, bytes_max).await);
     }
     read(body, bytes_max).await
+}
+
+/// A JSON body, or nothing at all, which is none.
+///
+/// Errors: as [`json_body`].
+pub(super) async fn optional_json_body(
+    request: Request,
+    bytes_max: usize,
+) -> Result<Option<Bytes>, Refusal> {
+    if request.body().is_end_stream() {
+        return Ok(None);
+    }
+    let (head, body) = request.into_parts();
+    let bytes = read(body, bytes_max).await?;
+    match bytes.is_empty() {
+        true => Ok(None),
+        false => json_body(Request::from_parts(head, Body::from(bytes)), bytes_max).await.map(Some),
+    }
+}
+
+/// Reads the body of a route that needs no field: nothing, or an object without members.
+///
+/// Errors: as [`json_body`]; 400 naming the first field.
+pub(super) async fn no_fields(request: Request, bytes_max: usize) -> Result<(), Refusal> {
+    match optional_json_body(request, bytes_max).await? {
+        Some(body) => Ok(parse_no_fields(&body)?),
+        None => Ok(()),
+    }
 }
 
 async fn read(mut body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
@@ -98,6 +127,14 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<&str, Refusal> {
         Ok(text) if is_printable && (1..=IDEMPOTENCY_KEY_LEN_MAX).contains(&key.len()) => Ok(text),
         _ => refusal("must be 1 to 255 printable ASCII characters"),
     }
+}
+
+/// The same where a key may be left out.
+///
+/// Errors: 400 when it is given twice, or not 1 to 255 printable ASCII characters.
+pub(super) fn optional_idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let is_given = headers.contains_key(IDEMPOTENCY_KEY);
+    is_given.then(|| idempotency_key(headers)).transpose()
 }
 
 /// The parameters of a query, each known and given once.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::Response;
-use codecs::api::{Page, PaymentView, Problem, parse_payment};
+use codecs::api::{Page, PaymentView, Problem, parse_payment, parse_reversal};
 use http::header::LOCATION;
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use router::id::{BillerId, Folio, PaymentId};
-use router::message::{Asker, IdempotencyKey, PaymentRequest, api_key_of};
+use router::message::{Asker, IdempotencyKey, PaymentRequest, api_key_of, digest128};
 use router::payment::{Payment, PaymentState};
 use router::reason::{Language, Reason};
 use router::time::Date;
@@ -24,6 +24,7 @@ use super::{Api, Limits};
 use crate::notice::body::{as_told, kind_of, original_folio};
 use crate::payment::{self, OnRepeat};
 use crate::respond::Told;
+use crate::reversal::{PartAmount, PartRequest};
 use crate::{clock, reversal};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -226,14 +227,21 @@ fn today(api: &Api, biller: BillerId) -> Date {
     zone.unwrap_or_default().date(clock::now())
 }
 
-/// `POST /v1/payments/{id}/reverse`: 202 while it is being undone, 200 once it is.
+/// `POST /v1/payments/{id}/reverse {amount?}`: 202 while it, or the part, is being undone, 200 once
+/// it is.
 pub(super) async fn reverse(
     api: &Api,
     caller: Caller,
     id: &str,
+    limits: Limits,
+    request: Request,
     language: Language,
 ) -> Result<Response, Refusal> {
     let biller = caller.biller()?;
+    let key = asked::optional_idempotency_key(request.headers())?;
+    let key = key.map(|key| digest128(&[b"reversal", biller.as_str().as_bytes(), key.as_bytes()]));
+    let body = asked::optional_json_body(request, limits.body_bytes_max).await?;
+    let amount = body.map_or(Ok(None), |body| parse_reversal(&body))?.map(PartAmount::GivenBack);
     let payment = find(api, caller, id).await?;
     if payment.request.asker != Asker::Biller(biller) {
         return Err(Refusal::new(Reason::ReversalNotAllowed, "not_asker")
@@ -243,17 +251,32 @@ pub(super) async fn reverse(
         return Err(Refusal::in_progress());
     }
     let id = payment.id;
-    let told = reversal::undo_asked(&api.engine, payment).await?;
+    let told = match amount {
+        Some(amount) => {
+            reversal::part_asked(&api.engine, payment, PartRequest { amount, key }).await?
+        }
+        None => reversal::undo_asked(&api.engine, payment).await?,
+    };
     if told.is_in_progress {
         return Err(Refusal::in_progress());
     }
     if told.reason != Reason::Approved {
-        return Err(Refusal::new(told.reason, "reversal"));
+        return Err(not_reversed(told));
     }
     let payment = api.engine.store.payment(id).await?.ok_or_else(Refusal::payment_not_found)?;
-    let status = match payment.state {
-        PaymentState::Reversed => StatusCode::OK,
-        _ => StatusCode::ACCEPTED,
-    };
+    let status = if payment.is_open() { StatusCode::ACCEPTED } else { StatusCode::OK };
     view(api, status, &payment, language).await
+}
+
+/// Why nothing, or not this much, is given back.
+fn not_reversed(told: Told) -> Refusal {
+    let refusal = Refusal::new(told.reason, "reversal");
+    let refusal = match told.field {
+        Some(field) => refusal.about(field),
+        None => refusal,
+    };
+    match told.detail {
+        Some(detail) => refusal.saying(detail),
+        None => refusal,
+    }
 }

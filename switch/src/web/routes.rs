@@ -65,6 +65,23 @@ const ROUTES: [Route; 11] = [
 /// Position of `{id}` in a path cut at its slashes.
 const ID_POSITION: usize = 3;
 
+impl Call {
+    /// Whether its body may have members. No call passes over a body.
+    fn takes_fields(self) -> bool {
+        match self {
+            Self::CreatePayment | Self::ReversePayment | Self::CreateEndpoint => true,
+            Self::ListPayments
+            | Self::ShowPayment
+            | Self::ListEndpoints
+            | Self::ShowEndpoint
+            | Self::DeleteEndpoint
+            | Self::ListNotices
+            | Self::RedeliverNotice
+            | Self::ShowOpenApi => false,
+        }
+    }
+}
+
 impl Verb {
     fn filter(self) -> MethodFilter {
         match self {
@@ -122,16 +139,26 @@ async fn serve(
 ) -> Result<Response, Refusal> {
     let Shared { api, limits } = shared;
     if call == Call::ShowOpenApi {
+        asked::no_fields(request, limits.body_bytes_max).await?;
         return Ok(openapi());
     }
     let caller = Caller::of(api, request.headers()).await?;
     let uri = request.uri().clone();
+    let request = match call.takes_fields() {
+        true => request,
+        false => {
+            asked::no_fields(request, limits.body_bytes_max).await?;
+            Request::default()
+        }
+    };
     let id = uri.path().split('/').nth(ID_POSITION).unwrap_or_default();
     match call {
         Call::CreatePayment => payments::create(api, caller, *limits, request, language).await,
         Call::ListPayments => payments::list(api, caller, &uri, language).await,
         Call::ShowPayment => payments::show(api, caller, id, language).await,
-        Call::ReversePayment => payments::reverse(api, caller, id, language).await,
+        Call::ReversePayment => {
+            payments::reverse(api, caller, id, *limits, request, language).await
+        }
         Call::CreateEndpoint => endpoints::create(api, caller, *limits, request).await,
         Call::ListEndpoints => endpoints::list(api, caller, &uri),
         Call::ShowEndpoint => endpoints::show(api, caller, id),

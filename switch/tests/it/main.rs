@@ -20,6 +20,7 @@ mod limits;
 mod lines;
 mod notice;
 mod ownership;
+mod partial;
 mod payment;
 mod restart;
 mod shutdown;

@@ -109,7 +109,7 @@ async fn a_reversal_undoes_its_own_terminal_s_payment_though_another_has_the_sam
 
     let wrong_amount = one.reversal_of(&theirs).with(41, "TERM0002").with(4, "000000014999");
     let told = one.request("0420", &wrong_amount).await.expect("an answer");
-    assert_eq!(told.response_code(), "25");
+    assert_eq!((told.response_code(), told.fields.text(44)), ("13", "4013"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

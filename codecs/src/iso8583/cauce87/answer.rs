@@ -7,7 +7,7 @@ use router::reason::Reason;
 use router::text::Text;
 
 use super::private_data::{FIELD as PRIVATE_DATA, put, tag};
-use super::{MapError, ascii};
+use super::{MapError, ascii, replacement};
 use crate::error::{DecodeError, PackError};
 use crate::iso8583::index::Index;
 use crate::iso8583::pack::Packer;
@@ -31,6 +31,9 @@ pub struct WireAnswer<'a> {
     pub original_folio: Option<Folio>,
     /// Balances (DE54); at most six.
     pub additional_amounts: &'a [AdditionalAmount],
+    /// What stands of a payment that was reversed in part (DE95), in minor units; without it the
+    /// request's own replacement amounts are repeated.
+    pub stands_minor: Option<i64>,
 }
 
 /// One amount of DE54.
@@ -145,6 +148,12 @@ impl Answering<'_> {
         self.echo(&mut packer, &[49])?;
         packer.put_with(54, |out| self.additional_amounts(out))?;
         self.echo(&mut packer, &[70, 90])?;
+        match self.answer.stands_minor.and_then(|minor| u64::try_from(minor).ok()) {
+            Some(minor) => {
+                packer.put_opt(95, replacement::element(minor).as_ref().map(|it| &it[..]))?
+            }
+            None => self.echo(&mut packer, &[95])?,
+        }
         packer.finish();
         Ok(())
     }

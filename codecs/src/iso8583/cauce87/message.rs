@@ -12,7 +12,7 @@ use router::text::Text;
 
 use super::private_data::PrivateData;
 use super::reader::{Reader, digits};
-use super::{MapError, Wire, WireKind};
+use super::{MapError, Wire, WireKind, replacement};
 
 /// Maps a request into the canonical message.
 ///
@@ -133,13 +133,21 @@ fn reversal(
     asker: ParticipantId,
     is_advice: bool,
 ) -> Result<Box<ReversalRequest>, MapError> {
-    let amount = match (reader.field(4), reader.field(49)) {
-        (Some(_), Some(_)) => Some(reader.amount()?),
-        (Some(_), None) | (None, Some(_)) | (None, None) => None,
+    let (amount, amount_minor) = match (reader.field(4), reader.field(49)) {
+        (Some(_), Some(_)) => (Some(reader.amount()?), None),
+        (Some(_), None) => (None, Some(reader.amount_minor()?)),
+        (None, Some(_)) | (None, None) => (None, None),
     };
     let (original, trace) = (original(reader)?, trace(reader)?);
-    let asker = Asker::Participant(asker);
-    Ok(Box::new(ReversalRequest { asker, original, trace, is_advice, amount }))
+    Ok(Box::new(ReversalRequest {
+        asker: Asker::Participant(asker),
+        original,
+        trace,
+        is_advice,
+        amount,
+        amount_minor,
+        stands_minor: replacement::read(reader)?,
+    }))
 }
 
 fn inquiry(reader: Reader<'_>, asker: ParticipantId) -> Result<Box<InquiryRequest>, MapError> {

@@ -102,14 +102,21 @@ impl<'a> Reader<'a> {
     ///
     /// Errors: a missing field, an unknown currency, an amount of zero.
     pub fn amount(self) -> Result<Money, MapError> {
-        let minor = digits(self.required(4)?)
-            .ok_or_else(|| self.fault(Reason::AmountInvalid, 4, "not an amount"))?;
+        let minor = self.amount_minor()?;
         let currency = currency(self.required(49)?)
             .ok_or_else(|| self.fault(Reason::CurrencyNotAllowed, 49, "currency is not known"))?;
         if minor == 0 {
             return Err(self.fault(Reason::AmountInvalid, 4, "an amount must be more than zero"));
         }
         Ok(Money::new(minor, currency))
+    }
+
+    /// DE4 alone, which may be zero.
+    ///
+    /// Errors: a missing field, or one that is no amount.
+    pub fn amount_minor(self) -> Result<i64, MapError> {
+        digits(self.required(4)?)
+            .ok_or_else(|| self.fault(Reason::AmountInvalid, 4, "not an amount"))
     }
 
     pub fn fault(self, reason: Reason, field: u8, detail: &'static str) -> MapError {

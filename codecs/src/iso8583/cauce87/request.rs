@@ -9,8 +9,8 @@ use router::secret::{CardNumber, Pan, Secret};
 use router::text::Text;
 use router::time::Date;
 
-use super::Repeat;
 use super::private_data::{self, FIELD as PRIVATE_DATA};
+use super::{Repeat, replacement};
 use crate::error::PackError;
 use crate::iso8583::pack::Packer;
 use crate::iso8583::spec::Spec;
@@ -101,13 +101,18 @@ pub struct ReversalAdvice<'a> {
     pub original: &'a Attempt,
     /// The card number, unsealed, where the payment had one.
     pub card: Option<&'a Pan>,
+    /// What is to stand (DE95), in minor units; none where all of the payment is undone.
+    pub stands_minor: Option<i64>,
     /// STAN of the advice itself; the same in each repeat.
     pub stan: Stan,
     /// Transmission date and time of the advice itself, MMDDhhmmss UTC.
     pub transmitted_at: Text<10>,
 }
 
-/// Appends the advice that a payment is to be undone (0420, 0421).
+/// Appends the advice that a payment, or a part of it, is to be undone (0420, 0421).
+///
+/// Shape:  DE4 is the original's amount; DE95 is there where something is to stand.
+/// Errors: a value that does not fit; nothing is appended then.
 pub fn reversal_advice(
     advice: &ReversalAdvice<'_>,
     asking: Asking,
@@ -122,6 +127,10 @@ pub fn reversal_advice(
     put_place(&mut packer, advice.folio, &request.trace)?;
     packer.put_number(49, request.amount.currency.numeric().into())?;
     packer.put(90, &original_elements(advice.original, &asking.acquirer))?;
+    if let Some(stands_minor) = advice.stands_minor {
+        let element = u64::try_from(stands_minor).ok().and_then(replacement::element);
+        packer.put(95, &element.ok_or(PackError::Missing { field: 95 })?)?;
+    }
     packer.finish();
     Ok(())
 }

@@ -37,6 +37,8 @@ pub struct Effect {
     pub debits: u8,
     /// Times it was given back: 0 or 1.
     pub reversals: u8,
+    /// What was given back, in minor units: less than the amount where a part was reversed.
+    pub given_back_minor: u64,
     /// Times the request came again.
     pub repeats: u16,
     /// The answer, DE39; none for a payment met with silence, or known by its reversal alone.
@@ -56,6 +58,8 @@ pub(super) struct Named<'a> {
     pub amount_minor: u64,
     /// DE49.
     pub currency: &'a [u8],
+    /// What is to stand (the first amount of DE95); none where the message has none.
+    pub stands_minor: Option<u64>,
 }
 
 /// What the bank says to a payment.
@@ -110,7 +114,7 @@ impl Book {
         Decision::New(verdict)
     }
 
-    /// Undoes a payment, once, and gives the response code.
+    /// Undoes a payment, once, or what is not to stand of it, and gives the response code.
     ///
     /// A reversal that comes before its original is answered "not found" and remembered: the
     /// original is declined when it comes.
@@ -121,8 +125,12 @@ impl Book {
         };
         let mut payments = lock(&self.payments, key);
         let entry = payments.get_mut(&key).expect("invariant: entries are never removed");
-        if entry.effect.debits > entry.effect.reversals {
-            entry.effect.reversals += 1;
+        let effect = &mut entry.effect;
+        if effect.debits > effect.reversals {
+            let stands = named.stands_minor.unwrap_or(0);
+            let given_back = effect.amount_minor.saturating_sub(stands);
+            effect.given_back_minor = given_back.max(effect.given_back_minor);
+            effect.reversals += u8::from(stands == 0);
         }
         APPROVED
     }
@@ -203,6 +211,7 @@ fn effect(named: Named<'_>, verdict: Verdict) -> Effect {
         currency: text(named.currency),
         debits: u8::from(verdict.debits()),
         reversals: 0,
+        given_back_minor: 0,
         repeats: 0,
         answer,
     }
@@ -263,6 +272,7 @@ mod tests {
             transmitted_at: b"1123211722",
             amount_minor,
             currency: b"484",
+            stands_minor: None,
         }
     }
 
@@ -299,6 +309,21 @@ mod tests {
         let by_trace = Named { rrn: b"", ..undo };
         assert_eq!(book.reverse(by_trace, Some(payment(1_068))), *b"00");
         assert_eq!((only(&book).debits, only(&book).reversals), (1, 1));
+    }
+
+    #[test]
+    fn a_reversal_of_a_part_leaves_what_is_to_stand_however_often_it_comes() {
+        let book = Book::new();
+        book.pay(payment(1_000), false);
+        for stands in [700, 700, 400] {
+            let part = Named { stands_minor: Some(stands), ..payment(1_000) };
+            assert_eq!(book.reverse(part, None), *b"00");
+        }
+        let effect = only(&book);
+        assert_eq!((effect.debits, effect.reversals, effect.given_back_minor), (1, 0, 600));
+        book.reverse(payment(1_000), None);
+        let effect = only(&book);
+        assert_eq!((effect.debits, effect.reversals, effect.given_back_minor), (1, 1, 1_000));
     }
 
     #[test]

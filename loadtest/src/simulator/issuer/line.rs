@@ -258,7 +258,7 @@ impl Line {
         if self.bank.log.is_none() {
             return;
         }
-        let Named { rrn, stan, amount_minor, currency, .. } = self.named(message);
+        let Named { rrn, stan, amount_minor, currency, stands_minor, .. } = self.named(message);
         let seen = Seen {
             participant: &self.bank.participant,
             at,
@@ -268,6 +268,7 @@ impl Line {
             rrn,
             amount_minor,
             currency,
+            stands_minor,
             answer,
         };
         seen.write(&mut self.log);
@@ -280,6 +281,7 @@ impl Line {
             transmitted_at: self.value(message, 7),
             amount_minor: wire::number(self.value(message, 4)).unwrap_or(0),
             currency: self.value(message, 49),
+            stands_minor: self.value(message, 95).get(..12).and_then(wire::number),
         }
     }
 

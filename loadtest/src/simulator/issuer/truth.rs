@@ -18,6 +18,8 @@ pub(super) struct Seen<'a> {
     pub rrn: &'a [u8],
     pub amount_minor: u64,
     pub currency: &'a [u8],
+    /// What is to stand (DE95), where the message says so.
+    pub stands_minor: Option<u64>,
     /// DE39; none where the bank keeps silent.
     pub answer: Option<[u8; 2]>,
 }
@@ -49,6 +51,10 @@ impl Seen<'_> {
             Some(code) => out.extend_from_slice(&[b'"', code[0], code[1], b'"']),
             None => out.extend_from_slice(b"null"),
         }
+        if let Some(stands_minor) = self.stands_minor {
+            let written = write!(out, r#","stands_minor":{stands_minor}"#);
+            written.expect("invariant: memory takes what is written");
+        }
         out.extend_from_slice(b"}\n");
     }
 }
@@ -74,11 +80,13 @@ mod tests {
             rrn: b"0000000\"0042",
             amount_minor: 51_200,
             currency: b"484",
+            stands_minor: None,
             answer: None,
         };
         let mut out = Vec::new();
         seen.write(&mut out);
         Seen { answer: Some(*b"51"), rrn: b"000000000042", ..seen }.write(&mut out);
+        Seen { stands_minor: Some(4_000), ..seen }.write(&mut out);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             concat!(
@@ -90,6 +98,10 @@ mod tests {
                 r#""processing_code":"000000","stan":"000007","rrn":"000000000042","#,
                 r#""payment":"000000000042","amount":{"currency":"MXN","minor":51200},"#,
                 r#""answer":"51"}"#,
+                "\n",
+                r#"{"at":"2024-02-29T23:59:59.999Z","participant":"bank-a","mti":"0200","#,
+                r#""processing_code":"000000","stan":"000007","rrn":"","payment":"","#,
+                r#""amount":{"currency":"MXN","minor":51200},"answer":null,"stands_minor":4000}"#,
                 "\n",
             )
         );

@@ -5,12 +5,29 @@ use std::sync::Arc;
 use rig::{Redis, RedisCluster, RedisOptions};
 use router::id::{Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
-use router::reservation::{CounterKey, Keep, Reservation, Settle, SlotKey};
+use router::reservation::{CounterKey, Keep, Reservation, Settle, Share, SlotKey};
 use router::time::Timestamp;
 use storage::guard::{Credit, GateEpoch, Guard, Settlement, Verdict, Wants};
 use storage_redis::{Claimed, Form, Gate, GateError, Replay, Row, Settings};
 
 use crate::support::*;
+
+/// What endings there are: the first payment is posted, the second released; the first is reversed
+/// in two parts and then whole.
+fn endings() -> [(u64, Settle, Reservation, u64); 5] {
+    let [first, second] = [1, 2].map(wants_all);
+    let share =
+        |from_minor, to_minor| first.given_back(Share { amount_minor: 100, from_minor, to_minor });
+    let (parts, rest) = ([share(100, 60), share(60, 1)], share(1, 0));
+    let [one, two] = parts;
+    [
+        (1, Settle::Post, first, 5),
+        (2, Settle::Release, second, 6),
+        (1, Settle::Undo, one, 7),
+        (1, Settle::Undo, two, 8),
+        (1, Settle::Undo, rest, 9),
+    ]
+}
 
 fn wants_all(key: u128) -> Reservation {
     Reservation {
@@ -20,8 +37,7 @@ fn wants_all(key: u128) -> Reservation {
     }
 }
 
-/// Of a lane: 1 tops up 1,000; 2 to 4 are intents, 5 posts the first, 6 releases the second, 7
-/// reverses the first.
+/// Of a lane: 1 tops up 1,000; 2 to 4 are intents; then come the endings.
 fn history(lane: Lane) -> Replay {
     let mut replay = Replay::new();
     let movement = movement("float:1", 1_000);
@@ -31,17 +47,14 @@ fn history(lane: Lane) -> Replay {
         let wants = Wants::Reserve(&wants);
         replay.begin(lane, sequence, payment(number), Timestamp(NOON), wants);
     }
-    for (number, settle, sequence) in
-        [(1, Settle::Post, 5), (2, Settle::Release, 6), (1, Settle::Undo, 7)]
-    {
-        let wants = wants_all(number.into());
+    for (number, settle, wants, sequence) in endings() {
         let (payment, reservation) = (payment(number), Some(&wants));
         replay.end(lane, &Settlement { payment, settle, reservation, sequence });
     }
     replay
 }
 
-/// Does the same through a guard, up to a step: 0 nothing, 7 everything.
+/// Does the same through a guard, up to a step: 0 nothing, 9 everything.
 fn live(guard: &mut dyn Guard, steps: u64) {
     if steps >= 1 {
         top_up(guard, 1_000, 1);
@@ -51,11 +64,9 @@ fn live(guard: &mut dyn Guard, steps: u64) {
         assert_eq!(verdict, Ok(Verdict::Granted));
         begin(guard, number, number.into(), number + 1);
     }
-    for (number, settle, sequence) in
-        [(1, Settle::Post, 5), (2, Settle::Release, 6), (1, Settle::Undo, 7)]
-    {
+    for (number, settle, wants, sequence) in endings() {
         if steps >= sequence {
-            end(guard, number, settle, &wants_all(number.into()), sequence);
+            end(guard, number, settle, &wants, sequence);
         }
     }
 }
@@ -92,14 +103,14 @@ fn replay_whole(gate: &Gate, epoch: GateEpoch, releases: &[(PaymentId, Idempoten
     assert_eq!(rebuild.claims(LANE).unwrap(), releases);
     rebuild.release_claims(LANE, releases).unwrap();
     assert_eq!(rebuild.claims(LANE).unwrap(), []);
-    rebuild.set_mark(LANE, 7).unwrap();
-    assert_eq!(rebuild.marks().unwrap(), Some([(LANE, at_position(7))].into_iter().collect()));
+    rebuild.set_mark(LANE, 9).unwrap();
+    assert_eq!(rebuild.marks().unwrap(), Some([(LANE, at_position(9))].into_iter().collect()));
     rebuild.publish().unwrap();
     gate.open(epoch, pin);
 }
 
 fn check_every_prefix(settings: impl Fn() -> Settings) {
-    for steps in 0..=7 {
+    for steps in 0..=9 {
         let gate = open(settings());
         let mut guard = guard(&gate);
         live(&mut guard, steps);

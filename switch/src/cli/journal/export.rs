@@ -36,6 +36,8 @@ pub(super) struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     response_code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    stands_minor: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delta: Option<Amount>,
@@ -133,7 +135,8 @@ impl Row {
             Record::Reversal(reversal) => {
                 let (step, cause, response_code) = step_of(&reversal.step);
                 let at = Some(reversal.at.to_string());
-                Self { at, step: Some(step), cause, response_code, ..row }
+                let stands_minor = stands_after(&reversal.step);
+                Self { at, step: Some(step), cause, response_code, stands_minor, ..row }
             }
             Record::LateAnswer(late) => Self {
                 at: Some(late.at.to_string()),
@@ -255,5 +258,19 @@ fn step_of(step: &ReversalStep) -> (&'static str, Option<&'static str>, Option<S
         ReversalStep::Confirmed { response_code } => {
             ("confirmed", None, Some(String::from_utf8_lossy(response_code).into_owned()))
         }
+        ReversalStep::PartOwed(_) => ("part_owed", Some("asked"), None),
+        ReversalStep::PartConfirmed(part) => {
+            let code = String::from_utf8_lossy(&part.response_code).into_owned();
+            ("part_confirmed", None, Some(code))
+        }
+    }
+}
+
+/// What stands of the payment after a partial reversal, in minor units of its amount.
+fn stands_after(step: &ReversalStep) -> Option<i64> {
+    match step {
+        ReversalStep::PartOwed(part) => Some(part.stands_minor),
+        ReversalStep::PartConfirmed(part) => Some(part.stands_minor),
+        ReversalStep::Owed(_) | ReversalStep::Confirmed { .. } => None,
     }
 }

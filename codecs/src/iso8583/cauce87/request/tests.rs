@@ -90,11 +90,22 @@ fn a_reversal_is_advised_as_the_standard_lays_it_out() {
         business_date: intent.plan.business_date,
         original: &original,
         card: Some(&card),
+        stands_minor: None,
         stan: Stan::new(778).expect("a stan"),
         transmitted_at: "1123211800".parse().expect("a text"),
     };
     reversal_advice(&advice, asking(Repeat::Again), &mut out).expect("packed");
     assert_eq!(hex::encode(&out), laid_out!("reversal-advice"));
+
+    let part = ReversalAdvice { stands_minor: Some(4_000), ..advice };
+    let mut out = BytesMut::new();
+    reversal_advice(&part, asking(Repeat::Again), &mut out).expect("packed");
+    // DE95 comes last, and its bit is the second of the last four bytes of the bitmaps.
+    let whole = hex::decode(laid_out!("reversal-advice")).expect("hexadecimal");
+    let stands = b"000000004000000000000000C00000000C00000000";
+    let mut expected = [whole.as_slice(), stands].concat();
+    expected[4 + 11] |= 0b10;
+    assert_eq!(out, expected, "{}", hex::encode(&out));
 }
 
 #[test]

@@ -1,0 +1,231 @@
+//! Reversals of a part of an approved payment.
+//!
+//! What is to stand is durable before the participant is told (0420 with DE95), and is told until
+//! the participant confirms it; then the part is available again. Reversals of one payment follow
+//! each other: the next may be asked for while the last is still owed. DE95 says what stands, not
+//! how much is given back, so the participant only has to be told the last one.
+
+use codecs::iso8583::cauce87::Repeat;
+use router::message::ReversalRequest;
+use router::money::Money;
+use router::payment::{PARTS_MAX, Payment, PaymentState};
+use router::posting::partial_reversal;
+use router::reason::Reason;
+use router::record::{PartConfirmed, PartOwed, ReversalStep};
+use storage::StoreError;
+
+use super::{
+    PendingAdvice, ReversalStanding, Undoing, advise, concluded, step, step_if_legal, undo_asked,
+};
+use crate::engine::Engine;
+use crate::respond::Told;
+
+/// Times a decision is made: another part of the payment may have come first each time but once.
+const DECISIONS_MAX: usize = PARTS_MAX + 1;
+/// Response code of an advice that was carried out.
+const DONE: [u8; 2] = *b"00";
+/// Response code of an advice that had been carried out before.
+const DONE_BEFORE: [u8; 2] = *b"21";
+
+/// A partial reversal as its asker asks for it.
+#[derive(Debug, Clone, Copy)]
+pub struct PartRequest {
+    /// What is asked.
+    pub amount: PartAmount,
+    /// Digest of the idempotency key, where one was given.
+    pub key: Option<u128>,
+}
+
+/// How much of a payment is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartAmount {
+    /// What is to stand, in minor units of the payment's amount; more than zero.
+    Stands(i64),
+    /// What is to be given back; more than zero.
+    GivenBack(Money),
+}
+
+/// What is to be done about a request.
+enum Decision {
+    /// Nothing; the asker is told this.
+    Told(Reason),
+    /// Everything that stands is undone.
+    Whole,
+    /// So much is to stand.
+    Stands(i64),
+}
+
+/// Whether a reversal repeats the amount of the payment it names, as far as it repeats one.
+///
+/// Source: ISO 8583:1987: DE4 of a reversal is the original's amount; what is to stand of it is
+///         told in DE95. So a lower DE4 alone does not say which of the two is meant.
+pub(super) fn repeats_amount(request: &ReversalRequest, payment: &Payment) -> bool {
+    let amount = payment.request.amount;
+    request.amount.is_none_or(|of| of == amount)
+        && request.amount_minor.is_none_or(|minor| minor == amount.minor)
+}
+
+/// Makes it durable that a part of a payment must be given back because its asker says so.
+///
+/// Errors: the journal's. Cancel-safe: a dropped call either recorded the step or did not.
+pub async fn asked(
+    engine: &Engine,
+    payment: Payment,
+    request: PartRequest,
+) -> Result<Told, StoreError> {
+    let mut payment = concluded(engine, payment).await?;
+    for _ in 0..DECISIONS_MAX {
+        let stands_minor = match decide(engine, &payment, &request) {
+            Decision::Told(reason) => return Ok(told(&payment, reason)),
+            Decision::Whole => return undo_asked(engine, payment).await,
+            Decision::Stands(stands_minor) => stands_minor,
+        };
+        let part = PartOwed {
+            amount_minor: payment.request.amount.minor,
+            from_minor: payment.stands_minor(),
+            stands_minor,
+            key: request.key,
+        };
+        match step(engine, payment.id, ReversalStep::PartOwed(part)).await {
+            Ok(()) => {
+                engine.owed.push(payment.id);
+                return Ok(told(&payment, Reason::Approved));
+            }
+            // Another reversal came first: what stands is another amount now.
+            Err(StoreError::Illegal(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let known = engine.store.payment(payment.id).await?;
+        payment = known.ok_or(StoreError::UnknownPayment(payment.id))?;
+    }
+    Ok(told(&payment, Reason::Pending))
+}
+
+fn told(payment: &Payment, reason: Reason) -> Told {
+    let told = Told { payment: Some((payment.id, payment.folio)), ..Told::refused(reason) };
+    let stands = Money::new(payment.stands_minor(), payment.request.amount.currency);
+    match reason {
+        Reason::Pending => Told { is_in_progress: true, ..told },
+        Reason::CurrencyNotAllowed => Told { field: Some("amount.currency"), ..told },
+        Reason::ReversalAmountMismatch => Told {
+            field: Some("amount.minor"),
+            detail: Some(format!("what stands is {stands}").into()),
+            ..told
+        },
+        _ => told,
+    }
+}
+
+fn decide(engine: &Engine, payment: &Payment, request: &PartRequest) -> Decision {
+    if let Some(reason) = repeated_key(payment, request) {
+        return Decision::Told(reason);
+    }
+    if let Some(reason) = not_approved(payment, request.amount) {
+        return Decision::Told(reason);
+    }
+    let standing = payment.stands_minor();
+    let stands = match request.amount {
+        PartAmount::Stands(stands) if payment.parts.iter().any(|it| it.stands_minor == stands) => {
+            return Decision::Told(Reason::Approved);
+        }
+        PartAmount::Stands(stands) => stands,
+        PartAmount::GivenBack(part) if part.currency != payment.request.amount.currency => {
+            return Decision::Told(Reason::CurrencyNotAllowed);
+        }
+        PartAmount::GivenBack(part) => standing.saturating_sub(part.minor),
+    };
+    match stands {
+        0 => Decision::Whole,
+        stands if stands < 0 || standing <= stands => {
+            Decision::Told(Reason::ReversalAmountMismatch)
+        }
+        _ if !takes_parts(engine, payment) => Decision::Told(Reason::PartialReversalNotSupported),
+        stands => Decision::Stands(stands),
+    }
+}
+
+/// What a request is told whose key was used for a reversal of this payment before.
+fn repeated_key(payment: &Payment, request: &PartRequest) -> Option<Reason> {
+    let key = request.key?;
+    let earlier = payment.parts.iter().find(|part| part.key == Some(key))?;
+    let is_same = match request.amount {
+        PartAmount::Stands(stands) => stands == earlier.stands_minor,
+        PartAmount::GivenBack(part) => {
+            part.currency == payment.request.amount.currency
+                && part.minor == earlier.from_minor - earlier.stands_minor
+        }
+    };
+    Some(if is_same { Reason::Approved } else { Reason::IdempotencyConflict })
+}
+
+/// What is told where no approval stands; none where one does.
+fn not_approved(payment: &Payment, amount: PartAmount) -> Option<Reason> {
+    match payment.state {
+        PaymentState::Approved => None,
+        PaymentState::Unknown | PaymentState::Reversing | PaymentState::Reversed => {
+            // Who had all that stood given back may ask again.
+            let currency = payment.request.amount.currency;
+            let rest = PartAmount::GivenBack(Money::new(payment.stands_minor(), currency));
+            Some(if amount == rest { Reason::Approved } else { Reason::AlreadyReversed })
+        }
+        PaymentState::Sent => Some(Reason::Pending),
+        PaymentState::Declined | PaymentState::Expired => Some(Reason::NothingToReverse),
+        PaymentState::Received
+        | PaymentState::AwaitingPayer
+        | PaymentState::Settled
+        | PaymentState::Refunded => Some(Reason::ReversalNotAllowed),
+    }
+}
+
+/// Whether the participant that was asked for the payment takes one more partial reversal of it.
+fn takes_parts(engine: &Engine, payment: &Payment) -> bool {
+    let participant = payment.attempt.and_then(|at| engine.participants.by_id(at.participant));
+    payment.parts.len() < PARTS_MAX
+        && participant.is_some_and(|participant| participant.config.partial_reversals)
+}
+
+/// Tells the participant once what is to stand of a payment, and records that it confirmed it.
+///
+/// Errors: the journal's. Cancel-safe: what is owed stands in the journal.
+pub(super) async fn advance(
+    engine: &Engine,
+    payment: &Payment,
+    stands_minor: i64,
+    pending: &mut PendingAdvice,
+    undoing: &Undoing,
+) -> Result<ReversalStanding, StoreError> {
+    let permit = undoing.permits.acquire().await;
+    let answer = advise(engine, payment, pending).await?;
+    drop(permit);
+    let Some((answer, _)) = answer else { return Ok(ReversalStanding::Owed) };
+    let was_repeat = pending.repeat == Repeat::Again;
+    // "Not found" is no evidence here: the payment was approved, so there is something to undo.
+    if answer.de39 != DONE && !(answer.de39 == DONE_BEFORE && was_repeat) {
+        let code = String::from_utf8_lossy(&answer.de39).into_owned();
+        tracing::warn!(payment_id = %payment.id, code, "a partial reversal was not confirmed");
+        return Ok(ReversalStanding::Owed);
+    }
+    confirm(engine, payment, stands_minor, answer.de39).await?;
+    let known = engine.store.payment(payment.id).await?;
+    let is_owed = known.is_some_and(|payment| payment.is_open());
+    Ok(if is_owed { ReversalStanding::Owed } else { ReversalStanding::Over })
+}
+
+async fn confirm(
+    engine: &Engine,
+    payment: &Payment,
+    stands_minor: i64,
+    response_code: [u8; 2],
+) -> Result<(), StoreError> {
+    let Some(standing) = payment.standing() else { return Ok(()) };
+    let given_back = standing.confirmed_minor - stands_minor;
+    let given_back = Money::new(given_back, payment.request.amount.currency);
+    let postings = partial_reversal(&payment.planned_postings, given_back);
+    let postings = postings.expect("invariant: an approval names its source and its payee");
+    let confirmed = PartConfirmed { stands_minor, response_code, postings };
+    // Where it cannot follow, another node has recorded it.
+    if step_if_legal(engine, payment.id, ReversalStep::PartConfirmed(confirmed)).await? {
+        metrics::counter!("cauce_reversals_confirmed_total").increment(1);
+    }
+    Ok(())
+}
