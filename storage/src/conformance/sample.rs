@@ -185,6 +185,7 @@ impl Sample {
             reference: None,
             metadata: None,
             transient: None,
+            sealed_texts: None,
         }
     }
 
