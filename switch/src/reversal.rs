@@ -338,7 +338,10 @@ pub(crate) fn card_of(engine: &Engine, payment: &Payment) -> Option<Option<Pan>>
 
 /// The request of a payment as its sender wrote it; none, and an error in the log, where what is
 /// sealed of it does not open.
-fn request_of<'a>(engine: &Engine, payment: &'a Payment) -> Option<Cow<'a, PaymentRequest>> {
+pub(crate) fn request_of<'a>(
+    engine: &Engine,
+    payment: &'a Payment,
+) -> Option<Cow<'a, PaymentRequest>> {
     if payment.request.sealed_texts.is_none() {
         return Some(Cow::Borrowed(&payment.request));
     }
