@@ -22,6 +22,7 @@ pub mod id;
 pub mod invariant;
 pub mod limit;
 pub mod message;
+pub mod misplaced;
 pub mod money;
 pub mod notice;
 pub mod outcome;

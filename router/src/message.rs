@@ -8,7 +8,7 @@ pub use key::{FingerprintKey, api_key_of, fingerprint, iso_key};
 
 use crate::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
 use crate::money::Money;
-use crate::secret::{CardNumber, Secret};
+use crate::secret::{CardNumber, SealedTexts, Secret};
 use crate::text::Text;
 
 /// What came in.
@@ -177,6 +177,9 @@ pub struct PaymentRequest {
     pub metadata: Option<Box<str>>,
     /// What the issuer must see and nobody may keep.
     pub transient: Option<Box<Transient>>,
+    /// What the sender wrote in fields that are masked here, as read back from the journal; none
+    /// in a request that has just come in.
+    pub sealed_texts: Option<Box<SealedTexts>>,
 }
 
 /// Who pays, as far as the asker knows.

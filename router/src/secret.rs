@@ -143,6 +143,21 @@ impl fmt::Debug for SealedPan {
     }
 }
 
+/// Encrypted contents of fields that looked like card numbers, as read back from the journal.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedTexts {
+    /// Name of the key that sealed them.
+    pub key_name: Box<str>,
+    /// AES-256-GCM ciphertext and tag.
+    pub ciphertext: Box<[u8]>,
+}
+
+impl fmt::Debug for SealedTexts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "texts sealed under {}", self.key_name)
+    }
+}
+
 /// Bytes that authenticate somebody: track data, a PIN block, a one-time key, an API key.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Secret(Box<[u8]>);

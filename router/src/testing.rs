@@ -69,6 +69,7 @@ pub(crate) fn request(minor: i64) -> PaymentRequest {
         reference: None,
         metadata: None,
         transient: None,
+        sealed_texts: None,
     };
     request.key = iso_key(&asker, stan, &trace.transmitted_at, &trace.terminal, &trace.rrn);
     request.fingerprint = fingerprint(&request, &FingerprintKey::new(&[7; 32]));

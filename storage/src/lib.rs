@@ -7,7 +7,7 @@
 //! In reading order:
 //!
 //! 1. [`guard`]: the check-and-apply of reservations – a trait, and its form in memory;
-//! 2. [`record`] and [`seal`]: how a record becomes bytes, with card numbers encrypted;
+//! 2. [`record`], [`seal`] and `withheld`: how a record becomes bytes, with card numbers encrypted;
 //! 3. [`journal`]: frames in segment files, chained and checksummed; replay and verification;
 //! 4. `writer`: the one thread that decides and appends, a group at a time;
 //! 5. `live`, `follower`, `view`, [`outbox`]: what is read back;
@@ -19,6 +19,7 @@
 
 pub mod clock;
 pub mod conformance;
+pub mod folder;
 mod follower;
 pub mod guard;
 mod history;
@@ -34,6 +35,7 @@ mod snapshot;
 mod state;
 pub mod store;
 pub mod view;
+mod withheld;
 mod writer;
 
 pub use clock::{Clock, WallClock};
@@ -45,3 +47,4 @@ pub use store::{
     Admission, Appended, Balance, OpenError, OtherLane, OtherLanes, Others, Parts, Recovered,
     Store, StoreError, StoreFailure,
 };
+pub use withheld::reveal;

@@ -8,11 +8,14 @@ use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use router::id::{EndpointId, PaymentId};
-use router::secret::{Pan, SealedPan, Secret};
+use router::secret::{Pan, SealedPan, SealedTexts, Secret};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 /// Longest name of a key, in bytes.
 pub const KEY_NAME_LEN_MAX: usize = 64;
+/// Bytes of a key's digest that tell it from another key of its name.
+pub const CHECK_VALUE_LEN: usize = 4;
 const TAG_LEN: usize = 16;
 
 /// Why something could not be sealed or opened. Never holds what was sealed.
@@ -58,7 +61,24 @@ pub struct Sealer(Arc<Keys>);
 
 struct Keys {
     active: usize,
-    named: Vec<(Box<str>, LessSafeKey)>,
+    named: Vec<NamedKey>,
+}
+
+struct NamedKey {
+    name: Box<str>,
+    key: LessSafeKey,
+    check_value: [u8; CHECK_VALUE_LEN],
+}
+
+impl NamedKey {
+    fn of(key: SealingKey) -> Self {
+        let unbound = UnboundKey::new(&AES_256_GCM, key.bytes.as_slice())
+            .expect("invariant: 32 bytes make an AES-256 key");
+        let digest = Sha256::new_with_prefix(b"cauce sealing key").chain_update(*key.bytes);
+        let mut check_value = [0; CHECK_VALUE_LEN];
+        check_value.copy_from_slice(&digest.finalize()[..CHECK_VALUE_LEN]);
+        Self { name: key.name, key: LessSafeKey::new(unbound), check_value }
+    }
 }
 
 /// A secret as it is stored.
@@ -73,26 +93,34 @@ pub struct SealedSecret {
 impl Sealer {
     /// A sealer with these keys, of which the one named `active` seals.
     pub fn new(active: &str, keys: Vec<SealingKey>) -> Result<Self, SealError> {
-        let mut named: Vec<(Box<str>, LessSafeKey)> = Vec::with_capacity(keys.len());
+        let mut named: Vec<NamedKey> = Vec::with_capacity(keys.len());
         for key in keys {
             if key.name.is_empty() || key.name.len() > KEY_NAME_LEN_MAX {
                 return Err(SealError::KeyName { len: key.name.len() });
             }
-            if named.iter().any(|(name, _)| *name == key.name) {
+            if named.iter().any(|known| known.name == key.name) {
                 return Err(SealError::KeyTwice { name: key.name });
             }
-            let unbound = UnboundKey::new(&AES_256_GCM, key.bytes.as_slice())
-                .expect("invariant: 32 bytes make an AES-256 key");
-            named.push((key.name, LessSafeKey::new(unbound)));
+            named.push(NamedKey::of(key));
         }
-        let found = named.iter().position(|(name, _)| &**name == active);
+        let found = named.iter().position(|known| &*known.name == active);
         let active = found.ok_or_else(|| SealError::UnknownKey { name: active.into() })?;
         Ok(Self(Arc::new(Keys { active, named })))
     }
 
     /// Name of the key that seals.
     pub fn active_key_name(&self) -> &str {
-        &self.0.named[self.0.active].0
+        &self.0.named[self.0.active].name
+    }
+
+    /// The start of a digest of the key of a name, by which another key of that name shows; none
+    /// where there is no key of the name.
+    pub fn check_value(&self, name: &str) -> Option<[u8; CHECK_VALUE_LEN]> {
+        self.named(name).map(|known| known.check_value)
+    }
+
+    fn named(&self, name: &str) -> Option<&NamedKey> {
+        self.0.named.iter().find(|known| *known.name == *name)
     }
 
     /// Seals the card number of a payment.
@@ -106,6 +134,21 @@ impl Sealer {
         let digits =
             self.open_bytes(&sealed.key_name, &sealed.ciphertext, payment.0, Role::Card)?;
         Pan::new(&digits).map_err(|_| SealError::DoesNotOpen { name: sealed.key_name.clone() })
+    }
+
+    /// Seals what the sender of a payment wrote in fields that are kept masked.
+    pub(crate) fn seal_texts(&self, texts: &[u8], payment: PaymentId) -> SealedTexts {
+        let ciphertext = self.seal_bytes(texts, payment.0, Role::Texts);
+        SealedTexts { key_name: self.active_key_name().into(), ciphertext }
+    }
+
+    /// Opens what the sender of a payment wrote in fields that are kept masked.
+    pub(crate) fn open_texts(
+        &self,
+        sealed: &SealedTexts,
+        payment: PaymentId,
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        self.open_bytes(&sealed.key_name, &sealed.ciphertext, payment.0, Role::Texts)
     }
 
     /// Seals the signing secret of an endpoint. One endpoint id seals one secret only: a changed
@@ -127,7 +170,7 @@ impl Sealer {
     }
 
     fn seal_bytes(&self, clear: &[u8], id: u128, role: Role) -> Box<[u8]> {
-        let (name, key) = &self.0.named[self.0.active];
+        let NamedKey { name, key, .. } = &self.0.named[self.0.active];
         let mut sealed = Vec::with_capacity(clear.len() + TAG_LEN);
         sealed.extend_from_slice(clear);
         let aad = Aad::from(authenticated(name, id, role));
@@ -143,8 +186,8 @@ impl Sealer {
         id: u128,
         role: Role,
     ) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        let found = self.0.named.iter().find(|(known, _)| **known == *name);
-        let (_, key) = found.ok_or_else(|| SealError::UnknownKey { name: name.into() })?;
+        let unknown = || SealError::UnknownKey { name: name.into() };
+        let NamedKey { key, .. } = self.named(name).ok_or_else(unknown)?;
         let mut clear = Zeroizing::new(ciphertext.to_vec());
         let aad = Aad::from(authenticated(name, id, role));
         let opened = key.open_in_place(nonce(id, role), aad, &mut clear);
@@ -160,21 +203,23 @@ impl std::fmt::Debug for Sealer {
     }
 }
 
-/// What kind of value an id seals. Payments and endpoints draw their ids apart, but the nonces of
-/// both must never meet under one key.
+/// What kind of value an id seals. Payments and endpoints draw their ids apart, and a payment seals
+/// its card and its texts, but no two nonces may ever meet under one key.
 #[derive(Clone, Copy)]
 enum Role {
     Card,
     Endpoint,
+    Texts,
 }
 
-/// The low 96 bits of the id; an endpoint's have the top bit turned.
+/// The low 96 bits of the id; an endpoint's have the top bit turned, those of texts the next one.
 fn nonce(id: u128, role: Role) -> Nonce {
     let mut bytes = [0; 12];
     bytes.copy_from_slice(&id.to_be_bytes()[4..]);
     match role {
         Role::Card => {}
         Role::Endpoint => bytes[0] ^= 0x80,
+        Role::Texts => bytes[0] ^= 0x40,
     }
     Nonce::assume_unique_for_key(bytes)
 }
@@ -186,6 +231,7 @@ fn authenticated(name: &str, id: u128, role: Role) -> Vec<u8> {
     bytes.push(match role {
         Role::Card => b'c',
         Role::Endpoint => b'e',
+        Role::Texts => b't',
     });
     bytes.extend_from_slice(&id.to_be_bytes());
     bytes
@@ -236,6 +282,15 @@ mod tests {
         assert_eq!(reopened, Ok(secret));
         let card = sealer.seal(&pan(), PaymentId(9));
         assert!(sealer.open_secret("k1", &card.ciphertext, EndpointId(9)).is_err());
+    }
+
+    #[test]
+    fn another_key_of_the_same_name_has_another_check_value() {
+        let check_value =
+            |byte| Sealer::new("k1", vec![key("k1", byte)]).unwrap().check_value("k1");
+        assert_eq!(check_value(1), check_value(1));
+        assert_ne!(check_value(1), check_value(2));
+        assert_eq!(Sealer::new("k1", vec![key("k1", 1)]).unwrap().check_value("k2"), None);
     }
 
     #[test]

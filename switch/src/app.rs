@@ -12,6 +12,7 @@ use router::id::{AccountId, ParticipantId};
 use router::money::Money;
 use router::plan::account;
 use router::record::{AccountMovement, Record};
+use storage::folder::FolderError;
 use storage::{OpenError, Sealer, StoreError};
 use storage_cluster::Node;
 use storage_cql::api_keys::ApiKeys;
@@ -45,6 +46,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// The journal cannot be opened.
     #[error("the journal cannot be opened")]
     Open(#[from] OpenError),
@@ -117,8 +121,10 @@ impl App {
         let doors = Doors::open(&config).await?;
         let admin_port = bind("admin.listen", service.admin.listen).await?;
 
+        storage::folder::prepare(&service.data.dir)?;
         let sealer = seal::sealer(&service.seal, &service.data.dir)?;
         let opened = Opened::of(service, &sealer).await?;
+        seal::note_in_use(&sealer, &service.data.dir)?;
         clock::keeper::start(service.clock, &service.data.dir, opened.recovered.last_at);
         let (stans, recovered, member) = (opened.stans(), opened.recovered, opened.member);
         let (owed, owed_queue) = reversal::Owed::new();
@@ -132,6 +138,7 @@ impl App {
             owed,
             acquirer_id: service.acquirer_id,
             fingerprint_key: fingerprint::key(service)?,
+            in_free_fields: service.in_free_fields,
             framing: service.iso8583.framing.clone(),
         }));
         match &member {

@@ -88,6 +88,8 @@ pub struct Configured {
 pub fn main() -> ExitCode {
     // One TLS provider for everything; a second call (tests) finds it there.
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    // Whatever is written is its owner's alone: 0600, and 0700 for folders.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -26,8 +26,9 @@ pub use layers::{Layers, Mistake};
 pub use participant::{ParticipantConfig, Reach, TlsFiles};
 pub use rules::FloatConfig;
 pub use service::{
-    ClockConfig, DataConfig, HttpConfig, Iso8583Config, KeySource, LogConfig, LogFormat,
-    NoticesConfig, ReversalsConfig, SealConfig, ServiceConfig, StorageConfig, TlsServerFiles,
+    ClockConfig, DataConfig, HttpConfig, InFreeFields, Iso8583Config, KeySource, LogConfig,
+    LogFormat, NoticesConfig, ReversalsConfig, SealConfig, ServiceConfig, StorageConfig,
+    TlsServerFiles,
 };
 
 use read::Section;

@@ -18,6 +18,7 @@ use storage::Store;
 use storage::seal::Sealer;
 use storage_cluster::folios::Folios;
 
+use crate::config::InFreeFields;
 use crate::participant::Participants;
 use crate::reversal::Owed;
 use crate::supervise::Tasks;
@@ -39,6 +40,8 @@ pub struct Engine {
     pub owed: Owed,
     /// DE32 of what the switch itself sends.
     pub acquirer_id: Text<11>,
+    /// What becomes of a request with a card number in a field where none belongs.
+    pub in_free_fields: InFreeFields,
     fingerprint_key: FingerprintKey,
     message_len_max: usize,
     policy: ArcSwap<Policy>,
@@ -73,6 +76,8 @@ pub struct Parts {
     pub acquirer_id: Text<11>,
     /// Under what requests are compared.
     pub fingerprint_key: FingerprintKey,
+    /// What becomes of a request with a card number in a field where none belongs.
+    pub in_free_fields: InFreeFields,
     /// How messages are framed on lines that participants open.
     pub framing: Framer,
 }
@@ -92,6 +97,7 @@ impl Engine {
             owed: parts.owed,
             acquirer_id: parts.acquirer_id,
             fingerprint_key: parts.fingerprint_key,
+            in_free_fields: parts.in_free_fields,
             policy: ArcSwap::new(parts.policy),
             numbers: parts.numbers,
         }

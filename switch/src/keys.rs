@@ -197,12 +197,6 @@ fn by_hash(listed: &Listed) -> Known {
     listed.keys.iter().map(entry).collect()
 }
 
-/// Opens a file for appending that only its owner may read.
-pub fn private_append(path: &Path) -> io::Result<std::fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)
-}
-
 /// A key nobody has.
 fn new_key() -> String {
     let random: [u8; 32] = rand::random();

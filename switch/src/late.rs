@@ -18,7 +18,7 @@ use crate::clock;
 use crate::engine::Engine;
 use crate::participant::Participant;
 use crate::participant::in_flight::MatchedAnswer;
-use crate::reversal::card_of;
+use crate::reversal::{card_of, request_of};
 use crate::verdict;
 
 /// How long a late answer waits for the outcome it is too late for, before it looks again.
@@ -161,9 +161,10 @@ fn contradiction(
     answer: &Bytes,
 ) -> Option<u8> {
     let card = card_of(engine, payment).flatten();
+    let kept = request_of(engine, payment)?;
     let advice = cauce87::ReversalAdvice {
         folio: payment.folio,
-        request: &payment.request,
+        request: &kept,
         business_date: payment.business_date,
         original: attempt,
         card: card.as_ref(),

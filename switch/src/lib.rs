@@ -17,6 +17,7 @@ pub mod keys;
 pub mod late;
 pub mod log;
 pub mod metrics;
+pub mod misplaced;
 pub mod notice;
 pub mod outbound;
 pub mod participant;

@@ -6,6 +6,7 @@
 mod partial;
 mod proof;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use codecs::iso8583::cauce87::{self, ParticipantAnswer, Repeat};
 use parking_lot::Mutex;
 use router::id::{Folio, PaymentId};
-use router::message::ReversalRequest;
+use router::message::{PaymentRequest, ReversalRequest};
 use router::outcome::Outcome;
 use router::payment::{Payment, PaymentState};
 use router::reason::Reason;
@@ -314,12 +315,13 @@ async fn advise(
         return Ok(None);
     };
     let Some(card) = card_of(engine, payment) else { return Ok(None) };
+    let Some(request) = request_of(engine, payment) else { return Ok(None) };
     let Some((claim, own)) = claim_for(participant, payment.folio, &mut pending.own) else {
         return Ok(None);
     };
     let advice = cauce87::ReversalAdvice {
         folio: payment.folio,
-        request: &payment.request,
+        request: &request,
         business_date: payment.business_date,
         original: &original,
         card: card.as_ref(),
@@ -368,6 +370,25 @@ pub(crate) fn card_of(engine: &Engine, payment: &Payment) -> Option<Option<Pan>>
                 None
             }
         },
+    }
+}
+
+/// The request of a payment as its sender wrote it; none, and an error in the log, where what is
+/// sealed of it does not open.
+pub(crate) fn request_of<'a>(
+    engine: &Engine,
+    payment: &'a Payment,
+) -> Option<Cow<'a, PaymentRequest>> {
+    if payment.request.sealed_texts.is_none() {
+        return Some(Cow::Borrowed(&payment.request));
+    }
+    let mut request = payment.request.clone();
+    match storage::reveal(&mut request, payment.id, &engine.sealer) {
+        Ok(()) => Some(Cow::Owned(request)),
+        Err(error) => {
+            tracing::error!(payment_id = %payment.id, %error, "a reversal waits for its key");
+            None
+        }
     }
 }
 

@@ -101,6 +101,7 @@ impl PaymentBody {
             reference: id("reference", self.reference, Text::new)?,
             metadata: metadata(self.metadata)?,
             transient: None,
+            sealed_texts: None,
         };
         if rail.debits_named_payer() && !request.payer.is_named() {
             let detail = "must name who pays: card, account, phone or doc";

@@ -120,6 +120,7 @@ fn payment(request: &Iso20022<'_>, asker: ParticipantId) -> Result<PaymentReques
         reference: Text::new(end_to_end_id).ok(),
         metadata: None,
         transient: None,
+        sealed_texts: None,
     })
 }
 

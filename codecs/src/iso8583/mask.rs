@@ -1,5 +1,6 @@
 //! What may be shown of a message: card numbers shortened, secrets hidden.
 
+use router::misplaced::has_check_digit;
 use router::secret::Pan;
 
 use super::composite::{Composite, Parts};
@@ -238,29 +239,14 @@ fn run_of_digits(characters: &[char], start: usize) -> Vec<usize> {
 
 /// Where card numbers may be in a run of digits; they may overlap.
 fn pans(digits: &[u8]) -> Vec<std::ops::Range<usize>> {
-    let whole = PAN_LEN.contains(&digits.len()) && digits[0] != b'0' && luhn(digits);
+    let whole = PAN_LEN.contains(&digits.len()) && digits[0] != b'0' && has_check_digit(digits);
     let mut found: Vec<_> = whole.then_some(0..digits.len()).into_iter().collect();
     for (len, first) in PAN_FORMS {
         let windows = digits.windows(len).enumerate();
-        let pans = windows.filter(|(_, pan)| first.contains(&pan[0]) && luhn(pan));
+        let pans = windows.filter(|(_, pan)| first.contains(&pan[0]) && has_check_digit(pan));
         found.extend(pans.map(|(at, _)| at..at + len));
     }
     found
-}
-
-/// Whether the last digit is the check digit of the others.
-///
-/// Source: ISO/IEC 7812-1, annex B.
-fn luhn(digits: &[u8]) -> bool {
-    let doubled = |digit: u32| if digit > 4 { digit * 2 - 9 } else { digit * 2 };
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .map(|digit| u32::from(digit - b'0'))
-        .enumerate()
-        .map(|(at, digit)| if at.is_multiple_of(2) { digit } else { doubled(digit) })
-        .sum();
-    sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

@@ -204,6 +204,7 @@ impl Sample {
             reference: None,
             metadata: None,
             transient: None,
+            sealed_texts: None,
         }
     }
 

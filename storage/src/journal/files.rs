@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +23,22 @@ struct Current {
     len: u64,
 }
 
+impl Current {
+    /// Errors: another writer has added to the segment or cut it. A frame after that would be
+    /// damage in the middle of the journal.
+    fn is_as_left(&self) -> io::Result<()> {
+        match self.file.metadata()?.len() {
+            len if len == self.len => Ok(()),
+            len => {
+                let expected = self.len;
+                let told =
+                    format!("its segment has {len} bytes, not {expected}: another writes it");
+                Err(io::Error::other(told))
+            }
+        }
+    }
+}
+
 impl Files {
     /// Continues the segment that begins with `first_sequence`, if there is one.
     pub fn open(
@@ -35,6 +52,7 @@ impl Files {
             None => None,
             Some(first) => {
                 let file = OpenOptions::new().append(true).open(path_of(&dir, first))?;
+                file.try_lock()?;
                 let len = file.metadata()?.len();
                 Some(Current { file, len })
             }
@@ -45,7 +63,9 @@ impl Files {
     fn roll(&mut self, previous: &Head) -> Result<(), BackendError> {
         let roll = || -> io::Result<Current> {
             let path = path_of(&self.dir, previous.sequence + 1);
-            let mut file = OpenOptions::new().append(true).create_new(true).open(path)?;
+            let mut file =
+                OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
+            file.try_lock()?;
             file.write_all(&segment::header(previous))?;
             file.sync_all()?;
             sync_dir(&self.dir)?;
@@ -69,6 +89,7 @@ impl Backend for Files {
             self.roll(frame.previous)?;
         }
         let current = self.current.as_mut().expect("invariant: rolled when there was none");
+        current.is_as_left().map_err(failed("written"))?;
         current.file.write_all(frame.bytes).map_err(failed("written"))?;
         if !self.fsync_delay.is_zero() {
             std::thread::sleep(self.fsync_delay);

@@ -1,14 +1,16 @@
-//! The request, with its card number sealed and what may not be kept left out.
+//! The request, with its card number sealed, fields that look like card numbers masked, and what
+//! may not be kept left out.
 
 use router::id::PaymentId;
 use router::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product};
 use router::message::{Asker, Fingerprint, IdempotencyKey, Payer, PaymentRequest, Trace};
-use router::secret::{CardNumber, MaskedPan, Pan, SealedPan};
+use router::secret::{CardNumber, MaskedPan, Pan, SealedPan, SealedTexts};
 
 use super::DecodeError;
 use super::bytes::{Reader, put_blob, put_money, put_option, put_text, put_u32, put_u128};
 use super::names;
 use crate::seal::Sealer;
+use crate::withheld;
 
 /// Key and fingerprint stand in the record's head already.
 pub(super) fn put_request(
@@ -17,6 +19,7 @@ pub(super) fn put_request(
     sealer: &Sealer,
     out: &mut Vec<u8>,
 ) {
+    let masked = withheld::masked(request, payment, sealer);
     let PaymentRequest {
         asker,
         key: _,
@@ -35,7 +38,8 @@ pub(super) fn put_request(
         reference,
         metadata,
         transient: _, // never stored
-    } = request;
+        sealed_texts,
+    } = masked.as_ref().unwrap_or(request);
     match asker {
         Asker::Participant(id) => {
             out.push(1);
@@ -59,6 +63,10 @@ pub(super) fn put_request(
     put_trace(trace, out);
     put_option(reference.as_ref(), out, put_text);
     put_option(metadata.as_ref(), out, |json, out| put_blob(json.as_bytes(), out));
+    put_option(sealed_texts.as_ref(), out, |sealed, out| {
+        put_blob(sealed.key_name.as_bytes(), out);
+        put_blob(&sealed.ciphertext, out);
+    });
 }
 
 pub(super) fn request(
@@ -90,7 +98,12 @@ pub(super) fn request(
         reference: reader.option(Reader::text)?,
         metadata: reader.option(Reader::string)?,
         transient: None,
+        sealed_texts: reader.option(sealed_texts)?.map(Box::new),
     })
+}
+
+fn sealed_texts(reader: &mut Reader<'_>) -> Result<SealedTexts, DecodeError> {
+    Ok(SealedTexts { key_name: reader.string()?, ciphertext: reader.blob()?.into() })
 }
 
 fn put_payer(payer: &Payer, payment: PaymentId, sealer: &Sealer, out: &mut Vec<u8>) {

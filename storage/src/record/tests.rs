@@ -92,6 +92,27 @@ fn what_may_not_be_kept_is_not_in_the_bytes() {
     assert_eq!(pan.expose_for_wire(), CARD.as_bytes());
 }
 
+#[test]
+fn a_field_that_looks_like_a_card_number_is_not_in_the_bytes_and_can_be_revealed() {
+    let mut intent = Sample::new(1).intent();
+    let lookalike = "4000001234567890";
+    let account = router::text::Text::new(lookalike).unwrap();
+    intent.request.payer.account = Some(account);
+    intent.request.metadata = Some(format!("{{\"{lookalike}\":{lookalike}}}").into());
+    let bytes = encoded(&Record::Intent(Box::new(intent)));
+    assert!(!bytes.windows(lookalike.len()).any(|window| window == lookalike.as_bytes()));
+    let body = &bytes[RECORD_HEADER_LEN..];
+    let Record::Intent(mut back) = decode(body).unwrap() else { panic!() };
+    assert_eq!(
+        encoded(&Record::Intent(back.clone())),
+        bytes,
+        "sealed texts are copied as they are"
+    );
+    assert!((0..body.len()).all(|cut| decode(&body[..cut]).is_err()));
+    crate::reveal(&mut back.request, back.payment, &sealer()).unwrap();
+    assert_eq!(back.request.payer.account, Some(account));
+}
+
 proptest! {
     #[test]
     fn arbitrary_bytes_are_refused_and_never_panic(

@@ -5,6 +5,7 @@ use std::io;
 use router::id::{Lane, PaymentId};
 use router::payment::IllegalStep;
 
+use crate::folder::FolderError;
 use crate::guard::GuardError;
 use crate::journal::Damage;
 use crate::record::{LIST_LEN_MAX, ListTooLong};
@@ -101,9 +102,9 @@ impl From<ViewError> for StoreError {
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process has the folder open.
-    #[error("the data folder is in use by another process")]
-    InUse,
+    /// The folder cannot be used, or another process has it open.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// The folder cannot be made or read.
     #[error("the data folder cannot be {doing}")]
     Io {

@@ -1,6 +1,6 @@
 //! Opening the store of one machine: lock, snapshot, replay, read models.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::time::Instant;
 use router::id::Lane;
 
 use super::{OpenError, Parts, Recovered, Store};
+use crate::folder::{self, FolderLock};
 use crate::guard::MemoryGuard;
 use crate::journal::{Damage, End, FileTail, Files, Walked, cut, dir_of, sync_dir, walk};
 use crate::record::bodies;
@@ -66,15 +67,12 @@ impl Store {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, OpenError> {
+fn lock(dir: &Path) -> Result<FolderLock, OpenError> {
+    folder::prepare(dir)?;
+    let lock = FolderLock::take(dir)?;
     fs::create_dir_all(dir_of(dir)).map_err(failed("made"))?;
     sync_dir(dir).map_err(failed("made"))?;
-    let lock = File::create(dir.join("lock")).map_err(failed("locked"))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse),
-        Err(fs::TryLockError::Error(source)) => Err(OpenError::Io { doing: "locked", source }),
-    }
+    Ok(lock)
 }
 
 /// The state as the last good snapshot and the journal after it give it.

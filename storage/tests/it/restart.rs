@@ -8,6 +8,7 @@ use router::payment::PaymentState;
 use router::record::Record;
 use router::reservation::Keep;
 use storage::conformance::sample::{self, Sample};
+use storage::folder::FolderError;
 use storage::journal::{records, verify};
 use storage::outbox::{Attempted, Delivery, ReadThrough};
 use storage::{Admission, OpenError, Settings, Store};
@@ -28,7 +29,7 @@ async fn one_process_at_a_time() {
     let dir = fresh();
     let (store, _) = open(&settings(&dir));
     let second = Store::open(settings(&dir), sealer()).map(drop);
-    assert!(matches!(second, Err(OpenError::InUse)), "{second:?}");
+    assert!(matches!(second, Err(OpenError::Folder(FolderError::InUse { .. }))), "{second:?}");
     store.close().await;
     drop(open(&settings(&dir)));
 }
@@ -347,4 +348,22 @@ async fn a_dump_reads_beside_the_running_store() {
     let kinds: Vec<_> = dumped.iter().map(|(at, record)| (*at, Record::kind(record))).collect();
     assert_eq!(kinds, [(1, "intent"), (2, "outcome"), (3, "reversal")]);
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_segment_that_another_writer_has_added_to_is_not_written_on() {
+    use std::io::Write as _;
+    let dir = fresh();
+    let (store, _) = open(&settings(&dir));
+    store.append(sample::top_up("float:1", 200)).await.unwrap();
+    let mut segments = fs::read_dir(dir.path().join("journal")).unwrap();
+    let segment = segments.next().unwrap().unwrap().path();
+    let mut other = fs::File::options().append(true).open(&segment).unwrap();
+    assert!(other.try_lock().is_err(), "the segment is locked, too");
+    other.write_all(b"a frame of another writer").unwrap();
+    let len = fs::metadata(&segment).unwrap().len();
+    let mut failed = store.failed();
+    assert!(store.append(sample::top_up("float:1", 1)).await.is_err());
+    failed.wait_for(|failed| *failed).await.unwrap();
+    assert_eq!(fs::metadata(&segment).unwrap().len(), len, "nothing was added");
 }

@@ -10,6 +10,7 @@ use router::text::Text;
 use super::admin::{self, AdminConfig};
 use super::cluster::{self, ClusterConfig, Use};
 use super::read::Section;
+use crate::seal::KeyError;
 
 /// Addresses, ceilings and time-outs of the service itself.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct ServiceConfig {
     pub cluster: Option<ClusterConfig>,
     /// Keys that seal card numbers and secrets.
     pub seal: SealConfig,
+    /// What becomes of a request with a card number in a field where none belongs.
+    pub in_free_fields: InFreeFields,
     /// Notices to merchants.
     pub notices: NoticesConfig,
     /// Reversals.
@@ -133,6 +136,16 @@ pub struct SealConfig {
     pub fingerprint_key: Option<KeySource>,
 }
 
+/// What becomes of a request with a card number in a field where none belongs. What is kept is
+/// masked either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InFreeFields {
+    /// It is refused with the field's name.
+    Refuse,
+    /// It is taken.
+    Mask,
+}
+
 /// Where a key's 64 hexadecimal digits are.
 #[derive(Clone, PartialEq, Eq)]
 pub enum KeySource {
@@ -226,6 +239,10 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
         storage: root.section("storage", |section| storage(section, &mut use_of)),
         cluster: cluster::read(root, use_of),
         seal: root.section("seal", |section| seal(section, use_of)),
+        in_free_fields: root.section("card_numbers", |section| {
+            let choices = [("refuse", InFreeFields::Refuse), ("mask", InFreeFields::Mask)];
+            section.choice("in_free_fields", &choices)
+        }),
         notices: root.section("notices", notices),
         reversals: root.section("reversals", |section| ReversalsConfig {
             concurrent_max: section.size("concurrent_max", 1..=100_000, 256),
@@ -330,10 +347,11 @@ fn key_source(keys: &mut Section<'_>, name: &str) -> Option<KeySource> {
     if let Some(path) = text.strip_prefix("file:") {
         return Some(KeySource::File(path.into()));
     }
-    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Some(KeySource::Inline(text));
+    match crate::seal::key(name, &text) {
+        Ok(_) => return Some(KeySource::Inline(text)),
+        Err(KeyError::Trivial { .. }) => keys.mistake(name, "is a key that anyone would guess"),
+        Err(_) => keys.mistake(name, "64 hexadecimal digits or file:PATH are expected"),
     }
-    keys.mistake(name, "64 hexadecimal digits or file:PATH are expected");
     None
 }
 

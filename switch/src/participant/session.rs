@@ -23,7 +23,7 @@ use crate::engine::Engine;
 use crate::late::UnmatchedAnswer;
 use crate::payment::OnRepeat;
 use crate::respond::Asked;
-use crate::{late, payment, respond, reversal};
+use crate::{late, misplaced, payment, respond, reversal};
 
 pub use closed::Closed;
 
@@ -274,7 +274,10 @@ impl Session {
         if is_draining && is_new {
             return self.say(&wire, &heard, Reason::IssuerUnavailable).await;
         }
-        let message = match cauce87::to_message(&wire, &heard.bytes, participant.id()) {
+        let read = cauce87::to_message(&wire, &heard.bytes, participant.id());
+        let in_free_fields = self.engine.in_free_fields;
+        let read = read.and_then(|read| misplaced::message_without(read, &wire, in_free_fields));
+        let message = match read {
             Ok(message) => message,
             Err(error) => {
                 tracing::debug!(participant = %participant.id(), %error, "message refused");

@@ -13,6 +13,7 @@ use super::answer::{Refusal, json, no_content};
 use super::asked::{self, Params};
 use super::caller::Caller;
 use super::{Api, Limits};
+use crate::misplaced;
 use crate::notice::EndpointError;
 
 /// `POST /v1/endpoints`: tells the signing secret, this once.
@@ -25,6 +26,7 @@ pub(super) async fn create(
     let biller = caller.biller()?;
     let body = asked::json_body(request, limits.body_bytes_max).await?;
     let (url, types) = parse_endpoint(&body)?.checked()?;
+    misplaced::address_without(&url)?;
     let made = match api.notices.create(biller, &url, types).await {
         Ok(made) => made,
         Err(EndpointError::Store(error)) => return Err(error.into()),

@@ -25,7 +25,7 @@ use crate::notice::body::{as_told, kind_of, original_folio};
 use crate::payment::{self, OnRepeat};
 use crate::respond::Told;
 use crate::reversal::{PartAmount, PartRequest};
-use crate::{clock, reversal};
+use crate::{clock, misplaced, reversal};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -41,6 +41,7 @@ pub(super) async fn create(
     let key = api_key_of(&biller, asked::idempotency_key(request.headers())?);
     let body = asked::json_body(request, limits.body_bytes_max).await?;
     let request = parse_payment(&body)?.to_request(biller, key)?;
+    let request = misplaced::request_without(request, api.engine.in_free_fields)?;
     if api.engine.tasks.stages().draining.is_cancelled() {
         return Err(Refusal::new(Reason::IssuerUnavailable, "draining"));
     }

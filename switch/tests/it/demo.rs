@@ -31,6 +31,9 @@ fn the_demonstration_goes_well_and_its_journal_is_whole() {
     let told = std::fs::read_to_string(dir.path().join("demo.json")).expect("demo.json");
     let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
     assert_eq!(told["billers"].as_array().map(Vec::len), Some(5));
+    let modes = crate::program::modes(dir.path());
+    let open: Vec<_> = modes.iter().filter(|(_, mode)| mode & 0o077 != 0).collect();
+    assert!(open.is_empty(), "{open:?}");
 
     let (code, text) = output(cauce().args(["journal", "verify", "--data"]).arg(dir.path()));
     assert_eq!(code, 0, "{text}");

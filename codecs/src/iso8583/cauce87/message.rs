@@ -76,6 +76,7 @@ fn payment(reader: Reader<'_>, asker: ParticipantId) -> Result<Box<PaymentReques
         reference: None,
         metadata: None,
         transient: transient(reader),
+        sealed_texts: None,
     }))
 }
 
