@@ -23,6 +23,7 @@ mod ownership;
 mod payment;
 mod restart;
 mod shutdown;
+mod strangers;
 mod tidy;
 mod unknown;
 mod web;
