@@ -158,6 +158,9 @@ pub enum Reason {
     /// `6009` Unavailable for a moment; try again: the guard of limits and balances cannot be
     /// asked, and nothing is admitted unasked.
     GateUnavailable,
+    /// `6010` The bank does not confirm reversals; try later: so many are owed by it that nothing
+    /// new is sent to it.
+    ReversalsPending,
 }
 
 /// May the asker try again?
@@ -244,7 +247,7 @@ impl Reason {
     }
 
     /// Every reason, in the order of the catalogue.
-    pub const ALL: [Self; 72] = [
+    pub const ALL: [Self; 73] = [
         Self::Approved,
         Self::Pending,
         Self::InsufficientFunds,
@@ -317,6 +320,7 @@ impl Reason {
         Self::RateLimited,
         Self::SystemError,
         Self::GateUnavailable,
+        Self::ReversalsPending,
     ];
 
     /// What the catalogue says of it.

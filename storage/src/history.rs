@@ -1,6 +1,7 @@
 //! The records of one payment, with their positions, as bytes: what is kept of a payment
 //! everywhere – in memory, in the read models, in a reversal that opens it again.
 
+use router::id::ParticipantId;
 use router::payment::{Payment, Progress};
 use router::record::Record;
 use router::reservation::Reservation;
@@ -8,6 +9,9 @@ use router::reservation::Reservation;
 use crate::record::bytes::{Reader, put_blob, put_u64};
 use crate::record::{DecodeError, Kind, decode, intent_head, kind_of, put_without_history};
 use crate::view::Facts;
+
+/// Bytes before each body: its position, and its length.
+const ENTRY_HEADER_LEN: usize = 8 + 4;
 
 /// Positions and bodies, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,7 +34,7 @@ pub enum HistoryError {
 impl History {
     /// Of the record that begins a payment.
     pub fn new(sequence: u64, body: &[u8]) -> Self {
-        let mut history = Self(Vec::with_capacity(body.len() + 128));
+        let mut history = Self(Vec::new());
         history.push(sequence, body);
         history
     }
@@ -42,6 +46,8 @@ impl History {
 
     /// Adds a record.
     pub fn push(&mut self, sequence: u64, body: &[u8]) {
+        // Exactly: open payments stay in memory, and doubling would cost as much again.
+        self.0.reserve_exact(ENTRY_HEADER_LEN + body.len());
         put_u64(sequence, &mut self.0);
         put_blob(body, &mut self.0);
     }
@@ -108,6 +114,24 @@ impl History {
         Ok(progress)
     }
 
+    /// The participant that was asked last; none for a refusal.
+    pub fn participant(&self) -> Result<Option<ParticipantId>, HistoryError> {
+        let mut asked = None;
+        for (_, body) in self.iter().filter_map(Result::ok) {
+            match kind_of(body)? {
+                Kind::Intent | Kind::Rerouted => asked = attempted(&decode(body)?).or(asked),
+                Kind::Refused
+                | Kind::Outcome
+                | Kind::Reversal
+                | Kind::LateAnswer
+                | Kind::Account
+                | Kind::Endpoint
+                | Kind::NoticeMark => {}
+            }
+        }
+        Ok(asked)
+    }
+
     /// What the payment had reserved; none for a refusal.
     pub fn reservation(&self) -> Result<Option<Reservation>, HistoryError> {
         let (_, first) = self.iter().next().ok_or(HistoryError::NoBeginning)??;
@@ -145,6 +169,20 @@ impl History {
 
     fn records(&self) -> impl Iterator<Item = Result<Record, DecodeError>> {
         self.iter().map(|entry| entry.and_then(|(_, body)| decode(body)))
+    }
+}
+
+fn attempted(record: &Record) -> Option<ParticipantId> {
+    match record {
+        Record::Intent(intent) => Some(intent.attempt.participant),
+        Record::Rerouted(rerouted) => Some(rerouted.attempt.participant),
+        Record::Refused(_)
+        | Record::Outcome(_)
+        | Record::Reversal(_)
+        | Record::LateAnswer(_)
+        | Record::Account(_)
+        | Record::Endpoint(_)
+        | Record::NoticeMark(_) => None,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use foldhash::{HashMap, HashMapExt};
 use parking_lot::Mutex;
-use router::id::PaymentId;
+use router::id::{ParticipantId, PaymentId};
 use router::payment::{PaymentState, Progress};
 use tokio::sync::oneshot;
 
@@ -23,6 +23,8 @@ struct Entry {
     history: History,
     last_sequence: u64,
     waiters: Vec<oneshot::Sender<()>>,
+    /// The participant that owes its undoing, while it is owed.
+    owed_by: Option<ParticipantId>,
 }
 
 /// What waiting for a payment's outcome comes down to.
@@ -44,8 +46,9 @@ impl Live {
     pub fn publish(&self, id: PaymentId, progress: Progress, history: History, sequence: u64) {
         let mut shard = self.shard(id).lock();
         let waiters = shard.remove(&id).map(|entry| entry.waiters).unwrap_or_default();
-        let mut entry = Entry { progress, history, last_sequence: sequence, waiters };
-        entry.wake();
+        let last_sequence = sequence;
+        let mut entry = Entry { progress, history, last_sequence, waiters, owed_by: None };
+        entry.moved();
         shard.insert(id, entry);
     }
 
@@ -56,7 +59,7 @@ impl Live {
         entry.progress = progress;
         entry.history.push(sequence, body);
         entry.last_sequence = sequence;
-        entry.wake();
+        entry.moved();
         true
     }
 
@@ -92,6 +95,21 @@ impl Live {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
+    /// Payments that are unknown or being undone, with the participant each was sent to.
+    pub fn owed(&self) -> Vec<(ParticipantId, PaymentId)> {
+        let mut owed = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            owed.extend(shard.iter().filter_map(|(id, entry)| Some((entry.owed_by?, *id))));
+        }
+        owed
+    }
+
+    /// The participant that owes a payment's undoing; none when nothing is owed, or not here.
+    pub fn owed_by(&self, id: PaymentId) -> Option<ParticipantId> {
+        self.shard(id).lock().get(&id).and_then(|entry| entry.owed_by)
+    }
+
     pub fn open(&self) -> Vec<History> {
         let mut open = Vec::new();
         for shard in &self.shards {
@@ -108,6 +126,18 @@ impl Live {
 }
 
 impl Entry {
+    /// Follows a new progress: the waiters hear of an outcome, and what is owed is known by its
+    /// participant, read from the records once.
+    fn moved(&mut self) {
+        self.wake();
+        let is_owed = self.progress.is_open() && self.progress.state != PaymentState::Sent;
+        match (is_owed, self.owed_by) {
+            (true, None) => self.owed_by = self.history.participant().ok().flatten(),
+            (true, Some(_)) => {}
+            (false, _) => self.owed_by = None,
+        }
+    }
+
     fn wake(&mut self) {
         if self.progress.state != PaymentState::Sent {
             for waiter in self.waiters.drain(..) {
@@ -117,3 +147,6 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Files of the read models kept open at once.
+pub const READ_MODEL_FILES_MAX: usize = 256;
+/// Files a store may have open at once: those of the read models, and as many again as merges,
+/// the journal's segments, its readers, a snapshot and the lock ever need together.
+pub const OPEN_FILES_MAX: usize = READ_MODEL_FILES_MAX + 128;
+
 /// Settings of an embedded store; every queue and buffer has its ceiling here.
 #[derive(Debug, Clone)]
 pub struct Settings {

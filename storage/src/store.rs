@@ -20,7 +20,7 @@ use router::id::{EndpointId, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey, PaymentRequest};
 use router::payment::PaymentState;
 use router::record::{Intent, Record, Refused};
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 
 pub use crate::guard::Balance;
 use crate::live::{WAITERS_MAX, Wait};
@@ -38,6 +38,12 @@ pub use failure::StoreFailure;
 pub use read::OutcomeWait;
 pub use start::Parts;
 
+/// Reads off the runtime's threads at once: where they go to this machine's disk …
+const READS_NEAR_MAX: usize = 16;
+/// … and where they wait for the network.
+const READS_FAR_MAX: usize = 48;
+/// Lists of payments being put together at once.
+const LISTS_MAX: usize = 8;
 /// Bytes an encoded intent usually takes.
 const ENCODED_LEN: usize = 768;
 
@@ -61,6 +67,10 @@ struct Inner {
     /// How those are woken who serve endpoints with a notice that was revived.
     revivals: Mutex<BTreeMap<EndpointId, Weak<Notify>>>,
     sealer: Sealer,
+    /// Turns of reads that leave the runtime's threads.
+    reads: Semaphore,
+    /// Turns of lists.
+    lists: Semaphore,
     threads: Mutex<Option<Threads>>,
     others: OnceLock<Arc<dyn Others>>,
 }
@@ -231,7 +241,7 @@ impl Store {
             return Err(error);
         }
         let views = Arc::clone(&self.inner.views);
-        let found = self.blocking(move || Ok(views.id_of_key(key, trace.as_ref())?)).await;
+        let found = self.looked_up(move || Ok(views.id_of_key(key, trace.as_ref())?)).await;
         match found {
             Ok(Some((owner, same))) if same == fingerprint => {
                 let payment = self.payment(owner).await?;

@@ -23,7 +23,9 @@ use self::opened::Opened;
 pub use self::stop::{Ended, StopTimes};
 use crate::admin::Admin;
 use crate::admin::access::Access;
+use crate::admission::{Admission, Ceilings};
 use crate::config::{AdminConfig, Config, FloatConfig, ServiceConfig};
+use crate::descriptors::{self, DescriptorError};
 use crate::engine::{Engine, Parts};
 use crate::keys::Keys;
 use crate::notice::Notices;
@@ -73,6 +75,9 @@ pub enum StartError {
     /// The token that drains cannot be kept.
     #[error("the drain token cannot be written into the data folder")]
     DrainToken(#[source] io::Error),
+    /// The process may not have enough files open.
+    #[error("too few files may be open at once")]
+    Descriptors(#[from] DescriptorError),
     /// The metrics recorder cannot be made.
     #[error("the metrics recorder cannot be made")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -115,6 +120,7 @@ impl App {
         let tasks = supervisor.tasks();
         let service = &config.service;
 
+        let admission = admission(&config)?;
         // Addresses first, all of them: a port in use should cost neither a replay of the journal nor
         // the lane of another process.
         let http = bind("http.listen", service.http.listen).await?;
@@ -167,13 +173,13 @@ impl App {
         let reversals = reversal::run(Arc::clone(&engine), owed_queue, service.reversals);
         tasks.critical("reversals", reversals);
         if let Some(member) = member {
-            member.answer(&engine);
+            member.answer(&engine, Arc::clone(&admission));
         }
         if let Some(node) = &node {
             cluster::wait_served(node).await;
         }
-        start_lines(&engine, doors, service)?;
-        start_api(&engine, node.as_deref(), http, service, sealer)?;
+        start_lines(&engine, doors, service, &admission)?;
+        start_api(&engine, node.as_deref(), http, service, (sealer, admission))?;
         admin.set_started();
         tracing::info!(%addresses.http, %addresses.iso8583, %addresses.admin, "ready");
         let stop_times = StopTimes {
@@ -217,6 +223,23 @@ impl App {
     }
 }
 
+/// Makes room for the connections that are configured, as far as the system lets.
+fn admission(config: &Config) -> Result<Arc<Admission>, DescriptorError> {
+    let room = descriptors::make_room(config)?;
+    let service = &config.service;
+    let ceilings = Ceilings {
+        sockets: room.sockets,
+        per_address: service.connections_per_address_max,
+        lines: service.iso8583.connections_max,
+        unsigned: service.iso8583.unsigned_max,
+        unsigned_per_address: service.iso8583.unsigned_per_address_max,
+        http: service.http.connections_max,
+        peers: descriptors::PEERS_MAX,
+    };
+    let dialled = config.participants.iter().filter_map(|one| one.reach.as_ref());
+    Ok(Admission::new(ceilings, dialled.map(|reach| reach.address.ip())))
+}
+
 fn start_admin(
     admin: &Admin,
     port: TcpListener,
@@ -234,7 +257,7 @@ fn start_api(
     node: Option<&Node>,
     listener: TcpListener,
     service: &ServiceConfig,
-    sealer: Sealer,
+    (sealer, admission): (Sealer, Arc<Admission>),
 ) -> Result<(), StartError> {
     let (store, tasks) = (engine.store.clone(), &engine.tasks);
     let notices = Notices::new(Arc::clone(engine), store, sealer, service.notices.clone());
@@ -247,7 +270,7 @@ fn start_api(
     };
     let api = web::Api::new(Arc::clone(engine), Arc::new(keys), notices);
     let tls = service.http.tls.as_ref().map(tls::acceptor).transpose()?;
-    tasks.critical("http", web::run(api, listener, service.http.clone(), tls));
+    tasks.critical("http", web::run(api, listener, service.http.clone(), tls, admission));
     Ok(())
 }
 
@@ -315,12 +338,14 @@ fn start_lines(
     engine: &Arc<Engine>,
     doors: Doors,
     service: &ServiceConfig,
+    admission: &Arc<Admission>,
 ) -> Result<(), StartError> {
     let tasks = engine.tasks.clone();
     let limits = Arc::new(service.iso8583.clone());
     let tls = limits.tls.as_ref().map(tls::acceptor).transpose()?;
     let open = |listener: TcpListener, owner: Option<Arc<Participant>>| {
-        let door = listen::Door { limits: Arc::clone(&limits), tls: tls.clone(), owner };
+        let (limits, admission) = (Arc::clone(&limits), Arc::clone(admission));
+        let door = listen::Door { limits, tls: tls.clone(), owner, admission };
         tasks.critical("lines", listen::run(Arc::clone(engine), listener, door));
     };
     open(doors.shared, None);

@@ -3,6 +3,7 @@
 
 mod admin;
 mod cluster;
+mod identity;
 mod keys;
 pub mod layers;
 mod participant;
@@ -61,6 +62,7 @@ pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
     let keys = keys::read(&mut root);
     let entries = participant::read_entries(&mut root, &keys);
     let participants = rules::lines_of(&entries);
+    let unpinned = identity::check(&root, layers, &service, &entries);
     let (policy, floats) = rules::read(&mut root, entries);
     let mistakes = root.finish();
     if !mistakes.is_empty() {
@@ -68,6 +70,7 @@ pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
     }
     let mut warnings = warnings(&service, &keys, &participants);
     warnings.extend(floats_of_nobody(&policy));
+    warnings.extend(unpinned);
     let (policy, rules_version) = (Arc::new(policy), rules_version(layers));
     Ok(Config { service, keys, participants, floats, policy, rules_version, warnings })
 }

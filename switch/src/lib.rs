@@ -5,12 +5,14 @@
 //! tells the merchant, [`reversal`] undoes what stayed unknown. [`app`] builds it all.
 
 pub mod admin;
+pub mod admission;
 pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod demo;
+pub mod descriptors;
 pub mod engine;
 pub mod fingerprint;
 pub mod keys;

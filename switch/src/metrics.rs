@@ -62,6 +62,7 @@ fn describe() {
     describe_counter!("cauce_lines_closed_total", "Lines that ended, by why");
     describe_counter!("cauce_lines_refused_total", "Connections refused, by why");
     describe_counter!("cauce_line_write_failures_total", "Lines dropped because writing failed");
+    describe_strangers();
     describe_counter!("cauce_key_changes_refused_total", "Keys sent to us and not taken, by why");
     describe_counter!("cauce_pins_refused_total", "PIN blocks that could not be translated");
     describe_counter!("cauce_reconnects_total", "Lines opened again, by participant");
@@ -78,6 +79,26 @@ fn describe() {
     describe_gauge!("cauce_notices_owed", "Notices held to be sent, up to 4096 an endpoint");
     describe_histogram!("cauce_notice_lag_seconds", "From an event to its acceptance");
     describe_cluster();
+}
+
+/// What peers cost that have proved nothing, or that are slow.
+fn describe_strangers() {
+    describe_counter!("cauce_connections_refused_total", "Connections without a place, by kind");
+    describe_counter!("cauce_connections_displaced_total", "Idle ones closed for others, by kind");
+    describe_counter!("cauce_accept_failures_total", "Connections that could not be accepted");
+    describe_counter!(
+        "cauce_lines_backed_up_total",
+        "Times a peer's answers kept it from being read"
+    );
+    describe_counter!("cauce_line_backlog_full_total", "Messages that found a line's queue full");
+    describe_counter!(
+        "cauce_log_lines_left_out_total",
+        "Lines about strangers left out of the log"
+    );
+    describe_gauge!(
+        "cauce_participant_reversals_owed",
+        "Payments that are unknown or being undone, by participant"
+    );
 }
 
 /// What only nodes of a cluster have.

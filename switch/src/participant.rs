@@ -54,6 +54,8 @@ pub enum NotSent {
     Congested,
     /// The participant's format cannot say it.
     Unwritable,
+    /// Too many reversals are owed by it.
+    ReversalsPending,
 }
 
 impl NotSent {
@@ -63,6 +65,7 @@ impl NotSent {
             Self::SignedOff => "signed_off",
             Self::Congested => "congested",
             Self::Unwritable => "unwritable",
+            Self::ReversalsPending => "reversals_pending",
         }
     }
 }
@@ -92,6 +95,10 @@ pub struct Participant {
     /// Requests of other nodes that were sent here.
     past_of_others: PastRequests,
     late: Arc<Semaphore>,
+    /// Turns of its own requests, over all its lines.
+    requests: Arc<Semaphore>,
+    /// Payments that are unknown or being undone.
+    owed: AtomicUsize,
     far: OnceLock<Arc<dyn Far>>,
 }
 
@@ -109,6 +116,8 @@ impl Participant {
             lines: ArcSwap::default(),
             changing: Mutex::new(()),
             next_line: AtomicUsize::new(0),
+            requests: Arc::new(Semaphore::new(config.requests_max)),
+            owed: AtomicUsize::new(0),
             far: OnceLock::new(),
             config,
         }
@@ -140,6 +149,29 @@ impl Participant {
         self.is_signed_on() || self.far().is_some_and(|far| far.is_on(self.id()))
     }
 
+    /// A turn for a request of its own; none while too many are being worked on.
+    pub fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.requests).try_acquire_owned().ok()
+    }
+
+    /// Notes how many of its payments are unknown or being undone.
+    pub fn set_owed(&self, count: usize) {
+        self.owed.store(count, Ordering::Release);
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        metrics::gauge!("cauce_participant_reversals_owed", "participant" => self.id().to_string())
+            .set(count);
+    }
+
+    /// Notes one more; the next look at the journal counts them anew.
+    pub fn owes_one_more(&self) {
+        self.owed.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether so many of its payments must be undone that nothing new is sent to it.
+    pub fn owes_too_much(&self) -> bool {
+        self.owed.load(Ordering::Acquire) >= self.config.reversals_owed_max
+    }
+
     /// Its open requests.
     pub fn in_flight(&self) -> &InFlight {
         &self.in_flight
@@ -168,6 +200,9 @@ impl Participant {
     ) -> Result<(Claim<'_>, Attempt), NotSent> {
         if !self.can_be_asked() {
             return Err(NotSent::SignedOff);
+        }
+        if kind == RequestKind::Payment && self.owes_too_much() {
+            return Err(NotSent::ReversalsPending);
         }
         let transmitted_at = clock::transmission_time(now);
         let expected = Expected { kind, transmitted_at, folio: Some(folio) };
@@ -361,6 +396,11 @@ impl Participants {
     /// By the DE32 of its sign-on.
     pub fn by_acquirer(&self, acquirer_id: &Text<11>) -> Option<&Arc<Participant>> {
         self.by_acquirer.get(acquirer_id)
+    }
+
+    /// The one that a client certificate is pinned for, by its fingerprint.
+    pub fn by_certificate(&self, fingerprint: &[u8; 32]) -> Option<&Arc<Participant>> {
+        self.iter().find(|one| one.config.certificate_sha256.as_ref() == Some(fingerprint))
     }
 
     /// All of them.

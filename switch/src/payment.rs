@@ -56,8 +56,8 @@ pub async fn process(
         Prepared::Refused(refused) => {
             return measured(Box::pin(refuse(engine, refused, on_repeat)).await, started);
         }
-        Prepared::Unreachable(request) => {
-            return measured(Box::pin(stored(engine, request)).await, started);
+        Prepared::Unreachable(request, why) => {
+            return measured(Box::pin(stored_or(engine, request, why)).await, started);
         }
         Prepared::Untimed(request) => {
             return measured(Box::pin(untimed(engine, request)).await, started);
@@ -86,8 +86,8 @@ enum Prepared<'a> {
     Faulty(Refusal),
     /// A rule refuses it.
     Refused(Box<RefusedRequest>),
-    /// No participant can be asked.
-    Unreachable(Box<PaymentRequest>),
+    /// No participant can be asked, and why.
+    Unreachable(Box<PaymentRequest>, Reason),
     /// Nobody knows what time it is.
     Untimed(Box<PaymentRequest>),
 }
@@ -109,11 +109,11 @@ fn prepare(engine: &Engine, request: Box<PaymentRequest>) -> Prepared<'_> {
         Err(refusal) => return refused(request, refusal),
     };
     let Some((payment, folio)) = engine.new_payment(at) else {
-        return Prepared::Unreachable(request);
+        return Prepared::Unreachable(request, Reason::IssuerUnavailable);
     };
     let Some((participant, claim, attempt)) = first_reachable(engine, &plan.routes, folio, at)
     else {
-        return Prepared::Unreachable(request);
+        return Prepared::Unreachable(request, why_unreachable(engine, &plan.routes));
     };
     let intent = Box::new(Intent { payment, folio, at, request: *request, plan, attempt });
     match request_frame(engine, participant, &intent, &attempt) {
@@ -251,6 +251,15 @@ fn first_reachable<'a>(
     })
 }
 
+/// Why none of the routes can be asked, as its asker is told.
+fn why_unreachable(engine: &Engine, routes: &Routes) -> Reason {
+    let mut participants = routes.iter().filter_map(|id| engine.participants.by_id(*id));
+    match participants.any(|participant| participant.owes_too_much()) {
+        true => Reason::ReversalsPending,
+        false => Reason::IssuerUnavailable,
+    }
+}
+
 /// The request of one attempt.
 ///
 /// Errors: a value of the request does not fit the participant's dialect.
@@ -288,6 +297,7 @@ async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> To
     match engine.store.append(Record::Outcome(concluded)).await {
         Ok(appended) => {
             if appended.effects.owes_reversal {
+                sending.participant.owes_one_more();
                 engine.owed.push(sending.payment);
             }
             Told::outcome(sending.payment, sending.folio, &outcome)

@@ -3,16 +3,15 @@
 //! What is owed stands in the journal; the queue here only says "look at this one now". A scan of
 //! the open payments finds whatever the queue missed, so nothing is forgotten.
 
+mod dispatch;
 mod partial;
 mod proof;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use codecs::iso8583::cauce87::{self, ParticipantAnswer, Repeat};
-use parking_lot::Mutex;
 use router::id::{Folio, PaymentId};
 use router::message::{PaymentRequest, ReversalRequest};
 use router::outcome::Outcome;
@@ -33,12 +32,11 @@ use crate::payment;
 use crate::respond::Told;
 use proof::ReversalProof;
 
+pub use dispatch::run;
 pub use partial::{PartAmount, PartRequest, asked as part_asked};
 
 /// Payments waiting to be looked at; beyond, the scan finds them.
 const QUEUE_LEN_MAX: usize = 65_536;
-/// Pause between two scans of the open payments.
-const SCAN_EVERY: Duration = Duration::from_secs(5);
 /// How long the asker of a reversal waits for the payment itself to be concluded.
 const CONCLUDE_WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -138,58 +136,6 @@ async fn concluded(engine: &Engine, payment: Payment) -> Result<Payment, StoreEr
     match tokio::time::timeout(CONCLUDE_WAIT_MAX, wait.outcome()).await {
         Ok(concluded) => concluded,
         Err(_) => Ok(payment),
-    }
-}
-
-/// Undoes what is owed, for ever. Run as a critical task.
-pub async fn run(engine: Arc<Engine>, mut queue: OwedQueue, config: ReversalsConfig) {
-    let at_work: Arc<Mutex<HashSet<PaymentId>>> = Arc::default();
-    let permits = Arc::new(Semaphore::new(config.concurrent_max));
-    let mut scan = tokio::time::interval(SCAN_EVERY);
-    loop {
-        let due: Vec<(PaymentId, Repeat)> = tokio::select! {
-            () = engine.tasks.stages().ending.cancelled() => return,
-            Some(owed) = queue.recv() => vec![owed],
-            _ = scan.tick() => owed_now(&engine).await,
-        };
-        for (payment, repeat) in due {
-            {
-                let mut at_work = at_work.lock();
-                // Beyond the ceiling the next scan finds them.
-                if at_work.len() >= QUEUE_LEN_MAX || !at_work.insert(payment) {
-                    continue;
-                }
-            }
-            let (engine_of_task, at_work) = (Arc::clone(&engine), Arc::clone(&at_work));
-            let undoing = Undoing { permits: Arc::clone(&permits), config };
-            engine.tasks.service("reversal", async move {
-                let ending = engine_of_task.tasks.stages().ending.clone();
-                tokio::select! {
-                    () = ending.cancelled() => {}
-                    undone = undo(&engine_of_task, payment, repeat, &undoing) => if let Err(error) = undone {
-                        tracing::error!(payment_id = %payment, %error, "reversal stopped");
-                    },
-                }
-                at_work.lock().remove(&payment);
-            });
-        }
-    }
-}
-
-async fn owed_now(engine: &Engine) -> Vec<(PaymentId, Repeat)> {
-    match engine.store.open_payments().await {
-        Ok(open) => {
-            let owed = open.iter().filter(|payment| payment.state != PaymentState::Sent);
-            // Whether an advice left before a restart cannot be known: say it may be a repeat.
-            let owed: Vec<_> = owed.map(|payment| (payment.id, Repeat::Again)).collect();
-            let count = u32::try_from(owed.len()).unwrap_or(u32::MAX);
-            metrics::gauge!("cauce_reversals_owed").set(count);
-            owed
-        }
-        Err(error) => {
-            tracing::warn!(%error, "open payments could not be read");
-            Vec::new()
-        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod answer;
 mod asked;
+mod body;
 mod caller;
 pub(crate) mod connection;
 mod endpoints;
@@ -20,18 +21,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use self::connection::Connection;
 use self::guard::Guard;
+use crate::admission::{self, Admission, Kind};
 use crate::config::HttpConfig;
 use crate::engine::Engine;
 use crate::keys::Keys;
 use crate::notice::Notices;
-
-/// Pause after a connection could not be accepted, so that a want of file handles does not spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// What the API works with. Cheap to clone.
 #[derive(Clone)]
@@ -46,6 +44,8 @@ pub struct Api {
 struct Limits {
     /// Largest body, in bytes.
     body_bytes_max: usize,
+    /// Time for a request's body.
+    body_timeout: Duration,
     /// Time for a whole request.
     request_timeout: Duration,
 }
@@ -59,48 +59,34 @@ impl Api {
 
 /// Accepts connections until the switch drains. Run as a critical task.
 ///
-/// Above `connections_max` new connections wait in the kernel's backlog.
-pub async fn run(api: Api, listener: TcpListener, config: HttpConfig, tls: Option<TlsAcceptor>) {
+/// Where there is no room, an idle connection is closed for the new one, or the new one is closed.
+pub async fn run(
+    api: Api,
+    listener: TcpListener,
+    config: HttpConfig,
+    tls: Option<TlsAcceptor>,
+    admission: Arc<Admission>,
+) {
     let tasks = api.engine.tasks.clone();
     let limits = Limits {
         body_bytes_max: config.body_bytes_max,
+        body_timeout: config.body_timeout,
         request_timeout: Duration::from_millis(config.request_timeout_ms),
     };
     let guard = Guard::new(routes::router(api, limits), limits);
-    let places = Arc::new(Semaphore::new(config.connections_max));
     let draining = tasks.stages().draining.clone();
     loop {
-        let accepted = tokio::select! {
+        let (socket, peer) = tokio::select! {
             () = draining.cancelled() => return,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = admission::accept(&listener, "http") => accepted,
         };
-        let (socket, place) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
+        let Some(place) = admission.admit(Kind::Http, peer) else { continue };
         let connection = Connection {
             guard: guard.clone(),
             header_timeout: config.header_timeout,
             stages: tasks.stages().clone(),
+            place: Some(Arc::new(place)),
         };
-        let tls = tls.clone();
-        tasks.service("http connection", async move {
-            connection.serve(socket, tls).await;
-            drop(place);
-        });
+        tasks.service("http connection", connection.serve(socket, tls.clone()));
     }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> std::io::Result<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await;
-    let place = place.expect("invariant: the places are never closed");
-    let (socket, _) = listener.accept().await?;
-    Ok((socket, place))
 }

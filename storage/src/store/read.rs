@@ -67,7 +67,7 @@ impl Store {
             return folded(&history).map(Some);
         }
         let views = Arc::clone(&self.inner.views);
-        self.blocking(move || views.history(id)?.map(|history| folded(&history)).transpose()).await
+        self.looked_up(move || views.history(id)?.map(|history| folded(&history)).transpose()).await
     }
 
     /// The payment of a folio.
@@ -89,7 +89,7 @@ impl Store {
             Err(StoreError::Guard(error)) => {
                 let views = Arc::clone(&self.inner.views);
                 let found =
-                    self.blocking(move || Ok(views.id_of_key(key, trace.as_ref())?)).await?;
+                    self.looked_up(move || Ok(views.id_of_key(key, trace.as_ref())?)).await?;
                 let (owner, _) = found.ok_or(StoreError::Guard(error))?;
                 Some(owner)
             }
@@ -122,22 +122,56 @@ impl Store {
         limit: usize,
     ) -> Result<Page, StoreError> {
         self.catch_up().await?;
-        let views = Arc::clone(&self.inner.views);
-        let ids = move || Ok(views.ids_of_biller(&biller, date, after, limit)?);
-        let ids = self.blocking(ids).await?;
+        // Few at once, and each in one piece: a list is a hundred times the work of a look-up.
+        let turn = self.inner.lists.acquire().await;
+        let store = self.clone();
+        let page = self.blocking(move || store.page_of_biller(biller, date, after, limit)).await;
+        drop(turn);
+        page
+    }
+
+    fn page_of_biller(
+        &self,
+        biller: BillerId,
+        date: Date,
+        after: Option<PaymentId>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let views = &self.inner.views;
+        let ids = views.ids_of_biller(&biller, date, after, limit)?;
         let next = ids.last().copied().filter(|_| ids.len() == limit);
         let mut payments = Vec::with_capacity(ids.len());
         for id in ids {
-            payments.push(self.known(id).await?);
+            let held = if self.is_elsewhere(id) { self.held(id.lane()) } else { None };
+            let live = held.as_ref().unwrap_or(self).inner.shared.live.history(id);
+            let history = live.map_or_else(|| views.history(id), |history| Ok(Some(history)))?;
+            payments.push(folded(&history.ok_or(StoreError::UnknownPayment(id))?)?);
         }
         Ok(Page { payments, next })
     }
 
+    /// Payments that are unknown or being reversed, in all lanes that this node holds: the
+    /// participant each was sent to, and its id. Reads memory alone, a few dozen bytes a payment.
+    pub async fn owed_payments(&self) -> Result<Vec<(ParticipantId, PaymentId)>, StoreError> {
+        let stores: Vec<Self> = self.all_here().collect();
+        let owed = move || stores.iter().flat_map(|store| store.inner.shared.live.owed()).collect();
+        self.blocking(move || Ok(owed())).await
+    }
+
+    /// The participant that a payment must be undone at; none when nothing is owed, or another
+    /// node holds its lane.
+    pub fn owed_by(&self, id: PaymentId) -> Option<ParticipantId> {
+        self.all_here().find_map(|store| store.inner.shared.live.owed_by(id))
+    }
+
+    fn all_here(&self) -> impl Iterator<Item = Self> {
+        let held = self.inner.others.get().map(|others| others.all_held()).unwrap_or_default();
+        std::iter::once(self.clone()).chain(held)
+    }
+
     /// Payments that are sent, unknown or being reversed, in all lanes that this node holds.
     pub async fn open_payments(&self) -> Result<Vec<Payment>, StoreError> {
-        let held = self.inner.others.get().map(|others| others.all_held()).unwrap_or_default();
-        let stores = std::iter::once(self.clone()).chain(held);
-        let stores: Vec<Self> = stores.collect();
+        let stores: Vec<Self> = self.all_here().collect();
         self.blocking(move || {
             let open = stores.iter().flat_map(|store| store.inner.shared.live.open());
             open.map(|history| folded(&history)).collect()
@@ -202,7 +236,7 @@ impl Store {
         look: impl Fn(&dyn Views) -> Result<Option<PaymentId>, StoreError> + Copy + Send + 'static,
     ) -> Result<Option<PaymentId>, StoreError> {
         let views = Arc::clone(&self.inner.views);
-        let found = self.blocking(move || look(&*views)).await?;
+        let found = self.looked_up(move || look(&*views)).await?;
         if found.is_some() {
             return Ok(found);
         }
@@ -211,7 +245,7 @@ impl Store {
         let mut waited = Duration::ZERO;
         loop {
             let views = Arc::clone(&self.inner.views);
-            let found = self.blocking(move || look(&*views)).await?;
+            let found = self.looked_up(move || look(&*views)).await?;
             if found.is_some() || !self.has_others() || waited >= UNSEEN_MAX {
                 return Ok(found);
             }
@@ -246,11 +280,22 @@ impl Store {
         }
     }
 
-    /// Reads that may go to the disk leave the runtime's threads.
+    /// A read of a few rows: where they are near, at once, for it takes microseconds and a thread
+    /// of its own would take longer to be had.
+    pub(super) async fn looked_up<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.inner.views.is_near() { read() } else { self.blocking(read).await }
+    }
+
+    /// Reads that may go to the disk leave the runtime's threads; so many at once that neither
+    /// threads nor memory grow with the number of those who ask.
     pub(super) async fn blocking<T: Send + 'static>(
         &self,
         read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let _turn = self.inner.reads.acquire().await;
         tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| Err(self.gone()))
     }
 }

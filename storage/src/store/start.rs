@@ -10,7 +10,12 @@ use crossbeam::channel::{Receiver, bounded};
 use parking_lot::Mutex;
 use router::id::Lane;
 
-use super::{Inner, OpenError, OtherLanes, Recovered, Store, StoreFailure, Threads};
+use tokio::sync::Semaphore;
+
+use super::{
+    Inner, LISTS_MAX, OpenError, OtherLanes, READS_FAR_MAX, READS_NEAR_MAX, Recovered, Store,
+    StoreFailure, Threads,
+};
 use crate::follower::Follower;
 use crate::guard::Guard;
 use crate::journal::{Backend, Head, Journal, Tail};
@@ -173,7 +178,10 @@ where
     };
     let threads = Mutex::new(Some(threads));
     let others = OnceLock::new();
+    let reads_max = if views.is_near() { READS_NEAR_MAX } else { READS_FAR_MAX };
     let inner = Inner {
+        reads: Semaphore::new(reads_max),
+        lists: Semaphore::new(LISTS_MAX),
         commands,
         lane,
         limits,

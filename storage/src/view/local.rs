@@ -12,6 +12,7 @@ use super::{Homed, NoticeBytes, Rows, TraceName, ViewError, ViewPosition, Views,
 use crate::history::History;
 use crate::record::bytes::{Reader, put_u64};
 use crate::record::decode;
+use crate::settings::READ_MODEL_FILES_MAX;
 
 /// The keyspaces.
 pub(crate) struct LocalViews {
@@ -47,6 +48,7 @@ impl LocalViews {
         let db = Database::builder(dir)
             .cache_size(cache_bytes)
             .worker_threads(1)
+            .max_cached_files(Some(READ_MODEL_FILES_MAX))
             .max_journaling_size(JOURNALING_LEN_MAX)
             .open()?;
         let plain = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_LEN_MAX);

@@ -5,5 +5,6 @@
 
 mod conformance;
 mod damage;
+mod lists;
 mod restart;
 mod support;

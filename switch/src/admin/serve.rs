@@ -107,7 +107,8 @@ impl Port {
             let Ok(at) = at else { return };
             let guard = Guarded { routes, access, at };
             // The port answers until the process ends, while the switch drains above all.
-            let connection = Connection { guard, header_timeout, stages: Stages::default() };
+            let connection =
+                Connection { guard, header_timeout, stages: Stages::default(), place: None };
             tokio::select! {
                 () = stop.cancelled() => {
                     metrics::counter!("cauce_admin_refused_total", "why" => "crowded").increment(1);

@@ -12,6 +12,7 @@ use storage_cluster::Node;
 use tokio::net::TcpListener;
 
 use super::{StartError, bind};
+use crate::admission::Admission;
 use crate::cluster;
 use crate::config::{ClusterConfig, FloatConfig, NoticesConfig, ServiceConfig};
 use crate::engine::{Engine, Numbers};
@@ -92,9 +93,9 @@ impl Member {
     }
 
     /// Answers what other nodes ask.
-    pub fn answer(self, engine: &Arc<Engine>) {
+    pub fn answer(self, engine: &Arc<Engine>, admission: Arc<Admission>) {
         let peers = cluster::Door::new(Arc::clone(engine), self.config.node.secret);
-        engine.tasks.critical("door for nodes", peers.run(self.door));
+        engine.tasks.critical("door for nodes", peers.run(self.door, admission));
     }
 }
 

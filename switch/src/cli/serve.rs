@@ -13,6 +13,10 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::{log, stop_deadline};
 
+/// Threads for work that blocks, beside those of the runtime and the journal. Whoever needs one
+/// waits for it: reads of lists and of other nodes' tables, keys, names of endpoints.
+pub const BLOCKING_THREADS_MAX: usize = 64;
+
 /// Runs the switch until it is told to stop.
 pub(super) fn main(configured: &Configured) -> ExitCode {
     let config = match configuration(configured) {
@@ -23,7 +27,11 @@ pub(super) fn main(configured: &Configured) -> ExitCode {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(%error, "no runtime");

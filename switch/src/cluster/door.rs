@@ -1,6 +1,8 @@
 //! Where other nodes ask: a record for a lane that this node holds, a notice of an endpoint that it
 //! serves, a request for a participant that called this node, an answer that came in elsewhere.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,16 +12,18 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::serve::Listener;
 use codecs::iso8583::cauce87::{self, ParticipantAnswer, WireKind};
 use futures_util::FutureExt;
 use router::id::ParticipantId;
 use storage::StoreError;
 use storage_cluster::FRAME_LEN_MAX;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tower_http::timeout::TimeoutLayer;
 
 use super::peers::{APPEND, REVIVE, Way, read_revived};
 use super::{lines, proof};
+use crate::admission::{self, Admission, Held, Kind};
 use crate::clock;
 use crate::config::SecretText;
 use crate::engine::Engine;
@@ -36,6 +40,30 @@ pub struct Door {
     secret: SecretText,
 }
 
+/// The listener of the door; each connection has a place.
+struct Placed {
+    listener: TcpListener,
+    admission: Arc<Admission>,
+}
+
+impl Listener for Placed {
+    type Io = Held<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (socket, peer) = admission::accept(&self.listener, "node").await;
+            if let Some(place) = self.admission.admit(Kind::Peer, peer) {
+                return (Held::new(socket, place), peer);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
 impl Door {
     /// Opened with a secret that all nodes know.
     pub fn new(engine: Arc<Engine>, secret: SecretText) -> Self {
@@ -43,7 +71,8 @@ impl Door {
     }
 
     /// Serves until the switch ends. Run as a critical task.
-    pub async fn run(self, listener: TcpListener) {
+    pub async fn run(self, listener: TcpListener, admission: Arc<Admission>) {
+        let listener = Placed { listener, admission };
         let ending = self.engine.tasks.stages().ending.clone();
         let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX);
         let routes = Router::new()

@@ -48,6 +48,23 @@ pub struct ParticipantConfig {
     pub in_flight_max: usize,
     /// Whether it reads replacement amounts (DE95), so that a part of a payment can be reversed.
     pub partial_reversals: bool,
+    /// Requests of its own being worked on at once, over all its lines.
+    pub requests_max: usize,
+    /// Payments of it that may be unknown or being undone; above it new ones are refused.
+    pub reversals_owed_max: usize,
+    /// Whether it may sign on by its DE32 alone where anybody can call.
+    pub dangerous_unpinned: bool,
+}
+
+impl ParticipantConfig {
+    /// Whether it may sign on at an address of ours. One that we dial calls only with a certificate
+    /// of its own, at an address of its own, or where somebody said that it may: whoever else names
+    /// itself so is not the one that we dialled.
+    pub fn may_call(&self) -> bool {
+        let is_identified = self.certificate_sha256.is_some() || self.listen.is_some();
+        self.acquirer_id.is_some()
+            && (self.reach.is_none() || is_identified || self.dangerous_unpinned)
+    }
 }
 
 /// Where and how we connect to a participant.
@@ -151,6 +168,9 @@ fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>, keys: &KeysCon
         response_timeout_ms: section.number("response_timeout_ms", 10..=600_000, 5000),
         in_flight_max: section.size("in_flight_max", 1..=u64::from(Stan::COUNT) / 2, 20_000),
         partial_reversals,
+        requests_max: section.size("requests_max", 1..=1_000_000, 8192),
+        reversals_owed_max: section.size("reversals_owed_max", 1..=10_000_000, 20_000),
+        dangerous_unpinned: section.flag("dangerous_unpinned"),
     };
     let rules = super::rules::participant(section, id);
     Entry { lines, rules }

@@ -21,6 +21,8 @@ pub struct ServiceConfig {
     pub http: HttpConfig,
     /// Participants' lines.
     pub iso8583: Iso8583Config,
+    /// Connections of one address at once, over all listeners.
+    pub connections_per_address_max: usize,
     /// Health, readiness, metrics and drain.
     pub admin: AdminConfig,
     /// The journal.
@@ -63,6 +65,8 @@ pub struct HttpConfig {
     pub connections_max: usize,
     /// Time to send a request's header.
     pub header_timeout: Duration,
+    /// Time for a request's body, from its header on.
+    pub body_timeout: Duration,
     /// Time for a whole request, in milliseconds.
     pub request_timeout_ms: u64,
     /// Largest body.
@@ -89,8 +93,12 @@ pub struct Iso8583Config {
     pub listen: SocketAddr,
     /// Length prefix and header.
     pub framing: Framer,
-    /// Lines at once.
+    /// Lines at once, over all addresses they are taken at.
     pub connections_max: usize,
+    /// Lines at once that have not signed on.
+    pub unsigned_max: usize,
+    /// The same, of one address.
+    pub unsigned_per_address_max: usize,
     /// Time to sign on.
     pub sign_on_timeout: Duration,
     /// Longest silence.
@@ -101,6 +109,8 @@ pub struct Iso8583Config {
     pub write_timeout: Duration,
     /// Requests of one line being worked on.
     pub in_flight_max: usize,
+    /// Bytes of messages that may wait to be written to one line.
+    pub queued_bytes_max: usize,
     /// Certificate and key; none means plain TCP.
     pub tls: Option<TlsServerFiles>,
 }
@@ -235,6 +245,9 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
         }),
         http: root.section("http", http),
         iso8583: root.section("iso8583", iso8583),
+        connections_per_address_max: root.section("connections", |connections| {
+            connections.size("per_address_max", 1..=1_000_000, 2048)
+        }),
         admin: root.section("admin", admin::read),
         storage: root.section("storage", |section| storage(section, &mut use_of)),
         cluster: cluster::read(root, use_of),
@@ -267,6 +280,7 @@ fn http(section: &mut Section<'_>) -> HttpConfig {
         listen: address(section, "listen", 8080),
         connections_max: section.size("connections_max", 1..=1_000_000, 4096),
         header_timeout: millis(section, "header_timeout_ms", 10_000),
+        body_timeout: millis(section, "body_timeout_ms", 10_000),
         request_timeout_ms: section.number("request_timeout_ms", 1..=MS_MAX, 30_000),
         body_bytes_max: section.size("body_bytes_max", 1024..=67_108_864, 65_536),
         tls: tls_files(section),
@@ -278,11 +292,14 @@ fn iso8583(section: &mut Section<'_>) -> Iso8583Config {
         listen: address(section, "listen", 8583),
         framing: framing(section),
         connections_max: section.size("connections_max", 1..=1_000_000, 1024),
+        unsigned_max: section.size("unsigned_max", 1..=100_000, 256),
+        unsigned_per_address_max: section.size("unsigned_per_address_max", 1..=100_000, 64),
         sign_on_timeout: millis(section, "sign_on_timeout_ms", 10_000),
         idle_timeout: millis(section, "idle_timeout_ms", 120_000),
         partial_frame_timeout: millis(section, "partial_frame_timeout_ms", 10_000),
         write_timeout: millis(section, "write_timeout_ms", 10_000),
         in_flight_max: section.size("in_flight_max", 1..=1_000_000, 4096),
+        queued_bytes_max: section.size("queued_bytes_max", 65_536..=1 << 30, 4 << 20),
         tls: tls_files(section),
     }
 }

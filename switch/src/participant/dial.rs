@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::in_flight::{Expected, RequestKind};
-use super::line::{Line, write_out};
+use super::line::{Backlog, Line, write_out};
 use super::session::{Closed, Session};
 use super::{Participant, tls};
 use crate::clock;
@@ -102,7 +102,8 @@ async fn converse(
     let (reader, writer) = tokio::io::split(socket);
     let config = &participant.config;
     let framing = config.framing.as_ref().unwrap_or(&limits.framing).clone();
-    let (line, outgoing) = Line::new(framing, config.wording.clone());
+    let backlog = Backlog::new(limits.in_flight_max, limits.queued_bytes_max);
+    let (line, outgoing) = Line::new(framing, config.wording.clone(), backlog);
     let line = Arc::new(line);
     engine.tasks.service("line writer", write_out(outgoing, writer, limits.write_timeout));
     let mut session = Session::opened(

@@ -1,27 +1,49 @@
-//! One line to a participant: a bounded queue of messages and the task that frames and writes them.
+//! One line to a participant: a queue of messages, bounded in frames and in bytes, and the task
+//! that frames and writes them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use codecs::frame::{Framer, Header};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::NotSent;
 use super::wording::Wording;
 
-/// Frames waiting to be written to one line.
-const QUEUE_LEN_MAX: usize = 8192;
 /// Frames put into one write.
 const WRITE_FRAMES_MAX: usize = 512;
 /// A write buffer that grew above this is given back.
 const WRITE_BUFFER_KEPT: usize = 256 * 1024;
+/// Bytes counted for a frame beside its message.
+const FRAME_OVERHEAD: usize = 64;
 
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
+
+/// How much may wait to be written to one line.
+#[derive(Debug, Clone, Copy)]
+pub struct Backlog {
+    /// Frames.
+    pub frames_max: usize,
+    /// Bytes of their messages.
+    pub bytes_max: usize,
+    /// Answers from which on the peer's next request waits until it has taken some of them.
+    pub answers_max: usize,
+}
+
+impl Backlog {
+    /// For a line that may have so many requests under way, each of which must find room for its
+    /// answer.
+    pub fn new(in_flight_max: usize, bytes_max: usize) -> Self {
+        let answers_max = in_flight_max.clamp(64, 4096);
+        let frames_max = in_flight_max.saturating_add(2 * answers_max);
+        Self { frames_max, bytes_max, answers_max }
+    }
+}
 
 /// One line, as the rest of the switch sees it.
 #[derive(Debug)]
@@ -31,7 +53,30 @@ pub struct Line {
     wording: Option<Arc<Wording>>,
     signed_on: AtomicBool,
     queue: mpsc::Sender<Queued>,
+    waiting: Arc<Waiting>,
+    backlog: Backlog,
     ended: CancellationToken,
+}
+
+/// What waits to be written to a line.
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: AtomicUsize,
+    answers: AtomicUsize,
+    /// Something was written.
+    written: Notify,
+}
+
+impl Waiting {
+    fn add(&self, queued: &Queued) {
+        self.bytes.fetch_add(queued.len(), Ordering::AcqRel);
+        self.answers.fetch_add(usize::from(queued.is_answer()), Ordering::AcqRel);
+    }
+
+    fn remove(&self, queued: &Queued) {
+        self.bytes.fetch_sub(queued.len(), Ordering::AcqRel);
+        self.answers.fetch_sub(usize::from(queued.is_answer()), Ordering::AcqRel);
+    }
 }
 
 /// A message to be framed and written, and until when that makes sense.
@@ -40,6 +85,17 @@ struct Queued {
     /// None for a keep-alive.
     message: Option<Outbound>,
     expires: Option<Instant>,
+}
+
+impl Queued {
+    fn len(&self) -> usize {
+        FRAME_OVERHEAD + self.message.as_ref().map_or(0, |message| message.body.len())
+    }
+
+    /// What is not ours to give up: everything but a request of ours.
+    fn is_answer(&self) -> bool {
+        self.expires.is_none()
+    }
 }
 
 /// A message on its way out.
@@ -56,18 +112,28 @@ pub struct Outbound {
 pub struct Outgoing {
     framer: Framer,
     queue: mpsc::Receiver<Queued>,
+    waiting: Arc<Waiting>,
     ended: CancellationToken,
 }
 
 impl Line {
     /// A line and its queue; signed off. Without a wording its messages are the switch's own.
-    pub fn new(framer: Framer, wording: Option<Arc<Wording>>) -> (Self, Outgoing) {
-        let (queue, outgoing) = mpsc::channel(QUEUE_LEN_MAX);
+    pub fn new(
+        framer: Framer,
+        wording: Option<Arc<Wording>>,
+        backlog: Backlog,
+    ) -> (Self, Outgoing) {
+        let (queue, outgoing) = mpsc::channel(backlog.frames_max);
         let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
-        let ended = CancellationToken::new();
-        let outgoing = Outgoing { framer: framer.clone(), queue: outgoing, ended: ended.clone() };
+        let (ended, waiting) = (CancellationToken::new(), Arc::new(Waiting::default()));
+        let outgoing = Outgoing {
+            framer: framer.clone(),
+            queue: outgoing,
+            waiting: Arc::clone(&waiting),
+            ended: ended.clone(),
+        };
         let signed_on = AtomicBool::new(false);
-        (Self { number, framer, wording, signed_on, queue, ended }, outgoing)
+        (Self { number, framer, wording, signed_on, queue, waiting, backlog, ended }, outgoing)
     }
 
     /// A number no other line of this process has.
@@ -107,20 +173,72 @@ impl Line {
     pub fn send_now(&self, body: Bytes, expires: Instant) -> Result<(), NotSent> {
         let body = self.worded(body)?;
         let message = Outbound { header: self.framer.own_header().cloned(), body };
-        let queued = Queued { message: Some(message), expires: Some(expires) };
-        self.queue.try_send(queued).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => NotSent::Congested,
-            mpsc::error::TrySendError::Closed(_) => NotSent::SignedOff,
+        self.put(Queued { message: Some(message), expires: Some(expires) })
+    }
+
+    /// Queues an answer. A peer that leaves no room for it has read nothing for long: its line is
+    /// given up, for whoever waited here would wait on that peer's word.
+    ///
+    /// Errors: [`NotSent::SignedOff`] when the line has ended, [`NotSent::Unwritable`].
+    pub fn answer(&self, message: Outbound) -> Result<(), NotSent> {
+        let message = Outbound { body: self.worded(message.body)?, ..message };
+        self.put(Queued { message: Some(message), expires: None }).map_err(|_| {
+            self.give_up();
+            NotSent::SignedOff
         })
     }
 
-    /// Queues a message, waiting for room. Cancel-safe: a dropped call queued nothing.
-    ///
-    /// Errors: [`NotSent::SignedOff`] when the line has ended, [`NotSent::Unwritable`].
-    pub async fn send(&self, message: Outbound) -> Result<(), NotSent> {
-        let message = Outbound { body: self.worded(message.body)?, ..message };
-        let queued = Queued { message: Some(message), expires: None };
-        self.queue.send(queued).await.map_err(|_| NotSent::SignedOff)
+    /// Queues a keep-alive, unless so much waits to be written that the peer hears of us anyway.
+    pub fn keep_alive(&self) {
+        if !self.is_backed_up() {
+            // A line that has ended is noticed where it is read.
+            self.put(Queued { message: None, expires: None }).ok();
+        }
+    }
+
+    /// Ends the line: nothing more is written to it.
+    pub fn give_up(&self) {
+        self.ended.cancel();
+    }
+
+    /// Whether so many answers wait that no further request should be read.
+    pub fn is_backed_up(&self) -> bool {
+        let waiting = &self.waiting;
+        waiting.answers.load(Ordering::Acquire) >= self.backlog.answers_max
+            || waiting.answers.load(Ordering::Acquire) > 0
+                && waiting.bytes.load(Ordering::Acquire) >= self.backlog.bytes_max / 4
+    }
+
+    /// Resolves when the peer has taken enough for another request to be read. Cancel-safe.
+    pub async fn has_room(&self) {
+        loop {
+            let written = self.waiting.written.notified();
+            if !self.is_backed_up() {
+                return;
+            }
+            written.await;
+        }
+    }
+
+    fn put(&self, queued: Queued) -> Result<(), NotSent> {
+        if self.ended.is_cancelled() {
+            return Err(NotSent::SignedOff);
+        }
+        let bytes = self.waiting.bytes.load(Ordering::Acquire);
+        if bytes + queued.len() > self.backlog.bytes_max {
+            metrics::counter!("cauce_line_backlog_full_total").increment(1);
+            return Err(NotSent::Congested);
+        }
+        // Counted before the writer can have taken it.
+        self.waiting.add(&queued);
+        self.queue.try_send(queued).map_err(|error| {
+            let (queued, refused) = match error {
+                mpsc::error::TrySendError::Full(queued) => (queued, NotSent::Congested),
+                mpsc::error::TrySendError::Closed(queued) => (queued, NotSent::SignedOff),
+            };
+            self.waiting.remove(&queued);
+            refused
+        })
     }
 
     /// A message of ours as the line says it.
@@ -135,14 +253,6 @@ impl Line {
             NotSent::Unwritable
         })
     }
-
-    /// Queues a keep-alive, waiting for room. Cancel-safe: a dropped call queued nothing.
-    ///
-    /// Errors: [`NotSent::SignedOff`] when the line has ended.
-    pub async fn send_keep_alive(&self) -> Result<(), NotSent> {
-        let queued = Queued { message: None, expires: None };
-        self.queue.send(queued).await.map_err(|_| NotSent::SignedOff)
-    }
 }
 
 /// Writes what is queued, many frames at a time, until the line is dropped or fails.
@@ -155,8 +265,9 @@ pub async fn write_out(
 ) {
     let _ended = outgoing.ended.clone().drop_guard();
     let framer = outgoing.framer.clone();
-    let mut frames: Vec<Queued> = Vec::with_capacity(WRITE_FRAMES_MAX);
-    let mut buffer = BytesMut::with_capacity(WRITE_BUFFER_KEPT);
+    // Both grow with use: a line that says little costs little.
+    let mut frames: Vec<Queued> = Vec::new();
+    let mut buffer = BytesMut::new();
     while outgoing.queue.recv_many(&mut frames, WRITE_FRAMES_MAX).await != 0 {
         // Let the payments that are ready now queue their frames too: one write for all of them.
         tokio::task::yield_now().await;
@@ -166,7 +277,9 @@ pub async fn write_out(
             frames.push(frame);
         }
         let now = Instant::now();
-        for Queued { message, expires } in frames.drain(..) {
+        for queued in frames.drain(..) {
+            outgoing.waiting.remove(&queued);
+            let Queued { message, expires } = queued;
             // A request that was given up must not reach the bank after its reversal.
             if expires.is_some_and(|expires| expires <= now) {
                 metrics::counter!("cauce_requests_expired_total").increment(1);
@@ -174,13 +287,19 @@ pub async fn write_out(
             }
             frame(&framer, message, &mut buffer);
         }
-        match tokio::time::timeout(write_timeout, socket.write_all(&buffer)).await {
+        let writing = tokio::time::timeout(write_timeout, socket.write_all(&buffer));
+        let written = tokio::select! {
+            () = outgoing.ended.cancelled() => return,
+            written = writing => written,
+        };
+        match written {
             Ok(Ok(())) => buffer.clear(),
             Ok(Err(_)) | Err(_) => {
                 metrics::counter!("cauce_line_write_failures_total").increment(1);
                 return;
             }
         }
+        outgoing.waiting.written.notify_waiters();
         if buffer.capacity() > WRITE_BUFFER_KEPT {
             buffer = BytesMut::with_capacity(WRITE_BUFFER_KEPT);
         }
@@ -203,18 +322,57 @@ mod tests {
 
     use super::*;
 
+    fn line(in_flight_max: usize, bytes_max: usize) -> (Line, Outgoing) {
+        let framer = Framer::new(FrameSpec { body_len_max: 4, ..FrameSpec::NAC }).expect("framing");
+        Line::new(framer, None, Backlog::new(in_flight_max, bytes_max))
+    }
+
+    fn message(body: &'static [u8]) -> Outbound {
+        Outbound { header: None, body: Bytes::from_static(body) }
+    }
+
     #[tokio::test]
     async fn what_is_queued_is_written_in_the_frames_of_the_line() {
-        let framer = Framer::new(FrameSpec { body_len_max: 4, ..FrameSpec::NAC }).expect("framing");
-        let (line, outgoing) = Line::new(framer, None);
+        let (line, outgoing) = line(64, 4096);
         let later = Instant::now() + Duration::from_secs(3600);
         line.send_now(Bytes::from_static(b"0800"), later).expect("room");
-        let too_long = Outbound { header: None, body: Bytes::from_static(b"08000") };
-        line.send(too_long).await.expect("room");
-        line.send_keep_alive().await.expect("room");
+        line.answer(message(b"08000")).expect("room");
+        line.keep_alive();
         drop(line);
         let mut socket = Vec::new();
         write_out(outgoing, &mut socket, Duration::from_secs(60)).await;
         assert_eq!(socket, b"\0\x09\x60\0\0\0\x000800\0\0");
+    }
+
+    #[test]
+    fn bytes_that_wait_have_a_ceiling_and_who_leaves_no_room_for_answers_is_given_up() {
+        let (line, _outgoing) = line(64, 10 * (FRAME_OVERHEAD + 4));
+        let later = Instant::now() + Duration::from_secs(3600);
+        let ask = || line.send_now(Bytes::from_static(b"0800"), later);
+        let taken = (0..20).filter(|_| ask().is_ok()).count();
+        assert_eq!((taken, ask()), (10, Err(NotSent::Congested)), "a request tries elsewhere");
+        assert!(!line.is_backed_up(), "requests of ours do not keep the peer from being read");
+        assert_eq!(line.answer(message(b"0810")), Err(NotSent::SignedOff));
+        assert_eq!(ask(), Err(NotSent::SignedOff), "the line has ended");
+    }
+
+    #[tokio::test]
+    async fn a_peer_is_read_again_once_it_has_taken_its_answers() {
+        let framer = Framer::new(FrameSpec::BINARY2).expect("framing");
+        let (line, outgoing) = Line::new(framer, None, Backlog::new(64, 1 << 20));
+        for _ in 0..63 {
+            line.answer(message(b"0810")).expect("room");
+        }
+        assert!(!line.is_backed_up());
+        line.answer(message(b"0810")).expect("room");
+        assert!(line.is_backed_up());
+        let mut socket = Vec::new();
+        let writing = write_out(outgoing, &mut socket, Duration::from_secs(60));
+        let reading = async {
+            line.has_room().await;
+            drop(line);
+        };
+        futures_util::future::join(writing, reading).await;
+        assert_eq!(socket.len(), 64 * 6);
     }
 }

@@ -2,22 +2,22 @@
 
 mod closed;
 mod network;
+mod reading;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use codecs::frame::{Frame, Header, Received};
+use codecs::frame::{Frame, Header};
 use codecs::iso8583::cauce87::{self, Fault, MapError, Repeat, Wire, WireKind};
 use router::message::Message;
 use router::reason::Reason;
-use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::Semaphore;
-use tokio_util::codec::Decoder;
+use tokio::time::Instant;
 
 use super::Participant;
 use super::line::{Line, Outbound};
 use super::wording::{Unread, Wording};
+use crate::admission::Place;
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
 use crate::late::UnmatchedAnswer;
@@ -26,9 +26,7 @@ use crate::respond::Asked;
 use crate::{late, misplaced, payment, respond, reversal};
 
 pub use closed::Closed;
-
-/// First size of a line's read buffer, and how much room each read has at least.
-const READ_BUFFER_BYTES: usize = 64 * 1024;
+use reading::LineClock;
 
 /// One line being read.
 pub struct Session {
@@ -38,6 +36,7 @@ pub struct Session {
     permits: Arc<Semaphore>,
     participant: Option<Arc<Participant>>,
     caller: Caller,
+    clock: LineClock,
 }
 
 /// What is known of who called us, before its sign-on.
@@ -47,6 +46,25 @@ pub struct Caller {
     pub owner: Option<Arc<Participant>>,
     /// The certificate it showed.
     pub certificate: Option<[u8; 32]>,
+    /// Its place among the connections; none on a line that we opened.
+    pub place: Option<Place>,
+    /// When the line was accepted, before its TLS handshake; none on a line that we opened.
+    pub accepted_at: Option<Instant>,
+}
+
+impl Caller {
+    /// Its line is a participant's from now on: it is not closed to make room for strangers.
+    fn has_signed_on(&self) {
+        if let Some(place) = &self.place {
+            place.set_idle(false);
+            place.set_known();
+        }
+    }
+
+    /// Whether a log line about a peer that has not signed on may be written now.
+    fn may_log(&self) -> bool {
+        self.place.as_ref().is_none_or(|place| place.may_log().is_some())
+    }
 }
 
 /// A message that came in.
@@ -67,7 +85,8 @@ impl Session {
         caller: Caller,
     ) -> Self {
         let permits = Arc::new(Semaphore::new(limits.in_flight_max));
-        Self { engine, line, limits, permits, participant: None, caller }
+        let clock = LineClock::started(caller.accepted_at);
+        Self { engine, line, limits, permits, participant: None, caller, clock }
     }
 
     /// A line that we opened to a participant.
@@ -79,72 +98,26 @@ impl Session {
     ) -> Self {
         let permits = Arc::new(Semaphore::new(limits.in_flight_max));
         let caller = Caller::default();
-        Self { engine, line, limits, permits, participant: Some(participant), caller }
-    }
-
-    /// Reads the line until it ends, and says why it ended. Not cancel-safe.
-    pub async fn read(&mut self, mut socket: impl AsyncRead + Unpin) -> Closed {
-        let mut framer = self.line.framer().clone();
-        let mut buffer = BytesMut::with_capacity(READ_BUFFER_BYTES);
-        loop {
-            loop {
-                match framer.decode(&mut buffer) {
-                    Ok(Some(Received::Message(frame))) => self.take(frame).await,
-                    // A line that has ended is noticed where it is read.
-                    Ok(Some(Received::KeepAlive)) => {
-                        self.line.send_keep_alive().await.ok();
-                    }
-                    Ok(None) => break,
-                    Err(error) => return Closed::Frame(error),
-                }
-            }
-            if let Err(closed) = self.fill(&mut buffer, &mut socket).await {
-                return closed;
-            }
-        }
+        let clock = LineClock::started(None);
+        Self { engine, line, limits, permits, participant: Some(participant), caller, clock }
     }
 
     /// Ends the line: nobody sends on it any more, what was open on it is given up.
     pub fn end(&self, closed: &Closed) {
         self.line.set_signed_on(false);
         metrics::counter!("cauce_lines_closed_total", "why" => closed.name()).increment(1);
-        let participant = self.participant.as_ref().map(|participant| participant.id());
-        tracing::info!(
-            line = self.line.number(),
-            participant = participant.as_ref().map_or("-", |id| id.as_str()),
-            why = %crate::log::chain(closed),
-            "line ended"
-        );
+        let (line, why) = (self.line.number(), crate::log::chain(closed));
         if let Some(participant) = &self.participant {
-            participant.detach(&self.line);
+            tracing::info!(line, participant = %participant.id(), %why, "line ended");
+            return participant.detach(&self.line);
         }
-    }
-
-    async fn fill(
-        &self,
-        buffer: &mut BytesMut,
-        socket: &mut (impl AsyncRead + Unpin),
-    ) -> Result<(), Closed> {
-        let unsigned = self.participant.is_none();
-        let (limit, late): (Duration, fn(Duration) -> Closed) = if !buffer.is_empty() {
-            (self.limits.partial_frame_timeout, Closed::HalfFrame)
-        } else if unsigned {
-            (self.limits.sign_on_timeout, Closed::NoSignOn)
-        } else {
-            (self.limits.idle_timeout, Closed::Idle)
-        };
-        buffer.reserve(READ_BUFFER_BYTES / 4);
-        let read = tokio::select! {
-            read = tokio::time::timeout(limit, socket.read_buf(buffer)) => read,
-            () = self.engine.tasks.stages().ending.cancelled() => return Err(Closed::Stopping),
-            () = self.drained() => return Err(Closed::Stopping),
-            () = self.line.ended() => return Err(Closed::NotReading),
-        };
-        match read {
-            Err(_) => Err(late(limit)),
-            Ok(Ok(0)) => Err(Closed::ByPeer),
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Closed::Read(error)),
+        if matches!(closed, Closed::Displaced) {
+            self.line.give_up();
+        }
+        let Some(place) = &self.caller.place else { return };
+        if let Some(left_out) = place.may_log() {
+            let address = place.address();
+            tracing::info!(line, %address, %why, left_out, "line ended without a sign-on");
         }
     }
 
@@ -171,7 +144,9 @@ impl Session {
         if let Some(rejected) = header.as_ref().filter(|header| header.is_rejected()) {
             // Our own message, sent back: nobody is answered, and its asker's time runs out.
             let code = rejected.reject_code();
-            tracing::warn!(line = self.line.number(), code, "the network rejected a message");
+            if self.participant.is_some() || self.caller.may_log() {
+                tracing::warn!(line = self.line.number(), code, "the network rejected a message");
+            }
             metrics::counter!("cauce_messages_refused_total", "why" => "rejected").increment(1);
             return;
         }
@@ -287,7 +262,8 @@ impl Session {
             }
         };
         // Never wait here: behind this request come answers that others wait for.
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
+        let Some(permits) = permit.zip(participant.turn()) else {
             metrics::counter!("cauce_messages_refused_total", "why" => "too_many").increment(1);
             // Nobody is told a decline of what may have been approved: repeats come again.
             if is_new {
@@ -302,7 +278,7 @@ impl Session {
             let mut out = BytesMut::with_capacity(256);
             respond::iso8583(&Asked { wire: &wire, bytes: &heard.bytes }, &told, &mut out);
             reply(&line, heard.header.as_ref(), out).await;
-            drop(permit);
+            drop(permits);
         });
     }
 
@@ -319,11 +295,12 @@ impl Session {
         metrics::counter!("cauce_messages_refused_total", "why" => why).increment(1);
         match unread {
             Unread::Garbled(error) => tracing::debug!(line, %error, "message refused"),
-            Unread::Unauthentic { .. } => {
+            Unread::Unauthentic { .. } if self.caller.may_log() => {
                 let participant = self.participant.as_ref().map(|participant| participant.id());
                 let participant = participant.as_ref().map_or("-", |id| id.as_str());
                 tracing::warn!(line, participant, why, "message with no right MAC refused");
             }
+            Unread::Unauthentic { .. } => {}
         }
         self.answer_fault(heard, unread).await;
     }
@@ -350,7 +327,7 @@ async fn reply(line: &Line, header: Option<&Header>, answer: BytesMut) {
         return;
     }
     let answer = Outbound { header: header.map(Header::reply), body: answer.freeze() };
-    if line.send(answer).await.is_err() {
+    if line.answer(answer).is_err() {
         metrics::counter!("cauce_answers_undelivered_total").increment(1);
     }
 }

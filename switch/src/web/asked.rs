@@ -11,6 +11,7 @@ use hyper::body::Body as _;
 use router::reason::{Language, Reason};
 
 use super::answer::Refusal;
+use super::body::BodyTimeout;
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
@@ -86,8 +87,18 @@ async fn read(mut body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
     match Limited::new(&mut body, bytes_max).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large(&mut body, bytes_max).await),
+        Err(error) if is_late(&*error) => {
+            let detail = "the body did not come in time";
+            Err(Refusal::http(StatusCode::REQUEST_TIMEOUT, "timeout", detail))
+        }
         Err(_) => Err(Refusal::http(StatusCode::BAD_REQUEST, "body", "the body could not be read")),
     }
+}
+
+/// Whether an error says that a body's time was over.
+fn is_late(error: &(dyn std::error::Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.into_iter().any(|cause| cause.is::<BodyTimeout>())
 }
 
 /// Reads on for a while, so that a client that only listens once it has sent everything hears why.

@@ -1,6 +1,8 @@
 //! One connection: TLS, HTTP/1.1, and an orderly end.
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::response::Response;
@@ -15,6 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::patience::Patience;
+use crate::admission::Place;
 use crate::supervise::Stages;
 
 /// Header and request line together, in bytes.
@@ -37,6 +40,8 @@ pub(crate) struct Connection<A> {
     pub header_timeout: Duration,
     /// The moments of a stop.
     pub stages: Stages,
+    /// Its place among the connections; none where they are counted elsewhere.
+    pub place: Option<Arc<Place>>,
 }
 
 impl<A: Answers> Connection<A> {
@@ -45,7 +50,11 @@ impl<A: Answers> Connection<A> {
     pub(crate) async fn serve(self, socket: TcpStream, tls: Option<TlsAcceptor>) {
         socket.set_nodelay(true).ok();
         let Some(acceptor) = tls else { return self.converse(socket).await };
-        match timeout(self.header_timeout, acceptor.accept(socket)).await {
+        let secured = tokio::select! {
+            () = displaced(self.place.as_deref()) => return refused("displaced"),
+            secured = timeout(self.header_timeout, acceptor.accept(socket)) => secured,
+        };
+        match secured {
             Ok(Ok(socket)) => self.converse(socket).await,
             Ok(Err(error)) => {
                 tracing::debug!(%error, "TLS handshake failed");
@@ -56,10 +65,17 @@ impl<A: Answers> Connection<A> {
     }
 
     async fn converse(self, socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
-        let guard = self.guard;
+        let (guard, place) = (self.guard, self.place.clone());
+        let in_hand = Arc::new(AtomicBool::new(false));
+        let is_in_hand = Arc::clone(&in_hand);
         let service = service_fn(move |request| {
-            let guard = guard.clone();
-            async move { Ok::<_, std::convert::Infallible>(guard.answer(request).await) }
+            let (guard, place, in_hand) = (guard.clone(), place.clone(), Arc::clone(&in_hand));
+            async move {
+                take_in_hand(place.as_deref(), &in_hand, true);
+                let answer = guard.answer(request).await;
+                take_in_hand(place.as_deref(), &in_hand, false);
+                Ok::<_, std::convert::Infallible>(answer)
+            }
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
@@ -69,6 +85,12 @@ impl<A: Answers> Connection<A> {
         let mut connection = pin!(http.serve_connection(io, service));
         let served = tokio::select! {
             served = connection.as_mut() => served,
+            () = displaced(self.place.as_deref()) => {
+                refused("displaced");
+                connection.as_mut().graceful_shutdown();
+                // A request that came at that very moment is still answered.
+                if is_in_hand.load(Ordering::Acquire) { connection.await } else { Ok(()) }
+            }
             () = self.stages.draining.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 let last_moment = async {
@@ -89,6 +111,22 @@ impl<A: Answers> Connection<A> {
                 refused("not_http");
             }
         }
+    }
+}
+
+/// Notes that a request is being answered, or that none is.
+fn take_in_hand(place: Option<&Place>, in_hand: &AtomicBool, is_taken: bool) {
+    in_hand.store(is_taken, Ordering::Release);
+    if let Some(place) = place {
+        place.set_idle(!is_taken);
+    }
+}
+
+/// Resolves when the connection's place is needed for another. Cancel-safe.
+async fn displaced(place: Option<&Place>) {
+    match place {
+        Some(place) => place.closed().cancelled().await,
+        None => std::future::pending().await,
     }
 }
 

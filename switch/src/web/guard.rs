@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 
 use super::answer::Refusal;
+use super::body::TimedBody;
 use super::connection::Answers;
 use super::{Limits, asked};
 
@@ -41,7 +42,9 @@ impl Answers for Guard {
     async fn answer(&self, request: Request<Incoming>) -> Response {
         let started = Instant::now();
         let language = asked::language(request.headers());
-        let routed = self.router.clone().oneshot(request.map(Body::new));
+        let body_timeout = self.limits.body_timeout;
+        let request = request.map(|body| Body::new(TimedBody::new(body, body_timeout)));
+        let routed = self.router.clone().oneshot(request);
         let caught = AssertUnwindSafe(timeout(self.limits.request_timeout, routed)).catch_unwind();
         let response = match caught.await {
             Ok(Ok(Ok(response))) => response,

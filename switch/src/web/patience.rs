@@ -1,5 +1,5 @@
-//! A stream whose peer must take what we write: one that reads nothing for too long is dropped,
-//! or a thousand of them would hold every place there is.
+//! A stream whose peer must take what we write: one that reads nothing for too long, or next to
+//! nothing, is dropped, or a thousand of them would hold every place there is.
 
 use std::future::Future;
 use std::io;
@@ -10,12 +10,15 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A stream with a deadline on each write.
+/// Bytes a second that a peer must take at least: each thousand moves the deadline by a second.
+const BYTES_PER_MS: usize = 1;
+
+/// A stream with a deadline on each answer that waits to be taken.
 #[derive(Debug)]
 pub(super) struct Patience<S> {
     stream: S,
     write_timeout: Duration,
-    /// Runs while a write waits for the peer.
+    /// Runs from the first write that waits for the peer until everything is written.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -30,10 +33,16 @@ impl<S> Patience<S> {
         &mut self,
         context: &mut Context<'_>,
         written: Poll<io::Result<T>>,
+        taken: impl FnOnce(&T) -> usize,
     ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.deadline = None;
-            return written;
+        if let Poll::Ready(written) = written {
+            let taken = written.as_ref().map_or(0, taken);
+            if let Some(deadline) = &mut self.deadline {
+                let more = u64::try_from(taken / BYTES_PER_MS).unwrap_or(u64::MAX);
+                let later = deadline.deadline() + Duration::from_millis(more);
+                deadline.as_mut().reset(later);
+            }
+            return Poll::Ready(written);
         }
         let timeout = self.write_timeout;
         let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
@@ -60,7 +69,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.bounded(context, written)
+        self.bounded(context, written, |taken| *taken)
     }
 
     fn poll_write_vectored(
@@ -69,7 +78,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.bounded(context, written)
+        self.bounded(context, written, |taken| *taken)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -78,12 +87,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        self.bounded(context, flushed)
+        if flushed.is_ready() {
+            self.deadline = None;
+        }
+        self.bounded(context, flushed, |()| 0)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shut = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.bounded(context, shut)
+        self.bounded(context, shut, |()| 0)
     }
 }
 
@@ -98,6 +110,24 @@ mod tests {
         let (ours, _theirs) = duplex(8);
         let mut stream = Patience::new(ours, Duration::from_millis(10));
         let written = stream.write_all(&[0; 9]).await;
+        assert_eq!(written.map_err(|error| error.kind()), Err(io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_takes_a_byte_now_and_then_is_given_up() {
+        let (ours, mut theirs) = duplex(8);
+        let mut stream = Patience::new(ours, Duration::from_millis(50));
+        let mut tick = tokio::time::interval(Duration::from_millis(5));
+        let dripping = async {
+            loop {
+                tick.tick().await;
+                theirs.read_u8().await.unwrap();
+            }
+        };
+        let written = tokio::select! {
+            written = stream.write_all(&[0; 100_000]) => written,
+            () = dripping => Ok(()),
+        };
         assert_eq!(written.map_err(|error| error.kind()), Err(io::ErrorKind::TimedOut));
     }
 

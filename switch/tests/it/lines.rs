@@ -134,5 +134,6 @@ async fn over_tls_a_participant_is_who_its_certificate_says() {
     assert_eq!(answer.response_code(), "00");
     assert!(connect("00000000015", Some(1)).await.is_err(), "another participant's certificate");
     assert!(connect(ACQUIRER, Some(1)).await.is_ok(), "no certificate is asked of bank-a by name");
+    assert!(connect(ACQUIRER, Some(0)).await.is_err(), "a certificate that is bank-tls's alone");
     assert!(connect(ACQUIRER, None).await.is_err(), "no certificate at all");
 }

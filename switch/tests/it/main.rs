@@ -27,6 +27,7 @@ mod payment;
 mod program;
 mod restart;
 mod shutdown;
+mod strangers;
 mod tidy;
 mod unknown;
 mod web;

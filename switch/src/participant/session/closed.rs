@@ -25,6 +25,9 @@ pub enum Closed {
     /// The peer did not sign on in time.
     #[error("no sign-on within {} s", .0.as_secs())]
     NoSignOn(Duration),
+    /// It had not signed on, and another connection needed its place.
+    #[error("its place was needed for another connection")]
+    Displaced,
     /// The bytes are no frames, or a frame is too long.
     #[error("bad frame")]
     Frame(#[from] FrameError),
@@ -43,6 +46,7 @@ impl Closed {
             Self::Idle(_) => "idle",
             Self::HalfFrame(_) => "half_frame",
             Self::NoSignOn(_) => "no_sign_on",
+            Self::Displaced => "displaced",
             Self::Frame(_) => "bad_frame",
             Self::Read(_) => "read_error",
         }

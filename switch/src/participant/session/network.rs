@@ -92,25 +92,39 @@ impl Session {
                 Arc::clone(here.ok_or(NotSignedOn::NotAllowed)?)
             }
         };
-        let wanted = participant.config.certificate_sha256;
-        if wanted.is_some() && wanted != self.caller.certificate {
-            tracing::warn!(participant = %participant.id(), "sign-on with another certificate");
+        if !self.has_right_certificate(&participant) {
+            if self.caller.may_log() {
+                tracing::warn!(participant = %participant.id(), "sign-on with another certificate");
+            }
             return Err(NotSignedOn::NotAllowed);
         }
         tracing::info!(participant = %participant.id(), line = self.line.number(), "signed on");
         self.line.set_signed_on(true);
         participant.attach(Arc::clone(&self.line));
+        self.caller.has_signed_on();
         self.participant = Some(participant);
         Ok(())
     }
 
+    /// Whether the certificate shown, if any, is this participant's: the one that is pinned for it,
+    /// or where none is, one that is pinned for no other.
+    fn has_right_certificate(&self, named: &Participant) -> bool {
+        let shown = self.caller.certificate.as_ref();
+        let owner = shown.and_then(|shown| self.engine.participants.by_certificate(shown));
+        match (owner, named.config.certificate_sha256) {
+            (Some(owner), _) => owner.id() == named.id(),
+            (None, wanted) => wanted.is_none(),
+        }
+    }
+
     /// Whether a participant may sign on at everybody's address: not if it has one of its own, where
-    /// its wording and its keys are known before it speaks.
+    /// its wording and its keys are known before it speaks, nor if it is one that we dial.
     fn is_at_its_address(&self, named: &Participant) -> bool {
-        let is_there = named.config.listen.is_none() && named.config.wording.is_none();
-        if !is_there {
+        let config = &named.config;
+        let is_there = config.listen.is_none() && config.wording.is_none() && config.may_call();
+        if !is_there && self.caller.may_log() {
             tracing::warn!(participant = %named.id(), line = self.line.number(),
-                "sign-on at everybody's address by a participant that has its own");
+                "sign-on at everybody's address by a participant that may not call there");
         }
         is_there
     }

@@ -1,0 +1,187 @@
+//! Reading one line: frames, and the deadlines of a peer that is slow. Each deadline is an instant
+//! that no later byte moves: of the sign-on from the moment the line was accepted, of a frame from
+//! its first byte.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use codecs::frame::Received;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::Instant;
+use tokio_util::codec::Decoder;
+
+use super::{Closed, Session};
+
+/// Size of the read buffer of a participant, a quarter of which each read has at least.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+/// The same of a line before its sign-on.
+const UNSIGNED_BUFFER_BYTES: usize = 4 * 1024;
+
+/// The instants a line's deadlines count from.
+#[derive(Debug)]
+pub(super) struct LineClock {
+    accepted_at: Instant,
+    heard_at: Instant,
+    /// When the frame that has begun did so; none between frames.
+    frame_began: Option<Instant>,
+}
+
+impl LineClock {
+    /// Starts when the line was accepted, or now.
+    pub fn started(accepted_at: Option<Instant>) -> Self {
+        let now = Instant::now();
+        Self { accepted_at: accepted_at.unwrap_or(now), heard_at: now, frame_began: None }
+    }
+
+    fn heard(&mut self) {
+        self.heard_at = Instant::now();
+        self.frame_began.get_or_insert(self.heard_at);
+    }
+
+    /// A frame was whole; what is left behind it came with the latest bytes at the latest.
+    fn frame_ended(&mut self) {
+        self.frame_began = None;
+    }
+
+    /// Reading goes on after a pause of ours, which a frame that has begun does not answer for.
+    fn read_again(&mut self) {
+        self.heard_at = Instant::now();
+        self.frame_began = self.frame_began.map(|_| self.heard_at);
+    }
+
+    fn rest_is(&mut self, is_empty: bool) {
+        match is_empty {
+            true => self.frame_began = None,
+            false => {
+                self.frame_began.get_or_insert(self.heard_at);
+            }
+        }
+    }
+}
+
+/// When a line ends if nothing more comes, and what it is told to have failed.
+struct Deadline {
+    at: Instant,
+    late: Closed,
+}
+
+impl Session {
+    /// Reads the line until it ends, and says why it ended. Not cancel-safe.
+    pub async fn read(&mut self, mut socket: impl AsyncRead + Unpin) -> Closed {
+        let mut framer = self.line.framer().clone();
+        let mut buffer = BytesMut::with_capacity(UNSIGNED_BUFFER_BYTES);
+        loop {
+            loop {
+                if let Err(closed) = self.wait_for_room().await {
+                    return closed;
+                }
+                match framer.decode(&mut buffer) {
+                    Ok(Some(received)) => {
+                        self.clock.frame_ended();
+                        match received {
+                            Received::Message(frame) => self.take(frame).await,
+                            Received::KeepAlive => self.line.keep_alive(),
+                        }
+                    }
+                    Ok(None) => break,
+                    Err(error) => return Closed::Frame(error),
+                }
+            }
+            self.clock.rest_is(buffer.is_empty());
+            if let Err(closed) = self.fill(&mut buffer, &mut socket).await {
+                return closed;
+            }
+        }
+    }
+
+    /// The line's next deadline.
+    fn deadline(&self) -> Deadline {
+        let of = |since: Instant, limit: Duration, late: fn(Duration) -> Closed| Deadline {
+            at: since + limit,
+            late: late(limit),
+        };
+        let (limits, clock) = (&self.limits, &self.clock);
+        let of_frame = clock
+            .frame_began
+            .map(|began| of(began, limits.partial_frame_timeout, Closed::HalfFrame));
+        if self.participant.is_some() {
+            return of_frame
+                .unwrap_or_else(|| of(clock.heard_at, limits.idle_timeout, Closed::Idle));
+        }
+        let of_sign_on = of(clock.accepted_at, limits.sign_on_timeout, Closed::NoSignOn);
+        match of_frame {
+            Some(of_frame) if of_frame.at < of_sign_on.at => of_frame,
+            Some(_) | None => of_sign_on,
+        }
+    }
+
+    /// Waits while the peer leaves its answers unread: what it asks further waits in its own
+    /// buffers, not here.
+    async fn wait_for_room(&mut self) -> Result<(), Closed> {
+        if !self.line.is_backed_up() {
+            return Ok(());
+        }
+        metrics::counter!("cauce_lines_backed_up_total").increment(1);
+        let deadline = self.deadline();
+        let is_bounded = self.participant.is_none();
+        tokio::select! {
+            () = self.line.has_room() => {}
+            () = tokio::time::sleep_until(deadline.at), if is_bounded => return Err(deadline.late),
+            // The writer gives up a peer that takes nothing for `write_timeout_ms`.
+            closed = self.interrupted() => return Err(closed),
+        }
+        self.clock.read_again();
+        Ok(())
+    }
+
+    async fn fill(
+        &mut self,
+        buffer: &mut BytesMut,
+        socket: &mut (impl AsyncRead + Unpin),
+    ) -> Result<(), Closed> {
+        let deadline = self.deadline();
+        self.reserve(buffer);
+        let read = tokio::select! {
+            read = tokio::time::timeout_at(deadline.at, socket.read_buf(buffer)) => read,
+            closed = self.interrupted() => return Err(closed),
+        };
+        match read {
+            Err(_) => Err(deadline.late),
+            Ok(Ok(0)) => Err(Closed::ByPeer),
+            Ok(Ok(_)) => {
+                self.clock.heard();
+                Ok(())
+            }
+            Ok(Err(error)) => Err(Closed::Read(error)),
+        }
+    }
+
+    /// Makes room for the next read: little for a stranger.
+    fn reserve(&self, buffer: &mut BytesMut) {
+        if self.participant.is_none() {
+            return buffer.reserve(UNSIGNED_BUFFER_BYTES / 4);
+        }
+        let room = buffer.capacity() - buffer.len();
+        if room < READ_BUFFER_BYTES / 4 {
+            let mut larger = BytesMut::with_capacity(READ_BUFFER_BYTES + buffer.len());
+            larger.extend_from_slice(buffer);
+            *buffer = larger;
+        }
+    }
+
+    /// Resolves when the line must end whatever its peer says. Cancel-safe.
+    async fn interrupted(&self) -> Closed {
+        let displaced = async {
+            match &self.caller.place {
+                Some(place) => place.closed().cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.engine.tasks.stages().ending.cancelled() => Closed::Stopping,
+            () = self.drained() => Closed::Stopping,
+            () = self.line.ended() => Closed::NotReading,
+            () = displaced => Closed::Displaced,
+        }
+    }
+}
