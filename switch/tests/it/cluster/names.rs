@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rig::{Proxy, Redis, RedisOptions};
+use rig::{Redis, RedisOptions};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::cluster::client::Bank;
-use crate::cluster::node::{NODE_MAX, Node, within};
-use crate::cluster::town::{Plan, Town, cassandra};
+use crate::cluster::node::{NODE_MAX, within};
+use crate::cluster::town::{Plan, Town};
 use crate::harness::card_order;
 
 /// A process is watched for half of this time before its name is taken from it.
@@ -17,19 +17,6 @@ const PATIENT: &str = "[cluster]\ntakeover_after_ms = 6000\n";
 
 fn plan<'a>(redis: &Redis) -> Plan<'a> {
     Plan { nodes: 1, redis: format!("urls = [\"{}\"]", redis.url()), extra: PATIENT }
-}
-
-/// Another process with the configuration of a town's first node, and a folder of its own.
-fn twin(town: &Town) -> Node {
-    let server = tokio::task::block_in_place(cassandra).addresses()[0].clone();
-    let mut files = town.nodes[0].files.clone();
-    let own = std::fs::read_to_string(&files[2]).expect("a file");
-    let dir = |name: &str| town.dir.path().join(name).display().to_string();
-    let own = own.replace(&dir("node-1"), &dir("twin"));
-    files[2] = town.dir.path().join("twin-own.toml");
-    std::fs::write(&files[2], own).expect("a file");
-    let cql = Proxy::start(&server).expect("a proxy");
-    Node::new("twin", cql, files, town.dir.path())
 }
 
 async fn status(town: &Town) -> Value {
@@ -45,7 +32,7 @@ fn lane_epoch(status: &Value) -> u64 {
 async fn the_later_of_two_processes_with_one_name_stays_out() {
     let redis = Redis::start(RedisOptions::default()).expect("a Redis");
     let town = Town::start(plan(&redis)).await;
-    let (first, second) = (&town.nodes[0], twin(&town));
+    let (first, second) = (&town.nodes[0], town.twin(0));
     let bank = Bank::new("TERM0001", 1);
     let before = status(&town).await;
 
@@ -105,7 +92,7 @@ async fn a_port_in_use_stops_a_start_before_anything_is_touched() {
     let town = Town::start(plan(&redis)).await;
     let before = status(&town).await;
     assert!(town.nodes[0].terminate().await.success());
-    let mut second = twin(&town);
+    let mut second = town.twin(0);
     for port in ["http", "iso8583", "admin", "cluster"] {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = taken.local_addr().expect("an address");

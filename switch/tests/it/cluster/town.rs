@@ -80,6 +80,21 @@ impl Town {
         self.wait_floats(floats).await;
     }
 
+    /// Another process with the configuration and the name of a node, and a folder of its own.
+    pub fn twin(&self, node: usize) -> Node {
+        let server = tokio::task::block_in_place(cassandra).addresses()[0].clone();
+        let original = &self.nodes[node];
+        let name = format!("{}-twin", original.name);
+        let mut files = original.files.clone();
+        let own = std::fs::read_to_string(&files[2]).expect("a file");
+        let folder = |name: &str| format!("{}\"", self.dir.path().join(name).display());
+        files[2] = self.dir.path().join(format!("{name}-own.toml"));
+        let own = own.replace(&folder(&original.name), &folder(&name));
+        std::fs::write(&files[2], own).expect("a file");
+        let cql = Proxy::start(&server).expect("a proxy");
+        Node::new(&name, cql, files, self.dir.path())
+    }
+
     /// Waits until so many floats are open, which is a moment after the first node is ready.
     pub async fn wait_floats(&self, count: usize) {
         within("the floats to be open", NODE_MAX, async || {

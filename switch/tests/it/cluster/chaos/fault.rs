@@ -23,6 +23,8 @@ pub enum Fault {
     Sleep(usize, Duration),
     /// The wall clock of a node is so many days ahead, or behind.
     WrongClock(usize, i64, Duration),
+    /// Another process starts under the name of a node, which may live or not.
+    TwinName(usize, Duration),
     /// FLUSHALL.
     Flush,
     /// Redis is killed and started again, empty.
@@ -73,7 +75,7 @@ impl Fault {
             _ => Cable::Slow(slow),
         };
         let days = random.random_range(-10..10);
-        match random.random_range(0..22) {
+        match random.random_range(0..23) {
             0..4 => Self::Kill(node),
             4..6 => Self::Sleep(node, long),
             6..8 => Self::Flush,
@@ -85,7 +87,8 @@ impl Fault {
             15..17 => Self::CqlCable(node, cable, short),
             17 => Self::CassandraSleeps(server),
             18 => Self::BankDeaf(short),
-            20.. => Self::WrongClock(node, days, short),
+            20..22 => Self::WrongClock(node, days, short),
+            22.. => Self::TwinName(node, long),
             _ => Self::BankHangsUp(short),
         }
     }
@@ -130,6 +133,12 @@ impl Site {
                 self.clocks[node].set_ahead(days * 86_400).expect("a clock");
                 pause(lasts).await;
                 self.clocks[node].set_ahead(0).expect("a clock");
+            }
+            Fault::TwinName(node, lasts) => {
+                let twin = self.town.twin(node);
+                twin.launch();
+                pause(lasts).await;
+                twin.kill();
             }
             Fault::Flush => self.redis(|pair| drop(pair.primary().flush_all())).await,
             Fault::RedisRestarts => {
