@@ -12,6 +12,7 @@ use router::id::{AccountId, ParticipantId};
 use router::money::Money;
 use router::plan::account;
 use router::record::{AccountMovement, Record};
+use router::time::Timestamp;
 use storage::folder::FolderError;
 use storage::{OpenError, Sealer, StoreError};
 use storage_cluster::Node;
@@ -32,7 +33,7 @@ use crate::notice::Notices;
 use crate::participant::tls::TlsError;
 use crate::participant::{Participant, Participants, dial, listen, tls};
 use crate::seal::KeyError;
-use crate::supervise::Supervisor;
+use crate::supervise::{Supervisor, Tasks};
 use crate::{clock, cluster, fingerprint, metrics, notice, payment, reversal, seal, web};
 
 /// Why the switch did not start.
@@ -131,7 +132,7 @@ impl App {
         let sealer = seal::sealer(&service.seal, &service.data.dir)?;
         let opened = Opened::of(service, &sealer).await?;
         seal::note_in_use(&sealer, &service.data.dir)?;
-        clock::keeper::start(service.clock, &service.data.dir, opened.recovered.last_at);
+        start_clock(&tasks, service, opened.recovered.last_at);
         let (stans, recovered, member) = (opened.stans(), opened.recovered, opened.member);
         let (owed, owed_queue) = reversal::Owed::new();
         let engine = Arc::new(Engine::new(Parts {
@@ -168,8 +169,6 @@ impl App {
         };
         let own_addresses = doors.own_addresses();
 
-        let ending = tasks.stages().ending.clone();
-        tasks.service("clock", clock::keeper::run(service.data.dir.clone(), ending));
         let reversals = reversal::run(Arc::clone(&engine), owed_queue, service.reversals);
         tasks.critical("reversals", reversals);
         if let Some(member) = member {
@@ -182,11 +181,7 @@ impl App {
         start_api(&engine, node.as_deref(), http, service, (sealer, admission))?;
         admin.set_started();
         tracing::info!(%addresses.http, %addresses.iso8583, %addresses.admin, "ready");
-        let stop_times = StopTimes {
-            grace: service.drain_grace,
-            closing: service.drain_close,
-            begun: CancellationToken::new(),
-        };
+        let stop_times = StopTimes::of(service);
         Ok(Self { engine, addresses, own_addresses, node, supervisor, drain_asked, stop_times })
     }
 
@@ -238,6 +233,13 @@ fn admission(config: &Config) -> Result<Arc<Admission>, DescriptorError> {
     };
     let dialled = config.participants.iter().filter_map(|one| one.reach.as_ref());
     Ok(Admission::new(ceilings, dialled.map(|reach| reach.address.ip())))
+}
+
+/// Starts the clock, and what looks after it.
+fn start_clock(tasks: &Tasks, service: &ServiceConfig, last_record: Option<Timestamp>) {
+    let (data, ending) = (service.data.dir.clone(), tasks.stages().ending.clone());
+    clock::keeper::start(service.clock, &data, last_record);
+    tasks.service("clock", clock::keeper::run(data, ending));
 }
 
 fn start_admin(

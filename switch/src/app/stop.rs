@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster;
+use crate::config::ServiceConfig;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,12 @@ pub struct StopTimes {
 }
 
 impl StopTimes {
+    /// As they are configured; no stop has begun.
+    pub fn of(service: &ServiceConfig) -> Self {
+        let (grace, closing) = (service.drain_grace, service.drain_close);
+        Self { grace, closing, begun: CancellationToken::new() }
+    }
+
     /// Longest time from the beginning of a stop to its end.
     pub fn longest(&self) -> Duration {
         self.grace + self.closing
