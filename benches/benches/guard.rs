@@ -52,7 +52,7 @@ fn reserve_and_settle(guard: &mut MemoryGuard, intents: &[Intent], verdicts: &mu
         .iter()
         .map(|Intent { payment, at, plan, .. }| {
             let wants = Wants::Reserve(&plan.reservation);
-            ReserveAsk { payment: *payment, at: *at, wants }
+            ReserveAsk { payment: *payment, at: *at, wants, requested: None }
         })
         .collect();
     verdicts.clear();

@@ -2,9 +2,11 @@
 
 mod digest;
 mod key;
+mod named;
 
 pub use digest::digest128;
 pub use key::{FingerprintKey, api_key_of, fingerprint, iso_key};
+pub use named::{EarlyReversal, Handle};
 
 use crate::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
 use crate::money::Money;
@@ -127,12 +129,17 @@ impl Asker {
     }
 }
 
-/// Who asked, boiled down to 128 bits: the first half of a SHA-256 over asker and key fields.
+/// Who asked, boiled down to 128 bits: digests of asker and key fields.
+///
+/// Shape: two requests of one participant that differ in DE7 alone have the upper 64 bits in
+///        common, so that a repeat with a DE7 of its own is found beside its original.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(pub u128);
 
-/// What exactly was asked, boiled down to 128 bits under a key of the switch: see [`fingerprint`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What exactly was asked, boiled down to 128 bits: 32 of the amount, then those of everything under
+/// a key of the switch: see [`fingerprint`]. Among them [`Fingerprint::REPEAT`] says that the request
+/// called itself a repeat; that bit does not count when two are compared.
+#[derive(Debug, Clone, Copy)]
 pub struct Fingerprint(pub u128);
 
 impl Fingerprint {
@@ -238,6 +245,13 @@ pub struct Trace {
     pub merchant: Text<15>,
 }
 
+impl Trace {
+    /// Whether the request says that it was sent before (x1).
+    pub fn is_repeat(&self) -> bool {
+        self.mti.as_bytes().last() == Some(&b'1')
+    }
+}
+
 impl<const MAX: usize> Default for Text<MAX> {
     fn default() -> Self {
         Self::EMPTY
@@ -288,15 +302,21 @@ pub struct InquiryRequest {
     pub trace: Trace,
 }
 
-/// How a reversal or inquiry names the payment it means (DE90, or DE37/DE48 tag 10).
+/// How a reversal or inquiry names the payment it means. What is filled with zeros is not named.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Original {
+    /// MTI of the original (DE90 positions 1–4).
+    pub mti: Text<4>,
     /// STAN of the original (DE90 positions 5–10).
     pub stan: Option<Stan>,
     /// Transmission date and time of the original (DE90 positions 11–20).
     pub transmitted_at: Text<10>,
+    /// Acquirer of the original (DE90 positions 21–31), without the zeros before it.
+    pub acquirer: Text<11>,
     /// Folio of the original, where the asker has it (DE48 tag 10).
     pub folio: Text<12>,
+    /// DE37: the original's own, or the folio that its answer had, or the reversal's own.
+    pub rrn: Text<12>,
 }
 
 /// A network management request (0800) by its DE70.

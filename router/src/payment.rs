@@ -169,7 +169,8 @@ impl Payment {
             | Record::LateAnswer(_)
             | Record::Account(_)
             | Record::Endpoint(_)
-            | Record::NoticeMark(_) => None,
+            | Record::NoticeMark(_)
+            | Record::EarlyReversal(_) => None,
         }
     }
 
@@ -210,7 +211,8 @@ impl Payment {
             | Record::Refused(_)
             | Record::Account(_)
             | Record::Endpoint(_)
-            | Record::NoticeMark(_) => {}
+            | Record::NoticeMark(_)
+            | Record::EarlyReversal(_) => {}
         }
         Ok(effects)
     }

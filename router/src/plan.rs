@@ -35,6 +35,9 @@ pub struct Plan {
     pub postings: Postings,
     /// What must be reserved first.
     pub reservation: Reservation,
+    /// From when on an earlier request may be what a repeat with a DE7 of its own repeats:
+    /// [`day_began`]. Not recorded.
+    pub day_began: Timestamp,
 }
 
 /// Candidate participants, best first.
@@ -90,7 +93,14 @@ pub fn plan(request: &PaymentRequest, policy: &Policy, now: Timestamp) -> Result
     let postings =
         posting::approval(asked.source()?, &payee, request.amount, &charge).map_err(overflow)?;
     let (business_date, fees, total) = (asked.business_date, charge.fees, charge.total);
-    Ok(Plan { business_date, routes, fees, total, postings, reservation })
+    let day_began = asked.day_began(now);
+    Ok(Plan { business_date, routes, fees, total, postings, reservation, day_began })
+}
+
+/// When the business date of a request received now began, and an hour ago at the latest: a
+/// repeat may come after the midnight that followed its original.
+pub fn day_began(request: &PaymentRequest, policy: &Policy, now: Timestamp) -> Timestamp {
+    Asked::new(request, policy, now).day_began(now)
 }
 
 /// The participants of every matching route, in order and each once; without those that are

@@ -121,6 +121,8 @@ pub enum Reason {
     AlreadyReversed,
     /// `4005` Cannot be reversed; ask for a refund.
     ReversalNotAllowed,
+    /// `4006` Its reversal came first; not carried out.
+    ReversedBeforehand,
     /// `4011` The payment was declined; no money moved and nothing is to be undone.
     NothingToReverse,
     /// `4012` The bank takes no partial reversals; reverse the whole.
@@ -247,7 +249,7 @@ impl Reason {
     }
 
     /// Every reason, in the order of the catalogue.
-    pub const ALL: [Self; 73] = [
+    pub const ALL: [Self; 74] = [
         Self::Approved,
         Self::Pending,
         Self::InsufficientFunds,
@@ -302,6 +304,7 @@ impl Reason {
         Self::OriginalNotFound,
         Self::AlreadyReversed,
         Self::ReversalNotAllowed,
+        Self::ReversedBeforehand,
         Self::NothingToReverse,
         Self::PartialReversalNotSupported,
         Self::ReversalAmountMismatch,

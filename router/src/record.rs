@@ -1,7 +1,7 @@
 //! What the journal keeps: one record for each step of a payment, and for what changes around it.
 
 use crate::id::{AccountId, BillerId, EndpointId, Folio, ParticipantId, PaymentId, Stan};
-use crate::message::PaymentRequest;
+use crate::message::{EarlyReversal, PaymentRequest};
 use crate::money::Money;
 use crate::outcome::{Cause, Outcome};
 use crate::plan::Plan;
@@ -31,6 +31,8 @@ pub enum Record {
     Endpoint(Endpoint),
     /// How far an endpoint's notices are delivered, so that a rebuild does not send them again.
     NoticeMark(NoticeMark),
+    /// A reversal came whose original is not known.
+    EarlyReversal(EarlyReversal),
 }
 
 /// INTENT: everything needed to send, to answer, and – after a crash – to reverse.
@@ -232,7 +234,9 @@ impl Record {
             Self::Outcome(concluded) => Some(concluded.payment),
             Self::Reversal(reversal) => Some(reversal.payment),
             Self::LateAnswer(late) => Some(late.payment),
-            Self::Account(_) | Self::Endpoint(_) | Self::NoticeMark(_) => None,
+            Self::Account(_) | Self::Endpoint(_) | Self::NoticeMark(_) | Self::EarlyReversal(_) => {
+                None
+            }
         }
     }
 
@@ -247,6 +251,7 @@ impl Record {
             Self::LateAnswer(late) => Some(late.at),
             Self::Account(movement) => Some(movement.at),
             Self::Endpoint(endpoint) => Some(endpoint.at),
+            Self::EarlyReversal(early) => Some(early.at),
             Self::NoticeMark(_) => None,
         }
     }
@@ -263,6 +268,7 @@ impl Record {
             Self::Account(_) => "account",
             Self::Endpoint(_) => "endpoint",
             Self::NoticeMark(_) => "notice_mark",
+            Self::EarlyReversal(_) => "early_reversal",
         }
     }
 }

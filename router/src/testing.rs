@@ -3,8 +3,8 @@
 use crate::fee::{Bearer, FeeTiming};
 use crate::id::{BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
 use crate::message::{
-    Asker, Fingerprint, FingerprintKey, IdempotencyKey, Payer, PaymentRequest, Rail, Trace,
-    fingerprint, iso_key,
+    Asker, EarlyReversal, Fingerprint, FingerprintKey, IdempotencyKey, Payer, PaymentRequest, Rail,
+    Trace, fingerprint, iso_key,
 };
 use crate::money::{Currency, Money};
 use crate::policy::{
@@ -74,6 +74,21 @@ pub(crate) fn request(minor: i64) -> PaymentRequest {
     request.key = iso_key(&asker, stan, &trace.transmitted_at, &trace.terminal, &trace.rrn);
     request.fingerprint = fingerprint(&request, &FingerprintKey::new(&[7; 32]));
     request
+}
+
+/// A reversal of [`request`] that came before it and names all of it.
+pub(crate) fn early_reversal() -> EarlyReversal {
+    let Trace { stan, rrn, transmitted_at, terminal, .. } = request(10_000).trace;
+    EarlyReversal {
+        originator: participant_id("collector"),
+        at: NOON,
+        until: NOON.plus_micros(10),
+        stan,
+        rrn,
+        transmitted_at,
+        terminal,
+        amount: Some(pesos(10_000)),
+    }
 }
 
 pub(crate) fn participant(name: &str) -> Participant {

@@ -8,6 +8,7 @@
 
 mod guards;
 mod late;
+mod named;
 pub mod sample;
 
 use std::collections::HashSet;
@@ -26,6 +27,7 @@ pub use guards::holds_stay_above_their_floor;
 pub use late::{
     a_late_approval_opens_a_reversed_payment_again, an_approval_behind_a_decline_owes_a_reversal,
 };
+pub use named::*;
 use sample::Sample;
 
 /// The same request twice: one intent, and the stored answer for the second.

@@ -213,7 +213,7 @@ impl Follower {
                 turn.rows.endpoints.push((endpoint.id, body.to_vec()));
                 self.set_endpoint(endpoint);
             }
-            Record::NoticeMark(_) | Record::Account(_) => {}
+            Record::NoticeMark(_) | Record::Account(_) | Record::EarlyReversal(_) => {}
             record @ (Record::Rerouted(_)
             | Record::Outcome(_)
             | Record::Reversal(_)

@@ -8,7 +8,7 @@
 mod memory;
 
 use router::id::{AccountId, PaymentId};
-use router::message::{Fingerprint, IdempotencyKey};
+use router::message::{EarlyReversal, Fingerprint, IdempotencyKey, PaymentRequest};
 use router::money::Currency;
 use router::reason::Reason;
 use router::record::AccountMovement;
@@ -26,6 +26,28 @@ pub struct ReserveAsk<'a> {
     pub at: Timestamp,
     /// What it wants.
     pub wants: Wants<'a>,
+    /// The request; none where its key alone counts: it is refused already, or was decided before.
+    pub requested: Option<Requested<'a>>,
+}
+
+/// What a request is known by besides its key.
+#[derive(Debug, Clone, Copy)]
+pub struct Requested<'a> {
+    /// The request.
+    pub request: &'a PaymentRequest,
+    /// The oldest payment that a repeat with a DE7 of its own may repeat was made then.
+    pub day_began: Timestamp,
+}
+
+/// What a payment asked for before is looked up by.
+#[derive(Debug, Clone, Copy)]
+pub struct Sought {
+    /// The key.
+    pub key: IdempotencyKey,
+    /// What exactly is asked, and whether by a repeat.
+    pub fingerprint: Fingerprint,
+    /// As [`Requested::day_began`]; none where the key alone counts.
+    pub day_began: Option<Timestamp>,
 }
 
 /// What an ask wants.
@@ -47,14 +69,31 @@ impl Wants<'_> {
     }
 }
 
+impl From<IdempotencyKey> for Sought {
+    /// By the key alone.
+    fn from(key: IdempotencyKey) -> Self {
+        Self { key, fingerprint: Fingerprint(0), day_began: None }
+    }
+}
+
+impl ReserveAsk<'_> {
+    /// What an earlier payment of the same request is looked up by.
+    pub fn sought(&self) -> Sought {
+        let (key, fingerprint) = self.wants.identity();
+        Sought { key, fingerprint, day_began: self.requested.map(|it| it.day_began) }
+    }
+}
+
 /// The guard's answer to one ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Everything is reserved, or the key remembered, under the payment's id.
     Granted,
-    /// The key was used for the same thing by this payment; nothing is changed.
+    /// The key was used for the same thing by this payment, or the request repeats it; nothing is
+    /// changed.
     Duplicate(PaymentId),
-    /// The key was used for something else by this payment; nothing is changed.
+    /// The key was used for something else by this payment, or the request calls itself a repeat
+    /// and what it repeats asked for something else, or cannot be told; nothing is changed.
     KeyReused(PaymentId),
     /// A rule would be broken. The key is remembered as this payment's; nothing else is changed.
     Exceeded {
@@ -66,6 +105,12 @@ pub enum Verdict {
         /// a limit that is not overdrawn already.
         headroom: Option<i64>,
     },
+}
+
+impl Verdict {
+    /// A reversal came before the request, and names it.
+    pub const REVERSED_BEFOREHAND: Self =
+        Self::Exceeded { reason: Reason::ReversedBeforehand, owner: None, headroom: None };
 }
 
 /// How one reservation ends.
@@ -174,6 +219,13 @@ pub trait Guard: Send {
         currency: Currency,
     ) -> Result<Option<Balance>, GuardError>;
 
+    /// Remembers a reversal that came before its original: an original that it names is refused
+    /// from now on, whichever key it has. Counts at once, before its record is durable.
+    fn forestall(&mut self, early: &EarlyReversal) -> Result<GateEpoch, GuardError>;
+
     /// The payment that used a key, while it is remembered.
     fn find_key(&mut self, key: IdempotencyKey) -> Result<Option<PaymentId>, GuardError>;
+
+    /// The payment that a request asked for before, whether it asked for the same thing or not.
+    fn find_original(&mut self, sought: &Sought) -> Result<Option<PaymentId>, GuardError>;
 }

@@ -126,7 +126,8 @@ impl History {
                 | Kind::LateAnswer
                 | Kind::Account
                 | Kind::Endpoint
-                | Kind::NoticeMark => {}
+                | Kind::NoticeMark
+                | Kind::EarlyReversal => {}
             }
         }
         Ok(asked)
@@ -144,7 +145,8 @@ impl History {
             | Kind::LateAnswer
             | Kind::Account
             | Kind::Endpoint
-            | Kind::NoticeMark => Ok(None),
+            | Kind::NoticeMark
+            | Kind::EarlyReversal => Ok(None),
         }
     }
 
@@ -163,7 +165,8 @@ impl History {
             | Record::LateAnswer(_)
             | Record::Account(_)
             | Record::Endpoint(_)
-            | Record::NoticeMark(_) => Err(HistoryError::NoBeginning),
+            | Record::NoticeMark(_)
+            | Record::EarlyReversal(_) => Err(HistoryError::NoBeginning),
         }
     }
 
@@ -182,7 +185,8 @@ fn attempted(record: &Record) -> Option<ParticipantId> {
         | Record::LateAnswer(_)
         | Record::Account(_)
         | Record::Endpoint(_)
-        | Record::NoticeMark(_) => None,
+        | Record::NoticeMark(_)
+        | Record::EarlyReversal(_) => None,
     }
 }
 
@@ -197,6 +201,7 @@ fn begun(body: &[u8]) -> Result<Option<Progress>, DecodeError> {
         | Kind::LateAnswer
         | Kind::Account
         | Kind::Endpoint
-        | Kind::NoticeMark => None,
+        | Kind::NoticeMark
+        | Kind::EarlyReversal => None,
     })
 }

@@ -10,6 +10,7 @@
 //! before anything is allocated.
 
 pub(crate) mod bytes;
+pub(crate) mod early;
 mod lists;
 mod names;
 mod request;
@@ -83,10 +84,11 @@ pub(crate) enum Kind {
     Account = 7,
     Endpoint = 8,
     NoticeMark = 9,
+    EarlyReversal = 10,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Intent,
         Self::Refused,
         Self::Rerouted,
@@ -96,6 +98,7 @@ impl Kind {
         Self::Account,
         Self::Endpoint,
         Self::NoticeMark,
+        Self::EarlyReversal,
     ];
 
     fn of_byte(byte: u8) -> Result<Self, DecodeError> {
@@ -133,6 +136,7 @@ pub fn encode(record: &Record, sealer: &Sealer, out: &mut Vec<u8>) {
         Record::Account(movement) => steps::put_movement(movement, out),
         Record::Endpoint(endpoint) => steps::put_endpoint(endpoint, out),
         Record::NoticeMark(mark) => steps::put_mark(mark, out),
+        Record::EarlyReversal(early) => early::put(early, out),
     });
 }
 
@@ -183,7 +187,8 @@ pub(crate) fn reopened_history(body: &[u8]) -> Result<Option<&[u8]>, DecodeError
         | Kind::Outcome
         | Kind::Account
         | Kind::Endpoint
-        | Kind::NoticeMark => Ok(None),
+        | Kind::NoticeMark
+        | Kind::EarlyReversal => Ok(None),
     }
 }
 
@@ -213,6 +218,7 @@ pub fn decode(body: &[u8]) -> Result<Record, DecodeError> {
         Kind::Account => Record::Account(steps::movement(reader_ref)?),
         Kind::Endpoint => Record::Endpoint(steps::endpoint(reader_ref)?),
         Kind::NoticeMark => Record::NoticeMark(steps::mark(reader_ref)?),
+        Kind::EarlyReversal => Record::EarlyReversal(early::read(reader_ref)?),
     };
     reader.finish()?;
     Ok(record)

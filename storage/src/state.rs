@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use foldhash::{HashMap, HashMapExt};
 use router::id::{EndpointId, PaymentId};
+use router::message::EarlyReversal;
 use router::payment::{IllegalStep, PaymentState, Progress};
 use router::record::{Endpoint, Record};
 use router::reservation::{Reservation, Settle, Share};
@@ -54,6 +55,9 @@ pub trait Reflect {
 
     /// A balance was raised or lowered.
     fn credit(&mut self, credit: &Credit<'_>);
+
+    /// A reversal came before its original.
+    fn forestall(&mut self, early: &EarlyReversal);
 }
 
 impl Reflect for MemoryGuard {
@@ -68,6 +72,10 @@ impl Reflect for MemoryGuard {
     fn credit(&mut self, credit: &Credit<'_>) {
         Self::credit(self, credit.movement);
     }
+
+    fn forestall(&mut self, early: &EarlyReversal) {
+        self.take_early(early);
+    }
 }
 
 /// Forgets everything: for a fold that only has to come to a place.
@@ -79,6 +87,8 @@ impl Reflect for Unreflected {
     fn end(&mut self, _: &Settlement<'_>) {}
 
     fn credit(&mut self, _: &Credit<'_>) {}
+
+    fn forestall(&mut self, _: &EarlyReversal) {}
 }
 
 impl State {
@@ -152,7 +162,8 @@ impl Fold {
             Kind::Intent => {
                 let head = record::intent_head(body).map_err(unreadable)?;
                 let wants = Wants::Reserve(&head.reservation);
-                guard.regrant(&ReserveAsk { payment: head.payment, at: head.at, wants }, sequence);
+                let (payment, at, requested) = (head.payment, head.at, None);
+                guard.regrant(&ReserveAsk { payment, at, wants, requested }, sequence);
                 self.folio_next = self.folio_next.max(head.folio.number() + 1);
                 self.last_at = Some(head.at);
                 let history = History::new(sequence, body);
@@ -161,7 +172,8 @@ impl Fold {
             Kind::Refused => {
                 let head = record::refused_head(body).map_err(unreadable)?;
                 let wants = Wants::Remember(head.key, head.fingerprint);
-                guard.regrant(&ReserveAsk { payment: head.payment, at: head.at, wants }, sequence);
+                let (payment, at, requested) = (head.payment, head.at, None);
+                guard.regrant(&ReserveAsk { payment, at, wants, requested }, sequence);
                 self.folio_next = self.folio_next.max(head.folio.number() + 1);
                 self.last_at = Some(head.at);
             }
@@ -170,7 +182,7 @@ impl Fold {
                 self.step(sequence, body, &record, guard)?;
                 self.last_at = record.at().or(self.last_at);
             }
-            Kind::Account | Kind::Endpoint | Kind::NoticeMark => {
+            Kind::Account | Kind::Endpoint | Kind::NoticeMark | Kind::EarlyReversal => {
                 let record = record::decode(body).map_err(unreadable)?;
                 self.around(sequence, &record, guard);
                 self.last_at = record.at().or(self.last_at);
@@ -233,6 +245,7 @@ impl Fold {
                 let through = self.marks.entry(mark.endpoint).or_default();
                 *through = mark.through.max(*through);
             }
+            Record::EarlyReversal(early) => guard.forestall(early),
             Record::Intent(_)
             | Record::Refused(_)
             | Record::Rerouted(_)

@@ -1,7 +1,8 @@
 //! The read models: derived from the journal, behind it by a little, deleted without loss.
 //!
 //! Rows of one payment: its history by id; and, pointing to the id, one row each by folio, by
-//! biller and day, by the asker's terminal and trace, and by idempotency key. And the notices
+//! biller and day, by the asker's terminal and trace, by its terminal and its reference (DE37), and
+//! by idempotency key. And the notices
 //! owed, by endpoint. On one machine they stand in an embedded store (`local`), which leaves
 //! the keys to the guard; elsewhere in tables that all nodes read.
 
@@ -11,10 +12,13 @@ pub(crate) mod local;
 use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
 use router::record::Endpoint;
-use router::time::Date;
+use router::time::{Date, Timestamp};
 
 pub use crate::history::History;
-pub use keys::{Facts, TraceName};
+pub use keys::{Facts, NamedBy, TraceName};
+
+/// Rows of one STAN and DE7 that are looked at: of all terminals that have both.
+pub const TRACE_ROWS_MAX: usize = 1_024;
 
 /// Why the read models failed.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +98,15 @@ pub trait Views: Send + Sync {
 
     /// The latest payment of a trace.
     fn id_of_trace(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError>;
+
+    /// Payments that a name leads to, the newest first; those made before an instant are left out,
+    /// and at most `limit` are given.
+    fn ids_of_name(
+        &self,
+        name: &NamedBy,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, ViewError>;
 
     /// The payment that used a key, and for what exactly; none where the guard alone knows keys.
     /// The trace is the one of the request with that key, where it has one.

@@ -15,13 +15,12 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use foldhash::HashMap;
 use router::id::{AccountId, PaymentId};
-use router::message::IdempotencyKey;
 use router::money::Currency;
 use router::payment::Progress;
 use router::record::{Intent, Record, Refused};
 use tokio::sync::oneshot;
 
-use crate::guard::{Balance, Guard};
+use crate::guard::{Balance, Guard, Sought};
 use crate::journal::{Backend, BackendError, Journal};
 use crate::seal::Sealer;
 use crate::settings::Limits;
@@ -52,7 +51,7 @@ pub(crate) enum Command {
         answer: Answer<Appended>,
     },
     FindKey {
-        key: IdempotencyKey,
+        sought: Sought,
         answer: Answer<Option<PaymentId>>,
     },
     /// Answered when everything queued before is durable.

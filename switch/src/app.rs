@@ -27,6 +27,7 @@ use crate::admin::access::Access;
 use crate::admission::{Admission, Ceilings};
 use crate::config::{AdminConfig, Config, FloatConfig, ServiceConfig};
 use crate::descriptors::{self, DescriptorError};
+use crate::early::EarlyReversals;
 use crate::engine::{Engine, Parts};
 use crate::keys::Keys;
 use crate::notice::Notices;
@@ -143,6 +144,7 @@ impl App {
             policy: config.policy,
             tasks: tasks.clone(),
             owed,
+            early: EarlyReversals::kept_for(service.reversals.early_kept),
             acquirer_id: service.acquirer_id,
             fingerprint_key: fingerprint::key(service)?,
             in_free_fields: service.in_free_fields,

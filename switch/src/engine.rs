@@ -19,6 +19,7 @@ use storage::seal::Sealer;
 use storage_cluster::folios::Folios;
 
 use crate::config::InFreeFields;
+use crate::early::EarlyReversals;
 use crate::participant::Participants;
 use crate::reversal::Owed;
 use crate::supervise::Tasks;
@@ -38,6 +39,8 @@ pub struct Engine {
     pub tasks: Tasks,
     /// Where payments that must be undone are put.
     pub owed: Owed,
+    /// Reversals that came here before their originals.
+    pub early: EarlyReversals,
     /// DE32 of what the switch itself sends.
     pub acquirer_id: Text<11>,
     /// What becomes of a request with a card number in a field where none belongs.
@@ -72,6 +75,8 @@ pub struct Parts {
     pub tasks: Tasks,
     /// Where payments that must be undone are put.
     pub owed: Owed,
+    /// Reversals that came here before their originals.
+    pub early: EarlyReversals,
     /// DE32 of what the switch itself sends.
     pub acquirer_id: Text<11>,
     /// Under what requests are compared.
@@ -95,6 +100,7 @@ impl Engine {
             participants: parts.participants,
             tasks: parts.tasks,
             owed: parts.owed,
+            early: parts.early,
             acquirer_id: parts.acquirer_id,
             fingerprint_key: parts.fingerprint_key,
             in_free_fields: parts.in_free_fields,

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use codecs::error::PackError;
 use codecs::iso8583::cauce87::{self, Repeat};
 use router::id::{Folio, PaymentId};
-use router::message::{Asker, InquiryRequest, Original, PaymentRequest, Trace};
+use router::message::{InquiryRequest, PaymentRequest};
 use router::outcome::{Cause, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
-use router::plan::{Plan, Refusal, Routes, plan};
+use router::plan::{Plan, Refusal, Routes, day_began, plan};
 use router::reason::Reason;
 use router::record::{Attempt, Concluded, Intent, Record, Refused, Rerouted};
 use router::time::Timestamp;
+use storage::guard::Sought;
 use storage::view::TraceName;
 use storage::{Admission, StoreError};
 use tokio::time::Instant;
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use crate::clock;
 use crate::engine::Engine;
 use crate::log::Seldom;
+use crate::original::{self, NamedPayment};
 use crate::participant::in_flight::{Claim, MatchedAnswer, NO_LINE, RequestKind};
 use crate::participant::past::PastRequest;
 use crate::participant::{NoAnswer, Participant, pin};
@@ -204,38 +206,12 @@ impl<'a> Sending<'a> {
 
 /// The state of a payment, for its own asker.
 pub async fn inquire(engine: &Engine, request: &InquiryRequest) -> Told {
-    match find(engine, &request.asker, &request.original, &request.trace).await {
+    let InquiryRequest { asker, original, trace } = request;
+    match original::find(engine, &NamedPayment { asker, original, trace, amount: None }).await {
         Ok(Some(payment)) => Told::standing(&payment).replayed(),
         Ok(None) => Told::refused(Reason::OriginalNotFound),
         Err(error) => Told::not_decided(&error),
     }
-}
-
-/// The payment a reversal or inquiry names, if it is this asker's own and this terminal's.
-///
-/// Errors: the journal's. Cancel-safe: it only reads.
-pub async fn find(
-    engine: &Engine,
-    asker: &Asker,
-    original: &Original,
-    trace: &Trace,
-) -> Result<Option<Payment>, StoreError> {
-    let found = match (original.folio.as_str().parse::<Folio>(), original.stan) {
-        (Ok(folio), _) => engine.store.payment_by_folio(folio).await?,
-        (Err(_), Some(stan)) => match asker {
-            Asker::Participant(participant) => {
-                let at = original.transmitted_at;
-                let terminal = &trace.terminal;
-                engine.store.payment_of_terminal(*participant, stan, at, terminal).await?
-            }
-            Asker::Biller(_) => None,
-        },
-        (Err(_), None) => None,
-    };
-    Ok(found.filter(|payment| {
-        let request = &payment.request;
-        request.asker == *asker && request.trace.terminal == trace.terminal
-    }))
 }
 
 fn first_reachable<'a>(
@@ -355,8 +331,10 @@ async fn untimed(engine: &Engine, request: Box<PaymentRequest>) -> Told {
 }
 
 async fn stored_or(engine: &Engine, request: Box<PaymentRequest>, otherwise: Reason) -> Told {
-    let fingerprint = engine.fingerprint(&request);
-    match engine.store.payment_by_key(request.key, TraceName::of(&request)).await {
+    let (key, fingerprint) = (request.key, engine.fingerprint(&request));
+    let day_began = Some(day_began(&request, &engine.policy(), clock::now()));
+    let sought = Sought { key, fingerprint, day_began };
+    match engine.store.payment_by_key(sought, TraceName::of(&request)).await {
         Ok(Some(payment)) if payment.request.fingerprint == fingerprint => {
             Told::of(&payment).replayed()
         }

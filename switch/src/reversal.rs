@@ -25,10 +25,10 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::config::ReversalsConfig;
+use crate::early;
 use crate::engine::Engine;
 use crate::participant::in_flight::{Claim, MatchedAnswer, RequestKind};
 use crate::participant::{LineChoice, NoAnswer, Participant};
-use crate::payment;
 use crate::respond::Told;
 use proof::ReversalProof;
 
@@ -68,8 +68,7 @@ impl Owed {
 
 /// A reversal asked for by a payment's own asker.
 pub async fn asked(engine: &Arc<Engine>, request: &ReversalRequest) -> Told {
-    let asker = &request.asker;
-    let found = match payment::find(engine, asker, &request.original, &request.trace).await {
+    let found = match early::find(engine, request).await {
         Ok(Some(payment)) => payment,
         Ok(None) => return Told::refused(Reason::OriginalNotFound),
         Err(error) => return Told::not_decided(&error),

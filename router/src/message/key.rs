@@ -15,11 +15,54 @@ use crate::text::Text;
 const KEY_ROOM: usize = 96;
 /// Everything of a fingerprint at its longest, and a byte for each.
 const FINGERPRINT_ROOM: usize = 512;
+/// Minor units and currency, and a byte for each.
+const AMOUNT_ROOM: usize = 16;
+
+impl IdempotencyKey {
+    /// What a participant's requests have in common that differ in DE7 alone.
+    pub fn name(self) -> u64 {
+        u64::try_from(self.0 >> 64).expect("invariant: 64 bits")
+    }
+}
+
+impl Fingerprint {
+    /// Set where the request called itself a repeat (x1).
+    pub const REPEAT: Self = Self(1 << 95);
+
+    /// Whether the request called itself a repeat.
+    pub fn is_of_repeat(self) -> bool {
+        self.0 & Self::REPEAT.0 != 0
+    }
+
+    /// Whether two ask for one amount, in one currency.
+    pub fn has_amount_of(self, other: Self) -> bool {
+        self.0 >> 96 == other.0 >> 96
+    }
+
+    fn compared(self) -> u128 {
+        self.0 | Self::REPEAT.0
+    }
+}
+
+impl PartialEq for Fingerprint {
+    fn eq(&self, other: &Self) -> bool {
+        self.compared() == other.compared()
+    }
+}
+
+impl Eq for Fingerprint {}
+
+impl std::hash::Hash for Fingerprint {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.compared().hash(state);
+    }
+}
 
 /// The key of a participant's request.
 ///
 /// Shape: DE11 `stan`, DE7 `transmitted_at`, DE41 `terminal` and DE37 `rrn` as they came; the
 /// last two empty where absent. A repeat (x1) carries the same ones, so the MTI is no part of it.
+/// The upper half is of all but DE7, the lower of all.
 pub fn iso_key(
     participant: &ParticipantId,
     stan: Stan,
@@ -31,10 +74,11 @@ pub fn iso_key(
     gathered.array(*b"iso");
     gathered.text(Some(&participant.0));
     gathered.array(stan.number().to_be_bytes());
-    gathered.text(Some(transmitted_at));
     gathered.text(Some(terminal));
     gathered.text(Some(rrn));
-    IdempotencyKey(gathered.digest())
+    let name = gathered.digest() >> 64;
+    gathered.text(Some(transmitted_at));
+    IdempotencyKey(name << 64 | gathered.digest() >> 64)
 }
 
 /// The key of a merchant's request: its `Idempotency-Key` header, within the merchant.
@@ -103,7 +147,19 @@ pub fn fingerprint(request: &PaymentRequest, key: &FingerprintKey) -> Fingerprin
         None => gathered.array([]),
     }
     put_place(trace, &mut gathered);
-    Fingerprint(gathered.keyed_digest(&key.keyed))
+    marked(gathered.keyed_digest(&key.keyed), request)
+}
+
+/// A digest of everything as a fingerprint: the amount in front, and whether it is of a repeat.
+fn marked(digest: u128, request: &PaymentRequest) -> Fingerprint {
+    let mut amount = Gathered::<AMOUNT_ROOM>::new();
+    amount.array(request.amount.minor.to_be_bytes());
+    amount.array(request.amount.currency.numeric().to_be_bytes());
+    let whole = amount.digest() >> 96 << 96 | digest & (u128::MAX >> 32);
+    match request.trace.is_repeat() {
+        true => Fingerprint(whole | Fingerprint::REPEAT.0),
+        false => Fingerprint(whole & !Fingerprint::REPEAT.0),
+    }
 }
 
 fn put_money(money: Option<&Money>, gathered: &mut Gathered<FINGERPRINT_ROOM>) {
@@ -154,6 +210,8 @@ mod tests {
         ] {
             assert_ne!(first, other);
         }
+        assert_eq!(first.name(), key(1, "1123211723", "T1", "").name(), "DE7 alone differs");
+        assert_ne!(first.name(), key(1, "1123211722", "T1", "7").name());
         let biller = BillerId::new("bank-a").unwrap();
         assert_ne!(api_key_of(&biller, "1"), api_key_of(&biller, "2"));
         assert_ne!(api_key_of(&biller, "1"), api_key_of(&BillerId::new("bank-b").unwrap(), "1"));
@@ -161,6 +219,20 @@ mod tests {
 
     fn fingerprint_of(request: &PaymentRequest) -> Fingerprint {
         fingerprint(request, &FingerprintKey::new(&[7; 32]))
+    }
+
+    #[test]
+    fn a_fingerprint_tells_a_repeat_and_an_amount_apart_from_the_rest() {
+        let request = testing::request(10_000);
+        let mut repeat = request.clone();
+        repeat.trace.mti = Text::new("0201").unwrap();
+        let (first, again) = (fingerprint_of(&request), fingerprint_of(&repeat));
+        assert_eq!(first, again, "both ask for the same");
+        assert!(!first.is_of_repeat() && again.is_of_repeat());
+        let mut other = request.clone();
+        other.client = Some(ClientRef::new("other").unwrap());
+        assert!(fingerprint_of(&other).has_amount_of(first) && fingerprint_of(&other) != first);
+        assert!(!fingerprint_of(&testing::request(10_001)).has_amount_of(first));
     }
 
     #[test]

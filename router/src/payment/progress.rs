@@ -119,7 +119,8 @@ impl Progress {
             | Record::Refused(_)
             | Record::Account(_)
             | Record::Endpoint(_)
-            | Record::NoticeMark(_) => Err(illegal),
+            | Record::NoticeMark(_)
+            | Record::EarlyReversal(_) => Err(illegal),
         }
     }
 

@@ -93,7 +93,7 @@ fn late(outcome: Outcome) -> Record {
     Record::LateAnswer(LateAnswer { payment: ID, at: NOON, outcome })
 }
 
-fn of_no_payment() -> [Record; 3] {
+fn of_no_payment() -> [Record; 4] {
     let (id, at, delta) = (EndpointId(1), NOON, testing::pesos(1));
     let account = AccountId::new("float:1").unwrap();
     let biller = BillerId::new("lender").unwrap();
@@ -103,6 +103,7 @@ fn of_no_payment() -> [Record; 3] {
         Record::Account(AccountMovement { account, at, delta }),
         Record::Endpoint(Endpoint { id, biller, at, url, sealed_secret, key_name, types }),
         Record::NoticeMark(NoticeMark { endpoint: id, through: 1 }),
+        Record::EarlyReversal(testing::early_reversal()),
     ]
 }
 
@@ -140,7 +141,8 @@ fn name_of(record: &Record) -> &'static str {
         | Record::LateAnswer(_)
         | Record::Account(_)
         | Record::Endpoint(_)
-        | Record::NoticeMark(_) => record.kind(),
+        | Record::NoticeMark(_)
+        | Record::EarlyReversal(_) => record.kind(),
     }
 }
 

@@ -8,6 +8,8 @@ use crate::posting::Source;
 use crate::reason::Reason;
 use crate::time::{Date, Timestamp, Zone};
 
+const HOUR_MICROS: i64 = 3_600_000_000;
+
 static UTC: Zone = Zone { offsets: Vec::new() };
 
 /// A request in the light of the policy.
@@ -38,6 +40,12 @@ impl<'a> Asked<'a> {
         let zone = biller.map_or(&UTC, |biller| &biller.zone);
         let business_date = zone.date(now);
         Self { request, participant, zone, business_date, biller_id, biller, float }
+    }
+
+    /// When today began there, and an hour ago at the latest.
+    pub(crate) fn day_began(&self, now: Timestamp) -> Timestamp {
+        let yesterday = Date(self.business_date.0.saturating_sub(1));
+        self.zone.end_of(yesterday).min(now.plus_micros(-HOUR_MICROS))
     }
 
     /// The merchant that is paid, where there is one.

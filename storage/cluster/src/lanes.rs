@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use router::id::{Lane, PaymentId};
+use router::message::EarlyReversal;
 use storage::guard::{Credit, ReserveAsk, Settlement};
 use storage::journal::{Damage, Head, Tail};
 use storage::settings::Limits;
@@ -311,6 +312,10 @@ impl Reflect for Steps<'_> {
 
     fn credit(&mut self, credit: &Credit<'_>) {
         self.replay.credit(self.lane, credit);
+    }
+
+    fn forestall(&mut self, early: &EarlyReversal) {
+        self.replay.forestall(self.lane, early);
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Merged {
     accounts: BTreeMap<(AccountId, u16), Row>,
     counters: BTreeMap<u128, (i64, Timestamp)>,
     slots: BTreeMap<u128, (PaymentId, Claim)>,
-    /// Open payments and keys, which are each of one lane.
+    /// Open payments, keys and early reversals, which are each of one lane.
     own: Vec<Row>,
 }
 
@@ -57,6 +57,7 @@ impl Merged {
         self.own.extend(open);
         let key = |(key, fingerprint, payment)| Row::Key { key, fingerprint, payment };
         self.own.extend(guard.keys().map(key));
+        self.own.extend(guard.early_reversals().copied().map(Row::Early));
     }
 
     fn add_accounts(&mut self, guard: &MemoryGuard) {

@@ -5,6 +5,7 @@
 //! a count of its changes, never a clock's – so that whatever the order they arrive in, the same
 //! one is left.
 
+mod named;
 mod notices;
 mod place;
 mod together;
@@ -21,10 +22,12 @@ use parking_lot::Mutex;
 use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
 use router::record::Record;
-use router::time::Date;
+use router::time::{Date, Timestamp};
 use storage::journal::Head;
 use storage::record::decode;
-use storage::view::{History, Homed, NoticeBytes, Rows, TraceName, ViewError, ViewPosition, Views};
+use storage::view::{
+    History, Homed, NamedBy, NoticeBytes, Rows, TraceName, ViewError, ViewPosition, Views,
+};
 
 use crate::session::{Cql, CqlError, Statement};
 
@@ -222,6 +225,15 @@ impl Views for CqlViews {
 
     fn id_of_trace(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError> {
         Ok(self.of_trace(name)?.last().map(|(payment, _)| *payment))
+    }
+
+    fn ids_of_name(
+        &self,
+        name: &NamedBy,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, ViewError> {
+        self.ask(self.read_named(name, since, limit))
     }
 
     fn id_of_key(

@@ -75,6 +75,7 @@ fn run(
             payment: *payment,
             at: Timestamp(NOON),
             wants: Wants::Reserve(wants),
+            requested: None,
         })
         .collect();
     let mut verdicts = Vec::new();

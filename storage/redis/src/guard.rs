@@ -15,11 +15,14 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 use router::id::{AccountId, Lane, PaymentId};
-use router::message::IdempotencyKey;
+use router::message::{EarlyReversal, IdempotencyKey};
 use router::money::Currency;
 use router::record::AccountMovement;
-use storage::guard::{Balance, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Verdict};
+use storage::guard::{
+    Balance, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Sought, Verdict,
+};
 
+use crate::early;
 use crate::failure::{Failure, Why};
 use crate::gate::{Gate, Opening, open_value};
 use crate::library::Function;
@@ -287,10 +290,23 @@ impl RedisGuard {
         answers.map(drop)
     }
 
-    fn ask(&mut self, group: usize, function: Function, name: &[u8]) -> Result<Value, Failure> {
+    fn forestall_once(&mut self, early: &EarlyReversal) -> Result<(), Failure> {
+        let Some(arguments) = early::arguments(early) else { return Ok(()) };
+        let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+        let groups = self.gate.layout().groups();
+        let answers = self.exchange(|round, call| {
+            for group in 0..groups {
+                call.in_session(round, group, Function::Forestall, &arguments);
+            }
+        });
+        answers.map(drop)
+    }
+
+    fn ask(&mut self, group: usize, function: Function, asked: &[&[u8]]) -> Result<Value, Failure> {
         self.ready()?;
         let answers = self.exchange(|round, call| {
-            round.call(group, function, &[call.gate_value, name]);
+            let arguments: Vec<&[u8]> = [call.gate_value].iter().chain(asked).copied().collect();
+            round.call(group, function, &arguments);
         })?;
         answers.into_iter().next().ok_or_else(|| Failure::strange("nothing"))
     }
@@ -395,6 +411,12 @@ impl Guard for RedisGuard {
         Ok(self.epoch_now())
     }
 
+    fn forestall(&mut self, early: &EarlyReversal) -> Result<GateEpoch, GuardError> {
+        self.ready()?;
+        self.forestall_once(early)?;
+        Ok(self.epoch_now())
+    }
+
     /// While Redis is away it is kept, in order, and told before the next call.
     ///
     /// Errors: more is kept than the settings allow.
@@ -417,13 +439,19 @@ impl Guard for RedisGuard {
     ) -> Result<Option<Balance>, GuardError> {
         let group = self.gate.layout().group_of_account(account, currency);
         let name = pack::account_name(account, currency);
-        let answer = self.ask(group, Function::Balance, name.as_bytes())?;
+        let answer = self.ask(group, Function::Balance, &[name.as_bytes()])?;
         Ok(decide::balance(&answer)?)
     }
 
     fn find_key(&mut self, key: IdempotencyKey) -> Result<Option<PaymentId>, GuardError> {
-        let group = self.gate.layout().group_of_key(key);
-        let answer = self.ask(group, Function::FindKey, &key.0.to_be_bytes())?;
+        self.find_original(&key.into())
+    }
+
+    fn find_original(&mut self, sought: &Sought) -> Result<Option<PaymentId>, GuardError> {
+        let group = self.gate.layout().group_of_key(sought.key);
+        let (key, half) = (sought.key.0.to_be_bytes(), pack::half(sought.fingerprint));
+        let since = pack::since(sought.day_began);
+        let answer = self.ask(group, Function::FindKey, &[&key, &half, since.as_bytes()])?;
         Ok(decide::owner(&answer)?)
     }
 }

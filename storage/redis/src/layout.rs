@@ -37,6 +37,8 @@ pub(crate) struct Part {
 /// What of a reservation was refused, by its place in the reservation; orders as it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
+    /// The request itself: its reversal came first.
+    Whole,
     Slot(usize),
     Counter(usize),
     Hold(usize),
@@ -62,8 +64,9 @@ impl Layout {
         crc16(tag.unwrap_or_default().as_bytes()) % HASH_SLOTS
     }
 
+    /// By the name of the key: a repeat with a DE7 of its own is decided beside its original.
     pub fn group_of_key(&self, key: IdempotencyKey) -> usize {
-        self.group_of(b'k', &key.0.to_be_bytes())
+        self.group_of(b'k', &key.name().to_be_bytes())
     }
 
     pub fn group_of_account(&self, account: AccountId, currency: Currency) -> usize {

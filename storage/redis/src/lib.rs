@@ -22,6 +22,7 @@
 //! a node whose clock differs from that of Redis; something forgotten because a clock jumped.
 
 mod discovery;
+mod early;
 mod failure;
 pub mod gate;
 pub mod guard;

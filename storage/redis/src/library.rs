@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 static TEXT: &str = concat!(
     include_str!("lua/rows.lua"),
+    include_str!("lua/keys.lua"),
+    include_str!("lua/early.lua"),
     include_str!("lua/settle.lua"),
     include_str!("lua/decide.lua"),
     include_str!("lua/rebuild.lua"),
@@ -27,6 +29,7 @@ pub(crate) struct Library {
 pub(crate) enum Function {
     Reserve,
     Withhold,
+    Forestall,
     Greet,
     Balance,
     FindKey,
@@ -44,9 +47,10 @@ pub(crate) enum Function {
     Publish,
 }
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "reserve",
     "withhold",
+    "forestall",
     "greet",
     "balance",
     "find_key",

@@ -9,6 +9,12 @@ use router::time::Timestamp;
 /// Beyond this a Lua number is no longer every integer. In microseconds it is the year 2255.
 const INSTANT_MAX: i64 = (1 << 53) - 1;
 
+/// Since when payments may be what a request repeats, in milliseconds; empty where its key alone
+/// counts.
+pub(crate) fn since(day_began: Option<Timestamp>) -> String {
+    day_began.map_or(String::new(), |at| at.millis().to_string())
+}
+
 /// A MessagePack array being written; its length is known at the end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct List {

@@ -59,6 +59,7 @@ impl Model {
                 payment: intent.payment,
                 at: intent.at,
                 wants: Wants::Reserve(&intent.plan.reservation),
+                requested: None,
             })
             .collect();
         let mut verdicts = Vec::new();

@@ -5,7 +5,9 @@
 use router::id::{
     AccountId, BillNo, BillerId, EndpointId, Folio, Lane, ParticipantId, PaymentId, Stan,
 };
-use router::message::{Asker, Fingerprint, IdempotencyKey, Payer, PaymentRequest, Rail, Trace};
+use router::message::{
+    Asker, EarlyReversal, Fingerprint, IdempotencyKey, Payer, PaymentRequest, Rail, Trace,
+};
 use router::money::{Currency, Money};
 use router::outcome::{Approval, Cause, Decline, Outcome};
 use router::plan::Plan;
@@ -79,6 +81,7 @@ impl Sample {
                 total: money(amount),
                 postings: postings(amount),
                 reservation: self.reservation(),
+                day_began: at(self.at),
             },
             attempt: Attempt {
                 participant: ParticipantId::new("bank-b").unwrap(),
@@ -273,6 +276,21 @@ pub fn biller() -> BillerId {
 pub fn top_up(name: &str, minor: i64) -> Record {
     let (account, delta) = (account(name), money(minor));
     Record::Account(AccountMovement { account, at: at(0), delta })
+}
+
+/// A reversal that came before a payment and names all of it, for ten seconds.
+pub fn early_reversal(original: &Sample) -> EarlyReversal {
+    let PaymentRequest { trace, amount, .. } = original.intent().request;
+    EarlyReversal {
+        originator: asker(),
+        at: at(original.at),
+        until: at(original.at + 10_000_000),
+        stan: trace.stan,
+        rrn: trace.rrn,
+        transmitted_at: trace.transmitted_at,
+        terminal: trace.terminal,
+        amount: Some(amount),
+    }
 }
 
 /// Sets an endpoint of the samples' biller that wants every type.

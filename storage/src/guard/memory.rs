@@ -6,13 +6,14 @@
 //! makes nothing forgotten.
 
 mod contents;
+mod early;
 mod elapsed;
 mod image;
 mod keys;
 
 use foldhash::{HashMap, HashMapExt};
 use router::id::{AccountId, PaymentId};
-use router::message::IdempotencyKey;
+use router::message::{EarlyReversal, IdempotencyKey};
 use router::money::Currency;
 use router::record::AccountMovement;
 use router::reservation::{Counter, Hold, Keep, Reservation, Settle, Slot};
@@ -20,9 +21,10 @@ use router::time::Timestamp;
 use smallvec::SmallVec;
 
 use super::{
-    Balance, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Settlement, Verdict, Wants,
+    Balance, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Settlement, Sought, Verdict, Wants,
 };
 use crate::settings::micros;
+use early::EarlyByHandle;
 use elapsed::ElapsedTime;
 use keys::Keys;
 
@@ -42,6 +44,7 @@ pub struct MemoryGuard {
     counters: HashMap<u128, CounterRow>,
     slots: HashMap<u128, SlotRow>,
     open: HashMap<PaymentId, Open>,
+    early: EarlyByHandle,
     until_sweep: u32,
 }
 
@@ -100,6 +103,7 @@ impl MemoryGuard {
             counters: HashMap::new(),
             slots: HashMap::new(),
             open: HashMap::new(),
+            early: EarlyByHandle::default(),
             until_sweep: SWEEP_EVERY,
         }
     }
@@ -126,10 +130,11 @@ impl MemoryGuard {
 
     fn decide(&mut self, ask: &ReserveAsk<'_>) -> Verdict {
         let (key, fingerprint) = ask.wants.identity();
-        if let Some((same, owner)) = self.keys.find(key, fingerprint) {
+        if let Some((same, owner)) = self.keys.find(&ask.sought()) {
             return if same { Verdict::Duplicate(owner) } else { Verdict::KeyReused(owner) };
         }
         let refused = match ask.wants {
+            Wants::Reserve(_) if self.is_reversed(ask) => Some(Verdict::REVERSED_BEFOREHAND),
             Wants::Reserve(reservation) => self.check(ask.at, reservation).err(),
             Wants::Remember(..) => None,
         };
@@ -143,6 +148,10 @@ impl MemoryGuard {
                 exceeded
             }
         }
+    }
+
+    fn is_reversed(&self, ask: &ReserveAsk<'_>) -> bool {
+        ask.requested.is_some_and(|requested| self.early.refuse(requested.request, ask.at))
     }
 
     fn check(&self, at: Timestamp, reservation: &Reservation) -> Result<(), Verdict> {
@@ -226,6 +235,13 @@ impl MemoryGuard {
             slots: slots.iter().map(|slot| (slot.key.0, slot.keep)).collect(),
         };
         self.open.insert(payment, open);
+    }
+
+    /// Remembers a reversal that came before its original.
+    pub(crate) fn take_early(&mut self, early: &EarlyReversal) {
+        self.advance(early.at);
+        let drop_at = self.drop_at(early.at, early.until);
+        self.early.put(*early, drop_at);
     }
 
     /// Raises or lowers a balance.
@@ -322,6 +338,7 @@ impl MemoryGuard {
         let elapsed = self.time.elapsed();
         self.counters.retain(|_, row| row.drop_at > elapsed);
         self.slots.retain(|_, row| !row.is_over(elapsed));
+        self.early.sweep(elapsed);
     }
 
     /// Elapsed time at which something is dropped that closes at `end` and is wanted at `at`.
@@ -384,6 +401,15 @@ impl Guard for MemoryGuard {
     ) -> Result<Option<Balance>, GuardError> {
         let found = self.accounts.get(&(account, currency));
         Ok(found.map(|row| Balance { balance: to_i64(row.balance), held: to_i64(row.held) }))
+    }
+
+    fn forestall(&mut self, early: &EarlyReversal) -> Result<GateEpoch, GuardError> {
+        self.take_early(early);
+        Ok(GateEpoch::ONLY)
+    }
+
+    fn find_original(&mut self, sought: &Sought) -> Result<Option<PaymentId>, GuardError> {
+        Ok(self.keys.find(sought).map(|(_, owner)| owner))
     }
 
     fn find_key(&mut self, key: IdempotencyKey) -> Result<Option<PaymentId>, GuardError> {

@@ -46,6 +46,7 @@ fn samples() -> Vec<Record> {
         sample::top_up("float:1", -7),
         sample::endpoint(4),
         Record::NoticeMark(NoticeMark { endpoint, through: 12 }),
+        Record::EarlyReversal(sample::early_reversal(&full)),
     ]
 }
 

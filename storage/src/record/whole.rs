@@ -18,7 +18,7 @@ use crate::seal::Sealer;
 
 pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) {
     let Intent { payment, folio, at, request, plan, attempt } = intent;
-    let Plan { business_date, routes, fees, total, postings, reservation } = plan;
+    let Plan { business_date, routes, fees, total, postings, reservation, day_began: _ } = plan;
     begin(Kind::Intent, out);
     put_u128(payment.0, out);
     put_u64(folio.number(), out);
@@ -58,6 +58,7 @@ pub(super) fn intent(reader: &mut Reader<'_>) -> Result<Intent, DecodeError> {
         total: reader.money()?,
         postings: reader.list(posting)?,
         reservation,
+        day_began: at,
     };
     Ok(Intent { payment, folio, at, request, plan, attempt: attempt(reader)? })
 }

@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use router::id::{AccountId, BillerId, Folio, ParticipantId, PaymentId, Stan};
-use router::message::IdempotencyKey;
 use router::money::Currency;
 use router::payment::Payment;
 use router::text::Text;
-use router::time::Date;
+use router::time::{Date, Timestamp};
 use tokio::sync::oneshot;
 
 use super::elsewhere::{LOOK_AGAIN, UNSEEN_MAX};
 use super::{Balance, Page, Store, StoreError};
+use crate::guard::Sought;
 use crate::history::History;
 use crate::live::{WAITERS_MAX, Wait};
-use crate::view::{TraceName, Views};
+use crate::view::{NamedBy, TraceName, Views};
 use crate::writer::Command;
 
 /// Waits for the outcome of a payment under way.
@@ -76,14 +76,24 @@ impl Store {
         self.resolve(found).await
     }
 
-    /// The payment of a key that is still remembered; `trace` as its request has it.
+    /// The payment of a folio, if it can be seen now.
+    pub async fn payment_of_folio_now(&self, folio: Folio) -> Result<Option<Payment>, StoreError> {
+        self.catch_up().await?;
+        let views = Arc::clone(&self.inner.views);
+        let found = self.blocking(move || Ok(views.id_of_folio(folio)?)).await?;
+        self.resolve(found).await
+    }
+
+    /// The payment that a request asked for before, while its key is remembered; `trace` as the
+    /// request has it.
     pub async fn payment_by_key(
         &self,
-        key: IdempotencyKey,
+        sought: impl Into<Sought>,
         trace: Option<TraceName>,
     ) -> Result<Option<Payment>, StoreError> {
-        let (answer, found) = oneshot::channel();
-        self.send(Command::FindKey { key, answer }).await?;
+        let (sought, (answer, found)) = (sought.into(), oneshot::channel());
+        let key = sought.key;
+        self.send(Command::FindKey { sought, answer }).await?;
         let found = match self.answered(found).await {
             // Where the guard cannot be asked, the read models may know the key.
             Err(StoreError::Guard(error)) => {
@@ -111,6 +121,38 @@ impl Store {
         self.catch_up().await?;
         let found = self.look_twice(move |views| Ok(views.id_of_trace(&name)?)).await?;
         self.resolve(found).await
+    }
+
+    /// Payments that a name leads to, the newest first: those that began after an instant, and at
+    /// most `limit`. Everything that is durable is looked at.
+    pub async fn payments_named(
+        &self,
+        name: NamedBy,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Payment>, StoreError> {
+        self.catch_up().await?;
+        let views = Arc::clone(&self.inner.views);
+        let ids = self.blocking(move || Ok(views.ids_of_name(&name, since, limit)?)).await?;
+        let mut payments = Vec::with_capacity(ids.len());
+        for id in ids {
+            payments.push(self.known(id).await?);
+        }
+        Ok(payments)
+    }
+
+    /// Waits until everything queued here before is durable, and the read models hold it.
+    pub async fn settled(&self) -> Result<(), StoreError> {
+        self.barrier().await?;
+        self.catch_up().await
+    }
+
+    /// Pauses between looks for what another node may have taken and not shown yet; none where
+    /// there is no other node.
+    pub fn pauses_between_looks(&self) -> impl Iterator<Item = Duration> + use<> {
+        let looks = UNSEEN_MAX.as_millis() / LOOK_AGAIN.as_millis();
+        let looks = usize::try_from(looks).unwrap_or(usize::MAX);
+        std::iter::repeat_n(LOOK_AGAIN, if self.has_others() { looks } else { 0 })
     }
 
     /// Payments of a biller's day, in the order of their ids, after `after`.

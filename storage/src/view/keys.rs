@@ -22,6 +22,19 @@ pub struct Facts {
     pub bill: Option<BillNo>,
     /// How its asker names it on a line.
     pub trace: Option<TraceName>,
+    /// DE37 of a request on a line; empty where it has none.
+    pub rrn: Text<12>,
+}
+
+/// What a message may name a payment by, if not by its folio; each may lead to several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// DE11 and DE7 of the request, at whatever terminal.
+    Trace(ParticipantId, Stan, Text<10>),
+    /// DE37 of the request; among recent payments.
+    Rrn(ParticipantId, Text<12>),
+    /// DE41 of the request; among recent payments.
+    Terminal(ParticipantId, Text<8>),
 }
 
 /// What a reversal names a payment by. STAN and DE7 alone will not do: two terminals of one
@@ -57,7 +70,29 @@ impl Facts {
     /// From the record that begins a payment.
     pub fn of(folio: Folio, date: Date, request: &PaymentRequest) -> Self {
         let PaymentRequest { key, fingerprint, biller, bill, .. } = *request;
-        Self { folio, date, key, fingerprint, biller, bill, trace: TraceName::of(request) }
+        let (trace, rrn) = (TraceName::of(request), request.trace.rrn);
+        Self { folio, date, key, fingerprint, biller, bill, trace, rrn }
+    }
+
+    /// What rows of recent payments it is found by besides its trace: DE41 and DE37, where it has
+    /// them.
+    pub fn names(&self) -> impl Iterator<Item = NamedBy> {
+        let asker_and = self.trace.map(|trace| (trace.asker, trace.terminal));
+        let terminal = asker_and.filter(|(_, terminal)| !terminal.is_empty());
+        let rrn = asker_and.filter(|_| !self.rrn.is_empty());
+        let terminal = terminal.map(|(asker, terminal)| NamedBy::Terminal(asker, terminal));
+        terminal.into_iter().chain(rrn.map(|(asker, _)| NamedBy::Rrn(asker, self.rrn)))
+    }
+}
+
+impl NamedBy {
+    /// The kind, who asked, and the value: what the rows of recent payments are found by.
+    pub fn parts(&self) -> (&'static str, &ParticipantId, &str) {
+        match self {
+            Self::Trace(asker, _, transmitted_at) => ("trace", asker, transmitted_at.as_str()),
+            Self::Rrn(asker, rrn) => ("rrn", asker, rrn.as_str()),
+            Self::Terminal(asker, terminal) => ("terminal", asker, terminal.as_str()),
+        }
     }
 }
 
@@ -70,14 +105,42 @@ pub(super) fn biller_key(biller: &BillerId, date: Date, id: PaymentId) -> Vec<u8
     key
 }
 
-pub(super) fn trace_key(name: &TraceName) -> Vec<u8> {
-    let TraceName { asker, stan, transmitted_at, terminal } = name;
-    let mut key = Vec::with_capacity(ParticipantId::LEN_MAX + 22);
+/// Traces of one asker, STAN and DE7 begin with this.
+pub(super) fn trace_prefix(
+    asker: &ParticipantId,
+    stan: Stan,
+    transmitted_at: &Text<10>,
+) -> Vec<u8> {
+    let mut key = Vec::with_capacity(ParticipantId::LEN_MAX + 38);
     put_padded(asker.as_str(), ParticipantId::LEN_MAX, &mut key);
     put_padded(transmitted_at.as_str(), 10, &mut key);
     key.extend_from_slice(&stan.number().to_be_bytes());
-    put_padded(terminal.as_str(), 8, &mut key);
     key
+}
+
+/// With the id, for two payments may have one trace.
+pub(super) fn trace_key(name: &TraceName, id: PaymentId) -> Vec<u8> {
+    let TraceName { asker, stan, transmitted_at, terminal } = name;
+    let mut key = trace_prefix(asker, *stan, transmitted_at);
+    put_padded(terminal.as_str(), 8, &mut key);
+    key.extend_from_slice(&id.0.to_be_bytes());
+    key
+}
+
+/// A row of recent payments: kind, who asked, value, id.
+pub(super) fn name_key(name: &NamedBy, id: PaymentId) -> Vec<u8> {
+    let (kind, asker, value) = name.parts();
+    let mut key = Vec::with_capacity(ParticipantId::LEN_MAX + 29);
+    key.extend_from_slice(&kind.as_bytes()[..1]);
+    put_padded(asker.as_str(), ParticipantId::LEN_MAX, &mut key);
+    put_padded(value, 12, &mut key);
+    key.extend_from_slice(&id.0.to_be_bytes());
+    key
+}
+
+/// The id that a key ends with.
+pub(super) fn last_id(key: &[u8]) -> Option<PaymentId> {
+    payment_id(key.get(key.len().checked_sub(16)?..)?)
 }
 
 pub(super) fn outbox_key(endpoint: EndpointId, sequence: u64) -> [u8; 24] {

@@ -6,9 +6,12 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, Owne
 use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
 use router::record::Record;
-use router::time::Date;
+use router::time::{Date, Timestamp};
 
-use super::{Homed, NoticeBytes, Rows, TraceName, ViewError, ViewPosition, Views, keys};
+use super::{
+    Homed, NamedBy, NoticeBytes, Rows, TRACE_ROWS_MAX, TraceName, ViewError, ViewPosition, Views,
+    keys,
+};
 use crate::history::History;
 use crate::record::bytes::{Reader, put_u64};
 use crate::record::decode;
@@ -21,6 +24,7 @@ pub(crate) struct LocalViews {
     by_folio: Keyspace,
     by_biller: Keyspace,
     by_trace: Keyspace,
+    by_name: Keyspace,
     outbox: Keyspace,
     meta: Keyspace,
 }
@@ -31,7 +35,7 @@ const MEMTABLE_LEN_MAX: u64 = 64 << 20;
 /// Histories from this length on are kept beside the tree, so that merges move their keys alone.
 const HISTORY_LEN_APART: u32 = 128;
 /// How keys and rows are laid out; rows laid out otherwise are made anew.
-const LAYOUT: u8 = 2;
+const LAYOUT: u8 = 3;
 const LAYOUT_KEY: &[u8] = b"layout";
 const POSITION: &[u8] = b"position";
 const ENDPOINT: &[u8] = b"endpoint:";
@@ -61,6 +65,7 @@ impl LocalViews {
             by_folio: db.keyspace("by_folio", plain)?,
             by_biller: db.keyspace("by_biller", plain)?,
             by_trace: db.keyspace("by_trace", plain)?,
+            by_name: db.keyspace("by_name", plain)?,
             outbox: db.keyspace("outbox", plain)?,
             meta: db.keyspace("meta", plain)?,
             db,
@@ -95,20 +100,22 @@ impl LocalViews {
             batch.insert(&self.by_id, key, value.bytes());
         }
         let (mut folios, mut traces, mut billers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut names = Vec::new();
         for (payment, facts) in &rows.pointers {
             folios.push((facts.folio.number().to_be_bytes(), id(*payment)));
-            traces.extend(facts.trace.as_ref().map(|name| (keys::trace_key(name), id(*payment))));
+            traces.extend(facts.trace.as_ref().map(|name| keys::trace_key(name, *payment)));
+            names.extend(facts.names().map(|name| keys::name_key(&name, *payment)));
             let biller = facts.biller.as_ref();
             billers.extend(biller.map(|biller| keys::biller_key(biller, facts.date, *payment)));
         }
         for (key, value) in latest(folios) {
             batch.insert(&self.by_folio, key, value);
         }
-        for (key, value) in latest(traces) {
-            batch.insert(&self.by_trace, key, value);
+        let keyspaces = [&self.by_trace, &self.by_name, &self.by_biller];
+        for (keyspace, mut keys) in keyspaces.into_iter().zip([traces, names, billers]) {
+            keys.sort_unstable();
+            keys.into_iter().for_each(|key| batch.insert(keyspace, key, []));
         }
-        billers.sort_unstable();
-        billers.into_iter().for_each(|key| batch.insert(&self.by_biller, key, []));
         for (endpoint, sequence, row) in rows.notices {
             batch.insert(&self.outbox, keys::outbox_key(endpoint, sequence), row);
         }
@@ -160,8 +167,35 @@ impl Views for LocalViews {
     }
 
     fn id_of_trace(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError> {
-        let found = self.by_trace.get(keys::trace_key(name))?;
-        Ok(found.and_then(|bytes| keys::payment_id(&bytes)))
+        let [first, last] = [0, u128::MAX].map(|id| keys::trace_key(name, PaymentId(id)));
+        let row = self.by_trace.range(first..=last).next_back();
+        Ok(row.map(fjall::Guard::key).transpose()?.and_then(|key| keys::last_id(&key)))
+    }
+
+    fn ids_of_name(
+        &self,
+        name: &NamedBy,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, ViewError> {
+        let (rows, rows_max) = match name {
+            NamedBy::Trace(asker, stan, transmitted_at) => {
+                let prefix = keys::trace_prefix(asker, *stan, transmitted_at);
+                (self.by_trace.prefix(prefix), TRACE_ROWS_MAX)
+            }
+            NamedBy::Rrn(..) | NamedBy::Terminal(..) => {
+                let from = keys::name_key(name, PaymentId::from_parts(since.millis(), 0));
+                (self.by_name.range(from..=keys::name_key(name, PaymentId(u128::MAX))), limit)
+            }
+        };
+        let mut ids = Vec::new();
+        for row in rows.rev().take(rows_max) {
+            ids.extend(keys::last_id(&row.key()?));
+        }
+        ids.retain(|id| id.unix_ms() >= since.millis());
+        ids.sort_unstable_by(|one, other| other.cmp(one));
+        ids.truncate(limit);
+        Ok(ids)
     }
 
     fn id_of_key(
@@ -185,7 +219,7 @@ impl Views for LocalViews {
         let mut ids = Vec::new();
         for row in self.by_biller.range(from..=to).take(limit) {
             let key = row.key()?;
-            ids.extend(key.get(key.len() - 16..).and_then(keys::payment_id));
+            ids.extend(keys::last_id(&key));
         }
         Ok(ids)
     }

@@ -90,9 +90,10 @@ impl<G: Guard, B: Backend> Writer<G, B> {
                 Command::Append { record, encoded, answer } => {
                     self.follow(record, encoded, answer, &mut group);
                 }
-                Command::FindKey { key, answer } => {
+                Command::FindKey { sought, answer } => {
+                    let found = self.guard.find_original(&sought).map_err(StoreError::from);
                     // The payment found may be of this very group.
-                    group.found.push((answer, self.guard.find_key(key).map_err(StoreError::from)));
+                    group.found.push((answer, found));
                 }
                 Command::Barrier { answer } => group.barriers.push((answer, Ok(()))),
                 Command::Balance { account, currency, answer } => {

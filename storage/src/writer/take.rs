@@ -9,7 +9,7 @@ use router::reservation::{Reservation, Settle};
 
 use super::group::{Ended, Group, Published, Step};
 use super::{Answer, Command, Decided, Writer};
-use crate::guard::{Begun, Guard, GuardError, ReserveAsk, Verdict, Wants};
+use crate::guard::{Begun, Guard, GuardError, Requested, ReserveAsk, Verdict, Wants};
 use crate::history::History;
 use crate::journal::Backend;
 use crate::record::{self, RECORD_HEADER_LEN, Reopening};
@@ -194,6 +194,11 @@ impl<G: Guard, B: Backend> Writer<G, B> {
                 group.ended.push(Ended { payment: token, settle, reservation, sequence });
             }
             Record::Account(movement) => group.credits.push((*movement, sequence)),
+            Record::EarlyReversal(early) => {
+                let epoch = self.guard.forestall(early)?;
+                let decided_under = group.decided_under.map_or(epoch, |other| other.min(epoch));
+                group.decided_under = Some(decided_under);
+            }
             _ => {}
         }
         self.put(encoded, group);
@@ -238,7 +243,8 @@ fn reopening(record: &Record) -> Option<Reopening<'_>> {
         | Record::Outcome(_)
         | Record::Account(_)
         | Record::Endpoint(_)
-        | Record::NoticeMark(_) => None,
+        | Record::NoticeMark(_)
+        | Record::EarlyReversal(_) => None,
     }
 }
 
@@ -262,11 +268,16 @@ fn ask(command: &Command) -> Option<ReserveAsk<'_>> {
             payment: intent.payment,
             at: intent.at,
             wants: Wants::Reserve(&intent.plan.reservation),
+            requested: Some(Requested {
+                request: &intent.request,
+                day_began: intent.plan.day_began,
+            }),
         }),
         Command::Refuse { refused, .. } => Some(ReserveAsk {
             payment: refused.payment,
             at: refused.at,
             wants: Wants::Remember(refused.request.key, refused.request.fingerprint),
+            requested: None,
         }),
         Command::Append { .. }
         | Command::FindKey { .. }

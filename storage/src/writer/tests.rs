@@ -118,7 +118,9 @@ fn a_barrier_is_passed_only_when_what_was_queued_before_is_durable() {
     commands.send(Command::Barrier { answer }).unwrap_or_else(|_| panic!("room"));
     let (answer, mut found) = oneshot::channel();
     let key = Sample::new(1).intent().request.key;
-    commands.send(Command::FindKey { key, answer }).unwrap_or_else(|_| panic!("room"));
+    commands
+        .send(Command::FindKey { sought: key.into(), answer })
+        .unwrap_or_else(|_| panic!("room"));
     // One group holds all three, and its frame waits for the disk.
     let thread = std::thread::spawn(move || writer.run());
     assert!(passed.try_recv().is_err());

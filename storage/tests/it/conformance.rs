@@ -38,6 +38,10 @@ embedded!(
     a_look_up_does_not_overtake_a_queued_payment,
     a_list_over_255_items_is_refused,
     what_begins_a_payment_goes_through_the_guard,
+    a_repeat_with_a_transmission_time_of_its_own_finds_its_original,
+    a_first_request_after_its_repeat_is_no_other_payment,
+    an_original_is_refused_whose_reversal_came_first,
+    payments_are_found_by_parts_of_what_names_them,
 );
 
 proptest! {

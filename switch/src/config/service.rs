@@ -202,6 +202,8 @@ pub struct ReversalsConfig {
     pub retry_max: Duration,
     /// How long "not found" is no evidence once the line of the request is gone.
     pub not_found_after: Duration,
+    /// How long an original is refused whose reversal came before it.
+    pub early_kept: Duration,
 }
 
 /// When the machine's wall clock is believed.
@@ -262,6 +264,7 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
             retry_min: millis(section, "retry_min_ms", 1000),
             retry_max: millis(section, "retry_max_ms", 60_000),
             not_found_after: millis(section, "not_found_after_ms", 5000),
+            early_kept: Duration::from_secs(section.number("early_kept_s", 1..=86_400, 600)),
         }),
         clock: root.section("clock", clock),
         drain_grace,

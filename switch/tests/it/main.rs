@@ -20,6 +20,7 @@ mod keys;
 mod kill;
 mod limits;
 mod lines;
+mod named;
 mod notice;
 mod ownership;
 mod partial;

@@ -157,23 +157,41 @@ fn inquiry(reader: Reader<'_>, asker: ParticipantId) -> Result<Box<InquiryReques
     Ok(Box::new(InquiryRequest { asker, original, trace }))
 }
 
-/// The payment meant: DE90 and DE48 tag 10; without both, the folio in DE37.
+/// What names the payment meant: DE90, DE48 tag 10 and DE37, as far as they say something. The
+/// message's own DE11, DE7 and DE41 may name it, too; they stand in its trace.
 ///
 /// Shape: DE90 is MTI (4), STAN (6), transmission date and time (10), acquirer (11), forwarder
 ///        (11); zeros where the asker does not know.
 fn original(reader: Reader<'_>) -> Result<Original, MapError> {
     let folio = PrivateData::read(reader)?.original_folio;
-    let Some(elements) = reader.field(90) else {
-        let folio = if folio.is_empty() { reader.text(37)? } else { folio };
-        if folio.is_empty() {
-            return Err(reader.fault(Reason::FormatError, 90, "needed and not there"));
-        }
-        return Ok(Original { stan: None, transmitted_at: Text::EMPTY, folio });
-    };
-    let stan = digits(&elements[4..10]).and_then(|number| u32::try_from(number).ok());
-    let transmitted_at = Text::from_ascii(&elements[10..20])
-        .map_err(|_| reader.fault(Reason::FormatError, 90, "not printable"))?;
-    Ok(Original { stan: stan.and_then(Stan::new), transmitted_at, folio })
+    let named = Original { folio, rrn: reader.text(37)?, ..Original::default() };
+    let Some(elements) = reader.field(90) else { return Ok(named) };
+    let stan = said(&elements[4..10]).and_then(digits);
+    let stan = stan.and_then(|number| u32::try_from(number).ok()).and_then(Stan::new);
+    Ok(Original {
+        mti: element(reader, &elements[..4])?,
+        stan,
+        transmitted_at: element(reader, &elements[10..20])?,
+        acquirer: element(reader, without_zeros(&elements[20..31]))?,
+        ..named
+    })
+}
+
+/// Part of DE90; nothing where it is filled with zeros.
+fn element<const MAX: usize>(reader: Reader<'_>, part: &[u8]) -> Result<Text<MAX>, MapError> {
+    Text::from_ascii(said(part).unwrap_or_default())
+        .map_err(|_| reader.fault(Reason::FormatError, 90, "not printable"))
+}
+
+fn said(part: &[u8]) -> Option<&[u8]> {
+    let part = part.trim_ascii();
+    part.iter().any(|byte| *byte != b'0').then_some(part)
+}
+
+/// A number without the zeros before it.
+fn without_zeros(digits: &[u8]) -> &[u8] {
+    let zeros = digits.iter().take_while(|byte| **byte == b'0').count();
+    &digits[zeros..]
 }
 
 fn network(reader: Reader<'_>) -> Result<NetworkRequest, MapError> {

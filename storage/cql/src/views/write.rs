@@ -7,7 +7,7 @@ use router::id::{EndpointId, PaymentId};
 use router::record::Record;
 use scylla::serialize::row::SerializeRow;
 use storage::record::decode;
-use storage::view::{Facts, History, Rows, ViewPosition};
+use storage::view::{Facts, History, NamedBy, Rows, ViewPosition};
 
 use super::place::{self, range_of};
 use super::together::{Row, messages};
@@ -28,6 +28,10 @@ static PUT_TRACE: Statement = Statement::write(
     "INSERT INTO by_trace \
      (asker, moment, stans, transmitted_at, stan, terminal, payment, key, fingerprint) \
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+);
+static PUT_NAME: Statement = Statement::write(
+    "put_name",
+    "INSERT INTO by_name (asker, kind, value, quarter, payment) VALUES (?, ?, ?, ?, ?)",
 );
 static PUT_KEY: Statement = Statement::write(
     "put_key",
@@ -120,12 +124,27 @@ impl CqlViews {
         tokio::try_join!(
             self.put_together(&PUT_FOLIO, folios),
             self.put_together(&PUT_TRACE, traces),
+            self.put_names(pointers),
             self.put_together(&PUT_KEY, keys),
             self.put_together(&PUT_BILLER, billers),
             self.put_together(&PUT_QUARTER, quarter_rows.collect()),
         )?;
         self.quarters.written(quarters);
         Ok(())
+    }
+
+    async fn put_names(&self, pointers: &[(PaymentId, Facts)]) -> Result<(), CqlError> {
+        let names = pointers.iter().flat_map(|(payment, facts)| {
+            facts.names().map(|name| (*payment, name)).collect::<Vec<_>>()
+        });
+        let names: Vec<_> = names.collect();
+        let row = |(payment, name): &(PaymentId, NamedBy)| {
+            let (kind, asker, value) = name.parts();
+            let place = (asker.to_string(), kind, value.to_owned(), quarter_of(*payment));
+            let (asker, kind, value, quarter) = place.clone();
+            Row::small(place, (asker, kind, value, quarter, blob(payment.0)))
+        };
+        self.put_together(&PUT_NAME, names.iter().map(row).collect()).await
     }
 
     /// An endpoint is stamped with the time it was set at.

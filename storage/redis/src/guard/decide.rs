@@ -8,6 +8,7 @@ use router::reservation::Reservation;
 use storage::guard::{Balance, ReserveAsk, Verdict, Wants};
 
 use super::{Call, RedisGuard, Span};
+use crate::early;
 use crate::failure::Failure;
 use crate::gate::Gate;
 use crate::layout::{Layout, Part, Place};
@@ -142,10 +143,11 @@ impl<'a> Course<'a> {
         let (payment, key) = (pack::payment(self.ask.payment), key.0.to_be_bytes());
         let at = pack::instant(self.ask.at);
         let held = part.held.as_slice();
+        let (since, name) = if part.has_key { known_by(self.ask) } else { Default::default() };
         let head: [&[u8]; 4] = [&payment, &key, fingerprint, at.as_bytes()];
         let mut more = head.to_vec();
         more.extend(times.arguments());
-        more.extend([held, mode]);
+        more.extend([held, mode, since.as_bytes(), &name]);
         more.extend(part.wants.iter().map(Vec::as_slice));
         call.in_session(round, part.group, Function::Reserve, &more);
     }
@@ -202,6 +204,7 @@ impl<'a> Course<'a> {
             b'g' => Heard::Taken,
             b'd' => Heard::Known(Verdict::Duplicate(payment(rest)?)),
             b'k' => Heard::Known(Verdict::KeyReused(payment(rest)?)),
+            b'e' => Heard::Refused(Place::Whole, Verdict::REVERSED_BEFOREHAND),
             b's' if rest.len() > 17 => {
                 let (claim, owner) = (rest[0], payment(&rest[1..17])?);
                 let index = number(&rest[17..])?;
@@ -239,7 +242,7 @@ impl<'a> Course<'a> {
         let reason = match place {
             Place::Counter(index) => reservation.counters.get(index)?.reason,
             Place::Hold(index) => reservation.holds.get(index)?.reason,
-            Place::Slot(_) => return None,
+            Place::Slot(_) | Place::Whole => return None,
         };
         let headroom = Some(to_i64(left.max(0)));
         Some(Heard::Refused(place, Verdict::Exceeded { reason, owner: None, headroom }))
@@ -269,8 +272,20 @@ pub(super) fn owner(answer: &Value) -> Result<Option<PaymentId>, Failure> {
     if matches!(answer, Value::Nil) {
         return Ok(None);
     }
-    let row = bytes(answer)?;
-    payment(row.get(8..).unwrap_or_default()).map(Some)
+    let known = bytes(answer)?;
+    payment(known.get(1..).unwrap_or_default()).map(Some)
+}
+
+/// What a function takes of a request besides its key: since when payments may be what it repeats,
+/// and what an early reversal may name it by.
+fn known_by(ask: &ReserveAsk<'_>) -> (String, Vec<u8>) {
+    let since = pack::since(ask.sought().day_began);
+    let name = match (ask.wants, ask.requested) {
+        (Wants::Reserve(_), Some(requested)) => early::name(requested.request),
+        // What is refused already need not be refused again.
+        (Wants::Reserve(_), None) | (Wants::Remember(..), _) => Vec::new(),
+    };
+    (since, name)
 }
 
 fn bytes(value: &Value) -> Result<&[u8], Failure> {

@@ -115,43 +115,36 @@ local function decide(base, payment, at, wants, from, how)
   for index = 1, due and #due or 0, 2 do add_due(base, due[index + 1], due[index]) end
 end
 
--- Remembers the key; or who used it before, and whether for the same thing.
-local function ask_key(base, began, turn, key, fingerprint, payment, elapsed, retention)
-  turn = turn or '0'
-  local found = call('HGET', key_row(base, other(turn), key), key)
-  -- Looked up before a turn, for what it forgets is known until then.
-  if found or is_turning(began, elapsed, retention) then
-    found = call('HGET', key_row(base, turn, key), key) or found
-  end
-  if not found then
-    local name = key_row(base, turn_for(base, began, turn, elapsed, retention), key)
-    if call('HSETNX', name, key, fingerprint .. payment) == 1 then return nil end
-    found = call('HGET', name, key)
-  end
-  return (found:sub(1, 8) == fingerprint and 'd' or 'k') .. found:sub(9)
-end
-
 -- gate value, lane, session, payment, key, half of the fingerprint ('' where another group has
 -- the key), at, retention, the node's clock, how much this server's may differ from it, held ('' for
--- nothing), 't' to take or 'c' to check alone, wants …
--- -> 'g' | 'd' payment | 'k' payment | 's' kind owner index | 'c' index left | 'h' index left
+-- nothing), 't' to take or 'c' to check alone, the milliseconds from which on payments may be what a
+-- repeat repeats ('' where the key alone counts), what an early reversal may name it by ('' for
+-- nothing), wants …
+-- -> 'g' | 'd' payment | 'k' payment | 'e' | 's' kind owner index | 'c' index left | 'h' index left
 local function reserve(keys, args)
   local base, lane, payment, key, fingerprint = keys[1], args[2], args[4], args[5], args[6]
   local at, text, how, now = args[7], args[11], args[12], clock_now()
   local gate = call(
-    'HMGET', base .. 'gate', 'value', 'session:' .. lane, 'began', 'turn', 'seen', 'elapsed'
+    'HMGET', base .. 'gate', 'value', 'session:' .. lane, 'began', 'turn', 'seen', 'elapsed',
+    'early'
   )
   if gate[1] ~= args[1] then return stale(gate[1]) end
   if gate[2] ~= args[3] then return superseded(lane) end
   if math.abs(now - args[9]) > tonumber(args[10]) then return other_time(now, args[9]) end
   local elapsed = pass(base, gate[5], gate[6], now)
   if fingerprint ~= '' then
-    local known = ask_key(base, gate[3], gate[4], key, fingerprint, payment, elapsed, args[8])
+    local known = ask_key(
+      base, gate[3], gate[4], key, fingerprint, payment, elapsed, args[8], args[13]
+    )
     if known then return known end
   end
   local refused
-  if text ~= '' then
-    refused = decide(base, payment, at, args, 13, how)
+  -- Nearly always none is there, or all are over.
+  if args[14] ~= '' and gate[7] and tonumber(at) < tonumber(gate[7]) then
+    refused = is_reversed(base, args[14], tonumber(at)) and 'e' or nil
+  end
+  if text ~= '' and not refused then
+    refused = decide(base, payment, at, args, 15, how)
   end
   if how == 'c' then return refused or 'g' end
   if text == '' or refused then
@@ -182,9 +175,10 @@ local function balance(keys, args)
   return call('HGET', keys[1] .. 'state', args[2])
 end
 
--- gate value, key -> half of the fingerprint and payment, or nil
+-- gate value, key, half of the fingerprint, the milliseconds as in `reserve`
+-- -> 'd' payment | 'k' payment | nil
 local function find_key(keys, args)
   local gate = call('HMGET', keys[1] .. 'gate', 'value', 'turn')
   if gate[1] ~= args[1] then return stale(gate[1]) end
-  return find_key_row(keys[1], gate[2], args[2])
+  return find_known(keys[1], gate[2], args[2], args[3], args[4])
 end

@@ -39,10 +39,10 @@ local function clear(keys, args)
     if lane then lanes[#lanes + 1] = lane end
   end
   for _, lane in ipairs(lanes) do call('UNLINK', base .. 'lane:' .. lane) end
-  call('UNLINK', base .. 'state', base .. 'due', base .. 'mark')
+  call('UNLINK', base .. 'state', base .. 'due', base .. 'mark', base .. 'early')
   call('UNLINK', unpack(generation(base, '0')))
   call('UNLINK', unpack(generation(base, '1')))
-  call('HDEL', base .. 'gate', 'began', 'turn', 'seen', 'elapsed', 'whole')
+  call('HDEL', base .. 'gate', 'began', 'turn', 'seen', 'elapsed', 'whole', 'early')
   return 1
 end
 
@@ -58,7 +58,7 @@ local function regrant(keys, args)
   if args[6] ~= '' then
     local elapsed = elapsed_at(gate[4], gate[5], clock_now())
     local turn = turn_for(base, gate[2], gate[3], elapsed, args[8])
-    call('HSET', key_row(base, turn, key), key, args[6] .. payment)
+    put_key(base, turn, key, args[6], payment)
   end
   if text ~= '' and call('HSETNX', base .. 'lane:' .. lane, 'o' .. payment, text) == 1 then
     decide(base, payment, args[7], args, 10, nil)
@@ -110,7 +110,12 @@ end
 
 -- key, half of the fingerprint, payment
 function load_row.key(base, row)
-  call('HSET', key_row(base, '0', row[1]), row[1], row[2] .. row[3])
+  put_key(base, '0', row[1], row[2], row[3])
+end
+
+-- by what it is looked up, until, DE7, terminal, amount
+function load_row.early(base, row)
+  put_early(base, row[1], row[2], row[3], row[4], row[5])
 end
 
 -- gate value, rows [[kind, …], …]
@@ -144,6 +149,7 @@ end
 
 register('reserve', reserve, {})
 register('withhold', withhold, {})
+register('forestall', forestall, {})
 register('greet', greet, { 'allow-oom' })
 register('balance', balance, { 'no-writes' })
 register('find_key', find_key, { 'no-writes' })

@@ -4,8 +4,9 @@
 -- 's' key, counters as 'c' key, accounts as 'a' currency ':' name (that is how callers name them),
 -- and 'dropped', the latest window end among counters that were dropped. The hash of a
 -- lane has what its payments hold as 'o' payment, and what has no record yet as 'c' payment.
--- `gate` has the epoch, the generation of keys, the sessions and the elapsed time; `due` has what
--- is dropped at which elapsed time; `mark` has how far each lane is reflected.
+-- `gate` has the epoch, the generation of keys, the sessions, the elapsed time, and until when early
+-- reversals count; `due` has what is dropped at which elapsed time; `mark` has how far each lane is
+-- reflected.
 --
 -- Numbers travel as decimal text, because a Lua number is a double and the reply of HINCRBY would
 -- become one. Inside they are two limbs: value = high * LIMB + low, |low| < LIMB, exact far
@@ -24,7 +25,6 @@ local STEP_MAX_MICROS, BACK_MICROS = 600000000, 3600000000
 local STEP_MIN_MICROS = 1000000
 -- 1 of the claim, 16 of the owner, 8 of the instant it is kept until.
 local CLAIM_LEN = 25
-local KEY_SHARDS = 16
 local NEVER = '\0\0\0\0\0\0\0\0'
 
 local function read(text)
@@ -197,48 +197,6 @@ local function shift(base, name, minor, balance_sign, held_sign)
     held = write(add(now_high, now_low, held_sign * high, held_sign * low))
   end
   call('HSET', base .. 'state', name, balance .. ' ' .. held)
-end
-
--- Keys: two generations that take turns by elapsed time, so that forgetting is one UNLINK.
--- Several hashes each, so that none takes long to grow, and few, so that each soon is a table
--- rather than a list that is searched. A row: half of the fingerprint, the payment.
-
-local function key_row(base, turn, key)
-  return base .. 'key' .. turn .. ':' .. key:byte() % KEY_SHARDS
-end
-
-local function generation(base, turn)
-  local names = {}
-  for shard = 0, KEY_SHARDS - 1 do names[shard + 1] = base .. 'key' .. turn .. ':' .. shard end
-  return names
-end
-
-local function other(turn)
-  return turn == '0' and '1' or '0'
-end
-
-local function is_turning(began, elapsed, retention)
-  return began and elapsed >= tonumber(began) + tonumber(retention)
-end
-
--- The generation that a key of this elapsed time belongs to, after the older one was forgotten
--- where its time has come.
-local function turn_for(base, began, turn, elapsed, retention)
-  turn = turn or '0'
-  if not began then
-    call('HSET', base .. 'gate', 'began', format('%.0f', elapsed), 'turn', turn)
-  elseif is_turning(began, elapsed, retention) then
-    turn = other(turn)
-    call('UNLINK', unpack(generation(base, turn)))
-    call('HSET', base .. 'gate', 'began', format('%.0f', elapsed), 'turn', turn)
-  end
-  return turn
-end
-
-local function find_key_row(base, turn, key)
-  turn = turn or '0'
-  return call('HGET', key_row(base, turn, key), key)
-    or call('HGET', key_row(base, other(turn), key), key)
 end
 
 -- Refuses a caller that is not of the epoch this data is of. Data that is gone has no epoch.

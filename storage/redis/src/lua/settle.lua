@@ -122,8 +122,7 @@ local function release_claim(keys, args)
   if call('HDEL', base .. 'lane:' .. lane, 'c' .. payment) == 0 then return 0 end
   release(base, lane, payment)
   for _, turn in ipairs({ '0', '1' }) do
-    local row = call('HGET', key_row(base, turn, key), key)
-    if row and row:sub(9) == payment then call('HDEL', key_row(base, turn, key), key) end
+    drop_key(base, turn, key, payment)
   end
   return 1
 end

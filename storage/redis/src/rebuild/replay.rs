@@ -1,11 +1,13 @@
 //! Records being replayed.
 
 use router::id::{Lane, PaymentId};
+use router::message::EarlyReversal;
 use router::record::AccountMovement;
 use router::reservation::{Reservation, Settle};
 use router::time::Timestamp;
 use storage::guard::{Credit, Settlement, Wants};
 
+use crate::early;
 use crate::gate::Gate;
 use crate::layout::Part;
 use crate::library::Function;
@@ -30,6 +32,7 @@ enum What {
     Regrant { payment: PaymentId, at: Timestamp, wants: Wanted },
     End { payment: PaymentId, settle: Settle, reservation: Option<Box<Reservation>> },
     Credit(AccountMovement),
+    Early(EarlyReversal),
 }
 
 #[derive(Debug)]
@@ -88,6 +91,11 @@ impl Replay {
         self.steps.push(Replayed { lane, sequence, what });
     }
 
+    /// A reversal that came before its original.
+    pub fn forestall(&mut self, lane: Lane, early: &EarlyReversal) {
+        self.steps.push(Replayed { lane, sequence: 0, what: What::Early(*early) });
+    }
+
     pub(super) fn chunks(&self, len: usize) -> std::slice::Chunks<'_, Replayed> {
         self.steps.chunks(len)
     }
@@ -113,6 +121,19 @@ impl Replayed {
                 let group = to.gate.layout().group_of_account(account, delta.currency);
                 self.step(group, [b"c", name.as_bytes(), delta.minor.to_string().as_bytes()], to);
             }
+            What::Early(early) => self.forestall(early, to),
+        }
+    }
+
+    /// To every group, whatever it reflects: the same said again changes nothing.
+    fn forestall(&self, early: &EarlyReversal, to: &mut Target<'_, '_>) {
+        let Some(arguments) = early::arguments(early) else { return };
+        let lane = self.lane.to_string();
+        let head: [&[u8]; 3] = [to.value, lane.as_bytes(), b""];
+        let arguments: Vec<&[u8]> =
+            head.into_iter().chain(arguments.iter().map(Vec::as_slice)).collect();
+        for group in 0..to.gate.layout().groups() {
+            to.round.call(group, Function::Forestall, &arguments);
         }
     }
 

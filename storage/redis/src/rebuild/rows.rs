@@ -1,11 +1,12 @@
 //! Rows to be loaded into nothing.
 
 use router::id::{AccountId, Lane, PaymentId};
-use router::message::{Fingerprint, IdempotencyKey};
+use router::message::{EarlyReversal, Fingerprint, IdempotencyKey};
 use router::money::Currency;
 use router::reservation::{CounterKey, Keep, SlotKey};
 use router::time::Timestamp;
 
+use crate::early;
 use crate::layout::Layout;
 use crate::pack::{self, Held, List};
 
@@ -68,6 +69,8 @@ pub enum Row {
         /// By which payment.
         payment: PaymentId,
     },
+    /// A reversal that came before its original.
+    Early(EarlyReversal),
 }
 
 /// For how long a slot is taken.
@@ -134,6 +137,11 @@ impl Row {
                 list.text(&key.0.to_be_bytes());
                 list.text(&pack::half(*fingerprint));
                 list.text(&pack::payment(*payment));
+            }
+            Self::Early(early) => {
+                let arguments = early::arguments(early)?;
+                list.text(b"early");
+                arguments.iter().for_each(|argument| list.text(argument));
             }
         }
         Some(list)

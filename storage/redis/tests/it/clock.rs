@@ -94,7 +94,7 @@ impl Machines {
 
     fn ask(&self, guard: &mut dyn Guard, hour: i64, wants: &Reservation, number: u64) -> Verdict {
         let (payment, at): (PaymentId, _) = (payment(number), self.hour(hour));
-        let ask = ReserveAsk { payment, at, wants: Wants::Reserve(wants) };
+        let ask = ReserveAsk { payment, at, wants: Wants::Reserve(wants), requested: None };
         let mut verdicts = Vec::new();
         guard.reserve(&[ask], &mut verdicts).unwrap();
         verdicts[0]
@@ -212,6 +212,7 @@ fn a_node_with_another_time_than_redis_is_refused_and_turns_no_generation() {
             payment: payment(2),
             at: machines.hour(hours),
             wants: Wants::Reserve(&wants),
+            requested: None,
         };
         let refused = guard.reserve(&[ask], &mut Vec::new()).unwrap_err().to_string();
         assert!(refused.contains("CLOCK"), "{refused}");

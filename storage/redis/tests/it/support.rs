@@ -116,7 +116,7 @@ pub fn hundred(key: u128) -> Reservation {
 
 pub fn ask(number: u64, reservation: &Reservation) -> ReserveAsk<'_> {
     let wants = Wants::Reserve(reservation);
-    ReserveAsk { payment: payment(number), at: Timestamp(NOON), wants }
+    ReserveAsk { payment: payment(number), at: Timestamp(NOON), wants, requested: None }
 }
 
 pub fn reserve(

@@ -5,13 +5,15 @@ use std::time::Duration;
 use proptest::prelude::*;
 use rig::RedisCluster;
 use router::id::PaymentId;
-use router::message::Fingerprint;
+use router::message::{EarlyReversal, Fingerprint, PaymentRequest};
 use router::reason::Reason;
 use router::record::AccountMovement;
 use router::reservation::{Keep, Reservation, Settle};
 use router::time::Timestamp;
+use storage::conformance::sample::{self, Sample};
 use storage::guard::{
-    Begun, Credit, GateEpoch, GiveBack, Guard, MemoryGuard, ReserveAsk, Settlement, Verdict, Wants,
+    Begun, Credit, GateEpoch, GiveBack, Guard, MemoryGuard, Requested, ReserveAsk, Settlement,
+    Verdict, Wants,
 };
 use storage_redis::{Form, Gate, Replay, Settings};
 
@@ -26,6 +28,9 @@ struct Ask {
     at: i64,
     remember: bool,
     reservation: Reservation,
+    request: Option<Box<PaymentRequest>>,
+    /// Whether payments made so far may be what it repeats.
+    day_began: Timestamp,
 }
 
 #[derive(Debug, Clone)]
@@ -35,6 +40,8 @@ enum Step {
     End(prop::sample::Index, Settle),
     Credit(u8, i64),
     Withhold(u8, i64, bool),
+    /// A reversal comes before an original, which it may name in part.
+    Forestall(EarlyReversal),
 }
 
 fn minor() -> impl Strategy<Value = i64> {
@@ -49,6 +56,45 @@ fn keep(hours: i64) -> impl Strategy<Value = Keep> {
     ]
 }
 
+/// One of few requests on a line, so that they meet.
+fn request() -> impl Strategy<Value = PaymentRequest> {
+    (1_u64..4, any::<bool>(), prop::sample::select(vec!["", "R1"])).prop_map(|it| {
+        let (number, is_repeat, rrn) = it;
+        let mut request = Sample::new(number).intent().request;
+        request.trace.mti = if is_repeat { "0201" } else { "0200" }.parse().unwrap();
+        request.trace.rrn = rrn.parse().unwrap();
+        request
+    })
+}
+
+fn early(hours: i64) -> impl Strategy<Value = EarlyReversal> {
+    let said = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (1_u64..4, said, 0..=hours * HOUR).prop_map(|(number, said, at)| {
+        let early = sample::early_reversal(&Sample::new(number));
+        let (has_stan, has_time, has_terminal, has_amount) = said;
+        EarlyReversal {
+            at: Timestamp(NOON + at),
+            until: Timestamp(NOON + at + HOUR),
+            stan: early.stan.filter(|_| has_stan),
+            rrn: "R1".parse().unwrap(),
+            transmitted_at: if has_time { early.transmitted_at } else { Default::default() },
+            terminal: if has_terminal { early.terminal } else { Default::default() },
+            amount: early.amount.filter(|_| has_amount),
+            ..early
+        }
+    })
+}
+
+/// Few names, so that requests meet that differ in the rest of their keys.
+fn identity() -> impl Strategy<Value = (u128, u128)> {
+    let key = (0_u128..4, 0_u128..20).prop_map(|(name, rest)| name << 64 | rest);
+    let fingerprint = (0_u128..2, any::<bool>(), 0_u128..2);
+    (key, fingerprint).prop_map(|(key, (amount, is_repeat, other))| {
+        let repeat = if is_repeat { Fingerprint::REPEAT.0 } else { 0 };
+        (key, amount << 96 | repeat | other << 64)
+    })
+}
+
 /// `hours`: over how many requests are spread; none keeps every window open.
 fn asked(hours: i64) -> impl Strategy<Value = Ask> {
     let window = (-1..=hours)
@@ -56,10 +102,10 @@ fn asked(hours: i64) -> impl Strategy<Value = Ask> {
     let slots = prop::collection::vec((0_u128..4, keep(hours)), 0..3);
     let counters = prop::collection::vec((0_u128..4, minor(), minor(), window), 0..3);
     let holds = prop::collection::vec((0_u8..3, minor(), -300_i64..100), 0..3);
-    let key = (0_u128..60, 0_u128..2);
     let at = 0..=hours * HOUR;
-    (slots, counters, holds, key, at, prop::bool::weighted(0.1)).prop_map(
-        |(slots, counters, holds, (key, fingerprint), at, remember)| {
+    let requested = (prop::option::of(request()), 0..=1_i64);
+    (slots, counters, holds, identity(), at, prop::bool::weighted(0.1), requested).prop_map(
+        |(slots, counters, holds, (key, fingerprint), at, remember, (request, later))| {
             let slots = slots.into_iter().map(|(key, keep)| slot(key, keep)).collect();
             let counters = counters.into_iter().map(|(key, delta, ceiling, window_end)| {
                 router::reservation::Counter { window_end, ..counter(key, delta, ceiling) }
@@ -70,13 +116,15 @@ fn asked(hours: i64) -> impl Strategy<Value = Ask> {
                 router::reservation::Hold { floor_minor, reason, ..hold }
             });
             let reservation = Reservation {
-                fingerprint: Fingerprint(fingerprint << 64),
+                fingerprint: Fingerprint(fingerprint),
                 slots,
                 counters: counters.collect(),
                 holds: holds.collect(),
                 ..nothing(key)
             };
-            Ask { at: NOON + at, remember, reservation }
+            let (at, request) = (NOON + at, request.map(Box::new));
+            let day_began = Timestamp(NOON + later * HOUR);
+            Ask { at, remember, reservation, request, day_began }
         },
     )
 }
@@ -95,6 +143,7 @@ fn steps(hours: i64, batch: usize) -> impl Strategy<Value = Vec<Step>> {
         1 => (0_u8..3, minor()).prop_map(|(name, minor)| Step::Credit(name, minor)),
         1 => (0_u8..3, 1_i64..200, any::<bool>())
             .prop_map(|(name, minor, twice)| Step::Withhold(name, minor, twice)),
+        1 => early(hours).prop_map(Step::Forestall),
     ];
     prop::collection::vec(step, 1..40)
 }
@@ -121,6 +170,7 @@ enum What {
     Begun(PaymentId, i64, bool, Reservation),
     Ended(PaymentId, Settle, Reservation),
     Moved(AccountMovement),
+    Early(EarlyReversal),
 }
 
 impl<'a> Pair<'a> {
@@ -136,6 +186,7 @@ impl<'a> Pair<'a> {
             Step::End(at, settle) => self.end(*at, *settle),
             Step::Credit(name, minor) => self.credit(name_of(*name), *minor),
             Step::Withhold(name, minor, twice) => self.withhold(name_of(*name), *minor, *twice),
+            Step::Forestall(early) => self.forestall(early),
         }
         if self.is_lost {
             return;
@@ -153,10 +204,14 @@ impl<'a> Pair<'a> {
         let first = self.asked.len() as u64;
         let batch: Vec<ReserveAsk<'_>> = (first..)
             .zip(asks)
-            .map(|(number, Ask { at, remember, reservation })| ReserveAsk {
+            .map(|(number, ask)| ReserveAsk {
                 payment: payment(number),
-                at: Timestamp(*at),
-                wants: wants(*remember, reservation),
+                at: Timestamp(ask.at),
+                wants: wants(ask.remember, &ask.reservation),
+                requested: ask
+                    .request
+                    .as_deref()
+                    .map(|request| Requested { request, day_began: ask.day_began }),
             })
             .collect();
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -182,6 +237,10 @@ impl<'a> Pair<'a> {
         for ask in asks.iter().filter(|_| !self.is_lost) {
             let key = ask.reservation.key;
             assert_eq!(self.ours.find_key(key).unwrap(), self.model.find_key(key).unwrap());
+        }
+        for ask in batch.iter().map(ReserveAsk::sought).filter(|_| !self.is_lost) {
+            let theirs = self.model.find_original(&ask).unwrap();
+            assert_eq!(self.ours.find_original(&ask).unwrap(), theirs, "{ask:?}");
         }
     }
 
@@ -218,6 +277,15 @@ impl<'a> Pair<'a> {
         }
         let (settle, reservation, sequence) = (Settle::Post, None, self.sequence);
         self.give_back(&[], &[Settlement { payment: token, settle, reservation, sequence }], &[]);
+    }
+
+    fn forestall(&mut self, early: &EarlyReversal) {
+        self.record(What::Early(*early));
+        self.model.forestall(early).unwrap();
+        if !self.is_lost {
+            self.ours.forestall(early).unwrap();
+        }
+        self.give_back(&[], &[], &[]);
     }
 
     fn record(&mut self, what: What) {
@@ -283,6 +351,7 @@ fn make_whole(gate: &Gate, journal: &[Recorded], through: u64) {
             What::Moved(movement) => {
                 replay.credit(LANE, &Credit { movement, sequence: *sequence });
             }
+            What::Early(early) => replay.forestall(LANE, early),
         }
     }
     rebuild.replay(&replay).unwrap();

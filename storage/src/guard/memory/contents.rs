@@ -1,7 +1,7 @@
 //! What a guard in memory holds, row by row: for another guard that is to hold the same.
 
 use router::id::{AccountId, PaymentId};
-use router::message::{Fingerprint, IdempotencyKey};
+use router::message::{EarlyReversal, Fingerprint, IdempotencyKey};
 use router::money::Currency;
 use router::reservation::{CounterKey, SlotKey};
 use router::time::Timestamp;
@@ -38,13 +38,17 @@ impl MemoryGuard {
         self.open.iter().map(|(id, open)| (*id, open))
     }
 
+    /// Reversals that came before their originals, and may still refuse one.
+    pub fn early_reversals(&self) -> impl Iterator<Item = &EarlyReversal> {
+        self.early.live(self.time.elapsed())
+    }
+
     /// Remembered keys; of the fingerprints the upper half is kept.
     pub fn keys(&self) -> impl Iterator<Item = (IdempotencyKey, Fingerprint, PaymentId)> {
         // Later ones last, so that they count where a key was used again.
-        let generations = self.keys.previous.iter().chain(&self.keys.current);
-        generations.flatten().map(|(key, entry)| {
-            let fingerprint = Fingerprint(u128::from(entry.fingerprint) << 64);
-            (IdempotencyKey(key.value()), fingerprint, PaymentId(entry.payment.value()))
+        self.keys.previous.rows().chain(self.keys.current.rows()).map(|row| {
+            let fingerprint = Fingerprint(u128::from(row.fingerprint) << 64);
+            (IdempotencyKey(row.key), fingerprint, PaymentId(row.payment))
         })
     }
 }

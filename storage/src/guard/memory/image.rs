@@ -3,8 +3,9 @@
 use router::id::{AccountId, PaymentId};
 use router::time::Timestamp;
 
+use super::early::EarlyByHandle;
 use super::elapsed::ElapsedTime;
-use super::keys::{self, Keys};
+use super::keys::Keys;
 use super::{Account, Claim, CounterRow, MemoryGuard, Open, SlotRow};
 use crate::record::bytes::{
     Reader, put_i64, put_list, put_text, put_timestamp, put_u16, put_u64, put_u128,
@@ -64,6 +65,7 @@ impl MemoryGuard {
                 put_open(open, out);
             },
         );
+        self.early.put_image(self.time.elapsed(), out);
     }
 
     /// The state of an image.
@@ -93,6 +95,7 @@ impl MemoryGuard {
             let id = PaymentId(reader.u128()?);
             guard.open.insert(id, open(reader)?);
         }
+        guard.early = EarlyByHandle::from_image(reader)?;
         Ok(guard)
     }
 }
@@ -112,29 +115,24 @@ fn put_sorted<T, K: Ord>(
 fn put_keys(keys: &Keys, out: &mut Vec<u8>) {
     put_i64(keys.began.unwrap_or(i64::MIN), out);
     for generation in [&keys.current, &keys.previous] {
-        for shard in generation {
-            put_sorted(
-                shard.iter(),
-                |(key, _)| key.value(),
-                out,
-                |(key, entry), out| {
-                    put_u128(key.value(), out);
-                    put_u64(entry.fingerprint, out);
-                    put_u128(entry.payment.value(), out);
-                },
-            );
-        }
+        put_sorted(
+            generation.rows(),
+            |row| row.key,
+            out,
+            |row, out| {
+                put_u128(row.key, out);
+                put_u64(row.fingerprint, out);
+                put_u128(row.payment, out);
+            },
+        );
     }
 }
 
 fn read_keys(keys: &mut Keys, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
     keys.began = Some(reader.i64()?).filter(|began| *began > i64::MIN);
     for generation in [&mut keys.current, &mut keys.previous] {
-        for _ in 0..generation.len() {
-            for _ in 0..reader.u64()? {
-                let (key, fingerprint) = (reader.u128()?, reader.u64()?);
-                keys::restore(generation, key, fingerprint, reader.u128()?);
-            }
+        for _ in 0..reader.u64()? {
+            generation.put(reader.u128()?, reader.u64()?, reader.u128()?);
         }
     }
     Ok(())

@@ -1,14 +1,22 @@
 //! Remembered idempotency keys: two generations, so that forgetting costs nothing. They take turns
 //! by elapsed time, never by what time it is.
 //!
-//! One entry is 40 bytes (half of the fingerprint is enough to tell two requests of one key
-//! apart) and one control byte; the tables are small, so that none takes long to grow.
+//! Keys whose upper half is the same are requests of one participant with one STAN, terminal and
+//! RRN: they are found together, so that a repeat with a DE7 of its own meets its original. Nearly
+//! always there is one. One entry is 40 bytes (half of the fingerprint is enough to tell two
+//! requests of one key apart) and one control byte; the tables are small, so that none takes long
+//! to grow.
 
 use foldhash::{HashMap, HashMapExt};
 use router::id::PaymentId;
 use router::message::{Fingerprint, IdempotencyKey};
 
+use crate::guard::Sought;
+
 const SHARDS: usize = 256;
+/// Keys of one name that are found together. A participant that uses one STAN for everything has
+/// more; those are found by the whole key alone.
+const OF_NAME_MAX: usize = 16;
 
 /// 128 bits that need no 16-byte alignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,11 +35,28 @@ impl Wide {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
-    pub fingerprint: u64,
-    pub payment: Wide,
+    /// The lower half of the key.
+    rest: u64,
+    fingerprint: u64,
+    payment: Wide,
 }
 
-type Generation = Vec<HashMap<Wide, Entry>>;
+/// An entry with its whole key.
+pub(super) struct Row {
+    pub key: u128,
+    pub fingerprint: u64,
+    pub payment: u128,
+}
+
+/// The keys of one generation.
+pub(super) struct Generation {
+    /// The first key of each name.
+    shards: Vec<HashMap<u64, Entry>>,
+    /// Further keys of a name, as many as are found together.
+    more: HashMap<u64, Vec<Entry>>,
+    /// Any beyond, by the whole key.
+    beyond: HashMap<Wide, Entry>,
+}
 
 pub(super) struct Keys {
     retention_micros: i64,
@@ -43,22 +68,41 @@ pub(super) struct Keys {
 
 impl Keys {
     pub fn new(retention_micros: i64) -> Self {
-        let (current, previous) = (generation(), generation());
+        let (current, previous) = (Generation::new(), Generation::new());
         Self { retention_micros, began: None, current, previous }
     }
 
     pub fn len(&self) -> usize {
-        self.current.iter().chain(&self.previous).map(HashMap::len).sum()
+        self.current.len() + self.previous.len()
     }
 
-    /// Whether the key was used for the same thing, and by which payment.
-    pub fn find(&self, key: IdempotencyKey, fingerprint: Fingerprint) -> Option<(bool, PaymentId)> {
-        let entry = self.entry(key)?;
-        Some((entry.fingerprint == half(fingerprint), PaymentId(entry.payment.value())))
+    /// Whether the request asks for the same thing as the payment it repeats, and which that is.
+    pub fn find(&self, sought: &Sought) -> Option<(bool, PaymentId)> {
+        let fingerprint = half(sought.fingerprint);
+        if let Some(entry) = self.entry(sought.key) {
+            return Some((same(entry.fingerprint, fingerprint), entry.payment()));
+        }
+        let began = sought.day_began?;
+        let name = sought.key.name();
+        let of_name = || self.current.of_name(name).chain(self.previous.of_name(name));
+        let of_day = || of_name().filter(|entry| entry.payment().unix_ms() >= began.millis());
+        if sought.fingerprint.is_of_repeat() {
+            let likely = || of_day().filter(|entry| has_amount_of(entry.fingerprint, fingerprint));
+            let mut equal = likely().filter(|entry| same(entry.fingerprint, fingerprint));
+            return match (equal.next(), equal.next()) {
+                (Some(original), None) => Some((true, original.payment())),
+                // Another request, or one of several: not a new one in any case.
+                (Some(_), Some(_)) | (None, _) => likely().last().map(|it| (false, it.payment())),
+            };
+        }
+        // A first request may come after its repeat.
+        let mut repeats = of_day().filter(|entry| whole(entry.fingerprint).is_of_repeat());
+        let found = repeats.find(|entry| same(entry.fingerprint, fingerprint));
+        found.map(|entry| (true, entry.payment()))
     }
 
     pub fn owner(&self, key: IdempotencyKey) -> Option<PaymentId> {
-        self.entry(key).map(|entry| PaymentId(entry.payment.value()))
+        self.entry(key).map(Entry::payment)
     }
 
     /// Remembers a key at an elapsed time, in microseconds.
@@ -71,39 +115,101 @@ impl Keys {
     ) {
         let began = *self.began.get_or_insert(elapsed);
         if elapsed >= began.saturating_add(self.retention_micros) {
-            self.previous = std::mem::replace(&mut self.current, generation());
+            self.previous = std::mem::replace(&mut self.current, Generation::new());
             self.began = Some(elapsed);
         }
-        let entry = Entry { fingerprint: half(fingerprint), payment: Wide::of(payment.0) };
-        put(&mut self.current, key.0, entry);
+        self.current.put(key.0, half(fingerprint), payment.0);
     }
 
     fn entry(&self, key: IdempotencyKey) -> Option<&Entry> {
-        let (shard, wide) = (shard_of(key.0), Wide::of(key.0));
-        self.current[shard].get(&wide).or_else(|| self.previous[shard].get(&wide))
+        self.current.entry(key).or_else(|| self.previous.entry(key))
     }
 }
 
-/// Puts back an entry of an image.
-pub(super) fn restore(generation: &mut Generation, key: u128, fingerprint: u64, payment: u128) {
-    put(generation, key, Entry { fingerprint, payment: Wide::of(payment) });
+impl Generation {
+    fn new() -> Self {
+        let shards = (0..SHARDS).map(|_| HashMap::new()).collect();
+        Self { shards, more: HashMap::new(), beyond: HashMap::new() }
+    }
+
+    fn len(&self) -> usize {
+        let first: usize = self.shards.iter().map(HashMap::len).sum();
+        first + self.more.values().map(Vec::len).sum::<usize>() + self.beyond.len()
+    }
+
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        let row = |name: &u64, entry: &Entry| Row {
+            key: Wide(*name, entry.rest).value(),
+            fingerprint: entry.fingerprint,
+            payment: entry.payment.value(),
+        };
+        let first = self.shards.iter().flatten().map(move |(name, entry)| row(name, entry));
+        let more = self.more.iter();
+        let more = more.flat_map(move |(name, more)| more.iter().map(move |it| row(name, it)));
+        first.chain(more).chain(self.beyond.iter().map(move |(key, entry)| row(&key.0, entry)))
+    }
+
+    /// Puts an entry; one with the same key is replaced.
+    pub fn put(&mut self, key: u128, fingerprint: u64, payment: u128) {
+        let Wide(name, rest) = Wide::of(key);
+        let entry = Entry { rest, fingerprint, payment: Wide::of(payment) };
+        let first = self.shards[shard_of(name)].entry(name).or_insert(entry);
+        if first.rest == rest {
+            *first = entry;
+            return;
+        }
+        let more = self.more.entry(name).or_default();
+        if let Some(known) = more.iter_mut().find(|other| other.rest == rest) {
+            *known = entry;
+        } else if more.len() + 1 < OF_NAME_MAX {
+            more.push(entry);
+        } else {
+            self.beyond.insert(Wide(name, rest), entry);
+        }
+    }
+
+    fn of_name(&self, name: u64) -> impl Iterator<Item = &Entry> {
+        let first = self.shards[shard_of(name)].get(&name);
+        first.into_iter().chain(self.more.get(&name).into_iter().flatten())
+    }
+
+    fn entry(&self, key: IdempotencyKey) -> Option<&Entry> {
+        let Wide(name, rest) = Wide::of(key.0);
+        let first = self.shards[shard_of(name)].get(&name)?;
+        if first.rest == rest {
+            return Some(first);
+        }
+        let more = self.more.get(&name)?;
+        let found = more.iter().find(|entry| entry.rest == rest);
+        found.or_else(|| self.beyond.get(&Wide(name, rest)))
+    }
 }
 
-fn put(generation: &mut Generation, key: u128, entry: Entry) {
-    generation[shard_of(key)].insert(Wide::of(key), entry);
+impl Entry {
+    fn payment(&self) -> PaymentId {
+        PaymentId(self.payment.value())
+    }
 }
 
-fn generation() -> Generation {
-    (0..SHARDS).map(|_| HashMap::new()).collect()
-}
-
-/// A key is a digest, so any of its bytes spreads.
-fn shard_of(key: u128) -> usize {
-    usize::from(key.to_le_bytes()[0])
+/// A name is a digest, so any of its bytes spreads.
+fn shard_of(name: u64) -> usize {
+    usize::from(name.to_le_bytes()[0])
 }
 
 fn half(fingerprint: Fingerprint) -> u64 {
     narrow(fingerprint.0 >> 64)
+}
+
+fn whole(half: u64) -> Fingerprint {
+    Fingerprint(u128::from(half) << 64)
+}
+
+fn same(one: u64, other: u64) -> bool {
+    whole(one) == whole(other)
+}
+
+fn has_amount_of(one: u64, other: u64) -> bool {
+    whole(one).has_amount_of(whole(other))
 }
 
 fn narrow(value: u128) -> u64 {
@@ -111,38 +217,4 @@ fn narrow(value: u128) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_takes_at_most_a_hundred_bytes_even_in_a_table_that_just_grew() {
-        let in_table = size_of::<(Wide, Entry)>() + 1;
-        // A table doubles when it is 7/8 full, so it is never less than 7/16 full after that.
-        assert!(in_table * 16 / 7 <= 100, "{in_table} bytes");
-    }
-
-    #[test]
-    fn a_key_is_known_for_the_retention_and_forgotten_after_two() {
-        let mut keys = Keys::new(100);
-        let insert = |keys: &mut Keys, key, at| {
-            keys.insert(IdempotencyKey(key), Fingerprint(1 << 64), PaymentId(key), at);
-        };
-        insert(&mut keys, 1, 0);
-        insert(&mut keys, 2, 99);
-        insert(&mut keys, 3, 100);
-        assert_eq!(keys.owner(IdempotencyKey(2)), Some(PaymentId(2)));
-        insert(&mut keys, 4, 200);
-        assert_eq!(keys.owner(IdempotencyKey(1)), None);
-        assert_eq!(keys.owner(IdempotencyKey(2)), None);
-        assert_eq!(keys.owner(IdempotencyKey(3)), Some(PaymentId(3)));
-    }
-
-    #[test]
-    fn the_fingerprint_tells_a_repeat_from_a_reuse() {
-        let mut keys = Keys::new(100);
-        keys.insert(IdempotencyKey(1), Fingerprint(7 << 64), PaymentId(1), 0);
-        let found = |high: u128| keys.find(IdempotencyKey(1), Fingerprint(high << 64));
-        assert_eq!(found(7), Some((true, PaymentId(1))));
-        assert_eq!(found(8), Some((false, PaymentId(1))));
-    }
-}
+mod tests;

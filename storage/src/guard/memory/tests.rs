@@ -60,7 +60,12 @@ impl Hourly {
 
     fn ask(&mut self, wants: &Reservation, at: i64) -> Verdict {
         let (payment, mut verdicts) = (PaymentId(wants.key.0), Vec::new());
-        let ask = ReserveAsk { payment, at: Timestamp(at), wants: Wants::Reserve(wants) };
+        let ask = ReserveAsk {
+            payment,
+            at: Timestamp(at),
+            wants: Wants::Reserve(wants),
+            requested: None,
+        };
         self.guard.reserve(&[ask], &mut verdicts).unwrap();
         let (settle, reservation) = (Settle::Post, None);
         let ending = Settlement { payment, settle, reservation, sequence: 1 };

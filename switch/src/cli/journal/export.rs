@@ -158,6 +158,7 @@ impl Row {
                 ..row
             },
             Record::NoticeMark(mark) => Self { endpoint: Some(mark.endpoint.to_string()), ..row },
+            Record::EarlyReversal(early) => Self { at: Some(early.at.to_string()), ..row },
         }
     }
 

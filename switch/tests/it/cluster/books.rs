@@ -119,7 +119,8 @@ impl Books {
             | Record::Rerouted(_)
             | Record::LateAnswer(_)
             | Record::Endpoint(_)
-            | Record::NoticeMark(_) => {}
+            | Record::NoticeMark(_)
+            | Record::EarlyReversal(_) => {}
         }
     }
 

@@ -171,9 +171,32 @@ fn a_reversal_names_its_original() {
     assert_eq!(reversal.amount.map(|amount| amount.to_string()), Some("1.00 MXN".to_owned()));
     let bytes = pack(b"0400", &[(7, "1123211800"), (11, "000043"), (37, "000000000012")]);
     let Ok(Message::Reversal(reversal)) = map(&bytes) else { panic!("a reversal") };
-    assert_eq!((reversal.is_advice, reversal.original.folio.as_str()), (false, "000000000012"));
-    let error = map(&pack(b"0400", &[(7, "1123211800"), (11, "000043")])).expect_err("refused");
-    assert_eq!((error.reason, error.field), (Reason::FormatError, 90));
+    assert_eq!((reversal.is_advice, reversal.original.rrn.as_str()), (false, "000000000012"));
+    assert!(reversal.original.folio.is_empty(), "whose number it is must be looked up");
+}
+
+#[test]
+fn what_is_filled_with_zeros_in_a_reversal_names_nothing() {
+    let original = |elements: &str| {
+        let bytes = pack(b"0420", &[(7, "1123211800"), (11, "000043"), (90, elements)]);
+        let Ok(Message::Reversal(reversal)) = map(&bytes) else { panic!("a reversal") };
+        let Original { mti, stan, transmitted_at, acquirer, .. } = reversal.original;
+        let stan = stan.map(Stan::number);
+        (mti.to_string(), stan, transmitted_at.to_string(), acquirer.to_string())
+    };
+    let text = str::to_owned;
+    assert_eq!(
+        original("020100004111232117220000012345600000000000"),
+        (text("0201"), Some(41), text("1123211722"), text("123456"))
+    );
+    assert_eq!(
+        original("000000004100000000000000000000000000000000"),
+        (text(""), Some(41), text(""), text(""))
+    );
+    assert_eq!(original(&"0".repeat(42)), (text(""), None, text(""), text("")));
+    let bytes = pack(b"0420", &[(7, "1123211800"), (11, "000043")]);
+    let Ok(Message::Reversal(reversal)) = map(&bytes) else { panic!("a reversal") };
+    assert_eq!(reversal.original, Original::default());
 }
 
 #[test]

@@ -47,6 +47,7 @@ fn intent() -> Intent {
         total,
         postings: smallvec![],
         reservation,
+        day_began: Timestamp(0),
     };
     Intent {
         payment: PaymentId(1),

@@ -1,0 +1,90 @@
+//! Payments by what a message may name them by.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use futures_util::{StreamExt, stream};
+use router::id::PaymentId;
+use router::time::Timestamp;
+use storage::view::{NamedBy, TRACE_ROWS_MAX, TraceName};
+
+use super::{CqlViews, QUARTER_MS, number, place};
+use crate::session::{CqlError, Statement};
+
+/// Partitions read at once.
+const READS_AT_ONCE: usize = 16;
+
+static OF_STAN: Statement = Statement::read(
+    "view_of_stan",
+    "SELECT payment FROM by_trace WHERE asker = ? AND moment = ? AND stans = ? \
+     AND transmitted_at = ? AND stan = ? LIMIT ?",
+);
+static OF_NAME: Statement = Statement::read(
+    "view_of_name",
+    "SELECT payment FROM by_name WHERE asker = ? AND kind = ? AND value = ? AND quarter = ? \
+     ORDER BY payment DESC LIMIT ?",
+);
+
+impl CqlViews {
+    pub(super) async fn read_named(
+        &self,
+        name: &NamedBy,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, CqlError> {
+        let rows_max = i32::try_from(limit).unwrap_or(i32::MAX);
+        let mut ids = match name {
+            NamedBy::Trace(asker, stan, transmitted_at) => {
+                let (terminal, transmitted_at) = (Default::default(), *transmitted_at);
+                let trace = TraceName { asker: *asker, stan: *stan, transmitted_at, terminal };
+                let (asker, moment, stans) = place::of_trace(&trace);
+                let (at, stan, _) = place::within_traces(&trace);
+                let rows_max = i32::try_from(TRACE_ROWS_MAX).unwrap_or(i32::MAX);
+                let values = (asker, moment, stans, at, stan, rows_max);
+                ids(&OF_STAN, self.cql.rows(&OF_STAN, values).await?)?
+            }
+            NamedBy::Rrn(..) | NamedBy::Terminal(..) => {
+                self.read_recent(name, since.millis(), rows_max).await?
+            }
+        };
+        ids.retain(|id| id.unix_ms() >= since.millis());
+        ids.sort_unstable_by(|one, other| other.cmp(one));
+        ids.truncate(limit);
+        Ok(ids)
+    }
+
+    /// Quarter by quarter, the newest first, until there are enough.
+    async fn read_recent(
+        &self,
+        name: &NamedBy,
+        since_ms: i64,
+        rows_max: i32,
+    ) -> Result<Vec<PaymentId>, CqlError> {
+        let (kind, asker, value) = name.parts();
+        let newest = newest_quarter();
+        let quarters = since_ms / QUARTER_MS..=newest;
+        let reads = quarters.rev().map(|quarter| async move {
+            let values = (asker.as_str(), kind, value, quarter, rows_max);
+            self.cql.rows::<(Vec<u8>,)>(&OF_NAME, values).await
+        });
+        let mut reads = stream::iter(reads).buffered(READS_AT_ONCE);
+        let mut found = Vec::new();
+        while found.len() < usize::try_from(rows_max).unwrap_or(usize::MAX)
+            && let Some(rows) = reads.next().await
+        {
+            found.extend(ids(&OF_NAME, rows?)?);
+        }
+        Ok(found)
+    }
+}
+
+/// The quarter after the present one: ids of other nodes may be ahead of this clock.
+fn newest_quarter() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX) / QUARTER_MS + 1
+}
+
+fn ids(statement: &Statement, rows: Vec<(Vec<u8>,)>) -> Result<Vec<PaymentId>, CqlError> {
+    let id = |(payment,): (Vec<u8>,)| number(statement, &payment).map(PaymentId);
+    let ids = rows.into_iter().map(id).collect::<Result<_, _>>();
+    ids.map_err(|error| CqlError::row(statement, error))
+}
