@@ -129,10 +129,7 @@ impl App {
         let doors = Doors::open(&config).await?;
         let admin_port = bind("admin.listen", service.admin.listen).await?;
 
-        storage::folder::prepare(&service.data.dir)?;
-        let sealer = seal::sealer(&service.seal, &service.data.dir)?;
-        let opened = Opened::of(service, &sealer).await?;
-        seal::note_in_use(&sealer, &service.data.dir)?;
+        let (sealer, opened) = open_data(service).await?;
         start_clock(&tasks, service, opened.recovered.last_at);
         let (stans, recovered, member) = (opened.stans(), opened.recovered, opened.member);
         let (owed, owed_queue) = reversal::Owed::new();
@@ -157,11 +154,9 @@ impl App {
         payment::resume(&engine, &recovered.open).await?;
 
         let node = member.as_ref().map(|member| Arc::clone(&member.node));
-        if let Some(node) = &node {
-            node.set_config_version(config.rules_version);
-        }
-        let access =
-            Access::new(&service.admin, &service.data.dir).map_err(StartError::DrainToken)?;
+        node.iter().for_each(|node| node.set_config_version(config.rules_version));
+        let access = Access::new(&service.admin, &service.data.dir);
+        let access = access.map_err(StartError::DrainToken)?;
         let admin = Admin::new(Arc::clone(&engine), metrics, node.clone(), access);
         let drain_asked = admin.drain_asked();
         let addresses = Addresses {
@@ -242,6 +237,16 @@ fn start_clock(tasks: &Tasks, service: &ServiceConfig, last_record: Option<Times
     let (data, ending) = (service.data.dir.clone(), tasks.stages().ending.clone());
     clock::keeper::start(service.clock, &data, last_record);
     tasks.service("clock", clock::keeper::run(data, ending));
+}
+
+/// Opens the data folder and the journal, with the keys that its records need.
+async fn open_data(service: &ServiceConfig) -> Result<(Sealer, Opened), StartError> {
+    let dir = &service.data.dir;
+    storage::folder::prepare(dir)?;
+    let sealer = seal::sealer(&service.seal, dir)?;
+    let opened = Opened::of(service, &sealer).await?;
+    seal::note_in_use(&sealer, dir)?;
+    Ok((sealer, opened))
 }
 
 fn start_admin(
