@@ -3,14 +3,14 @@
 use std::sync::atomic::AtomicU32;
 
 use router::message::{Fingerprint, IdempotencyKey};
-use router::time::Date;
+use router::time::{Date, Timestamp};
 
 use super::*;
 use crate::conformance::sample::{Sample, endpoint};
 use crate::journal::{Head, TailFrame};
 use crate::seal::{Sealer, SealingKey};
 use crate::view::local::LocalViews;
-use crate::view::{NoticeBytes, TraceName};
+use crate::view::{NamedBy, NoticeBytes, TraceName};
 
 fn sealer() -> Sealer {
     let key = SealingKey { name: "k1".into(), bytes: [7; 32].into() };
@@ -129,6 +129,15 @@ impl Views for Away {
 
     fn id_of_trace(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError> {
         self.rows.id_of_trace(name)
+    }
+
+    fn ids_of_name(
+        &self,
+        name: &NamedBy,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, ViewError> {
+        self.rows.ids_of_name(name, since, limit)
     }
 
     fn id_of_key(
