@@ -192,37 +192,6 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_made_and_one_that_was_open_are_its_owner_s_alone() {
-        let root = tempfile::tempdir().unwrap();
-        let dir = root.path().join("new").join("data");
-        prepare(&dir).unwrap();
-        assert_eq!(mode(&dir), 0o700);
-        let (journal, foreign) = (dir.join("journal"), dir.join("lost+found"));
-        for folder in [&journal, &foreign] {
-            fs::create_dir(folder).unwrap();
-            fs::write(folder.join("1.log"), "").unwrap();
-            for path in [folder.join("1.log"), folder.clone(), dir.clone()] {
-                fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
-            }
-        }
-        prepare(&dir).unwrap();
-        assert_eq!([mode(&dir), mode(&journal), mode(&journal.join("1.log"))], [0o700; 3]);
-        assert_eq!(mode(&foreign.join("1.log")), 0o755, "not the switch's");
-    }
-
-    #[test]
-    fn a_file_is_replaced_whole_and_one_that_is_there_is_not_made_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("key");
-        create_file(&path, b"first").unwrap();
-        create_file(&path, b"second").unwrap();
-        assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"first".to_vec(), 0o600));
-        replace_file(&path, b"third").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"third");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
-    }
-
-    #[test]
     fn a_folder_that_all_users_share_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), Permissions::from_mode(0o1777)).unwrap();

@@ -64,8 +64,8 @@ fn a_repeat_with_a_rest_of_its_own_is_the_only_one_of_its_name_amount_and_day() 
     let (first, asked) = ((HALF | 1, AMOUNT, id(2_000)), (HALF | 2, AMOUNT | REPEAT));
     check(&[first], asked, Some((true, id(2_000))));
     check(&[first], (HALF | 2, AMOUNT), None);
-    check(&[first], (HALF | 2, 2 * AMOUNT | REPEAT), None);
-    check(&[first], (2 * HALF | 2, AMOUNT | REPEAT), None);
+    check(&[first], (HALF | 2, (2 * AMOUNT) | REPEAT), None);
+    check(&[first], ((2 * HALF) | 2, AMOUNT | REPEAT), None);
     check(&[(HALF | 1, AMOUNT, id(999))], asked, None);
 }
 
