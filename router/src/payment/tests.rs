@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::id::{AccountId, BillerId, EndpointId, ParticipantId, Stan};
-use crate::invariant::unknown_is_owed;
+use crate::invariant::{parts_fit, unknown_is_owed};
 use crate::outcome::Cause;
 use crate::plan::plan;
 use crate::posting::partial_reversal;

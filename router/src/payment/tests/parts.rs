@@ -1,7 +1,7 @@
 //! Payments that are reversed in parts.
 
 use super::*;
-use crate::invariant::{Violation, parts_fit};
+use crate::invariant::Violation;
 use crate::reservation::Share;
 
 #[test]
