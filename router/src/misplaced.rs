@@ -21,7 +21,7 @@ mod field;
 mod json;
 
 pub use account::is_account_number;
-pub use field::{FreeField, Keeping, findings, masked_request, refused_field};
+pub use field::{FreeField, Keeping, findings, kept_rrn, masked_request, refused_field};
 pub use json::{find_json, masked_json};
 
 use std::ops::Range;

@@ -16,6 +16,7 @@
 
 use router::id::Folio;
 use router::message::{Asker, Original, Trace};
+use router::misplaced::kept_rrn;
 use router::money::Money;
 use router::payment::Payment;
 use router::time::Timestamp;
@@ -125,6 +126,9 @@ impl NamedPayment<'_> {
             Way::Reference => {
                 let mut found = self.of_folio(engine, original.rrn.as_str()).await?;
                 found.extend(self.recent(engine, NamedBy::Rrn(asker, original.rrn)).await?);
+                if let Some(kept) = kept_rrn(&original.rrn) {
+                    found.extend(self.recent(engine, NamedBy::Rrn(asker, kept)).await?);
+                }
                 return Ok(found);
             }
             Way::Stan => self.has_stan_alone().then_some(NamedBy::Terminal(asker, trace.terminal)),
@@ -209,7 +213,8 @@ impl NamedPayment<'_> {
     }
 
     fn has_rrn_of(&self, payment: &Payment) -> bool {
-        !self.original.rrn.is_empty() && self.original.rrn == payment.request.trace.rrn
+        let (rrn, stored) = (self.original.rrn, payment.request.trace.rrn);
+        !rrn.is_empty() && (rrn == stored || kept_rrn(&rrn) == Some(stored))
     }
 
     fn has_acquirer_of(&self, payment: &Payment) -> bool {

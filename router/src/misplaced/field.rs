@@ -260,6 +260,12 @@ fn masked_rrn(rrn: &str) -> Option<String> {
     is_card.then(|| [&rrn[..hidden.start], "**", &rrn[hidden.end..]].concat())
 }
 
+/// A retrieval reference number (DE37) as it is kept, where that differs from what the sender wrote:
+/// whoever looks a payment up by it looks for both.
+pub fn kept_rrn(rrn: &Text<12>) -> Option<Text<12>> {
+    Text::new(&masked_rrn(rrn.as_str())?).ok()
+}
+
 /// The first field that is to be refused because it holds a card number.
 pub fn refused_field(request: &PaymentRequest) -> Option<FreeField> {
     let is_refused = |field: &FreeField| {
@@ -314,6 +320,14 @@ mod tests {
             let is_refused = refused_field(&request) == Some(field);
             assert_eq!(is_refused, field.is_refused(), "{field:?}");
         }
+    }
+
+    #[test]
+    fn a_reference_number_is_kept_masked_where_it_is_a_card_number_alone() {
+        let kept = |rrn: &str| kept_rrn(&Text::new(rrn).unwrap()).map(|kept| kept.to_string());
+        assert_eq!(kept("400000000002"), Some("400000**0002".to_owned()));
+        // Another check digit; and day 123, 10 o'clock.
+        assert_eq!((kept("400000000003"), kept("412310000002")), (None, None));
     }
 
     #[test]
