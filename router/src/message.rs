@@ -6,7 +6,7 @@ mod named;
 
 pub use digest::digest128;
 pub use key::{FingerprintKey, api_key_of, fingerprint, iso_key};
-pub use named::{EarlyReversal, Handle};
+pub use named::{EarlyReversal, Handle, kept as kept_reference};
 
 use crate::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
 use crate::money::Money;

@@ -9,6 +9,8 @@
 mod keys;
 pub(crate) mod local;
 
+use std::ops::RangeInclusive;
+
 use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
 use router::record::Endpoint;
@@ -104,7 +106,7 @@ pub trait Views: Send + Sync {
     fn ids_of_name(
         &self,
         name: &NamedBy,
-        since: Timestamp,
+        within: RangeInclusive<Timestamp>,
         limit: usize,
     ) -> Result<Vec<PaymentId>, ViewError>;
 

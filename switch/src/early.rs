@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use router::id::ParticipantId;
-use router::message::{Asker, EarlyReversal, Original, ReversalRequest};
+use router::message::{Asker, EarlyReversal, Original, ReversalRequest, kept_reference};
 use router::payment::Payment;
 use router::record::Record;
 use router::text::Text;
@@ -76,7 +76,7 @@ pub async fn find(
 ) -> Result<Option<Payment>, StoreError> {
     let ReversalRequest { asker, original, trace, amount, .. } = request;
     let named = NamedPayment { asker, original, trace, amount: *amount };
-    if let Some(found) = original::look(engine, &named).await? {
+    if let Some(found) = original::look_exactly(engine, &named).await? {
         return Ok(Some(found));
     }
     remember(engine, request).await?;
@@ -118,7 +118,7 @@ fn said(request: &ReversalRequest, kept: &EarlyReversals) -> SmallVec<[EarlyReve
     if original.stan.is_some() {
         return [by_elements(original, nothing)].into_iter().collect();
     }
-    let by_rrn = EarlyReversal { rrn: original.rrn, ..nothing };
+    let by_rrn = EarlyReversal { rrn: kept_reference(original.rrn), ..nothing };
     let (stan, transmitted_at) = (trace.stan, trace.transmitted_at);
     let by_itself = EarlyReversal { stan, transmitted_at, ..nothing };
     let both = [by_rrn, by_itself].into_iter();

@@ -8,11 +8,13 @@
 //! 3. DE37, the RRN of the request or the folio of its answer;
 //! 4. the STAN in DE90, where DE7 is zeros there or a repeat's (x1), at the terminal in DE41;
 //! 5. the message's own DE11 and DE7, where DE90 names no STAN;
-//! 6. the terminal in DE41, where nothing else names anything.
+//! 6. the terminal in DE41, where nothing else names anything, and only to a payment of the last
+//!    minutes whose amount the message repeats.
 //!
-//! A STAN in DE90 holds for the third way, too. Where a way leads to several, an amount, an RRN and
-//! an acquirer (DE90) that the message has choose among them; the fourth and the sixth way do not
-//! lead to a payment of another amount at all.
+//! STAN and DE7 in DE90 hold for the third way, too. Where a way leads to several, an amount, an RRN
+//! and an acquirer (DE90) that the message has choose among them; the third, the fourth and the
+//! sixth way do not lead to a payment of another amount at all. More candidates than are looked at
+//! name nothing.
 
 use router::id::Folio;
 use router::message::{Asker, Original, Trace};
@@ -28,8 +30,13 @@ use crate::engine::Engine;
 
 /// How far back payments are looked for by terminal and RRN: as long as keys are remembered.
 const RECENT_MICROS: i64 = 48 * 3_600_000_000;
+/// How far back a payment is looked for that is named by its terminal alone: as long as an
+/// originator may take to give one up.
+const TERMINAL_ALONE_MICROS: i64 = 10 * 60_000_000;
 /// DE7 has no year: of one trace, only the payments of the half year before the latest count.
 const TRACE_MS: i64 = 180 * 86_400_000;
+/// How far ahead of this node's clock an id may be.
+const AHEAD_MICROS: i64 = 15 * 60_000_000;
 /// Most payments of one terminal or RRN that are looked at, the newest first.
 const CANDIDATES_MAX: usize = 256;
 
@@ -71,10 +78,10 @@ pub async fn find(
     engine: &Engine,
     named: &NamedPayment<'_>,
 ) -> Result<Option<Payment>, StoreError> {
-    if let Some(found) = look(engine, named).await? {
+    // What names one payment alone comes first, also where the message has overtaken it.
+    if let Some(found) = look_exactly(engine, named).await? {
         return Ok(Some(found));
     }
-    // The message may have overtaken what it names.
     engine.store.settled().await?;
     for pause in engine.store.pauses_between_looks() {
         if let Some(found) = by_ways(engine, named, &Way::EXACT).await? {
@@ -85,13 +92,20 @@ pub async fn find(
     look(engine, named).await
 }
 
-/// The payment a message names, among those that can be seen now.
+/// The payment a message names by what no other payment has, among those that can be seen now.
 ///
 /// Errors: the journal's. Cancel-safe: it only reads.
-pub async fn look(
+pub async fn look_exactly(
     engine: &Engine,
     named: &NamedPayment<'_>,
 ) -> Result<Option<Payment>, StoreError> {
+    by_ways(engine, named, &Way::EXACT).await
+}
+
+/// The payment a message names, among those that can be seen now.
+///
+/// Errors: the journal's. Cancel-safe: it only reads.
+async fn look(engine: &Engine, named: &NamedPayment<'_>) -> Result<Option<Payment>, StoreError> {
     by_ways(engine, named, &Way::ALL).await
 }
 
@@ -142,9 +156,10 @@ impl NamedPayment<'_> {
         };
         match by {
             Some(by @ NamedBy::Trace(..)) => {
-                let all = Timestamp(0);
+                let all = Timestamp(0)..=Timestamp(i64::MAX);
                 engine.store.payments_named(by, all, CANDIDATES_MAX).await
             }
+            Some(by) if way == Way::Terminal => self.since(engine, by, TERMINAL_ALONE_MICROS).await,
             Some(by) => self.recent(engine, by).await,
             None => Ok(Vec::new()),
         }
@@ -156,8 +171,21 @@ impl NamedPayment<'_> {
     }
 
     async fn recent(&self, engine: &Engine, by: NamedBy) -> Result<Vec<Payment>, StoreError> {
-        let since = clock::now().plus_micros(-RECENT_MICROS);
-        engine.store.payments_named(by, since, CANDIDATES_MAX).await
+        self.since(engine, by, RECENT_MICROS).await
+    }
+
+    /// The payments of the last so many microseconds; none where there are more than are looked at.
+    async fn since(
+        &self,
+        engine: &Engine,
+        by: NamedBy,
+        micros: i64,
+    ) -> Result<Vec<Payment>, StoreError> {
+        let now = clock::now();
+        // Ids of other nodes may be ahead of this clock.
+        let within = now.plus_micros(-micros)..=now.plus_micros(AHEAD_MICROS);
+        let found = engine.store.payments_named(by, within, CANDIDATES_MAX).await?;
+        Ok(if found.len() < CANDIDATES_MAX { found } else { Vec::new() })
     }
 
     /// Whether DE90 names a STAN whose DE7 is not known, or is a repeat's own.
@@ -199,13 +227,22 @@ impl NamedPayment<'_> {
         let is_there = terminal.is_empty() || *terminal == request.trace.terminal;
         let has_stan = original.stan.is_none() || original.stan == request.trace.stan;
         let has_amount = self.amount.is_none_or(|amount| amount == request.amount);
+        // A repeat has a DE7 of its own.
+        let has_time = original.transmitted_at.is_empty()
+            || original.mti.as_bytes().last() == Some(&b'1')
+            || original.transmitted_at == request.trace.transmitted_at;
         is_own
             && is_there
             && match way {
                 Way::Folio | Way::Whole | Way::Itself => true,
-                Way::Reference => has_stan,
-                Way::Stan | Way::Terminal => has_stan && has_amount,
+                Way::Reference => has_stan && has_time && (has_amount || self.is_folio_of(payment)),
+                Way::Stan => has_stan && has_amount,
+                Way::Terminal => self.has_amount_of(payment),
             }
+    }
+
+    fn is_folio_of(&self, payment: &Payment) -> bool {
+        self.original.rrn.as_str().parse() == Ok(payment.folio)
     }
 
     fn has_amount_of(&self, payment: &Payment) -> bool {

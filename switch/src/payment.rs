@@ -54,12 +54,16 @@ pub async fn process(
     // Rules that need no state, and a participant that could be asked.
     let (intent, mut sending) = match prepare(engine, request) {
         Prepared::Ready(intent, sending) => (intent, sending),
-        Prepared::Faulty(refusal) => return measured(Told::faulty(refusal), started),
+        Prepared::Faulty(request, refusal) => {
+            let told = Told::faulty(refusal);
+            return measured(Box::pin(stored_or(engine, request, told)).await, started);
+        }
         Prepared::Refused(refused) => {
             return measured(Box::pin(refuse(engine, refused, on_repeat)).await, started);
         }
         Prepared::Unreachable(request, why) => {
-            return measured(Box::pin(stored_or(engine, request, why)).await, started);
+            let told = Told::refused(why);
+            return measured(Box::pin(stored_or(engine, request, told)).await, started);
         }
         Prepared::Untimed(request) => {
             return measured(Box::pin(untimed(engine, request)).await, started);
@@ -84,8 +88,8 @@ enum Prepared<'a> {
     /// It can be sent as soon as its intent is durable.
     Ready(Box<Intent>, Sending<'a>),
     /// It says something that makes no sense; nothing is kept, so that its key stays free for the
-    /// corrected request.
-    Faulty(Refusal),
+    /// corrected request. A repeat still gets its stored answer: rules and routes may be others now.
+    Faulty(Box<PaymentRequest>, Refusal),
     /// A rule refuses it.
     Refused(Box<RefusedRequest>),
     /// No participant can be asked, and why.
@@ -107,7 +111,9 @@ fn prepare(engine: &Engine, request: Box<PaymentRequest>) -> Prepared<'_> {
         |request, refusal| Prepared::Refused(Box::new(RefusedRequest { request, refusal, at }));
     let plan = match plan(&request, &engine.policy(), at) {
         Ok(plan) => plan,
-        Err(refusal) if refusal.reason.is_fault_of_input() => return Prepared::Faulty(refusal),
+        Err(refusal) if refusal.reason.is_fault_of_input() => {
+            return Prepared::Faulty(request, refusal);
+        }
         Err(refusal) => return refused(request, refusal),
     };
     let Some((payment, folio)) = engine.new_payment(at) else {
@@ -123,7 +129,10 @@ fn prepare(engine: &Engine, request: Box<PaymentRequest>) -> Prepared<'_> {
             let sending = Sending::of(&intent, participant, claim, frame);
             Prepared::Ready(intent, sending)
         }
-        Err(error) => Prepared::Faulty(does_not_fit(&intent.plan, &error)),
+        Err(error) => {
+            let refusal = does_not_fit(&intent.plan, &error);
+            Prepared::Faulty(Box::new(intent.request), refusal)
+        }
     }
 }
 
@@ -320,17 +329,17 @@ async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepe
 ///
 /// Cancel-safe: it only reads.
 pub async fn stored(engine: &Engine, request: Box<PaymentRequest>) -> Told {
-    stored_or(engine, request, Reason::IssuerUnavailable).await
+    stored_or(engine, request, Told::refused(Reason::IssuerUnavailable)).await
 }
 
 /// The wall clock is not trusted: no window and no business date can be told, so nothing new is
 /// decided. A repeat still gets its stored answer.
 async fn untimed(engine: &Engine, request: Box<PaymentRequest>) -> Told {
     metrics::counter!("cauce_payments_not_decided_total", "why" => "clock").increment(1);
-    stored_or(engine, request, Reason::GateUnavailable).await
+    stored_or(engine, request, Told::refused(Reason::GateUnavailable)).await
 }
 
-async fn stored_or(engine: &Engine, request: Box<PaymentRequest>, otherwise: Reason) -> Told {
+async fn stored_or(engine: &Engine, request: Box<PaymentRequest>, otherwise: Told) -> Told {
     let (key, fingerprint) = (request.key, engine.fingerprint(&request));
     let day_began = Some(day_began(&request, &engine.policy(), clock::now()));
     let sought = Sought { key, fingerprint, day_began };
@@ -339,7 +348,7 @@ async fn stored_or(engine: &Engine, request: Box<PaymentRequest>, otherwise: Rea
             Told::of(&payment).replayed()
         }
         Ok(Some(_)) => Told::refused(Reason::IdempotencyConflict),
-        Ok(None) => Told::refused(otherwise),
+        Ok(None) => otherwise,
         Err(error) => Told::not_decided(&error),
     }
 }

@@ -35,6 +35,8 @@ use proof::ReversalProof;
 pub use dispatch::run;
 pub use partial::{PartAmount, PartRequest, asked as part_asked};
 
+/// Response code of what was undone before.
+const DONE_BEFORE: [u8; 2] = *b"21";
 /// Payments waiting to be looked at; beyond, the scan finds them.
 const QUEUE_LEN_MAX: usize = 65_536;
 /// How long the asker of a reversal waits for the payment itself to be concluded.
@@ -225,7 +227,11 @@ async fn advance(
     drop(permit);
     let Some((answer, line_choice)) = answer else { return Ok(ReversalStanding::Owed) };
     let not_found_after = undoing.config.not_found_after;
-    if !pending.proof.is_given_by(answer.de39, line_choice, Instant::now(), not_found_after) {
+    // "Already reversed" may be said of a part that was given back before.
+    let is_of_a_part = answer.de39 == DONE_BEFORE && !payment.parts.is_empty();
+    if is_of_a_part
+        || !pending.proof.is_given_by(answer.de39, line_choice, Instant::now(), not_found_after)
+    {
         return Ok(ReversalStanding::Owed);
     }
     let confirmed = ReversalStep::Confirmed { response_code: answer.de39 };

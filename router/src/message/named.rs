@@ -3,6 +3,7 @@
 use super::PaymentRequest;
 use crate::id::{ParticipantId, Stan};
 use crate::message::Asker;
+use crate::misplaced::kept_rrn;
 use crate::money::Money;
 use crate::text::Text;
 use crate::time::Timestamp;
@@ -21,7 +22,7 @@ pub struct EarlyReversal {
     pub until: Timestamp,
     /// STAN of the original.
     pub stan: Option<Stan>,
-    /// DE37 of the original; counts only where no STAN is named.
+    /// DE37 of the original, in the form it is kept in; counts only where no STAN is named.
     pub rrn: Text<12>,
     /// DE7 of the original.
     pub transmitted_at: Text<10>,
@@ -53,7 +54,7 @@ impl EarlyReversal {
     /// By what the early reversals of a request are looked up; a merchant's request has none.
     pub fn handles_of(request: &PaymentRequest) -> [Option<Handle>; 2] {
         let Asker::Participant(originator) = request.asker else { return [None, None] };
-        let (stan, rrn) = (request.trace.stan, request.trace.rrn);
+        let (stan, rrn) = (request.trace.stan, kept(request.trace.rrn));
         let by_rrn = (!rrn.is_empty()).then_some(Handle::Rrn(originator, rrn));
         [stan.map(|stan| Handle::Stan(originator, stan)), by_rrn]
     }
@@ -77,6 +78,11 @@ impl EarlyReversal {
         let timeless = |it: &Self| Self { at: self.at, until: self.until, ..*it };
         timeless(other) == *self
     }
+}
+
+/// DE37 as it is kept: masked, where it is a card number.
+pub fn kept(rrn: Text<12>) -> Text<12> {
+    kept_rrn(&rrn).unwrap_or(rrn)
 }
 
 /// Whether two texts are equal, where both are there.
@@ -121,6 +127,10 @@ mod tests {
         assert!(!by_rrn.names(&original, NOON));
         original.trace.rrn = Text::new("R1").unwrap();
         assert!(by_rrn.names(&original, NOON));
+        // One that is a card number is kept masked, and is found all the same.
+        let masked = EarlyReversal { rrn: Text::new("400000**0002").unwrap(), ..by_rrn };
+        original.trace.rrn = Text::new("400000000002").unwrap();
+        assert!(masked.names(&original, NOON));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod write;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -230,10 +231,10 @@ impl Views for CqlViews {
     fn ids_of_name(
         &self,
         name: &NamedBy,
-        since: Timestamp,
+        within: RangeInclusive<Timestamp>,
         limit: usize,
     ) -> Result<Vec<PaymentId>, ViewError> {
-        self.ask(self.read_named(name, since, limit))
+        self.ask(self.read_named(name, within, limit))
     }
 
     fn id_of_key(

@@ -99,17 +99,19 @@ pub async fn payments_are_found_by_parts_of_what_names_them(store: &Store) {
     let (asker, stan) = (sample::asker(), trace.stan.unwrap());
     let (one, two, three) = (intents[0].payment, intents[1].payment, intents[2].payment);
     let text = |text| Text::new(text).unwrap();
+    let hour = 3_600_000_000;
+    let within = sample::at(-hour)..=sample::at(hour);
     for (by, expect) in [
         (NamedBy::Trace(asker, stan, trace.transmitted_at), vec![three, two, one]),
         (NamedBy::Rrn(asker, text("R1")), vec![two, one]),
         (NamedBy::Terminal(asker, Text::new("T2").unwrap()), vec![three, two]),
         (NamedBy::Rrn(asker, text("R2")), vec![]),
     ] {
-        let found = store.payments_named(by, Timestamp(0), 10).await.unwrap();
+        let found = store.payments_named(by, within.clone(), 10).await.unwrap();
         assert_eq!(found.iter().map(|it| it.id).collect::<Vec<_>>(), expect, "{by:?}");
-        let newest = store.payments_named(by, Timestamp(0), 1).await.unwrap();
+        let newest = store.payments_named(by, within.clone(), 1).await.unwrap();
         assert_eq!(newest.first().map(|it| it.id), expect.first().copied(), "{by:?}");
-        let since = Timestamp((three.unix_ms() + 1) * 1_000);
-        assert!(store.payments_named(by, since, 10).await.unwrap().is_empty(), "{by:?}");
+        let later = Timestamp((three.unix_ms() + 1) * 1_000)..=sample::at(hour);
+        assert!(store.payments_named(by, later, 10).await.unwrap().is_empty(), "{by:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! What a follower owes that begins in the middle.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::AtomicU32;
 
 use router::message::{Fingerprint, IdempotencyKey};
@@ -134,10 +135,10 @@ impl Views for Away {
     fn ids_of_name(
         &self,
         name: &NamedBy,
-        since: Timestamp,
+        within: RangeInclusive<Timestamp>,
         limit: usize,
     ) -> Result<Vec<PaymentId>, ViewError> {
-        self.rows.ids_of_name(name, since, limit)
+        self.rows.ids_of_name(name, within, limit)
     }
 
     fn id_of_key(

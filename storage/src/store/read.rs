@@ -1,5 +1,6 @@
 //! The reading side of the handle. Every call here is cancel-safe.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,12 +129,12 @@ impl Store {
     pub async fn payments_named(
         &self,
         name: NamedBy,
-        since: Timestamp,
+        within: RangeInclusive<Timestamp>,
         limit: usize,
     ) -> Result<Vec<Payment>, StoreError> {
         self.catch_up().await?;
         let views = Arc::clone(&self.inner.views);
-        let ids = self.blocking(move || Ok(views.ids_of_name(&name, since, limit)?)).await?;
+        let ids = self.blocking(move || Ok(views.ids_of_name(&name, within, limit)?)).await?;
         let mut payments = Vec::with_capacity(ids.len());
         for id in ids {
             payments.push(self.known(id).await?);

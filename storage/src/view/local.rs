@@ -1,5 +1,6 @@
 //! The read models of one machine: an embedded LSM store beside the journal.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch};
@@ -175,7 +176,7 @@ impl Views for LocalViews {
     fn ids_of_name(
         &self,
         name: &NamedBy,
-        since: Timestamp,
+        within: RangeInclusive<Timestamp>,
         limit: usize,
     ) -> Result<Vec<PaymentId>, ViewError> {
         let (rows, rows_max) = match name {
@@ -184,15 +185,18 @@ impl Views for LocalViews {
                 (self.by_trace.prefix(prefix), TRACE_ROWS_MAX)
             }
             NamedBy::Rrn(..) | NamedBy::Terminal(..) => {
-                let from = keys::name_key(name, PaymentId::from_parts(since.millis(), 0));
-                (self.by_name.range(from..=keys::name_key(name, PaymentId(u128::MAX))), limit)
+                let key = |id| keys::name_key(name, id);
+                let from = key(PaymentId::from_parts(within.start().millis(), 0));
+                let to = key(PaymentId::from_parts(within.end().millis().saturating_add(1), 0));
+                (self.by_name.range(from..to), limit)
             }
         };
         let mut ids = Vec::new();
         for row in rows.rev().take(rows_max) {
             ids.extend(keys::last_id(&row.key()?));
         }
-        ids.retain(|id| id.unix_ms() >= since.millis());
+        let within_ms = within.start().millis()..=within.end().millis();
+        ids.retain(|id| within_ms.contains(&id.unix_ms()));
         ids.sort_unstable_by(|one, other| other.cmp(one));
         ids.truncate(limit);
         Ok(ids)

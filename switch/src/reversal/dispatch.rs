@@ -194,7 +194,7 @@ async fn owed_by(engine: &Engine, payment: PaymentId) -> Option<ParticipantId> {
     }
     // Of a lane that another node holds.
     let payment = engine.store.payment(payment).await.ok().flatten()?;
-    let is_owed = matches!(payment.state, PaymentState::Unknown | PaymentState::Reversing);
+    let is_owed = payment.is_open() && payment.state != PaymentState::Sent;
     payment.attempt.filter(|_| is_owed).map(|attempt| attempt.participant)
 }
 

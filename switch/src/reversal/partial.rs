@@ -5,7 +5,6 @@
 //! each other: the next may be asked for while the last is still owed. DE95 says what stands, not
 //! how much is given back, so the participant only has to be told the last one.
 
-use codecs::iso8583::cauce87::Repeat;
 use router::message::ReversalRequest;
 use router::money::Money;
 use router::payment::{PARTS_MAX, Payment, PaymentState};
@@ -24,8 +23,6 @@ use crate::respond::Told;
 const DECISIONS_MAX: usize = PARTS_MAX + 1;
 /// Response code of an advice that was carried out.
 const DONE: [u8; 2] = *b"00";
-/// Response code of an advice that had been carried out before.
-const DONE_BEFORE: [u8; 2] = *b"21";
 
 /// A partial reversal as its asker asks for it.
 #[derive(Debug, Clone, Copy)]
@@ -198,9 +195,9 @@ pub(super) async fn advance(
     let answer = advise(engine, payment, pending).await?;
     drop(permit);
     let Some((answer, _)) = answer else { return Ok(ReversalStanding::Owed) };
-    let was_repeat = pending.repeat == Repeat::Again;
-    // "Not found" is no evidence here: the payment was approved, so there is something to undo.
-    if answer.de39 != DONE && !(answer.de39 == DONE_BEFORE && was_repeat) {
+    // "Not found" is no evidence here: the payment was approved, so there is something to undo. Nor
+    // is "already reversed": a bank may say it of an earlier part.
+    if answer.de39 != DONE {
         let code = String::from_utf8_lossy(&answer.de39).into_owned();
         tracing::warn!(payment_id = %payment.id, code, "a partial reversal was not confirmed");
         return Ok(ReversalStanding::Owed);

@@ -256,6 +256,10 @@ pub(super) async fn reverse(
         Some(amount) => {
             reversal::part_asked(&api.engine, payment, PartRequest { amount, key }).await?
         }
+        // The key of a part asks for something else now.
+        None if key.is_some() && payment.parts.iter().any(|part| part.key == key) => {
+            return Err(Refusal::new(Reason::IdempotencyConflict, "reversal"));
+        }
         None => reversal::undo_asked(&api.engine, payment).await?,
     };
     if told.is_in_progress {

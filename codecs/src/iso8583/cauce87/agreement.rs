@@ -22,11 +22,13 @@ enum Comparison {
     Account,
     /// STAN, date and time of the original; zeros say nothing.
     Original,
+    /// The actual amount of replacement amounts: what stands. Zeros say that nothing does.
+    Replacement,
 }
 
 /// Data elements that are repeated. DE7 and DE11 are what matches an answer to its request. DE37 is
 /// not among them, since a participant may give its own reference there.
-const REPEATED: [(u8, Comparison); 9] = [
+const REPEATED: [(u8, Comparison); 10] = [
     (2, Comparison::Card),
     (3, Comparison::Digits),
     (4, Comparison::Number),
@@ -35,6 +37,7 @@ const REPEATED: [(u8, Comparison); 9] = [
     (42, Comparison::Text),
     (49, Comparison::Number),
     (90, Comparison::Original),
+    (95, Comparison::Replacement),
     (102, Comparison::Account),
 ];
 
@@ -67,6 +70,7 @@ impl Comparison {
                 said.is_empty() || asked.trim_ascii_end() == said
             }
             Self::Card => is_same_card(asked, said),
+            Self::Replacement => asked.get(..12) == said.get(..12),
             Self::Account => is_same_account(asked.trim_ascii(), said.trim_ascii()),
             Self::Original => [4..10, 10..20].into_iter().all(|part| {
                 let (asked, said) = (asked.get(part.clone()), said.get(part));

@@ -1,6 +1,6 @@
 //! Payments by what a message may name them by.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::ops::RangeInclusive;
 
 use futures_util::{StreamExt, stream};
 use router::id::PaymentId;
@@ -12,6 +12,8 @@ use crate::session::{CqlError, Statement};
 
 /// Partitions read at once.
 const READS_AT_ONCE: usize = 16;
+/// Most quarters of an hour that one look goes through, the newest ones: two days and a half.
+const QUARTERS_MAX: usize = 240;
 
 static OF_STAN: Statement = Statement::read(
     "view_of_stan",
@@ -28,10 +30,11 @@ impl CqlViews {
     pub(super) async fn read_named(
         &self,
         name: &NamedBy,
-        since: Timestamp,
+        within: RangeInclusive<Timestamp>,
         limit: usize,
     ) -> Result<Vec<PaymentId>, CqlError> {
         let rows_max = i32::try_from(limit).unwrap_or(i32::MAX);
+        let within_ms = within.start().millis()..=within.end().millis();
         let mut ids = match name {
             NamedBy::Trace(asker, stan, transmitted_at) => {
                 let (terminal, transmitted_at) = (Default::default(), *transmitted_at);
@@ -43,10 +46,10 @@ impl CqlViews {
                 ids(&OF_STAN, self.cql.rows(&OF_STAN, values).await?)?
             }
             NamedBy::Rrn(..) | NamedBy::Terminal(..) => {
-                self.read_recent(name, since.millis(), rows_max).await?
+                self.read_recent(name, &within_ms, rows_max).await?
             }
         };
-        ids.retain(|id| id.unix_ms() >= since.millis());
+        ids.retain(|id| within_ms.contains(&id.unix_ms()));
         ids.sort_unstable_by(|one, other| other.cmp(one));
         ids.truncate(limit);
         Ok(ids)
@@ -56,13 +59,12 @@ impl CqlViews {
     async fn read_recent(
         &self,
         name: &NamedBy,
-        since_ms: i64,
+        within_ms: &RangeInclusive<i64>,
         rows_max: i32,
     ) -> Result<Vec<PaymentId>, CqlError> {
         let (kind, asker, value) = name.parts();
-        let newest = newest_quarter();
-        let quarters = since_ms / QUARTER_MS..=newest;
-        let reads = quarters.rev().map(|quarter| async move {
+        let quarters = within_ms.start() / QUARTER_MS..=within_ms.end() / QUARTER_MS;
+        let reads = quarters.rev().take(QUARTERS_MAX).map(|quarter| async move {
             let values = (asker.as_str(), kind, value, quarter, rows_max);
             self.cql.rows::<(Vec<u8>,)>(&OF_NAME, values).await
         });
@@ -75,12 +77,6 @@ impl CqlViews {
         }
         Ok(found)
     }
-}
-
-/// The quarter after the present one: ids of other nodes may be ahead of this clock.
-fn newest_quarter() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX) / QUARTER_MS + 1
 }
 
 fn ids(statement: &Statement, rows: Vec<(Vec<u8>,)>) -> Result<Vec<PaymentId>, CqlError> {
