@@ -67,8 +67,8 @@ enum Way {
 impl Way {
     const ALL: [Self; 6] =
         [Self::Folio, Self::Whole, Self::Reference, Self::Stan, Self::Itself, Self::Terminal];
-    /// Those that look at one row.
-    const EXACT: [Self; 3] = [Self::Folio, Self::Whole, Self::Itself];
+    /// The first two, which no other payment can answer to.
+    const EXACT: [Self; 2] = [Self::Folio, Self::Whole];
 }
 
 /// The payment a message names, also one that is only about to be seen.

@@ -301,8 +301,13 @@ mod tests {
         let spoken = |spec: &str| format!("{parts}[participants.dialect]\nspec = \"{spec}\"");
         check(parts, Ok(None));
         check(&spoken("iso87-ascii"), Ok(None));
-        check(&spoken("iso93-ascii"), Err(&["participants[0].partial_reversals"]));
-        check(&spoken("pos-tpdu"), Err(&["participants[0].partial_reversals"]));
+        for spec in ["iso93-ascii", "pos-tpdu"] {
+            let text = format!("[[participants]]\nid = \"bank-a\"\n{}", spoken(spec));
+            let layers = Layers::compiled_in().with_text("test.toml", &text).expect("layers");
+            let found = load(&layers).expect_err("mistakes");
+            let is_told = found.iter().any(|it| it.key == "participants[0].partial_reversals");
+            assert!(is_told, "{spec}: {found:?}");
+        }
     }
 
     #[test]

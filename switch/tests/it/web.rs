@@ -289,7 +289,7 @@ async fn a_payment_is_undone_at_its_asker_s_wish_and_a_decline_is_not() {
     let declined = api.pay("order-2", &card_payment(1_051, "B-1")).await;
     let path = format!("/v1/payments/{}/reverse", declined.text("/id"));
     let refused = api.post(&path, &json!({})).await;
-    assert_eq!((refused.status, refused.text("/code")), (409, "reversal_not_allowed"));
+    assert_eq!((refused.status, refused.text("/code")), (409, "nothing_to_reverse"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

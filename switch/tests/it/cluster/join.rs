@@ -72,6 +72,13 @@ async fn a_cluster_goes_on_with_the_journal_of_one_machine() {
     assert_eq!((answer.response_code(), cash.response_code()), ("00", "00"));
     let (dir, issuer) = house.stop().await;
     let data = dir.path().display().to_string();
+    // Under the key of the old machine its requests are compared with their repeats.
+    let fingerprint_key = dir.path().join("fingerprint.key").display().to_string();
+    for node in &town.nodes {
+        let own = std::fs::read_to_string(&node.files[2]).expect("a file");
+        let own = format!("{own}[seal]\nfingerprint_key = \"file:{fingerprint_key}\"\n");
+        std::fs::write(&node.files[2], own).expect("a file");
+    }
     let imported = town.cauce(&["journal", "import", "--data", &data]).await;
     assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
 
