@@ -20,7 +20,7 @@ use storage::StoreError;
 
 use crate::clock;
 use crate::engine::Engine;
-use crate::original::{self, NamedPayment};
+use crate::original::{self, NamedPayment, Purpose};
 
 /// Early reversals of one participant that one node remembers at a time.
 const OF_PARTICIPANT_MAX: usize = 4_096;
@@ -75,7 +75,8 @@ pub async fn find(
     request: &ReversalRequest,
 ) -> Result<Option<Payment>, StoreError> {
     let ReversalRequest { asker, original, trace, amount, .. } = request;
-    let named = NamedPayment { asker, original, trace, amount: *amount };
+    let purpose = Purpose::Reversal;
+    let named = NamedPayment { asker, original, trace, amount: *amount, purpose };
     if let Some(found) = original::look_exactly(engine, &named).await? {
         return Ok(Some(found));
     }

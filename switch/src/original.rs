@@ -9,7 +9,7 @@
 //! 4. the STAN in DE90, where DE7 is zeros there or a repeat's (x1), at the terminal in DE41;
 //! 5. the message's own DE11 and DE7, where DE90 names no STAN;
 //! 6. the terminal in DE41, where nothing else names anything, and only to a payment of the last
-//!    minutes whose amount the message repeats.
+//!    minutes whose amount a reversal repeats.
 //!
 //! STAN and DE7 in DE90 hold for the third way, too. Where a way leads to several, an amount, an RRN
 //! and an acquirer (DE90) that the message has choose among them; the third, the fourth and the
@@ -51,6 +51,17 @@ pub struct NamedPayment<'a> {
     pub trace: &'a Trace,
     /// DE4 and DE49, where the message has them.
     pub amount: Option<Money>,
+    /// What the message wants of the payment.
+    pub purpose: Purpose,
+}
+
+/// What a message wants of the payment it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be told of it; nothing changes.
+    Inquiry,
+    /// To have it undone: a terminal alone names it only where the amount is repeated.
+    Reversal,
 }
 
 /// The ways, in the order they are tried in.
@@ -237,7 +248,10 @@ impl NamedPayment<'_> {
                 Way::Folio | Way::Whole | Way::Itself => true,
                 Way::Reference => has_stan && has_time && (has_amount || self.is_folio_of(payment)),
                 Way::Stan => has_stan && has_amount,
-                Way::Terminal => self.has_amount_of(payment),
+                Way::Terminal => match self.purpose {
+                    Purpose::Inquiry => has_amount,
+                    Purpose::Reversal => self.has_amount_of(payment),
+                },
             }
     }
 

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use crate::clock;
 use crate::engine::Engine;
 use crate::log::Seldom;
-use crate::original::{self, NamedPayment};
+use crate::original::{self, NamedPayment, Purpose};
 use crate::participant::in_flight::{Claim, MatchedAnswer, NO_LINE, RequestKind};
 use crate::participant::past::PastRequest;
 use crate::participant::{NoAnswer, Participant, pin};
@@ -216,7 +216,8 @@ impl<'a> Sending<'a> {
 /// The state of a payment, for its own asker.
 pub async fn inquire(engine: &Engine, request: &InquiryRequest) -> Told {
     let InquiryRequest { asker, original, trace } = request;
-    match original::find(engine, &NamedPayment { asker, original, trace, amount: None }).await {
+    let (amount, purpose) = (None, Purpose::Inquiry);
+    match original::find(engine, &NamedPayment { asker, original, trace, amount, purpose }).await {
         Ok(Some(payment)) => Told::standing(&payment).replayed(),
         Ok(None) => Told::refused(Reason::OriginalNotFound),
         Err(error) => Told::not_decided(&error),
