@@ -1,6 +1,6 @@
 //! What the threads of a store tell each other.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     /// Milliseconds after `began` at which the frame under way was begun; 0 when none is.
     committing_since: AtomicU64,
     began: Instant,
+    /// The store is being closed.
+    is_closing: AtomicBool,
     wake_follower: Wake,
     wake_writer: Wake,
     pub figures: Figures,
@@ -102,6 +104,7 @@ impl Shared {
             flush_to: AtomicU64::new(0),
             committing_since: AtomicU64::new(0),
             began: Instant::now(),
+            is_closing: AtomicBool::new(false),
             wake_follower: Wake::new(),
             wake_writer: Wake::new(),
             figures: Figures::new(),
@@ -196,6 +199,17 @@ impl Shared {
 
     pub fn writer_waits(&self, at_most: Duration) {
         self.wake_writer.wait(at_most);
+    }
+
+    /// Notes that the store is being closed: the writer waits for no read models any more.
+    pub fn set_closing(&self) {
+        self.is_closing.store(true, Ordering::Release);
+        self.wake_writer.signal();
+    }
+
+    /// Whether the store is being closed.
+    pub fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire)
     }
 
     pub fn has_failed(&self) -> bool {

@@ -198,6 +198,7 @@ impl Store {
     /// Other handles get [`StoreError::Closed`] from then on. Not cancel-safe: dropped, it goes on
     /// in the background.
     pub async fn close(self) {
+        self.inner.shared.set_closing();
         self.mark_notices().await;
         let (answer, stopped) = oneshot::channel();
         if self.send(Command::Stop { answer }).await.is_ok() {
@@ -323,6 +324,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let Some(threads) = self.threads.lock().take() else { return };
         // Nobody can ask any more: the writer ends once it has served what waits.
+        self.shared.set_closing();
         self.commands = bounded(1).0;
         threads.join();
     }

@@ -25,12 +25,25 @@ pub const TRACE_ROWS_MAX: usize = 1_024;
 /// Why the read models failed.
 #[derive(Debug, thiserror::Error)]
 #[error("the read models failed")]
-pub struct ViewError(#[source] pub(crate) Box<dyn std::error::Error + Send + Sync>);
+pub struct ViewError {
+    pub(crate) source: Box<dyn std::error::Error + Send + Sync>,
+    is_passing: bool,
+}
 
 impl ViewError {
-    /// From what the store of the rows said.
+    /// From what the store of the rows said; the same may succeed when it is asked again.
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self(source.into())
+        Self { source: source.into(), is_passing: true }
+    }
+
+    /// From what the store of the rows will say again, as long as nobody changes it.
+    pub fn lasting(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { source: source.into(), is_passing: false }
+    }
+
+    /// Whether the same may succeed when it is asked again.
+    pub fn is_passing(&self) -> bool {
+        self.is_passing
     }
 }
 

@@ -30,6 +30,8 @@ use crate::view::Views;
 
 /// How long the writer waits at a time for the read models to catch up.
 const LAG_WAIT: Duration = Duration::from_millis(20);
+/// How long it waits for them before it says so.
+const TELL_LAG_AFTER: Duration = Duration::from_secs(1);
 
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
@@ -133,10 +135,20 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         self.shared.room.notify_waiters();
     }
 
-    /// The named ceiling on what the read models owe.
+    /// The named ceiling on what the read models owe. A store that is closed makes what it has taken
+    /// durable and leaves the read models to its next start.
     fn wait_for_views(&self) {
-        while self.shared.lag() > self.limits.view_lag_max && !self.shared.has_failed() {
-            self.shared.writer_waits(LAG_WAIT);
+        let shared = &self.shared;
+        let (began, mut is_told) = (Instant::now(), false);
+        while shared.lag() > self.limits.view_lag_max
+            && !shared.has_failed()
+            && !shared.is_closing()
+        {
+            if !is_told && began.elapsed() >= TELL_LAG_AFTER {
+                tracing::warn!(lag = shared.lag(), "nothing is taken until the read models follow");
+                is_told = true;
+            }
+            shared.writer_waits(LAG_WAIT);
         }
     }
 

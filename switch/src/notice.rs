@@ -24,10 +24,11 @@ use parking_lot::Mutex;
 use router::id::{BillerId, EndpointId, NoticeId};
 use router::notice::NoticeType;
 use router::record::{Endpoint, Record};
+use router::secret::Secret;
 use storage::outbox::NoticeRow;
 use storage::seal::Sealer;
 use storage::{Store, StoreError};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use self::attempt::Target;
@@ -60,6 +61,8 @@ pub struct Notices {
     lanes: Lanes,
     workers: Mutex<HashMap<EndpointId, CancellationToken>>,
     changed: Notify,
+    /// Held from the count of a biller's endpoints until one more is durable.
+    making: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Why an endpoint could not be made.
@@ -100,7 +103,8 @@ impl Notices {
         let poster = Poster::new(&config, reach, engine.tasks.clone());
         let lanes = Lanes::new(config.in_flight_max);
         let (workers, changed) = (Mutex::default(), Notify::new());
-        Self { engine, store, sealer, config, reach, poster, lanes, workers, changed }
+        let making = Arc::default();
+        Self { engine, store, sealer, config, reach, poster, lanes, workers, changed, making }
     }
 
     /// Makes an endpoint durable and begins to serve it.
@@ -113,6 +117,26 @@ impl Notices {
         types: Vec<NoticeType>,
     ) -> Result<NewEndpoint, EndpointError> {
         let url = self.reach.check(url)?.to_string();
+        let (endpoint, secret) = self.make(biller, url, types).await?;
+        let id = endpoint.id;
+        self.changed.notify_one();
+        tracing::info!(endpoint = %id, %biller, "endpoint set");
+        if self.engine.is_one_of_many() {
+            // Who is told of the endpoint may rely on it, whichever node a payment goes to.
+            tokio::time::sleep(KNOWN_EVERYWHERE_AFTER).await;
+        }
+        Ok(NewEndpoint { endpoint, secret: sign::printed(&secret) })
+    }
+
+    /// Makes an endpoint durable, if its biller may have one more.
+    async fn make(
+        &self,
+        biller: BillerId,
+        url: String,
+        types: Vec<NoticeType>,
+    ) -> Result<(Endpoint, Secret), EndpointError> {
+        // Of many that are asked for at once, each sees those before it.
+        let making = Arc::clone(&self.making).lock_owned().await;
         let max = self.config.endpoints_per_biller_max;
         if self.of_biller(biller).len() >= max {
             return Err(EndpointError::TooMany { max });
@@ -130,14 +154,17 @@ impl Notices {
             key_name: sealed.key_name,
             types,
         };
-        self.store.append(Record::Endpoint(endpoint.clone())).await?;
-        self.changed.notify_one();
-        tracing::info!(endpoint = %id, %biller, "endpoint set");
-        if self.engine.is_one_of_many() {
-            // Who is told of the endpoint may rely on it, whichever node a payment goes to.
-            tokio::time::sleep(KNOWN_EVERYWHERE_AFTER).await;
-        }
-        Ok(NewEndpoint { endpoint, secret: sign::printed(&secret) })
+        let (store, record) = (self.store.clone(), Record::Endpoint(endpoint.clone()));
+        let (answer, appended) = oneshot::channel();
+        // Whoever asked may go away: the next is counted after this one all the same.
+        self.engine.tasks.service("setting of an endpoint", async move {
+            let appended = store.append(record).await;
+            drop(making);
+            // A caller that went away does not need the answer.
+            answer.send(appended).ok();
+        });
+        appended.await.unwrap_or(Err(StoreError::Closed))?;
+        Ok((endpoint, secret))
     }
 
     /// Deletes an endpoint; nothing more is sent to it. Of one that is not there, does nothing.

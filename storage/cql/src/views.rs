@@ -148,7 +148,7 @@ impl CqlViews {
     }
 
     fn ask<T>(&self, asked: impl Future<Output = Result<T, CqlError>>) -> Result<T, ViewError> {
-        self.cql.block_on(asked).map_err(ViewError::new)
+        self.cql.block_on(asked).map_err(view_error)
     }
 
     /// The payments of a trace, oldest first, with the key of each and what was asked.
@@ -354,6 +354,15 @@ fn quarter_of(payment: PaymentId) -> i64 {
     payment.unix_ms() / QUARTER_MS
 }
 
+/// What the read models are told: servers that are away come back, and what they refuse they will
+/// refuse again.
+fn view_error(error: CqlError) -> ViewError {
+    match error.is_passing() || matches!(error, CqlError::Connect { .. }) {
+        true => ViewError::new(error),
+        false => ViewError::lasting(error),
+    }
+}
+
 fn blob(number: u128) -> [u8; 16] {
     number.to_be_bytes()
 }
@@ -364,5 +373,5 @@ fn id(statement: &Statement, bytes: &[u8]) -> Result<PaymentId, ViewError> {
 
 fn number(statement: &Statement, bytes: &[u8]) -> Result<u128, ViewError> {
     let number = bytes.try_into().map(u128::from_be_bytes);
-    number.map_err(|_| ViewError::new(CqlError::row(statement, "no 16 bytes")))
+    number.map_err(|_| view_error(CqlError::row(statement, "no 16 bytes")))
 }

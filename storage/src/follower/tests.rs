@@ -82,6 +82,8 @@ fn a_notice_is_owed_though_the_history_of_its_payment_was_written_before_a_crash
 
 /// Read models that are servers, which are away for some asks of each kind.
 struct Away {
+    /// What they say then will be said for ever.
+    is_lasting: bool,
     rows: LocalViews,
     writes_lost: AtomicU32,
     reads_lost: AtomicU32,
@@ -91,6 +93,7 @@ impl Away {
     fn lose(&self, left: &AtomicU32) -> Result<(), ViewError> {
         let take = |left: u32| left.checked_sub(1);
         match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take) {
+            Ok(_) if self.is_lasting => Err(ViewError::lasting("no such table")),
             Ok(_) => Err(ViewError::new("no server answers")),
             Err(_) => Ok(()),
         }
@@ -207,7 +210,8 @@ fn reversed(sample: &Sample) -> [Vec<u8>; 4] {
 
 fn away(dir: &std::path::Path, writes_lost: u32, reads_lost: u32) -> Arc<Away> {
     let rows = LocalViews::open(dir, 1 << 20).unwrap();
-    Arc::new(Away { rows, writes_lost: writes_lost.into(), reads_lost: reads_lost.into() })
+    let (writes_lost, reads_lost) = (writes_lost.into(), reads_lost.into());
+    Arc::new(Away { is_lasting: false, rows, writes_lost, reads_lost })
 }
 
 #[test]
@@ -241,4 +245,18 @@ fn a_store_that_closes_waits_for_no_read_models_and_has_not_failed() {
     shared.set_durable(Head { sequence: 4, ..Head::ZERO });
     follower.run(&Arc::new(AtomicBool::new(true)));
     assert_eq!((shared.lag(), shared.has_failed()), (4, false));
+}
+
+#[test]
+fn what_read_models_refuse_for_ever_is_asked_once_and_ends_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = LocalViews::open(dir.path(), 1 << 20).unwrap();
+    let (writes_lost, reads_lost) = (AtomicU32::new(1), AtomicU32::new(0));
+    let views = Arc::new(Away { is_lasting: true, rows, writes_lost, reads_lost });
+    let shared = Arc::new(Shared::new(Head::ZERO, 0));
+    let tail = Box::new(Frames(1, VecDeque::from(reversed(&Sample::new(1)))));
+    let follower = Follower::new(tail, views, Arc::clone(&shared), BTreeMap::new()).unwrap();
+    shared.set_durable(Head { sequence: 4, ..Head::ZERO });
+    follower.run(&Arc::new(AtomicBool::new(false)));
+    assert_eq!((shared.lag(), shared.failure()), (4, Some(StoreFailure::ReadModels)));
 }

@@ -55,11 +55,12 @@ impl ViewRetry {
     }
 
     fn may_pass(&self, error: &FollowError) -> bool {
-        let is_remote = match error {
-            FollowError::View(_) => true,
+        let is_passing = match error {
+            // A table that is missing, or a right, is told at once: waiting would not bring it.
+            FollowError::View(error) => error.is_passing(),
             FollowError::Journal(damage) => matches!(damage, Damage::Remote(_)),
         };
-        is_remote && !self.is_near
+        is_passing && !self.is_near
     }
 }
 

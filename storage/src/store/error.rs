@@ -95,7 +95,7 @@ impl From<ListTooLong> for StoreError {
 
 impl From<ViewError> for StoreError {
     fn from(error: ViewError) -> Self {
-        Self::unreadable(&*error.0)
+        Self::unreadable(&*error.source)
     }
 }
 

@@ -228,6 +228,26 @@ fn after_a_failure_a_stop_ends_the_writer_though_handles_are_kept() {
     }
 }
 
+#[test]
+fn a_store_that_is_closed_while_its_read_models_lag_serves_what_waits_and_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nobody follows: the read models owe more than they may.
+    let shared = Arc::new(Shared::new(Head { sequence: 101, ..Head::ZERO }, 0));
+    let (commands, queue) = bounded(16);
+    let disk = Filling { frames_left: 1, tried: Arc::default() };
+    let writer = writer(dir.path(), disk, queue, &shared);
+    let (answer, mut passed) = oneshot::channel();
+    assert!(commands.send(Command::Barrier { answer }).is_ok());
+    let (answer, stopped) = oneshot::channel();
+    assert!(commands.send(Command::Stop { answer }).is_ok());
+    let thread = std::thread::spawn(move || writer.run());
+    assert!(passed.try_recv().is_err(), "nothing is taken yet");
+    shared.set_closing();
+    assert_eq!(passed.blocking_recv().unwrap(), Ok(()));
+    assert_eq!(stopped.blocking_recv().unwrap(), Ok(()));
+    thread.join().unwrap();
+}
+
 /// A lane that another owner has taken.
 struct Taken;
 

@@ -1,5 +1,6 @@
 //! `cauce serve`.
 
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -64,7 +65,22 @@ fn exit_code(ended: Ended) -> ExitCode {
 }
 
 async fn serve(config: Config, configured: &Configured) -> Result<Ended, StartError> {
-    let app = App::start(config).await?;
+    // Before anything that takes long: as a container's first process, the switch would not be ended
+    // by a signal that it does not listen for.
+    let mut stop = pin!(asked_to_stop());
+    // A task of its own, for a start also blocks: opening a journal replays it.
+    #[expect(clippy::disallowed_methods, reason = "nothing supervises before the start")]
+    let mut starting = tokio::spawn(App::start(config));
+    let started = tokio::select! {
+        biased;
+        started = &mut starting => started,
+        () = &mut stop => {
+            // Nothing was taken yet, and what was written is whole: the process just ends.
+            tracing::info!("told to stop before it was ready");
+            return Ok(Ended::Drained);
+        }
+    };
+    let app = started.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))?;
     stop_deadline::watch(&app.stop_times, Handle::current()).map_err(StartError::Thread)?;
     let engine = Arc::clone(&app.engine);
     let (rules, node) = (configured.clone(), app.node.clone());
@@ -78,19 +94,20 @@ async fn serve(config: Config, configured: &Configured) -> Result<Ended, StartEr
             }
         }
     });
-    Ok(app.run_until(asked_to_stop()).await)
+    Ok(app.run_until(stop).await)
 }
 
-/// Resolves at SIGTERM or SIGINT. Cancel-safe.
-pub async fn asked_to_stop() {
-    let (Some(mut terminate), Some(mut interrupt)) =
-        (listen(SignalKind::terminate()), listen(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// Resolves at a SIGTERM or SIGINT since the call, which must be made within a runtime. Cancel-safe.
+pub fn asked_to_stop() -> impl Future<Output = ()> {
+    let signals = (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
+    async move {
+        let (Some(mut terminate), Some(mut interrupt)) = signals else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! What is known of the time from before a start: a file in the data folder, and the last record.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use router::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use storage::private_file;
 
 use super::trusted::Reading;
 
@@ -102,19 +103,17 @@ fn read(path: &Path) -> io::Result<Option<Agreed>> {
     }
 }
 
-/// Whole or not at all, for the operator of the switch alone.
+/// Whole or not at all, and readable by the service whoever runs the command.
 fn write(data: &Path, name: &str, agreed: &Agreed) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(data)?;
-    let fresh = data.join(format!("{name}.tmp"));
-    let mut file =
-        fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&fresh)?;
-    file.write_all(&serde_json::to_vec(agreed).map_err(io::Error::other)?)?;
-    file.sync_all()?;
-    fs::rename(&fresh, data.join(name))
+    let bytes = serde_json::to_vec(agreed).map_err(io::Error::other)?;
+    private_file::replace(&data.join(name), &bytes)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]
@@ -127,5 +126,20 @@ mod tests {
         fs::write(data.path().join(AGREED_FILE), "{\"boot_id\":").expect("written");
         assert_eq!(agreed(data.path()).expect("readable"), None);
         remove_accepted(data.path()).expect("nothing to remove");
+    }
+
+    #[test]
+    fn what_an_administrator_accepts_belongs_to_the_owner_of_the_data_folder() {
+        let data = tempfile::tempdir().expect("a folder");
+        let now = Agreed::of(Reading::now()).expect("a boot id");
+        // Only root can give a folder away; anybody else writes what is its own anyway.
+        let is_given = std::os::unix::fs::chown(data.path(), Some(10_001), Some(10_001)).is_ok();
+        write_accepted(data.path(), &now).expect("written");
+        let owned = |path: &Path| fs::metadata(path).map(|file| (file.uid(), file.gid()));
+        let (folder, file) = (owned(data.path()), owned(&data.path().join(ACCEPTED_FILE)));
+        let (folder, file) = (folder.expect("a folder"), file.expect("a file"));
+        assert_eq!(file, folder);
+        assert_eq!(is_given, folder == (10_001, 10_001));
+        assert_eq!(fs::read_dir(data.path()).expect("a folder").count(), 1, "nothing beside it");
     }
 }

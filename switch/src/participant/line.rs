@@ -1,6 +1,7 @@
 //! One line to a participant: a queue of messages, bounded in frames and in bytes, and the task
 //! that frames and writes them.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -257,6 +258,8 @@ impl Line {
 
 /// Writes what is queued, many frames at a time, until the line is dropped or fails.
 ///
+/// A write, and the end of the connection, take `write_timeout` at most.
+///
 /// Not cancel-safe: a dropped call may have written part of a frame.
 pub async fn write_out(
     mut outgoing: Outgoing,
@@ -287,7 +290,7 @@ pub async fn write_out(
             }
             frame(&framer, message, &mut buffer);
         }
-        let writing = tokio::time::timeout(write_timeout, socket.write_all(&buffer));
+        let writing = tokio::time::timeout(write_timeout, write_through(&mut socket, &buffer));
         let written = tokio::select! {
             () = outgoing.ended.cancelled() => return,
             written = writing => written,
@@ -304,8 +307,20 @@ pub async fn write_out(
             buffer = BytesMut::with_capacity(WRITE_BUFFER_KEPT);
         }
     }
-    // The last sender is gone: tell the peer that nothing more comes.
-    socket.shutdown().await.ok();
+    // The last sender is gone: tell the peer that nothing more comes. One that takes nothing, not
+    // even that, keeps its connection no longer than a write would.
+    let closing = tokio::time::timeout(write_timeout, socket.shutdown());
+    tokio::select! {
+        () = outgoing.ended.cancelled() => {}
+        // Whatever came of it, the socket is dropped.
+        _ = closing => {}
+    }
+}
+
+/// Writes everything down to the connection: TLS may keep what it took until it is flushed.
+async fn write_through(socket: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    socket.write_all(bytes).await?;
+    socket.flush().await
 }
 
 /// Appends one frame; a message that fits none is logged and left out.
@@ -318,7 +333,11 @@ fn frame(framer: &Framer, message: Option<Outbound>, buffer: &mut BytesMut) {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
     use codecs::frame::FrameSpec;
+    use tokio::io::AsyncReadExt;
 
     use super::*;
 
@@ -374,5 +393,58 @@ mod tests {
         };
         futures_util::future::join(writing, reading).await;
         assert_eq!(socket.len(), 64 * 6);
+    }
+
+    #[tokio::test]
+    async fn an_answer_leaves_a_connection_that_keeps_bytes_until_it_is_flushed() {
+        let (line, outgoing) = line(64, 4096);
+        let (near, mut far) = tokio::io::duplex(4096);
+        // As TLS does: what is written is taken, and stays.
+        let kept = tokio::io::BufWriter::new(near);
+        let writing = write_out(outgoing, kept, Duration::from_secs(60));
+        line.answer(message(b"0810")).expect("room");
+        let reading = async {
+            let mut read = [0; 11];
+            let reading = far.read_exact(&mut read);
+            let left = tokio::time::timeout(Duration::from_secs(30), reading).await;
+            left.expect("it left").expect("read");
+            assert_eq!(&read, b"\0\x09\x60\0\0\0\x000810");
+            drop(line);
+        };
+        futures_util::future::join(writing, reading).await;
+    }
+
+    /// A connection that takes all, and whose peer never lets it be closed.
+    struct NeverClosed(Option<mpsc::Sender<()>>);
+
+    impl AsyncWrite for NeverClosed {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.0 = None;
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_lets_no_connection_end_keeps_it_no_longer_than_a_write() {
+        let (line, outgoing) = line(64, 4096);
+        let (asked, mut closing) = mpsc::channel(1);
+        let socket = NeverClosed(Some(asked));
+        drop(line);
+        let writing = write_out(outgoing, socket, Duration::from_millis(20));
+        let ended = tokio::time::timeout(Duration::from_secs(30), writing).await;
+        ended.expect("the writer ends");
+        assert_eq!(closing.recv().await, None, "the end was told");
     }
 }

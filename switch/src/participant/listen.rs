@@ -51,7 +51,7 @@ async fn serve(engine: Arc<Engine>, socket: TcpStream, place: Place, door: Door)
     let caller = |certificate, place| Caller {
         owner,
         certificate,
-        place: Some(place),
+        place: Some(Arc::new(place)),
         accepted_at: Some(accepted_at),
     };
     let Some(acceptor) = &door.tls else {
@@ -96,7 +96,12 @@ async fn converse(
     let wording = own.and_then(|own| own.wording.clone());
     let (line, outgoing) = Line::new(framing, wording, backlog);
     let write_timeout = limits.write_timeout;
-    engine.tasks.service("line writer", write_out(outgoing, writer, write_timeout));
+    // The connection takes its place until both its halves are closed.
+    let place = caller.place.clone();
+    engine.tasks.service("line writer", async move {
+        write_out(outgoing, writer, write_timeout).await;
+        drop(place);
+    });
     let mut session = Session::accepted(engine, Arc::new(line), limits, caller);
     let closed = session.read(reader).await;
     session.end(&closed);

@@ -47,7 +47,7 @@ pub struct Caller {
     /// The certificate it showed.
     pub certificate: Option<[u8; 32]>,
     /// Its place among the connections; none on a line that we opened.
-    pub place: Option<Place>,
+    pub place: Option<Arc<Place>>,
     /// When the line was accepted, before its TLS handshake; none on a line that we opened.
     pub accepted_at: Option<Instant>,
 }

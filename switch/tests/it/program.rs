@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use loadtest::simulator::acquirer::{Acquirer, AcquirerSettings};
 
@@ -101,10 +101,15 @@ impl Running {
     pub async fn stop(mut self) {
         // A signal that comes before the program listens for it ends it at once.
         eventually("SIGTERM to be listened for", async || self.listens_for_sigterm()).await;
+        let status = self.terminated();
+        assert!(status.success(), "{status}");
+    }
+
+    /// Ends it by a SIGTERM, listened for or not.
+    pub fn terminated(&mut self) -> ExitStatus {
         let pid = rustix::process::Pid::from_child(&self.0);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a process");
-        let status = self.0.wait().expect("an end");
-        assert!(status.success(), "{status}");
+        self.0.wait().expect("an end")
     }
 
     /// Source: proc_pid_status(5), `SigCgt`: signal 15 is bit 14.
