@@ -68,7 +68,7 @@ struct Inner {
     revivals: Mutex<BTreeMap<EndpointId, Weak<Notify>>>,
     sealer: Sealer,
     /// Turns of reads that leave the runtime's threads.
-    reads: Semaphore,
+    reads: Arc<Semaphore>,
     /// Turns of lists.
     lists: Semaphore,
     threads: Mutex<Option<Threads>>,

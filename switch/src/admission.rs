@@ -3,11 +3,10 @@
 //! is closed for the new one, a stranger's before one of an address that is known.
 //!
 //! A connection is *idle* while nobody waits on it: a line before its sign-on, an HTTP connection
-//! without a request in hand. Whatever is under way is never closed to make room.
+//! without a request of somebody who has proved who it is. Whatever is under way is never closed to make room.
 
 mod accept;
 mod address;
-mod held;
 mod rate;
 mod state;
 
@@ -19,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 pub use accept::accept;
 pub use address::Address;
-pub use held::Held;
 pub use rate::LogRate;
 use state::State;
 
@@ -71,6 +69,27 @@ pub struct Place {
 }
 
 impl Ceilings {
+    /// The same proportions for as many connections as there are descriptors for, an eighth of them
+    /// left for those on their way out: no kind can take the places of another.
+    #[must_use]
+    pub fn within_sockets(self) -> Self {
+        let configured = self.lines + self.http + self.peers;
+        if configured <= self.sockets {
+            return self;
+        }
+        let room = self.sockets - self.sockets / 8;
+        let scaled = |ceiling: usize| (ceiling * room / configured).max(1);
+        Self {
+            sockets: self.sockets,
+            per_address: scaled(self.per_address),
+            lines: scaled(self.lines),
+            unsigned: scaled(self.unsigned),
+            unsigned_per_address: scaled(self.unsigned_per_address),
+            http: scaled(self.http),
+            peers: if self.peers == 0 { 0 } else { scaled(self.peers) },
+        }
+    }
+
     /// How many connections of a kind are taken at once.
     fn of(&self, kind: Kind) -> usize {
         match kind {

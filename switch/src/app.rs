@@ -31,6 +31,7 @@ use crate::early::EarlyReversals;
 use crate::engine::{Engine, Parts};
 use crate::keys::Keys;
 use crate::notice::Notices;
+use crate::outbound::Sockets;
 use crate::participant::tls::TlsError;
 use crate::participant::{Participant, Participants, dial, listen, tls};
 use crate::seal::KeyError;
@@ -140,6 +141,7 @@ impl App {
             participants: Participants::new(config.participants, &stans),
             policy: config.policy,
             tasks: tasks.clone(),
+            sockets: Sockets::for_requests(service.notices.in_flight_max),
             owed,
             early: EarlyReversals::kept_for(service.reversals.early_kept),
             acquirer_id: service.acquirer_id,
@@ -226,8 +228,9 @@ fn admission(config: &Config) -> Result<Arc<Admission>, DescriptorError> {
         unsigned: service.iso8583.unsigned_max,
         unsigned_per_address: service.iso8583.unsigned_per_address_max,
         http: service.http.connections_max,
-        peers: descriptors::PEERS_MAX,
+        peers: service.cluster.as_ref().map_or(0, |_| descriptors::PEERS_MAX),
     };
+    let ceilings = ceilings.within_sockets();
     let dialled = config.participants.iter().filter_map(|one| one.reach.as_ref());
     Ok(Admission::new(ceilings, dialled.map(|reach| reach.address.ip())))
 }

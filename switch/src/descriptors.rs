@@ -10,6 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use storage::settings::OPEN_FILES_MAX;
 
 use crate::config::Config;
+use crate::outbound;
 
 /// What the runtime, the log, signals and the admin port's own thread have open.
 const PROCESS_FILES: usize = 64;
@@ -76,7 +77,7 @@ impl Need {
         let admin = service.admin.connections_max + 1;
         let own = OPEN_FILES_MAX + PROCESS_FILES + admin + dialled + listeners;
         Self {
-            own: own + service.notices.in_flight_max + cluster,
+            own: own + outbound::descriptors_for(service.notices.in_flight_max) + cluster,
             sockets: service.http.connections_max + service.iso8583.connections_max + peers,
         }
     }

@@ -20,6 +20,7 @@ use storage_cluster::folios::Folios;
 
 use crate::config::InFreeFields;
 use crate::early::EarlyReversals;
+use crate::outbound::Sockets;
 use crate::participant::Participants;
 use crate::reversal::Owed;
 use crate::supervise::Tasks;
@@ -37,6 +38,8 @@ pub struct Engine {
     pub participants: Participants,
     /// Starts tasks.
     pub tasks: Tasks,
+    /// Places for the sockets that are opened to endpoints.
+    pub sockets: Arc<Sockets>,
     /// Where payments that must be undone are put.
     pub owed: Owed,
     /// Reversals that came here before their originals.
@@ -73,6 +76,8 @@ pub struct Parts {
     pub policy: Arc<Policy>,
     /// Starts tasks.
     pub tasks: Tasks,
+    /// Places for the sockets that are opened to endpoints.
+    pub sockets: Arc<Sockets>,
     /// Where payments that must be undone are put.
     pub owed: Owed,
     /// Reversals that came here before their originals.
@@ -99,6 +104,7 @@ impl Engine {
             sealer: parts.sealer,
             participants: parts.participants,
             tasks: parts.tasks,
+            sockets: parts.sockets,
             owed: parts.owed,
             early: parts.early,
             acquirer_id: parts.acquirer_id,

@@ -100,7 +100,8 @@ impl Notices {
             true => Reach::Anywhere,
             false => Reach::Public,
         };
-        let poster = Poster::new(&config, reach, engine.tasks.clone());
+        let (tasks, sockets) = (engine.tasks.clone(), Arc::clone(&engine.sockets));
+        let poster = Poster::new(&config, reach, tasks, sockets);
         let lanes = Lanes::new(config.in_flight_max);
         let (workers, changed) = (Mutex::default(), Notify::new());
         let making = Arc::default();

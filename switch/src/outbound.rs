@@ -8,7 +8,9 @@
 pub mod address;
 pub mod connect;
 pub mod network;
+pub mod sockets;
 
 pub use address::AddressError;
 pub use connect::{ConnectError, Https, https};
 pub use network::Reach;
+pub use sockets::{Sockets, descriptors_for};

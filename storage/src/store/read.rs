@@ -338,7 +338,12 @@ impl Store {
         &self,
         read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let _turn = self.inner.reads.acquire().await;
+        let turn = Arc::clone(&self.inner.reads).acquire_owned().await;
+        // A read goes on though nobody waits for it any more, and keeps its turn until it ends.
+        let read = move || {
+            let _turn = turn;
+            read()
+        };
         tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| Err(self.gone()))
     }
 }

@@ -180,7 +180,7 @@ where
     let others = OnceLock::new();
     let reads_max = if views.is_near() { READS_NEAR_MAX } else { READS_FAR_MAX };
     let inner = Inner {
-        reads: Semaphore::new(reads_max),
+        reads: Arc::new(Semaphore::new(reads_max)),
         lists: Semaphore::new(LISTS_MAX),
         commands,
         lane,

@@ -94,3 +94,30 @@ fn no_more_sockets_are_open_than_there_are_descriptors_for() {
     assert!(admission.is_empty());
     assert!(admission.admit(Kind::Line, peer(2)).is_some());
 }
+
+#[test]
+fn where_there_are_few_descriptors_strangers_of_one_kind_keep_no_other_kind_out() {
+    let configured =
+        Ceilings { sockets: 160, per_address: 2000, lines: 1024, http: 4096, peers: 0, ..CEILINGS };
+    let ceilings = configured.within_sockets();
+    assert!(ceilings.lines + ceilings.http < ceilings.sockets);
+    let admission = Admission::new(ceilings, []);
+    let mut strangers = Vec::new();
+    for last in 0..=255 {
+        strangers.push(admission.admit(Kind::Http, peer(last)).expect("a place"));
+        // The tasks of those that were displaced end.
+        strangers.retain(|place| !place.closed().is_cancelled());
+    }
+    assert_eq!(strangers.len(), ceilings.http);
+    for last in 0..20 {
+        let line = admission.admit(Kind::Line, peer(last)).expect("a place for a bank's line");
+        line.set_idle(false);
+    }
+}
+
+#[test]
+fn ceilings_that_fit_stay_as_configured() {
+    let ceilings = CEILINGS.within_sockets();
+    assert_eq!((ceilings.lines, ceilings.http, ceilings.peers), (12, 6, 2));
+    assert_eq!((ceilings.per_address, ceilings.unsigned), (20, 8));
+}

@@ -1,37 +1,40 @@
 //! Where other nodes ask: a record for a lane that this node holds, a notice of an endpoint that it
 //! serves, a request for a participant that called this node, an answer that came in elsewhere.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::serve::Listener;
+use axum::{Extension, Router};
 use codecs::iso8583::cauce87::{self, ParticipantAnswer, WireKind};
 use futures_util::FutureExt;
+use hyper::body::Incoming;
 use router::id::ParticipantId;
 use storage::StoreError;
 use storage_cluster::FRAME_LEN_MAX;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
 use tower_http::timeout::TimeoutLayer;
 
 use super::peers::{APPEND, REVIVE, Way, read_revived};
 use super::{lines, proof};
-use crate::admission::{self, Admission, Held, Kind};
+use crate::admission::{self, Admission, Kind};
 use crate::clock;
 use crate::config::SecretText;
 use crate::engine::Engine;
 use crate::late::{self, UnmatchedAnswer};
 use crate::participant::Participant;
+use crate::supervise::Stages;
+use crate::web::connection::{Answers, Connection, Hold};
 
 /// Time for one request.
 const REQUEST_MAX: Duration = Duration::from_secs(5);
+/// Time for a header, and between two requests: longer than a node keeps a connection in its pool.
+const HEADER_MAX: Duration = Duration::from_secs(100);
 
 /// The door of one node.
 #[derive(Clone)]
@@ -40,27 +43,16 @@ pub struct Door {
     secret: SecretText,
 }
 
-/// The listener of the door; each connection has a place.
-struct Placed {
-    listener: TcpListener,
-    admission: Arc<Admission>,
-}
+/// Answers what other nodes ask.
+#[derive(Clone)]
+struct Asked(Router);
 
-impl Listener for Placed {
-    type Io = Held<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            let (socket, peer) = admission::accept(&self.listener, "node").await;
-            if let Some(place) = self.admission.admit(Kind::Peer, peer) {
-                return (Held::new(socket, place), peer);
-            }
+impl Answers for Asked {
+    async fn answer(&self, request: Request<Incoming>) -> Response {
+        match self.0.clone().oneshot(request.map(Body::new)).await {
+            Ok(response) => response,
+            Err(never) => match never {},
         }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
     }
 }
 
@@ -70,29 +62,51 @@ impl Door {
         Self { engine, secret }
     }
 
-    /// Serves until the switch ends. Run as a critical task.
+    /// Serves until the switch ends: other nodes need it while this one drains, too. Run as a
+    /// critical task.
+    ///
+    /// Where there is no room, an idle connection is closed for the new one, or the new one is.
     pub async fn run(self, listener: TcpListener, admission: Arc<Admission>) {
-        let listener = Placed { listener, admission };
-        let ending = self.engine.tasks.stages().ending.clone();
+        let tasks = self.engine.tasks.clone();
+        let ending = tasks.stages().ending.clone();
+        let asked = Asked(self.routes());
+        loop {
+            let (socket, peer) = tokio::select! {
+                () = ending.cancelled() => return,
+                accepted = admission::accept(&listener, "node") => accepted,
+            };
+            let Some(place) = admission.admit(Kind::Peer, peer) else { continue };
+            let connection = Connection {
+                guard: asked.clone(),
+                header_timeout: HEADER_MAX,
+                stages: Stages { draining: ending.clone(), ending: ending.clone() },
+                place: Some(Arc::new(place)),
+            };
+            tasks.service("node connection", connection.serve(socket, None));
+        }
+    }
+
+    fn routes(self) -> Router {
         let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX);
-        let routes = Router::new()
+        Router::new()
             .route(APPEND, post(append))
             .route(REVIVE, post(revive))
             .route("/send/{participant}", post(send))
             .route("/answer/{participant}", post(answer))
             .layer(DefaultBodyLimit::max(FRAME_LEN_MAX))
             .layer(timeout)
-            .with_state(self);
-        let served = axum::serve(listener, routes).with_graceful_shutdown(ending.cancelled_owned());
-        if let Err(error) = served.await {
-            tracing::error!(%error, "the door for other nodes has failed");
-        }
+            .with_state(self)
     }
 
-    fn knows(&self, path: &str, headers: &HeaderMap, body: &[u8]) -> bool {
+    /// Whether a request comes from a node of the cluster; then it holds its connection.
+    fn knows(&self, path: &str, (hold, headers): (&Hold, &HeaderMap), body: &[u8]) -> bool {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let (Some(at), Some(mac)) = (text(proof::AT), text(proof::MAC)) else { return false };
-        proof::holds(&self.secret, (path, at, body), mac, clock::now())
+        let is_known = proof::holds(&self.secret, (path, at, body), mac, clock::now());
+        if is_known {
+            hold.take_as_known();
+        }
+        is_known
     }
 }
 
@@ -100,10 +114,10 @@ impl Door {
 fn handed(
     door: &Door,
     (way, participant): (Way, &str),
-    headers: &HeaderMap,
+    head: (&Hold, &HeaderMap),
     sealed: &[u8],
 ) -> Result<(Arc<Participant>, Bytes), StatusCode> {
-    if !door.knows(&way.path(participant), headers, sealed) {
+    if !door.knows(&way.path(participant), head, sealed) {
         metrics::counter!("cauce_peer_requests_total", "result" => "unknown").increment(1);
         return Err(StatusCode::UNAUTHORIZED);
     }
@@ -117,10 +131,11 @@ fn handed(
 async fn send(
     State(door): State<Door>,
     Path(participant): Path<String>,
+    Extension(hold): Extension<Hold>,
     headers: HeaderMap,
     sealed: Bytes,
 ) -> StatusCode {
-    match handed(&door, (Way::Send, &participant), &headers, &sealed) {
+    match handed(&door, (Way::Send, &participant), (&hold, &headers), &sealed) {
         Ok((participant, message)) => match participant.send_for_other(&message) {
             Ok(()) => StatusCode::OK,
             Err(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -133,10 +148,11 @@ async fn send(
 async fn answer(
     State(door): State<Door>,
     Path(participant): Path<String>,
+    Extension(hold): Extension<Hold>,
     headers: HeaderMap,
     sealed: Bytes,
 ) -> StatusCode {
-    let handed = handed(&door, (Way::Answer, &participant), &headers, &sealed);
+    let handed = handed(&door, (Way::Answer, &participant), (&hold, &headers), &sealed);
     let (participant, message) = match handed {
         Ok(handed) => handed,
         Err(status) => return status,
@@ -173,8 +189,13 @@ fn late_here(
 }
 
 /// A notice to be sent once more, of an endpoint that another node does not serve.
-async fn revive(State(door): State<Door>, headers: HeaderMap, notice: Bytes) -> StatusCode {
-    if !door.knows(REVIVE, &headers, &notice) {
+async fn revive(
+    State(door): State<Door>,
+    Extension(hold): Extension<Hold>,
+    headers: HeaderMap,
+    notice: Bytes,
+) -> StatusCode {
+    if !door.knows(REVIVE, (&hold, &headers), &notice) {
         metrics::counter!("cauce_peer_requests_total", "result" => "unknown").increment(1);
         return StatusCode::UNAUTHORIZED;
     }
@@ -189,8 +210,13 @@ async fn revive(State(door): State<Door>, headers: HeaderMap, notice: Bytes) -> 
     }
 }
 
-async fn append(State(door): State<Door>, headers: HeaderMap, encoded: Bytes) -> Response {
-    if !door.knows(APPEND, &headers, &encoded) {
+async fn append(
+    State(door): State<Door>,
+    Extension(hold): Extension<Hold>,
+    headers: HeaderMap,
+    encoded: Bytes,
+) -> Response {
+    if !door.knows(APPEND, (&hold, &headers), &encoded) {
         metrics::counter!("cauce_peer_requests_total", "result" => "unknown").increment(1);
         return StatusCode::UNAUTHORIZED.into_response();
     }

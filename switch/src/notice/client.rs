@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use hyper_util::rt::TokioTimer;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::NoticesConfig;
-use crate::outbound::{self, ConnectError, Https, Reach};
+use crate::outbound::{self, ConnectError, Https, Reach, Sockets};
 use crate::supervise::{Connections, Tasks};
 
 /// What is read of an answer's body, so that its connection can be used again.
@@ -85,12 +86,12 @@ impl NoAnswer {
 
 impl Poster {
     /// A client; its connections are tasks of the switch and end with it.
-    pub fn new(config: &NoticesConfig, reach: Reach, tasks: Tasks) -> Self {
+    pub fn new(config: &NoticesConfig, reach: Reach, tasks: Tasks, sockets: Arc<Sockets>) -> Self {
         let client = Client::builder(Connections(tasks))
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_MAX)
             .pool_max_idle_per_host(config.in_flight_per_endpoint_max)
-            .build(outbound::https(reach, config.timeout));
+            .build(outbound::https(reach, config.timeout, sockets));
         Self { client, timeout: config.timeout }
     }
 
@@ -173,7 +174,7 @@ mod tests {
             dangerous_allow_private_addresses: false,
         };
         let supervisor = Supervisor::new();
-        let poster = Poster::new(&config, reach, supervisor.tasks());
+        let poster = Poster::new(&config, reach, supervisor.tasks(), Sockets::for_requests(1));
         let (uri, body) = (uri.parse().unwrap(), Bytes::from_static(b"{}"));
         let (id, signature) = ("ntc_1".to_owned(), "v1,".to_owned());
         poster.post(Envelope { uri, id, timestamp: 0, signature, body }).await

@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,19 +13,25 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use http::Uri;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tower::Service;
 
 use super::address::{Destination, Host};
+use super::sockets::{Socket, Sockets};
 use super::{AddressError, Reach};
 
 /// Socket addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 8;
 /// A socket address that is silent for so long does not hold up the next (RFC 8305 section 5).
 const NEXT_AFTER: Duration = Duration::from_millis(250);
+
+/// Names that are resolved at once; each blocks a thread until the name server answers.
+pub const NAMES_MAX: usize = 16;
+/// Places for names that are being resolved, in the whole process.
+static NAMES: Semaphore = Semaphore::const_new(NAMES_MAX);
 
 /// Why no connection came about.
 #[derive(Debug, thiserror::Error)]
@@ -46,13 +53,14 @@ pub enum ConnectError {
 /// Opens connections over TLS, and in clear where the address says so and may.
 pub type Https = Timed<HttpsConnector<Connector>>;
 
-/// A connector for an HTTP client; no connection takes longer than `timeout` to come about.
-pub fn https(reach: Reach, timeout: Duration) -> Https {
+/// A connector for an HTTP client; no connection takes longer than `timeout` to come about, the
+/// wait for a place among `sockets` included.
+pub fn https(reach: Reach, timeout: Duration, sockets: Arc<Sockets>) -> Https {
     let inner = HttpsConnectorBuilder::new()
         .with_tls_config(tls())
         .https_or_http()
         .enable_http1()
-        .wrap_connector(Connector { reach });
+        .wrap_connector(Connector { reach, sockets });
     Timed { inner, timeout }
 }
 
@@ -70,16 +78,17 @@ fn tls() -> ClientConfig {
 }
 
 /// Opens TCP connections to where addresses from outside may lead, and to nowhere else.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Connector {
     reach: Reach,
+    sockets: Arc<Sockets>,
 }
 
 impl Connector {
     /// Connects to where a web address leads. Cancel-safe.
     ///
     /// Errors: [`ConnectError`].
-    async fn connect(self, uri: Uri) -> Result<TokioIo<TcpStream>, ConnectError> {
+    async fn connect(self, uri: Uri) -> Result<Socket, ConnectError> {
         let destination = Destination::of(&uri)?;
         let found = resolve(destination).await.map_err(ConnectError::Resolve)?;
         let mut allowed: Vec<SocketAddr> =
@@ -88,15 +97,17 @@ impl Connector {
         if allowed.is_empty() {
             return Err(ConnectError::NotPublic);
         }
-        let stream = first_of(allowed).await.map_err(ConnectError::Connect)?;
+        let place = self.sockets.place().await.map_err(ConnectError::Connect)?;
+        let spare = self.sockets.spare();
+        let stream = first_of(allowed, spare).await.map_err(ConnectError::Connect)?;
         self.look_at(&stream)?;
         stream.set_nodelay(true).ok();
-        Ok(TokioIo::new(stream))
+        Ok(Socket::new(stream, place))
     }
 
     /// Looks at both ends of a connection. Equal ends are this machine under one of its public
     /// addresses, where it may answer what it would refuse to others.
-    fn look_at(self, stream: &TcpStream) -> Result<(), ConnectError> {
+    fn look_at(&self, stream: &TcpStream) -> Result<(), ConnectError> {
         let peer = stream.peer_addr().map_err(ConnectError::Connect)?.ip();
         let own = stream.local_addr().map_err(ConnectError::Connect)?.ip();
         let is_own = self.reach == Reach::Public && peer == own;
@@ -105,22 +116,47 @@ impl Connector {
 }
 
 async fn resolve(destination: Destination) -> io::Result<Vec<SocketAddr>> {
+    let port = destination.port;
     match destination.host {
-        Host::Ip(ip) => Ok(vec![SocketAddr::new(ip, destination.port)]),
-        Host::Name(name) => Ok(lookup_host((name, destination.port)).await?.collect()),
+        Host::Ip(ip) => Ok(vec![SocketAddr::new(ip, port)]),
+        Host::Name(name) => {
+            let look_up = move || Ok((name.as_str(), port).to_socket_addrs()?.collect());
+            in_place_of(&NAMES, look_up).await
+        }
     }
 }
 
-/// The first connection to come about. Cancel-safe.
-async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+/// Does work that blocks and cannot be ended from outside, when there is a place for it. The work
+/// keeps its place until it ends, though nobody waits for it any more. Cancel-safe.
+async fn in_place_of<T: Send + 'static>(
+    places: &'static Semaphore,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let place = places.acquire().await.map_err(io::Error::other)?;
+    let done = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        work()
+    });
+    done.await.map_err(io::Error::other)?
+}
+
+/// The first connection to come about. Beside one try that is silent others are made as long as
+/// there are spare places. Cancel-safe.
+async fn first_of(addresses: Vec<SocketAddr>, spare: &Semaphore) -> io::Result<TcpStream> {
     let mut addresses = addresses.into_iter();
     let mut tries = FuturesUnordered::new();
     let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
     loop {
-        match addresses.next() {
-            Some(address) => tries.push(TcpStream::connect(address)),
-            None if tries.is_empty() => return Err(failure),
-            None => {}
+        let place = if tries.is_empty() { None } else { spare.try_acquire().ok() };
+        if tries.is_empty() || place.is_some() {
+            match addresses.next() {
+                Some(address) => tries.push(async move {
+                    let _place = place;
+                    TcpStream::connect(address).await
+                }),
+                None if tries.is_empty() => return Err(failure),
+                None => {}
+            }
         }
         tokio::select! {
             Some(tried) = tries.next() => match tried {
@@ -133,7 +169,7 @@ async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
 }
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<TcpStream>;
+    type Response = Socket;
     type Error = ConnectError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ConnectError>> + Send>>;
 
@@ -142,7 +178,7 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(self.connect(uri))
+        Box::pin(self.clone().connect(uri))
     }
 }
 
@@ -192,9 +228,13 @@ mod tests {
         (listener, port)
     }
 
+    fn connector(reach: Reach) -> Connector {
+        Connector { reach, sockets: Sockets::for_requests(4) }
+    }
+
     async fn connect(reach: Reach, url: &str) -> Result<SocketAddr, ConnectError> {
-        let connected = Connector { reach }.connect(url.parse().unwrap()).await;
-        connected.map(|stream| stream.inner().peer_addr().unwrap())
+        let connected = connector(reach).connect(url.parse().unwrap()).await;
+        connected.map(|socket| socket.peer_addr().unwrap())
     }
 
     #[tokio::test]
@@ -208,7 +248,7 @@ mod tests {
         }
         for host in ["[127.0.0.1]", "2130706433", "0x7f.1", "127.1"] {
             let Ok(uri) = format!("https://{host}:{port}/").parse::<Uri>() else { continue };
-            let refused = Connector { reach: Reach::Anywhere }.connect(uri).await;
+            let refused = connector(Reach::Anywhere).connect(uri).await;
             assert!(matches!(refused, Err(ConnectError::Address(AddressError::Host))), "{host}");
         }
         let accepted = futures_util::FutureExt::now_or_never(listener.accept());
@@ -221,8 +261,8 @@ mod tests {
     async fn both_ends_of_a_connection_are_looked_at_after_it_came_about() {
         let (listener, _) = listener().await;
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        assert!(Connector { reach: Reach::Public }.look_at(&stream).is_err());
-        assert!(Connector { reach: Reach::Anywhere }.look_at(&stream).is_ok());
+        assert!(connector(Reach::Public).look_at(&stream).is_err());
+        assert!(connector(Reach::Anywhere).look_at(&stream).is_ok());
     }
 
     #[tokio::test]
@@ -232,9 +272,9 @@ mod tests {
         drop(gone);
         let (listener, _) = listener().await;
         let answers = listener.local_addr().unwrap();
-        let stream = first_of(vec![refuses, answers]).await.unwrap();
+        let stream = first_of(vec![refuses, answers], &Semaphore::new(1)).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), answers);
-        let refused = first_of(vec![refuses]).await.unwrap_err();
+        let refused = first_of(vec![refuses], &Semaphore::new(0)).await.unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     }
 
@@ -242,10 +282,53 @@ mod tests {
     async fn a_handshake_that_never_ends_is_given_up() {
         rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
         let (_listener, port) = listener().await;
-        let mut connector = https(Reach::Anywhere, Duration::from_millis(20));
+        let mut connector =
+            https(Reach::Anywhere, Duration::from_millis(20), Sockets::for_requests(4));
         let uri = format!("https://127.0.0.1:{port}/").parse().unwrap();
         let error = connector.call(uri).await.expect_err("no connection");
         let error = error.downcast_ref::<io::Error>().map(io::Error::kind);
         assert_eq!(error, Some(io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_name_server_that_is_silent_holds_no_more_threads_than_there_are_places() {
+        static PLACES: Semaphore = Semaphore::const_new(1);
+        let (answer, silent) = std::sync::mpsc::channel::<()>();
+        let (begun, is_begun) = tokio::sync::oneshot::channel();
+        let asked = in_place_of(&PLACES, move || {
+            begun.send(()).ok();
+            silent.recv().ok();
+            Ok(())
+        });
+        // Whoever asked gives up as soon as the thread is at work.
+        tokio::select! {
+            answered = asked => panic!("{answered:?}"),
+            begun = is_begun => begun.unwrap(),
+        }
+        let next = in_place_of(&PLACES, || Ok(7));
+        let next = timeout(Duration::from_millis(50), next).await;
+        assert!(next.is_err(), "the place is given back before the name server has answered");
+        drop(answer);
+        assert_eq!(in_place_of(&PLACES, || Ok(8)).await.unwrap(), 8);
+    }
+
+    #[tokio::test]
+    async fn a_connection_waits_for_a_place_among_the_sockets() {
+        let (listener, port) = listener().await;
+        let connector = connector(Reach::Anywhere);
+        let uri = || format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let mut open = Vec::new();
+        for _ in 0..8 {
+            open.push(connector.clone().connect(uri()).await.unwrap());
+        }
+        let kept = open.iter().filter(|socket| socket.is_kept()).count();
+        assert_eq!(
+            kept, 4,
+            "the others are closed after one request, or they would hold all places"
+        );
+        let mut next = Box::pin(connector.clone().connect(uri()));
+        assert!(timeout(Duration::from_millis(50), &mut next).await.is_err(), "port {port}");
+        open.pop();
+        assert!(next.await.is_ok());
     }
 }

@@ -3,11 +3,13 @@
 //! the open payments finds it when there is.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use codecs::iso8583::cauce87::Repeat;
+use futures_util::FutureExt;
 use router::id::{ParticipantId, PaymentId};
 use router::payment::PaymentState;
 use tokio::sync::{Semaphore, mpsc};
@@ -153,14 +155,26 @@ impl Dispatch {
             let is_crowded = Arc::clone(&share.is_crowded);
             self.engine.tasks.service("reversal", async move {
                 let ending = engine.tasks.stages().ending.clone();
-                tokio::select! {
-                    () = ending.cancelled() => {}
-                    () = work(&engine, (payment, repeat), &undoing, &is_crowded) => {}
-                }
-                // Without a receiver the switch ends.
-                ended.send((participant, payment)).await.ok();
+                let work = async {
+                    tokio::select! {
+                        () = ending.cancelled() => {}
+                        () = work(&engine, (payment, repeat), &undoing, &is_crowded) => {}
+                    }
+                };
+                to_its_end(work, &ended, (participant, payment)).await;
             });
         }
+    }
+}
+
+/// Does work, and notes its end even if it panics: its place at work would be lost for ever.
+async fn to_its_end<T>(work: impl Future<Output = ()>, ended: &mpsc::Sender<T>, of: T) {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    // Without a receiver the switch ends.
+    ended.send(of).await.ok();
+    if let Err(panic) = done {
+        // Its task counts the panic, and says so.
+        resume_unwind(panic);
     }
 }
 
@@ -218,5 +232,14 @@ mod tests {
             share.next(128);
         }
         assert_eq!(ended, 3968, "the journal is asked again when none waits any more");
+    }
+
+    #[tokio::test]
+    async fn a_reversal_that_panics_gives_its_place_back() {
+        let (ended, mut endings) = mpsc::channel(1);
+        let work = to_its_end(async { panic!("a defect") }, &ended, PaymentId(7));
+        let done = AssertUnwindSafe(work).catch_unwind().await;
+        assert!(done.is_err(), "the panic is still seen by the task");
+        assert_eq!(endings.recv().await, Some(PaymentId(7)));
     }
 }

@@ -27,7 +27,7 @@ const LAST_ANSWER_MAX: Duration = Duration::from_secs(1);
 
 /// Answers the requests of a connection, whatever happens.
 pub(crate) trait Answers: Clone + Send + Sync + 'static {
-    /// Answers one request. Not cancel-safe.
+    /// Answers one request, which has a [`Hold`] among its extensions. Not cancel-safe.
     fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
 }
 
@@ -42,6 +42,41 @@ pub(crate) struct Connection<A> {
     pub stages: Stages,
     /// Its place among the connections; none where they are counted elsewhere.
     pub place: Option<Arc<Place>>,
+}
+
+/// What a request has of its connection: once it holds it, the connection is not closed to make
+/// room for another, until it is answered. Who has proved nothing yet holds nothing, however slowly
+/// its body comes.
+#[derive(Debug, Clone)]
+pub(crate) struct Hold {
+    place: Option<Arc<Place>>,
+    is_taken: Arc<AtomicBool>,
+}
+
+impl Hold {
+    fn on(place: Option<Arc<Place>>) -> Self {
+        Self { place, is_taken: Arc::default() }
+    }
+
+    /// Holds the connection: whoever asks has proved who it is.
+    pub(crate) fn take(&self) {
+        self.set(true);
+    }
+
+    /// The same for a peer whose address is known from now on.
+    pub(crate) fn take_as_known(&self) {
+        self.take();
+        if let Some(place) = &self.place {
+            place.set_known();
+        }
+    }
+
+    fn set(&self, is_taken: bool) {
+        self.is_taken.store(is_taken, Ordering::Release);
+        if let Some(place) = &self.place {
+            place.set_idle(!is_taken);
+        }
+    }
 }
 
 impl<A: Answers> Connection<A> {
@@ -65,15 +100,14 @@ impl<A: Answers> Connection<A> {
     }
 
     async fn converse(self, socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
-        let (guard, place) = (self.guard, self.place.clone());
-        let in_hand = Arc::new(AtomicBool::new(false));
-        let is_in_hand = Arc::clone(&in_hand);
-        let service = service_fn(move |request| {
-            let (guard, place, in_hand) = (guard.clone(), place.clone(), Arc::clone(&in_hand));
+        let (guard, hold) = (self.guard, Hold::on(self.place.clone()));
+        let is_held = Arc::clone(&hold.is_taken);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let (guard, hold) = (guard.clone(), hold.clone());
             async move {
-                take_in_hand(place.as_deref(), &in_hand, true);
+                request.extensions_mut().insert(hold.clone());
                 let answer = guard.answer(request).await;
-                take_in_hand(place.as_deref(), &in_hand, false);
+                hold.set(false);
                 Ok::<_, std::convert::Infallible>(answer)
             }
         });
@@ -88,8 +122,8 @@ impl<A: Answers> Connection<A> {
             () = displaced(self.place.as_deref()) => {
                 refused("displaced");
                 connection.as_mut().graceful_shutdown();
-                // A request that came at that very moment is still answered.
-                if is_in_hand.load(Ordering::Acquire) { connection.await } else { Ok(()) }
+                // A request that took hold at that very moment is still answered.
+                if is_held.load(Ordering::Acquire) { connection.await } else { Ok(()) }
             }
             () = self.stages.draining.cancelled() => {
                 connection.as_mut().graceful_shutdown();
@@ -114,14 +148,6 @@ impl<A: Answers> Connection<A> {
     }
 }
 
-/// Notes that a request is being answered, or that none is.
-fn take_in_hand(place: Option<&Place>, in_hand: &AtomicBool, is_taken: bool) {
-    in_hand.store(is_taken, Ordering::Release);
-    if let Some(place) = place {
-        place.set_idle(!is_taken);
-    }
-}
-
 /// Resolves when the connection's place is needed for another. Cancel-safe.
 async fn displaced(place: Option<&Place>) {
     match place {
@@ -132,4 +158,72 @@ async fn displaced(place: Option<&Place>) {
 
 fn refused(why: &'static str) {
     metrics::counter!("cauce_http_refused_total", "why" => why).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::admission::{Admission, Ceilings, Kind};
+
+    /// Never answers; takes hold where the path says that somebody is known.
+    #[derive(Clone)]
+    struct Silent(mpsc::Sender<()>);
+
+    impl Answers for Silent {
+        async fn answer(&self, request: Request<Incoming>) -> Response {
+            if request.uri().path() == "/known" {
+                request.extensions().get::<Hold>().unwrap().take();
+            }
+            self.0.send(()).await.unwrap();
+            pending().await
+        }
+    }
+
+    /// Whether a connection with such a request under way makes room for another.
+    async fn makes_room(path: &str) -> bool {
+        let one = Ceilings {
+            sockets: 9,
+            per_address: 9,
+            lines: 1,
+            unsigned: 1,
+            unsigned_per_address: 1,
+            http: 1,
+            peers: 1,
+        };
+        let admission = Admission::new(one, []);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (socket, peer) = listener.accept().await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n");
+        client.write_all(head.as_bytes()).await.unwrap();
+        let (asked, mut is_asked) = mpsc::channel(1);
+        let connection = Connection {
+            guard: Silent(asked),
+            header_timeout: Duration::from_secs(60),
+            stages: Stages::default(),
+            place: Some(Arc::new(admission.admit(Kind::Peer, peer).unwrap())),
+        };
+        let mut serving = pin!(connection.serve(socket, None));
+        tokio::select! {
+            () = &mut serving => panic!("the connection has ended"),
+            asked = is_asked.recv() => asked.unwrap(),
+        }
+        let next = admission.admit(Kind::Peer, peer);
+        if next.is_some() {
+            timeout(Duration::from_secs(30), serving).await.expect("its socket is closed");
+        }
+        next.is_some()
+    }
+
+    #[tokio::test]
+    async fn a_request_holds_its_connection_once_its_sender_is_known() {
+        assert!(makes_room("/").await, "a stranger's body that does not come holds nothing");
+        assert!(!makes_room("/known").await);
+    }
 }

@@ -11,6 +11,7 @@ use router::reason::Language;
 use super::answer::{self, Refusal};
 use super::asked;
 use super::caller::Caller;
+use super::connection::Hold;
 use super::guard::RouteName;
 use super::{Api, Limits, endpoints, notices, payments};
 
@@ -143,6 +144,9 @@ async fn serve(
         return Ok(openapi());
     }
     let caller = Caller::of(api, request.headers()).await?;
+    if let Some(hold) = request.extensions().get::<Hold>() {
+        hold.take();
+    }
     let uri = request.uri().clone();
     let request = match call.takes_fields() {
         true => request,

@@ -115,6 +115,24 @@ async fn idle_connections_make_room_for_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn requests_without_a_key_and_without_their_body_make_room_for_others() {
+    let house = House::start_with("[http]\nconnections_max = 4\n").await;
+    let api = Api::of(&house, "isp-ve");
+    let mut strangers = Vec::new();
+    for _ in 0..8 {
+        let mut socket = TcpStream::connect(house.app.addresses.http).await.expect("a connection");
+        let head = b"GET /openapi.json HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n";
+        socket.write_all(head).await.ok();
+        strangers.push(socket);
+    }
+    let reply = api.pay("order-1", &card_payment(15_000, "B-1")).await;
+    assert_eq!(reply.status, 201, "{}", reply.body);
+    let mut oldest = strangers.swap_remove(0);
+    let closed = timeout(PATIENCE, oldest.read(&mut [0; 1])).await.expect("closed in time");
+    assert!(matches!(closed, Ok(0) | Err(_)), "the oldest stranger made room, without an answer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_participant_that_reads_nothing_is_given_up_and_delays_nobody() {
     let house = House::start_with(
         "[iso8583]\nwrite_timeout_ms = 500\nqueued_bytes_max = 65536\nin_flight_max = 64\n",

@@ -69,7 +69,7 @@ impl Session {
     fn sign_on(&mut self, acquirer_id: &Text<11>) -> Result<(), NotSignedOn> {
         match self.participant.clone() {
             Some(known) => {
-                is_of(&known, acquirer_id)?;
+                self.must_be_of(&known, acquirer_id)?;
                 self.line.set_signed_on(true);
                 Ok(())
             }
@@ -82,7 +82,7 @@ impl Session {
     fn bind(&mut self, acquirer_id: &Text<11>) -> Result<(), NotSignedOn> {
         let participant = match &self.caller.owner {
             Some(owner) => {
-                is_of(owner, acquirer_id)?;
+                self.must_be_of(owner, acquirer_id)?;
                 Arc::clone(owner)
             }
             None if acquirer_id.is_empty() => return Err(NotSignedOn::Nameless),
@@ -104,6 +104,21 @@ impl Session {
         self.caller.has_signed_on();
         self.participant = Some(participant);
         Ok(())
+    }
+
+    /// Refuses a sign-on in another name than the line's participant's. A peer that has proved
+    /// nothing may send any number of these, so few are logged.
+    fn must_be_of(&self, known: &Participant, acquirer_id: &Text<11>) -> Result<(), NotSignedOn> {
+        let own = known.config.acquirer_id.as_ref();
+        if is_of(own, acquirer_id) {
+            return Ok(());
+        }
+        if self.caller.may_log() {
+            let expected = own.map_or("none is configured", |own| own.as_str());
+            tracing::warn!(participant = %known.id(), de32 = %acquirer_id, acquirer_id = expected,
+                "sign-on in another name refused");
+        }
+        Err(NotSignedOn::NotAllowed)
     }
 
     /// Whether the certificate shown, if any, is this participant's: the one that is pinned for it,
@@ -144,14 +159,21 @@ const NAMELESS: MapError =
 
 /// Whether a sign-on on a line of a known participant names that one, or nobody. A participant
 /// without an `acquirer_id` has no name that it could give.
-fn is_of(known: &Participant, acquirer_id: &Text<11>) -> Result<(), NotSignedOn> {
+fn is_of(own: Option<&Text<11>>, acquirer_id: &Text<11>) -> bool {
     let number = |text: &Text<11>| text.as_str().trim_start_matches('0').to_owned();
-    let own = known.config.acquirer_id.as_ref();
-    if acquirer_id.is_empty() || own.is_some_and(|own| number(own) == number(acquirer_id)) {
-        return Ok(());
+    acquirer_id.is_empty() || own.is_some_and(|own| number(own) == number(acquirer_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_on_names_the_participant_of_its_line_or_nobody() {
+        let text = |text: &str| Text::new(text).unwrap();
+        let own = text("10022");
+        assert!(is_of(Some(&own), &text("")) && is_of(None, &text("")));
+        assert!(is_of(Some(&own), &text("00000010022")));
+        assert!(!is_of(Some(&own), &text("10023")) && !is_of(None, &text("10022")));
     }
-    let expected = own.map_or("none is configured", |own| own.as_str());
-    tracing::warn!(participant = %known.id(), de32 = %acquirer_id, acquirer_id = expected,
-        "sign-on in another name refused");
-    Err(NotSignedOn::NotAllowed)
 }
