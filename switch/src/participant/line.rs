@@ -396,19 +396,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_leaves_a_connection_that_keeps_bytes_until_it_is_flushed() {
+    async fn a_message_leaves_a_connection_that_keeps_bytes_until_it_is_flushed() {
         let (line, outgoing) = line(64, 4096);
         let (near, mut far) = tokio::io::duplex(4096);
         // As TLS does: what is written is taken, and stays.
         let kept = tokio::io::BufWriter::new(near);
         let writing = write_out(outgoing, kept, Duration::from_secs(60));
-        line.answer(message(b"0810")).expect("room");
+        let later = Instant::now() + Duration::from_secs(3600);
+        line.send_now(Bytes::from_static(b"0800"), later).expect("room");
         let reading = async {
             let mut read = [0; 11];
             let reading = far.read_exact(&mut read);
             let left = tokio::time::timeout(Duration::from_secs(30), reading).await;
             left.expect("it left").expect("read");
-            assert_eq!(&read, b"\0\x09\x60\0\0\0\x000810");
+            assert_eq!(&read, b"\0\x09\x60\0\0\0\x000800");
             drop(line);
         };
         futures_util::future::join(writing, reading).await;
