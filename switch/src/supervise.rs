@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use hyper::rt::Executor;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -39,6 +40,12 @@ pub struct Stages {
 pub struct Supervisor {
     tasks: Tasks,
     died: mpsc::Receiver<&'static str>,
+}
+
+/// Runs the start of the switch, which nothing supervises yet, as a task: its caller can end while
+/// the start blocks.
+pub fn start<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    TaskTracker::new().spawn(work)
 }
 
 impl Supervisor {

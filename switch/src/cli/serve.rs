@@ -12,7 +12,7 @@ use super::{Configured, configuration, told_mistakes};
 use crate::app::{App, Ended, StartError};
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::{log, stop_deadline};
+use crate::{log, stop_deadline, supervise};
 
 /// Threads for work that blocks, beside those of the runtime and the journal. Whoever needs one
 /// waits for it. Each kind of work has places of its own, kept until the work ends, and the threads
@@ -72,8 +72,7 @@ async fn serve(config: Config, configured: &Configured) -> Result<Ended, StartEr
     // by a signal that it does not listen for.
     let mut stop = pin!(asked_to_stop());
     // A task of its own, for a start also blocks: opening a journal replays it.
-    #[expect(clippy::disallowed_methods, reason = "nothing supervises before the start")]
-    let mut starting = tokio::spawn(App::start(config));
+    let mut starting = supervise::start(App::start(config));
     let started = tokio::select! {
         biased;
         started = &mut starting => started,
