@@ -110,7 +110,7 @@ impl NodeConfig<'_> {
     }
 
     fn jvm(&self, options: &CassandraOptions) -> String {
-        let heap = options.heap_mb.unwrap_or(if self.nodes == 1 { 512 } else { 320 });
+        let heap = options.heap_mb.unwrap_or(if self.nodes == 1 { 1024 } else { 480 });
         let dir = self.dir.display();
         // One collector thread and no files of counters: two cores are shared with the test. The
         // delays are waits for other nodes that a ring with fixed tokens does not need.
