@@ -32,7 +32,7 @@ pub struct CassandraOptions {
     pub paxos: Paxos,
     /// How far the JVM compiles.
     pub jit: Jit,
-    /// Heap of each node; by default 512 MB if there is one, 320 MB each if there are three.
+    /// Heap of each node; by default 1,024 MB if there is one, 480 MB each if there are three.
     pub heap_mb: Option<u32>,
     /// More lines for cassandra.yaml, whole and of keys that are not there yet, such as
     /// `write_request_timeout: 500ms`.
