@@ -257,7 +257,8 @@ impl Participant {
     }
 
     /// Sends a reversal under a claim, as [`Self::ask`] does, by the line of the request that it
-    /// undoes for as long as that line serves: on another it could overtake the request.
+    /// undoes for as long as that line lives: on another it could overtake the request. While the
+    /// participant is signed off on that line, the reversal waits.
     ///
     /// Not cancel-safe.
     pub async fn ask_behind(
@@ -270,6 +271,9 @@ impl Participant {
         let Some(line) = line else {
             return (self.ask(claim, message).await, LineChoice::OtherLine);
         };
+        if !line.is_signed_on() {
+            return (Err(NoAnswer::NotSent(NotSent::SignedOff)), LineChoice::OriginalLine);
+        }
         claim.expect_on(line.number(), &message);
         let heard = match line.send_now(message, claim.deadline()) {
             Ok(()) => claim.answer().await.map_err(NoAnswer::MaybeSent),
@@ -278,7 +282,7 @@ impl Participant {
         (heard, LineChoice::OriginalLine)
     }
 
-    /// The line that a request took, if it still serves.
+    /// The line that a request took, if it still lives; the participant may be signed off on it.
     fn line_in(
         &self,
         past: &PastRequests,
@@ -288,11 +292,11 @@ impl Participant {
         let past = past.find(stan, transmitted_at)?;
         let lines = self.lines.load();
         let taken = lines.iter().find(|line| line.number() == past.line);
-        taken.filter(|line| line.is_signed_on()).map(Arc::clone)
+        taken.map(Arc::clone)
     }
 
     /// Sends a request of another node; its answer is that node's. A reversal goes by the line that
-    /// its request took here, as long as that line serves.
+    /// its request took here, as long as that line lives.
     ///
     /// Errors: [`NotSent`]; the message certainly did not leave.
     pub fn send_for_other(&self, message: &Bytes) -> Result<(), NotSent> {
@@ -301,7 +305,10 @@ impl Participant {
         if let Some(NamedRequest::Undone { stan, transmitted_at }) = &named
             && let Some(line) = self.line_in(&self.past_of_others, *stan, transmitted_at)
         {
-            return line.send_now(message.clone(), deadline);
+            return match line.is_signed_on() {
+                true => line.send_now(message.clone(), deadline),
+                false => Err(NotSent::SignedOff),
+            };
         }
         let mut line = NO_LINE;
         self.hand_over(message, deadline, |taken| line = taken.number())?;
