@@ -42,7 +42,8 @@ fn forty_that_list_two_hundred_payments_each_take_a_few_threads() {
             most
         });
         let most = join_all(lists).await.into_iter().max().unwrap_or_default();
-        assert!(most <= before + 16, "{most} threads, {before} before the lists");
+        // Eight at once; a thread that has just ended a list is still there when the next begins.
+        assert!(most < before + 32, "{most} threads, {before} before the lists");
         store.close().await;
     });
 }
