@@ -46,12 +46,12 @@ fn index(c: &mut Criterion) {
 
 fn to_message(c: &mut Criterion) {
     let message = messages::packed(&CARD_FIELDS);
-    let asker = messages::acquirer();
+    let originator = messages::acquirer();
     c.bench_function("codecs/read and to_message", |b| {
         b.iter(|| {
             let bytes = black_box(&message[..]);
             let wire = cauce87::read(bytes).expect("well formed");
-            cauce87::to_message(&wire, bytes, asker).expect("a payment")
+            cauce87::to_message(&wire, bytes, originator).expect("a payment")
         });
     });
 }

@@ -124,10 +124,10 @@ pub(crate) fn participant(name: &str) -> ParticipantId {
     ParticipantId::new(name).expect("invariant: the samples' names are ids")
 }
 
-fn decoded(fields: &[Field], asker: ParticipantId) -> PaymentRequest {
+fn decoded(fields: &[Field], originator: ParticipantId) -> PaymentRequest {
     let bytes = packed(fields);
     let wire = cauce87::read(&bytes).expect("invariant: the samples are well formed");
-    let message = cauce87::to_message(&wire, &bytes, asker);
+    let message = cauce87::to_message(&wire, &bytes, originator);
     match message.expect("invariant: the samples make sense") {
         Message::Payment(request) => *request,
         Message::Reversal(_) | Message::Inquiry(_) | Message::Network(_) => {

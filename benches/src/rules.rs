@@ -3,7 +3,7 @@
 
 use router::fee::{Bearer, FeeTiming};
 use router::id::{BillerId, FloatRef, Product};
-use router::message::{Asker, Rail};
+use router::message::{Originator, Rail};
 use router::money::{Currency, Money};
 use router::policy::{
     Biller, FeeBasis, FeeRule, Float, FloatDebits, LimitRule, Measure, Participant,
@@ -42,8 +42,8 @@ pub fn policy() -> Policy {
 
 /// Of either acquirer.
 fn float() -> Float {
-    let owner = Some(Asker::Participant(participant("collector")));
-    Float { owner, drawers: vec![Asker::Participant(participant("acquirer"))] }
+    let owner = Some(Originator::Participant(participant("collector")));
+    Float { owner, drawers: vec![Originator::Participant(participant("acquirer"))] }
 }
 
 fn lender_limits() -> Vec<LimitRule> {

@@ -10,9 +10,9 @@ use router::message::IdempotencyKey;
 fuzz_target!(|body: &[u8]| {
     let error = match parse_payment(body) {
         Ok(payment) => {
-            let asker = BillerId::new("shop-1").expect("an id");
+            let originator = BillerId::new("shop-1").expect("an id");
             let key = IdempotencyKey(1);
-            match payment.to_request(asker, key) {
+            match payment.to_request(originator, key) {
                 Ok(request) => {
                     assert!(request.amount.minor > 0, "a payment moves money");
                     return;

@@ -19,9 +19,9 @@ fuzz_target!(|bytes: &[u8]| match cauce87::read(bytes) {
 });
 
 fn take(wire: &Wire, bytes: &[u8]) {
-    let asker = ParticipantId::new("bank-a").expect("an id");
+    let originator = ParticipantId::new("bank-a").expect("an id");
     let _ = cauce87::participant_answer(wire, bytes);
-    match cauce87::to_message(wire, bytes, asker) {
+    match cauce87::to_message(wire, bytes, originator) {
         Ok(message) => hides_the_card(wire, bytes, &format!("{message:?}")),
         Err(error) => {
             assert!(error.offset <= bytes.len(), "{error}");

@@ -12,11 +12,11 @@ use router::time::Timestamp;
 const JSON_LEN_MAX: usize = 64 << 20;
 
 fuzz_target!(|bytes: &[u8]| {
-    let asker = ParticipantId::new("bank-a").expect("an id");
+    let originator = ParticipantId::new("bank-a").expect("an id");
     match read(bytes) {
         Ok(message) => {
-            let _ = to_message(&message, asker);
-            let _ = (original_keys(&message, &asker), participant_answer(&message));
+            let _ = to_message(&message, originator);
+            let _ = (original_keys(&message, &originator), participant_answer(&message));
             // What is laid open was read, unless a rule beyond reading refuses it.
             if let Ok(opened) = leaves(bytes) {
                 let json = serde_json::to_string(&opened).expect("texts and lists are JSON");

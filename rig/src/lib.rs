@@ -19,7 +19,7 @@ pub use clock::FakeClock;
 pub use error::{Error, Result};
 pub use proxy::Proxy;
 pub use redis::cluster::RedisCluster;
-pub use redis::resp::Reply;
+pub use redis::resp::RespValue;
 pub use redis::sentinel::Sentinels;
 pub use redis::{Redis, RedisOptions};
 pub use wait::eventually;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::ports::free_port;
 use crate::process::Process;
-use crate::redis::resp::Reply;
+use crate::redis::resp::RespValue;
 use crate::wait::holds;
 use crate::{Error, FakeClock, Result, dirs, eventually};
 
@@ -137,7 +137,7 @@ impl Redis {
     /// Sends one command over a connection of its own.
     ///
     /// Errors: the server's own error, as it words it; or it did not answer within five seconds.
-    pub fn command(&self, words: &[&str]) -> Result<Reply> {
+    pub fn command(&self, words: &[&str]) -> Result<RespValue> {
         resp::call(self.port, words)
     }
 

@@ -13,7 +13,7 @@ use crate::message::IdempotencyKey;
 use crate::money::Currency;
 use crate::notice::NoticeType;
 use crate::outcome::Outcome;
-use crate::payment::{Payment, PaymentState, Told};
+use crate::payment::{OutcomeKind, Payment, PaymentState};
 use crate::posting::{Posting, Side};
 use crate::reservation::Counter;
 
@@ -60,15 +60,15 @@ pub enum Violation {
         /// The key.
         key: IdempotencyKey,
     },
-    /// An asker was told something else than the durable outcome.
+    /// An originator was told something else than the durable outcome.
     #[error("{payment} was answered `{}` and recorded `{}`", .answer.name(), .recorded.name())]
     AnswerDiffers {
         /// The payment.
         payment: PaymentId,
-        /// What the asker was told.
-        answer: Told,
+        /// What the originator was told.
+        answer: OutcomeKind,
         /// What the journal holds.
-        recorded: Told,
+        recorded: OutcomeKind,
     },
     /// A payment was given up as unknown and nothing is owed for it.
     #[error("{payment} was told as unknown, stands as `{}` and owes nothing", .state.name())]
@@ -92,26 +92,26 @@ pub enum Violation {
         /// What stands after it.
         stands_minor: i64,
     },
-    /// The asker heard an answer the journal does not support.
-    #[error("{key}: the asker heard `{}`, the journal says {}", .answer.name(), state_name(*.journal))]
+    /// The originator heard an answer the journal does not support.
+    #[error("{key}: the originator heard `{}`, the journal says {}", .answer.name(), state_name(*.journal))]
     AnswerNotInJournal {
-        /// The asker's name of the payment.
+        /// The originator's name of the payment.
         key: Box<str>,
         /// What it heard.
-        answer: Told,
+        answer: OutcomeKind,
         /// What the journal says; none where it knows nothing.
         journal: Option<PaymentState>,
     },
     /// A participant was asked for a payment that the journal does not know.
     #[error("{key}: an issuer was asked and the journal knows nothing")]
     SentWithoutIntent {
-        /// The asker's name of the payment.
+        /// The originator's name of the payment.
         key: Box<str>,
     },
     /// The payer was debited more than once, or given back more than was taken.
     #[error("{key}: {net_debits} net debits at the issuer")]
     DebitedWrongly {
-        /// The asker's name of the payment.
+        /// The originator's name of the payment.
         key: Box<str>,
         /// Debits less reversals at the issuer.
         net_debits: i64,
@@ -119,7 +119,7 @@ pub enum Violation {
     /// Issuer and journal disagree on whether the payer paid.
     #[error("{key}: {net_debits} net debits at the issuer, the journal says {}", state_name(*.journal))]
     IssuerDisagrees {
-        /// The asker's name of the payment.
+        /// The originator's name of the payment.
         key: Box<str>,
         /// What the journal says; none where it knows nothing.
         journal: Option<PaymentState>,
@@ -129,7 +129,7 @@ pub enum Violation {
     /// Everything is quiet and the payment is still open.
     #[error("{key}: still `{}` after everything settled", .state.name())]
     LeftOpen {
-        /// The asker's name of the payment.
+        /// The originator's name of the payment.
         key: Box<str>,
         /// Where it stands.
         state: PaymentState,
@@ -137,7 +137,7 @@ pub enum Violation {
     /// A merchant was not told.
     #[error("{key}: the merchant never heard `{}`", .kind.name())]
     NoticeMissing {
-        /// The asker's name of the payment.
+        /// The originator's name of the payment.
         key: Box<str>,
         /// What it should have heard.
         kind: NoticeType,
@@ -145,7 +145,7 @@ pub enum Violation {
     /// A merchant was told something that did not happen.
     #[error("{key}: the merchant heard `{}`, the journal says {}", .kind.name(), state_name(*.journal))]
     NoticeUntrue {
-        /// The asker's name of the payment.
+        /// The originator's name of the payment.
         key: Box<str>,
         /// What it heard.
         kind: NoticeType,
@@ -155,7 +155,7 @@ pub enum Violation {
     /// One event was told under more than one id.
     #[error("{key}: `{}` was told under {ids} ids", .kind.name())]
     NoticeIdsDiffer {
-        /// The asker's name of the payment.
+        /// The originator's name of the payment.
         key: Box<str>,
         /// The event.
         kind: NoticeType,
@@ -235,20 +235,20 @@ pub fn one_approval_per_key<'a>(
 ) -> Result<(), Violation> {
     let mut approved = HashSet::new();
     for (key, outcome) in payments {
-        if Told::of(outcome) == Told::Approved && !approved.insert(key) {
+        if OutcomeKind::of(outcome) == OutcomeKind::Approved && !approved.insert(key) {
             return Err(Violation::ApprovedTwice { key });
         }
     }
     Ok(())
 }
 
-/// What the asker was told is what the journal holds.
+/// What the originator was told is what the journal holds.
 pub fn answer_matches_outcome(
     payment: PaymentId,
-    answer: Told,
+    answer: OutcomeKind,
     outcome: &Outcome,
 ) -> Result<(), Violation> {
-    let recorded = Told::of(outcome);
+    let recorded = OutcomeKind::of(outcome);
     if answer == recorded {
         return Ok(());
     }

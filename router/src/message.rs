@@ -96,15 +96,15 @@ pub enum Channel {
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asker {
+pub enum Originator {
     /// A network participant acting as acquirer.
     Participant(ParticipantId),
     /// A merchant with an API key.
     Biller(BillerId),
 }
 
-impl Asker {
-    /// What it is, as dumps and digests name it: two askers of one name and two kinds differ.
+impl Originator {
+    /// What it is, as dumps and digests name it: two originators of one name and two kinds differ.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Participant(_) => "participant",
@@ -120,7 +120,7 @@ impl Asker {
         }
     }
 
-    /// The way this asker's requests come in.
+    /// The way this originator's requests come in.
     pub fn channel(&self) -> Channel {
         match self {
             Self::Participant(_) => Channel::Iso8583,
@@ -129,7 +129,7 @@ impl Asker {
     }
 }
 
-/// Who asked, boiled down to 128 bits: digests of asker and key fields.
+/// Who asked, boiled down to 128 bits: digests of originator and key fields.
 ///
 /// Shape: two requests of one participant that differ in DE7 alone have the upper 64 bits in
 ///        common, so that a repeat with a DE7 of its own is found beside its original.
@@ -151,7 +151,7 @@ impl Fingerprint {
 #[derive(Debug, Clone)]
 pub struct PaymentRequest {
     /// Who asks.
-    pub asker: Asker,
+    pub originator: Originator,
     /// Repeats of one request share it.
     pub key: IdempotencyKey,
     /// Repeats that ask for the same thing share it; [`Fingerprint::UNSET`] from a codec.
@@ -176,11 +176,11 @@ pub struct PaymentRequest {
     pub remaining_debt: Option<Money>,
     /// Who pays.
     pub payer: Payer,
-    /// The asker's own trace of the request.
+    /// The originator's own trace of the request.
     pub trace: Trace,
-    /// The asker's own reference, shown back (`reference` in JSON).
+    /// The originator's own reference, shown back (`reference` in JSON).
     pub reference: Option<Text<40>>,
-    /// The asker's own data, a JSON object in canonical form: names in order, no white space.
+    /// The originator's own data, a JSON object in canonical form: names in order, no white space.
     pub metadata: Option<Box<str>>,
     /// What the issuer must see and nobody may keep.
     pub transient: Option<Box<Transient>>,
@@ -189,7 +189,7 @@ pub struct PaymentRequest {
     pub sealed_texts: Option<Box<SealedTexts>>,
 }
 
-/// Who pays, as far as the asker knows.
+/// Who pays, as far as the originator knows.
 #[derive(Debug, Clone, Default)]
 pub struct Payer {
     /// Card number (DE2).
@@ -214,7 +214,7 @@ impl Payer {
     }
 }
 
-/// The data elements by which the asker, and later a reversal, names the request.
+/// The data elements by which the originator, and later a reversal, names the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Trace {
     /// MTI as it came, e.g. `0200`; empty for JSON.
@@ -237,7 +237,7 @@ pub struct Trace {
     pub condition_code: Text<2>,
     /// Acquiring institution (DE32).
     pub acquirer: Text<11>,
-    /// Retrieval reference number of the asker (DE37).
+    /// Retrieval reference number of the originator (DE37).
     pub rrn: Text<12>,
     /// Terminal (DE41).
     pub terminal: Text<8>,
@@ -274,13 +274,13 @@ pub struct Transient {
 /// A request to undo a payment.
 #[derive(Debug, Clone)]
 pub struct ReversalRequest {
-    /// Who asks; only the payment's own asker may.
-    pub asker: Asker,
+    /// Who asks; only the payment's own originator may.
+    pub originator: Originator,
     /// The payment meant.
     pub original: Original,
-    /// The asker's trace of this very request.
+    /// The originator's trace of this very request.
     pub trace: Trace,
-    /// An advice (x4 20): the asker has already undone its side and must not be refused.
+    /// An advice (x4 20): the originator has already undone its side and must not be refused.
     pub is_advice: bool,
     /// Amount of the original, where the message repeats it.
     pub amount: Option<Money>,
@@ -294,11 +294,11 @@ pub struct ReversalRequest {
 /// A request for the state of a payment.
 #[derive(Debug, Clone)]
 pub struct InquiryRequest {
-    /// Who asks; only the payment's own asker may.
-    pub asker: Asker,
+    /// Who asks; only the payment's own originator may.
+    pub originator: Originator,
     /// The payment meant.
     pub original: Original,
-    /// The asker's trace of this very request.
+    /// The originator's trace of this very request.
     pub trace: Trace,
 }
 
@@ -313,7 +313,7 @@ pub struct Original {
     pub transmitted_at: Text<10>,
     /// Acquirer of the original (DE90 positions 21–31), without the zeros before it.
     pub acquirer: Text<11>,
-    /// Folio of the original, where the asker has it (DE48 tag 10).
+    /// Folio of the original, where the originator has it (DE48 tag 10).
     pub folio: Text<12>,
     /// DE37: the original's own, or the folio that its answer had, or the reversal's own.
     pub rrn: Text<12>,

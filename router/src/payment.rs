@@ -17,7 +17,7 @@ use crate::record::{Attempt, Record, ReversalCause, ReversalStep};
 use crate::reservation::Settle;
 use crate::time::{Date, Timestamp};
 
-pub use progress::{Progress, Told, effects_of};
+pub use progress::{OutcomeKind, Progress, effects_of};
 pub use standing::{PARTS_MAX, PartialReversal, Standing};
 
 /// Where a payment stands. The names are those of the API.
@@ -91,7 +91,7 @@ pub struct Payment {
     pub attempt: Option<Attempt>,
     /// What an approval posts.
     pub planned_postings: Postings,
-    /// The outcome its asker was told; it never changes once told.
+    /// The outcome its originator was told; it never changes once told.
     pub outcome: Option<Outcome>,
     /// When the outcome was known, or given up.
     pub concluded_at: Option<Timestamp>,
@@ -221,7 +221,7 @@ impl Payment {
     pub fn progress(&self) -> Progress {
         Progress {
             state: self.state,
-            told: self.outcome.as_ref().map(Told::of),
+            told: self.outcome.as_ref().map(OutcomeKind::of),
             was_sent: self.attempt.is_some(),
             was_reversed: self.reversed_at.is_some(),
             is_owed_anew: self.is_owed_anew,
@@ -233,7 +233,7 @@ impl Payment {
     /// something else than the outcome and than the late answer that is known. A copy of what is
     /// known is not.
     pub fn is_news(&self, late: &Outcome) -> bool {
-        let is_outcome = self.outcome.as_ref().map(Told::of) == Some(Told::of(late));
+        let is_outcome = self.outcome.as_ref().map(OutcomeKind::of) == Some(OutcomeKind::of(late));
         let owes_reversal = self.progress().hear_late(late).owes_reversal;
         (owes_reversal && !self.is_owed_anew) || (!is_outcome && self.keeps_late(late))
     }
@@ -313,12 +313,12 @@ impl Payment {
         Some(Ok(payment))
     }
 
-    /// Whether the participant's yes was what the asker was told.
+    /// Whether the participant's yes was what the originator was told.
     pub fn was_approved(&self) -> bool {
         matches!(self.outcome, Some(Outcome::Approved(_)))
     }
 
-    /// Whether a no was what the asker was told.
+    /// Whether a no was what the originator was told.
     pub fn was_declined(&self) -> bool {
         matches!(self.outcome, Some(Outcome::Declined(_)))
     }
@@ -338,7 +338,7 @@ impl Payment {
         self.progress().is_open()
     }
 
-    /// The approval the asker was told, if it was one.
+    /// The approval the originator was told, if it was one.
     pub fn approval(&self) -> Option<&Approval> {
         match &self.outcome {
             Some(Outcome::Approved(approval)) => Some(approval),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::fee::{Bearer, FeeTiming};
 use crate::id::{BillerId, FloatRef, ParticipantId, Product};
-use crate::message::{Asker, Rail};
+use crate::message::{Originator, Rail};
 use crate::money::{Currency, Money};
 use crate::reason::Reason;
 use crate::text::Text;
@@ -32,15 +32,15 @@ pub struct Policy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Float {
     /// Whose money it is; none means that nobody may draw on it yet.
-    pub owner: Option<Asker>,
+    pub owner: Option<Originator>,
     /// Who else may draw on it.
-    pub drawers: Vec<Asker>,
+    pub drawers: Vec<Originator>,
 }
 
 impl Float {
-    /// Whether an asker may pay out of it.
-    pub fn may_be_drawn_on_by(&self, asker: &Asker) -> bool {
-        self.owner.as_ref() == Some(asker) || self.drawers.contains(asker)
+    /// Whether an originator may pay out of it.
+    pub fn may_be_drawn_on_by(&self, originator: &Originator) -> bool {
+        self.owner.as_ref() == Some(originator) || self.drawers.contains(originator)
     }
 }
 
@@ -211,16 +211,16 @@ pub enum Measure {
 pub enum Scope {
     /// The biller's client (`client`), within the biller.
     Client,
-    /// The operator at the terminal, within the asker.
+    /// The operator at the terminal, within the originator.
     Operator,
-    /// The terminal, within the asker.
+    /// The terminal, within the originator.
     Terminal,
     /// The float.
     Float,
     /// The biller.
     Biller,
     /// The asking participant or biller.
-    Asker,
+    Originator,
 }
 
 /// Over how long a count or sum is kept.

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::fee::Charge;
 use crate::id::{AccountId, FloatRef};
-use crate::message::{Asker, Rail};
+use crate::message::{Originator, Rail};
 use crate::money::{Money, MoneyError};
 use crate::plan::account;
 use crate::policy::FloatDebits;
@@ -61,7 +61,7 @@ const OF_PARTICIPANT: [&str; 2] = ["participant_payable", "participant_fee_incom
 /// Errors: `Overflow` when a line leaves i64.
 pub fn approval(
     source: Source<'_>,
-    payee: &Asker,
+    payee: &Originator,
     amount: Money,
     charge: &Charge,
 ) -> Result<Postings, MoneyError> {
@@ -86,8 +86,8 @@ pub fn approval(
         }
     }
     let [payable, fee_income] = match payee {
-        Asker::Biller(_) => OF_BILLER,
-        Asker::Participant(_) => OF_PARTICIPANT,
+        Originator::Biller(_) => OF_BILLER,
+        Originator::Participant(_) => OF_PARTICIPANT,
     };
     post(payable, payee.as_str(), amount.checked_sub(charge.kept_back)?)?;
     post(fee_income, payee.as_str(), charge.income()?)?;
@@ -124,8 +124,8 @@ mod tests {
     use crate::policy::{FeeBasis, FeeRule};
     use crate::testing::{fee, pesos};
 
-    fn isp() -> Asker {
-        Asker::Biller(BillerId::new("isp").unwrap())
+    fn isp() -> Originator {
+        Originator::Biller(BillerId::new("isp").unwrap())
     }
 
     fn float() -> FloatRef {
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_participant_and_a_biller_of_one_name_have_accounts_of_their_own() {
         let charge = charge(&[], None, Rail::P2c, pesos(100)).unwrap();
-        let payee = Asker::Participant(ParticipantId::new("isp").unwrap());
+        let payee = Originator::Participant(ParticipantId::new("isp").unwrap());
         let postings = approval(Source::Clearing(Rail::P2c), &payee, pesos(100), &charge).unwrap();
         let accounts: Vec<_> = postings.iter().map(|line| line.account.to_string()).collect();
         assert_eq!(accounts, ["clearing:p2c", "participant_payable:isp"]);

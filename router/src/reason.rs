@@ -165,7 +165,7 @@ pub enum Reason {
     ReversalsPending,
 }
 
-/// May the asker try again?
+/// May the originator try again?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
     /// Nothing to repeat: this is a success.
@@ -206,7 +206,7 @@ pub struct ReasonInfo {
     pub de39: Option<&'static str>,
     /// ISO 20022 external status reason code, the nearest one.
     pub iso20022: &'static str,
-    /// May the asker try again?
+    /// May the originator try again?
     pub retry: Retry,
     texts: [&'static str; 5],
 }

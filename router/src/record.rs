@@ -166,14 +166,14 @@ pub struct PartConfirmed {
 pub enum ReversalCause {
     /// Its outcome is unknown.
     Unknown(Cause),
-    /// Its asker said so.
+    /// Its originator said so.
     Asked,
     /// A late answer said that money may have moved, after the payment had been declined or its
     /// reversal had begun.
     LateAnswer,
 }
 
-/// An answer that came after the payment had its outcome. It changes nothing the asker was told;
+/// An answer that came after the payment had its outcome. It changes nothing the originator was told;
 /// where money may have moved against that outcome, it owes a reversal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LateAnswer {

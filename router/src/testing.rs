@@ -3,8 +3,8 @@
 use crate::fee::{Bearer, FeeTiming};
 use crate::id::{BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
 use crate::message::{
-    Asker, EarlyReversal, Fingerprint, FingerprintKey, IdempotencyKey, Payer, PaymentRequest, Rail,
-    Trace, fingerprint, iso_key,
+    EarlyReversal, Fingerprint, FingerprintKey, IdempotencyKey, Originator, Payer, PaymentRequest,
+    Rail, Trace, fingerprint, iso_key,
 };
 use crate::money::{Currency, Money};
 use crate::policy::{
@@ -50,9 +50,9 @@ pub(crate) fn request(minor: i64) -> PaymentRequest {
         terminal: Text::new("TERM0001").unwrap(),
         ..Trace::default()
     };
-    let asker = participant_id("collector");
+    let originator = participant_id("collector");
     let mut request = PaymentRequest {
-        asker: Asker::Participant(asker),
+        originator: Originator::Participant(originator),
         key: IdempotencyKey(0),
         fingerprint: Fingerprint(0),
         rail: Rail::CashFloat,
@@ -71,7 +71,7 @@ pub(crate) fn request(minor: i64) -> PaymentRequest {
         transient: None,
         sealed_texts: None,
     };
-    request.key = iso_key(&asker, stan, &trace.transmitted_at, &trace.terminal, &trace.rrn);
+    request.key = iso_key(&originator, stan, &trace.transmitted_at, &trace.terminal, &trace.rrn);
     request.fingerprint = fingerprint(&request, &FingerprintKey::new(&[7; 32]));
     request
 }
@@ -144,12 +144,12 @@ pub(crate) fn policy() -> Policy {
     let once = Measure::Count { scope: Scope::Client, window: Window::Day, max: 1 };
     let must_leave = pesos(100);
     let fixed = FeeBasis::Fixed(pesos(1_200));
-    let owner = Some(Asker::Participant(participant_id("collector")));
+    let owner = Some(Originator::Participant(participant_id("collector")));
     let drawers = vec![
-        Asker::Participant(participant_id("bank-a")),
-        Asker::Participant(participant_id("bank-b")),
-        Asker::Biller(biller_id("lender")),
-        Asker::Biller(biller_id("nobody")),
+        Originator::Participant(participant_id("bank-a")),
+        Originator::Participant(participant_id("bank-b")),
+        Originator::Biller(biller_id("lender")),
+        Originator::Biller(biller_id("nobody")),
     ];
     let float = Float { owner, drawers };
     Policy {

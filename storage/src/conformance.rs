@@ -240,7 +240,7 @@ pub async fn reads_see_what_was_answered(store: &Store) {
     assert_eq!(by_folio.map(|payment| payment.state), Some(PaymentState::Sent));
     let trace = intent.request.trace;
     let (stan, at) = (trace.stan.unwrap(), trace.transmitted_at);
-    let by_trace = store.payment_of_terminal(sample::asker(), stan, at, &trace.terminal).await;
+    let by_trace = store.payment_of_terminal(sample::originator(), stan, at, &trace.terminal).await;
     assert_eq!(by_trace.unwrap().map(|payment| payment.id), Some(sample.id()));
     store.append(sample.approved()).await.unwrap();
     let day = intent.plan.business_date;
@@ -267,7 +267,8 @@ pub async fn a_trace_names_the_payment_of_its_own_terminal(store: &Store) {
     let at = Sample::new(1).intent().request.trace.transmitted_at;
     let stan = Stan::new(77).unwrap();
     let found = async |name| {
-        let found = store.payment_of_terminal(sample::asker(), stan, at, &terminal(name)).await;
+        let found =
+            store.payment_of_terminal(sample::originator(), stan, at, &terminal(name)).await;
         found.unwrap().map(|payment| payment.id)
     };
     assert_eq!(found("T0000001").await, Some(ids[0]));
@@ -286,7 +287,7 @@ pub async fn a_look_up_does_not_overtake_a_queued_payment(store: &Store) {
         let (_, by_trace, by_folio) = tokio::join!(
             biased;
             store.admit(intent),
-            store.payment_of_terminal(sample::asker(), stan, at, &trace.terminal),
+            store.payment_of_terminal(sample::originator(), stan, at, &trace.terminal),
             store.payment_by_folio(folio),
         );
         assert_eq!(by_trace.unwrap().map(|payment| payment.id), Some(id), "payment {n}");

@@ -160,7 +160,7 @@ pub(crate) fn put_endpoint_body(endpoint: &router::record::Endpoint, out: &mut V
 /// A record that opens a closed payment again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reopening<'a> {
-    /// A reversal that its asker wants.
+    /// A reversal that its originator wants.
     Reversal(&'a Reversal),
     /// A late answer that owes a reversal.
     LateAnswer(&'a LateAnswer),

@@ -89,7 +89,7 @@ impl Store {
     /// Decides a payment and makes its intent, or its refusal, durable.
     ///
     /// Not cancel-safe: a dropped call may still be granted. Its payment is then open until an
-    /// outcome is appended, so run it in a task that outlives the asker's connection.
+    /// outcome is appended, so run it in a task that outlives the originator's connection.
     pub async fn admit(&self, intent: impl Into<Box<Intent>>) -> Result<Admission, StoreError> {
         let intent: Box<Intent> = intent.into();
         record::check_intent(&intent)?;

@@ -1,7 +1,7 @@
 //! The read models: derived from the journal, behind it by a little, deleted without loss.
 //!
 //! Rows of one payment: its history by id; and, pointing to the id, one row each by folio, by
-//! biller and day, by the asker's terminal and trace, by its terminal and its reference (DE37), and
+//! biller and day, by the originator's terminal and trace, by its terminal and its reference (DE37), and
 //! by idempotency key. And the notices
 //! owed, by endpoint. On one machine they stand in an embedded store (`local`), which leaves
 //! the keys to the guard; elsewhere in tables that all nodes read.

@@ -25,9 +25,9 @@ use crate::config::{
 };
 use crate::engine::Engine;
 use crate::notice::{self, Notices};
-use crate::participant::far::Far;
+use crate::participant::remote_lines::RemoteLines;
 use crate::{app, clock, payment};
-use lines::FarLines;
+use lines::NodeLines;
 use peers::HttpPeers;
 
 pub use door::Door;
@@ -150,9 +150,10 @@ fn advertised(config: &ClusterConfig, door: &TcpListener) -> String {
 pub fn join(node: &Arc<Node>, config: &ClusterConfig, engine: &Arc<Engine>) {
     let peers = HttpPeers::new(config.node.secret.clone(), engine.tasks.clone());
     node.join(Arc::new(peers.clone()));
-    let far: Arc<dyn Far> = Arc::new(FarLines::new(node, peers, engine.sealer.clone()));
+    let remote_lines: Arc<dyn RemoteLines> =
+        Arc::new(NodeLines::new(node, peers, engine.sealer.clone()));
     for participant in engine.participants.iter() {
-        participant.share(Arc::clone(&far));
+        participant.share(Arc::clone(&remote_lines));
     }
     let (node, engine) = (Arc::clone(node), Arc::clone(engine));
     let tasks = engine.tasks.clone();

@@ -6,11 +6,11 @@ mod cluster;
 mod identity;
 mod keys;
 pub mod layers;
+mod message_format;
 mod participant;
 pub mod read;
 mod rules;
 mod service;
-mod wording;
 mod zone;
 
 use std::sync::Arc;
@@ -143,7 +143,10 @@ fn warnings(
         if is_public && service.iso8583.tls.is_none() {
             warnings.push(format!("listen of participant {} is not loopback and iso8583.tls_certificate is empty: its lines are not encrypted", participant.id));
         }
-        let said = participant.wording.iter().flat_map(|wording| wording::warnings(wording));
+        let said = participant
+            .message_format
+            .iter()
+            .flat_map(|message_format| message_format::warnings(message_format));
         warnings.extend(said.map(|warning| format!("participant {}: {warning}", participant.id)));
         let slowest = participant.response_timeout_ms;
         if service.http.request_timeout_ms <= slowest {

@@ -46,7 +46,7 @@ pub enum DescriptorError {
 
 /// How many descriptors a configuration may need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Need {
+pub struct DescriptorNeed {
     /// For everything but accepted connections: journal, read models, connections that we open.
     own: usize,
     /// For accepted connections, by their ceilings.
@@ -62,7 +62,7 @@ pub struct Room {
     pub sockets: usize,
 }
 
-impl Need {
+impl DescriptorNeed {
     /// What a configuration may need.
     pub fn of(config: &Config) -> Self {
         let service = &config.service;
@@ -106,7 +106,7 @@ impl Need {
 ///
 /// Errors: [`DescriptorError`].
 pub fn make_room(config: &Config) -> Result<Room, DescriptorError> {
-    let need = Need::of(config);
+    let need = DescriptorNeed::of(config);
     let limits = getrlimit(Resource::Nofile);
     let size = |limit: Option<u64>| {
         limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
@@ -137,7 +137,7 @@ pub fn make_room(config: &Config) -> Result<Room, DescriptorError> {
 mod tests {
     use super::*;
 
-    const NEED: Need = Need { own: 800, sockets: 5000 };
+    const NEED: DescriptorNeed = DescriptorNeed { own: 800, sockets: 5000 };
 
     #[test]
     fn the_soft_limit_is_raised_to_what_the_ceilings_need_and_no_further() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use router::id::ParticipantId;
-use router::message::{Asker, EarlyReversal, Original, ReversalRequest, kept_reference};
+use router::message::{EarlyReversal, Original, Originator, ReversalRequest, kept_reference};
 use router::payment::Payment;
 use router::record::Record;
 use router::text::Text;
@@ -74,9 +74,9 @@ pub async fn find(
     engine: &Engine,
     request: &ReversalRequest,
 ) -> Result<Option<Payment>, StoreError> {
-    let ReversalRequest { asker, original, trace, amount, .. } = request;
+    let ReversalRequest { originator, original, trace, amount, .. } = request;
     let purpose = Purpose::Reversal;
-    let named = NamedPayment { asker, original, trace, amount: *amount, purpose };
+    let named = NamedPayment { originator, original, trace, amount: *amount, purpose };
     if let Some(found) = original::look_exactly(engine, &named).await? {
         return Ok(Some(found));
     }
@@ -103,8 +103,8 @@ async fn remember(engine: &Engine, request: &ReversalRequest) -> Result<(), Stor
 /// What a reversal says of its original: by DE90; where that names no STAN, by DE37, and by the
 /// reversal's own DE11 and DE7.
 fn said(request: &ReversalRequest, kept: &EarlyReversals) -> SmallVec<[EarlyReversal; 2]> {
-    let ReversalRequest { asker, original, trace, amount, .. } = request;
-    let Asker::Participant(originator) = *asker else { return SmallVec::new() };
+    let ReversalRequest { originator, original, trace, amount, .. } = request;
+    let Originator::Participant(originator) = *originator else { return SmallVec::new() };
     let at = clock::now();
     let nothing = EarlyReversal {
         originator,

@@ -30,11 +30,11 @@ use tokio::sync::Mutex;
 
 use self::common::Common;
 use self::listed::counts;
-use self::stamp::{Looked, Stamp};
+use self::stamp::{Stamp, StampReading};
 use crate::{clock, log};
 
 pub use self::file::{Fault, Listed, create, list, revoke, rotate};
-pub use self::listed::{Ends, KeyName, ListedKey, NotAKeyName, Rotated};
+pub use self::listed::{KeyName, ListedKey, NotAKeyName, OldKeyEnd, Rotated};
 pub use self::table::{
     create as create_common, list as list_common, revoke as revoke_common, rotate as rotate_common,
 };
@@ -93,7 +93,7 @@ pub struct Keys {
 /// The file as it was last read.
 #[derive(Debug)]
 struct Read {
-    looked: Looked,
+    looked: StampReading,
     /// None while the file cannot be read: then nobody can say whether a key was revoked.
     known: Option<Known>,
 }
@@ -106,7 +106,7 @@ impl Keys {
     pub fn open(dir: &Path) -> io::Result<Self> {
         let stamp = Stamp::of(&file::path_of(dir))?;
         let known = Some(known(&list(dir)?));
-        let read = Read { looked: Looked::first(stamp, Instant::now()), known };
+        let read = Read { looked: StampReading::first(stamp, Instant::now()), known };
         let (dir, read) = (dir.to_owned(), ArcSwap::from_pointee(read));
         Ok(Self { dir, read, reading: Mutex::new(()), common: None })
     }
@@ -241,7 +241,7 @@ mod tests {
         revoke(dir.path(), &name).expect("written").expect("a key");
         assert_eq!(owner(&keys, &one).await, None);
         assert_eq!(owner(&keys, &two).await.as_deref(), Some("two"));
-        let rotated = rotate(dir.path(), &two.parse().expect("a name"), Ends::Now);
+        let rotated = rotate(dir.path(), &two.parse().expect("a name"), OldKeyEnd::Now);
         let rotated = rotated.expect("written").expect("a key");
         assert_eq!(owner(&keys, &two).await, None);
         assert_eq!(owner(&keys, &rotated.key).await.as_deref(), Some("two"));
@@ -273,7 +273,7 @@ mod tests {
         let keys = Keys::open(dir.path()).expect("no file yet");
         let old = create(dir.path(), Role::Biller, "one").expect("a key");
         let name = old.parse().expect("a name");
-        let hour = Ends::After(Duration::from_secs(3600));
+        let hour = OldKeyEnd::After(Duration::from_secs(3600));
         let rotated = rotate(dir.path(), &name, hour).expect("written").expect("a key");
         assert_eq!(owner(&keys, &old).await.as_deref(), Some("one"));
         assert_eq!(owner(&keys, &rotated.key).await.as_deref(), Some("one"));

@@ -81,7 +81,7 @@ async fn take(
     if !payment.is_news(&outcome) {
         return Ok(());
     }
-    let (id, name) = (payment.id, router::payment::Told::of(&outcome).name());
+    let (id, name) = (payment.id, router::payment::OutcomeKind::of(&outcome).name());
     let late = LateAnswer { payment: id, at: clock::now(), outcome };
     let appended = engine.store.append(Record::LateAnswer(late)).await?;
     let owes_reversal = appended.effects.owes_reversal;

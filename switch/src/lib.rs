@@ -1,7 +1,7 @@
 //! The payment switch: sockets, clocks, tasks and everything that joins the pure parts to them.
 //!
 //! Follow one payment: [`participant::session`] reads a frame, [`payment::process`] takes it from
-//! rule to answer on one page, [`respond`] turns the outcome into the asker's dialect, [`notice`]
+//! rule to answer on one page, [`respond`] turns the outcome into the originator's dialect, [`notice`]
 //! tells the merchant, [`reversal`] undoes what stayed unknown. [`app`] builds it all.
 
 pub mod admin;

@@ -118,6 +118,12 @@ fn describe_cluster() {
     describe_counter!("cauce_cql_conditional_updates_total", "CQL statements with a condition");
     describe_counter!("cauce_cluster_takeovers_total", "Lanes of silent nodes taken over");
     describe_counter!("cauce_peer_requests_total", "What other nodes asked, by result");
-    describe_counter!("cauce_far_requests_total", "Requests sent through another node's line");
-    describe_counter!("cauce_far_answers_total", "Answers handed to the node that had asked");
+    describe_counter!(
+        "cauce_remote_line_requests_total",
+        "Requests sent through another node's line"
+    );
+    describe_counter!(
+        "cauce_remote_line_answers_total",
+        "Answers handed to the node that had asked"
+    );
 }

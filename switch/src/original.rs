@@ -1,7 +1,7 @@
 //! The payment that a reversal or inquiry names.
 //!
 //! Messages name it in several ways. They are tried in this order, and each counts only where it
-//! leads to exactly one payment of the same asker, at the same terminal where DE41 is there:
+//! leads to exactly one payment of the same originator, at the same terminal where DE41 is there:
 //!
 //! 1. the folio in DE48 tag 10;
 //! 2. STAN and DE7 in DE90;
@@ -17,7 +17,7 @@
 //! name nothing.
 
 use router::id::Folio;
-use router::message::{Asker, Original, Trace};
+use router::message::{Original, Originator, Trace};
 use router::misplaced::kept_rrn;
 use router::money::Money;
 use router::payment::Payment;
@@ -44,7 +44,7 @@ const CANDIDATES_MAX: usize = 256;
 #[derive(Debug, Clone, Copy)]
 pub struct NamedPayment<'a> {
     /// Who asks; only its own payments are found.
-    pub asker: &'a Asker,
+    pub originator: &'a Originator,
     /// DE90, DE48 tag 10 and DE37.
     pub original: &'a Original,
     /// The message's own data elements.
@@ -137,7 +137,7 @@ async fn by_ways(
 impl NamedPayment<'_> {
     /// The payments that a way leads to, of whomever; the newest first.
     async fn candidates(&self, engine: &Engine, way: Way) -> Result<Vec<Payment>, StoreError> {
-        let Asker::Participant(asker) = *self.asker else {
+        let Originator::Participant(originator) = *self.originator else {
             return self.of_folio(engine, self.original.folio.as_str()).await;
         };
         let (original, trace) = (self.original, self.trace);
@@ -145,24 +145,26 @@ impl NamedPayment<'_> {
         let by = match way {
             Way::Folio => return self.of_folio(engine, original.folio.as_str()).await,
             Way::Whole => {
-                stan_and_time.map(|stan| NamedBy::Trace(asker, stan, original.transmitted_at))
+                stan_and_time.map(|stan| NamedBy::Trace(originator, stan, original.transmitted_at))
             }
             Way::Reference if original.rrn.is_empty() => None,
             Way::Reference => {
                 let mut found = self.of_folio(engine, original.rrn.as_str()).await?;
-                found.extend(self.recent(engine, NamedBy::Rrn(asker, original.rrn)).await?);
+                found.extend(self.recent(engine, NamedBy::Rrn(originator, original.rrn)).await?);
                 if let Some(kept) = kept_rrn(&original.rrn) {
-                    found.extend(self.recent(engine, NamedBy::Rrn(asker, kept)).await?);
+                    found.extend(self.recent(engine, NamedBy::Rrn(originator, kept)).await?);
                 }
                 return Ok(found);
             }
-            Way::Stan => self.has_stan_alone().then_some(NamedBy::Terminal(asker, trace.terminal)),
+            Way::Stan => {
+                self.has_stan_alone().then_some(NamedBy::Terminal(originator, trace.terminal))
+            }
             Way::Itself => trace
                 .stan
                 .filter(|_| original.stan.is_none())
-                .map(|stan| NamedBy::Trace(asker, stan, trace.transmitted_at)),
+                .map(|stan| NamedBy::Trace(originator, stan, trace.transmitted_at)),
             Way::Terminal => {
-                self.has_terminal_alone().then_some(NamedBy::Terminal(asker, trace.terminal))
+                self.has_terminal_alone().then_some(NamedBy::Terminal(originator, trace.terminal))
             }
         };
         match by {
@@ -234,7 +236,7 @@ impl NamedPayment<'_> {
     fn may_be(&self, payment: &Payment, way: Way) -> bool {
         let request = &payment.request;
         let (terminal, original) = (&self.trace.terminal, self.original);
-        let is_own = request.asker == *self.asker;
+        let is_own = request.originator == *self.originator;
         let is_there = terminal.is_empty() || *terminal == request.trace.terminal;
         let has_stan = original.stan.is_none() || original.stan == request.trace.stan;
         let has_amount = self.amount.is_none_or(|amount| amount == request.amount);

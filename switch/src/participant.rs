@@ -1,16 +1,16 @@
 //! Network participants: their lines, what is asked of them and what they answer.
 
 pub mod dial;
-pub mod far;
 pub mod in_flight;
 pub mod key_exchange;
 pub mod line;
 pub mod listen;
+pub mod message_format;
 pub mod past;
 pub mod pin;
+pub mod remote_lines;
 pub mod session;
 pub mod tls;
-pub mod wording;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -31,10 +31,10 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::config::ParticipantConfig;
-use far::Far;
 use in_flight::{Claim, Expected, InFlight, MatchedAnswer, NO_LINE, RequestKind};
 use line::Line;
 use past::{NamedRequest, PastRequest, PastRequests};
+use remote_lines::RemoteLines;
 
 /// Why a request brought no answer. The two differ in what may be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub struct Participant {
     requests: Arc<Semaphore>,
     /// Payments that are unknown or being undone.
     owed: AtomicUsize,
-    far: OnceLock<Arc<dyn Far>>,
+    remote_lines: OnceLock<Arc<dyn RemoteLines>>,
 }
 
 impl Participant {
@@ -118,7 +118,7 @@ impl Participant {
             next_line: AtomicUsize::new(0),
             requests: Arc::new(Semaphore::new(config.requests_max)),
             owed: AtomicUsize::new(0),
-            far: OnceLock::new(),
+            remote_lines: OnceLock::new(),
             config,
         }
     }
@@ -134,19 +134,20 @@ impl Participant {
     }
 
     /// Makes the lines of other nodes known, once.
-    pub fn share(&self, far: Arc<dyn Far>) {
+    pub fn share(&self, remote_lines: Arc<dyn RemoteLines>) {
         // Done by who starts the node, before anything is asked.
-        let _ = self.far.set(far);
+        let _ = self.remote_lines.set(remote_lines);
     }
 
     /// The lines of other nodes, where there are any.
-    pub fn far(&self) -> Option<&Arc<dyn Far>> {
-        self.far.get()
+    pub fn remote_lines(&self) -> Option<&Arc<dyn RemoteLines>> {
+        self.remote_lines.get()
     }
 
     /// Whether a request could leave for it now, here or at another node.
     fn can_be_asked(&self) -> bool {
-        self.is_signed_on() || self.far().is_some_and(|far| far.is_on(self.id()))
+        self.is_signed_on()
+            || self.remote_lines().is_some_and(|remote_lines| remote_lines.is_on(self.id()))
     }
 
     /// A turn for a request of its own; none while too many are being worked on.
@@ -241,9 +242,10 @@ impl Participant {
         if let Err(refused) = self.hand_over(&message, claim.deadline(), expect_on) {
             line = NO_LINE;
             claim.expect_elsewhere(&message);
-            let far = self.far().filter(|far| far.is_on(self.id()));
-            let Some(far) = far else { return Err(NoAnswer::NotSent(refused)) };
-            if !far.send(self.id(), message).await {
+            let remote_lines =
+                self.remote_lines().filter(|remote_lines| remote_lines.is_on(self.id()));
+            let Some(remote_lines) = remote_lines else { return Err(NoAnswer::NotSent(refused)) };
+            if !remote_lines.send(self.id(), message).await {
                 return Err(NoAnswer::NotSent(refused));
             }
         }

@@ -26,13 +26,13 @@ use crate::original::{self, NamedPayment, Purpose};
 use crate::participant::in_flight::{Claim, MatchedAnswer, NO_LINE, RequestKind};
 use crate::participant::past::PastRequest;
 use crate::participant::{NoAnswer, Participant, pin};
-use crate::respond::Told;
+use crate::respond::Reply;
 use crate::verdict;
 
 /// How long a repeat waits for the payment it repeats.
 const REPEAT_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// What the asker of a repeat is told while the payment it repeats is under way.
+/// What the originator of a repeat is told while the payment it repeats is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnRepeat {
     /// The answer, once there is one: a line can wait.
@@ -48,22 +48,22 @@ pub async fn process(
     engine: &Engine,
     mut request: Box<PaymentRequest>,
     on_repeat: OnRepeat,
-) -> Told {
+) -> Reply {
     let started = Instant::now();
     request.fingerprint = engine.fingerprint(&request);
     // Rules that need no state, and a participant that could be asked.
     let (intent, mut sending) = match prepare(engine, request) {
         Prepared::Ready(intent, sending) => (intent, sending),
         Prepared::Faulty(request, refusal) => {
-            let told = Told::faulty(refusal);
-            return measured(Box::pin(stored_or(engine, request, told)).await, started);
+            let reply = Reply::faulty(refusal);
+            return measured(Box::pin(stored_or(engine, request, reply)).await, started);
         }
         Prepared::Refused(refused) => {
             return measured(Box::pin(refuse(engine, refused, on_repeat)).await, started);
         }
         Prepared::Unreachable(request, why) => {
-            let told = Told::refused(why);
-            return measured(Box::pin(stored_or(engine, request, told)).await, started);
+            let reply = Reply::refused(why);
+            return measured(Box::pin(stored_or(engine, request, reply)).await, started);
         }
         Prepared::Untimed(request) => {
             return measured(Box::pin(untimed(engine, request)).await, started);
@@ -75,7 +75,7 @@ pub async fn process(
         Ok(other) => {
             return measured(Box::pin(not_granted(engine, other, on_repeat)).await, started);
         }
-        Err(error) => return Told::not_decided(&error),
+        Err(error) => return Reply::not_decided(&error),
     }
     // Only now a byte may leave.
     let outcome = sending.send(engine).await;
@@ -213,14 +213,16 @@ impl<'a> Sending<'a> {
     }
 }
 
-/// The state of a payment, for its own asker.
-pub async fn inquire(engine: &Engine, request: &InquiryRequest) -> Told {
-    let InquiryRequest { asker, original, trace } = request;
+/// The state of a payment, for its own originator.
+pub async fn inquire(engine: &Engine, request: &InquiryRequest) -> Reply {
+    let InquiryRequest { originator, original, trace } = request;
     let (amount, purpose) = (None, Purpose::Inquiry);
-    match original::find(engine, &NamedPayment { asker, original, trace, amount, purpose }).await {
-        Ok(Some(payment)) => Told::standing(&payment).replayed(),
-        Ok(None) => Told::refused(Reason::OriginalNotFound),
-        Err(error) => Told::not_decided(&error),
+    match original::find(engine, &NamedPayment { originator, original, trace, amount, purpose })
+        .await
+    {
+        Ok(Some(payment)) => Reply::standing(&payment).replayed(),
+        Ok(None) => Reply::refused(Reason::OriginalNotFound),
+        Err(error) => Reply::not_decided(&error),
     }
 }
 
@@ -237,7 +239,7 @@ fn first_reachable<'a>(
     })
 }
 
-/// Why none of the routes can be asked, as its asker is told.
+/// Why none of the routes can be asked, as its originator is told.
 fn why_unreachable(engine: &Engine, routes: &Routes) -> Reason {
     let mut participants = routes.iter().filter_map(|id| engine.participants.by_id(*id));
     match participants.any(|participant| participant.owes_too_much()) {
@@ -260,8 +262,8 @@ fn request_frame(
         cauce87::payment_request(intent, attempt, asking, out)?;
         pin::translate(engine, &intent.request, participant, out)
     })?;
-    let wording = participant.config.wording.as_ref();
-    wording.map_or(Ok(()), |wording| wording.fits(&frame))?;
+    let message_format = participant.config.message_format.as_ref();
+    message_format.map_or(Ok(()), |message_format| message_format.fits(&frame))?;
     Ok(frame)
 }
 
@@ -273,7 +275,7 @@ fn does_not_fit(plan: &Plan, error: &PackError) -> Refusal {
     Refusal { reason: Reason::FormatError, field, detail, business_date }
 }
 
-async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> Told {
+async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> Reply {
     let mut concluded = sending.concluded;
     concluded.at = clock::now();
     if !matches!(outcome, Outcome::Approved(_)) {
@@ -286,7 +288,7 @@ async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> To
                 sending.participant.owes_one_more();
                 engine.owed.push(sending.payment);
             }
-            Told::outcome(sending.payment, sending.folio, &outcome)
+            Reply::outcome(sending.payment, sending.folio, &outcome)
         }
         Err(error) => {
             // The record may be whole on the disk all the same: the next start decides, and until
@@ -297,16 +299,16 @@ async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> To
                     left_out, "an outcome could not be made durable");
             }
             let unknown = Outcome::Unknown(Cause::Restart);
-            Told::outcome(sending.payment, sending.folio, &unknown)
+            Reply::outcome(sending.payment, sending.folio, &unknown)
         }
     }
 }
 
 /// A refusal by a rule that needs no state. It is journalled, so that a repeat gets it again.
-async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepeat) -> Told {
+async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepeat) -> Reply {
     let RefusedRequest { request, refusal, at } = *refused;
     let Some((payment, folio)) = engine.new_payment(at) else {
-        return Told::refused(Reason::GateUnavailable);
+        return Reply::refused(Reason::GateUnavailable);
     };
     let field = refusal.field;
     let refused = Refused {
@@ -321,7 +323,7 @@ async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepe
     };
     match engine.store.refuse(refused).await {
         Ok(admission) => not_granted(engine, admission, on_repeat).await.about(field),
-        Err(error) => Told::not_decided(&error),
+        Err(error) => Reply::not_decided(&error),
     }
 }
 
@@ -329,52 +331,52 @@ async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepe
 /// gets its stored answer; a new request is not remembered, so the same key may be used again.
 ///
 /// Cancel-safe: it only reads.
-pub async fn stored(engine: &Engine, request: Box<PaymentRequest>) -> Told {
-    stored_or(engine, request, Told::refused(Reason::IssuerUnavailable)).await
+pub async fn stored(engine: &Engine, request: Box<PaymentRequest>) -> Reply {
+    stored_or(engine, request, Reply::refused(Reason::IssuerUnavailable)).await
 }
 
 /// The wall clock is not trusted: no window and no business date can be told, so nothing new is
 /// decided. A repeat still gets its stored answer.
-async fn untimed(engine: &Engine, request: Box<PaymentRequest>) -> Told {
+async fn untimed(engine: &Engine, request: Box<PaymentRequest>) -> Reply {
     metrics::counter!("cauce_payments_not_decided_total", "why" => "clock").increment(1);
-    stored_or(engine, request, Told::refused(Reason::GateUnavailable)).await
+    stored_or(engine, request, Reply::refused(Reason::GateUnavailable)).await
 }
 
-async fn stored_or(engine: &Engine, request: Box<PaymentRequest>, otherwise: Told) -> Told {
+async fn stored_or(engine: &Engine, request: Box<PaymentRequest>, otherwise: Reply) -> Reply {
     let (key, fingerprint) = (request.key, engine.fingerprint(&request));
     let day_began = Some(day_began(&request, &engine.policy(), clock::now()));
     let sought = Sought { key, fingerprint, day_began };
     match engine.store.payment_by_key(sought, TraceName::of(&request)).await {
         Ok(Some(payment)) if payment.request.fingerprint == fingerprint => {
-            Told::of(&payment).replayed()
+            Reply::of(&payment).replayed()
         }
-        Ok(Some(_)) => Told::refused(Reason::IdempotencyConflict),
+        Ok(Some(_)) => Reply::refused(Reason::IdempotencyConflict),
         Ok(None) => otherwise,
-        Err(error) => Told::not_decided(&error),
+        Err(error) => Reply::not_decided(&error),
     }
 }
 
 /// A repeat, a reused key, or a refusal by a limit or balance.
-async fn not_granted(engine: &Engine, admission: Admission, on_repeat: OnRepeat) -> Told {
+async fn not_granted(engine: &Engine, admission: Admission, on_repeat: OnRepeat) -> Reply {
     match admission {
-        Admission::Granted { .. } => Told::refused(Reason::SystemError),
-        Admission::Replay(payment) => Told::of(&payment).replayed(),
-        Admission::KeyReused(_) => Told::refused(Reason::IdempotencyConflict),
+        Admission::Granted { .. } => Reply::refused(Reason::SystemError),
+        Admission::Replay(payment) => Reply::of(&payment).replayed(),
+        Admission::KeyReused(_) => Reply::refused(Reason::IdempotencyConflict),
         Admission::Refused(payment) => {
-            let told = Told::of(&payment);
+            let reply = Reply::of(&payment);
             match payment.original {
-                Some(original) => told.repeating(original_folio(engine, original).await),
-                None => told,
+                Some(original) => reply.repeating(original_folio(engine, original).await),
+                None => reply,
             }
         }
         Admission::InFlight(payment, _) if on_repeat == OnRepeat::Tell => {
-            Told::in_progress(payment)
+            Reply::in_progress(payment)
         }
         Admission::InFlight(payment, wait) => {
             match tokio::time::timeout(REPEAT_WAIT_MAX, wait.outcome()).await {
-                Ok(Ok(payment)) => Told::of(&payment).replayed(),
-                Ok(Err(error)) => Told::not_decided(&error),
-                Err(_) => Told::in_progress(payment),
+                Ok(Ok(payment)) => Reply::of(&payment).replayed(),
+                Ok(Err(error)) => Reply::not_decided(&error),
+                Err(_) => Reply::in_progress(payment),
             }
         }
     }
@@ -386,16 +388,16 @@ async fn original_folio(engine: &Engine, original: PaymentId) -> Option<Folio> {
 }
 
 /// Counts what was told; a stored answer told again is no other payment.
-fn measured(told: Told, started: Instant) -> Told {
-    if told.is_replay {
+fn measured(reply: Reply, started: Instant) -> Reply {
+    if reply.is_replay {
         metrics::counter!("cauce_replays_total").increment(1);
-        return told;
+        return reply;
     }
     let elapsed = started.elapsed();
-    let outcome = told.reason.info().code;
+    let outcome = reply.reason.info().code;
     metrics::counter!("cauce_payments_total", "reason" => outcome).increment(1);
     metrics::histogram!("cauce_payment_seconds").record(elapsed);
-    if let Some((payment, folio)) = told.payment {
+    if let Some((payment, folio)) = reply.payment {
         tracing::debug!(
             payment_id = %payment,
             %folio,
@@ -404,7 +406,7 @@ fn measured(told: Told, started: Instant) -> Told {
             "payment"
         );
     }
-    told
+    reply
 }
 
 /// Takes up what a start found open: what was sent is unknown now, and everything is owed.

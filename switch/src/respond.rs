@@ -1,4 +1,4 @@
-//! What an asker is told. One table – the decline catalogue – turns a reason into wire codes, and
+//! What an originator is told. One table – the decline catalogue – turns a reason into wire codes, and
 //! this is the only place that asks it for them.
 
 use std::borrow::Cow;
@@ -14,9 +14,9 @@ use storage::StoreError;
 
 use crate::log::Seldom;
 
-/// What an asker is told of a payment, whatever the dialect.
+/// What an originator is told of a payment, whatever the dialect.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct Reply {
     /// The payment, where one was made or found.
     pub payment: Option<(PaymentId, Folio)>,
     /// What became of it.
@@ -39,7 +39,7 @@ pub struct Told {
     pub stands_minor: Option<i64>,
 }
 
-impl Told {
+impl Reply {
     /// A refusal of which nothing is kept.
     pub fn refused(reason: Reason) -> Self {
         Self {
@@ -64,17 +64,17 @@ impl Told {
 
     /// An outcome that has just become durable.
     pub fn outcome(payment: PaymentId, folio: Folio, outcome: &Outcome) -> Self {
-        let told = Self { payment: Some((payment, folio)), ..Self::refused(Reason::Approved) };
+        let reply = Self { payment: Some((payment, folio)), ..Self::refused(Reason::Approved) };
         match outcome {
-            Outcome::Approved(approval) => Self { approval: *approval, ..told },
+            Outcome::Approved(approval) => Self { approval: *approval, ..reply },
             Outcome::Declined(Decline { reason, network_code }) => {
-                Self { reason: *reason, network_code: *network_code, ..told }
+                Self { reason: *reason, network_code: *network_code, ..reply }
             }
-            Outcome::Unknown(_) => Self { reason: Reason::OutcomeUnknown, ..told },
+            Outcome::Unknown(_) => Self { reason: Reason::OutcomeUnknown, ..reply },
         }
     }
 
-    /// What a stored payment's asker was told, or would be now.
+    /// What a stored payment's originator was told, or would be now.
     pub fn of(payment: &Payment) -> Self {
         match &payment.outcome {
             Some(outcome) => Self {
@@ -91,16 +91,16 @@ impl Told {
 
     /// Where a stored payment stands now, for an inquiry.
     pub fn standing(payment: &Payment) -> Self {
-        let told = Self::of(payment);
+        let reply = Self::of(payment);
         match payment.state {
             // A decline stays one, though the participant approved behind it and is undone.
-            PaymentState::Reversing | PaymentState::Reversed if payment.was_declined() => told,
+            PaymentState::Reversing | PaymentState::Reversed if payment.was_declined() => reply,
             PaymentState::Reversing | PaymentState::Reversed => {
-                Self { reason: Reason::AlreadyReversed, network_code: None, ..told }
+                Self { reason: Reason::AlreadyReversed, network_code: None, ..reply }
             }
             PaymentState::Approved => {
                 let stands_minor = payment.standing().map(|standing| standing.owed_minor);
-                Self { stands_minor, ..told }
+                Self { stands_minor, ..reply }
             }
             PaymentState::Received
             | PaymentState::AwaitingPayer
@@ -109,7 +109,7 @@ impl Told {
             | PaymentState::Unknown
             | PaymentState::Expired
             | PaymentState::Settled
-            | PaymentState::Refunded => told,
+            | PaymentState::Refunded => reply,
         }
     }
 
@@ -118,7 +118,7 @@ impl Told {
         Self { is_in_progress: true, ..Self::refused(Reason::Pending) }
     }
 
-    /// The journal gave no answer: whatever the asker does next, it must ask first.
+    /// The journal gave no answer: whatever the originator does next, it must ask first.
     pub fn not_decided(error: &StoreError) -> Self {
         let why = match error {
             StoreError::Guard(_) => "gate",
@@ -200,23 +200,23 @@ pub struct Asked<'a> {
 }
 
 /// Writes the ISO 8583 answer to a payment, reversal or inquiry.
-pub fn iso8583(asked: &Asked<'_>, told: &Told, out: &mut BytesMut) {
-    let info = told.reason.info();
-    let is_success = told.reason == Reason::Approved;
-    let text = (!is_success).then(|| told.text(Language::Es));
-    let text = match told.field {
+pub fn iso8583(asked: &Asked<'_>, reply: &Reply, out: &mut BytesMut) {
+    let info = reply.reason.info();
+    let is_success = reply.reason == Reason::Approved;
+    let text = (!is_success).then(|| reply.text(Language::Es));
+    let text = match reply.field {
         Some(field) => text.map(|text| Cow::Owned(format!("{text}: {field}"))),
         None => text,
     };
     let answer = WireAnswer {
-        de39: told.de39(),
-        folio: told.payment.map(|(_, folio)| folio),
-        authorisation: is_success.then_some(told.approval.authorisation),
+        de39: reply.de39(),
+        folio: reply.payment.map(|(_, folio)| folio),
+        authorisation: is_success.then_some(reply.approval.authorisation),
         reason_no: (!is_success).then_some(info.no),
         text: text.as_deref(),
-        original_folio: told.original,
+        original_folio: reply.original,
         additional_amounts: &[],
-        stands_minor: told.stands_minor,
+        stands_minor: reply.stands_minor,
     };
     write(asked, &answer, out);
 }

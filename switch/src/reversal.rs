@@ -1,4 +1,4 @@
-//! Undoing payments: asked for by their asker, or owed because their outcome is unknown.
+//! Undoing payments: asked for by their originator, or owed because their outcome is unknown.
 //!
 //! What is owed stands in the journal; the queue here only says "look at this one now". A scan of
 //! the open payments finds whatever the queue missed, so nothing is forgotten.
@@ -29,7 +29,7 @@ use crate::early;
 use crate::engine::Engine;
 use crate::participant::in_flight::{Claim, MatchedAnswer, RequestKind};
 use crate::participant::{LineChoice, NoAnswer, Participant};
-use crate::respond::Told;
+use crate::respond::Reply;
 use proof::ReversalProof;
 
 pub use dispatch::run;
@@ -39,7 +39,7 @@ pub use partial::{PartAmount, PartRequest, asked as part_asked};
 const DONE_BEFORE: [u8; 2] = *b"21";
 /// Payments waiting to be looked at; beyond, the scan finds them.
 const QUEUE_LEN_MAX: usize = 65_536;
-/// How long the asker of a reversal waits for the payment itself to be concluded.
+/// How long the originator of a reversal waits for the payment itself to be concluded.
 const CONCLUDE_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Where payments that must be undone are put. Cheap to clone.
@@ -68,45 +68,45 @@ impl Owed {
     }
 }
 
-/// A reversal asked for by a payment's own asker.
-pub async fn asked(engine: &Arc<Engine>, request: &ReversalRequest) -> Told {
+/// A reversal asked for by a payment's own originator.
+pub async fn asked(engine: &Arc<Engine>, request: &ReversalRequest) -> Reply {
     let found = match early::find(engine, request).await {
         Ok(Some(payment)) => payment,
-        Ok(None) => return Told::refused(Reason::OriginalNotFound),
-        Err(error) => return Told::not_decided(&error),
+        Ok(None) => return Reply::refused(Reason::OriginalNotFound),
+        Err(error) => return Reply::not_decided(&error),
     };
     if !partial::repeats_amount(request, &found) {
         let payment = Some((found.id, found.folio));
-        return Told { payment, ..Told::refused(Reason::ReversalAmountMismatch) };
+        return Reply { payment, ..Reply::refused(Reason::ReversalAmountMismatch) };
     }
-    let told = match request.stands_minor.map(PartAmount::Stands) {
+    let reply = match request.stands_minor.map(PartAmount::Stands) {
         Some(amount) => part_asked(engine, found, PartRequest { amount, key: None }).await,
         None => undo_asked(engine, found).await,
     };
-    match told {
-        Ok(told) => acknowledged(request, told),
-        Err(error) => Told::not_decided(&error),
+    match reply {
+        Ok(reply) => acknowledged(request, reply),
+        Err(error) => Reply::not_decided(&error),
     }
 }
 
 /// An advice that a payment without effect is undone asks for nothing: it is taken note of, and
 /// the reason says that no money moved.
-fn acknowledged(request: &ReversalRequest, told: Told) -> Told {
-    match told.reason {
+fn acknowledged(request: &ReversalRequest, reply: Reply) -> Reply {
+    match reply.reason {
         Reason::NothingToReverse if request.is_advice => {
-            Told { network_code: Some(*b"00"), ..told }
+            Reply { network_code: Some(*b"00"), ..reply }
         }
-        _ => told,
+        _ => reply,
     }
 }
 
-/// Makes it durable that a payment must be undone because its asker says so.
+/// Makes it durable that a payment must be undone because its originator says so.
 ///
 /// Errors: the journal's. Cancel-safe: a dropped call either recorded the step or did not.
-pub async fn undo_asked(engine: &Engine, payment: Payment) -> Result<Told, StoreError> {
+pub async fn undo_asked(engine: &Engine, payment: Payment) -> Result<Reply, StoreError> {
     let payment = concluded(engine, payment).await?;
-    let told =
-        |reason| Told { payment: Some((payment.id, payment.folio)), ..Told::refused(reason) };
+    let reply =
+        |reason| Reply { payment: Some((payment.id, payment.folio)), ..Reply::refused(reason) };
     match payment.state {
         PaymentState::Approved => {
             match step(engine, payment.id, ReversalStep::Owed(ReversalCause::Asked)).await {
@@ -114,18 +114,18 @@ pub async fn undo_asked(engine: &Engine, payment: Payment) -> Result<Told, Store
                 Err(error) => return Err(error),
             }
             engine.owed.push(payment.id);
-            Ok(told(Reason::Approved))
+            Ok(reply(Reason::Approved))
         }
         // Already owed, or done: a repeat of the same wish.
         PaymentState::Unknown | PaymentState::Reversing | PaymentState::Reversed => {
-            Ok(told(Reason::Approved))
+            Ok(reply(Reason::Approved))
         }
-        PaymentState::Sent => Ok(Told { is_in_progress: true, ..told(Reason::Pending) }),
-        PaymentState::Declined | PaymentState::Expired => Ok(told(Reason::NothingToReverse)),
+        PaymentState::Sent => Ok(Reply { is_in_progress: true, ..reply(Reason::Pending) }),
+        PaymentState::Declined | PaymentState::Expired => Ok(reply(Reason::NothingToReverse)),
         PaymentState::Received
         | PaymentState::AwaitingPayer
         | PaymentState::Settled
-        | PaymentState::Refunded => Ok(told(Reason::ReversalNotAllowed)),
+        | PaymentState::Refunded => Ok(reply(Reason::ReversalNotAllowed)),
     }
 }
 

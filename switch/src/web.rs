@@ -13,9 +13,9 @@ pub(crate) mod connection;
 mod endpoints;
 mod guard;
 mod notices;
-mod patience;
 mod payments;
 mod routes;
+mod write_deadline;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -154,7 +154,7 @@ fn string_end(bytes: &[u8], open: usize) -> usize {
     at
 }
 
-/// A field's name if it looks like one; the names of fields are the asker's, too.
+/// A field's name if it looks like one; the names of fields are the originator's, too.
 fn printable(name: &[u8]) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
     match std::str::from_utf8(name) {

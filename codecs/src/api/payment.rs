@@ -3,7 +3,9 @@
 use std::fmt::Display;
 
 use router::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, Product};
-use router::message::{Asker, Fingerprint, IdempotencyKey, Payer, PaymentRequest, Rail, Trace};
+use router::message::{
+    Fingerprint, IdempotencyKey, Originator, Payer, PaymentRequest, Rail, Trace,
+};
 use router::money::Money;
 use router::reason::Reason;
 use router::text::{Text, TextError};
@@ -30,7 +32,7 @@ pub struct PaymentBody {
     /// Who pays.
     #[serde(default, deserialize_with = "parse::optional_object")]
     pub payer: Option<PayerBody>,
-    /// The asker's own reference.
+    /// The originator's own reference.
     pub reference: Option<String>,
     /// The biller's number of the payer.
     pub client: Option<String>,
@@ -45,7 +47,7 @@ pub struct PaymentBody {
     /// What the payer still owes before this payment.
     #[serde(default, deserialize_with = "parse::optional_object")]
     pub remaining_debt: Option<AmountBody>,
-    /// The asker's own data, an object.
+    /// The originator's own data, an object.
     pub metadata: Option<Box<RawValue>>,
 }
 
@@ -65,7 +67,7 @@ impl PaymentBody {
     /// Errors: the first field that makes no sense, with the reason to answer.
     pub fn to_request(
         self,
-        asker: BillerId,
+        originator: BillerId,
         key: IdempotencyKey,
     ) -> Result<PaymentRequest, FieldError> {
         let rail = Rail::from_name(&self.rail)
@@ -81,12 +83,12 @@ impl PaymentBody {
         }
         let remaining_debt = remaining_debt(self.remaining_debt, amount)?;
         let request = PaymentRequest {
-            asker: Asker::Biller(asker),
+            originator: Originator::Biller(originator),
             key,
             fingerprint: Fingerprint::UNSET,
             rail,
             amount,
-            biller: Some(asker),
+            biller: Some(originator),
             client: id("client", self.client, ClientRef::new)?,
             bill: id("bill", self.bill, BillNo::new)?,
             product: id("product", self.product, Product::new)?,

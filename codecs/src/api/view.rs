@@ -50,7 +50,7 @@ pub struct PaymentView<'a> {
     /// Who pays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payer: Option<PayerView<'a>>,
-    /// The asker's own reference.
+    /// The originator's own reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<&'a str>,
     /// The last participant asked.
@@ -89,7 +89,7 @@ pub struct PaymentView<'a> {
     /// What partial reversals still have to give back, while the participant has not confirmed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reversing: Option<AmountView>,
-    /// The asker's own data.
+    /// The originator's own data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<&'a RawValue>,
 }

@@ -12,8 +12,8 @@
 
 use router::id::{BillNo, BillerId, ClientRef, ParticipantId};
 use router::message::{
-    Asker, Fingerprint, IdempotencyKey, InquiryRequest, Message, NetworkKind, NetworkRequest,
-    Original, Payer, PaymentRequest, Rail, ReversalRequest, Trace, digest128,
+    Fingerprint, IdempotencyKey, InquiryRequest, Message, NetworkKind, NetworkRequest, Original,
+    Originator, Payer, PaymentRequest, Rail, ReversalRequest, Trace, digest128,
 };
 use router::money::Money;
 use router::reason::Reason;
@@ -48,22 +48,22 @@ fn fault(reason: Reason, path: &'static str, detail: &'static str) -> MapError {
 ///
 /// Errors: what is missing or makes no sense, with the reason to answer; a status, a notification
 ///         or any other answer is no request.
-pub fn to_message(request: &Iso20022<'_>, asker: ParticipantId) -> Result<Message, MapError> {
+pub fn to_message(request: &Iso20022<'_>, originator: ParticipantId) -> Result<Message, MapError> {
     if request.transaction_count > 1 {
         let detail = "one transaction a message is served";
         return Err(fault(Reason::ServiceNotEnabled, "NbOfTxs", detail));
     }
     match request.message.family {
         Family::CreditTransfer | Family::RequestToPay => {
-            payment(request, asker).map(|payment| Message::Payment(Box::new(payment)))
+            payment(request, originator).map(|payment| Message::Payment(Box::new(payment)))
         }
         Family::StatusRequest => {
             let (original, trace) = (original(request)?, trace(request)?);
-            let asker = Asker::Participant(asker);
-            Ok(Message::Inquiry(Box::new(InquiryRequest { asker, original, trace })))
+            let originator = Originator::Participant(originator);
+            Ok(Message::Inquiry(Box::new(InquiryRequest { originator, original, trace })))
         }
-        Family::CancellationRequest => reversal(request, asker, false),
-        Family::PaymentReversal => reversal(request, asker, true),
+        Family::CancellationRequest => reversal(request, originator, false),
+        Family::PaymentReversal => reversal(request, originator, true),
         Family::SystemEvent => network(request).map(Message::Network),
         Family::PaymentReturn => {
             Err(fault(Reason::ServiceNotEnabled, "PmtRtr", "message is not served"))
@@ -79,7 +79,7 @@ pub fn to_message(request: &Iso20022<'_>, asker: ParticipantId) -> Result<Messag
     }
 }
 
-fn payment(request: &Iso20022<'_>, asker: ParticipantId) -> Result<PaymentRequest, MapError> {
+fn payment(request: &Iso20022<'_>, originator: ParticipantId) -> Result<PaymentRequest, MapError> {
     let transaction = &request.transaction;
     let (creditor, debtor) = (&transaction.creditor, &transaction.debtor);
     let end_to_end_id = required("PmtId/EndToEndId", &transaction.end_to_end_id)?;
@@ -89,8 +89,8 @@ fn payment(request: &Iso20022<'_>, asker: ParticipantId) -> Result<PaymentReques
         }
     }
     Ok(PaymentRequest {
-        asker: Asker::Participant(asker),
-        key: payment_key(request, &asker)?,
+        originator: Originator::Participant(originator),
+        key: payment_key(request, &originator)?,
         fingerprint: Fingerprint::UNSET,
         rail: Rail::Account,
         amount: amount(request)?,
@@ -178,13 +178,13 @@ fn trace(request: &Iso20022<'_>) -> Result<Trace, MapError> {
 
 fn reversal(
     request: &Iso20022<'_>,
-    asker: ParticipantId,
+    originator: ParticipantId,
     is_advice: bool,
 ) -> Result<Message, MapError> {
     let amount = request.transaction.amount.as_ref().and_then(|amount| amount.money);
     let (original, trace) = (original(request)?, trace(request)?);
     Ok(Message::Reversal(Box::new(ReversalRequest {
-        asker: Asker::Participant(asker),
+        originator: Originator::Participant(originator),
         original,
         trace,
         is_advice,
@@ -194,7 +194,7 @@ fn reversal(
     })))
 }
 
-/// The payment meant. Its folio is there when the asker gives it as the original's number; most
+/// The payment meant. Its folio is there when the originator gives it as the original's number; most
 /// give their own identifiers, by which [`original_keys`] finds it.
 fn original(request: &Iso20022<'_>) -> Result<Original, MapError> {
     if original_ids(request).next().is_none() {
@@ -229,14 +229,17 @@ fn original_ids<'w>(request: &'w Iso20022<'_>) -> impl Iterator<Item = (&'static
     ])
 }
 
-fn key(asker: &ParticipantId, kind: &str, id: &str) -> IdempotencyKey {
-    let parts = [b"iso20022", asker.as_str().as_bytes(), kind.as_bytes(), id.as_bytes()];
+fn key(originator: &ParticipantId, kind: &str, id: &str) -> IdempotencyKey {
+    let parts = [b"iso20022", originator.as_str().as_bytes(), kind.as_bytes(), id.as_bytes()];
     IdempotencyKey(digest128(&parts))
 }
 
 /// The key of a payment: the identifier that names it best, which a repeat carries too. The
 /// message's own identifier is new in a repeat, so it counts only where there is nothing else.
-fn payment_key(request: &Iso20022<'_>, asker: &ParticipantId) -> Result<IdempotencyKey, MapError> {
+fn payment_key(
+    request: &Iso20022<'_>,
+    originator: &ParticipantId,
+) -> Result<IdempotencyKey, MapError> {
     let transaction = &request.transaction;
     let mut ids = ids([
         ("uetr", &transaction.uetr),
@@ -245,19 +248,19 @@ fn payment_key(request: &Iso20022<'_>, asker: &ParticipantId) -> Result<Idempote
         ("e2e", &transaction.end_to_end_id),
         ("msg", &request.msg_id),
     ]);
-    let best = ids.next().map(|(kind, id)| key(asker, kind, id));
+    let best = ids.next().map(|(kind, id)| key(originator, kind, id));
     best.ok_or_else(|| fault(Reason::FormatError, "GrpHdr/MsgId", "needed and not there"))
 }
 
 /// The keys under which the payment may be found that an inquiry, reversal or status is about.
 ///
 /// Shape: one for each identifier of the original that is stated, the best first. The payment's
-///        own key was made of one of them, of which the asker may leave some out here.
+///        own key was made of one of them, of which the originator may leave some out here.
 pub fn original_keys(
     request: &Iso20022<'_>,
-    asker: &ParticipantId,
+    originator: &ParticipantId,
 ) -> SmallVec<[IdempotencyKey; 5]> {
-    original_ids(request).map(|(kind, id)| key(asker, kind, id)).collect()
+    original_ids(request).map(|(kind, id)| key(originator, kind, id)).collect()
 }
 
 /// A system event as network management.

@@ -65,7 +65,7 @@ pub enum WireKind {
     AdviceAnswer,
     /// 0400, 0401, 0420, 0421.
     ReversalRequest {
-        /// 042x: the asker has already undone its side.
+        /// 042x: the originator has already undone its side.
         is_advice: bool,
         /// Whether it says it was sent before.
         repeat: Repeat,

@@ -12,7 +12,7 @@ use crate::vectors;
 /// Everything that is done with a message that came in, whatever it is.
 fn take(bytes: &[u8]) {
     let spec = Spec::cauce87();
-    let asker = ParticipantId::new("bank-a").expect("an id");
+    let originator = ParticipantId::new("bank-a").expect("an id");
     let mut out = BytesMut::new();
     match cauce87::read(bytes) {
         Ok(wire) => {
@@ -20,7 +20,7 @@ fn take(bytes: &[u8]) {
             let _ = cauce87::participant_answer(&wire, bytes);
             let answer = cauce87::WireAnswer { de39: *b"00", ..cauce87::WireAnswer::default() };
             let _ = cauce87::answer(&wire.index, bytes, &answer, &mut out);
-            if let Err(error) = cauce87::to_message(&wire, bytes, asker) {
+            if let Err(error) = cauce87::to_message(&wire, bytes, originator) {
                 cauce87::format_error_answer(bytes, &error, &mut out);
             }
         }

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Write};
 
-use router::payment::Told;
+use router::payment::OutcomeKind;
 use serde::{Deserialize, Serialize};
 
 use super::AuditError;
@@ -33,12 +33,12 @@ pub struct Claim {
 
 impl Claim {
     /// What the client was told; none when it heard nothing.
-    pub fn told(&self) -> Option<Told> {
+    pub fn told(&self) -> Option<OutcomeKind> {
         let code = self.response_code.as_ref()?.as_bytes().try_into().ok()?;
         Some(match Meaning::of(code) {
-            Meaning::Approved => Told::Approved,
-            Meaning::Declined => Told::Declined,
-            Meaning::Unknown => Told::Unknown,
+            Meaning::Approved => OutcomeKind::Approved,
+            Meaning::Declined => OutcomeKind::Declined,
+            Meaning::Unknown => OutcomeKind::Unknown,
         })
     }
 }

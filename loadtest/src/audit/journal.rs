@@ -15,7 +15,7 @@ use super::AuditError;
 ///
 /// | kind | has, beyond `sequence`, `kind`, `at` |
 /// |---|---|
-/// | `intent` | `payment`, `folio`, `asker`, `rail`, `stan`, `transmitted_at`, `terminal`, `rrn`, `amount`, `biller`, `participant`, `participant_stan` |
+/// | `intent` | `payment`, `folio`, `originator`, `rail`, `stan`, `transmitted_at`, `terminal`, `rrn`, `amount`, `biller`, `participant`, `participant_stan` |
 /// | `refused` | the same without `participant`, `participant_stan`; `outcome` of state `declined` |
 /// | `rerouted` | `payment`, `participant`, `participant_stan` |
 /// | `outcome`, `late_answer` | `payment`, `outcome` |
@@ -39,20 +39,20 @@ pub struct JournalLine {
     pub folio: Option<String>,
     /// Participant or biller that asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub asker: Option<String>,
+    pub originator: Option<String>,
     /// Name of the rail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rail: Option<String>,
-    /// The asker's STAN (DE11).
+    /// The originator's STAN (DE11).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stan: Option<String>,
-    /// The asker's transmission time (DE7).
+    /// The originator's transmission time (DE7).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transmitted_at: Option<String>,
-    /// The asker's terminal (DE41).
+    /// The originator's terminal (DE41).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub terminal: Option<String>,
-    /// The asker's reference (DE37 of the request); empty where it gave none.
+    /// The originator's reference (DE37 of the request); empty where it gave none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rrn: Option<String>,
     /// What was asked.
@@ -119,7 +119,7 @@ pub struct JournalPayment {
     pub at: String,
     /// Where it stands.
     pub state: PaymentState,
-    /// The asker's reference.
+    /// The originator's reference.
     pub rrn: String,
     /// What was asked.
     pub amount: Amount,

@@ -10,7 +10,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// What Redis answered; an error reply is an `Error` instead, unless it stands in an array.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
+pub enum RespValue {
     /// A simple or bulk string; bytes that are no UTF-8 are replaced.
     Text(String),
     /// An integer.
@@ -18,12 +18,12 @@ pub enum Reply {
     /// Nothing there.
     Nil,
     /// Several.
-    Array(Vec<Reply>),
+    Array(Vec<RespValue>),
     /// An error of one of several.
     Error(String),
 }
 
-impl Reply {
+impl RespValue {
     /// The text, or the integer printed; of nil or an array, what `Debug` prints.
     pub fn text(&self) -> String {
         match self {
@@ -43,7 +43,7 @@ impl Reply {
     }
 
     /// The elements of an array; of anything else, none.
-    pub fn items(&self) -> &[Reply] {
+    pub fn items(&self) -> &[RespValue] {
         match self {
             Self::Array(items) => items,
             Self::Text(_) | Self::Integer(_) | Self::Nil | Self::Error(_) => &[],
@@ -52,9 +52,9 @@ impl Reply {
 }
 
 /// Sends one command to 127.0.0.1 and reads its answer.
-pub(crate) fn call(port: u16, words: &[&str]) -> Result<Reply> {
+pub(crate) fn call(port: u16, words: &[&str]) -> Result<RespValue> {
     let told = |error: Error| error.within(format!("port {port}, {}", words.join(" ")));
-    let answer = || -> Result<Reply> {
+    let answer = || -> Result<RespValue> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut stream = TcpStream::connect_timeout(&address, ANSWER_MAX)?;
         stream.set_read_timeout(Some(ANSWER_MAX))?;
@@ -63,7 +63,7 @@ pub(crate) fn call(port: u16, words: &[&str]) -> Result<Reply> {
         read(&mut BufReader::new(stream))
     };
     match answer().map_err(told)? {
-        Reply::Error(text) => Err(told(Error::new(text))),
+        RespValue::Error(text) => Err(told(Error::new(text))),
         other => Ok(other),
     }
 }
@@ -76,23 +76,23 @@ fn request(words: &[&str]) -> Vec<u8> {
     bytes
 }
 
-fn read(stream: &mut impl BufRead) -> Result<Reply> {
+fn read(stream: &mut impl BufRead) -> Result<RespValue> {
     let mut line = String::new();
     stream.read_line(&mut line)?;
     let strange = || Error::new(format!("not a reply: {line:?}"));
     let body = line.get(1..).and_then(|rest| rest.strip_suffix("\r\n")).ok_or_else(strange)?;
     let number = || body.parse::<i64>().map_err(|_| strange());
     Ok(match line.as_bytes()[0] {
-        b'+' => Reply::Text(body.to_owned()),
-        b'-' => Reply::Error(body.to_owned()),
-        b':' => Reply::Integer(number()?),
+        b'+' => RespValue::Text(body.to_owned()),
+        b'-' => RespValue::Error(body.to_owned()),
+        b':' => RespValue::Integer(number()?),
         b'$' => match usize::try_from(number()?) {
-            Ok(len) => Reply::Text(read_bulk(stream, len)?),
-            Err(_) => Reply::Nil,
+            Ok(len) => RespValue::Text(read_bulk(stream, len)?),
+            Err(_) => RespValue::Nil,
         },
         b'*' => match usize::try_from(number()?) {
-            Ok(len) => Reply::Array((0..len).map(|_| read(stream)).collect::<Result<_>>()?),
-            Err(_) => Reply::Nil,
+            Ok(len) => RespValue::Array((0..len).map(|_| read(stream)).collect::<Result<_>>()?),
+            Err(_) => RespValue::Nil,
         },
         _ => return Err(strange()),
     })
@@ -111,16 +111,19 @@ mod tests {
 
     #[test]
     fn replies_of_every_kind_are_read() {
-        let check = |bytes: &str, expect: Reply| {
+        let check = |bytes: &str, expect: RespValue| {
             assert_eq!(read(&mut bytes.as_bytes()).unwrap(), expect, "{bytes}");
         };
-        check("+PONG\r\n", Reply::Text("PONG".into()));
-        check("-ERR no\r\n", Reply::Error("ERR no".into()));
-        check(":-7\r\n", Reply::Integer(-7));
-        check("$5\r\na\r\nbc\r\n", Reply::Text("a\r\nbc".into()));
-        check("$-1\r\n", Reply::Nil);
+        check("+PONG\r\n", RespValue::Text("PONG".into()));
+        check("-ERR no\r\n", RespValue::Error("ERR no".into()));
+        check(":-7\r\n", RespValue::Integer(-7));
+        check("$5\r\na\r\nbc\r\n", RespValue::Text("a\r\nbc".into()));
+        check("$-1\r\n", RespValue::Nil);
         check("*2\r\n:1\r\n*1\r\n$0\r\n\r\n", {
-            Reply::Array(vec![Reply::Integer(1), Reply::Array(vec![Reply::Text(String::new())])])
+            RespValue::Array(vec![
+                RespValue::Integer(1),
+                RespValue::Array(vec![RespValue::Text(String::new())]),
+            ])
         });
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::redis::resp::{self, Reply};
+use crate::redis::resp::{self, RespValue};
 use crate::wait::holds;
 use crate::{Error, Redis, Result, eventually};
 
@@ -70,7 +70,7 @@ impl Sentinels {
             let port = self.current_primary()?;
             holds(port != old_port, || format!("the primary is still {old_port}"))?;
             let role = resp::call(port, &["ROLE"])?;
-            holds(role.items().first() == Some(&Reply::Text("master".into())), || {
+            holds(role.items().first() == Some(&RespValue::Text("master".into())), || {
                 format!("{port} is no primary yet: {role:?}")
             })?;
             Ok(port)
@@ -121,8 +121,8 @@ fn config(port: u16, primary: &Redis, name: &str, quorum: usize) -> String {
     )
 }
 
-fn port_of(reply: &Reply) -> Result<u16> {
-    let port = reply.items().get(1).and_then(Reply::integer);
+fn port_of(reply: &RespValue) -> Result<u16> {
+    let port = reply.items().get(1).and_then(RespValue::integer);
     let port = port.and_then(|port| u16::try_from(port).ok());
     port.ok_or_else(|| Error::new(format!("no primary: {reply:?}")))
 }

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use rig::{Proxy, Redis, RedisOptions, Reply};
+use rig::{Proxy, Redis, RedisOptions, RespValue};
 
 const SILENCE: Duration = Duration::from_millis(100);
 
@@ -49,7 +49,7 @@ fn a_request_cut_off_never_reaches_the_server() {
     let (redis, proxy, mut stream) = rigged();
     proxy.cut_towards_server();
     assert_eq!(ask(&mut stream, "INCR a"), "");
-    assert_eq!(redis.command(&["GET", "a"]).unwrap(), Reply::Nil);
+    assert_eq!(redis.command(&["GET", "a"]).unwrap(), RespValue::Nil);
     proxy.heal();
     assert!(is_over(&mut stream), "a stream with a hole in it must not go on");
 }
@@ -59,7 +59,7 @@ fn an_answer_cut_off_leaves_the_work_done() {
     let (redis, proxy, mut stream) = rigged();
     proxy.cut_towards_client();
     assert_eq!(ask(&mut stream, "INCR a"), "");
-    assert_eq!(redis.command(&["GET", "a"]).unwrap(), Reply::Text("1".into()));
+    assert_eq!(redis.command(&["GET", "a"]).unwrap(), RespValue::Text("1".into()));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn another_target_gets_new_connections_alone() {
     let mut new = TcpStream::connect(proxy.address()).unwrap();
     assert_eq!(ask(&mut old, "INCR a"), ":1\r\n");
     assert_eq!(ask(&mut new, "INCRBY a 5"), ":5\r\n");
-    assert_eq!(redis.command(&["GET", "a"]).unwrap(), Reply::Text("1".into()));
+    assert_eq!(redis.command(&["GET", "a"]).unwrap(), RespValue::Text("1".into()));
     proxy.drop_connections();
     assert!(is_over(&mut old) && is_over(&mut new));
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rig::{Redis, RedisCluster, RedisOptions, Reply, Sentinels, eventually};
+use rig::{Redis, RedisCluster, RedisOptions, RespValue, Sentinels, eventually};
 
-fn get(redis: &Redis) -> Reply {
+fn get(redis: &Redis) -> RespValue {
     redis.command(&["GET", "a"]).unwrap()
 }
 
@@ -19,12 +19,12 @@ fn set(redis: &Redis, value: &str) {
 fn a_redis_answers_and_tells_of_its_errors() {
     let redis = Redis::start(RedisOptions::default()).unwrap();
     set(&redis, "1");
-    assert_eq!(get(&redis), Reply::Text("1".into()));
+    assert_eq!(get(&redis), RespValue::Text("1".into()));
     assert_eq!(redis.command(&["INCR", "a"]).unwrap().integer(), Some(2));
     let error = redis.command(&["LPUSH", "a", "1"]).unwrap_err().to_string();
     assert!(error.contains("WRONGTYPE"), "{error}");
     redis.flush_all().unwrap();
-    assert_eq!(get(&redis), Reply::Nil);
+    assert_eq!(get(&redis), RespValue::Nil);
 }
 
 #[test]
@@ -40,8 +40,8 @@ fn a_restart_keeps_the_port_and_what_was_logged_alone() {
         redis.restart().unwrap();
         assert_ne!(redis.info("server", "run_id").unwrap(), run_id);
     }
-    assert_eq!(get(&forgetful), Reply::Nil);
-    assert_eq!(get(&logging), Reply::Text("1".into()));
+    assert_eq!(get(&forgetful), RespValue::Nil);
+    assert_eq!(get(&logging), RespValue::Text("1".into()));
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_paused_redis_goes_on_where_it_stood() {
         redis.resume().unwrap();
         asked.join().unwrap()
     });
-    assert_eq!(asked, Reply::Text("1".into()));
+    assert_eq!(asked, RespValue::Text("1".into()));
 }
 
 #[test]
@@ -111,14 +111,14 @@ fn a_replica_follows_and_can_be_promoted() {
     let replica = Redis::start(RedisOptions::default().replica_of(&primary)).unwrap();
     set(&primary, "1");
     primary.wait_replica_in_sync(&replica).unwrap();
-    assert_eq!(get(&replica), Reply::Text("1".into()));
+    assert_eq!(get(&replica), RespValue::Text("1".into()));
     assert!(replica.command(&["SET", "a", "2"]).is_err(), "a replica takes no writes");
     replica.promote().unwrap();
     set(&replica, "2");
     replica.restart().unwrap();
     assert_eq!(replica.info("replication", "role").unwrap(), "master");
     replica.follow(&primary).unwrap();
-    assert_eq!(get(&replica), Reply::Text("1".into()));
+    assert_eq!(get(&replica), RespValue::Text("1".into()));
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_cluster_shares_the_keys_and_survives_the_death_of_a_master() {
     let value = eventually("the replica to be promoted", Duration::from_secs(20), || {
         replica.command(&["GETSET", "a", "2"])
     });
-    assert_eq!(value.unwrap(), Reply::Text("1".into()));
+    assert_eq!(value.unwrap(), RespValue::Text("1".into()));
 }
 
 #[test]
@@ -159,5 +159,5 @@ fn the_settings_of_the_compose_file_are_settings_of_redis() {
     let options = settings.fold(RedisOptions::default(), |all, (key, value)| all.set(key, value));
     let redis = Redis::start(options).unwrap();
     let policy = redis.command(&["CONFIG", "GET", "maxmemory-policy"]).unwrap();
-    assert_eq!(policy.items()[1], Reply::Text("noeviction".into()));
+    assert_eq!(policy.items()[1], RespValue::Text("noeviction".into()));
 }

@@ -5,18 +5,18 @@ use std::collections::HashSet;
 use super::Violation;
 use crate::id::Folio;
 use crate::notice::NoticeType;
-use crate::payment::{PaymentState, Told};
+use crate::payment::{OutcomeKind, PaymentState};
 
 /// What client, journal, issuer and merchant know of one payment.
 #[derive(Debug, Clone)]
 pub struct PaymentFacts {
-    /// The asker's name of the payment: its idempotency key, or STAN and time.
+    /// The originator's name of the payment: its idempotency key, or STAN and time.
     pub key: Box<str>,
     /// Its number, where anyone heard it.
     pub folio: Option<Folio>,
     /// What the client heard of its payment request; none where the line fell first, or where all
     /// it heard was that the payment is in progress.
-    pub client_answer: Option<Told>,
+    pub client_answer: Option<OutcomeKind>,
     /// Where the journal says it stands; none where it knows nothing of it.
     pub journal_state: Option<PaymentState>,
     /// Whether the client itself asked for its undoing.
@@ -58,15 +58,15 @@ fn answer(facts: &PaymentFacts) -> Option<Violation> {
     use PaymentState as State;
     let (heard, journal) = (facts.client_answer?, facts.journal_state);
     let supported = match (heard, journal) {
-        (Told::Approved, Some(State::Approved | State::Settled | State::Refunded)) => true,
-        (Told::Approved, Some(State::Reversing | State::Reversed)) => facts.reversal_asked,
-        (Told::Declined, Some(State::Declined | State::Expired)) => true,
+        (OutcomeKind::Approved, Some(State::Approved | State::Settled | State::Refunded)) => true,
+        (OutcomeKind::Approved, Some(State::Reversing | State::Reversed)) => facts.reversal_asked,
+        (OutcomeKind::Declined, Some(State::Declined | State::Expired)) => true,
         // The participant approved behind its decline, and that is undone.
-        (Told::Declined, Some(State::Reversing | State::Reversed)) => true,
+        (OutcomeKind::Declined, Some(State::Reversing | State::Reversed)) => true,
         // What is refused before it is a payment (a bad field, overload) is not recorded.
-        (Told::Declined, None) => true,
-        (Told::Unknown, Some(State::Unknown | State::Reversing | State::Reversed)) => true,
-        (Told::Approved | Told::Declined | Told::Unknown, _) => false,
+        (OutcomeKind::Declined, None) => true,
+        (OutcomeKind::Unknown, Some(State::Unknown | State::Reversing | State::Reversed)) => true,
+        (OutcomeKind::Approved | OutcomeKind::Declined | OutcomeKind::Unknown, _) => false,
     };
     let key = facts.key.clone();
     (!supported).then_some(Violation::AnswerNotInJournal { key, answer: heard, journal })
@@ -146,18 +146,18 @@ fn expected(facts: &PaymentFacts) -> (&'static [NoticeType], &'static [NoticeTyp
 
 /// Before its undoing a payment was told as approved or as unknown; the client's answer says
 /// which, where it heard one.
-fn reversed(answer: Option<Told>) -> (&'static [NoticeType], &'static [NoticeType]) {
+fn reversed(answer: Option<OutcomeKind>) -> (&'static [NoticeType], &'static [NoticeType]) {
     use NoticeType as Type;
     match answer {
-        Some(Told::Approved) => {
+        Some(OutcomeKind::Approved) => {
             const BOTH: &[Type] = &[Type::PaymentApproved, Type::PaymentReversed];
             (BOTH, BOTH)
         }
-        Some(Told::Unknown) => {
+        Some(OutcomeKind::Unknown) => {
             const BOTH: &[Type] = &[Type::PaymentUnknown, Type::PaymentReversed];
             (BOTH, BOTH)
         }
-        Some(Told::Declined) => {
+        Some(OutcomeKind::Declined) => {
             const BOTH: &[Type] = &[Type::PaymentDeclined, Type::PaymentReversed];
             (BOTH, BOTH)
         }

@@ -87,10 +87,14 @@ fn a_key_is_approved_once_however_often_it_is_declined() {
 fn an_answer_must_be_the_recorded_one() {
     let payment = PaymentId(1);
     let unknown = Outcome::Unknown(Cause::Timeout);
-    assert_eq!(answer_matches_outcome(payment, Told::Unknown, &unknown), Ok(()));
+    assert_eq!(answer_matches_outcome(payment, OutcomeKind::Unknown, &unknown), Ok(()));
     assert_eq!(
-        answer_matches_outcome(payment, Told::Declined, &unknown),
-        Err(Violation::AnswerDiffers { payment, answer: Told::Declined, recorded: Told::Unknown })
+        answer_matches_outcome(payment, OutcomeKind::Declined, &unknown),
+        Err(Violation::AnswerDiffers {
+            payment,
+            answer: OutcomeKind::Declined,
+            recorded: OutcomeKind::Unknown
+        })
     );
 }
 
@@ -99,7 +103,7 @@ fn approved() -> PaymentFacts {
     PaymentFacts {
         key: "key-1".into(),
         folio: Folio::new(1),
-        client_answer: Some(Told::Approved),
+        client_answer: Some(OutcomeKind::Approved),
         journal_state: Some(PaymentState::Approved),
         reversal_asked: false,
         issuer_net_debits: 1,
@@ -114,7 +118,7 @@ fn told(notices: &[(NoticeType, &str)]) -> Vec<ToldNotice> {
 
 fn declined() -> PaymentFacts {
     PaymentFacts {
-        client_answer: Some(Told::Declined),
+        client_answer: Some(OutcomeKind::Declined),
         journal_state: Some(PaymentState::Declined),
         issuer_net_debits: 0,
         notices: Some(told(&[(NoticeType::PaymentDeclined, "ntc_1")])),
@@ -125,7 +129,7 @@ fn declined() -> PaymentFacts {
 fn undone_unknown() -> PaymentFacts {
     let (unknown, reversed) = (NoticeType::PaymentUnknown, NoticeType::PaymentReversed);
     PaymentFacts {
-        client_answer: Some(Told::Unknown),
+        client_answer: Some(OutcomeKind::Unknown),
         journal_state: Some(PaymentState::Reversed),
         issuer_net_debits: 0,
         notices: Some(told(&[(unknown, "ntc_1"), (reversed, "ntc_2")])),
@@ -188,7 +192,7 @@ fn check_named(cases: Cases) {
 fn each_disagreement_of_client_journal_and_issuer_is_named() {
     use Violation as V;
     let key = || Box::<str>::from("key-1");
-    let (no, yes) = (Told::Declined, Told::Approved);
+    let (no, yes) = (OutcomeKind::Declined, OutcomeKind::Approved);
     let journal = Some(PaymentState::Declined);
     let cases: Cases = vec![
         (
@@ -280,11 +284,11 @@ fn each_disagreement_of_journal_and_merchant_is_named() {
 fn a_violation_reads_as_a_sentence_without_a_card_number() {
     let violation = Violation::AnswerNotInJournal {
         key: "key-1".into(),
-        answer: Told::Approved,
+        answer: OutcomeKind::Approved,
         journal: None,
     };
     assert_eq!(
         violation.to_string(),
-        "key-1: the asker heard `approved`, the journal says nothing"
+        "key-1: the originator heard `approved`, the journal says nothing"
     );
 }

@@ -3,7 +3,7 @@
 use crate::fee::Charge;
 use crate::id::{AccountId, BillNo};
 use crate::limit::Limits;
-use crate::message::{Asker, digest128};
+use crate::message::{Originator, digest128};
 use crate::money::Money;
 use crate::plan::{Asked, Refusal, account};
 use crate::policy::{FloatDebits, LimitRule, Measure, Scope, Window};
@@ -65,15 +65,15 @@ fn operation_slot(rule: &LimitRule, asked: &Asked<'_>) -> Result<Slot, Refusal> 
         Some(operator) => [b"operator".as_slice(), operator.as_str().as_bytes()],
         None => [b"terminal".as_slice(), request.trace.terminal.as_bytes()],
     };
-    let ([asker_kind, asker], payee) = (owner(&request.asker), asked.payee());
+    let ([originator_kind, originator], payee) = (owner(&request.originator), asked.payee());
     let [payee_kind, payee] = owner(&payee);
     let key = digest128(&[
         b"operation",
         rule.name.as_bytes(),
         payee_kind,
         payee,
-        asker_kind,
-        asker,
+        originator_kind,
+        originator,
         at[0],
         at[1],
         client.as_str().as_bytes(),
@@ -169,10 +169,14 @@ impl Count {
     }
 
     /// The name of the scope, whose it is (kind and name), and its value.
-    fn scope<'a>(&self, asked: &Asked<'a>, payee: &'a Asker) -> Result<[&'a [u8]; 4], Refusal> {
+    fn scope<'a>(
+        &self,
+        asked: &Asked<'a>,
+        payee: &'a Originator,
+    ) -> Result<[&'a [u8]; 4], Refusal> {
         let request = asked.request;
         let missing = |field| asked.refuse(Reason::FormatError, field);
-        let [asker_kind, asker] = owner(&request.asker);
+        let [originator_kind, originator] = owner(&request.originator);
         Ok(match self.scope {
             Scope::Client => {
                 let client = request.client.as_ref().ok_or_else(|| missing("client"))?;
@@ -181,12 +185,12 @@ impl Count {
             }
             Scope::Operator => {
                 let operator = request.operator.as_ref().ok_or_else(|| missing("operator"))?;
-                [b"operator", asker_kind, asker, operator.as_str().as_bytes()]
+                [b"operator", originator_kind, originator, operator.as_str().as_bytes()]
             }
             Scope::Terminal => {
                 let terminal = Some(&request.trace.terminal).filter(|text| !text.is_empty());
                 let terminal = terminal.ok_or_else(|| missing("terminal"))?;
-                [b"terminal", asker_kind, asker, terminal.as_bytes()]
+                [b"terminal", originator_kind, originator, terminal.as_bytes()]
             }
             Scope::Float => {
                 let float = request.float_ref.as_ref().ok_or_else(|| missing("float_ref"))?;
@@ -196,12 +200,12 @@ impl Count {
                 let biller = asked.biller_id().ok_or_else(|| missing("biller"))?;
                 [b"biller", b"", b"", biller.as_str().as_bytes()]
             }
-            Scope::Asker => [b"asker", asker_kind, asker, b""],
+            Scope::Originator => [b"originator", originator_kind, originator, b""],
         })
     }
 }
 
-/// An asker's kind and name.
-fn owner(asker: &Asker) -> [&[u8]; 2] {
-    [asker.kind().as_bytes(), asker.as_str().as_bytes()]
+/// An originator's kind and name.
+fn owner(originator: &Originator) -> [&[u8]; 2] {
+    [originator.kind().as_bytes(), originator.as_str().as_bytes()]
 }

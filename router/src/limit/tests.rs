@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::id::{BillNo, ClientRef, FloatRef, OperatorId};
-use crate::message::{Asker, PaymentRequest, Rail};
+use crate::message::{Originator, PaymentRequest, Rail};
 use crate::plan::plan;
 use crate::policy::{Policy, Scope, Window};
 use crate::reservation::{Counter, Reservation};
@@ -146,8 +146,8 @@ const SCOPES: [ScopeRow; 6] = [
         Some("biller"),
     ),
     (
-        Scope::Asker,
-        |r| r.asker = Asker::Participant(testing::participant_id("bank-b")),
+        Scope::Originator,
+        |r| r.originator = Originator::Participant(testing::participant_id("bank-b")),
         |_| {},
         None,
     ),
@@ -173,17 +173,17 @@ fn each_scope_counts_by_its_own_value_and_cannot_be_dodged_by_leaving_it_out() {
 }
 
 #[test]
-fn operators_of_two_askers_and_clients_of_two_billers_are_different_people() {
+fn operators_of_two_originators_and_clients_of_two_billers_are_different_people() {
     let policy = |scope| {
         let mut policy = limited_by(vec![count(scope, Window::Day, 1)]);
         policy.billers.insert(testing::biller_id("isp"), testing::biller("isp"));
         policy
     };
-    let mut other_asker = request(100);
-    other_asker.asker = Asker::Participant(testing::participant_id("bank-a"));
+    let mut other_originator = request(100);
+    other_originator.originator = Originator::Participant(testing::participant_id("bank-a"));
     let mut other_biller = request(100);
     other_biller.biller = Some(testing::biller_id("isp"));
-    for (scope, other) in [(Scope::Operator, other_asker), (Scope::Client, other_biller)] {
+    for (scope, other) in [(Scope::Operator, other_originator), (Scope::Client, other_biller)] {
         let policy = policy(scope);
         let key = |request| only_counter(request, &policy, NOON).key;
         assert_ne!(key(&other), key(&request(100)), "{scope:?}");
@@ -211,7 +211,7 @@ fn another_operation_or_another_s_bill_is_claimed_apart() {
         |r| r.amount.currency = testing::currency("USD"),
         |r| r.client = Some(ClientRef::new("2").unwrap()),
         |r| r.operator = Some(OperatorId::new("2").unwrap()),
-        |r| r.asker = Asker::Participant(testing::participant_id("bank-b")),
+        |r| r.originator = Originator::Participant(testing::participant_id("bank-b")),
         |r| r.biller = Some(testing::biller_id("isp")),
     ];
     let mut policy = testing::policy();

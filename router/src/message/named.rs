@@ -2,7 +2,7 @@
 
 use super::PaymentRequest;
 use crate::id::{ParticipantId, Stan};
-use crate::message::Asker;
+use crate::message::Originator;
 use crate::misplaced::kept_rrn;
 use crate::money::Money;
 use crate::text::Text;
@@ -53,7 +53,7 @@ impl EarlyReversal {
 
     /// By what the early reversals of a request are looked up; a merchant's request has none.
     pub fn handles_of(request: &PaymentRequest) -> [Option<Handle>; 2] {
-        let Asker::Participant(originator) = request.asker else { return [None, None] };
+        let Originator::Participant(originator) = request.originator else { return [None, None] };
         let (stan, rrn) = (request.trace.stan, kept(request.trace.rrn));
         let by_rrn = (!rrn.is_empty()).then_some(Handle::Rrn(originator, rrn));
         [stan.map(|stan| Handle::Stan(originator, stan)), by_rrn]

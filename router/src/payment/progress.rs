@@ -12,8 +12,8 @@ use crate::reservation::{Settle, Share};
 pub struct Progress {
     /// Where it stands.
     pub state: PaymentState,
-    /// Which outcome its asker was told.
-    pub told: Option<Told>,
+    /// Which outcome its originator was told.
+    pub told: Option<OutcomeKind>,
     /// Whether it had an intent: a participant may have been asked.
     pub was_sent: bool,
     /// Whether a reversal of it was confirmed once.
@@ -27,7 +27,7 @@ pub struct Progress {
 
 /// Which outcome was told, without its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum OutcomeKind {
     /// Approved.
     Approved,
     /// Declined.
@@ -36,7 +36,7 @@ pub enum Told {
     Unknown,
 }
 
-impl Told {
+impl OutcomeKind {
     /// Which one an outcome is.
     pub fn of(outcome: &Outcome) -> Self {
         match outcome {
@@ -70,7 +70,7 @@ impl Progress {
     /// A payment that was refused by a rule.
     pub const REFUSED: Self = Self {
         state: PaymentState::Declined,
-        told: Some(Told::Declined),
+        told: Some(OutcomeKind::Declined),
         was_sent: false,
         was_reversed: false,
         is_owed_anew: false,
@@ -86,7 +86,7 @@ impl Progress {
             Record::Rerouted(_) if self.state == PaymentState::Sent => Ok(Effects::default()),
             Record::Outcome(concluded) if self.state == PaymentState::Sent => {
                 let (state, effects) = effects_of(&concluded.outcome);
-                (self.state, self.told) = (state, Some(Told::of(&concluded.outcome)));
+                (self.state, self.told) = (state, Some(OutcomeKind::of(&concluded.outcome)));
                 Ok(effects)
             }
             Record::Reversal(reversal) => match reversal.step {
@@ -133,9 +133,9 @@ impl Progress {
             return Effects::default();
         }
         let settle = match self.told {
-            Some(Told::Approved) => Some(Settle::Undo),
-            Some(Told::Unknown) | None => Some(Settle::Release),
-            Some(Told::Declined) => None,
+            Some(OutcomeKind::Approved) => Some(Settle::Undo),
+            Some(OutcomeKind::Unknown) | None => Some(Settle::Release),
+            Some(OutcomeKind::Declined) => None,
         };
         Effects { settle, notice: Some(NoticeType::PaymentReversed), owes_reversal: false }
     }
@@ -201,7 +201,7 @@ impl Progress {
 
     /// Whether an approval stands, or is being undone.
     fn has_approval(self) -> bool {
-        self.told == Some(Told::Approved)
+        self.told == Some(OutcomeKind::Approved)
             && !self.was_reversed
             && matches!(self.state, PaymentState::Approved | PaymentState::Reversing)
     }

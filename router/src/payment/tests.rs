@@ -333,7 +333,7 @@ fn a_reversal_that_was_asked_for_undoes_what_was_posted() {
     let mut payment = after(&[intent(), concluded(yes()), owed()]);
     let effects = payment.apply(&confirmed()).unwrap();
     assert_eq!(effects.settle, Some(Settle::Undo));
-    assert!(payment.was_approved(), "the asker was told yes, and that stays so");
+    assert!(payment.was_approved(), "the originator was told yes, and that stays so");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A request beside what every rule needs to know of it, worked out once.
 
 use crate::id::BillerId;
-use crate::message::{Asker, PaymentRequest, Rail};
+use crate::message::{Originator, PaymentRequest, Rail};
 use crate::plan::Refusal;
 use crate::policy::{Biller, Float, FloatDebits, Participant, ParticipantStatus, Policy, allows};
 use crate::posting::Source;
@@ -30,9 +30,9 @@ pub(crate) struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// Looks up what the policy says of the parties.
     pub(crate) fn new(request: &'a PaymentRequest, policy: &'a Policy, now: Timestamp) -> Self {
-        let (participant, own_id) = match &request.asker {
-            Asker::Participant(id) => (policy.participants.get(id), None),
-            Asker::Biller(id) => (None, Some(id)),
+        let (participant, own_id) = match &request.originator {
+            Originator::Participant(id) => (policy.participants.get(id), None),
+            Originator::Biller(id) => (None, Some(id)),
         };
         let biller_id = request.biller.as_ref().or(own_id);
         let biller = biller_id.and_then(|id| policy.billers.get(id));
@@ -53,9 +53,9 @@ impl<'a> Asked<'a> {
         self.biller_id
     }
 
-    /// Who is owed the money: the merchant, or else the asker.
-    pub(crate) fn payee(&self) -> Asker {
-        self.biller_id.map_or(self.request.asker, |biller| Asker::Biller(*biller))
+    /// Who is owed the money: the merchant, or else the originator.
+    pub(crate) fn payee(&self) -> Originator {
+        self.biller_id.map_or(self.request.originator, |biller| Originator::Biller(*biller))
     }
 
     /// Where the money comes from.
@@ -65,7 +65,7 @@ impl<'a> Asked<'a> {
     pub(crate) fn source(&self) -> Result<Source<'a>, Refusal> {
         match (self.request.rail, &self.request.float_ref) {
             (Rail::CashFloat, Some(float)) => {
-                let is_theirs = |float: &Float| float.may_be_drawn_on_by(&self.request.asker);
+                let is_theirs = |float: &Float| float.may_be_drawn_on_by(&self.request.originator);
                 if !self.float.is_some_and(is_theirs) {
                     return Err(self.refuse(Reason::FloatNotFound, "float_ref"));
                 }
@@ -93,9 +93,10 @@ impl<'a> Asked<'a> {
 
     /// The rules that need no limit: may this party ask, is this an amount, is it taken.
     pub(crate) fn check(&self) -> Result<(), Refusal> {
-        let PaymentRequest { asker, amount, rail, payer, .. } = self.request;
+        let PaymentRequest { originator, amount, rail, payer, .. } = self.request;
         let active = |participant: &Participant| participant.status == ParticipantStatus::Active;
-        if matches!(asker, Asker::Participant(_)) && !self.participant.is_some_and(active) {
+        if matches!(originator, Originator::Participant(_)) && !self.participant.is_some_and(active)
+        {
             return Err(self.refuse(Reason::ParticipantSuspended, None));
         }
         if amount.minor <= 0 {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::id::{BillNo, FloatRef, OperatorId, Product};
-use crate::message::{Asker, Rail};
+use crate::message::{Originator, Rail};
 use crate::policy::{FloatDebits, Measure};
 use crate::reservation::Keep;
 use crate::testing::{self, NOON, pesos, policy, request};
@@ -43,7 +43,7 @@ const ROWS: &[Row] = &[
     ("no client", |r| r.client = None, Some((Reason::FormatError, Some("client")))),
     (
         "another's float",
-        |r| r.asker = Asker::Biller(testing::biller_id("stranger")),
+        |r| r.originator = Originator::Biller(testing::biller_id("stranger")),
         Some((Reason::FloatNotFound, Some("float_ref"))),
     ),
     (
@@ -106,13 +106,13 @@ fn the_first_broken_rule_in_the_catalogue_s_order_is_the_one_told() {
     request.product = product("tor");
     request.client = None;
     request.amount.currency = testing::currency("ARS");
-    request.asker = Asker::Participant(testing::participant_id("nobody"));
+    request.originator = Originator::Participant(testing::participant_id("nobody"));
     let lender = policy.billers.get_mut(&testing::biller_id("lender")).unwrap();
     lender.currencies = vec![testing::currency("MXN")];
     lender.rails = vec![Rail::Account];
 
     assert_eq!(refused(&request, &policy).reason, Reason::ParticipantSuspended);
-    request.asker = Asker::Participant(testing::participant_id("collector"));
+    request.originator = Originator::Participant(testing::participant_id("collector"));
     assert_eq!(refused(&request, &policy).reason, Reason::CurrencyNotAllowed);
     request.amount.currency = testing::currency("MXN");
     assert_eq!(refused(&request, &policy).reason, Reason::ServiceNotEnabled);
@@ -291,16 +291,16 @@ fn a_participant_with_a_cap_holds_what_it_will_owe() {
 #[test]
 fn a_merchant_that_asks_is_the_biller() {
     let mut request = request(50_000);
-    request.asker = Asker::Biller(testing::biller_id("lender"));
+    request.originator = Originator::Biller(testing::biller_id("lender"));
     request.biller = None;
     let planned = plan(&request, &policy(), NOON).unwrap();
     assert!(planned.postings.iter().any(|line| line.account == account("payable", "lender")));
-    request.asker = Asker::Biller(testing::biller_id("nobody"));
+    request.originator = Originator::Biller(testing::biller_id("nobody"));
     assert_eq!(refused(&request, &policy()).reason, Reason::ServiceNotEnabled);
 }
 
 #[test]
-fn without_a_biller_the_asker_is_owed_and_days_are_utc() {
+fn without_a_biller_the_originator_is_owed_and_days_are_utc() {
     let mut policy = policy();
     policy.limits.retain(|rule| rule.measure != Measure::RepeatedOperation);
     let mut request = request(50_000);

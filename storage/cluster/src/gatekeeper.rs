@@ -175,7 +175,7 @@ impl Gatekeeper {
         if pin.to_string() != *row.pin {
             return Health::Changed(format!("in use is {pin}, pinned is {}", row.pin).into());
         }
-        // Looked at first: opened for nothing, it would be closed again with each look.
+        // StampReading at first: opened for nothing, it would be closed again with each look.
         let health = self.gate.check(row.epoch, &pin);
         if health == Health::Well {
             self.gate.open(row.epoch, pin);

@@ -58,7 +58,7 @@ static OF_FOLIO: Statement =
 static OF_TRACE: Statement = Statement::read(
     "view_of_trace",
     "SELECT payment, key, fingerprint FROM by_trace \
-     WHERE asker = ? AND moment = ? AND stans = ? \
+     WHERE originator = ? AND moment = ? AND stans = ? \
      AND transmitted_at = ? AND stan = ? AND terminal = ?",
 );
 static OF_KEY: Statement =
@@ -153,9 +153,9 @@ impl CqlViews {
 
     /// The payments of a trace, oldest first, with the key of each and what was asked.
     fn of_trace(&self, name: &TraceName) -> Result<Vec<(PaymentId, KeyBytes)>, ViewError> {
-        let (asker, moment, stans) = place::of_trace(name);
+        let (originator, moment, stans) = place::of_trace(name);
         let (at, stan, terminal) = place::within_traces(name);
-        let values = (asker, moment, stans, at, stan, terminal);
+        let values = (originator, moment, stans, at, stan, terminal);
         let rows = self.cql.rows::<(Vec<u8>, Vec<u8>, Vec<u8>)>(&OF_TRACE, values);
         let rows = self.ask(rows)?.into_iter();
         rows.map(|(payment, key, fingerprint)| Ok((id(&OF_TRACE, &payment)?, (key, fingerprint))))

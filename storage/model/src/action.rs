@@ -18,7 +18,7 @@ pub enum Action {
     Send { payment: usize },
     /// The other side's word arrives, or not in time, and is inserted as a frame.
     InsertOutcome { payment: usize, outcome: Outcome },
-    /// The asker is told.
+    /// The originator is told.
     Answer { payment: usize },
     /// The next outcome of the lane that Redis does not reflect is brought there.
     Settle { node: usize, lane: usize },

@@ -133,7 +133,7 @@ pub enum Plant {
     ClocksNotCompared,
     /// Keys are forgotten by the clock of Redis, however far one step of it takes.
     StepOfClockNotBounded,
-    /// Whoever finds its lane taken tells the askers of what was pending that nothing happened.
+    /// Whoever finds its lane taken tells the originators of what was pending that nothing happened.
     LostMeansRefused,
 }
 

@@ -22,11 +22,11 @@ pub const NO_HOLES: &str = "below a head every position has its frame";
 /// Where the published gate is open, Redis has at least every key and hold that the journal has.
 pub const GATE_NOT_LAXER: &str = "an open gate is never laxer than the journal";
 
-/// A payment is approved and its asker told.
+/// A payment is approved and its originator told.
 pub const APPROVED: &str = "a payment is approved";
 /// A second payment under a taken key is refused.
 pub const DUPLICATE_REFUSED: &str = "a duplicate is refused";
-/// A payment that was decided under a later gate epoch is approved and its asker told.
+/// A payment that was decided under a later gate epoch is approved and its originator told.
 pub const APPROVED_AFTER_CHANGE: &str = "a payment is approved after a change of epoch";
 /// A taker has closed an intent that it found open.
 pub const RESOLVED: &str = "a takeover resolves an open intent";

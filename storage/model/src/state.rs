@@ -34,7 +34,7 @@ pub struct State {
     pub phases: [Phase; PAYMENTS],
     /// What has been put on the wire. Nobody reads this but the properties.
     pub sent: [bool; PAYMENTS],
-    /// What the asker was told. Nobody reads this but the properties.
+    /// What the originator was told. Nobody reads this but the properties.
     pub answered: [Option<Outcome>; PAYMENTS],
     /// The faults that may still happen.
     pub left: Faults,

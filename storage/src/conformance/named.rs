@@ -89,23 +89,23 @@ pub async fn payments_are_found_by_parts_of_what_names_them(store: &Store) {
     let intents = [intent(1, "T1", "R1"), intent(2, "T2", "R1"), intent(3, "T2", ""), {
         let other = router::id::ParticipantId::new("bank-z").unwrap();
         let mut foreign = intent(4, "T2", "R1");
-        foreign.request.asker = router::message::Asker::Participant(other);
+        foreign.request.originator = router::message::Originator::Participant(other);
         foreign
     }];
     for intent in &intents {
         store.admit(intent.clone()).await.unwrap();
     }
     let trace = intents[0].request.trace;
-    let (asker, stan) = (sample::asker(), trace.stan.unwrap());
+    let (originator, stan) = (sample::originator(), trace.stan.unwrap());
     let (one, two, three) = (intents[0].payment, intents[1].payment, intents[2].payment);
     let text = |text| Text::new(text).unwrap();
     let hour = 3_600_000_000;
     let within = sample::at(-hour)..=sample::at(hour);
     for (by, expect) in [
-        (NamedBy::Trace(asker, stan, trace.transmitted_at), vec![three, two, one]),
-        (NamedBy::Rrn(asker, text("R1")), vec![two, one]),
-        (NamedBy::Terminal(asker, Text::new("T2").unwrap()), vec![three, two]),
-        (NamedBy::Rrn(asker, text("R2")), vec![]),
+        (NamedBy::Trace(originator, stan, trace.transmitted_at), vec![three, two, one]),
+        (NamedBy::Rrn(originator, text("R1")), vec![two, one]),
+        (NamedBy::Terminal(originator, Text::new("T2").unwrap()), vec![three, two]),
+        (NamedBy::Rrn(originator, text("R2")), vec![]),
     ] {
         let found = store.payments_named(by, within.clone(), 10).await.unwrap();
         assert_eq!(found.iter().map(|it| it.id).collect::<Vec<_>>(), expect, "{by:?}");

@@ -6,7 +6,7 @@ use router::id::{
     AccountId, BillNo, BillerId, EndpointId, Folio, Lane, ParticipantId, PaymentId, Stan,
 };
 use router::message::{
-    Asker, EarlyReversal, Fingerprint, IdempotencyKey, Payer, PaymentRequest, Rail, Trace,
+    EarlyReversal, Fingerprint, IdempotencyKey, Originator, Payer, PaymentRequest, Rail, Trace,
 };
 use router::money::{Currency, Money};
 use router::outcome::{Approval, Cause, Decline, Outcome};
@@ -136,7 +136,7 @@ impl Sample {
         self.reversal(ReversalStep::Owed(ReversalCause::LateAnswer))
     }
 
-    /// Its reversal is owed because its asker said so.
+    /// Its reversal is owed because its originator said so.
     pub fn reversal_asked(&self) -> Record {
         self.reversal(ReversalStep::Owed(ReversalCause::Asked))
     }
@@ -179,7 +179,7 @@ impl Sample {
 
     fn request(&self, amount: Money, stan: Stan) -> PaymentRequest {
         PaymentRequest {
-            asker: Asker::Participant(asker()),
+            originator: Originator::Participant(originator()),
             key: IdempotencyKey(self.key),
             fingerprint: Fingerprint(self.fingerprint),
             rail: Rail::Account,
@@ -263,7 +263,7 @@ pub fn account(name: &str) -> AccountId {
 }
 
 /// Who asks for the samples.
-pub fn asker() -> ParticipantId {
+pub fn originator() -> ParticipantId {
     ParticipantId::new("bank-a").unwrap()
 }
 
@@ -282,7 +282,7 @@ pub fn top_up(name: &str, minor: i64) -> Record {
 pub fn early_reversal(original: &Sample) -> EarlyReversal {
     let PaymentRequest { trace, amount, .. } = original.intent().request;
     EarlyReversal {
-        originator: asker(),
+        originator: originator(),
         at: at(original.at),
         until: at(original.at + 10_000_000),
         stan: trace.stan,

@@ -3,7 +3,7 @@
 
 use router::id::PaymentId;
 use router::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product};
-use router::message::{Asker, Fingerprint, IdempotencyKey, Payer, PaymentRequest, Trace};
+use router::message::{Fingerprint, IdempotencyKey, Originator, Payer, PaymentRequest, Trace};
 use router::secret::{CardNumber, MaskedPan, Pan, SealedPan, SealedTexts};
 
 use super::DecodeError;
@@ -21,7 +21,7 @@ pub(super) fn put_request(
 ) {
     let masked = withheld::masked(request, payment, sealer);
     let PaymentRequest {
-        asker,
+        originator,
         key: _,
         fingerprint: _,
         rail,
@@ -40,12 +40,12 @@ pub(super) fn put_request(
         transient: _, // never stored
         sealed_texts,
     } = masked.as_ref().unwrap_or(request);
-    match asker {
-        Asker::Participant(id) => {
+    match originator {
+        Originator::Participant(id) => {
             out.push(1);
             put_text(&id.0, out);
         }
-        Asker::Biller(id) => {
+        Originator::Biller(id) => {
             out.push(2);
             put_text(&id.0, out);
         }
@@ -75,13 +75,13 @@ pub(super) fn request(
     fingerprint: Fingerprint,
 ) -> Result<PaymentRequest, DecodeError> {
     let at = reader.at();
-    let asker = match reader.u8()? {
-        1 => Asker::Participant(ParticipantId(reader.text()?)),
-        2 => Asker::Biller(BillerId(reader.text()?)),
-        _ => return Err(DecodeError::Value { field: "asker", at }),
+    let originator = match reader.u8()? {
+        1 => Originator::Participant(ParticipantId(reader.text()?)),
+        2 => Originator::Biller(BillerId(reader.text()?)),
+        _ => return Err(DecodeError::Value { field: "originator", at }),
     };
     Ok(PaymentRequest {
-        asker,
+        originator,
         key,
         fingerprint,
         rail: names::rail(reader)?,

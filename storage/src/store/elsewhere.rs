@@ -40,7 +40,7 @@ pub trait Others: Send + Sync {
 
 /// All lanes of the journal, as far as who delivers their notices must know them.
 pub trait OtherLanes: Send + Sync {
-    /// The lanes that are known, the asker's own included. Reads nothing.
+    /// The lanes that are known, the originator's own included. Reads nothing.
     fn all(&self) -> Vec<OtherLane>;
 }
 

@@ -14,10 +14,10 @@ use crate::view::ViewError;
 /// Why a store gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Too much waits already; nothing was decided, the asker may repeat.
+    /// Too much waits already; nothing was decided, the originator may repeat.
     #[error("the journal's queue is full")]
     Overloaded,
-    /// The journal takes too long to make anything durable; nothing was decided, the asker may
+    /// The journal takes too long to make anything durable; nothing was decided, the originator may
     /// repeat.
     #[error("the journal has not become durable for {for_ms} ms")]
     Stalled {

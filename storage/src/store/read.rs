@@ -112,12 +112,12 @@ impl Store {
     /// The latest payment that a participant asked for by this trace at this terminal (DE41).
     pub async fn payment_of_terminal(
         &self,
-        asker: ParticipantId,
+        originator: ParticipantId,
         stan: Stan,
         transmitted_at: Text<10>,
         terminal: &Text<8>,
     ) -> Result<Option<Payment>, StoreError> {
-        let name = TraceName { asker, stan, transmitted_at, terminal: *terminal };
+        let name = TraceName { originator, stan, transmitted_at, terminal: *terminal };
         // A trace may be used again after a year: only the latest row will do.
         self.catch_up().await?;
         let found = self.look_twice(move |views| Ok(views.id_of_trace(&name)?)).await?;

@@ -1,7 +1,7 @@
 //! Keys of the rows. Texts are padded with zeros, so that no two parts run together.
 
 use router::id::{BillNo, BillerId, EndpointId, Folio, ParticipantId, PaymentId, Stan};
-use router::message::{Asker, Fingerprint, IdempotencyKey, PaymentRequest};
+use router::message::{Fingerprint, IdempotencyKey, Originator, PaymentRequest};
 use router::text::Text;
 use router::time::Date;
 
@@ -20,7 +20,7 @@ pub struct Facts {
     pub biller: Option<BillerId>,
     /// What is paid.
     pub bill: Option<BillNo>,
-    /// How its asker names it on a line.
+    /// How its originator names it on a line.
     pub trace: Option<TraceName>,
     /// DE37 of a request on a line; empty where it has none.
     pub rrn: Text<12>,
@@ -42,7 +42,7 @@ pub enum NamedBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceName {
     /// Who asked.
-    pub asker: ParticipantId,
+    pub originator: ParticipantId,
     /// DE11 of the request.
     pub stan: Stan,
     /// DE7 of the request.
@@ -54,14 +54,14 @@ pub struct TraceName {
 impl TraceName {
     /// The name of a request on a line; requests of merchants have none.
     pub fn of(request: &PaymentRequest) -> Option<Self> {
-        match (&request.asker, request.trace.stan) {
-            (Asker::Participant(asker), Some(stan)) => Some(Self {
-                asker: *asker,
+        match (&request.originator, request.trace.stan) {
+            (Originator::Participant(originator), Some(stan)) => Some(Self {
+                originator: *originator,
                 stan,
                 transmitted_at: request.trace.transmitted_at,
                 terminal: request.trace.terminal,
             }),
-            (Asker::Participant(_), None) | (Asker::Biller(_), _) => None,
+            (Originator::Participant(_), None) | (Originator::Biller(_), _) => None,
         }
     }
 }
@@ -77,11 +77,12 @@ impl Facts {
     /// What rows of recent payments it is found by besides its trace: DE41 and DE37, where it has
     /// them.
     pub fn names(&self) -> impl Iterator<Item = NamedBy> {
-        let asker_and = self.trace.map(|trace| (trace.asker, trace.terminal));
-        let terminal = asker_and.filter(|(_, terminal)| !terminal.is_empty());
-        let rrn = asker_and.filter(|_| !self.rrn.is_empty());
-        let terminal = terminal.map(|(asker, terminal)| NamedBy::Terminal(asker, terminal));
-        terminal.into_iter().chain(rrn.map(|(asker, _)| NamedBy::Rrn(asker, self.rrn)))
+        let originator_and = self.trace.map(|trace| (trace.originator, trace.terminal));
+        let terminal = originator_and.filter(|(_, terminal)| !terminal.is_empty());
+        let rrn = originator_and.filter(|_| !self.rrn.is_empty());
+        let terminal =
+            terminal.map(|(originator, terminal)| NamedBy::Terminal(originator, terminal));
+        terminal.into_iter().chain(rrn.map(|(originator, _)| NamedBy::Rrn(originator, self.rrn)))
     }
 }
 
@@ -89,9 +90,11 @@ impl NamedBy {
     /// The kind, who asked, and the value: what the rows of recent payments are found by.
     pub fn parts(&self) -> (&'static str, &ParticipantId, &str) {
         match self {
-            Self::Trace(asker, _, transmitted_at) => ("trace", asker, transmitted_at.as_str()),
-            Self::Rrn(asker, rrn) => ("rrn", asker, rrn.as_str()),
-            Self::Terminal(asker, terminal) => ("terminal", asker, terminal.as_str()),
+            Self::Trace(originator, _, transmitted_at) => {
+                ("trace", originator, transmitted_at.as_str())
+            }
+            Self::Rrn(originator, rrn) => ("rrn", originator, rrn.as_str()),
+            Self::Terminal(originator, terminal) => ("terminal", originator, terminal.as_str()),
         }
     }
 }
@@ -105,14 +108,14 @@ pub(super) fn biller_key(biller: &BillerId, date: Date, id: PaymentId) -> Vec<u8
     key
 }
 
-/// Traces of one asker, STAN and DE7 begin with this.
+/// Traces of one originator, STAN and DE7 begin with this.
 pub(super) fn trace_prefix(
-    asker: &ParticipantId,
+    originator: &ParticipantId,
     stan: Stan,
     transmitted_at: &Text<10>,
 ) -> Vec<u8> {
     let mut key = Vec::with_capacity(ParticipantId::LEN_MAX + 38);
-    put_padded(asker.as_str(), ParticipantId::LEN_MAX, &mut key);
+    put_padded(originator.as_str(), ParticipantId::LEN_MAX, &mut key);
     put_padded(transmitted_at.as_str(), 10, &mut key);
     key.extend_from_slice(&stan.number().to_be_bytes());
     key
@@ -120,8 +123,8 @@ pub(super) fn trace_prefix(
 
 /// With the id, for two payments may have one trace.
 pub(super) fn trace_key(name: &TraceName, id: PaymentId) -> Vec<u8> {
-    let TraceName { asker, stan, transmitted_at, terminal } = name;
-    let mut key = trace_prefix(asker, *stan, transmitted_at);
+    let TraceName { originator, stan, transmitted_at, terminal } = name;
+    let mut key = trace_prefix(originator, *stan, transmitted_at);
     put_padded(terminal.as_str(), 8, &mut key);
     key.extend_from_slice(&id.0.to_be_bytes());
     key
@@ -129,10 +132,10 @@ pub(super) fn trace_key(name: &TraceName, id: PaymentId) -> Vec<u8> {
 
 /// A row of recent payments: kind, who asked, value, id.
 pub(super) fn name_key(name: &NamedBy, id: PaymentId) -> Vec<u8> {
-    let (kind, asker, value) = name.parts();
+    let (kind, originator, value) = name.parts();
     let mut key = Vec::with_capacity(ParticipantId::LEN_MAX + 29);
     key.extend_from_slice(&kind.as_bytes()[..1]);
-    put_padded(asker.as_str(), ParticipantId::LEN_MAX, &mut key);
+    put_padded(originator.as_str(), ParticipantId::LEN_MAX, &mut key);
     put_padded(value, 12, &mut key);
     key.extend_from_slice(&id.0.to_be_bytes());
     key

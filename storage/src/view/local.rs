@@ -180,8 +180,8 @@ impl Views for LocalViews {
         limit: usize,
     ) -> Result<Vec<PaymentId>, ViewError> {
         let (rows, rows_max) = match name {
-            NamedBy::Trace(asker, stan, transmitted_at) => {
-                let prefix = keys::trace_prefix(asker, *stan, transmitted_at);
+            NamedBy::Trace(originator, stan, transmitted_at) => {
+                let prefix = keys::trace_prefix(originator, *stan, transmitted_at);
                 (self.by_trace.prefix(prefix), TRACE_ROWS_MAX)
             }
             NamedBy::Rrn(..) | NamedBy::Terminal(..) => {

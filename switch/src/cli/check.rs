@@ -18,8 +18,8 @@ pub(super) fn main(configured: &Configured) -> ExitCode {
         println!("{key}");
     }
     for participant in &config.participants {
-        if let Some(wording) = &participant.wording {
-            println!("participant {}: {}", participant.id, wording);
+        if let Some(message_format) = &participant.message_format {
+            println!("participant {}: {}", participant.id, message_format);
         }
     }
     println!(

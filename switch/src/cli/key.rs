@@ -12,7 +12,7 @@ use storage_cql::api_keys::ApiKeys;
 use super::{Configured, configuration, told_mistakes};
 use crate::cluster::cql_settings;
 use crate::config::{Config, Mistake};
-use crate::keys::{self, Ends, KeyName, ListedKey, Role, Rotated};
+use crate::keys::{self, KeyName, ListedKey, OldKeyEnd, Role, Rotated};
 use crate::log;
 
 /// What to do with API keys. A key is named by its id, which `list` shows.
@@ -84,7 +84,7 @@ pub(super) fn main(command: KeyCommand) -> ExitCode {
         KeyCommand::Revoke { key, at } => revoke(&key, &at),
         KeyCommand::Rotate { key, grace_hours, now, at } => {
             let grace = Duration::from_secs(u64::from(grace_hours) * 3600);
-            rotate(&key, if now { Ends::Now } else { Ends::After(grace) }, &at)
+            rotate(&key, if now { OldKeyEnd::Now } else { OldKeyEnd::After(grace) }, &at)
         }
     };
     match done {
@@ -141,7 +141,7 @@ fn revoke(name: &KeyName, at: &Where) -> Result<(), Failure> {
     Ok(())
 }
 
-fn rotate(name: &KeyName, ends: Ends, at: &Where) -> Result<(), Failure> {
+fn rotate(name: &KeyName, ends: OldKeyEnd, at: &Where) -> Result<(), Failure> {
     let keys = at.keys(at.config()?)?;
     let rotated = match &keys {
         Keys::Folder(dir) => keys::rotate(dir, name, ends).map_err(|error| keys.failed(&error))?,
@@ -153,8 +153,10 @@ fn rotate(name: &KeyName, ends: Ends, at: &Where) -> Result<(), Failure> {
     tell(&key);
     let end = old.ends_at.map(|at| at.to_string()).unwrap_or_default();
     match ends {
-        Ends::Now => note(format!("{} takes the place of {}, which has ended", new.id(), old.id())),
-        Ends::After(_) => {
+        OldKeyEnd::Now => {
+            note(format!("{} takes the place of {}, which has ended", new.id(), old.id()))
+        }
+        OldKeyEnd::After(_) => {
             note(format!("{} takes the place of {}, which ends at {end}", new.id(), old.id()))
         }
     }

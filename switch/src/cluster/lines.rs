@@ -13,7 +13,7 @@ use storage_cluster::Node;
 use super::peers::{HttpPeers, Way};
 use super::stans;
 use crate::engine::Engine;
-use crate::participant::far::{Far, Handing};
+use crate::participant::remote_lines::{Handing, RemoteLines};
 
 /// What comes before a node's lane, and before the names of participants, in its note to the others.
 const LANE: &str = "lane ";
@@ -36,13 +36,13 @@ pub async fn tell(node: Arc<Node>, engine: Arc<Engine>, every: Duration) {
 }
 
 /// The lines of other nodes, as one node sees them.
-pub struct FarLines {
+pub struct NodeLines {
     node: Arc<Node>,
     peers: HttpPeers,
     sealer: Sealer,
 }
 
-impl FarLines {
+impl NodeLines {
     /// Through peers; what is handed over is sealed, for it has card numbers and PIN blocks in it.
     pub fn new(node: &Arc<Node>, peers: HttpPeers, sealer: Sealer) -> Self {
         Self { node: Arc::clone(node), peers, sealer }
@@ -70,7 +70,7 @@ impl FarLines {
     }
 }
 
-impl Far for FarLines {
+impl RemoteLines for NodeLines {
     fn is_on(&self, participant: ParticipantId) -> bool {
         self.address(participant).is_some()
     }
@@ -79,7 +79,7 @@ impl Far for FarLines {
         let Some(address) = self.address(participant) else {
             return Box::pin(async { false });
         };
-        metrics::counter!("cauce_far_requests_total").increment(1);
+        metrics::counter!("cauce_remote_line_requests_total").increment(1);
         let handing = self.hand(Way::Send, address, participant, &message);
         // No word is no proof that it did not leave.
         Box::pin(async move { handing.await.unwrap_or(true) })
@@ -102,7 +102,7 @@ impl Far for FarLines {
         if addresses.is_empty() {
             return None;
         }
-        metrics::counter!("cauce_far_answers_total").increment(1);
+        metrics::counter!("cauce_remote_line_answers_total").increment(1);
         let one = |address| self.hand(Way::Answer, address, participant, &message);
         let handings: Vec<_> = addresses.into_iter().map(one).collect();
         // Of more than sixteen lanes two share their STANs: whoever had asked knows it.
@@ -117,9 +117,9 @@ impl Far for FarLines {
     }
 }
 
-impl fmt::Debug for FarLines {
+impl fmt::Debug for NodeLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FarLines")
+        f.write_str("NodeLines")
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::proof;
 use crate::clock;
 use crate::config::SecretText;
-use crate::participant::far::Handing;
+use crate::participant::remote_lines::Handing;
 use crate::supervise::{Connections, Tasks};
 
 /// Time for a peer to answer; a lane whose node is silent is taken over after not much more.

@@ -26,7 +26,7 @@ pub(super) fn check(
         if let Some(unpinned) = unpinned(lines, service) {
             match unpinned {
                 Unpinned::Public => root.mistake(&format!("{key}.certificate_sha256"), NEEDED),
-                Unpinned::Told => warnings.push(format!(
+                Unpinned::Warned => warnings.push(format!(
                     "{source}: participant {} is known by its DE32 alone: whoever reaches \
                      iso8583.listen may sign on as it; set certificate_sha256, or listen, an \
                      address for it alone",
@@ -49,7 +49,7 @@ enum Unpinned {
     /// Anybody may reach the address, and nobody said that this is meant.
     Public,
     /// Only this machine reaches it, or it is meant so.
-    Told,
+    Warned,
 }
 
 fn unpinned(lines: &ParticipantConfig, service: &ServiceConfig) -> Option<Unpinned> {
@@ -60,7 +60,7 @@ fn unpinned(lines: &ParticipantConfig, service: &ServiceConfig) -> Option<Unpinn
     let is_public = !service.iso8583.listen.ip().is_loopback();
     match (is_public, lines.dangerous_unpinned) {
         (true, false) => Some(Unpinned::Public),
-        (true, true) | (false, false) => Some(Unpinned::Told),
+        (true, true) | (false, false) => Some(Unpinned::Warned),
         (false, true) => None,
     }
 }

@@ -11,12 +11,12 @@ use router::id::{ParticipantId, Stan};
 use router::text::Text;
 
 use super::keys::KeysConfig;
+use super::message_format::{self, Traffic};
 use super::read::Section;
 use super::service::millis;
-use super::wording::{self, Traffic};
 use crate::participant::key_exchange::KeyExchange;
+use crate::participant::message_format::MessageFormat;
 use crate::participant::pin::PinRule;
-use crate::participant::wording::Wording;
 
 /// One participant's lines.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct ParticipantConfig {
     /// everybody's.
     pub framing: Option<Framer>,
     /// How its messages differ from the switch's own; none means they do not.
-    pub wording: Option<Arc<Wording>>,
+    pub message_format: Option<Arc<MessageFormat>>,
     /// How the key of its authentication codes changes; none means it does not.
     pub key_exchange: Option<Arc<KeyExchange>>,
     /// How its PIN blocks are made; none means they pass as they are.
@@ -121,7 +121,9 @@ pub(super) fn read_entries(root: &mut Section<'_>, keys: &KeysConfig) -> Vec<Ent
             }
             acquirers.push(acquirer_id);
         }
-        if let Some(rule) = entry.lines.wording.as_ref().and_then(|wording| wording.mac()) {
+        if let Some(rule) =
+            entry.lines.message_format.as_ref().and_then(|message_format| message_format.mac())
+        {
             if mac_keys.contains(&rule.key) {
                 section.mistake("mac", format!("another participant has key `{}`", rule.key));
             }
@@ -149,8 +151,8 @@ fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>, keys: &KeysCon
         }
     }
     let traffic = Traffic { is_asked: reach.is_some(), signs_on: listen.is_some() };
-    let said = wording::read(section, keys, traffic);
-    let partial_reversals = partial_reversals(section, said.wording.as_deref());
+    let said = message_format::read(section, keys, traffic);
+    let partial_reversals = partial_reversals(section, said.message_format.as_deref());
     let lines = ParticipantConfig {
         id,
         kind: section.text("kind").unwrap_or_else(|| "bank".to_owned()),
@@ -159,7 +161,7 @@ fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>, keys: &KeysCon
         reach,
         listen,
         framing,
-        wording: said.wording,
+        message_format: said.message_format,
         key_exchange: said.key_exchange,
         pin: section
             .has("pin")
@@ -176,9 +178,12 @@ fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>, keys: &KeysCon
     Entry { lines, rules }
 }
 
-fn partial_reversals(section: &mut Section<'_>, wording: Option<&Wording>) -> bool {
+fn partial_reversals(section: &mut Section<'_>, message_format: Option<&MessageFormat>) -> bool {
     let is_wanted = section.flag("partial_reversals");
-    if is_wanted && wording.is_some_and(|wording| !wording.dialect().carries_replacement()) {
+    if is_wanted
+        && message_format
+            .is_some_and(|message_format| !message_format.dialect().carries_replacement())
+    {
         let problem = "the participant's format has no field 95 of 42 characters";
         section.mistake("partial_reversals", problem);
     }

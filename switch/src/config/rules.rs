@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use router::fee::{Bearer, FeeTiming};
 use router::id::{BillerId, FloatRef, ParticipantId};
-use router::message::{Asker, Rail};
+use router::message::{Originator, Rail};
 use router::money::{Currency, Money};
 use router::policy::{
     Biller, FeeBasis, FeeRule, Float, FloatDebits, LimitRule, Measure, Participant,
@@ -105,7 +105,7 @@ fn float_rule(
     let named = |name: &str| {
         let participant = ParticipantId::new(name).ok().filter(|id| participants.contains_key(id));
         let biller = BillerId::new(name).ok().filter(|id| billers.contains_key(id));
-        participant.map(Asker::Participant).or(biller.map(Asker::Biller))
+        participant.map(Originator::Participant).or(biller.map(Originator::Biller))
     };
     let known = |section: &Section<'_>, key: &str, name: &str| {
         let found = named(name);
@@ -268,7 +268,7 @@ fn scope(section: &mut Section<'_>) -> Scope {
         ("terminal", Scope::Terminal),
         ("float", Scope::Float),
         ("biller", Scope::Biller),
-        ("asker", Scope::Asker),
+        ("originator", Scope::Originator),
     ];
     section.choice("scope", &scopes)
 }

@@ -20,13 +20,13 @@ pub(super) struct ApiClient {
 
 /// What the API answered.
 #[derive(Debug, Clone)]
-pub(super) struct Reply {
+pub(super) struct ApiAnswer {
     pub(super) status: StatusCode,
     pub(super) is_replay: bool,
     pub(super) body: Value,
 }
 
-impl Reply {
+impl ApiAnswer {
     /// A text member of the body; empty when it is absent.
     pub(super) fn text(&self, name: &str) -> &str {
         self.body.get(name).and_then(Value::as_str).unwrap_or("")
@@ -46,12 +46,12 @@ impl ApiClient {
         path: &str,
         idempotency_key: Option<&str>,
         body: &Value,
-    ) -> Result<Reply, SandboxError> {
+    ) -> Result<ApiAnswer, SandboxError> {
         self.send(Method::POST, path, idempotency_key, body.to_string()).await
     }
 
     /// Gets JSON.
-    pub(super) async fn get(&self, path: &str) -> Result<Reply, SandboxError> {
+    pub(super) async fn get(&self, path: &str) -> Result<ApiAnswer, SandboxError> {
         self.send(Method::GET, path, None, String::new()).await
     }
 
@@ -61,7 +61,7 @@ impl ApiClient {
         path: &str,
         idempotency_key: Option<&str>,
         body: String,
-    ) -> Result<Reply, SandboxError> {
+    ) -> Result<ApiAnswer, SandboxError> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
@@ -76,6 +76,6 @@ impl ApiClient {
         let is_replay = response.headers().contains_key("idempotent-replayed");
         let bytes = response.into_body().collect().await?.to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Ok(Reply { status, is_replay, body })
+        Ok(ApiAnswer { status, is_replay, body })
     }
 }

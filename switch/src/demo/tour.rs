@@ -9,7 +9,7 @@ use router::money::{Currency, Money};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::client::{ApiClient, Reply};
+use super::client::{ApiAnswer, ApiClient};
 use super::sandbox::{Sandbox, SandboxError};
 use crate::app::App;
 use crate::participant::Participant;
@@ -231,7 +231,7 @@ fn payment_body(minor: i64) -> serde_json::Value {
     })
 }
 
-fn state(reply: &Reply) -> &str {
+fn state(reply: &ApiAnswer) -> &str {
     reply.text("state")
 }
 

@@ -10,7 +10,7 @@ use router::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use storage::private_file::{self, WriteLock};
 
-use super::{Ends, Hash, KeyName, ListedKey, Role, Rotated, hash_of, new_key};
+use super::{Hash, KeyName, ListedKey, OldKeyEnd, Role, Rotated, hash_of, new_key};
 use crate::clock;
 
 const FILE_NAME: &str = "api-keys.jsonl";
@@ -101,14 +101,14 @@ pub fn revoke(dir: &Path, name: &KeyName) -> io::Result<Option<ListedKey>> {
 /// Makes a key in the place of another, which ends now or later. Blocks.
 ///
 /// Errors: when the file cannot be written; both are as they were.
-pub fn rotate(dir: &Path, name: &KeyName, ends: Ends) -> io::Result<Option<Rotated>> {
+pub fn rotate(dir: &Path, name: &KeyName, ends: OldKeyEnd) -> io::Result<Option<Rotated>> {
     let key = new_key();
     change(dir, |entries| {
         let at = entries.iter().position(|entry| entry.is_named(name))?;
         let Entry::Key(old) = entries.remove(at) else { return None };
         let old = old.ending(ends.at(clock::now()));
         let new = ListedKey::new(hash_of(&key), old.role, &old.owner);
-        if matches!(ends, Ends::After(_)) {
+        if matches!(ends, OldKeyEnd::After(_)) {
             entries.insert(at, Entry::Key(old.clone()));
         }
         entries.push(Entry::Key(new.clone()));
@@ -318,17 +318,17 @@ mod tests {
         let id = list(dir.path()).expect("a list").keys[0].id();
         assert!(!id.contains(&key[3..]) && !key.contains(&id[4..]));
         let name: KeyName = id.parse().expect("a name");
-        let hour = Ends::After(Duration::from_secs(3600));
+        let hour = OldKeyEnd::After(Duration::from_secs(3600));
         let rotated = rotate(dir.path(), &name, hour).expect("written").expect("a key");
         assert_eq!(owners(dir.path()), ["shop-1", "shop-1"]);
         let now = clock::now();
         assert!(rotated.old.counts_at(now));
         assert!(!rotated.old.counts_at(now.plus_micros(3_600_000_001)));
         // Told to end later, it still ends when it was told first.
-        let later = rotate(dir.path(), &name, Ends::After(Duration::from_secs(7200)));
+        let later = rotate(dir.path(), &name, OldKeyEnd::After(Duration::from_secs(7200)));
         let later = later.expect("written").expect("a key");
         assert_eq!(later.old.ends_at, rotated.old.ends_at);
-        let at_once = rotate(dir.path(), &name, Ends::Now).expect("written").expect("a key");
+        let at_once = rotate(dir.path(), &name, OldKeyEnd::Now).expect("written").expect("a key");
         assert_eq!(list(dir.path()).expect("a list").keys.len(), 3);
         let by_key: KeyName = at_once.key.parse().expect("a name");
         assert_eq!(revoke(dir.path(), &by_key).expect("written"), Some(at_once.new));

@@ -38,7 +38,7 @@ pub struct NotAKeyName;
 
 /// When a key ends that another takes the place of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ends {
+pub enum OldKeyEnd {
     /// At once.
     Now,
     /// After a time, in which both keys count.
@@ -117,7 +117,7 @@ impl fmt::Display for KeyName {
     }
 }
 
-impl Ends {
+impl OldKeyEnd {
     /// The moment, seen from now: in whole milliseconds, as it is written down.
     pub(super) fn at(self, now: Timestamp) -> Timestamp {
         match self {

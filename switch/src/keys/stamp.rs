@@ -38,7 +38,7 @@ impl Stamp {
 
 /// The stamp of a file that was read, and when.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Looked {
+pub(super) struct StampReading {
     stamp: Option<Stamp>,
     /// When the stamp was seen first.
     since: Instant,
@@ -46,7 +46,7 @@ pub(super) struct Looked {
     at: Instant,
 }
 
-impl Looked {
+impl StampReading {
     /// A file with this stamp was read for the first time.
     pub fn first(stamp: Option<Stamp>, now: Instant) -> Self {
         Self { stamp, since: now, at: now }
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn a_file_read_within_a_tick_of_its_change_is_read_once_more() {
         let now = Instant::now();
-        let looked = Looked::first(None, now);
+        let looked = StampReading::first(None, now);
         assert!(looked.is_news() && looked.is_still(None, now));
         assert!(!looked.is_still(None, now + TICK_MAX));
         let settled = looked.again(None, now + TICK_MAX);

@@ -5,7 +5,7 @@ use router::time::Timestamp;
 use storage_cql::CqlError;
 use storage_cql::api_keys::{ApiKeyRow, ApiKeys};
 
-use super::{Ends, KeyName, ListedKey, Role, Rotated, hash_of, new_key};
+use super::{KeyName, ListedKey, OldKeyEnd, Role, Rotated, hash_of, new_key};
 use crate::clock;
 
 /// Makes a key that all nodes of a cluster know, and gives it – this once.
@@ -36,7 +36,11 @@ pub fn revoke(keys: &ApiKeys, name: &KeyName) -> Result<Option<ListedKey>, CqlEr
 /// Makes a key in the place of another, which ends now or later.
 ///
 /// Errors: the old key may count on; if the new one was kept, nobody knows it.
-pub fn rotate(keys: &ApiKeys, name: &KeyName, ends: Ends) -> Result<Option<Rotated>, CqlError> {
+pub fn rotate(
+    keys: &ApiKeys,
+    name: &KeyName,
+    ends: OldKeyEnd,
+) -> Result<Option<Rotated>, CqlError> {
     let Some(old) = find(keys, name)? else { return Ok(None) };
     let key = create(keys, old.role, &old.owner)?;
     let new = ListedKey::new(hash_of(&key), old.role, &old.owner);

@@ -13,7 +13,7 @@ use storage::outbox::Owed;
 use tokio::time::Instant;
 
 use super::client::{Answer, Envelope, NoAnswer};
-use super::lanes::{BrokenOff, Pace, Share};
+use super::lanes::{DeliveryOverdue, Pace, Share};
 use super::{Notices, body, sign};
 use crate::clock;
 
@@ -92,7 +92,7 @@ pub(super) async fn attempt(
     };
     let asked = Instant::now();
     let done = notices.lanes.with_place(&target.share, &pace, work).await;
-    let (at, happened_at, took, result) = done.unwrap_or_else(|BrokenOff| {
+    let (at, happened_at, took, result) = done.unwrap_or_else(|DeliveryOverdue| {
         let (at, silent) = (clock::now(), NotTried::Silent(NoAnswer::Overdue));
         (at, at, asked.elapsed(), Err(silent))
     });

@@ -13,7 +13,7 @@ use storage::{Store, StoreError};
 /// Language of a notice's texts.
 const LANGUAGE: Language = Language::En;
 
-/// The notice an outcome owes, which is also what its asker was told.
+/// The notice an outcome owes, which is also what its originator was told.
 pub fn kind_of(outcome: &Outcome) -> NoticeType {
     match outcome {
         Outcome::Approved(_) => NoticeType::PaymentApproved,

@@ -48,7 +48,7 @@ pub struct Share {
 
 /// A delivery was broken off: it was overdue, and its lane had no place for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BrokenOff;
+pub struct DeliveryOverdue;
 
 /// A place of a lane, out of a biller's share.
 struct Place {
@@ -89,7 +89,7 @@ impl Lanes {
         share: &Share,
         pace: &Pace,
         work: impl Future<Output = T>,
-    ) -> Result<T, BrokenOff> {
+    ) -> Result<T, DeliveryOverdue> {
         let (lane, place) = self.place(share, pace).await;
         let mut work = pin!(work);
         if let Ok(done) = timeout(self.slow_after, work.as_mut()).await {
@@ -100,7 +100,7 @@ impl Lanes {
             Lane::Slow => place,
             Lane::Quick => {
                 drop(place);
-                self.try_take(Lane::Slow, share).ok_or(BrokenOff)?
+                self.try_take(Lane::Slow, share).ok_or(DeliveryOverdue)?
             }
         };
         let done = work.await;
@@ -301,7 +301,7 @@ mod tests {
         // The biller has no slow place left: what is overdue then is broken off.
         let other = Pace::new(32);
         let more = lanes.with_place(&share, &other, std::future::pending::<()>()).await;
-        assert_eq!(more, Err(BrokenOff));
+        assert_eq!(more, Err(DeliveryOverdue));
         assert_eq!((free(&lanes), lane(&other)), ((16, 12), (1, Lane::Slow)));
         drop(hanging);
         assert_eq!(free(&lanes), (16, 16));

@@ -103,7 +103,7 @@ async fn converse(
     let config = &participant.config;
     let framing = config.framing.as_ref().unwrap_or(&limits.framing).clone();
     let backlog = Backlog::new(limits.in_flight_max, limits.queued_bytes_max);
-    let (line, outgoing) = Line::new(framing, config.wording.clone(), backlog);
+    let (line, outgoing) = Line::new(framing, config.message_format.clone(), backlog);
     let line = Arc::new(line);
     engine.tasks.service("line writer", write_out(outgoing, writer, limits.write_timeout));
     let mut session = Session::opened(

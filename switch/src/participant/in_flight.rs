@@ -19,7 +19,7 @@ use router::text::Text;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-/// Shards of the table; more than cores, so that readers and askers seldom meet.
+/// Shards of the table; more than cores, so that readers and originators seldom meet.
 const SHARDS: usize = 64;
 /// Free STANs looked for before giving up.
 const STAN_TRIES_MAX: u32 = 64;
@@ -204,7 +204,7 @@ impl InFlight {
         });
         for stan in lost {
             if let Some((_, entry)) = self.entries.remove_if(&stan, |_, entry| entry.line == line) {
-                // The asker may have gone; then nobody needs to hear it.
+                // The originator may have gone; then nobody needs to hear it.
                 entry.reply.send(Err(Cause::LineLost)).ok();
             }
         }

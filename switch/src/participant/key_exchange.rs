@@ -13,7 +13,7 @@ use codecs::security::{
 };
 use router::reason::Reason;
 
-use super::wording::Wording;
+use super::message_format::MessageFormat;
 use crate::engine::Engine;
 
 /// Where a new key stands in a message, and under which key it comes.
@@ -83,8 +83,12 @@ impl KeyExchange {
     /// Takes the key of a message in; it is not yet used.
     ///
     /// Errors: [`KeyChangeError`]; nothing has changed then.
-    pub fn import(&self, wording: &Wording, wire: &[u8]) -> Result<CheckValue, KeyChangeError> {
-        let content = wording.dialect().content(wire, self.field).unwrap_or_default();
+    pub fn import(
+        &self,
+        message_format: &MessageFormat,
+        wire: &[u8],
+    ) -> Result<CheckValue, KeyChangeError> {
+        let content = message_format.dialect().content(wire, self.field).unwrap_or_default();
         let material = content.get(self.skipped_len..).filter(|material| !material.is_empty());
         let material = material.ok_or(KeyChangeError::NoMaterial(self.field))?;
         let material = material.get(..self.layout.content_len()).unwrap_or(material);

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::NotSent;
-use super::wording::Wording;
+use super::message_format::MessageFormat;
 
 /// Frames put into one write.
 const WRITE_FRAMES_MAX: usize = 512;
@@ -51,7 +51,7 @@ impl Backlog {
 pub struct Line {
     number: u64,
     framer: Framer,
-    wording: Option<Arc<Wording>>,
+    message_format: Option<Arc<MessageFormat>>,
     signed_on: AtomicBool,
     queue: mpsc::Sender<Queued>,
     waiting: Arc<Waiting>,
@@ -118,10 +118,10 @@ pub struct Outgoing {
 }
 
 impl Line {
-    /// A line and its queue; signed off. Without a wording its messages are the switch's own.
+    /// A line and its queue; signed off. Without a message format its messages are the switch's own.
     pub fn new(
         framer: Framer,
-        wording: Option<Arc<Wording>>,
+        message_format: Option<Arc<MessageFormat>>,
         backlog: Backlog,
     ) -> (Self, Outgoing) {
         let (queue, outgoing) = mpsc::channel(backlog.frames_max);
@@ -134,7 +134,10 @@ impl Line {
             ended: ended.clone(),
         };
         let signed_on = AtomicBool::new(false);
-        (Self { number, framer, wording, signed_on, queue, waiting, backlog, ended }, outgoing)
+        (
+            Self { number, framer, message_format, signed_on, queue, waiting, backlog, ended },
+            outgoing,
+        )
     }
 
     /// A number no other line of this process has.
@@ -148,8 +151,8 @@ impl Line {
     }
 
     /// How its messages differ from the switch's own; none where they do not.
-    pub fn wording(&self) -> Option<&Wording> {
-        self.wording.as_deref()
+    pub fn message_format(&self) -> Option<&MessageFormat> {
+        self.message_format.as_deref()
     }
 
     /// Whether requests may be exchanged.
@@ -167,7 +170,7 @@ impl Line {
         self.ended.cancelled().await;
     }
 
-    /// Queues a request of ours if there is room; it is not written after `expires`, when its asker
+    /// Queues a request of ours if there is room; it is not written after `expires`, when its originator
     /// has given it up.
     ///
     /// Errors: [`NotSent`]; the message certainly did not leave.
@@ -246,8 +249,8 @@ impl Line {
     ///
     /// Errors: [`NotSent::Unwritable`], which is logged with its cause.
     fn worded(&self, body: Bytes) -> Result<Bytes, NotSent> {
-        let Some(wording) = &self.wording else { return Ok(body) };
-        wording.write(&body, self.framer.message_len_max()).map_err(|error| {
+        let Some(message_format) = &self.message_format else { return Ok(body) };
+        message_format.write(&body, self.framer.message_len_max()).map_err(|error| {
             let error = crate::log::chain(&error);
             metrics::counter!("cauce_messages_unwritable_total").increment(1);
             tracing::warn!(line = self.number, %error, "a message cannot be said on its line");

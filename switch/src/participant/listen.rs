@@ -93,8 +93,8 @@ async fn converse(
     let own = caller.owner.as_ref().map(|owner| &owner.config);
     let framing = own.and_then(|own| own.framing.as_ref()).unwrap_or(&limits.framing).clone();
     let backlog = Backlog::new(limits.in_flight_max, limits.queued_bytes_max);
-    let wording = own.and_then(|own| own.wording.clone());
-    let (line, outgoing) = Line::new(framing, wording, backlog);
+    let message_format = own.and_then(|own| own.message_format.clone());
+    let (line, outgoing) = Line::new(framing, message_format, backlog);
     let write_timeout = limits.write_timeout;
     // The connection takes its place until both its halves are closed.
     let place = caller.place.clone();

@@ -63,9 +63,9 @@ pub enum NamedRequest {
 }
 
 /// The request that a message names; none where it names none, or cannot be read.
-pub fn named(message: &[u8], asker: ParticipantId) -> Option<NamedRequest> {
+pub fn named(message: &[u8], originator: ParticipantId) -> Option<NamedRequest> {
     let wire = cauce87::read(message).ok()?;
-    match cauce87::to_message(&wire, message, asker).ok()? {
+    match cauce87::to_message(&wire, message, originator).ok()? {
         Message::Payment(request) => {
             let (stan, transmitted_at) = (request.trace.stan?, request.trace.transmitted_at);
             let folio = request.trace.rrn.as_str().parse().ok()?;

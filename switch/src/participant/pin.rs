@@ -1,4 +1,4 @@
-//! A PIN block that came under the asker's key leaves under the key of who is asked.
+//! A PIN block that came under the originator's key leaves under the key of who is asked.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use codecs::error::PackError;
 use codecs::iso8583::cauce87;
 use codecs::security::{EncryptedPin, KeyName, KeyStore, KeyVersion, PinFill, PinFormat, PinKey};
-use router::message::{Asker, PaymentRequest};
+use router::message::{Originator, PaymentRequest};
 use router::secret::CardNumber;
 
 use super::Participant;
@@ -42,7 +42,7 @@ impl PinRule {
 ///
 /// Shape:  between participants without PIN keys a block passes as it is.
 /// Errors: one of the two has a key and the other none, the card is not known, or the block is none
-///         under the asker's key.
+///         under the originator's key.
 pub fn translate(
     engine: &Engine,
     request: &PaymentRequest,
@@ -53,11 +53,14 @@ pub fn translate(
     if !has_block {
         return Ok(());
     }
-    let asker = match &request.asker {
-        Asker::Participant(asker) => engine.participants.by_id(*asker),
-        Asker::Biller(_) => None,
+    let originator = match &request.originator {
+        Originator::Participant(originator) => engine.participants.by_id(*originator),
+        Originator::Biller(_) => None,
     };
-    let (from, to) = (asker.and_then(|asker| asker.config.pin.as_ref()), asked.config.pin.as_ref());
+    let (from, to) = (
+        originator.and_then(|originator| originator.config.pin.as_ref()),
+        asked.config.pin.as_ref(),
+    );
     if from.is_none() && to.is_none() {
         return Ok(());
     }
@@ -73,7 +76,7 @@ pub fn translate(
     let translated = to.keys.translate_pin(&block, pan, from.current(), to.current(), &fill);
     let translated = translated.map_err(|error| {
         metrics::counter!("cauce_pins_refused_total", "why" => error.kind.name()).increment(1);
-        tracing::warn!(participant = %request.asker.as_str(), %error, "PIN block refused");
+        tracing::warn!(participant = %request.originator.as_str(), %error, "PIN block refused");
         fault
     })?;
     // Both formats have eight bytes.

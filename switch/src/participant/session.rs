@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::Participant;
 use super::line::{Line, Outbound};
-use super::wording::{Unread, Wording};
+use super::message_format::{MessageFormat, Unread};
 use crate::admission::Place;
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
@@ -72,7 +72,7 @@ struct Heard {
     header: Option<Header>,
     /// In the switch's own format.
     bytes: Bytes,
-    /// As it came, on a line with a wording of its own.
+    /// As it came, on a line with a message format of its own.
     wire: Option<Bytes>,
 }
 
@@ -142,7 +142,7 @@ impl Session {
     async fn take(&mut self, frame: Frame) {
         let Frame { header, body } = frame;
         if let Some(rejected) = header.as_ref().filter(|header| header.is_rejected()) {
-            // Our own message, sent back: nobody is answered, and its asker's time runs out.
+            // Our own message, sent back: nobody is answered, and its originator's time runs out.
             let code = rejected.reject_code();
             if self.participant.is_some() || self.caller.may_log() {
                 tracing::warn!(line = self.line.number(), code, "the network rejected a message");
@@ -151,8 +151,8 @@ impl Session {
             return;
         }
         let mut heard = Heard { header, bytes: body, wire: None };
-        if let Some(wording) = self.line.wording() {
-            let (bytes, read) = wording.read(&heard.bytes);
+        if let Some(message_format) = self.line.message_format() {
+            let (bytes, read) = message_format.read(&heard.bytes);
             heard.wire = Some(std::mem::replace(&mut heard.bytes, bytes));
             if let Err(unread) = read {
                 return self.unread(&heard, &unread).await;
@@ -208,8 +208,9 @@ impl Session {
         unmatched: UnmatchedAnswer,
     ) {
         let (stan, bytes) = (unmatched.answer.stan, unmatched.bytes.clone());
-        let far = participant.far();
-        let handing = far.and_then(|far| far.answer(participant.id(), stan, bytes));
+        let remote_lines = participant.remote_lines();
+        let handing = remote_lines
+            .and_then(|remote_lines| remote_lines.answer(participant.id(), stan, bytes));
         let is_payment = kind == WireKind::PaymentAnswer;
         if handing.is_none() && !is_payment {
             return late::count(participant);
@@ -274,10 +275,10 @@ impl Session {
         let (engine, line) = (Arc::clone(&self.engine), Arc::clone(&self.line));
         let wire = Box::new(wire);
         self.engine.tasks.payment(async move {
-            let told = work(&engine, message, is_draining).await;
+            let reply = work(&engine, message, is_draining).await;
             let mut out = BytesMut::with_capacity(256);
-            respond::iso8583(&Asked { wire: &wire, bytes: &heard.bytes }, &told, &mut out);
-            reply(&line, heard.header.as_ref(), out).await;
+            respond::iso8583(&Asked { wire: &wire, bytes: &heard.bytes }, &reply, &mut out);
+            send_reply(&line, heard.header.as_ref(), out).await;
             drop(permits);
         });
     }
@@ -286,7 +287,7 @@ impl Session {
     async fn say(&self, wire: &Wire, heard: &Heard, reason: Reason) {
         let mut out = BytesMut::with_capacity(128);
         respond::iso8583_reason(&Asked { wire, bytes: &heard.bytes }, reason, &mut out);
-        reply(&self.line, heard.header.as_ref(), out).await;
+        send_reply(&self.line, heard.header.as_ref(), out).await;
     }
 
     /// A message that cannot be read, or that nobody with the right key has sent.
@@ -307,8 +308,11 @@ impl Session {
 
     /// Answers a message that makes no sense, with the place of it in what came.
     async fn fault(&self, heard: &Heard, error: MapError) {
-        let place = |(wording, wire): (&Wording, &Bytes)| wording.offset_of(wire, error.field);
-        let offset = self.line.wording().zip(heard.wire.as_ref()).map_or(error.offset, place);
+        let place = |(message_format, wire): (&MessageFormat, &Bytes)| {
+            message_format.offset_of(wire, error.field)
+        };
+        let offset =
+            self.line.message_format().zip(heard.wire.as_ref()).map_or(error.offset, place);
         self.answer_fault(heard, &MapError { offset, ..error }).await;
     }
 
@@ -316,13 +320,13 @@ impl Session {
     async fn answer_fault(&self, heard: &Heard, fault: impl Into<Fault>) {
         let mut out = BytesMut::with_capacity(128);
         if cauce87::format_error_answer(&heard.bytes, fault, &mut out) {
-            reply(&self.line, heard.header.as_ref(), out).await;
+            send_reply(&self.line, heard.header.as_ref(), out).await;
         }
     }
 }
 
 /// Sends an answer back to where the request came from, where there is one.
-async fn reply(line: &Line, header: Option<&Header>, answer: BytesMut) {
+async fn send_reply(line: &Line, header: Option<&Header>, answer: BytesMut) {
     if answer.is_empty() {
         return;
     }
@@ -333,7 +337,7 @@ async fn reply(line: &Line, header: Option<&Header>, answer: BytesMut) {
 }
 
 /// Does what a message asks.
-async fn work(engine: &Arc<Engine>, message: Message, is_draining: bool) -> respond::Told {
+async fn work(engine: &Arc<Engine>, message: Message, is_draining: bool) -> respond::Reply {
     match message {
         // A repeat while we drain: its stored answer, but no new payment.
         Message::Payment(request) if is_draining => {
@@ -343,6 +347,6 @@ async fn work(engine: &Arc<Engine>, message: Message, is_draining: bool) -> resp
         // The rare ones on the heap, so that the common one makes a small task.
         Message::Reversal(request) => Box::pin(reversal::asked(engine, &request)).await,
         Message::Inquiry(request) => Box::pin(payment::inquire(engine, &request)).await,
-        Message::Network(_) => respond::Told::refused(Reason::SystemError),
+        Message::Network(_) => respond::Reply::refused(Reason::SystemError),
     }
 }

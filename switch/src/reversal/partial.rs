@@ -17,14 +17,14 @@ use super::{
     PendingAdvice, ReversalStanding, Undoing, advise, concluded, step, step_if_legal, undo_asked,
 };
 use crate::engine::Engine;
-use crate::respond::Told;
+use crate::respond::Reply;
 
 /// Times a decision is made: another part of the payment may have come first each time but once.
 const DECISIONS_MAX: usize = PARTS_MAX + 1;
 /// Response code of an advice that was carried out.
 const DONE: [u8; 2] = *b"00";
 
-/// A partial reversal as its asker asks for it.
+/// A partial reversal as its originator asks for it.
 #[derive(Debug, Clone, Copy)]
 pub struct PartRequest {
     /// What is asked.
@@ -44,8 +44,8 @@ pub enum PartAmount {
 
 /// What is to be done about a request.
 enum Decision {
-    /// Nothing; the asker is told this.
-    Told(Reason),
+    /// Nothing; the originator is told this.
+    Reply(Reason),
     /// Everything that stands is undone.
     Whole,
     /// So much is to stand.
@@ -62,18 +62,18 @@ pub(super) fn repeats_amount(request: &ReversalRequest, payment: &Payment) -> bo
         && request.amount_minor.is_none_or(|minor| minor == amount.minor)
 }
 
-/// Makes it durable that a part of a payment must be given back because its asker says so.
+/// Makes it durable that a part of a payment must be given back because its originator says so.
 ///
 /// Errors: the journal's. Cancel-safe: a dropped call either recorded the step or did not.
 pub async fn asked(
     engine: &Engine,
     payment: Payment,
     request: PartRequest,
-) -> Result<Told, StoreError> {
+) -> Result<Reply, StoreError> {
     let mut payment = concluded(engine, payment).await?;
     for _ in 0..DECISIONS_MAX {
         let stands_minor = match decide(engine, &payment, &request) {
-            Decision::Told(reason) => return Ok(told(&payment, reason)),
+            Decision::Reply(reason) => return Ok(reply(&payment, reason)),
             Decision::Whole => return undo_asked(engine, payment).await,
             Decision::Stands(stands_minor) => stands_minor,
         };
@@ -86,7 +86,7 @@ pub async fn asked(
         match step(engine, payment.id, ReversalStep::PartOwed(part)).await {
             Ok(()) => {
                 engine.owed.push(payment.id);
-                return Ok(told(&payment, Reason::Approved));
+                return Ok(reply(&payment, Reason::Approved));
             }
             // Another reversal came first: what stands is another amount now.
             Err(StoreError::Illegal(_)) => {}
@@ -95,48 +95,48 @@ pub async fn asked(
         let known = engine.store.payment(payment.id).await?;
         payment = known.ok_or(StoreError::UnknownPayment(payment.id))?;
     }
-    Ok(told(&payment, Reason::Pending))
+    Ok(reply(&payment, Reason::Pending))
 }
 
-fn told(payment: &Payment, reason: Reason) -> Told {
-    let told = Told { payment: Some((payment.id, payment.folio)), ..Told::refused(reason) };
+fn reply(payment: &Payment, reason: Reason) -> Reply {
+    let reply = Reply { payment: Some((payment.id, payment.folio)), ..Reply::refused(reason) };
     let stands = Money::new(payment.stands_minor(), payment.request.amount.currency);
     match reason {
-        Reason::Pending => Told { is_in_progress: true, ..told },
-        Reason::CurrencyNotAllowed => Told { field: Some("amount.currency"), ..told },
-        Reason::ReversalAmountMismatch => Told {
+        Reason::Pending => Reply { is_in_progress: true, ..reply },
+        Reason::CurrencyNotAllowed => Reply { field: Some("amount.currency"), ..reply },
+        Reason::ReversalAmountMismatch => Reply {
             field: Some("amount.minor"),
             detail: Some(format!("what stands is {stands}").into()),
-            ..told
+            ..reply
         },
-        _ => told,
+        _ => reply,
     }
 }
 
 fn decide(engine: &Engine, payment: &Payment, request: &PartRequest) -> Decision {
     if let Some(reason) = repeated_key(payment, request) {
-        return Decision::Told(reason);
+        return Decision::Reply(reason);
     }
     if let Some(reason) = not_approved(payment, request.amount) {
-        return Decision::Told(reason);
+        return Decision::Reply(reason);
     }
     let standing = payment.stands_minor();
     let stands = match request.amount {
         PartAmount::Stands(stands) if payment.parts.iter().any(|it| it.stands_minor == stands) => {
-            return Decision::Told(Reason::Approved);
+            return Decision::Reply(Reason::Approved);
         }
         PartAmount::Stands(stands) => stands,
         PartAmount::GivenBack(part) if part.currency != payment.request.amount.currency => {
-            return Decision::Told(Reason::CurrencyNotAllowed);
+            return Decision::Reply(Reason::CurrencyNotAllowed);
         }
         PartAmount::GivenBack(part) => standing.saturating_sub(part.minor),
     };
     match stands {
         0 => Decision::Whole,
         stands if stands < 0 || standing <= stands => {
-            Decision::Told(Reason::ReversalAmountMismatch)
+            Decision::Reply(Reason::ReversalAmountMismatch)
         }
-        _ if !takes_parts(engine, payment) => Decision::Told(Reason::PartialReversalNotSupported),
+        _ if !takes_parts(engine, payment) => Decision::Reply(Reason::PartialReversalNotSupported),
         stands => Decision::Stands(stands),
     }
 }

@@ -120,7 +120,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     media_type.eq_ignore_ascii_case("application/json")
 }
 
-/// The key of a payment, as its asker chose it.
+/// The key of a payment, as its originator chose it.
 ///
 /// Errors: 400 when it is missing, given twice, or not 1 to 255 printable ASCII characters.
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<&str, Refusal> {

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::patience::Patience;
+use super::write_deadline::WriteDeadline;
 use crate::admission::Place;
 use crate::supervise::Stages;
 
@@ -115,7 +115,7 @@ impl<A: Answers> Connection<A> {
         http.timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
             .max_buf_size(HEADER_BYTES_MAX);
-        let io = TokioIo::new(Patience::new(socket, self.header_timeout));
+        let io = TokioIo::new(WriteDeadline::new(socket, self.header_timeout));
         let mut connection = pin!(http.serve_connection(io, service));
         let served = tokio::select! {
             served = connection.as_mut() => served,

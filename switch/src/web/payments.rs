@@ -9,7 +9,7 @@ use codecs::api::{Page, PaymentView, Problem, parse_payment, parse_reversal};
 use http::header::LOCATION;
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use router::id::{BillerId, Folio, PaymentId};
-use router::message::{Asker, IdempotencyKey, PaymentRequest, api_key_of, digest128};
+use router::message::{IdempotencyKey, Originator, PaymentRequest, api_key_of, digest128};
 use router::payment::{Payment, PaymentState};
 use router::reason::{Language, Reason};
 use router::time::Date;
@@ -23,7 +23,7 @@ use super::caller::Caller;
 use super::{Api, Limits};
 use crate::notice::body::{as_told, kind_of, original_folio};
 use crate::payment::{self, OnRepeat};
-use crate::respond::Told;
+use crate::respond::Reply;
 use crate::reversal::{PartAmount, PartRequest};
 use crate::{clock, misplaced, reversal};
 
@@ -46,7 +46,7 @@ pub(super) async fn create(
         return Err(Refusal::new(Reason::IssuerUnavailable, "draining"));
     }
     match in_its_own_task(api, request, limits.request_timeout).await? {
-        Some(told) => tell(api, told, language).await,
+        Some(reply) => tell(api, reply, language).await,
         None => still_under_way(api, key, language).await,
     }
 }
@@ -57,24 +57,24 @@ async fn in_its_own_task(
     api: &Api,
     request: PaymentRequest,
     request_timeout: Duration,
-) -> Result<Option<Told>, Refusal> {
+) -> Result<Option<Reply>, Refusal> {
     let (sender, receiver) = oneshot::channel();
     let engine = Arc::clone(&api.engine);
     api.engine.tasks.payment(async move {
-        let told = payment::process(&engine, Box::new(request), OnRepeat::Tell).await;
+        let reply = payment::process(&engine, Box::new(request), OnRepeat::Tell).await;
         // A client who has hung up asks again with the same key.
-        sender.send(told).ok();
+        sender.send(reply).ok();
     });
     // A tenth of the time is kept for the answer.
     let patience = request_timeout.saturating_sub(request_timeout / 10);
     match timeout(patience, receiver).await {
-        Ok(Ok(told)) => Ok(Some(told)),
+        Ok(Ok(reply)) => Ok(Some(reply)),
         Ok(Err(_)) => Err(Refusal::new(Reason::SystemError, "panic")),
         Err(_) => Ok(None),
     }
 }
 
-/// The payment goes on, but its asker has waited long enough: 202, and what is known so far.
+/// The payment goes on, but its originator has waited long enough: 202, and what is known so far.
 async fn still_under_way(
     api: &Api,
     key: IdempotencyKey,
@@ -86,18 +86,18 @@ async fn still_under_way(
     }
 }
 
-/// Tells the asker what became of a payment – now and at every repeat of the key the same.
-async fn tell(api: &Api, told: Told, language: Language) -> Result<Response, Refusal> {
-    if told.is_in_progress {
+/// Tells the originator what became of a payment – now and at every repeat of the key the same.
+async fn tell(api: &Api, reply: Reply, language: Language) -> Result<Response, Refusal> {
+    if reply.is_in_progress {
         return Err(Refusal::in_progress());
     }
-    let Some((id, _)) = told.payment else {
-        let refusal = Refusal::new(told.reason, "not_decided");
-        let refusal = match told.field {
+    let Some((id, _)) = reply.payment else {
+        let refusal = Refusal::new(reply.reason, "not_decided");
+        let refusal = match reply.field {
             Some(field) => refusal.about(field),
             None => refusal,
         };
-        return Err(match told.detail {
+        return Err(match reply.detail {
             Some(detail) => refusal.saying(detail),
             None => refusal,
         });
@@ -110,12 +110,12 @@ async fn tell(api: &Api, told: Told, language: Language) -> Result<Response, Ref
         Some(kind) => as_told(payment, kind),
         None => payment,
     };
-    let mut response = match told.reason {
+    let mut response = match reply.reason {
         Reason::Approved => view(api, StatusCode::CREATED, &payment, language).await?,
         Reason::OutcomeUnknown => view(api, StatusCode::ACCEPTED, &payment, language).await?,
-        _ => declined(api, &told, &payment, language).await?,
+        _ => declined(api, &reply, &payment, language).await?,
     };
-    if told.is_replay {
+    if reply.is_replay {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
@@ -132,13 +132,13 @@ struct Declined<'a> {
 
 async fn declined(
     api: &Api,
-    told: &Told,
+    reply: &Reply,
     payment: &Payment,
     language: Language,
 ) -> Result<Response, Refusal> {
-    let mut problem = Problem::new(told.reason, language);
-    problem.detail = told.detail.as_deref().map(str::to_owned);
-    problem.field = told.field.map(str::to_owned);
+    let mut problem = Problem::new(reply.reason, language);
+    problem.detail = reply.detail.as_deref().map(str::to_owned);
+    problem.field = reply.field.map(str::to_owned);
     let status = answer::status(problem.status);
     let original = original_folio(&api.engine.store, payment).await?;
     let both = Declined { problem, payment: PaymentView::new(payment, language, original) };
@@ -244,15 +244,15 @@ pub(super) async fn reverse(
     let body = asked::optional_json_body(request, limits.body_bytes_max).await?;
     let amount = body.map_or(Ok(None), |body| parse_reversal(&body))?.map(PartAmount::GivenBack);
     let payment = find(api, caller, id).await?;
-    if payment.request.asker != Asker::Biller(biller) {
-        return Err(Refusal::new(Reason::ReversalNotAllowed, "not_asker")
+    if payment.request.originator != Originator::Biller(biller) {
+        return Err(Refusal::new(Reason::ReversalNotAllowed, "not_originator")
             .saying("only who asked for a payment may have it undone"));
     }
     if payment.state == PaymentState::Sent {
         return Err(Refusal::in_progress());
     }
     let id = payment.id;
-    let told = match amount {
+    let reply = match amount {
         Some(amount) => {
             reversal::part_asked(&api.engine, payment, PartRequest { amount, key }).await?
         }
@@ -262,11 +262,11 @@ pub(super) async fn reverse(
         }
         None => reversal::undo_asked(&api.engine, payment).await?,
     };
-    if told.is_in_progress {
+    if reply.is_in_progress {
         return Err(Refusal::in_progress());
     }
-    if told.reason != Reason::Approved {
-        return Err(not_reversed(told));
+    if reply.reason != Reason::Approved {
+        return Err(not_reversed(reply));
     }
     let payment = api.engine.store.payment(id).await?.ok_or_else(Refusal::payment_not_found)?;
     let status = if payment.is_open() { StatusCode::ACCEPTED } else { StatusCode::OK };
@@ -274,13 +274,13 @@ pub(super) async fn reverse(
 }
 
 /// Why nothing, or not this much, is given back.
-fn not_reversed(told: Told) -> Refusal {
-    let refusal = Refusal::new(told.reason, "reversal");
-    let refusal = match told.field {
+fn not_reversed(reply: Reply) -> Refusal {
+    let refusal = Refusal::new(reply.reason, "reversal");
+    let refusal = match reply.field {
         Some(field) => refusal.about(field),
         None => refusal,
     };
-    match told.detail {
+    match reply.detail {
         Some(detail) => refusal.saying(detail),
         None => refusal,
     }

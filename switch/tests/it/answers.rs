@@ -45,7 +45,7 @@ impl Town {
         Self { app, bank, line, _dir: dir }
     }
 
-    /// Pays an amount; gives DE39 as the asker is told it, and the payment.
+    /// Pays an amount; gives DE39 as the originator is told it, and the payment.
     async fn pay(&self, minor: i64) -> (String, PaymentId) {
         let (_, answer) = self.line.pay(&card_order(minor)).await.expect("an answer");
         let folio = answer.folio().parse().expect("a folio");
@@ -277,7 +277,7 @@ async fn an_approval_behind_a_decline_is_recorded_and_reversed() {
     assert!(matches!(payment.outcome, Some(Outcome::Declined(_))));
     assert_eq!(reversals(&town.bank).len(), 1);
     let repeat = line.repeat("0200", &request).await.expect("an answer");
-    assert_eq!(repeat.response_code(), "51", "its asker was told no, and nothing is charged");
+    assert_eq!(repeat.response_code(), "51", "its originator was told no, and nothing is charged");
     let asked = line.request("0200", &line.inquiry_about(&request)).await.expect("an answer");
     assert_eq!(asked.response_code(), "51");
 }

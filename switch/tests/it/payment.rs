@@ -73,7 +73,7 @@ async fn with_no_issuer_signed_on_nothing_is_kept_and_the_key_may_be_used_again(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_inquiry_tells_what_became_of_the_asker_s_own_payment() {
+async fn an_inquiry_tells_what_became_of_the_originator_s_own_payment() {
     let house = House::start().await;
     let bank = house.bank().await;
     let (request, answer) = bank.pay(&card_order(15_000)).await.expect("an answer");

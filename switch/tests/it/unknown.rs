@@ -38,7 +38,7 @@ async fn a_late_approval_is_recorded_and_never_forwarded() {
     assert!(matches!(late.late_answer, Some(Outcome::Approved(_))));
     house.wait_for_state(id, PaymentState::Reversed).await;
     let repeat = bank.repeat("0200", &request).await.expect("an answer");
-    assert_eq!(repeat.response_code(), "68", "the asker was told unknown, for ever");
+    assert_eq!(repeat.response_code(), "68", "the originator was told unknown, for ever");
     assert_eq!(net_debits(&house.issuer.truth()[0]), 0);
 }
 

@@ -272,7 +272,7 @@ async fn a_day_s_payments_come_page_by_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_is_undone_at_its_asker_s_wish_and_a_decline_is_not() {
+async fn a_payment_is_undone_at_its_originator_s_wish_and_a_decline_is_not() {
     let house = House::start().await;
     let api = Api::of(&house, "isp-ve");
     let paid = api.pay("order-1", &card_payment(15_000, "B-1")).await;
@@ -283,7 +283,7 @@ async fn a_payment_is_undone_at_its_asker_s_wish_and_a_decline_is_not() {
     let undone = api.post(&path, &json!({})).await;
     assert_eq!((undone.status, undone.text("/state")), (200, "reversed"));
     assert_eq!(net_debits(&house.issuer.truth()[0]), 0);
-    // What its asker was told stays told.
+    // What its originator was told stays told.
     assert_eq!(api.pay("order-1", &card_payment(15_000, "B-1")).await.body, paid.body);
 
     let declined = api.pay("order-2", &card_payment(1_051, "B-1")).await;

@@ -1,8 +1,8 @@
 use super::*;
 
 fn request(json: &str) -> Result<PaymentRequest, FieldError> {
-    let asker = BillerId::new("isp-ve").expect("an id");
-    parse_payment(json.as_bytes())?.to_request(asker, IdempotencyKey(7))
+    let originator = BillerId::new("isp-ve").expect("an id");
+    parse_payment(json.as_bytes())?.to_request(originator, IdempotencyKey(7))
 }
 
 fn check(json: &str, field: &str, reason: Reason) {

@@ -25,9 +25,9 @@ fn refused() -> Payment {
         "payer":{"doc":"GODE561231GR8","phone":"5215500000000",
                  "card":{"number":"4111111111111111","expiry":"3012"}},
         "metadata":{"cart": [1,2]}}"#;
-    let asker = BillerId::new("lender").expect("an id");
+    let originator = BillerId::new("lender").expect("an id");
     let body = crate::api::parse_payment(body).expect("a body");
-    let request = body.to_request(asker, IdempotencyKey(1)).expect("a request");
+    let request = body.to_request(originator, IdempotencyKey(1)).expect("a request");
     let refused = Refused {
         payment: PaymentId::from_parts(1_795_456_800_000, 1),
         folio: Folio::new(77).expect("a folio"),

@@ -19,7 +19,7 @@ use crate::iso8583::tags;
 pub struct WireAnswer<'a> {
     /// Response code (DE39).
     pub de39: [u8; 2],
-    /// The payment's folio (DE37); without one the asker's own number is repeated.
+    /// The payment's folio (DE37); without one the originator's own number is repeated.
     pub folio: Option<Folio>,
     /// Authorisation number (DE38).
     pub authorisation: Option<Text<6>>,
@@ -95,7 +95,7 @@ impl From<&MapError> for Fault {
 /// Shape:  DE39 by the reason (30 for a format error), DE44 `6006 DE4 @37` – reason number, field,
 ///         offset – and the same in words in DE48 tag 12.
 /// Errors: false, and nothing appended, when message type or STAN could not be read or the message
-///         is itself an answer. The asker could not tell what such an answer answers.
+///         is itself an answer. The originator could not tell what such an answer answers.
 pub fn format_error_answer(bytes: &[u8], fault: impl Into<Fault>, out: &mut BytesMut) -> bool {
     let fault = fault.into();
     let info = fault.reason.info();

@@ -2,7 +2,7 @@
 
 use router::id::{ParticipantId, Stan};
 use router::message::{
-    Asker, Fingerprint, InquiryRequest, Message, NetworkKind, NetworkRequest, Original, Payer,
+    Fingerprint, InquiryRequest, Message, NetworkKind, NetworkRequest, Original, Originator, Payer,
     PaymentRequest, Rail, ReversalRequest, Trace, Transient, iso_key,
 };
 use router::money::Money;
@@ -18,13 +18,17 @@ use super::{MapError, Wire, WireKind, replacement};
 ///
 /// Shape:  `bytes` is the message `wire` was read from.
 /// Errors: what is missing or makes no sense, with the reason to answer; an answer is no request.
-pub fn to_message(wire: &Wire, bytes: &[u8], asker: ParticipantId) -> Result<Message, MapError> {
+pub fn to_message(
+    wire: &Wire,
+    bytes: &[u8],
+    originator: ParticipantId,
+) -> Result<Message, MapError> {
     let reader = Reader { index: &wire.index, bytes };
     match wire.kind {
-        WireKind::PaymentRequest { .. } => payment(reader, asker).map(Message::Payment),
-        WireKind::InquiryRequest { .. } => inquiry(reader, asker).map(Message::Inquiry),
+        WireKind::PaymentRequest { .. } => payment(reader, originator).map(Message::Payment),
+        WireKind::InquiryRequest { .. } => inquiry(reader, originator).map(Message::Inquiry),
         WireKind::ReversalRequest { is_advice, .. } => {
-            reversal(reader, asker, is_advice).map(Message::Reversal)
+            reversal(reader, originator, is_advice).map(Message::Reversal)
         }
         WireKind::NetworkRequest => network(reader).map(Message::Network),
         WireKind::Unsupported { reason, .. } => Err(not_served(reader, reason)),
@@ -46,7 +50,7 @@ fn not_served(reader: Reader<'_>, reason: Reason) -> MapError {
     }
 }
 
-fn payment(reader: Reader<'_>, asker: ParticipantId) -> Result<Box<PaymentRequest>, MapError> {
+fn payment(reader: Reader<'_>, originator: ParticipantId) -> Result<Box<PaymentRequest>, MapError> {
     let rail = match &reader.required(3)?[..2] {
         b"51" => Rail::CashFloat,
         _ => Rail::Account,
@@ -59,8 +63,8 @@ fn payment(reader: Reader<'_>, asker: ParticipantId) -> Result<Box<PaymentReques
         return Err(reader.fault(Reason::FormatError, 2, "no payer is named (DE2, DE35 or DE102)"));
     }
     Ok(Box::new(PaymentRequest {
-        asker: Asker::Participant(asker),
-        key: iso_key(&asker, stan, &trace.transmitted_at, &trace.terminal, &trace.rrn),
+        originator: Originator::Participant(originator),
+        key: iso_key(&originator, stan, &trace.transmitted_at, &trace.terminal, &trace.rrn),
         fingerprint: Fingerprint::UNSET,
         rail,
         amount,
@@ -131,7 +135,7 @@ fn transient(reader: Reader<'_>) -> Option<Box<Transient>> {
 
 fn reversal(
     reader: Reader<'_>,
-    asker: ParticipantId,
+    originator: ParticipantId,
     is_advice: bool,
 ) -> Result<Box<ReversalRequest>, MapError> {
     let (amount, amount_minor) = match (reader.field(4), reader.field(49)) {
@@ -141,7 +145,7 @@ fn reversal(
     };
     let (original, trace) = (original(reader)?, trace(reader)?);
     Ok(Box::new(ReversalRequest {
-        asker: Asker::Participant(asker),
+        originator: Originator::Participant(originator),
         original,
         trace,
         is_advice,
@@ -151,17 +155,17 @@ fn reversal(
     }))
 }
 
-fn inquiry(reader: Reader<'_>, asker: ParticipantId) -> Result<Box<InquiryRequest>, MapError> {
+fn inquiry(reader: Reader<'_>, originator: ParticipantId) -> Result<Box<InquiryRequest>, MapError> {
     let (original, trace) = (original(reader)?, trace(reader)?);
-    let asker = Asker::Participant(asker);
-    Ok(Box::new(InquiryRequest { asker, original, trace }))
+    let originator = Originator::Participant(originator);
+    Ok(Box::new(InquiryRequest { originator, original, trace }))
 }
 
 /// What names the payment meant: DE90, DE48 tag 10 and DE37, as far as they say something. The
 /// message's own DE11, DE7 and DE41 may name it, too; they stand in its trace.
 ///
 /// Shape: DE90 is MTI (4), STAN (6), transmission date and time (10), acquirer (11), forwarder
-///        (11); zeros where the asker does not know.
+///        (11); zeros where the originator does not know.
 fn original(reader: Reader<'_>) -> Result<Original, MapError> {
     let folio = PrivateData::read(reader)?.original_folio;
     let named = Original { folio, rrn: reader.text(37)?, ..Original::default() };

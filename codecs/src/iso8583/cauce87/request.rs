@@ -191,7 +191,7 @@ fn put_head(
     packer.put_known(13, request.trace.local_date.as_bytes())
 }
 
-/// DE3 as the asker gave it, or by the rail where it gave none.
+/// DE3 as the originator gave it, or by the rail where it gave none.
 fn processing_code(request: &PaymentRequest) -> &[u8] {
     match (request.trace.processing_code.as_bytes(), request.rail) {
         (code @ [_, ..], _) => code,

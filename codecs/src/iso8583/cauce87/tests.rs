@@ -17,12 +17,12 @@ const APPROVED: &[u8] = b"0210\x32\x38\x00\x01\x0E\xC0\x80\x00\
     51000000000005000011232117220000421517221123061234560000000012341A2B3C00TERM0001\
     DESPACHO0000001484";
 
-fn asker() -> ParticipantId {
+fn originator() -> ParticipantId {
     ParticipantId::new("collector-a").expect("an id")
 }
 
 fn map(bytes: &[u8]) -> Result<Message, MapError> {
-    to_message(&read(bytes).expect("well formed"), bytes, asker())
+    to_message(&read(bytes).expect("well formed"), bytes, originator())
 }
 
 fn payment(bytes: &[u8]) -> Box<PaymentRequest> {

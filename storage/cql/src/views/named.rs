@@ -17,12 +17,12 @@ const QUARTERS_MAX: usize = 240;
 
 static OF_STAN: Statement = Statement::read(
     "view_of_stan",
-    "SELECT payment FROM by_trace WHERE asker = ? AND moment = ? AND stans = ? \
+    "SELECT payment FROM by_trace WHERE originator = ? AND moment = ? AND stans = ? \
      AND transmitted_at = ? AND stan = ? LIMIT ?",
 );
 static OF_NAME: Statement = Statement::read(
     "view_of_name",
-    "SELECT payment FROM by_name WHERE asker = ? AND kind = ? AND value = ? AND quarter = ? \
+    "SELECT payment FROM by_name WHERE originator = ? AND kind = ? AND value = ? AND quarter = ? \
      ORDER BY payment DESC LIMIT ?",
 );
 
@@ -36,13 +36,14 @@ impl CqlViews {
         let rows_max = i32::try_from(limit).unwrap_or(i32::MAX);
         let within_ms = within.start().millis()..=within.end().millis();
         let mut ids = match name {
-            NamedBy::Trace(asker, stan, transmitted_at) => {
+            NamedBy::Trace(originator, stan, transmitted_at) => {
                 let (terminal, transmitted_at) = (Default::default(), *transmitted_at);
-                let trace = TraceName { asker: *asker, stan: *stan, transmitted_at, terminal };
-                let (asker, moment, stans) = place::of_trace(&trace);
+                let trace =
+                    TraceName { originator: *originator, stan: *stan, transmitted_at, terminal };
+                let (originator, moment, stans) = place::of_trace(&trace);
                 let (at, stan, _) = place::within_traces(&trace);
                 let rows_max = i32::try_from(TRACE_ROWS_MAX).unwrap_or(i32::MAX);
-                let values = (asker, moment, stans, at, stan, rows_max);
+                let values = (originator, moment, stans, at, stan, rows_max);
                 ids(&OF_STAN, self.cql.rows(&OF_STAN, values).await?)?
             }
             NamedBy::Rrn(..) | NamedBy::Terminal(..) => {
@@ -62,10 +63,10 @@ impl CqlViews {
         within_ms: &RangeInclusive<i64>,
         rows_max: i32,
     ) -> Result<Vec<PaymentId>, CqlError> {
-        let (kind, asker, value) = name.parts();
+        let (kind, originator, value) = name.parts();
         let quarters = within_ms.start() / QUARTER_MS..=within_ms.end() / QUARTER_MS;
         let reads = quarters.rev().take(QUARTERS_MAX).map(|quarter| async move {
-            let values = (asker.as_str(), kind, value, quarter, rows_max);
+            let values = (originator.as_str(), kind, value, quarter, rows_max);
             self.cql.rows::<(Vec<u8>,)>(&OF_NAME, values).await
         });
         let mut reads = stream::iter(reads).buffered(READS_AT_ONCE);

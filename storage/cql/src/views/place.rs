@@ -22,15 +22,15 @@ pub(super) fn range_of(folio: Folio) -> i64 {
     (folio.number() >> RANGE_BITS).cast_signed()
 }
 
-/// Asker, moment and STANs of a trace.
+/// Originator, moment and STANs of a trace.
 pub(super) fn of_trace(trace: &TraceName) -> (&str, &str, i32) {
     let at = trace.transmitted_at.as_str();
     let moment = at.get(..TRACE_DIGITS).unwrap_or(at);
-    (trace.asker.as_str(), moment, (trace.stan.number() >> STANS_BITS).cast_signed())
+    (trace.originator.as_str(), moment, (trace.stan.number() >> STANS_BITS).cast_signed())
 }
 
 /// DE7, DE11 and DE41 of a trace.
 pub(super) fn within_traces(trace: &TraceName) -> (&str, i32, &str) {
-    let TraceName { asker: _, stan, transmitted_at, terminal } = trace;
+    let TraceName { originator: _, stan, transmitted_at, terminal } = trace;
     (transmitted_at.as_str(), stan.number().cast_signed(), terminal.as_str())
 }

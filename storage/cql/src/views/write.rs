@@ -26,12 +26,12 @@ static PUT_FOLIO: Statement =
 static PUT_TRACE: Statement = Statement::write(
     "put_trace",
     "INSERT INTO by_trace \
-     (asker, moment, stans, transmitted_at, stan, terminal, payment, key, fingerprint) \
+     (originator, moment, stans, transmitted_at, stan, terminal, payment, key, fingerprint) \
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 );
 static PUT_NAME: Statement = Statement::write(
     "put_name",
-    "INSERT INTO by_name (asker, kind, value, quarter, payment) VALUES (?, ?, ?, ?, ?)",
+    "INSERT INTO by_name (originator, kind, value, quarter, payment) VALUES (?, ?, ?, ?, ?)",
 );
 static PUT_KEY: Statement = Statement::write(
     "put_key",
@@ -99,10 +99,11 @@ impl CqlViews {
             folios.push(Row::small(range, (range, folio, id)));
             match &facts.trace {
                 Some(trace) => {
-                    let (asker, moment, stans) = place::of_trace(trace);
+                    let (originator, moment, stans) = place::of_trace(trace);
                     let (at, stan, terminal) = place::within_traces(trace);
-                    let values = (asker, moment, stans, at, stan, terminal, id, key, fingerprint);
-                    traces.push(Row::small((asker, moment, stans), values));
+                    let values =
+                        (originator, moment, stans, at, stan, terminal, id, key, fingerprint);
+                    traces.push(Row::small((originator, moment, stans), values));
                 }
                 None => {
                     let made_at = payment.unix_ms() * 1_000;
@@ -139,10 +140,10 @@ impl CqlViews {
         });
         let names: Vec<_> = names.collect();
         let row = |(payment, name): &(PaymentId, NamedBy)| {
-            let (kind, asker, value) = name.parts();
-            let place = (asker.to_string(), kind, value.to_owned(), quarter_of(*payment));
-            let (asker, kind, value, quarter) = place.clone();
-            Row::small(place, (asker, kind, value, quarter, blob(payment.0)))
+            let (kind, originator, value) = name.parts();
+            let place = (originator.to_string(), kind, value.to_owned(), quarter_of(*payment));
+            let (originator, kind, value, quarter) = place.clone();
+            Row::small(place, (originator, kind, value, quarter, blob(payment.0)))
         };
         self.put_together(&PUT_NAME, names.iter().map(row).collect()).await
     }

@@ -77,13 +77,13 @@ pub enum Phase {
     Heard(Outcome),
     /// Its OUTCOME is pending.
     OutcomePending(Outcome),
-    /// Its OUTCOME counts; the asker may be told.
+    /// Its OUTCOME counts; the originator may be told.
     Decided(Outcome),
-    /// The asker was told what is in the journal.
+    /// The originator was told what is in the journal.
     Answered,
-    /// The asker was told that nothing has happened.
+    /// The originator was told that nothing has happened.
     Refused(Refusal),
-    /// The node remembers nothing of it or must not act on it, and the asker was told nothing.
+    /// The node remembers nothing of it or must not act on it, and the originator was told nothing.
     Lost,
 }
 

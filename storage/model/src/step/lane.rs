@@ -64,7 +64,7 @@ pub(super) fn forget_lane(cluster: &Cluster, next: &mut State, node: usize, lane
 }
 
 /// The row has another gate epoch. What was reserved under the old one can get in no more, so its
-/// asker may ask again; a frame of it that is already inserted must never count either, so the
+/// originator may ask again; a frame of it that is already inserted must never count either, so the
 /// owner takes its own lane once more. What is below the head goes on.
 pub fn renew(cluster: &Cluster, now: &State, node: usize, lane: usize) -> Option<State> {
     let (row, writer) = now.writer(node, lane)?;

@@ -58,7 +58,7 @@ pub fn send(now: &State, payment: usize) -> Option<State> {
     })
 }
 
-/// The asker is told what the journal says.
+/// The originator is told what the journal says.
 pub fn answer(now: &State, payment: usize) -> Option<State> {
     let Phase::Decided(outcome) = now.phases[payment] else { return None };
     after(now, |next| {

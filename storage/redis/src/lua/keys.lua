@@ -136,7 +136,7 @@ end
 local function ask_key(base, began, turn, key, fingerprint, payment, elapsed, retention, since)
   turn = turn or '0'
   local old, is_looked_up = keys_of_name(base, other(turn), key), false
-  -- Looked up before a turn, for what it forgets is known until then.
+  -- StampReading up before a turn, for what it forgets is known until then.
   if old ~= '' or is_turning(began, elapsed, retention) then
     local known = known_of(keys_of_name(base, turn, key) .. old, key, fingerprint, since)
     if known then return known end

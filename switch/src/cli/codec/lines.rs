@@ -33,7 +33,7 @@ pub(super) struct Fault {
 
 /// A fault in the shape that tells it from a message.
 #[derive(Serialize)]
-struct Told<'a> {
+struct FaultLine<'a> {
     error: &'a Fault,
 }
 
@@ -53,7 +53,7 @@ impl Fault {
 
     /// The line that tells it, behind what could be read.
     pub fn line(&self) -> String {
-        let told = Told { error: self };
+        let told = FaultLine { error: self };
         let line = serde_json::to_string(&told).expect("invariant: texts and numbers are JSON");
         self.shown.as_deref().map_or_else(|| line.clone(), |shown| format!("{shown}\n{line}\n"))
     }

@@ -28,7 +28,7 @@ pub(super) struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     participant_stan: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<Told>,
+    outcome: Option<OutcomeColumns>,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,8 +51,8 @@ pub(super) struct Row {
 
 #[derive(Debug, Serialize)]
 struct Request {
-    asker: String,
-    asker_kind: &'static str,
+    originator: String,
+    originator_kind: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
     stan: String,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -77,7 +77,7 @@ struct Amount {
 }
 
 #[derive(Debug, Serialize)]
-struct Told {
+struct OutcomeColumns {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
@@ -89,7 +89,7 @@ struct Told {
 }
 
 impl Row {
-    pub(super) const CSV_HEADING: &'static str = "sequence,kind,payment,folio,at,asker_kind,asker,biller,rail,currency,minor,participant,state,reason,step,response_code";
+    pub(super) const CSV_HEADING: &'static str = "sequence,kind,payment,folio,at,originator_kind,originator,biller,rail,currency,minor,participant,state,reason,step,response_code";
 
     pub(super) fn of(sequence: u64, record: &Record) -> Self {
         let row = Self {
@@ -113,7 +113,7 @@ impl Row {
                 at: Some(refused.at.to_string()),
                 request: Some(Request::of(&refused.request)),
                 biller: refused.request.biller.map(|id| id.to_string()),
-                outcome: Some(Told {
+                outcome: Some(OutcomeColumns {
                     state: "declined",
                     reason: Some(refused.reason.info().code),
                     authorisation: None,
@@ -129,7 +129,7 @@ impl Row {
             },
             Record::Outcome(concluded) => Self {
                 at: Some(concluded.at.to_string()),
-                outcome: Some(Told::of(&concluded.outcome)),
+                outcome: Some(OutcomeColumns::of(&concluded.outcome)),
                 ..row
             },
             Record::Reversal(reversal) => {
@@ -140,7 +140,7 @@ impl Row {
             }
             Record::LateAnswer(late) => Self {
                 at: Some(late.at.to_string()),
-                outcome: Some(Told::of(&late.outcome)),
+                outcome: Some(OutcomeColumns::of(&late.outcome)),
                 ..row
             },
             Record::Account(movement) => Self {
@@ -174,8 +174,8 @@ impl Row {
             text(&self.payment),
             text(&self.folio),
             text(&self.at),
-            of_request(|request| request.asker_kind.to_owned()),
-            of_request(|request| request.asker.clone()),
+            of_request(|request| request.originator_kind.to_owned()),
+            of_request(|request| request.originator.clone()),
             text(&self.biller),
             of_request(|request| request.rail.to_owned()),
             of_request(|request| request.amount.currency.to_owned()),
@@ -205,8 +205,8 @@ impl Request {
     fn of(request: &PaymentRequest) -> Self {
         let trace = &request.trace;
         Self {
-            asker: request.asker.as_str().to_owned(),
-            asker_kind: request.asker.kind(),
+            originator: request.originator.as_str().to_owned(),
+            originator_kind: request.originator.kind(),
             stan: trace.stan.map(|stan| stan.to_string()).unwrap_or_default(),
             transmitted_at: trace.transmitted_at.as_str().into(),
             terminal: trace.terminal.as_str().into(),
@@ -226,7 +226,7 @@ impl From<Money> for Amount {
     }
 }
 
-impl Told {
+impl OutcomeColumns {
     fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Approved(approval) => Self {

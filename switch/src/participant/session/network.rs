@@ -41,14 +41,15 @@ impl Session {
 
     /// Takes a new key in, answers under the old one, and uses the new one from then on.
     async fn change_key(&self, wire: &Wire, heard: &Heard) {
-        let bound = self.participant.as_ref().zip(self.line.wording().zip(heard.wire.as_ref()));
+        let bound =
+            self.participant.as_ref().zip(self.line.message_format().zip(heard.wire.as_ref()));
         let agreed = bound.and_then(|(participant, said)| {
             Some((participant.id(), participant.config.key_exchange.as_ref()?, said))
         });
-        let Some((participant, exchange, (wording, came))) = agreed else {
+        let Some((participant, exchange, (message_format, came))) = agreed else {
             return self.say(wire, heard, Reason::ServiceNotEnabled).await;
         };
-        match exchange.import(wording, came) {
+        match exchange.import(message_format, came) {
             Ok(check_value) => {
                 self.say(wire, heard, Reason::Approved).await;
                 tracing::info!(%participant, key = %exchange.key, %check_value, "key changed");
@@ -133,10 +134,11 @@ impl Session {
     }
 
     /// Whether a participant may sign on at everybody's address: not if it has one of its own, where
-    /// its wording and its keys are known before it speaks, nor if it is one that we dial.
+    /// its message format and its keys are known before it speaks, nor if it is one that we dial.
     fn is_at_its_address(&self, named: &Participant) -> bool {
         let config = &named.config;
-        let is_there = config.listen.is_none() && config.wording.is_none() && config.may_call();
+        let is_there =
+            config.listen.is_none() && config.message_format.is_none() && config.may_call();
         if !is_there && self.caller.may_log() {
             tracing::warn!(participant = %named.id(), line = self.line.number(),
                 "sign-on at everybody's address by a participant that may not call there");

@@ -47,5 +47,5 @@ async fn a_node_without_a_line_asks_through_the_one_that_has_it() {
     .await;
     let admin = Api::at(town.nodes[1].addresses().expect("a node that listens").admin, "");
     let (_, metrics) = admin.try_text("/metrics").await.expect("metrics");
-    assert!(metrics.contains("cauce_far_requests_total"), "{metrics}");
+    assert!(metrics.contains("cauce_remote_line_requests_total"), "{metrics}");
 }

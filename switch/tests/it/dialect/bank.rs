@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use codecs::iso8583::cauce87::{self, WireAnswer, WireKind};
 use codecs::iso8583::{Dialect, Edition, Spec};
 use codecs::security::{KeyAlgorithm, KeyUsage, MacAlgorithm, Padding, Parity, SoftwareKeyStore};
-use switch::participant::wording::{MacRule, Wording};
+use switch::participant::message_format::{MacRule, MessageFormat};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::PATIENCE;
@@ -27,9 +27,9 @@ pub enum Codes {
     With,
 }
 
-fn wording(codes: Codes) -> Wording {
+fn message_format(codes: Codes) -> MessageFormat {
     if codes == Codes::Without {
-        return Wording::new(dialect(), None);
+        return MessageFormat::new(dialect(), None);
     }
     let (keys, key) = (SoftwareKeyStore::new(), "mine".parse().expect("a name"));
     let bytes = hex::decode(MAC_KEY).expect("hexadecimal digits");
@@ -37,7 +37,7 @@ fn wording(codes: Codes) -> Wording {
     kept.expect("a key");
     let algorithm = MacAlgorithm::X9_19(Padding::Zeros);
     let rule = MacRule { keys: Arc::new(keys), key, algorithm };
-    Wording::new(dialect().authenticated(64).expect("room for codes"), Some(rule))
+    MessageFormat::new(dialect().authenticated(64).expect("room for codes"), Some(rule))
 }
 
 fn dialect() -> Dialect {
@@ -83,14 +83,14 @@ impl Bank {
 
 /// Answers until the line ends.
 fn serve(mut stream: TcpStream, codes: Codes, seen: &Mutex<Vec<String>>) -> Option<()> {
-    let wording = wording(codes);
+    let message_format = message_format(codes);
     loop {
         let mut len = [0; 2];
         stream.read_exact(&mut len).ok()?;
         let mut rest = vec![0; usize::from(u16::from_be_bytes(len))];
         stream.read_exact(&mut rest).ok()?;
         seen.lock().ok()?.push(hex::encode_upper([&len[..], &rest].concat()));
-        let Some(answer) = answer(&wording, &rest[5..]) else { continue };
+        let Some(answer) = answer(&message_format, &rest[5..]) else { continue };
         // The TPDU's addresses the other way round.
         let tpdu = [rest[0], rest[3], rest[4], rest[1], rest[2]];
         let len = u16::try_from(5 + answer.len()).ok()?;
@@ -99,8 +99,8 @@ fn serve(mut stream: TcpStream, codes: Codes, seen: &Mutex<Vec<String>>) -> Opti
 }
 
 /// What the bank answers to a message it takes.
-fn answer(wording: &Wording, message: &[u8]) -> Option<Bytes> {
-    let (home, read) = wording.read(message);
+fn answer(message_format: &MessageFormat, message: &[u8]) -> Option<Bytes> {
+    let (home, read) = message_format.read(message);
     read.ok()?;
     let wire = cauce87::read(&home).ok()?;
     let is_payment = matches!(wire.kind, WireKind::PaymentRequest { .. });
@@ -114,7 +114,7 @@ fn answer(wording: &Wording, message: &[u8]) -> Option<Bytes> {
     let told = WireAnswer { de39: *b"00", authorisation, ..WireAnswer::default() };
     let mut ours = BytesMut::new();
     cauce87::answer(&wire.index, &home, &told, &mut ours).ok()?;
-    let mut out = BytesMut::from(wording.write(&ours, 4096).ok()?);
+    let mut out = BytesMut::from(message_format.write(&ours, 4096).ok()?);
     if is_of(b"67") {
         *out.last_mut()? ^= 1;
     }

@@ -9,8 +9,8 @@ use crate::iso8583::spec::Spec;
 const CARD: &str = include_str!("../../../../testdata/cauce87/card-payment.hex");
 
 fn map(bytes: &[u8]) -> Result<Message, MapError> {
-    let asker = ParticipantId::new("bank-a").expect("an id");
-    to_message(&read(bytes).expect("well formed"), bytes, asker)
+    let originator = ParticipantId::new("bank-a").expect("an id");
+    to_message(&read(bytes).expect("well formed"), bytes, originator)
 }
 
 fn pack(mti: &[u8; 4], fields: &[(u8, &str)]) -> BytesMut {

@@ -14,7 +14,7 @@ use codecs::security::{
 use super::keys::KeysConfig;
 use super::read::Section;
 use crate::participant::key_exchange::KeyExchange;
-use crate::participant::wording::{MacRule, Wording};
+use crate::participant::message_format::{MacRule, MessageFormat};
 
 /// Longest file of a format, in bytes.
 const SPEC_LEN_MAX: u64 = 4 << 20;
@@ -38,7 +38,7 @@ pub(super) struct Traffic {
 /// How a participant's messages are said, and how its key changes.
 #[derive(Debug, Default)]
 pub(super) struct Said {
-    pub(super) wording: Option<Arc<Wording>>,
+    pub(super) message_format: Option<Arc<MessageFormat>>,
     pub(super) key_exchange: Option<Arc<KeyExchange>>,
 }
 
@@ -69,10 +69,10 @@ pub(super) fn read(section: &mut Section<'_>, keys: &KeysConfig, traffic: Traffi
         section.mistake("key_exchange", format!("no key can stand in field {field} of the format"));
     }
     let dialect = said.dialect(key_field);
-    let wording = match mac {
-        None => Some(Wording::new(dialect, None)),
+    let message_format = match mac {
+        None => Some(MessageFormat::new(dialect, None)),
         Some((rule, lowest)) => match dialect.authenticated(lowest) {
-            Ok(dialect) => Some(Wording::new(dialect, Some(rule))),
+            Ok(dialect) => Some(MessageFormat::new(dialect, Some(rule))),
             Err(number) => {
                 let problem = format!(
                     "the format does not define field {number} as 8 bytes or 16 ASCII characters"
@@ -82,7 +82,7 @@ pub(super) fn read(section: &mut Section<'_>, keys: &KeysConfig, traffic: Traffi
             }
         },
     };
-    Said { wording: wording.map(Arc::new), key_exchange: key_exchange.map(Arc::new) }
+    Said { message_format: message_format.map(Arc::new), key_exchange: key_exchange.map(Arc::new) }
 }
 
 /// A dialect as it is written down.
@@ -271,9 +271,9 @@ fn key_exchange(
     })
 }
 
-/// What an operator should know of a wording that works all the same.
-pub(super) fn warnings(wording: &Wording) -> Vec<String> {
-    let dialect = wording.dialect();
+/// What an operator should know of a message format that works all the same.
+pub(super) fn warnings(message_format: &MessageFormat) -> Vec<String> {
+    let dialect = message_format.dialect();
     let spec = dialect.spec().name();
     let mut warnings = Vec::new();
     for (number, what) in TELLING.into_iter().filter(|(number, _)| !dialect.carries(*number)) {
@@ -284,7 +284,7 @@ pub(super) fn warnings(wording: &Wording) -> Vec<String> {
             "its format `{spec}` has none of fields 2, 35 and 102: no payer can be named"
         ));
     }
-    if wording.mac().is_some_and(|rule| matches!(rule.algorithm, MacAlgorithm::X9_9(_))) {
+    if message_format.mac().is_some_and(|rule| matches!(rule.algorithm, MacAlgorithm::X9_9(_))) {
         warnings.push("X9.9 codes are made with a single DES key, which can be found".to_owned());
     }
     warnings

@@ -17,7 +17,7 @@ const MESSAGE_CAPACITY: usize = 512;
 
 /// How messages are said on a line.
 #[derive(Debug)]
-pub struct Wording {
+pub struct MessageFormat {
     dialect: Dialect,
     mac: Option<MacRule>,
 }
@@ -81,7 +81,7 @@ pub enum UnwritableError {
     },
 }
 
-impl Wording {
+impl MessageFormat {
     /// Messages of a dialect; with a rule, its messages are to be `Dialect::authenticated`.
     pub fn new(dialect: Dialect, mac: Option<MacRule>) -> Self {
         Self { dialect, mac }
@@ -155,7 +155,7 @@ impl Wording {
     }
 }
 
-impl fmt::Display for Wording {
+impl fmt::Display for MessageFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (spec, edition) = (self.dialect.spec(), self.dialect.edition());
         let (name, fields, year) = (spec.name(), spec.field_count(), edition.year());

@@ -15,7 +15,7 @@ use router::id::{ParticipantId, Stan};
 pub type Handing<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The lines of other nodes.
-pub trait Far: fmt::Debug + Send + Sync {
+pub trait RemoteLines: fmt::Debug + Send + Sync {
     /// Whether another node says that it has a signed-on line to a participant.
     fn is_on(&self, participant: ParticipantId) -> bool;
 
