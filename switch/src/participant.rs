@@ -1,5 +1,6 @@
 //! Network participants: their lines, what is asked of them and what they answer.
 
+mod ask;
 pub mod dial;
 pub mod in_flight;
 pub mod key_exchange;
@@ -19,21 +20,20 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use parking_lot::Mutex;
-use router::id::{Folio, ParticipantId, Stan};
+use router::id::{Folio, ParticipantId};
 use router::outcome::Cause;
 use router::record::Attempt;
 use router::text::Text;
 use router::time::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
 
 use crate::clock;
 use crate::config::ParticipantConfig;
-use in_flight::{Claim, Expected, InFlight, MatchedAnswer, NO_LINE, RequestKind};
+pub use ask::{LineChoice, LineState};
+use in_flight::{Claim, Expected, InFlight, RequestKind};
 use line::Line;
-use past::{NamedRequest, PastRequest, PastRequests};
+use past::PastRequests;
 use remote_lines::RemoteLines;
 
 /// Why a request brought no answer. The two differ in what may be done next.
@@ -56,6 +56,8 @@ pub enum NotSent {
     Unwritable,
     /// Too many reversals are owed by it.
     ReversalsPending,
+    /// Its reversal was handed over before it.
+    Undone,
 }
 
 impl NotSent {
@@ -66,17 +68,9 @@ impl NotSent {
             Self::Congested => "congested",
             Self::Unwritable => "unwritable",
             Self::ReversalsPending => "reversals_pending",
+            Self::Undone => "undone",
         }
     }
-}
-
-/// Which line a reversal took, seen from the request that it undoes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineChoice {
-    /// On the very line of the request, behind it: TCP keeps the order there.
-    OriginalLine,
-    /// On another line, since that of the request is gone.
-    OtherLine,
 }
 
 /// Late answers of one participant that are being recorded; beyond, its lines are not read on.
@@ -229,121 +223,6 @@ impl Participant {
         self.in_flight.claim_as(attempt.stan, expected).ok_or(NotSent::Congested)
     }
 
-    /// Sends a message under a claim and waits for its answer, at most the participant's deadline.
-    ///
-    /// Not cancel-safe: a dropped call may leave a request sent whose answer is then late.
-    pub async fn ask(&self, claim: Claim<'_>, message: Bytes) -> Result<MatchedAnswer, NoAnswer> {
-        let (stan, expected) = (claim.stan(), claim.expected());
-        let mut line = NO_LINE;
-        let expect_on = |taken: &Line| {
-            line = taken.number();
-            claim.expect_on(line, &message);
-        };
-        if let Err(refused) = self.hand_over(&message, claim.deadline(), expect_on) {
-            line = NO_LINE;
-            claim.expect_elsewhere(&message);
-            let remote_lines =
-                self.remote_lines().filter(|remote_lines| remote_lines.is_on(self.id()));
-            let Some(remote_lines) = remote_lines else { return Err(NoAnswer::NotSent(refused)) };
-            if !remote_lines.send(self.id(), message).await {
-                return Err(NoAnswer::NotSent(refused));
-            }
-        }
-        let answered = claim.answer().await;
-        if expected.kind == RequestKind::Payment && !is_plain_approval(&answered) {
-            let Expected { transmitted_at, folio, .. } = expected;
-            let past = folio.map(|folio| PastRequest { transmitted_at, folio, line });
-            past.into_iter().for_each(|past| self.past.remember(stan, past));
-        }
-        answered.map_err(NoAnswer::MaybeSent)
-    }
-
-    /// Sends a reversal under a claim, as [`Self::ask`] does, by the line of the request that it
-    /// undoes for as long as that line lives: on another it could overtake the request. While the
-    /// participant is signed off on that line, the reversal waits.
-    ///
-    /// Not cancel-safe.
-    pub async fn ask_behind(
-        &self,
-        original: &Attempt,
-        claim: Claim<'_>,
-        message: Bytes,
-    ) -> (Result<MatchedAnswer, NoAnswer>, LineChoice) {
-        let line = self.line_in(&self.past, original.stan, &original.transmitted_at);
-        let Some(line) = line else {
-            return (self.ask(claim, message).await, LineChoice::OtherLine);
-        };
-        if !line.is_signed_on() {
-            return (Err(NoAnswer::NotSent(NotSent::SignedOff)), LineChoice::OriginalLine);
-        }
-        claim.expect_on(line.number(), &message);
-        let heard = match line.send_now(message, claim.deadline()) {
-            Ok(()) => claim.answer().await.map_err(NoAnswer::MaybeSent),
-            Err(refused) => Err(NoAnswer::NotSent(refused)),
-        };
-        (heard, LineChoice::OriginalLine)
-    }
-
-    /// The line that a request took, if it still lives; the participant may be signed off on it.
-    fn line_in(
-        &self,
-        past: &PastRequests,
-        stan: Stan,
-        transmitted_at: &Text<10>,
-    ) -> Option<Arc<Line>> {
-        let past = past.find(stan, transmitted_at)?;
-        let lines = self.lines.load();
-        let taken = lines.iter().find(|line| line.number() == past.line);
-        taken.map(Arc::clone)
-    }
-
-    /// Sends a request of another node; its answer is that node's. A reversal goes by the line that
-    /// its request took here, as long as that line lives.
-    ///
-    /// Errors: [`NotSent`]; the message certainly did not leave.
-    pub fn send_for_other(&self, message: &Bytes) -> Result<(), NotSent> {
-        let deadline = Instant::now() + Duration::from_millis(self.config.response_timeout_ms);
-        let named = past::named(message, self.id());
-        if let Some(NamedRequest::Undone { stan, transmitted_at }) = &named
-            && let Some(line) = self.line_in(&self.past_of_others, *stan, transmitted_at)
-        {
-            return match line.is_signed_on() {
-                true => line.send_now(message.clone(), deadline),
-                false => Err(NotSent::SignedOff),
-            };
-        }
-        let mut line = NO_LINE;
-        self.hand_over(message, deadline, |taken| line = taken.number())?;
-        if let Some(NamedRequest::Asked { stan, transmitted_at, folio }) = named {
-            self.past_of_others.remember(stan, PastRequest { transmitted_at, folio, line });
-        }
-        Ok(())
-    }
-
-    /// Hands a message to the first line that takes it, telling which before.
-    fn hand_over(
-        &self,
-        message: &Bytes,
-        deadline: Instant,
-        mut tell: impl FnMut(&Line),
-    ) -> Result<(), NotSent> {
-        let lines = self.lines.load_full();
-        let first = self.next_line.fetch_add(1, Ordering::Relaxed);
-        let mut refused = NotSent::SignedOff;
-        for offset in 0..lines.len() {
-            let line = &lines[first.wrapping_add(offset) % lines.len()];
-            if !line.is_signed_on() {
-                continue;
-            }
-            tell(line);
-            match line.send_now(message.clone(), deadline) {
-                Ok(()) => return Ok(()),
-                Err(not_sent) => refused = not_sent,
-            }
-        }
-        Err(refused)
-    }
-
     /// Adds a line that has signed on.
     pub fn attach(&self, line: Arc<Line>) {
         let _changing = self.changing.lock();
@@ -369,11 +248,6 @@ impl Participant {
             .set(count);
         self.lines.store(Arc::new(lines));
     }
-}
-
-/// Whether a request got the answer after which nothing is owed for it.
-fn is_plain_approval(answered: &Result<MatchedAnswer, Cause>) -> bool {
-    answered.is_ok_and(|heard| heard.contradicts.is_none() && heard.answer.de39 == *b"00")
 }
 
 /// All participants, by the names they go by.

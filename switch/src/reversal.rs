@@ -283,7 +283,15 @@ async fn advise(
     let asking = engine.asking(pending.repeat);
     match engine.message(|out| cauce87::reversal_advice(&advice, asking, out)) {
         Ok(frame) => {
-            let (heard, line_choice) = participant.ask_behind(&original, claim, frame).await;
+            let (heard, line_choice) = match payment.outcome {
+                // The request has arrived.
+                Some(Outcome::Approved(_)) => {
+                    (participant.ask(claim, frame).await, LineChoice::OtherLine)
+                }
+                Some(Outcome::Declined(_) | Outcome::Unknown(_)) | None => {
+                    participant.ask_behind(&original, claim, frame).await
+                }
+            };
             pending.proof.was_asked(line_choice, Instant::now());
             Ok(heard_of(payment.id, participant, heard).map(|answer| (answer, line_choice)))
         }

@@ -92,6 +92,7 @@ impl Door {
             .route(APPEND, post(append))
             .route(REVIVE, post(revive))
             .route("/send/{participant}", post(send))
+            .route("/behind/{participant}", post(send_behind))
             .route("/answer/{participant}", post(answer))
             .layer(DefaultBodyLimit::max(FRAME_LEN_MAX))
             .layer(timeout)
@@ -140,6 +141,20 @@ async fn send(
             Ok(()) => StatusCode::OK,
             Err(_) => StatusCode::SERVICE_UNAVAILABLE,
         },
+        Err(status) => status,
+    }
+}
+
+/// A reversal of another node, for the line of its request.
+async fn send_behind(
+    State(door): State<Door>,
+    Path(participant): Path<String>,
+    Extension(hold): Extension<Hold>,
+    headers: HeaderMap,
+    sealed: Bytes,
+) -> StatusCode {
+    match handed(&door, (Way::Behind, &participant), (&hold, &headers), &sealed) {
+        Ok((participant, message)) => lines::status_of(participant.send_behind_for_other(&message)),
         Err(status) => status,
     }
 }

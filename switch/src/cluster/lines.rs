@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use http::StatusCode;
 use router::id::{EndpointId, Lane, ParticipantId, Stan};
 use router::secret::Secret;
 use storage::seal::Sealer;
 use storage_cluster::Node;
 
-use super::peers::{HttpPeers, Way};
+use super::peers::{HttpPeers, NoWord, Way};
 use super::stans;
 use crate::engine::Engine;
+use crate::participant::LineState;
 use crate::participant::remote_lines::{Handing, RemoteLines};
 
 /// What comes before a node's lane, and before the names of participants, in its note to the others.
@@ -65,7 +68,7 @@ impl NodeLines {
         address: String,
         participant: ParticipantId,
         message: &Bytes,
-    ) -> Handing<Option<bool>> {
+    ) -> Handing<Result<StatusCode, NoWord>> {
         self.peers.hand(way, address, participant, seal(&self.sealer, message))
     }
 }
@@ -81,8 +84,33 @@ impl RemoteLines for NodeLines {
         };
         metrics::counter!("cauce_remote_line_requests_total").increment(1);
         let handing = self.hand(Way::Send, address, participant, &message);
-        // No word is no proof that it did not leave.
-        Box::pin(async move { handing.await.unwrap_or(true) })
+        Box::pin(async move {
+            match handing.await {
+                Ok(status) => status == StatusCode::OK,
+                Err(NoWord::NotHanded) => false,
+                // No word is no proof that it did not leave.
+                Err(NoWord::MaybeHanded) => true,
+            }
+        })
+    }
+
+    fn send_behind(&self, participant: ParticipantId, message: Bytes) -> Handing<LineState> {
+        let one = |(_, address, _): (_, Box<str>, _)| {
+            self.hand(Way::Behind, address.into(), participant, &message)
+        };
+        let mut handings: FuturesUnordered<_> = self.node.others().into_iter().map(one).collect();
+        Box::pin(async move {
+            let mut found = LineState::Gone;
+            while let Some(answered) = handings.next().await {
+                match (answered.map_or(LineState::Unknown, line_state), found) {
+                    (LineState::Sent, _) => return LineState::Sent,
+                    (LineState::Busy, _) => found = LineState::Busy,
+                    (LineState::Unknown, LineState::Gone) => found = LineState::Unknown,
+                    (LineState::Unknown | LineState::Gone, _) => {}
+                }
+            }
+            found
+        })
     }
 
     fn answer(
@@ -108,7 +136,7 @@ impl RemoteLines for NodeLines {
         // Of more than sixteen lanes two share their STANs: whoever had asked knows it.
         Some(Box::pin(async move {
             for handing in handings {
-                if handing.await == Some(true) {
+                if handing.await == Ok(StatusCode::OK) {
                     return true;
                 }
             }
@@ -121,6 +149,22 @@ impl fmt::Debug for NodeLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("NodeLines")
     }
+}
+
+/// The status by which a node tells what became of a reversal that was to follow its request.
+pub(super) fn status_of(state: LineState) -> StatusCode {
+    match state {
+        LineState::Sent => StatusCode::OK,
+        LineState::Busy => StatusCode::CONFLICT,
+        LineState::Gone => StatusCode::GONE,
+        LineState::Unknown => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// What such a status tells.
+fn line_state(status: StatusCode) -> LineState {
+    let states = [LineState::Sent, LineState::Busy, LineState::Gone];
+    states.into_iter().find(|state| status_of(*state) == status).unwrap_or(LineState::Unknown)
 }
 
 /// The lane that a node says is its own.

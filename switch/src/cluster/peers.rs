@@ -82,27 +82,37 @@ impl HttpPeers {
         }
     }
 
-    /// Hands a participant's message to another node: whether it was taken; none without a word.
+    /// Hands a participant's message to another node, which answers by a status.
+    ///
+    /// Errors: [`NoWord`].
     pub fn hand(
         &self,
         way: Way,
         address: String,
         participant: ParticipantId,
         sealed: Bytes,
-    ) -> Handing<Option<bool>> {
+    ) -> Handing<Result<StatusCode, NoWord>> {
         let request = self.request(&address, &way.path(participant.as_str()), sealed);
         let client = self.client.clone();
         Box::pin(async move {
-            let Some(request) = request else { return Some(false) };
+            let Some(request) = request else { return Err(NoWord::NotHanded) };
             let answered = timeout(ANSWER_WITHIN, client.request(request)).await;
             match answered {
-                Ok(Ok(response)) => Some(response.status() == StatusCode::OK),
-                // No connection came about, so nothing was handed over.
-                Ok(Err(error)) if error.is_connect() => Some(false),
-                Ok(Err(_)) | Err(_) => None,
+                Ok(Ok(response)) => Ok(response.status()),
+                Ok(Err(error)) if error.is_connect() => Err(NoWord::NotHanded),
+                Ok(Err(_)) | Err(_) => Err(NoWord::MaybeHanded),
             }
         })
     }
+}
+
+/// Why there is no answer of another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoWord {
+    /// No connection came about, so nothing was handed over.
+    NotHanded,
+    /// It may have been handed over.
+    MaybeHanded,
 }
 
 /// What is handed over.
@@ -110,6 +120,8 @@ impl HttpPeers {
 pub enum Way {
     /// A request, to be sent.
     Send,
+    /// A reversal, to be sent by the line of its request or not at all.
+    Behind,
     /// An answer, to be given to who asked.
     Answer,
 }
@@ -160,6 +172,7 @@ impl Way {
     pub fn path(self, participant: &str) -> String {
         match self {
             Self::Send => format!("/send/{participant}"),
+            Self::Behind => format!("/behind/{participant}"),
             Self::Answer => format!("/answer/{participant}"),
         }
     }

@@ -196,6 +196,12 @@ impl InFlight {
         entry.reply.send(Ok(MatchedAnswer { answer, contradicts })).map_err(|_| answer)
     }
 
+    /// The line that an open request was handed to.
+    pub fn line_of(&self, stan: Stan, transmitted_at: &Text<10>) -> Option<u64> {
+        let entry = self.entries.get(&stan.number())?;
+        (entry.expected.transmitted_at == *transmitted_at).then_some(entry.line)
+    }
+
     /// Gives up everything that was handed to a line.
     pub fn fail_line(&self, line: u64) {
         let mut lost: Vec<u32> = Vec::new();

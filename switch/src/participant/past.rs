@@ -23,7 +23,8 @@ pub struct PastRequest {
     pub transmitted_at: Text<10>,
     /// Folio of the payment it was for.
     pub folio: Folio,
-    /// Number of the line it took.
+    /// Number of the line it took; no line's number where another node sent it, or where it is not
+    /// to be sent any more.
     pub line: u64,
 }
 
@@ -41,43 +42,45 @@ struct Remembered {
     next_ticket: u64,
 }
 
-/// The request that a message of the switch's own names.
+/// The request of a payment that a message of the switch's own names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NamedRequest {
-    /// It is the request of a payment itself.
-    Asked {
-        /// Its STAN (DE11).
-        stan: Stan,
-        /// Its transmission time (DE7).
-        transmitted_at: Text<10>,
-        /// Folio of the payment (DE37).
-        folio: Folio,
-    },
-    /// It undoes that request (DE90).
-    Undone {
-        /// The request's STAN.
-        stan: Stan,
-        /// The request's transmission time.
-        transmitted_at: Text<10>,
-    },
+pub struct NamedRequest {
+    /// What the message is to it.
+    pub kind: NamedKind,
+    /// The request's STAN.
+    pub stan: Stan,
+    /// The request's transmission time.
+    pub transmitted_at: Text<10>,
+    /// Folio of the payment (DE37).
+    pub folio: Folio,
+}
+
+/// What a message is to the request that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedKind {
+    /// It is the request itself (DE11, DE7).
+    Asked,
+    /// It undoes the request (DE90).
+    Undone,
 }
 
 /// The request that a message names; none where it names none, or cannot be read.
 pub fn named(message: &[u8], originator: ParticipantId) -> Option<NamedRequest> {
     let wire = cauce87::read(message).ok()?;
-    match cauce87::to_message(&wire, message, originator).ok()? {
-        Message::Payment(request) => {
-            let (stan, transmitted_at) = (request.trace.stan?, request.trace.transmitted_at);
-            let folio = request.trace.rrn.as_str().parse().ok()?;
-            Some(NamedRequest::Asked { stan, transmitted_at, folio })
-        }
-        Message::Reversal(reversal) => {
-            let (stan, transmitted_at) =
-                (reversal.original.stan?, reversal.original.transmitted_at);
-            Some(NamedRequest::Undone { stan, transmitted_at })
-        }
-        Message::Inquiry(_) | Message::Network(_) => None,
-    }
+    let (kind, trace, stan, transmitted_at) =
+        match cauce87::to_message(&wire, message, originator).ok()? {
+            Message::Payment(request) => {
+                let trace = request.trace;
+                (NamedKind::Asked, trace, trace.stan, trace.transmitted_at)
+            }
+            Message::Reversal(reversal) => {
+                let original = &reversal.original;
+                (NamedKind::Undone, reversal.trace, original.stan, original.transmitted_at)
+            }
+            Message::Inquiry(_) | Message::Network(_) => return None,
+        };
+    let folio = trace.rrn.as_str().parse().ok()?;
+    Some(NamedRequest { kind, stan: stan?, transmitted_at, folio })
 }
 
 impl PastRequests {
@@ -141,9 +144,9 @@ mod tests {
         let (bank, stan) = (ParticipantId::new("bank-b").expect("an id"), Stan::new(42));
         let (stan, folio) = (stan.expect("a STAN"), Folio::new(77).expect("a folio"));
         let transmitted_at = Text::new("1123211722").expect("ten digits");
-        let request = NamedRequest::Asked { stan, transmitted_at, folio };
-        assert_eq!(named(asked, bank), Some(request));
-        assert_eq!(named(undone, bank), Some(NamedRequest::Undone { stan, transmitted_at }));
+        let of_kind = |kind| Some(NamedRequest { kind, stan, transmitted_at, folio });
+        assert_eq!(named(asked, bank), of_kind(NamedKind::Asked));
+        assert_eq!(named(undone, bank), of_kind(NamedKind::Undone));
         assert_eq!(named(b"0800", bank), None);
     }
 

@@ -11,6 +11,8 @@ use std::pin::Pin;
 use bytes::Bytes;
 use router::id::{ParticipantId, Stan};
 
+use super::LineState;
+
 /// What another node made of something handed to it.
 pub type Handing<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -21,6 +23,10 @@ pub trait RemoteLines: fmt::Debug + Send + Sync {
 
     /// Hands a request over; false when it certainly was not sent.
     fn send(&self, participant: ParticipantId, message: Bytes) -> Handing<bool>;
+
+    /// Hands a reversal to the node that has the line of its request: sent by that line, or not at
+    /// all. Every other node that lives is asked.
+    fn send_behind(&self, participant: ParticipantId, message: Bytes) -> Handing<LineState>;
 
     /// Hands an answer to the node that gave its request this STAN; none when that is this node,
     /// or nobody is known. False when it met no request there either.

@@ -27,7 +27,7 @@ impl ReversalProof {
     /// Notes how the reversal went.
     pub(super) fn was_asked(&mut self, line_choice: LineChoice, now: Instant) {
         match line_choice {
-            LineChoice::OriginalLine => {}
+            LineChoice::OriginalLine | LineChoice::LineUnknown => {}
             LineChoice::OtherLine => {
                 self.line_gone_since.get_or_insert(now);
             }
@@ -52,8 +52,9 @@ impl ReversalProof {
         self.not_found += 1;
         let cannot_arrive = match (line_choice, self.line_gone_since) {
             (LineChoice::OriginalLine, _) => true,
-            (LineChoice::OtherLine, Some(since)) => now.duration_since(since) >= not_found_after,
-            (LineChoice::OtherLine, None) => false,
+            (LineChoice::OtherLine | LineChoice::LineUnknown, since) => {
+                since.is_some_and(|since| now.duration_since(since) >= not_found_after)
+            }
         };
         cannot_arrive && self.not_found >= NOT_FOUND_TIMES
     }
@@ -100,5 +101,14 @@ mod tests {
         assert_eq!(proofs(&told), [false, false, false, true]);
         assert_eq!(proofs(&[(0, other, b"25"), (9, other, b"25")]), [false, true]);
         assert_eq!(proofs(&[(9, other, b"25")]), [false], "once is never enough");
+    }
+
+    #[test]
+    fn not_found_proves_nothing_while_a_node_does_not_say_what_became_of_the_line() {
+        let (unknown, other) = (LineChoice::LineUnknown, LineChoice::OtherLine);
+        let told = [(0, unknown, b"25"), (9, unknown, b"25"), (99, unknown, b"25")];
+        assert_eq!(proofs(&told), [false, false, false]);
+        let told = [(0, unknown, b"25"), (9, other, b"25"), (14, other, b"25")];
+        assert_eq!(proofs(&told), [false, false, true], "five seconds after it was found gone");
     }
 }
