@@ -1,18 +1,18 @@
 //! One payment, top to bottom.
 
+mod way;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use codecs::error::PackError;
-use codecs::iso8583::cauce87::{self, Repeat};
 use router::id::{Folio, PaymentId};
 use router::message::{InquiryRequest, PaymentRequest};
 use router::outcome::{Cause, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
-use router::plan::{Plan, Refusal, Routes, day_began, plan};
+use router::plan::{Refusal, day_began, plan};
 use router::reason::Reason;
-use router::record::{Attempt, Concluded, Intent, Record, Refused, Rerouted};
+use router::record::{Concluded, Intent, Record, Refused, Rerouted};
 use router::time::Timestamp;
 use storage::guard::Sought;
 use storage::view::TraceName;
@@ -23,11 +23,12 @@ use crate::clock;
 use crate::engine::Engine;
 use crate::log::Seldom;
 use crate::original::{self, NamedPayment, Purpose};
-use crate::participant::in_flight::{Claim, MatchedAnswer, NO_LINE, RequestKind};
+use crate::participant::in_flight::{Claim, MatchedAnswer, NO_LINE};
 use crate::participant::past::PastRequest;
-use crate::participant::{NoAnswer, Participant, pin};
+use crate::participant::{NoAnswer, Participant};
 use crate::respond::Reply;
 use crate::verdict;
+use way::{Unwritten, Way};
 
 /// How long a repeat waits for the payment it repeats.
 const REPEAT_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -119,19 +120,24 @@ fn prepare(engine: &Engine, request: Box<PaymentRequest>) -> Prepared<'_> {
     let Some((payment, folio)) = engine.new_payment(at) else {
         return Prepared::Unreachable(request, Reason::IssuerUnavailable);
     };
-    let Some((participant, claim, attempt)) = first_reachable(engine, &plan.routes, folio, at)
-    else {
-        return Prepared::Unreachable(request, why_unreachable(engine, &plan.routes));
+    let Some(way) = Way::first(engine, &plan.routes, folio, at) else {
+        return Prepared::Unreachable(request, way::why_unreachable(engine, &plan.routes));
     };
-    let intent = Box::new(Intent { payment, folio, at, request: *request, plan, attempt });
-    match request_frame(engine, participant, &intent, &attempt) {
-        Ok(frame) => {
-            let sending = Sending::of(&intent, participant, claim, frame);
+    let attempt = way.attempt;
+    let mut intent = Box::new(Intent { payment, folio, at, request: *request, plan, attempt });
+    match way.written(engine, &intent) {
+        Ok((way, frame)) => {
+            intent.attempt = way.attempt;
+            let sending = Sending::of(&intent, way, frame);
             Prepared::Ready(intent, sending)
         }
-        Err(error) => {
-            let refusal = does_not_fit(&intent.plan, &error);
+        Err(Unwritten::ByNone(error)) => {
+            let refusal = way::does_not_fit(&intent.plan, &error);
             Prepared::Faulty(Box::new(intent.request), refusal)
+        }
+        Err(Unwritten::OthersAway) => {
+            let why = way::why_unreachable(engine, &intent.plan.routes);
+            Prepared::Unreachable(Box::new(intent.request), why)
         }
     }
 }
@@ -150,7 +156,8 @@ struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
-    fn of(intent: &Intent, participant: &'a Participant, claim: Claim<'a>, frame: Bytes) -> Self {
+    fn of(intent: &Intent, way: Way<'a>, frame: Bytes) -> Self {
+        let Way { participant, claim, .. } = way;
         Self {
             payment: intent.payment,
             folio: intent.folio,
@@ -198,11 +205,9 @@ impl<'a> Sending<'a> {
         let position = routes.iter().position(|route| *route == tried);
         routes.drain(..position.map_or(0, |position| position + 1));
         let at = clock::now();
-        let Some((participant, claim, attempt)) = first_reachable(engine, routes, self.folio, at)
-        else {
-            return false;
-        };
-        let Ok(frame) = request_frame(engine, participant, intent, &attempt) else { return false };
+        let Some(way) = Way::first(engine, routes, self.folio, at) else { return false };
+        let Ok((way, frame)) = way.written(engine, intent) else { return false };
+        let Way { participant, claim, attempt, .. } = way;
         self.frame = frame;
         let rerouted = Rerouted { payment: self.payment, at, attempt };
         if engine.store.append(Record::Rerouted(rerouted)).await.is_err() {
@@ -224,55 +229,6 @@ pub async fn inquire(engine: &Engine, request: &InquiryRequest) -> Reply {
         Ok(None) => Reply::refused(Reason::OriginalNotFound),
         Err(error) => Reply::not_decided(&error),
     }
-}
-
-fn first_reachable<'a>(
-    engine: &'a Engine,
-    routes: &Routes,
-    folio: Folio,
-    now: Timestamp,
-) -> Option<(&'a Participant, Claim<'a>, Attempt)> {
-    routes.iter().find_map(|id| {
-        let participant = engine.participants.by_id(*id)?;
-        let (claim, attempt) = participant.claim(RequestKind::Payment, folio, now).ok()?;
-        Some((&**participant, claim, attempt))
-    })
-}
-
-/// Why none of the routes can be asked, as its originator is told.
-fn why_unreachable(engine: &Engine, routes: &Routes) -> Reason {
-    let mut participants = routes.iter().filter_map(|id| engine.participants.by_id(*id));
-    match participants.any(|participant| participant.owes_too_much()) {
-        true => Reason::ReversalsPending,
-        false => Reason::IssuerUnavailable,
-    }
-}
-
-/// The request of one attempt.
-///
-/// Errors: a value of the request does not fit the participant's dialect.
-fn request_frame(
-    engine: &Engine,
-    participant: &Participant,
-    intent: &Intent,
-    attempt: &Attempt,
-) -> Result<Bytes, PackError> {
-    let asking = engine.asking(Repeat::First);
-    let frame = engine.message(|out| {
-        cauce87::payment_request(intent, attempt, asking, out)?;
-        pin::translate(engine, &intent.request, participant, out)
-    })?;
-    let message_format = participant.config.message_format.as_ref();
-    message_format.map_or(Ok(()), |message_format| message_format.fits(&frame))?;
-    Ok(frame)
-}
-
-/// The refusal of a request that no message to the participant can carry.
-fn does_not_fit(plan: &Plan, error: &PackError) -> Refusal {
-    let detail = Some(format!("cannot be said to the bank: {error}").into_boxed_str());
-    let business_date = plan.business_date;
-    let field = error.field().and_then(cauce87::request_field);
-    Refusal { reason: Reason::FormatError, field, detail, business_date }
 }
 
 async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> Reply {

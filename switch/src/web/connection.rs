@@ -79,6 +79,26 @@ impl Hold {
     }
 }
 
+/// An answer that is made and not yet written: until then its request holds the connection.
+#[derive(Clone)]
+struct Answered {
+    hold: Hold,
+    is_unwritten: Arc<AtomicBool>,
+}
+
+impl Answered {
+    fn of(hold: Hold) -> Self {
+        Self { hold, is_unwritten: Arc::default() }
+    }
+
+    /// Everything is written: the connection is idle if that was an answer.
+    fn end(&self) {
+        if self.is_unwritten.swap(false, Ordering::AcqRel) {
+            self.hold.set(false);
+        }
+    }
+}
+
 impl<A: Answers> Connection<A> {
     /// Serves until the client leaves or the switch stops. Not cancel-safe: a request in hand
     /// gets no answer, though its payment goes on.
@@ -102,12 +122,14 @@ impl<A: Answers> Connection<A> {
     async fn converse(self, socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let (guard, hold) = (self.guard, Hold::on(self.place.clone()));
         let is_held = Arc::clone(&hold.is_taken);
+        let answered = Answered::of(hold.clone());
+        let written = answered.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
-            let (guard, hold) = (guard.clone(), hold.clone());
+            let (guard, hold, answered) = (guard.clone(), hold.clone(), answered.clone());
             async move {
-                request.extensions_mut().insert(hold.clone());
+                request.extensions_mut().insert(hold);
                 let answer = guard.answer(request).await;
-                hold.set(false);
+                answered.is_unwritten.store(true, Ordering::Release);
                 Ok::<_, std::convert::Infallible>(answer)
             }
         });
@@ -115,7 +137,9 @@ impl<A: Answers> Connection<A> {
         http.timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
             .max_buf_size(HEADER_BYTES_MAX);
-        let io = TokioIo::new(WriteDeadline::new(socket, self.header_timeout));
+        let io = TokioIo::new(WriteDeadline::new(socket, self.header_timeout, move || {
+            written.end();
+        }));
         let mut connection = pin!(http.serve_connection(io, service));
         let served = tokio::select! {
             served = connection.as_mut() => served,
@@ -163,15 +187,21 @@ fn refused(why: &'static str) {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::net::SocketAddr;
 
-    use tokio::io::AsyncWriteExt;
+    use axum::response::IntoResponse;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio::sync::mpsc;
 
     use super::*;
     use crate::admission::{Admission, Ceilings, Kind};
 
-    /// Never answers; takes hold where the path says that somebody is known.
+    /// Bytes of an answer that no buffer between two sockets holds.
+    const LONG: usize = 64 << 20;
+
+    /// Never answers, but at length where the path says so; takes hold where the path says that
+    /// somebody is known.
     #[derive(Clone)]
     struct Silent(mpsc::Sender<()>);
 
@@ -181,44 +211,102 @@ mod tests {
                 request.extensions().get::<Hold>().unwrap().take();
             }
             self.0.send(()).await.unwrap();
+            if request.uri().path() == "/long" {
+                request.extensions().get::<Hold>().unwrap().take();
+                return vec![b'a'; LONG].into_response();
+            }
             pending().await
         }
     }
 
-    /// Whether a connection with such a request under way makes room for another.
-    async fn makes_room(path: &str) -> bool {
-        let one = Ceilings {
-            sockets: 9,
-            per_address: 9,
-            lines: 1,
-            unsigned: 1,
-            unsigned_per_address: 1,
-            http: 1,
-            peers: 1,
-        };
-        let admission = Admission::new(one, []);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (socket, peer) = listener.accept().await.unwrap();
-        let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n");
-        client.write_all(head.as_bytes()).await.unwrap();
-        let (asked, mut is_asked) = mpsc::channel(1);
+    /// One connection, the only one that there is room for.
+    struct Only {
+        admission: Arc<Admission>,
+        peer: SocketAddr,
+        client: TcpStream,
+        socket: TcpStream,
+    }
+
+    impl Only {
+        async fn open() -> Self {
+            let one = Ceilings {
+                sockets: 9,
+                per_address: 9,
+                lines: 1,
+                unsigned: 1,
+                unsigned_per_address: 1,
+                http: 1,
+                peers: 1,
+            };
+            let admission = Admission::new(one, []);
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (socket, peer) = listener.accept().await.unwrap();
+            Self { admission, peer, client, socket }
+        }
+    }
+
+    fn connection(only: &Only) -> (Connection<Silent>, mpsc::Receiver<()>) {
+        let (asked, is_asked) = mpsc::channel(1);
         let connection = Connection {
             guard: Silent(asked),
             header_timeout: Duration::from_secs(60),
             stages: Stages::default(),
-            place: Some(Arc::new(admission.admit(Kind::Peer, peer).unwrap())),
+            place: Some(Arc::new(only.admission.admit(Kind::Peer, only.peer).unwrap())),
         };
-        let mut serving = pin!(connection.serve(socket, None));
+        (connection, is_asked)
+    }
+
+    /// Whether a connection with such a request under way makes room for another.
+    async fn makes_room(path: &str) -> bool {
+        let mut only = Only::open().await;
+        let (connection, mut is_asked) = connection(&only);
+        let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n");
+        only.client.write_all(head.as_bytes()).await.unwrap();
+        let mut serving = pin!(connection.serve(only.socket, None));
         tokio::select! {
             () = &mut serving => panic!("the connection has ended"),
             asked = is_asked.recv() => asked.unwrap(),
         }
-        let next = admission.admit(Kind::Peer, peer);
+        let next = only.admission.admit(Kind::Peer, only.peer);
         if next.is_some() {
             timeout(Duration::from_secs(30), serving).await.expect("its socket is closed");
         }
         next.is_some()
+    }
+
+    #[tokio::test]
+    async fn an_answer_holds_its_connection_until_it_is_written() {
+        let mut only = Only::open().await;
+        let (connection, _is_asked) = connection(&only);
+        only.client.write_all(b"GET /long HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let mut serving = pin!(connection.serve(only.socket, None));
+        let mut answer = vec![0; 1];
+        tokio::select! {
+            () = &mut serving => panic!("the connection has ended"),
+            read = only.client.read_exact(&mut answer) => read.unwrap(),
+        };
+        assert!(only.admission.admit(Kind::Peer, only.peer).is_none(), "its answer is under way");
+        answer.resize(LONG, 0);
+        tokio::select! {
+            () = &mut serving => panic!("the connection has ended"),
+            read = only.client.read_exact(&mut answer) => read.unwrap(),
+        };
+        // What is left of the body behind the header.
+        let rest = async {
+            while only.admission.admit(Kind::Peer, only.peer).is_none() {
+                let mut some = [0; 256];
+                tokio::select! {
+                    read = only.client.read(&mut some) => { read.unwrap(); }
+                    () = tokio::task::yield_now() => {}
+                }
+            }
+        };
+        tokio::select! {
+            () = &mut serving => panic!("the connection has ended before another took its place"),
+            () = rest => {}
+        }
+        timeout(Duration::from_secs(30), serving).await.expect("its socket is closed");
     }
 
     #[tokio::test]

@@ -14,18 +14,20 @@ use tokio::time::{Instant, Sleep, sleep};
 const BYTES_PER_MS: usize = 1;
 
 /// A stream with a deadline on each answer that waits to be taken.
-#[derive(Debug)]
-pub(super) struct WriteDeadline<S> {
+pub(super) struct WriteDeadline<S, W> {
     stream: S,
+    /// Called whenever everything is written.
+    written: W,
     write_timeout: Duration,
     /// Runs from the first write that waits for the peer until everything is written.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> WriteDeadline<S> {
-    /// A stream whose writes may wait so long for the peer.
-    pub(super) fn new(stream: S, write_timeout: Duration) -> Self {
-        Self { stream, write_timeout, deadline: None }
+impl<S, W: FnMut()> WriteDeadline<S, W> {
+    /// A stream whose writes may wait so long for the peer; `written` is called whenever everything
+    /// is written.
+    pub(super) fn new(stream: S, write_timeout: Duration, written: W) -> Self {
+        Self { stream, written, write_timeout, deadline: None }
     }
 
     /// Passes on what a write came to, or that it has waited too long.
@@ -52,7 +54,7 @@ impl<S> WriteDeadline<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for WriteDeadline<S> {
+impl<S: AsyncRead + Unpin, W: Unpin> AsyncRead for WriteDeadline<S, W> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -62,7 +64,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for WriteDeadline<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for WriteDeadline<S> {
+impl<S: AsyncWrite + Unpin, W: FnMut() + Unpin> AsyncWrite for WriteDeadline<S, W> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -89,6 +91,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteDeadline<S> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         if flushed.is_ready() {
             self.deadline = None;
+            (self.written)();
         }
         self.bounded(context, flushed, |()| 0)
     }
@@ -108,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_that_reads_nothing_is_given_up() {
         let (ours, _theirs) = duplex(8);
-        let mut stream = WriteDeadline::new(ours, Duration::from_millis(10));
+        let mut stream = WriteDeadline::new(ours, Duration::from_millis(10), || {});
         let written = stream.write_all(&[0; 9]).await;
         assert_eq!(written.map_err(|error| error.kind()), Err(io::ErrorKind::TimedOut));
     }
@@ -116,7 +119,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_that_takes_a_byte_now_and_then_is_given_up() {
         let (ours, mut theirs) = duplex(8);
-        let mut stream = WriteDeadline::new(ours, Duration::from_millis(50));
+        let mut stream = WriteDeadline::new(ours, Duration::from_millis(50), || {});
         let mut tick = tokio::time::interval(Duration::from_millis(5));
         let dripping = async {
             loop {
@@ -134,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_that_reads_gets_everything() {
         let (ours, mut theirs) = duplex(8);
-        let mut stream = WriteDeadline::new(ours, Duration::from_secs(60));
+        let mut stream = WriteDeadline::new(ours, Duration::from_secs(60), || {});
         let mut got = Vec::new();
         let writing = async {
             stream.write_all(&[7; 1000]).await.unwrap();

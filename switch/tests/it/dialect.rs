@@ -65,15 +65,37 @@ async fn what_a_bank_s_format_cannot_say_is_refused_and_nothing_leaves() {
     assert_eq!(answer.response_code(), "00");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_only_an_absent_bank_could_be_told_waits_for_that_bank() {
+    // It would call the switch, and does not.
+    let absent = "[[participants]]\nid = \"bank-z\"\nacquirer_id = \"00000000077\"\n";
+    for routes in ["\"bank-z\", \"bank-b\"", "\"bank-b\", \"bank-z\""] {
+        let (dir, bank) = (folder(), Bank::open(Codes::Without));
+        let rules = CONFIG.replace("to = [\"bank-b\"]", &format!("to = [{routes}]"));
+        let house = house_under(&rules, dir, &bank, "", absent).await;
+        let acquirer = house.bank().await;
+        let request = acquirer.payment(&card_order(15_000)).with(102, "000123456789");
+        let told = acquirer.request("0200", &request).await.expect("an answer");
+        assert_eq!(told.response_code(), "91", "{routes}: its input needs no mending");
+        assert!(bank.seen("0200").is_empty());
+        let (_, answer) = acquirer.pay(&card_order(15_000)).await.expect("an answer");
+        assert_eq!(answer.response_code(), "00", "{routes}");
+    }
+}
+
 /// A switch whose issuer is this bank, with what else its entry and the configuration hold.
 async fn house_of(dir: TempDir, bank: &Bank, more: &str, extra: &str) -> House {
+    house_under(CONFIG, dir, bank, more, extra).await
+}
+
+async fn house_under(rules: &str, dir: TempDir, bank: &Bank, more: &str, extra: &str) -> House {
     let own = format!(
         "reconnect_max_ms = 200\nframing = \"nac\"\n[participants.dialect]\n\
          spec = \"{}/banco.toml\"\n{more}",
         dir.path().display()
     );
     // The formats of these tests have no room for DE95.
-    let text = CONFIG.replace("partial_reversals = true\n", "");
+    let text = rules.replace("partial_reversals = true\n", "");
     let text = text.replace("@issuer@", &bank.addr.to_string());
     let text = text.replace("reconnect_max_ms = 200", &own);
     let app = harness::start_text(dir.path(), &text, extra).await;
