@@ -61,5 +61,8 @@ async fn a_switch_hears_signals_from_its_first_moment() {
         assert_eq!(status.code(), Some(0), "{status}");
     }
     let log = fs::read_to_string(site.log()).expect("a log");
-    assert!(log.contains("TRACE") && !log.contains('\x1b'), "a file has no escape codes: {log}");
+    assert!(
+        log.contains("told to stop") && !log.contains('\x1b'),
+        "a file has no escape codes: {log}"
+    );
 }
