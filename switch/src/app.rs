@@ -1,5 +1,6 @@
 //! The composition root: builds everything once, in order, and stops it in order.
 
+mod advice;
 mod opened;
 mod stop;
 

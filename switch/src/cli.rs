@@ -6,16 +6,17 @@ mod cluster;
 mod codec;
 mod journal;
 mod key;
+pub mod process;
 mod schema;
 mod serve;
 
-pub use serve::asked_to_stop;
-
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::process::Process;
 use crate::config::{self, Config, Layers, Mistake};
 
 /// Exit code of a configuration or command line that is wrong (`EX_USAGE` of sysexits.h).
@@ -86,6 +87,10 @@ pub struct Configured {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    // Before anything that takes time: a signal that comes earlier ends the process, and as a
+    // container's first process it would not hear it at all.
+    let first_argument = std::env::args_os().nth(1);
+    let listening = Process::is_wanted(first_argument.as_deref()).then(Process::start);
     // One TLS provider for everything; a second call (tests) finds it there.
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     // Whatever is written is its owner's alone: 0600, and 0700 for folders.
@@ -99,8 +104,10 @@ pub fn main() -> ExitCode {
         }
     };
     match cli.command.unwrap_or_else(|| Command::Demo(crate::demo::DemoArgs::default())) {
-        Command::Demo(args) => crate::demo::main(&args),
-        Command::Serve(configured) => serve::main(&configured),
+        Command::Demo(args) => served(listening, |process| crate::demo::main(&args, process)),
+        Command::Serve(configured) => {
+            served(listening, |process| serve::main(&configured, process))
+        }
         Command::Check(configured) => check::main(&configured),
         Command::Codec(command) => codec::main(&command),
         Command::Journal(command) => journal::main(&command),
@@ -108,6 +115,21 @@ pub fn main() -> ExitCode {
         Command::Clock(command) => clock::main(&command),
         Command::Schema(command) => schema::main(&command),
         Command::Cluster(command) => cluster::main(&command),
+    }
+}
+
+/// Runs a command that serves, in the process that has listened for signals since it began.
+#[expect(clippy::print_stderr, reason = "this is a program's own output")]
+fn served(
+    listening: Option<io::Result<Process>>,
+    run: impl FnOnce(Process) -> ExitCode,
+) -> ExitCode {
+    match listening.unwrap_or_else(Process::start) {
+        Ok(process) => run(process),
+        Err(error) => {
+            eprintln!("the system gives no thread, or takes no signal handler: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

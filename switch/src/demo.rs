@@ -3,26 +3,38 @@
 //!
 //! The only part of the switch that knows the simulators of `loadtest`.
 
+mod bank;
 mod client;
+mod folder;
+mod next;
 mod sandbox;
+mod screen;
 mod told;
 mod tour;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::app::{App, StartError};
+use tokio::runtime::Handle;
+
+use crate::app::{Ended, StartError};
+use crate::cli::process::{self, Process, StopSignals};
 use crate::cli::{self, Configured};
 use crate::config::{self, Config, Layers, Mistake};
-use crate::{clock, log};
+use crate::{log, stop_deadline};
+use folder::DataFolder;
 use sandbox::{Sandbox, SandboxError};
 
 const DEMO_CONFIG: &str = include_str!("../../config/demo.toml");
 
 /// Arguments of `cauce demo`.
 #[derive(Debug, Default, Clone, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct DemoArgs {
+    #[command(subcommand)]
+    command: Option<DemoCommand>,
     /// Exit after the tour: 0 if every step went as it should, 1 if not
     #[arg(long)]
     once: bool,
@@ -32,6 +44,17 @@ pub struct DemoArgs {
     /// One value, e.g. `--set http.listen=127.0.0.1:0`
     #[arg(long, value_name = "A.B=VALUE")]
     set: Vec<String>,
+}
+
+/// What can be done beside a demonstration that runs.
+#[derive(Debug, Clone, clap::Subcommand)]
+enum DemoCommand {
+    /// Pay once as the demonstration's bank-a: sign on, send a 0200, print its 0210
+    Bank {
+        /// Address of its ISO 8583 port, on this machine
+        #[arg(default_value = "127.0.0.1:8583")]
+        address: SocketAddr,
+    },
 }
 
 /// Why the demonstration did not run.
@@ -51,52 +74,119 @@ enum DemoError {
     Io(#[from] io::Error),
 }
 
+/// How a demonstration ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// Everything was shown, or not all of it as it should be.
+    Whole { went_well: bool },
+    /// It was told to stop before the tour's end.
+    CutShort,
+    /// It was told to stop before the switch was ready.
+    NotReady,
+}
+
 /// Runs the demonstration.
+pub fn main(args: &DemoArgs, process: Process) -> ExitCode {
+    let Process { runtime, mut stop, hangup: _ } = process;
+    let code = match &args.command {
+        Some(DemoCommand::Bank { address }) => runtime.block_on(bank::pay(*address, &mut stop)),
+        None => runtime.block_on(shown(args, &mut stop)),
+    };
+    // Nothing is left to finish: what still blocks is a start that was told to stop.
+    runtime.shutdown_background();
+    code
+}
+
+/// Shows everything in a folder of its own or a given one, and says what becomes of that folder.
 #[expect(clippy::print_stderr, reason = "this is a program's own output")]
-pub fn main(args: &DemoArgs) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let ran = runtime.map_err(DemoError::from).and_then(|runtime| runtime.block_on(run(args)));
-    match ran {
-        Ok(code) => code,
-        Err(DemoError::Config(mistakes)) => cli::told_mistakes(&mistakes),
+async fn shown(args: &DemoArgs, stop: &mut StopSignals) -> ExitCode {
+    screen::line("Cauce: one payment of each kind, through the real listeners\n");
+    let failed = |error: &DemoError| eprintln!("{}{}", log::chain(error), advice(error));
+    let folder = match DataFolder::new(args.data.as_deref()) {
+        Ok(folder) => folder,
         Err(error) => {
-            eprintln!("{}", log::chain(&error));
+            failed(&DemoError::Io(error));
+            return ExitCode::FAILURE;
+        }
+    };
+    match run(args, &folder, stop).await {
+        Ok((shown, ended)) => {
+            folder.leave(args.once && shown == Shown::Whole { went_well: true });
+            exit_code(args, shown, ended)
+        }
+        Err(DemoError::Config(mistakes)) => {
+            folder.leave(true);
+            cli::told_mistakes(&mistakes)
+        }
+        Err(error) => {
+            failed(&error);
+            folder.leave(true);
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(args: &DemoArgs) -> Result<ExitCode, DemoError> {
-    let dir = data_dir(args);
-    std::fs::create_dir_all(&dir)?;
-    let is_continued = dir.join(told::FILE_NAME).exists();
-    let mut sandbox = Sandbox::start(&dir).await?;
-    let config = configuration(args, &dir, &sandbox).map_err(DemoError::Config)?;
-    log::start(&config.service.log);
-    let app = App::start(config).await?;
-    sandbox.open_endpoints(&app, &dir).await?;
-    told::write(&dir, &app, &sandbox)?;
-
-    let went_well = match is_continued {
-        true => told::continued(&dir),
-        false => tour::run(&app, &sandbox).await,
-    };
-    told::addresses(&dir, &app);
-    if args.once {
-        app.run_until(std::future::ready(())).await;
-    } else {
-        told::keeps_serving();
-        app.run_until(cli::asked_to_stop()).await;
-    }
-    sandbox.stop().await;
-    Ok(if went_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+/// What helps against an error; empty where only the operator can know.
+fn advice(error: &DemoError) -> String {
+    let DemoError::Start(error) = error else { return String::new() };
+    error.advice().unwrap_or_default()
 }
 
-fn data_dir(args: &DemoArgs) -> PathBuf {
-    args.data.clone().unwrap_or_else(|| {
-        let name = format!("cauce-demo-{}-{}", clock::now().millis(), std::process::id());
-        std::env::temp_dir().join(name)
-    })
+/// 0 after everything went well, or where it served and was told to stop; a tour that was to be all
+/// and was cut short did not go well.
+fn exit_code(args: &DemoArgs, shown: Shown, ended: Ended) -> ExitCode {
+    match shown {
+        _ if ended != Ended::Drained => ended.exit_code(),
+        Shown::Whole { went_well: true } => ExitCode::SUCCESS,
+        Shown::CutShort | Shown::NotReady if !args.once => ExitCode::SUCCESS,
+        Shown::Whole { went_well: false } | Shown::CutShort | Shown::NotReady => ExitCode::FAILURE,
+    }
+}
+
+async fn run(
+    args: &DemoArgs,
+    folder: &DataFolder,
+    stop: &mut StopSignals,
+) -> Result<(Shown, Ended), DemoError> {
+    let dir = folder.path();
+    let is_continued = dir.join(told::FILE_NAME).exists();
+    let mut sandbox = Sandbox::start(dir).await?;
+    let config = configuration(args, dir, &sandbox).map_err(DemoError::Config)?;
+    log::start(&config.service.log);
+    let Some(app) = process::start(config, stop).await? else {
+        screen::line("Told to stop before the switch was ready.");
+        return Ok((Shown::NotReady, Ended::Drained));
+    };
+    stop_deadline::watch(&app.stop_times, Handle::current())?;
+    sandbox.open_endpoints(&app, dir).await?;
+    told::write(dir, &app, &sandbox)?;
+
+    let shown = match is_continued {
+        true => told::continued(dir),
+        false => tokio::select! {
+            went_well = tour::run(&app, &sandbox) => Shown::Whole { went_well },
+            () = stop.asked() => Shown::CutShort,
+        },
+    };
+    let serves = !args.once && shown != Shown::CutShort;
+    if serves {
+        told::addresses(dir, &app);
+        next::tell(dir, &app, &sandbox);
+        screen::line("\nServing. Ctrl-C drains and stops.");
+    }
+    let longest = app.stop_times.longest();
+    let ended = app
+        .run_until(async {
+            if serves {
+                stop.asked().await;
+            }
+            if serves || shown == Shown::CutShort {
+                told::draining(longest);
+            }
+        })
+        .await;
+    sandbox.stop().await;
+    Ok((shown, ended))
 }
 
 /// Defaults, the demonstration's own file, the simulators' addresses, environment, `--set`.

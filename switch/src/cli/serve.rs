@@ -1,28 +1,21 @@
 //! `cauce serve`.
 
-use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use storage_cluster::Node;
 use tokio::runtime::Handle;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 
+use super::process::{self, Process, StopSignals};
 use super::{Configured, configuration, told_mistakes};
-use crate::app::{App, Ended, StartError};
+use crate::app::{Ended, StartError};
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::{log, stop_deadline, supervise};
-
-/// Threads for work that blocks, beside those of the runtime and the journal. Whoever needs one
-/// waits for it. Each kind of work has places of its own, kept until the work ends, and the threads
-/// suffice for all at once: 48 reads of a store, for each of three lanes that a node may come to
-/// hold (144), 16 looks for keys that are known and 16 for others, 16 names of endpoints, and fewer
-/// than 16 of the clock, floats, key files and clients of the cluster make 208.
-pub const BLOCKING_THREADS_MAX: usize = 256;
+use crate::{log, stop_deadline};
 
 /// Runs the switch until it is told to stop.
-pub(super) fn main(configured: &Configured) -> ExitCode {
+pub(super) fn main(configured: &Configured, process: Process) -> ExitCode {
     let config = match configuration(configured) {
         Ok(config) => config,
         Err(mistakes) => return told_mistakes(&mistakes),
@@ -31,21 +24,12 @@ pub(super) fn main(configured: &Configured) -> ExitCode {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "no runtime");
-            return ExitCode::FAILURE;
-        }
-    };
-    let code = match runtime.block_on(serve(config, configured)) {
+    let Process { runtime, stop, hangup } = process;
+    let code = match runtime.block_on(serve(config, configured, stop, hangup)) {
         Ok(ended) => exit_code(ended),
         Err(error) => {
-            tracing::error!(error = %log::chain(&error), "the switch did not start");
+            let advice = error.advice().unwrap_or_default();
+            tracing::error!(error = %log::chain(&error), "the switch did not start{advice}");
             ExitCode::FAILURE
         }
     };
@@ -67,22 +51,16 @@ fn exit_code(ended: Ended) -> ExitCode {
     ended.exit_code()
 }
 
-async fn serve(config: Config, configured: &Configured) -> Result<Ended, StartError> {
-    // Before anything that takes long: as a container's first process, the switch would not be ended
-    // by a signal that it does not listen for.
-    let mut stop = pin!(asked_to_stop());
-    // A task of its own, for a start also blocks: opening a journal replays it.
-    let mut starting = supervise::start(App::start(config));
-    let started = tokio::select! {
-        biased;
-        started = &mut starting => started,
-        () = &mut stop => {
-            // Nothing was taken yet, and what was written is whole: the process just ends.
-            tracing::info!("told to stop before it was ready");
-            return Ok(Ended::Drained);
-        }
+async fn serve(
+    config: Config,
+    configured: &Configured,
+    mut stop: StopSignals,
+    hangup: Signal,
+) -> Result<Ended, StartError> {
+    let Some(app) = process::start(config, &mut stop).await? else {
+        tracing::info!("told to stop before it was ready");
+        return Ok(Ended::Drained);
     };
-    let app = started.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))?;
     stop_deadline::watch(&app.stop_times, Handle::current()).map_err(StartError::Thread)?;
     let engine = Arc::clone(&app.engine);
     let (rules, node) = (configured.clone(), app.node.clone());
@@ -92,32 +70,20 @@ async fn serve(config: Config, configured: &Configured) -> Result<Ended, StartEr
         async move {
             tokio::select! {
                 () = ending.cancelled() => {}
-                () = reload_at_hangup(&engine, node.as_deref(), &rules) => {}
+                () = reload_at(hangup, &engine, node.as_deref(), &rules) => {}
             }
         }
     });
-    Ok(app.run_until(stop).await)
-}
-
-/// Resolves at a SIGTERM or SIGINT since the call, which must be made within a runtime. Cancel-safe.
-pub fn asked_to_stop() -> impl Future<Output = ()> {
-    let signals = (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
-    async move {
-        let (Some(mut terminate), Some(mut interrupt)) = signals else {
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    }
+    Ok(app.run_until(stop.asked()).await)
 }
 
 /// Reads the rules again at each SIGHUP; a configuration with mistakes changes nothing.
-async fn reload_at_hangup(engine: &Engine, node: Option<&Node>, configured: &Configured) {
-    let Some(mut hangup) = listen(SignalKind::hangup()) else {
-        return std::future::pending().await;
-    };
+async fn reload_at(
+    mut hangup: Signal,
+    engine: &Engine,
+    node: Option<&Node>,
+    configured: &Configured,
+) {
     while hangup.recv().await.is_some() {
         match configuration(configured) {
             Ok(config) => {
@@ -134,16 +100,6 @@ async fn reload_at_hangup(engine: &Engine, node: Option<&Node>, configured: &Con
                     tracing::error!(%mistake, "rules not changed");
                 }
             }
-        }
-    }
-}
-
-fn listen(kind: SignalKind) -> Option<Signal> {
-    match signal(kind) {
-        Ok(signal) => Some(signal),
-        Err(error) => {
-            tracing::error!(%error, "a signal cannot be listened for");
-            None
         }
     }
 }

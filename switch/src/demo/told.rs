@@ -1,13 +1,15 @@
 //! What the demonstration tells: `demo.json` for programs, lines for people.
-#![expect(clippy::print_stdout, reason = "this is a program's own output")]
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::Shown;
 use super::sandbox::{BILLERS, DemoBiller, ISSUER_LOG, MERCHANT_LOG, Sandbox};
+use super::screen;
 use crate::app::App;
 
 /// The file for programs, in the data folder.
@@ -94,22 +96,29 @@ fn participants(app: &App) -> Vec<Value> {
 }
 
 /// Says that an earlier demonstration is continued.
-pub(super) fn continued(dir: &Path) -> bool {
-    println!("Continuing the demonstration in {}; the tour was made before.", dir.display());
-    true
+pub(super) fn continued(dir: &Path) -> Shown {
+    let dir = dir.display();
+    screen::wrapped(&format!("Continuing the demonstration in {dir}; the tour was made before."));
+    Shown::Whole { went_well: true }
 }
 
-/// Says where everything is.
+/// Says where everything is: addresses that answer, files that are there.
 pub(super) fn addresses(dir: &Path, app: &App) {
-    println!();
-    println!("  JSON API          http://{}", app.addresses.http);
-    println!("  ISO 8583          {} (2-byte length, profile cauce-87)", app.addresses.iso8583);
-    println!("  metrics, health   http://{}/metrics /healthz /readyz", app.addresses.admin);
-    println!("  everything else   {} (keys, secrets, logs)", dir.join(FILE_NAME).display());
-    println!("  console, pages    not built yet");
+    let (http, admin) = (app.addresses.http, app.addresses.admin);
+    screen::line("");
+    screen::entry("JSON API", &format!("http://{http}/openapi.json describes it"));
+    screen::entry("ISO 8583", &format!("{} (profile cauce-87)", app.addresses.iso8583));
+    screen::entry("health", &format!("http://{admin}/healthz and http://{admin}/readyz"));
+    screen::entry("metrics", &format!("http://{admin}/metrics"));
+    screen::entry("keys, secrets", &dir.join(FILE_NAME).display().to_string());
+    screen::entry("notices heard", &dir.join(MERCHANT_LOG).display().to_string());
+    screen::entry("what banks saw", &dir.join(ISSUER_LOG).display().to_string());
 }
 
-/// Says that the switch keeps serving.
-pub(super) fn keeps_serving() {
-    println!("\nServing. Ctrl-C drains and stops.");
+/// Says that the switch stops, and how long that takes at most.
+pub(super) fn draining(longest: Duration) {
+    let longest = longest.as_secs();
+    screen::wrapped(&format!(
+        "\nDraining: nothing new is taken, and payments under way are finished; {longest} s at most."
+    ));
 }

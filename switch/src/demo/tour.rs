@@ -1,5 +1,4 @@
 //! The tour: one payment of each kind through the real listeners, and what came of it.
-#![expect(clippy::print_stdout, reason = "this is a program's own output")]
 
 use std::time::Duration;
 
@@ -11,13 +10,16 @@ use tokio::time::Instant;
 
 use super::client::{ApiAnswer, ApiClient};
 use super::sandbox::{Sandbox, SandboxError};
+use super::screen;
 use crate::app::App;
+use crate::log;
 use crate::participant::Participant;
 
 /// How long a participant may take to sign on, and a notice to come.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Rails that are part of the product and have no adapter yet.
-const NOT_BUILT: [&str; 5] = ["p2c", "c2p", "card (gateway)", "psd2", "wallet"];
+/// Rails that are part of the product and have no adapter yet, and pages.
+const NOT_BUILT: [&str; 7] =
+    ["p2c", "c2p", "card (gateway)", "psd2", "wallet", "payer pages", "console"];
 
 /// Why a step did not go as it should.
 #[derive(Debug, thiserror::Error)]
@@ -34,24 +36,24 @@ type Step = Result<String, StepError>;
 
 /// Makes the tour; true when every step went as it should.
 pub(super) async fn run(app: &App, sandbox: &Sandbox) -> bool {
-    println!("Cauce: one payment of each kind, through the real listeners\n");
-    let steps = Tour::start(app, sandbox).await;
-    let tour = match steps {
+    let tour = match Tour::start(app, sandbox).await {
         Ok(tour) => tour,
         Err(error) => {
-            println!("  ✗ the sandbox's banks could not be reached: {error}");
+            let error = format!("the simulated banks could not be reached: {error}");
+            screen::wrapped(&format!("✗ {error}"));
             return false;
         }
     };
     let mut went_well = true;
-    let mut tell = |what: &str, step: Step| match step {
-        Ok(line) => println!("  ✓ {what:<22} {line}"),
-        Err(error) => {
-            went_well = false;
-            println!("  ✗ {what:<22} {error}");
-        }
+    let mut tell = |what: &str, step: Step| {
+        went_well &= step.is_ok();
+        let (mark, text) = match step {
+            Ok(text) => ('✓', text),
+            Err(error) => ('✗', log::chain(&error).to_string()),
+        };
+        screen::step(mark, what, &text);
     };
-    println!("account (ISO 8583 from bank-a to bank-b, JSON from merchants)");
+    screen::line("account (ISO 8583 from bank-a to bank-b, JSON from merchants)");
     tell("approved", tour.approved().await);
     tell("declined", tour.declined().await);
     tell("duplicate", tour.duplicate().await);
@@ -59,12 +61,10 @@ pub(super) async fn run(app: &App, sandbox: &Sandbox) -> bool {
     tell("late answer", tour.given_up(15_069, "late").await);
     tell("JSON", tour.json().await);
     tell("JSON declined", tour.json_declined().await);
-    println!("cash_float (ISO 8583 from agents-mx to credit-host)");
+    screen::line("cash_float (ISO 8583 from agents-mx to credit-host)");
     tell("collector's cash", tour.cash().await);
-    tell("same operation again", tour.cash_again().await);
-    for rail in NOT_BUILT {
-        println!("{rail}: not built yet");
-    }
+    tell("same again", tour.cash_again().await);
+    screen::wrapped(&format!("not built yet: {}", NOT_BUILT.join(", ")));
     went_well
 }
 
@@ -96,7 +96,7 @@ impl<'a> Tour<'a> {
         let notice = self.notice(answer.folio(), "payment.approved").await?;
         let authorisation = answer.authorisation();
         Ok(format!(
-            "150.00 VES → 00, folio {}, authorisation {authorisation}; {notice}",
+            "150.00 VES → 00, folio {}, authorisation {authorisation}\n{notice}",
             answer.folio()
         ))
     }
@@ -105,7 +105,7 @@ impl<'a> Tour<'a> {
         let (_, answer) = self.bank.pay(&Order::card(money(15_051, "VES")?, "isp-ve")).await?;
         same("51", answer.response_code())?;
         let notice = self.notice(answer.folio(), "payment.declined").await?;
-        Ok(format!("150.51 VES → 51, reason {}; {notice}", answer.fields.text(44)))
+        Ok(format!("150.51 VES → 51, reason {}\n{notice}", answer.fields.text(44)))
     }
 
     async fn duplicate(&self) -> Step {
@@ -115,7 +115,7 @@ impl<'a> Tour<'a> {
         same(first.folio(), second.folio())?;
         same("00", second.response_code())?;
         let notice = self.notice(first.folio(), "payment.approved").await?;
-        Ok(format!("220.00 RON, then 0201 → the stored answer, folio {}; {notice}", second.folio()))
+        Ok(format!("220.00 RON, then 0201 → the stored answer\nfolio {}, {notice}", second.folio()))
     }
 
     /// A bank that is silent or late: told as unknown, then reversed until confirmed.
@@ -125,7 +125,7 @@ impl<'a> Tour<'a> {
         let unknown = self.notice(answer.folio(), "payment.unknown").await?;
         let reversed = self.notice(answer.folio(), "payment.reversed").await?;
         let amount = money(minor, "ARS")?;
-        Ok(format!("{amount}, bank {how} → 68, folio {}; {unknown}, {reversed}", answer.folio()))
+        Ok(format!("{amount}, bank {how} → 68, folio {}\n{unknown}\n{reversed}", answer.folio()))
     }
 
     async fn json(&self) -> Step {
@@ -140,7 +140,7 @@ impl<'a> Tour<'a> {
         let fee = &first.body["fees"][0]["amount"]["minor"];
         let notice = self.notice(first.text("folio"), "payment.approved").await?;
         let status = first.status.as_u16();
-        Ok(format!("0.33 VES → {status}, commission 0.0{fee}; same key again → replay; {notice}"))
+        Ok(format!("0.33 VES → {status}, commission 0.0{fee}; same key again → replay\n{notice}"))
     }
 
     async fn json_declined(&self) -> Step {
@@ -149,14 +149,14 @@ impl<'a> Tour<'a> {
         same("card_expired", reply.text("code"))?;
         let notice = self.notice(reply.text("folio"), "payment.declined").await?;
         let (status, no) = (reply.status.as_u16(), reply.text("no"));
-        Ok(format!("10.54 VES → {status} card_expired ({no}); {notice}"))
+        Ok(format!("10.54 VES → {status} card_expired ({no})\n{notice}"))
     }
 
     async fn cash(&self) -> Step {
         let (_, answer) = self.agents.pay(&cash_order(50_000)?).await?;
         same("00", answer.response_code())?;
         let notice = self.notice(answer.folio(), "payment.approved").await?;
-        Ok(format!("500.00 MXN + 12.00 commission → 00, folio {}; {notice}", answer.folio()))
+        Ok(format!("500.00 MXN + 12.00 commission → 00, folio {}\n{notice}", answer.folio()))
     }
 
     async fn cash_again(&self) -> Step {

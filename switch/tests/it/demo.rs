@@ -1,6 +1,12 @@
 //! `cauce` as a newcomer runs it.
 
+use std::fs::File;
 use std::process::Command;
+
+use rustix::process::Signal;
+
+use crate::harness::eventually;
+use crate::program::Running;
 
 fn cauce() -> Command {
     Command::new(env!("CARGO_BIN_EXE_cauce"))
@@ -50,6 +56,145 @@ fn the_demonstration_goes_well_and_its_journal_is_whole() {
     let (code, text) = output(&mut demo);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("the tour was made before"), "{text}");
+}
+
+/// The three ports of a demonstration, each a free one.
+const FREE_PORTS: [&str; 6] = [
+    "--set",
+    "http.listen=127.0.0.1:0",
+    "--set",
+    "iso8583.listen=127.0.0.1:0",
+    "--set",
+    "admin.listen=127.0.0.1:0",
+];
+
+/// A demonstration with its temporary files and what it prints in folders of their own.
+struct Demo {
+    root: tempfile::TempDir,
+    running: Running,
+}
+
+impl Demo {
+    fn start(more: &[&str]) -> Self {
+        let root = tempfile::tempdir().expect("a folder");
+        let file = |name| File::create(root.path().join(name)).expect("a file");
+        let mut command = cauce();
+        command.arg("demo").args(FREE_PORTS).args(more);
+        std::fs::create_dir(root.path().join("tmp")).expect("a folder");
+        command.env("TMPDIR", root.path().join("tmp"));
+        let running = Running::of(command.stdout(file("out")).stderr(file("err")));
+        Self { root, running }
+    }
+
+    /// What it has printed so far, and what it has logged.
+    fn told(&self) -> (String, String) {
+        let read = |name| std::fs::read_to_string(self.root.path().join(name)).expect("a file");
+        (read("out"), read("err"))
+    }
+
+    async fn wait_for(&self, line: &str) {
+        eventually(line, async || self.told().0.contains(line).then_some(())).await;
+    }
+
+    /// What it has left among the temporary files.
+    fn left(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.root.path().join("tmp")).expect("a folder");
+        entries.map(|entry| entry.expect("an entry").path().display().to_string()).collect()
+    }
+}
+
+fn shell(command: &str) -> (i32, String) {
+    output(Command::new("sh").arg("-c").arg(command))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_demonstration_prints_is_80_columns_of_plain_text_behind_its_title() {
+    let mut demo = Demo::start(&["--once"]);
+    let status = tokio::task::block_in_place(|| demo.running.ended());
+    let (out, err) = demo.told();
+    assert!(status.success(), "{out}{err}");
+    assert!(out.starts_with("Cauce: one payment of each kind"), "{out}");
+    for line in out.lines() {
+        let is_path = line.trim().starts_with('/') && !line.trim().contains(' ');
+        assert!(is_path || line.chars().count() <= 80, "{line}");
+    }
+    assert!(!out.contains("http://") && !out.contains("127.0.0.1"), "none answers: {out}");
+    assert!(!out.contains('\x1b') && !err.contains('\x1b'), "{out}{err}");
+    assert_eq!(err, "");
+    assert_eq!(demo.left(), [""; 0], "a folder that was not asked for has had its use");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demonstration_s_addresses_answer_its_commands_work_and_ctrl_c_says_that_it_drains() {
+    let mut demo = Demo::start(&[]);
+    demo.wait_for("Serving.").await;
+    let (out, _) = demo.told();
+    let urls = out.split_whitespace().filter(|word| word.starts_with("http://"));
+    let urls: Vec<&str> = urls.filter(|url| !url.ends_with("/v1/payments")).collect();
+    assert_eq!(urls.len(), 4, "{out}");
+    for url in urls {
+        let (code, text) = shell(&format!("curl -sSf {url}"));
+        assert_eq!(code, 0, "{url}: {text}");
+    }
+    let (_, next) = out.split_once("Next,").expect("what to do next");
+    let (merchant, bank) = next.split_once("  # a bank").expect("two commands");
+    let (_, merchant) = merchant.split_once("hears of it\n").expect("a merchant's command");
+    let (_, bank) = bank.split_once('\n').expect("a bank's command");
+    let (payment, _) = merchant.split_once("  tail").expect("a log");
+    let (code, text) = shell(payment);
+    let answer: serde_json::Value = serde_json::from_str(&text).expect(&text);
+    assert_eq!((code, answer["state"].as_str()), (0, Some("approved")), "{text}");
+    let (_, log) = merchant.split_once("  tail").expect("a log");
+    let id = answer["id"].as_str().expect("an id");
+    eventually("the notice", async || shell(&format!("tail{log}")).1.contains(id).then_some(()))
+        .await;
+    let (bank, _) = bank.split_once("\n\nServing").expect("a bank's command");
+    let (code, text) = shell(bank);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("0210       DE39 00: approved"), "{text}");
+
+    let status = tokio::task::block_in_place(|| demo.running.ended_by(Signal::INT));
+    let (out, err) = demo.told();
+    assert_eq!(status.code(), Some(0), "{out}{err}");
+    assert!(out.contains("\nDraining: "), "{out}");
+    let left = demo.left();
+    assert!(left.len() == 1 && out.contains(&left[0]), "{left:?} is named: {out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demonstration_hears_a_sigterm_from_its_first_moment_and_during_its_tour() {
+    for _ in 0..5 {
+        let mut demo = Demo::start(&[]);
+        demo.running.listening().await;
+        let status = tokio::task::block_in_place(|| demo.running.ended_by(Signal::TERM));
+        let (out, err) = demo.told();
+        assert_eq!(status.code(), Some(0), "{out}{err}");
+        let (left, told) = (demo.left(), out.replace('\n', " "));
+        assert!(left.iter().all(|folder| told.contains(folder)), "{left:?} is named: {out}");
+    }
+    for (more, code) in [(vec![], 0), (vec!["--once"], 1)] {
+        let mut demo = Demo::start(&more);
+        demo.wait_for("✓ approved").await;
+        let status = tokio::task::block_in_place(|| demo.running.ended_by(Signal::TERM));
+        let (out, err) = demo.told();
+        assert_eq!(status.code(), Some(code), "{out}{err}");
+        assert!(out.contains("\nDraining: ") && !out.contains("not built yet"), "{out}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_taken_names_the_option_that_helps_and_leaves_no_folder() {
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = holder.local_addr().expect("an address");
+    for key in ["http.listen", "iso8583.listen", "admin.listen"] {
+        let mut demo = Demo::start(&["--set", &format!("{key}={address}")]);
+        let status = tokio::task::block_in_place(|| demo.running.ended());
+        let (out, err) = demo.told();
+        assert_eq!(status.code(), Some(1), "{out}{err}");
+        let option = format!("--set {key}=127.0.0.1:PORT");
+        assert!(err.contains(&address.to_string()) && err.contains(&option), "{err}");
+        assert_eq!(demo.left(), [""; 0], "{out}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use loadtest::simulator::acquirer::{Acquirer, AcquirerSettings};
+use rustix::process::Signal;
 
 use crate::api::Api;
 use crate::harness::{ACQUIRER, PATIENCE, eventually};
@@ -97,18 +98,42 @@ impl Site {
 pub struct Running(Child);
 
 impl Running {
+    /// Starts a command.
+    pub fn of(command: &mut Command) -> Self {
+        Self(command.spawn().expect("the program"))
+    }
+
     /// Stops it as an operator would, and waits until it has ended.
     pub async fn stop(mut self) {
-        // A signal that comes before the program listens for it ends it at once.
-        eventually("SIGTERM to be listened for", async || self.listens_for_sigterm()).await;
+        self.listening().await;
         let status = self.terminated();
         assert!(status.success(), "{status}");
     }
 
+    /// Waits until it listens for signals: one that comes before ends it at once.
+    pub async fn listening(&self) {
+        eventually("SIGTERM to be listened for", async || self.listens_for_sigterm()).await;
+    }
+
     /// Ends it by a SIGTERM, listened for or not.
     pub fn terminated(&mut self) -> ExitStatus {
+        self.ended_by(Signal::TERM)
+    }
+
+    /// Sends it a signal and waits for its end.
+    pub fn ended_by(&mut self, signal: Signal) -> ExitStatus {
+        self.signal(signal);
+        self.ended()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
         let pid = rustix::process::Pid::from_child(&self.0);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a process");
+        rustix::process::kill_process(pid, signal).expect("a process");
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self) -> ExitStatus {
         self.0.wait().expect("an end")
     }
 

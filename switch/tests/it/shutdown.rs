@@ -5,6 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::process::Command;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use switch::app::Ended;
 
 use crate::harness::{House, card_order};
@@ -46,4 +47,22 @@ async fn a_start_that_takes_long_ends_at_a_sigterm_as_a_stop_does() {
     let log = fs::read_to_string(site.log()).expect("a log");
     assert!(log.contains("told to stop before it was ready"), "{log}");
     drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switch_hears_signals_from_its_first_moment() {
+    let site = Site::new("127.0.0.1:9".parse().expect("an address"), "");
+    for signal in [Signal::TERM, Signal::INT].repeat(5) {
+        let mut running = site.start();
+        running.listening().await;
+        // It reads its rules again once it can, and does not end of this one.
+        running.signal(Signal::HUP);
+        let status = tokio::task::block_in_place(|| running.ended_by(signal));
+        assert_eq!(status.code(), Some(0), "{status}");
+    }
+    let log = fs::read_to_string(site.log()).expect("a log");
+    assert!(
+        log.contains("told to stop") && !log.contains('\x1b'),
+        "a file has no escape codes: {log}"
+    );
 }
