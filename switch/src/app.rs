@@ -14,7 +14,7 @@ use router::money::Money;
 use router::plan::account;
 use router::record::{AccountMovement, Record};
 use router::time::Timestamp;
-use storage::folder::FolderError;
+use storage::folder::{FolderError, FolderLock};
 use storage::{OpenError, Sealer, StoreError};
 use storage_cluster::Node;
 use storage_cql::api_keys::ApiKeys;
@@ -108,6 +108,8 @@ pub struct App {
     pub own_addresses: Vec<(ParticipantId, SocketAddr)>,
     /// This process among many nodes; none on one machine.
     pub node: Option<Arc<Node>>,
+    /// Of a node of many; on one machine the journal has it.
+    folder: Option<FolderLock>,
     supervisor: Supervisor,
     drain_asked: CancellationToken,
     /// How long a stop takes at most.
@@ -134,6 +136,7 @@ impl App {
         let (sealer, opened) = open_data(service).await?;
         start_clock(&tasks, service, opened.recovered.last_at);
         let (stans, recovered, member) = (opened.stans(), opened.recovered, opened.member);
+        let folder = opened.folder;
         let (owed, owed_queue) = reversal::Owed::new();
         let engine = Arc::new(Engine::new(Parts {
             store: opened.store,
@@ -182,7 +185,16 @@ impl App {
         admin.set_started();
         tracing::info!(%addresses.http, %addresses.iso8583, %addresses.admin, "ready");
         let stop_times = StopTimes::of(service);
-        Ok(Self { engine, addresses, own_addresses, node, supervisor, drain_asked, stop_times })
+        Ok(Self {
+            engine,
+            addresses,
+            own_addresses,
+            node,
+            folder,
+            supervisor,
+            drain_asked,
+            stop_times,
+        })
     }
 
     /// Serves until `stop` resolves, `/drain` is posted to, or something vital dies; then drains,
@@ -214,6 +226,7 @@ impl App {
         let ended = if in_time && is_closed { Ended::Drained } else { Ended::CutShort };
         let ended = Ended::of_failed(store).or(early).unwrap_or(ended);
         tracing::info!(?ended, "stopped");
+        drop(self.folder);
         ended
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use router::id::Stan;
+use storage::folder::FolderLock;
 use storage::journal::Head;
 use storage::settings::{Limits, Settings};
 use storage::{Recovered, Sealer, Store};
@@ -24,6 +25,8 @@ pub(super) struct Opened {
     pub numbers: Numbers,
     /// This process among many nodes; none on one machine.
     pub member: Option<Member>,
+    /// Keeps other processes out of the data folder, where the journal itself is not in it.
+    pub folder: Option<FolderLock>,
 }
 
 /// What a node of many has besides.
@@ -62,14 +65,16 @@ impl Opened {
         let Some(config) = &service.cluster else {
             let (store, recovered) = Store::open(settings(service), sealer.clone())?;
             let numbers = Numbers::from(recovered.folio_next);
-            return Ok(Self { store, recovered, numbers, member: None });
+            return Ok(Self { store, recovered, numbers, member: None, folder: None });
         };
+        // Clock and API keys of the node are in its folder.
+        let folder = Some(FolderLock::take(&service.data.dir)?);
         let door = bind("cluster.listen", config.node.listen).await?;
         let (node, store, recovered) =
             cluster::start(config, service, sealer.clone(), &door).await?;
         let numbers = Numbers::Blocks(Arc::clone(node.folios()));
         let member = Some(Member { node, config: config.clone(), door });
-        Ok(Self { store, recovered, numbers, member })
+        Ok(Self { store, recovered, numbers, member, folder })
     }
 }
 

@@ -36,6 +36,14 @@ async fn the_later_of_two_processes_with_one_name_stays_out() {
     let bank = Bank::new("TERM0001", 1);
     let before = status(&town).await;
 
+    // On the same data folder, a second process gets no further than that.
+    let on_its_folder = town.cauce(&["serve"]).await;
+    let told = String::from_utf8_lossy(&on_its_folder.stderr).into_owned();
+    assert!(
+        !on_its_folder.status.success() && told.contains("in use by another process"),
+        "{told}"
+    );
+
     // It is refused, however often it is tried, and the first goes on undisturbed.
     for _ in 0..2 {
         second.launch();
