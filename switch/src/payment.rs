@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use router::id::{Folio, PaymentId};
-use router::message::{InquiryRequest, PaymentRequest};
+use router::message::{InquiryRequest, Originator, PaymentRequest};
 use router::outcome::{Cause, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::plan::{Refusal, day_began, plan};
@@ -17,6 +17,7 @@ use router::time::Timestamp;
 use storage::guard::Sought;
 use storage::view::TraceName;
 use storage::{Admission, StoreError};
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use crate::clock;
@@ -51,6 +52,7 @@ pub async fn process(
     on_repeat: OnRepeat,
 ) -> Reply {
     let started = Instant::now();
+    let turn = decision_turn(engine, &request.originator).await;
     request.fingerprint = engine.fingerprint(&request);
     // Rules that need no state, and a participant that could be asked.
     let (intent, mut sending) = match prepare(engine, request) {
@@ -71,7 +73,9 @@ pub async fn process(
         }
     };
     // Idempotency, limits and balances in one step; then the intent is durable.
-    match engine.store.admit(intent).await {
+    let admitted = engine.store.admit(intent).await;
+    drop(turn);
+    match admitted {
         Ok(Admission::Granted { .. }) => {}
         Ok(other) => {
             return measured(Box::pin(not_granted(engine, other, on_repeat)).await, started);
@@ -82,6 +86,21 @@ pub async fn process(
     let outcome = sending.send(engine).await;
     // The outcome is durable before anyone hears of it; the notice is owed by the same record.
     measured(conclude(engine, sending, outcome).await, started)
+}
+
+/// The turn of a participant's request to be decided; a biller's requests are as many at once as it
+/// has connections.
+async fn decision_turn<'a>(
+    engine: &'a Engine,
+    originator: &Originator,
+) -> Option<SemaphorePermit<'a>> {
+    match originator {
+        Originator::Participant(id) => match engine.participants.by_id(*id) {
+            Some(participant) => Some(participant.decision_turn().await),
+            None => None,
+        },
+        Originator::Biller(_) => None,
+    }
 }
 
 /// What becomes of a request before anything is reserved.

@@ -59,6 +59,10 @@ impl LineClock {
     }
 }
 
+/// Frames that a line is worked on before others have their turn: what a peer has sent at once may
+/// be a thousand, and everybody else would wait behind them.
+const FRAMES_AT_A_TIME: u32 = 32;
+
 /// When a line ends if nothing more comes, and what it is told to have failed.
 struct Deadline {
     at: Instant,
@@ -70,10 +74,16 @@ impl Session {
     pub async fn read(&mut self, mut socket: impl AsyncRead + Unpin) -> Closed {
         let mut framer = self.line.framer().clone();
         let mut buffer = BytesMut::with_capacity(UNSIGNED_BUFFER_BYTES);
+        let mut at_a_time = 0;
         loop {
             loop {
                 if let Err(closed) = self.wait_for_room().await {
                     return closed;
+                }
+                at_a_time += 1;
+                if at_a_time == FRAMES_AT_A_TIME {
+                    at_a_time = 0;
+                    tokio::task::yield_now().await;
                 }
                 match framer.decode(&mut buffer) {
                     Ok(Some(received)) => {
