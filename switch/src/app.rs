@@ -129,9 +129,7 @@ impl App {
         let admission = admission(&config)?;
         // Addresses first, all of them: a port in use should cost neither a replay of the journal nor
         // the lane of another process.
-        let http = bind("http.listen", service.http.listen).await?;
-        let doors = Doors::open(&config).await?;
-        let admin_port = bind("admin.listen", service.admin.listen).await?;
+        let Ports { http, doors, admin: admin_port } = Ports::open(&config).await?;
 
         let (sealer, opened) = open_data(service).await?;
         start_clock(&tasks, service, opened.recovered.last_at);
@@ -298,6 +296,22 @@ fn start_api(
     let tls = service.http.tls.as_ref().map(tls::acceptor).transpose()?;
     tasks.critical("http", web::run(api, listener, service.http.clone(), tls, admission));
     Ok(())
+}
+
+/// The addresses that the switch listens on, but for that of other nodes.
+struct Ports {
+    http: TcpListener,
+    doors: Doors,
+    admin: TcpListener,
+}
+
+impl Ports {
+    async fn open(config: &Config) -> Result<Self, StartError> {
+        let http = bind("http.listen", config.service.http.listen).await?;
+        let doors = Doors::open(config).await?;
+        let admin = bind("admin.listen", config.service.admin.listen).await?;
+        Ok(Self { http, doors, admin })
+    }
 }
 
 /// The addresses participants call at.
