@@ -98,6 +98,19 @@ pub struct Addresses {
     pub admin: SocketAddr,
 }
 
+impl Addresses {
+    fn of(
+        (http, iso8583, admin): (&TcpListener, &TcpListener, SocketAddr),
+        service: &ServiceConfig,
+    ) -> Self {
+        Self {
+            http: http.local_addr().unwrap_or(service.http.listen),
+            iso8583: iso8583.local_addr().unwrap_or(service.iso8583.listen),
+            admin,
+        }
+    }
+}
+
 /// A running switch.
 pub struct App {
     /// What every part works with.
@@ -133,13 +146,13 @@ impl App {
 
         let (sealer, opened) = open_data(service).await?;
         start_clock(&tasks, service, opened.recovered.last_at);
-        let (stans, recovered, member) = (opened.stans(), opened.recovered, opened.member);
-        let folder = opened.folder;
+        let stans = opened.stans();
+        let Opened { store, recovered, numbers, member, folder } = opened;
         let (owed, owed_queue) = reversal::Owed::new();
         let engine = Arc::new(Engine::new(Parts {
-            store: opened.store,
+            store,
             sealer: sealer.clone(),
-            numbers: opened.numbers,
+            numbers,
             participants: Participants::new(config.participants, &stans),
             policy: config.policy,
             tasks: tasks.clone(),
@@ -162,12 +175,8 @@ impl App {
         let access = Access::new(&service.admin, &service.data.dir);
         let access = access.map_err(StartError::DrainToken)?;
         let admin = Admin::new(Arc::clone(&engine), metrics, node.clone(), access);
-        let drain_asked = admin.drain_asked();
-        let addresses = Addresses {
-            http: http.local_addr().unwrap_or(service.http.listen),
-            iso8583: doors.shared.local_addr().unwrap_or(service.iso8583.listen),
-            admin: start_admin(&admin, admin_port, &service.admin)?,
-        };
+        let admin_at = start_admin(&admin, admin_port, &service.admin)?;
+        let addresses = Addresses::of((&http, &doors.shared, admin_at), service);
         let own_addresses = doors.own_addresses();
 
         let reversals = reversal::run(Arc::clone(&engine), owed_queue, service.reversals);
@@ -190,7 +199,7 @@ impl App {
             node,
             folder,
             supervisor,
-            drain_asked,
+            drain_asked: admin.drain_asked(),
             stop_times,
         })
     }
