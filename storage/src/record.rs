@@ -1,37 +1,43 @@
-//! How a record becomes bytes, and back: our own compact encoding, one version byte a record.
+//! How a record becomes bytes, and back.
 //!
 //! ```text
 //! record  = length u32 · body                      (length of the body; little-endian)
-//! body    = kind u8 · version u8 · fields          (fixed order, no names)
+//! body    = kind u8 · version u8 · fields          (a CBOR map with numbers for keys: RFC 8949)
 //! ```
-//! A record of a payment has the payment's id first, and an intent its reservation next, so that
-//! replay reads no further than the guard needs. Card numbers are sealed here and data that may
-//! not be kept is left out. Decoding trusts no byte: lengths are held against what is left
-//! before anything is allocated.
+//! **A record can change.** A field that is added takes a number that was never used; a reader that
+//! does not know the number passes over it, and one that misses it takes the field's default: no
+//! value, an empty text or list, zero. A field that is no longer needed keeps its number. Only what
+//! an old reader would understand wrongly takes a new version, which it refuses.
+//!
+//! The fields of a record of a payment begin with the payment's id, and those of an intent have its
+//! reservation next, so that replay reads no further than the guard needs. Card numbers are sealed
+//! here and data that may not be kept is left out. Decoding trusts no byte: lengths are held against
+//! what is left before anything is allocated.
 
+mod begun;
 pub(crate) mod bytes;
-pub(crate) mod early;
+pub(crate) mod field;
 mod lists;
 mod names;
+mod plan;
 mod request;
 mod steps;
-mod whole;
+mod values;
 
-use router::id::{Folio, PaymentId};
-use router::message::{Fingerprint, IdempotencyKey};
 use router::record::{LateAnswer, Record, Reversal};
-use router::reservation::Reservation;
-use router::time::Timestamp;
 
 use crate::seal::Sealer;
-use bytes::{Reader, put_u32};
+pub(crate) use begun::{IntentHead, RefusedHead};
+use bytes::put_u32;
+use field::{Field, Reader, Writer};
 pub use lists::LIST_LEN_MAX;
 pub(crate) use lists::{ListTooLong, check_intent, check_lists};
 pub(crate) use names::{notice_type, put_notice_type};
-pub(crate) use whole::{keep, put_keep};
 
 /// Version of the encoding that is written.
 const VERSION: u8 = 1;
+/// Bytes of a body before its fields: kind and version.
+const HEAD_LEN: usize = 2;
 /// Bytes before a record's body.
 pub const RECORD_HEADER_LEN: usize = 4;
 
@@ -63,6 +69,20 @@ pub enum DecodeError {
     Version {
         /// The version byte.
         version: u8,
+    },
+    /// A field that has no default is not there.
+    #[error("record has no {field}")]
+    Missing {
+        /// The field.
+        field: &'static str,
+    },
+    /// A field is there twice.
+    #[error("record has field {number} twice, again at byte {at}")]
+    Twice {
+        /// The field's number.
+        number: u64,
+        /// Where it begins again.
+        at: usize,
     },
     /// More bytes than the record has fields.
     #[error("{len} bytes follow the record")]
@@ -107,41 +127,28 @@ impl Kind {
     }
 }
 
-/// What replay needs of an intent.
-pub(crate) struct IntentHead {
-    pub payment: PaymentId,
-    pub folio: Folio,
-    pub at: Timestamp,
-    pub reservation: Reservation,
-}
-
-/// What replay needs of a refusal.
-pub(crate) struct RefusedHead {
-    pub payment: PaymentId,
-    pub folio: Folio,
-    pub at: Timestamp,
-    pub key: IdempotencyKey,
-    pub fingerprint: Fingerprint,
-}
-
 /// Appends a record, with its length before it; its lists have at most [`LIST_LEN_MAX`] items.
 pub fn encode(record: &Record, sealer: &Sealer, out: &mut Vec<u8>) {
-    framed(out, |out| match record {
-        Record::Intent(intent) => whole::put_intent(intent, sealer, out),
-        Record::Refused(refused) => whole::put_refused(refused, sealer, out),
-        Record::Rerouted(rerouted) => steps::put_rerouted(rerouted, out),
-        Record::Outcome(concluded) => steps::put_concluded(concluded, out),
-        Record::Reversal(reversal) => steps::put_reversal(reversal, None, out),
-        Record::LateAnswer(late) => steps::put_late(late, None, out),
-        Record::Account(movement) => steps::put_movement(movement, out),
-        Record::Endpoint(endpoint) => steps::put_endpoint(endpoint, out),
-        Record::NoticeMark(mark) => steps::put_mark(mark, out),
-        Record::EarlyReversal(early) => early::put(early, out),
-    });
+    match record {
+        Record::Intent(intent) => encode_intent(intent, sealer, out),
+        Record::Refused(refused) => encode_refused(refused, sealer, out),
+        Record::Rerouted(rerouted) => framed(Kind::Rerouted, out, put(rerouted)),
+        Record::Outcome(concluded) => framed(Kind::Outcome, out, put(&**concluded)),
+        Record::Reversal(reversal) => {
+            framed(Kind::Reversal, out, |out| steps::put_reversal(reversal, None, out));
+        }
+        Record::LateAnswer(late) => {
+            framed(Kind::LateAnswer, out, |out| steps::put_late(late, None, out));
+        }
+        Record::Account(movement) => framed(Kind::Account, out, put(movement)),
+        Record::Endpoint(endpoint) => framed(Kind::Endpoint, out, put(endpoint)),
+        Record::NoticeMark(mark) => framed(Kind::NoticeMark, out, put(mark)),
+        Record::EarlyReversal(early) => framed(Kind::EarlyReversal, out, put(early)),
+    }
 }
 
 pub(crate) fn encode_intent(intent: &router::record::Intent, sealer: &Sealer, out: &mut Vec<u8>) {
-    framed(out, |out| whole::put_intent(intent, sealer, out));
+    framed(Kind::Intent, out, |out| begun::put_intent(intent, sealer, out));
 }
 
 pub(crate) fn encode_refused(
@@ -149,12 +156,13 @@ pub(crate) fn encode_refused(
     sealer: &Sealer,
     out: &mut Vec<u8>,
 ) {
-    framed(out, |out| whole::put_refused(refused, sealer, out));
+    framed(Kind::Refused, out, |out| begun::put_refused(refused, sealer, out));
 }
 
 /// An endpoint's body, without a length before it.
 pub(crate) fn put_endpoint_body(endpoint: &router::record::Endpoint, out: &mut Vec<u8>) {
-    steps::put_endpoint(endpoint, out);
+    out.extend_from_slice(&[Kind::Endpoint as u8, VERSION]);
+    put(endpoint)(out);
 }
 
 /// A record that opens a closed payment again.
@@ -169,18 +177,21 @@ pub(crate) enum Reopening<'a> {
 /// A record that opens a closed payment again carries the payment's history, so that replay finds
 /// all it needs in the journal.
 pub(crate) fn encode_reopening(reopening: Reopening<'_>, history: &[u8], out: &mut Vec<u8>) {
-    framed(out, |out| match reopening {
-        Reopening::Reversal(reversal) => steps::put_reversal(reversal, Some(history), out),
-        Reopening::LateAnswer(late) => steps::put_late(late, Some(history), out),
-    });
+    match reopening {
+        Reopening::Reversal(reversal) => framed(Kind::Reversal, out, |out| {
+            steps::put_reversal(reversal, Some(history), out);
+        }),
+        Reopening::LateAnswer(late) => framed(Kind::LateAnswer, out, |out| {
+            steps::put_late(late, Some(history), out);
+        }),
+    }
 }
 
 /// The history that the body of a record carries; none where it opens nothing again.
 pub(crate) fn reopened_history(body: &[u8]) -> Result<Option<&[u8]>, DecodeError> {
     let (kind, mut reader) = open(body)?;
     match kind {
-        Kind::Reversal => steps::reversal(&mut reader).map(|(_, history)| history),
-        Kind::LateAnswer => steps::late(&mut reader).map(|(_, history)| history),
+        Kind::Reversal | Kind::LateAnswer => steps::history(&mut reader),
         Kind::Intent
         | Kind::Refused
         | Kind::Rerouted
@@ -192,14 +203,16 @@ pub(crate) fn reopened_history(body: &[u8]) -> Result<Option<&[u8]>, DecodeError
     }
 }
 
-/// Appends the body of a record without the history that it carries.
+/// Appends the body of a record without the history that it carries; everything else stays as it
+/// is, fields of a later build included.
 pub(crate) fn put_without_history(body: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
-    match (reopened_history(body)?, decode(body)?) {
-        (Some(_), Record::Reversal(reversal)) => steps::put_reversal(&reversal, None, out),
-        (Some(_), Record::LateAnswer(late)) => steps::put_late(&late, None, out),
-        (Some(_) | None, _) => out.extend_from_slice(body),
+    if reopened_history(body)?.is_none() {
+        out.extend_from_slice(body);
+        return Ok(());
     }
-    Ok(())
+    let (_, mut reader) = open(body)?;
+    out.extend_from_slice(&body[..HEAD_LEN]);
+    steps::put_without_history(&mut reader, out)
 }
 
 /// Reads the body of a record.
@@ -209,16 +222,16 @@ pub fn decode(body: &[u8]) -> Result<Record, DecodeError> {
     let (kind, mut reader) = open(body)?;
     let reader_ref = &mut reader;
     let record = match kind {
-        Kind::Intent => Record::Intent(Box::new(whole::intent(reader_ref)?)),
-        Kind::Refused => Record::Refused(Box::new(whole::refused(reader_ref)?)),
-        Kind::Rerouted => Record::Rerouted(steps::rerouted(reader_ref)?),
-        Kind::Outcome => Record::Outcome(Box::new(steps::concluded(reader_ref)?)),
-        Kind::Reversal => Record::Reversal(steps::reversal(reader_ref)?.0),
-        Kind::LateAnswer => Record::LateAnswer(steps::late(reader_ref)?.0),
-        Kind::Account => Record::Account(steps::movement(reader_ref)?),
-        Kind::Endpoint => Record::Endpoint(steps::endpoint(reader_ref)?),
-        Kind::NoticeMark => Record::NoticeMark(steps::mark(reader_ref)?),
-        Kind::EarlyReversal => Record::EarlyReversal(early::read(reader_ref)?),
+        Kind::Intent => Record::Intent(Box::new(begun::intent(reader_ref)?)),
+        Kind::Refused => Record::Refused(Box::new(begun::refused(reader_ref)?)),
+        Kind::Rerouted => Record::Rerouted(Field::read(reader_ref)?),
+        Kind::Outcome => Record::Outcome(Field::read(reader_ref)?),
+        Kind::Reversal => Record::Reversal(steps::reversal(reader_ref)?),
+        Kind::LateAnswer => Record::LateAnswer(steps::late(reader_ref)?),
+        Kind::Account => Record::Account(Field::read(reader_ref)?),
+        Kind::Endpoint => Record::Endpoint(Field::read(reader_ref)?),
+        Kind::NoticeMark => Record::NoticeMark(Field::read(reader_ref)?),
+        Kind::EarlyReversal => Record::EarlyReversal(Field::read(reader_ref)?),
     };
     reader.finish()?;
     Ok(record)
@@ -232,13 +245,13 @@ pub(crate) fn kind_of(body: &[u8]) -> Result<Kind, DecodeError> {
 /// What replay needs of an intent's body.
 pub(crate) fn intent_head(body: &[u8]) -> Result<IntentHead, DecodeError> {
     let (_, mut reader) = open(body)?;
-    whole::intent_head(&mut reader)
+    begun::intent_head(&mut reader)
 }
 
 /// What replay needs of a refusal's body.
 pub(crate) fn refused_head(body: &[u8]) -> Result<RefusedHead, DecodeError> {
     let (_, mut reader) = open(body)?;
-    whole::refused_head(&mut reader)
+    begun::refused_head(&mut reader)
 }
 
 /// The bodies of records that stand one after another, each with its length before it.
@@ -258,7 +271,7 @@ impl<'a> Iterator for Bodies<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let mut reader = Reader::new(self.rest);
+        let mut reader = bytes::Reader::new(self.rest);
         let body = reader.u32().and_then(|len| reader.take(bytes::to_usize(len)));
         self.rest = if body.is_ok() { reader.rest() } else { &[] };
         Some(body)
@@ -266,23 +279,23 @@ impl<'a> Iterator for Bodies<'a> {
 }
 
 fn open(body: &[u8]) -> Result<(Kind, Reader<'_>), DecodeError> {
-    let mut reader = Reader::new(body);
-    let kind = Kind::of_byte(reader.u8()?)?;
-    let version = reader.u8()?;
-    if version != VERSION {
-        return Err(DecodeError::Version { version });
+    let [kind, version, ..] = body else { return Err(DecodeError::Truncated { at: body.len() }) };
+    let kind = Kind::of_byte(*kind)?;
+    if *version != VERSION {
+        return Err(DecodeError::Version { version: *version });
     }
-    Ok((kind, reader))
+    Ok((kind, Reader::behind(body, HEAD_LEN)))
 }
 
-fn begin(kind: Kind, out: &mut Vec<u8>) {
-    out.push(kind as u8);
-    out.push(VERSION);
+/// Writes the fields of a record.
+fn put<T: Field>(record: &T) -> impl FnOnce(&mut Vec<u8>) {
+    |out| record.write(&mut Writer::new(out))
 }
 
-fn framed(out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
+fn framed(kind: Kind, out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     put_u32(0, out);
+    out.extend_from_slice(&[kind as u8, VERSION]);
     put(out);
     let len = out.len() - start - RECORD_HEADER_LEN;
     let len = u32::try_from(len).expect("invariant: fields are bounded far below 4 GiB");

@@ -1,8 +1,7 @@
 //! The primitives: fixed integers little-endian, signed amounts as zigzag varints, texts with a
 //! length before them.
 
-use router::id::{Folio, Stan};
-use router::money::{Currency, Money};
+use router::money::Currency;
 use router::text::Text;
 use router::time::Timestamp;
 
@@ -95,11 +94,6 @@ impl<'a> Reader<'a> {
         Currency::from_numeric(numeric).ok_or(DecodeError::Value { field: "currency", at })
     }
 
-    pub fn money(&mut self) -> Result<Money, DecodeError> {
-        let currency = self.currency()?;
-        Ok(Money::new(self.i64()?, currency))
-    }
-
     pub fn text<const MAX: usize>(&mut self) -> Result<Text<MAX>, DecodeError> {
         let at = self.at;
         let len = usize::from(self.u8()?);
@@ -107,28 +101,10 @@ impl<'a> Reader<'a> {
         Text::from_ascii(ascii).map_err(|_| DecodeError::Value { field: "text", at })
     }
 
-    pub fn stan(&mut self) -> Result<Stan, DecodeError> {
-        let at = self.at;
-        let number = self.u32()?;
-        Stan::new(number).ok_or(DecodeError::Value { field: "stan", at })
-    }
-
-    pub fn folio(&mut self) -> Result<Folio, DecodeError> {
-        let at = self.at;
-        let number = self.u64()?;
-        Folio::new(number).ok_or(DecodeError::Value { field: "folio", at })
-    }
-
     /// Bytes with a 32-bit length before them; the length is held against what is left.
     pub fn blob(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = self.u32()?;
         self.take(to_usize(len))
-    }
-
-    pub fn string(&mut self) -> Result<Box<str>, DecodeError> {
-        let at = self.at;
-        let utf8 = std::str::from_utf8(self.blob()?);
-        utf8.map(Box::from).map_err(|_| DecodeError::Value { field: "string", at })
     }
 
     pub fn flag(&mut self) -> Result<bool, DecodeError> {
@@ -192,11 +168,6 @@ pub(crate) fn put_i64(value: i64, out: &mut Vec<u8>) {
 
 pub(crate) fn put_timestamp(at: Timestamp, out: &mut Vec<u8>) {
     put_u64(at.0.cast_unsigned(), out);
-}
-
-pub(crate) fn put_money(money: Money, out: &mut Vec<u8>) {
-    put_u16(money.currency.numeric(), out);
-    put_i64(money.minor, out);
 }
 
 pub(crate) fn put_text<const MAX: usize>(text: &Text<MAX>, out: &mut Vec<u8>) {

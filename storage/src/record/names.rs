@@ -1,4 +1,4 @@
-//! Closed lists as numbers. Each number is written once here and never reused.
+//! Closed lists as numbers. Each number is written once here and never used again.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,8 @@ use router::posting::Side;
 use router::reason::Reason;
 
 use super::DecodeError;
-use super::bytes::{Reader, put_u16};
+use super::bytes;
+use super::field::{Field, Reader, Writer, codes};
 
 /// Reasons go by their catalogue number, which outlives the order of the list.
 static REASON_NUMBERS: LazyLock<Vec<(u16, Reason)>> = LazyLock::new(|| {
@@ -21,55 +22,25 @@ static REASON_NUMBERS: LazyLock<Vec<(u16, Reason)>> = LazyLock::new(|| {
     numbers
 });
 
-pub(super) fn put_reason(reason: Reason, out: &mut Vec<u8>) {
-    let found = REASON_NUMBERS.iter().find(|(_, known)| *known == reason);
-    put_u16(found.expect("invariant: every reason has a number").0, out);
+impl Field for Reason {
+    fn write(&self, out: &mut Writer<'_>) {
+        let found = REASON_NUMBERS.iter().find(|(_, known)| known == self);
+        out.unsigned(found.expect("invariant: every reason has a number").0.into());
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let at = reader.at();
+        let number = reader.unsigned("reason")?;
+        let found = REASON_NUMBERS.binary_search_by_key(&number, |(known, _)| (*known).into());
+        found.map_or_else(|_| reader.invalid("reason", at), |index| Ok(REASON_NUMBERS[index].1))
+    }
 }
 
-pub(super) fn reason(reader: &mut Reader<'_>) -> Result<Reason, DecodeError> {
-    let at = reader.at();
-    let number = reader.u16()?;
-    let found = REASON_NUMBERS.binary_search_by_key(&number, |(number, _)| *number);
-    found
-        .map(|index| REASON_NUMBERS[index].1)
-        .map_err(|_| DecodeError::Value { field: "reason", at })
-}
-
-macro_rules! coded {
-    ($put:ident, $read:ident, $type:ty, $field:literal, $($variant:ident = $code:literal),+) => {
-        pub(crate) fn $put(value: $type, out: &mut Vec<u8>) {
-            out.push(match value { $(<$type>::$variant => $code),+ });
-        }
-
-        pub(crate) fn $read(reader: &mut Reader<'_>) -> Result<$type, DecodeError> {
-            let at = reader.at();
-            match reader.u8()? {
-                $($code => Ok(<$type>::$variant),)+
-                _ => Err(DecodeError::Value { field: $field, at }),
-            }
-        }
-    };
-}
-
-coded!(
-    put_rail,
-    rail,
-    Rail,
-    "rail",
-    P2c = 1,
-    C2p = 2,
-    Card = 3,
-    Psd2 = 4,
-    Wallet = 5,
-    Account = 6,
-    CashFloat = 7
-);
-coded!(put_bearer, bearer, Bearer, "fee bearer", Payer = 1, Merchant = 2);
-coded!(put_timing, timing, FeeTiming, "fee timing", Net = 1, Invoice = 2);
-coded!(put_side, side, Side, "posting side", Debit = 1, Credit = 2);
-coded!(
-    put_cause,
-    cause,
+codes!(Rail, "rail", P2c = 1, C2p = 2, Card = 3, Psd2 = 4, Wallet = 5, Account = 6, CashFloat = 7);
+codes!(Bearer, "fee bearer", Payer = 1, Merchant = 2);
+codes!(FeeTiming, "fee timing", Net = 1, Invoice = 2);
+codes!(Side, "posting side", Debit = 1, Credit = 2);
+codes!(
     Cause,
     "cause",
     Timeout = 1,
@@ -77,15 +48,25 @@ coded!(
     Restart = 3,
     BadAnswer = 4,
     ContradictsRequest = 5,
-    PartialApproval = 6
+    PartialApproval = 6,
 );
-coded!(
-    put_notice_type,
-    notice_type,
+codes!(
     NoticeType,
     "notice type",
     PaymentApproved = 1,
     PaymentDeclined = 2,
     PaymentUnknown = 3,
-    PaymentReversed = 4
+    PaymentReversed = 4,
 );
+
+/// The same number as one byte, as the rows of notices have it.
+pub(crate) fn put_notice_type(kind: NoticeType, out: &mut Vec<u8>) {
+    kind.write(&mut Writer::new(out));
+}
+
+pub(crate) fn notice_type(reader: &mut bytes::Reader<'_>) -> Result<NoticeType, DecodeError> {
+    let at = reader.at();
+    let code = [reader.u8()?];
+    NoticeType::read(&mut Reader::new(&code))
+        .map_err(|_| DecodeError::Value { field: "notice type", at })
+}

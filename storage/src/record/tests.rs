@@ -1,8 +1,9 @@
 use proptest::prelude::*;
-use router::outcome::Cause;
+use router::outcome::{Approval, Cause, Outcome};
 use router::record::NoticeMark;
 use router::reservation::Keep;
 use router::secret::Secret;
+use router::time::Timestamp;
 
 use super::*;
 use crate::conformance::sample::{self, CARD, Sample};
@@ -112,6 +113,100 @@ fn a_field_that_looks_like_a_card_number_is_not_in_the_bytes_and_can_be_revealed
     assert!((0..body.len()).all(|cut| decode(&body[..cut]).is_err()));
     crate::reveal(&mut back.request, back.payment, &sealer()).unwrap();
     assert_eq!(back.request.payer.account, Some(account));
+}
+
+/// A body with its map's fields as they are and one more behind them.
+fn with_field(body: &[u8], number: u8, item: &[u8]) -> Vec<u8> {
+    let (end, fields) = body.split_last().expect("a map that ends");
+    let number: &[u8] = if number < 24 { &[number] } else { &[0x18, number] };
+    [fields, number, item, &[*end]].concat()
+}
+
+/// CBOR laid out by hand (RFC 8949): a map of a text and a list, in a tag.
+const OF_A_LATER_BUILD: &[u8] =
+    &[0xC1, 0xBF, 0x00, 0x62, b'o', b'k', 0x01, 0x9F, 0x01, 0x82, 0x02, 0x03, 0xFF, 0xFF];
+
+#[test]
+fn a_field_of_a_later_build_is_passed_over_wherever_it_stands() {
+    for record in samples() {
+        let bytes = encoded(&record);
+        let body = &bytes[RECORD_HEADER_LEN..];
+        for number in [30, 63, 200] {
+            let later = with_field(body, number, OF_A_LATER_BUILD);
+            let read = decode(&later).unwrap_or_else(|why| panic!("{}: {why}", record.kind()));
+            assert_eq!(encoded(&read), bytes, "{}", record.kind());
+        }
+        let first = [&body[..3], &[0x18, 30], OF_A_LATER_BUILD, &body[3..]].concat();
+        assert_eq!(encoded(&decode(&first).unwrap()), bytes, "before all others");
+    }
+}
+
+#[test]
+fn a_field_that_is_there_twice_is_refused() {
+    for record in samples() {
+        let bytes = encoded(&record);
+        let body = &bytes[RECORD_HEADER_LEN..];
+        let error = decode(&with_field(body, 0, &[0x00])).err();
+        let at = body.len() - 1;
+        assert_eq!(error, Some(DecodeError::Twice { number: 0, at }), "{}", record.kind());
+        let twice = with_field(&with_field(body, 40, &[0x00]), 40, &[0x00]);
+        let error = decode(&twice).err();
+        assert!(matches!(error, Some(DecodeError::Twice { number: 40, .. })), "{error:?}");
+    }
+}
+
+#[test]
+fn a_missing_field_is_its_default_or_named() {
+    let sample = Sample::new(3);
+    let id = sample.id().0.to_be_bytes();
+    let head = [&[Kind::Outcome as u8, VERSION, 0xBF, 0x00, 0x50][..], &id].concat();
+    // An approval of field 2, which has no authorisation and no reference; no postings.
+    let outcome = [0x02, 0x82, 0x01, 0xBF, 0xFF];
+    let body = [&head, &[0x01, 0x18, 0x2A][..], &outcome, &[0xFF]].concat();
+    let Record::Outcome(read) = decode(&body).unwrap() else { panic!() };
+    assert_eq!((read.payment, read.at, read.postings.len()), (sample.id(), Timestamp(42), 0));
+    let Outcome::Approved(approval) = read.outcome else { panic!() };
+    assert_eq!(approval, Approval::default());
+    let without_time = [&head, &outcome[..], &[0xFF]].concat();
+    assert_eq!(decode(&without_time).err(), Some(DecodeError::Missing { field: "at" }));
+}
+
+#[test]
+fn another_kind_or_version_and_nothing_at_all_are_refused_by_name() {
+    let bytes = encoded(&sample::top_up("float:1", 5));
+    let body = &bytes[RECORD_HEADER_LEN..];
+    let with_head = |kind, version| [&[kind, version], &body[2..]].concat();
+    assert_eq!(decode(&with_head(99, VERSION)).err(), Some(DecodeError::Kind { kind: 99 }));
+    let newer = decode(&with_head(Kind::Account as u8, VERSION + 1)).err();
+    assert_eq!(newer, Some(DecodeError::Version { version: VERSION + 1 }));
+    assert_eq!(decode(&[]).err(), Some(DecodeError::Truncated { at: 0 }));
+    assert_eq!(decode(&body[..2]).err(), Some(DecodeError::Truncated { at: 2 }));
+}
+
+#[test]
+fn a_list_of_too_many_items_is_refused_before_they_are_read() {
+    let id = Sample::new(3).id().0.to_be_bytes();
+    let head = [&[Kind::Outcome as u8, VERSION, 0xBF, 0x00, 0x50][..], &id].concat();
+    for count in [&[0x99, 0x01, 0x00][..], &[0x9B, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]]
+    {
+        let body = [&head, &[0x03][..], count].concat();
+        let error = decode(&body).err();
+        assert!(matches!(error, Some(DecodeError::Value { field: "list", .. })), "{error:?}");
+    }
+}
+
+#[test]
+fn a_history_is_taken_off_and_fields_of_a_later_build_stay() {
+    let sample = Sample::new(3);
+    let Record::Reversal(reversal) = sample.reversal_asked() else { panic!() };
+    let (mut carrying, mut alone) = (Vec::new(), Vec::new());
+    encode_reopening(Reopening::Reversal(&reversal), b"history", &mut carrying);
+    encode(&Record::Reversal(reversal), &sealer(), &mut alone);
+    let later = with_field(&carrying[RECORD_HEADER_LEN..], 30, OF_A_LATER_BUILD);
+    assert_eq!(reopened_history(&later), Ok(Some(&b"history"[..])));
+    let mut without = Vec::new();
+    put_without_history(&later, &mut without).unwrap();
+    assert_eq!(without, with_field(&alone[RECORD_HEADER_LEN..], 30, OF_A_LATER_BUILD));
 }
 
 proptest! {

@@ -5,8 +5,8 @@ use router::message::{EarlyReversal, Handle, PaymentRequest};
 use router::time::Timestamp;
 
 use crate::record::DecodeError;
-use crate::record::bytes::{Reader, put_i64, put_u64};
-use crate::record::early::{put_fields, read};
+use crate::record::bytes::{Reader, put_blob, put_i64, put_u64};
+use crate::record::field::{self, Field};
 
 /// Reversals of one STAN or RRN that are kept; beyond, the oldest is forgotten.
 const OF_HANDLE_MAX: usize = 64;
@@ -68,7 +68,9 @@ impl EarlyByHandle {
     pub fn put_image(&self, elapsed: i64, out: &mut Vec<u8>) {
         put_u64(self.kept(elapsed).count() as u64, out);
         for kept in self.kept(elapsed) {
-            put_fields(&kept.early, out);
+            let mut fields = Vec::new();
+            kept.early.write(&mut field::Writer::new(&mut fields));
+            put_blob(&fields, out);
             put_i64(kept.drop_at, out);
         }
     }
@@ -76,7 +78,8 @@ impl EarlyByHandle {
     pub fn from_image(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut all = Self(HashMap::new());
         for _ in 0..reader.u64()? {
-            all.put(read(reader)?, reader.i64()?);
+            let early = EarlyReversal::read(&mut field::Reader::new(reader.blob()?))?;
+            all.put(early, reader.i64()?);
         }
         Ok(all)
     }

@@ -1,16 +1,17 @@
 //! The guard's state as bytes, for snapshots. Sorted, so that equal states have equal images.
 
 use router::id::{AccountId, PaymentId};
+use router::reservation::Keep;
 use router::time::Timestamp;
 
 use super::early::EarlyByHandle;
 use super::elapsed::ElapsedTime;
 use super::keys::Keys;
 use super::{Account, Claim, CounterRow, MemoryGuard, Open, SlotRow};
+use crate::record::DecodeError;
 use crate::record::bytes::{
     Reader, put_i64, put_list, put_text, put_timestamp, put_u16, put_u64, put_u128,
 };
-use crate::record::{DecodeError, keep, put_keep};
 
 impl MemoryGuard {
     /// Appends the image of the state.
@@ -182,6 +183,27 @@ fn open(reader: &mut Reader<'_>) -> Result<Open, DecodeError> {
         counters: reader.list(|reader| Ok((reader.u128()?, reader.i64()?)))?,
         slots: reader.list(|reader| Ok((reader.u128()?, keep(reader)?)))?,
     })
+}
+
+fn put_keep(keep: Keep, out: &mut Vec<u8>) {
+    match keep {
+        Keep::UntilOutcome => out.push(1),
+        Keep::WhileApproved => out.push(2),
+        Keep::Until(until) => {
+            out.push(3);
+            put_timestamp(until, out);
+        }
+    }
+}
+
+fn keep(reader: &mut Reader<'_>) -> Result<Keep, DecodeError> {
+    let at = reader.at();
+    match reader.u8()? {
+        1 => Ok(Keep::UntilOutcome),
+        2 => Ok(Keep::WhileApproved),
+        3 => Ok(Keep::Until(reader.timestamp()?)),
+        _ => Err(DecodeError::Value { field: "keep", at }),
+    }
 }
 
 fn put_i128(value: i128, out: &mut Vec<u8>) {

@@ -1,0 +1,214 @@
+//! Intent and refusal: the records that begin a payment.
+
+use router::fee::Fees;
+use router::id::{Folio, PaymentId};
+use router::message::{Fingerprint, IdempotencyKey, PaymentRequest};
+use router::money::Money;
+use router::plan::{Plan, Routes};
+use router::posting::Postings;
+use router::reason::Reason;
+use router::record::{Attempt, Intent, Refused};
+use router::reservation::Reservation;
+use router::time::{Date, Timestamp};
+
+use super::DecodeError;
+use super::field::{Field, Reader, Taken, Writer, fields};
+use crate::seal::Sealer;
+use crate::withheld;
+
+/// What replay needs of an intent.
+pub(crate) struct IntentHead {
+    pub payment: PaymentId,
+    pub folio: Folio,
+    pub at: Timestamp,
+    pub reservation: Reservation,
+}
+
+/// What replay needs of a refusal.
+pub(crate) struct RefusedHead {
+    pub payment: PaymentId,
+    pub folio: Folio,
+    pub at: Timestamp,
+    pub key: IdempotencyKey,
+    pub fingerprint: Fingerprint,
+}
+
+/// The request's own key and fingerprint, as its originator would give them again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    key: IdempotencyKey,
+    fingerprint: Fingerprint,
+}
+
+fields!(Identity { 0 => key, 1 => fingerprint });
+
+/// The number of the field behind which an intent's head ends.
+const RESERVATION: u64 = 3;
+/// The same of a refusal.
+const IDENTITY: u64 = 3;
+
+pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) {
+    let Intent { payment, folio, at, request, plan, attempt } = intent;
+    let Plan { business_date, routes, fees, total, postings, reservation, day_began: _ } = plan;
+    let identity = Identity { key: request.key, fingerprint: request.fingerprint };
+    let reserved = Identity { key: reservation.key, fingerprint: reservation.fingerprint };
+    let masked = withheld::masked(request, *payment, sealer);
+    Writer::sealing(out, sealer, *payment).map(|out| {
+        out.field(0, payment);
+        out.field(1, folio);
+        out.field(2, at);
+        out.field(3, reservation);
+        out.field(4, &(identity != reserved).then_some(identity));
+        out.field(5, masked.as_ref().unwrap_or(request));
+        out.field(6, business_date);
+        out.field(7, routes);
+        out.field(8, fees);
+        out.field(9, total);
+        out.field(10, postings);
+        out.field(11, attempt);
+    });
+}
+
+pub(super) fn intent_head(reader: &mut Reader<'_>) -> Result<IntentHead, DecodeError> {
+    let (mut payment, mut folio, mut at, mut reservation) = (None, None, None, None);
+    reader.map(|number, reader| {
+        match number {
+            0 => payment = Some(Field::read(reader)?),
+            1 => folio = Some(Field::read(reader)?),
+            2 => at = Some(Field::read(reader)?),
+            RESERVATION => {
+                reservation = Some(Field::read(reader)?);
+                return Ok(Taken::Enough);
+            }
+            _ => return Ok(Taken::Unknown),
+        }
+        Ok(Taken::Known)
+    })?;
+    Ok(IntentHead {
+        payment: there(payment, "payment")?,
+        folio: there(folio, "folio")?,
+        at: there(at, "at")?,
+        reservation: there(reservation, "reservation")?,
+    })
+}
+
+/// The fields of an intent, as they are read; [`put_intent`] writes the same numbers.
+struct IntentFields {
+    payment: PaymentId,
+    folio: Folio,
+    at: Timestamp,
+    reservation: Reservation,
+    identity: Option<Identity>,
+    request: PaymentRequest,
+    business_date: Date,
+    routes: Routes,
+    fees: Fees,
+    total: Money,
+    postings: Postings,
+    attempt: Attempt,
+}
+
+fields!(read intent_fields, IntentFields {
+    0 => payment,
+    1 => folio,
+    2 => at,
+    3 => reservation,
+    4 => identity,
+    5 => request,
+    6 => business_date,
+    7 => routes,
+    8 => fees,
+    9 => total,
+    10 => postings,
+    11 => attempt,
+});
+
+pub(super) fn intent(reader: &mut Reader<'_>) -> Result<Intent, DecodeError> {
+    let read = intent_fields(reader)?;
+    let IntentFields { payment, folio, at, reservation, identity, request, .. } = read;
+    let reserved = Identity { key: reservation.key, fingerprint: reservation.fingerprint };
+    let Identity { key, fingerprint } = identity.unwrap_or(reserved);
+    let IntentFields { business_date, routes, fees, total, postings, attempt, .. } = read;
+    let plan = Plan { business_date, routes, fees, total, postings, reservation, day_began: at };
+    let request = PaymentRequest { key, fingerprint, ..request };
+    Ok(Intent { payment, folio, at, request, plan, attempt })
+}
+
+pub(super) fn put_refused(refused: &Refused, sealer: &Sealer, out: &mut Vec<u8>) {
+    let Refused { payment, folio, at, business_date, request, reason, original, detail } = refused;
+    let masked = withheld::masked(request, *payment, sealer);
+    Writer::sealing(out, sealer, *payment).map(|out| {
+        out.field(0, payment);
+        out.field(1, folio);
+        out.field(2, at);
+        out.field(3, &Identity { key: request.key, fingerprint: request.fingerprint });
+        out.field(4, masked.as_ref().unwrap_or(request));
+        out.field(5, business_date);
+        out.field(6, reason);
+        out.field(7, original);
+        out.field(8, detail);
+    });
+}
+
+pub(super) fn refused_head(reader: &mut Reader<'_>) -> Result<RefusedHead, DecodeError> {
+    let (mut payment, mut folio, mut at, mut identity) = (None, None, None, None::<Identity>);
+    reader.map(|number, reader| {
+        match number {
+            0 => payment = Some(Field::read(reader)?),
+            1 => folio = Some(Field::read(reader)?),
+            2 => at = Some(Field::read(reader)?),
+            IDENTITY => {
+                identity = Some(Field::read(reader)?);
+                return Ok(Taken::Enough);
+            }
+            _ => return Ok(Taken::Unknown),
+        }
+        Ok(Taken::Known)
+    })?;
+    let Identity { key, fingerprint } = there(identity, "identity")?;
+    Ok(RefusedHead {
+        payment: there(payment, "payment")?,
+        folio: there(folio, "folio")?,
+        at: there(at, "at")?,
+        key,
+        fingerprint,
+    })
+}
+
+/// The fields of a refusal, as they are read; [`put_refused`] writes the same numbers.
+struct RefusedFields {
+    payment: PaymentId,
+    folio: Folio,
+    at: Timestamp,
+    identity: Identity,
+    request: PaymentRequest,
+    business_date: Date,
+    reason: Reason,
+    original: Option<PaymentId>,
+    detail: Option<Box<str>>,
+}
+
+fields!(read refused_fields, RefusedFields {
+    0 => payment,
+    1 => folio,
+    2 => at,
+    3 => identity,
+    4 => request,
+    5 => business_date,
+    6 => reason,
+    7 => original,
+    8 => detail,
+});
+
+pub(super) fn refused(reader: &mut Reader<'_>) -> Result<Refused, DecodeError> {
+    let read = refused_fields(reader)?;
+    let RefusedFields { payment, folio, at, identity, request, .. } = read;
+    let Identity { key, fingerprint } = identity;
+    let RefusedFields { business_date, reason, original, detail, .. } = read;
+    let request = PaymentRequest { key, fingerprint, ..request };
+    Ok(Refused { payment, folio, at, business_date, request, reason, original, detail })
+}
+
+fn there<T>(value: Option<T>, field: &'static str) -> Result<T, DecodeError> {
+    value.ok_or(DecodeError::Missing { field })
+}

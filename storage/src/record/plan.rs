@@ -1,0 +1,45 @@
+//! What was planned for a payment: where it goes, what it costs, posts and reserves.
+
+use router::fee::Fee;
+use router::posting::Posting;
+use router::record::Attempt;
+use router::reservation::{Counter, Hold, Keep, Reservation, Slot};
+use router::time::Timestamp;
+
+use super::DecodeError;
+use super::field::{Field, Reader, Writer, fields};
+
+fields!(Attempt { 0 => participant, 1 => stan, 2 => transmitted_at });
+fields!(Fee { 0 => label, 1 => amount, 2 => borne_by, 3 => timing });
+fields!(Posting { 0 => account, 1 => side, 2 => amount });
+fields!(Reservation { 0 => key, 1 => fingerprint, 2 => slots, 3 => counters, 4 => holds });
+fields!(Hold { 0 => account, 1 => amount, 2 => floor_minor, 3 => reason });
+fields!(Counter { 0 => key, 1 => delta, 2 => ceiling, 3 => window_end, 4 => reason });
+fields!(Slot { 0 => key, 1 => keep, 2 => reason_while_open, 3 => reason_once_kept });
+
+/// Two numbers that stand for a way to keep, or the time until which a slot is kept.
+impl Field for Keep {
+    fn write(&self, out: &mut Writer<'_>) {
+        match self {
+            Self::UntilOutcome => out.unsigned(1),
+            Self::WhileApproved => out.unsigned(2),
+            Self::Until(until) => {
+                out.array(1);
+                until.write(out);
+            }
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        if reader.is_array() {
+            reader.array_of(1, "keep")?;
+            return Timestamp::read(reader).map(Self::Until);
+        }
+        let at = reader.at();
+        match reader.code("keep")? {
+            1 => Ok(Self::UntilOutcome),
+            2 => Ok(Self::WhileApproved),
+            _ => reader.invalid("keep", at),
+        }
+    }
+}
