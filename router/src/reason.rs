@@ -163,6 +163,12 @@ pub enum Reason {
     /// `6010` The bank does not confirm reversals; try later: so many are owed by it that nothing
     /// new is sent to it.
     ReversalsPending,
+    /// `6011` The API has no such address.
+    PathNotFound,
+    /// `6012` The address does not take this method.
+    MethodNotAllowed,
+    /// `6013` There is no such thing, or it is another's.
+    NotFound,
 }
 
 /// May the originator try again?
@@ -249,7 +255,7 @@ impl Reason {
     }
 
     /// Every reason, in the order of the catalogue.
-    pub const ALL: [Self; 74] = [
+    pub const ALL: [Self; 77] = [
         Self::Approved,
         Self::Pending,
         Self::InsufficientFunds,
@@ -324,6 +330,9 @@ impl Reason {
         Self::SystemError,
         Self::GateUnavailable,
         Self::ReversalsPending,
+        Self::PathNotFound,
+        Self::MethodNotAllowed,
+        Self::NotFound,
     ];
 
     /// What the catalogue says of it.

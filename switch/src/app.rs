@@ -30,7 +30,7 @@ use crate::config::{AdminConfig, Config, FloatConfig, ServiceConfig};
 use crate::descriptors::{self, DescriptorError};
 use crate::early::EarlyReversals;
 use crate::engine::{Engine, Parts};
-use crate::keys::Keys;
+use crate::keys::{self, Keys};
 use crate::notice::Notices;
 use crate::outbound::Sockets;
 use crate::participant::tls::TlsError;
@@ -73,6 +73,9 @@ pub enum StartError {
     /// The file of API keys cannot be read.
     #[error("the file of API keys cannot be read")]
     Keys(#[source] io::Error),
+    /// The list of billers cannot be written.
+    #[error("the list of billers cannot be written into the data folder")]
+    Billers(#[source] io::Error),
     /// No thread could be started.
     #[error("a thread of the switch")]
     Thread(#[source] io::Error),
@@ -145,6 +148,8 @@ impl App {
         let Ports { http, doors, admin: admin_port } = Ports::open(&config).await?;
 
         let (sealer, opened) = open_data(service).await?;
+        let billers = config.policy.billers.keys();
+        keys::billers::note(&service.data.dir, billers).map_err(StartError::Billers)?;
         start_clock(&tasks, service, opened.recovered.last_at);
         let stans = opened.stans();
         let Opened { store, recovered, numbers, member, folder } = opened;

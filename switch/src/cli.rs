@@ -4,6 +4,7 @@ mod check;
 mod clock;
 mod cluster;
 mod codec;
+mod data_folder;
 mod journal;
 mod key;
 pub mod process;

@@ -7,6 +7,7 @@
 //! nodes all know a key that one of them was told: there the hashes stand in a table of the
 //! journal's servers (`table`), whose word a node believes for a second (`common`).
 
+pub mod billers;
 mod common;
 mod file;
 mod listed;

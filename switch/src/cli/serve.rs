@@ -6,12 +6,14 @@ use std::sync::Arc;
 use storage_cluster::Node;
 use tokio::runtime::Handle;
 use tokio::signal::unix::Signal;
+use tokio::task::spawn_blocking;
 
 use super::process::{self, Process, StopSignals};
 use super::{Configured, configuration, told_mistakes};
 use crate::app::{Ended, StartError};
 use crate::config::Config;
 use crate::engine::Engine;
+use crate::keys::billers;
 use crate::{log, stop_deadline};
 
 /// Runs the switch until it is told to stop.
@@ -77,6 +79,16 @@ async fn serve(
     Ok(app.run_until(stop.asked()).await)
 }
 
+/// Notes who is served, for `cauce key create`. A disk that refuses it stops no reload.
+async fn note_billers(config: &Config) {
+    let dir = config.service.data.dir.clone();
+    let billers: Vec<_> = config.policy.billers.keys().copied().collect();
+    let noted = spawn_blocking(move || billers::note(&dir, billers.iter())).await;
+    if let Ok(Err(error)) = noted {
+        tracing::warn!(%error, "the list of billers cannot be written into the data folder");
+    }
+}
+
 /// Reads the rules again at each SIGHUP; a configuration with mistakes changes nothing.
 async fn reload_at(
     mut hangup: Signal,
@@ -87,6 +99,7 @@ async fn reload_at(
     while hangup.recv().await.is_some() {
         match configuration(configured) {
             Ok(config) => {
+                note_billers(&config).await;
                 engine.set_policy(config.policy);
                 if let Some(node) = node {
                     node.set_config_version(config.rules_version);

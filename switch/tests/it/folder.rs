@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use crate::harness::{card_order, issuer};
+use crate::harness::{card_order, eventually, issuer};
 use crate::program::{Site, modes};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,8 +67,12 @@ async fn a_lost_sealing_key_stops_the_start_and_none_is_made_in_its_place() {
     let issuer = issuer().await;
     let site = Site::new(issuer.addr(), "");
     let running = site.start();
-    let (_, answer) = site.bank().await.pay(&card_order(15_000)).await.expect("an answer");
-    assert_eq!(answer.response_code(), "00");
+    let bank = site.bank().await;
+    eventually("the issuer to approve", async || {
+        let (_, answer) = bank.pay(&card_order(15_000)).await.expect("an answer");
+        answer.is_approved().then_some(())
+    })
+    .await;
     running.stop().await;
     let (key, aside) = (site.data().join("seal-local-1.key"), site.root.path().join("aside"));
     fs::rename(&key, &aside).expect("the key");
