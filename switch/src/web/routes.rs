@@ -240,6 +240,18 @@ mod tests {
     }
 
     #[test]
+    fn the_document_lists_every_code_of_the_catalogue() {
+        let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
+        let problem = &document["components"]["schemas"]["Problem"]["properties"];
+        let listed = problem["code"]["x-extensible-enum"].as_array().unwrap();
+        let listed: BTreeSet<&str> = listed.iter().map(|code| code.as_str().unwrap()).collect();
+        let failures = Reason::ALL.iter().filter(|reason| **reason != Reason::Approved);
+        let mut known: BTreeSet<&str> = failures.map(|reason| reason.info().code).collect();
+        known.insert("payment_in_progress");
+        assert_eq!(listed, known);
+    }
+
+    #[test]
     fn every_reference_of_the_document_leads_somewhere() {
         let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
         let mut seen = 0;

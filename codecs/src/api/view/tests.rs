@@ -62,10 +62,13 @@ fn a_payment_is_shown_with_its_payer_masked() {
 fn a_notice_wraps_the_payment_with_type_and_time() {
     let payment = refused();
     let view = PaymentView::new(&payment, Language::En, Folio::new(76));
-    let body = NoticeBody::new(NoticeType::PaymentDeclined, payment.received_at, &view).to_json();
+    let kind = NoticeType::PaymentDeclined;
+    let id = router::notice::notice_id(payment.id, kind);
+    let body = NoticeBody::new(id, kind, payment.received_at, &view).to_json();
     let value: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
     assert_eq!(value["type"], "payment.declined");
     assert_eq!(value["timestamp"], "2026-11-23T18:00:00.000Z");
+    assert_eq!(value["id"], id.to_string());
     assert_eq!(value["data"]["folio"], "000000000077");
     assert_eq!(value["data"]["original_folio"], "000000000076");
 }
