@@ -31,6 +31,7 @@ use crate::descriptors::{self, DescriptorError};
 use crate::early::EarlyReversals;
 use crate::engine::{Engine, Parts};
 use crate::keys::Keys;
+use crate::line_trace::LineTrace;
 use crate::notice::Notices;
 use crate::outbound::Sockets;
 use crate::participant::tls::TlsError;
@@ -73,6 +74,9 @@ pub enum StartError {
     /// The file of API keys cannot be read.
     #[error("the file of API keys cannot be read")]
     Keys(#[source] io::Error),
+    /// The trace of lines cannot be written.
+    #[error("the trace of participants' lines cannot be started")]
+    LineTrace(#[source] io::Error),
     /// No thread could be started.
     #[error("a thread of the switch")]
     Thread(#[source] io::Error),
@@ -163,6 +167,8 @@ impl App {
             fingerprint_key: fingerprint::key(service)?,
             in_free_fields: service.in_free_fields,
             framing: service.iso8583.framing.clone(),
+            line_trace: LineTrace::start(&service.trace, &service.data.dir)
+                .map_err(StartError::LineTrace)?,
         }));
         match &member {
             None => open_floats(&engine, &config.floats).await?,
