@@ -32,11 +32,11 @@ impl LogRate {
         Self { length, lines_per_address: 1, lines_max: 10, window }
     }
 
-    /// For lines of which each connection causes one: as many in ten seconds as the other allows,
+    /// For lines of which each connection causes one: as many in half a minute as the other allows,
     /// and all at once where they come at once, for whoever tries things out wants to read them all.
     pub fn in_bursts() -> Self {
-        let (length, window) = (Duration::from_secs(10), Mutex::new(None));
-        Self { length, lines_per_address: 10, lines_max: 100, window }
+        let (length, window) = (Duration::from_secs(30), Mutex::new(None));
+        Self { length, lines_per_address: 30, lines_max: 300, window }
     }
 
     /// How many lines were left out before this one; none when this one is left out, too.
@@ -103,7 +103,7 @@ mod tests {
             let at = |tick| rate.at(address(1), start + Duration::from_millis(tick));
             (from..to).filter_map(at).count()
         };
-        assert_eq!(written(0, 9_999), 10);
-        assert_eq!(written(10_000, 19_999), 10);
+        assert_eq!(written(0, 29_999), 30);
+        assert_eq!(written(30_000, 59_999), 30);
     }
 }

@@ -68,7 +68,15 @@ impl Caller {
     }
 }
 
-/// What a request of no known type is told on a line without a sign-on.
+/// What a message of no type of the standard is told on a line without a sign-on.
+const UNKNOWN_TYPE: MapError = MapError {
+    reason: Reason::FormatError,
+    field: 0,
+    offset: 0,
+    detail: "message type is not known",
+};
+
+/// What a request of a type that is not served is told there.
 const UNSIGNED: MapError = MapError {
     reason: Reason::OperatorUnauthorised,
     field: 0,
@@ -238,8 +246,10 @@ impl Session {
     async fn asked(&self, wire: Wire, heard: Heard) {
         let signed_on = self.participant.as_ref().filter(|_| self.line.is_signed_on());
         let Some(participant) = signed_on else {
-            if matches!(wire.kind, WireKind::Unsupported { .. }) {
-                return self.fault(&heard, UNSIGNED, "before_sign_on").await;
+            if let WireKind::Unsupported { reason, .. } = wire.kind {
+                let is_known = reason != Reason::FormatError;
+                let error = if is_known { UNSIGNED } else { UNKNOWN_TYPE };
+                return self.fault(&heard, error, kind_of(&error, wire.kind)).await;
             }
             self.before_sign_on();
             return self.say(&wire, &heard, Reason::OperatorUnauthorised).await;

@@ -232,6 +232,7 @@ async fn a_bank_gets_what_the_sender_wrote_with_the_payment_and_with_its_reversa
     let (merchant, account) = ("400000123456789", "4000001234567890");
     let request = bank.traced(bank.payment(&card_order(15_000)));
     let request = request.with(42, merchant).with(102, account);
+    site.wait_for_lines("bank-b").await;
     bank.request("0200", &request).await.expect("an answer");
     let holds = |message: &[u8], text: &str| {
         message.windows(text.len()).any(|window| window == text.as_bytes())

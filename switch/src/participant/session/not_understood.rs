@@ -219,6 +219,7 @@ fn is_in_own_form(error: &DecodeError, home: &[u8]) -> bool {
 pub(super) fn kind_of(error: &MapError, kind: WireKind) -> &'static str {
     match (kind, error.reason) {
         (WireKind::Unsupported { .. }, Reason::FormatError) => "unknown_message_type",
+        (WireKind::Unsupported { .. }, Reason::OperatorUnauthorised) => "before_sign_on",
         (_, reason) => reason.info().code,
     }
 }
