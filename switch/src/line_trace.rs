@@ -20,7 +20,7 @@ use router::id::ParticipantId;
 use router::time::Timestamp;
 
 use crate::clock;
-use crate::config::TraceConfig;
+use crate::config::ServiceConfig;
 use crate::participant::message_format::MessageFormat;
 use files::Files;
 
@@ -100,8 +100,9 @@ impl LineTrace {
     /// Starts the thread that writes; on from the start where the configuration says so.
     ///
     /// Errors: no thread can be had, or the folder cannot be made.
-    pub fn start(config: &TraceConfig, data: &Path) -> io::Result<Arc<Self>> {
-        let dir = config.dir.clone().unwrap_or_else(|| data.join("line-trace"));
+    pub fn start(service: &ServiceConfig) -> io::Result<Arc<Self>> {
+        let config = &service.trace;
+        let dir = config.dir.clone().unwrap_or_else(|| service.data.dir.join("line-trace"));
         let (queue, events) = sync_channel(QUEUE_LEN_MAX);
         let files = Files::new(dir.clone(), config.file_bytes_max);
         let thread = std::thread::Builder::new().name("line-trace".to_owned());

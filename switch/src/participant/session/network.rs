@@ -145,7 +145,7 @@ fn is_at_its_address(named: &Participant) -> bool {
 
 /// Why a sign-on is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotSignedOn {
+enum NotSignedOn {
     /// It names nobody, on a line whose participant is not known.
     Nameless,
     /// No participant has its DE32.
@@ -161,18 +161,8 @@ pub(crate) enum NotSignedOn {
 }
 
 impl NotSignedOn {
-    /// Every reason.
-    pub const ALL: [Self; 6] = [
-        Self::Nameless,
-        Self::UnknownAcquirer,
-        Self::OtherAcquirer,
-        Self::NoAcquirerConfigured,
-        Self::OtherCertificate,
-        Self::OtherAddress,
-    ];
-
     /// The name used in logs and metrics.
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Nameless => "no_acquirer",
             Self::UnknownAcquirer => "unknown_acquirer",
