@@ -13,6 +13,7 @@ mod ebcdic;
 mod field;
 mod index;
 mod mask;
+mod misfit;
 mod pack;
 mod spec;
 pub mod tags;
@@ -28,6 +29,7 @@ pub use dialect::{Dialect, Edition};
 pub use ebcdic::Page;
 pub use field::{Bcd, Counts, Encoding, Field, Length, Odd, Pad, Prefix, PrefixEncoding};
 pub use index::{Index, MESSAGE_LEN_MAX};
+pub use misfit::{Misfit, MisfitMessage};
 pub use pack::Packer;
 pub use spec::{
     BitmapEncoding, Bitmaps, FIELD_MAX, Form, Lint, MtiEncoding, RawDefaults, RawField, RawParts,

@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use router::id::{AccountId, ParticipantId};
 use router::money::Money;
 use router::plan::account;
@@ -26,18 +27,19 @@ pub use self::stop::{Ended, StopTimes};
 use crate::admin::Admin;
 use crate::admin::access::Access;
 use crate::admission::{Admission, Ceilings};
-use crate::config::{AdminConfig, Config, FloatConfig, ServiceConfig};
+use crate::config::{Config, FloatConfig, ServiceConfig};
 use crate::descriptors::{self, DescriptorError};
 use crate::early::EarlyReversals;
 use crate::engine::{Engine, Parts};
 use crate::keys::{self, Keys};
+use crate::line_trace::LineTrace;
 use crate::notice::Notices;
 use crate::outbound::Sockets;
 use crate::participant::tls::TlsError;
 use crate::participant::{Participant, Participants, dial, listen, tls};
 use crate::seal::KeyError;
 use crate::supervise::{Supervisor, Tasks};
-use crate::{clock, cluster, fingerprint, metrics, notice, payment, reversal, seal, web};
+use crate::{clock, fingerprint, metrics, notice, payment, reversal, seal, web};
 
 /// Why the switch did not start.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +78,9 @@ pub enum StartError {
     /// The list of billers cannot be written.
     #[error("the list of billers cannot be written into the data folder")]
     Billers(#[source] io::Error),
+    /// The trace of lines cannot be written.
+    #[error("the trace of participants' lines cannot be started")]
+    LineTrace(#[source] io::Error),
     /// No thread could be started.
     #[error("a thread of the switch")]
     Thread(#[source] io::Error),
@@ -168,6 +173,7 @@ impl App {
             fingerprint_key: fingerprint::key(service)?,
             in_free_fields: service.in_free_fields,
             framing: service.iso8583.framing.clone(),
+            line_trace: LineTrace::start(service).map_err(StartError::LineTrace)?,
         }));
         match &member {
             None => open_floats(&engine, &config.floats).await?,
@@ -175,29 +181,22 @@ impl App {
         }
         payment::resume(&engine, &recovered.open).await?;
 
-        let node = member.as_ref().map(|member| Arc::clone(&member.node));
-        node.iter().for_each(|node| node.set_config_version(config.rules_version));
-        let access = Access::new(&service.admin, &service.data.dir);
-        let access = access.map_err(StartError::DrainToken)?;
-        let admin = Admin::new(Arc::clone(&engine), metrics, node.clone(), access);
-        let admin_at = start_admin(&admin, admin_port, &service.admin)?;
+        let node = member.as_ref().map(|member| member.node_with(config.rules_version));
+        let (admin, admin_at) = start_admin(&engine, (metrics, node.clone()), admin_port, service)?;
         let addresses = Addresses::of((&http, &doors.shared, admin_at), service);
         let own_addresses = doors.own_addresses();
 
         let reversals = reversal::run(Arc::clone(&engine), owed_queue, service.reversals);
         tasks.critical("reversals", reversals);
         if let Some(member) = member {
-            member.answer(&engine, Arc::clone(&admission));
-        }
-        if let Some(node) = &node {
-            cluster::wait_served(node).await;
+            member.answer_and_wait(&engine, &admission).await;
         }
         start_lines(&engine, doors, service, &admission)?;
         start_api(&engine, node.as_deref(), http, service, (sealer, admission))?;
         admin.set_started();
         tracing::info!(%addresses.http, %addresses.iso8583, %addresses.admin, "ready");
         let stop_times = StopTimes::of(service);
-        Ok(Self {
+        let started = Self {
             engine,
             addresses,
             own_addresses,
@@ -206,7 +205,8 @@ impl App {
             supervisor,
             drain_asked: admin.drain_asked(),
             stop_times,
-        })
+        };
+        Ok(started)
     }
 
     /// Serves until `stop` resolves, `/drain` is posted to, or something vital dies; then drains,
@@ -278,15 +278,20 @@ async fn open_data(service: &ServiceConfig) -> Result<(Sealer, Opened), StartErr
     Ok((sealer, opened))
 }
 
+/// Starts the admin port, which says "starting" at first; gives its address.
 fn start_admin(
-    admin: &Admin,
+    engine: &Arc<Engine>,
+    (metrics, node): (PrometheusHandle, Option<Arc<Node>>),
     port: TcpListener,
-    config: &AdminConfig,
-) -> Result<SocketAddr, StartError> {
+    service: &ServiceConfig,
+) -> Result<(Admin, SocketAddr), StartError> {
+    let config = &service.admin;
+    let access = Access::new(config, &service.data.dir).map_err(StartError::DrainToken)?;
+    let admin = Admin::new(Arc::clone(engine), metrics, node, access);
     let address = config.listen;
     let listening = port.into_std().and_then(|port| admin.clone().start(port, config));
     let failed = |source| StartError::Listen { what: "admin.listen", address, source };
-    listening.map_err(failed)
+    listening.map_err(failed).map(|address| (admin, address))
 }
 
 /// Starts notices, and the API that shows them.

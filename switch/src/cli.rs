@@ -52,7 +52,7 @@ enum Command {
     /// Run everything on this machine with simulated banks and merchants
     Demo(crate::demo::DemoArgs),
     /// Run the switch; SIGTERM drains and exits 0, SIGHUP reads the rules again
-    Serve(Configured),
+    Serve(serve::ServeArgs),
     /// Check a configuration and print every mistake; exit 64 if there is any
     Check(Configured),
     /// Read, write and explain messages; check and convert their formats
@@ -106,9 +106,7 @@ pub fn main() -> ExitCode {
     };
     match cli.command.unwrap_or_else(|| Command::Demo(crate::demo::DemoArgs::default())) {
         Command::Demo(args) => served(listening, |process| crate::demo::main(&args, process)),
-        Command::Serve(configured) => {
-            served(listening, |process| serve::main(&configured, process))
-        }
+        Command::Serve(args) => served(listening, |process| serve::main(args, process)),
         Command::Check(configured) => check::main(&configured),
         Command::Codec(command) => codec::main(&command),
         Command::Journal(command) => journal::main(&command),

@@ -1,8 +1,10 @@
 //! `cauce serve`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::Args;
 use storage_cluster::Node;
 use tokio::runtime::Handle;
 use tokio::signal::unix::Signal;
@@ -16,8 +18,33 @@ use crate::engine::Engine;
 use crate::keys::billers;
 use crate::{log, stop_deadline};
 
+/// What `cauce serve` is told.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    configured: Configured,
+    /// Write what goes over participants' lines into files of this folder, masked; as
+    /// `trace.lines` and `trace.dir` do
+    #[arg(long, value_name = "DIR")]
+    trace_lines: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    /// The configuration with what the other options add to it.
+    fn configured(self) -> Configured {
+        let mut configured = self.configured;
+        if let Some(dir) = self.trace_lines {
+            let dir = toml::Value::String(dir.display().to_string());
+            configured.set.push(format!("trace.dir={dir}"));
+            configured.set.push("trace.lines=true".to_owned());
+        }
+        configured
+    }
+}
+
 /// Runs the switch until it is told to stop.
-pub(super) fn main(configured: &Configured, process: Process) -> ExitCode {
+pub(super) fn main(args: ServeArgs, process: Process) -> ExitCode {
+    let configured = &args.configured();
     let config = match configuration(configured) {
         Ok(config) => config,
         Err(mistakes) => return told_mistakes(&mistakes),

@@ -21,6 +21,7 @@ mod kill;
 mod limits;
 mod lines;
 mod named;
+mod not_understood;
 mod notice;
 mod ownership;
 mod partial;

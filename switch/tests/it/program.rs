@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use loadtest::simulator::acquirer::{Acquirer, AcquirerSettings};
 use rustix::process::Signal;
 
+use crate::admin::{answer, status};
 use crate::api::Api;
 use crate::harness::{ACQUIRER, PATIENCE, eventually};
 
@@ -17,6 +18,7 @@ pub struct Site {
     pub root: tempfile::TempDir,
     pub http: SocketAddr,
     pub iso8583: SocketAddr,
+    pub admin: SocketAddr,
     config: PathBuf,
 }
 
@@ -36,7 +38,7 @@ impl Site {
         let text = format!("{text}\n[data]\ndir = \"{}\"\n{extra}\n", data.display());
         let config = root.path().join("site.toml");
         fs::write(&config, text).expect("a file");
-        Self { root, http, iso8583, config }
+        Self { root, http, iso8583, admin, config }
     }
 
     pub fn data(&self) -> PathBuf {
@@ -53,6 +55,29 @@ impl Site {
 
     pub fn log(&self) -> PathBuf {
         self.root.path().join("log")
+    }
+
+    /// Waits until a participant has signed on.
+    pub async fn wait_for_lines(&self, participant: &str) {
+        let none = format!("cauce_participant_lines{{participant=\"{participant}\"}} 0");
+        let series = none.trim_end_matches('0');
+        eventually(&format!("a line of {participant}"), async || {
+            let metrics = self.metrics().await;
+            (metrics.contains(series) && !metrics.contains(&none)).then_some(())
+        })
+        .await;
+    }
+
+    /// What the admin port shows at `/metrics`.
+    pub async fn metrics(&self) -> String {
+        let request = "GET /metrics HTTP/1.1\r\nConnection: close\r\n";
+        answer(self.admin, &format!("{request}Host: {}\r\n\r\n", self.admin)).await
+    }
+
+    /// The status of a command to the admin port.
+    pub async fn command_admin(&self, line: &str, token: &str) -> u16 {
+        let headers = format!("Host: {}\r\nAuthorization: Bearer {token}\r\n", self.admin);
+        status(self.admin, line, &headers).await
     }
 
     fn command(&self) -> Command {

@@ -64,7 +64,7 @@ const TASK_STARTS: [(&str, &str, &str); 4] = [
     ("storage/src/conformance", "tasks", "a test suite, whose callers race on purpose"),
 ];
 /// Where plain threads may start besides, and why.
-const THREAD_STARTS: [(&str, &str); 8] = [
+const THREAD_STARTS: [(&str, &str); 9] = [
     ("storage/src/", "the writer and its helpers block on the disk"),
     ("storage/cluster/src/", "a node watches the others and the gate, which block on the network"),
     ("rig/src/", "servers are processes, and a proxy's connections block"),
@@ -72,6 +72,7 @@ const THREAD_STARTS: [(&str, &str); 8] = [
     ("loadtest/src/drive/pacer", "the runtime's timers tick too coarsely to pace load"),
     ("loadtest/src/bin/", "starts the switch's own program, to have its journal exported"),
     ("switch/src/stop_deadline", "a stop ends though the runtime hangs"),
+    ("switch/src/line_trace", "the trace blocks on the disk, and no payment waits for it"),
     ("switch/src/admin", "health and metrics answer when the runtime is saturated"),
 ];
 
