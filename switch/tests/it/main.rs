@@ -7,6 +7,7 @@ mod scripted;
 
 mod admin;
 mod answers;
+mod backup;
 mod bad_input;
 mod card_numbers;
 mod clock;

@@ -157,6 +157,28 @@ impl Running {
         rustix::process::kill_process(pid, signal).expect("a process");
     }
 
+    /// Stops it as it stands, until [`Self::thawed`]: none of its threads runs then.
+    pub async fn frozen(&self) {
+        self.signal(Signal::STOP);
+        let is_stopped = |task: std::io::Result<fs::DirEntry>| {
+            let stat = fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
+            // Source: proc_pid_stat(5): the state stands behind the name in brackets.
+            let (_, state) = stat.rsplit_once(") ")?;
+            Some(state.starts_with('T'))
+        };
+        let tasks = format!("/proc/{}/task", self.0.id());
+        eventually("all threads to stand", async || {
+            let mut tasks = fs::read_dir(&tasks).ok()?;
+            tasks.all(|task| is_stopped(task) == Some(true)).then_some(())
+        })
+        .await;
+    }
+
+    /// Lets it go on.
+    pub fn thawed(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Waits for its end.
     pub fn ended(&mut self) -> ExitStatus {
         self.0.wait().expect("an end")
