@@ -152,9 +152,7 @@ impl App {
         // the lane of another process.
         let Ports { http, doors, admin: admin_port } = Ports::open(&config).await?;
 
-        let (sealer, opened) = open_data(service).await?;
-        let billers = config.policy.billers.keys();
-        keys::billers::note(&service.data.dir, billers).map_err(StartError::Billers)?;
+        let (sealer, opened) = open_data(&config).await?;
         start_clock(&tasks, service, opened.recovered.last_at);
         let stans = opened.stans();
         let Opened { store, recovered, numbers, member, folder } = opened;
@@ -269,12 +267,15 @@ fn start_clock(tasks: &Tasks, service: &ServiceConfig, last_record: Option<Times
 }
 
 /// Opens the data folder and the journal, with the keys that its records need.
-async fn open_data(service: &ServiceConfig) -> Result<(Sealer, Opened), StartError> {
+/// Notes there who is served.
+async fn open_data(config: &Config) -> Result<(Sealer, Opened), StartError> {
+    let service = &config.service;
     let dir = &service.data.dir;
     storage::folder::prepare(dir)?;
     let sealer = seal::sealer(&service.seal, dir)?;
     let opened = Opened::of(service, &sealer).await?;
     seal::note_in_use(&sealer, dir)?;
+    keys::billers::note(dir, config.policy.billers.keys()).map_err(StartError::Billers)?;
     Ok((sealer, opened))
 }
 
