@@ -28,24 +28,24 @@ pub const EXIT_USAGE: u8 = 64;
 /// Without a command it runs the demonstration: everything on this machine, one payment of each
 /// rail, then it keeps serving.
 #[derive(Debug, Parser)]
-#[command(name = "cauce", version, after_help = EXAMPLES)]
+#[command(name = "cauce", version, after_help = EXAMPLES, max_term_width = 80)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 const EXAMPLES: &str = "Examples:
-  cauce                                    the demonstration, which keeps serving
-  cauce demo --once                        the demonstration, then exit
-  cauce check --config my.toml             every mistake in a configuration
+  cauce                                   the demonstration, which keeps serving
+  cauce demo --once                       the demonstration, then exit
+  cauce check --config my.toml            every mistake in a configuration
   cauce serve --config my.toml --config participants/bank-a.toml
   cauce key create --role biller --owner isp-ve --data ./data
-  cauce key list --data ./data             and revoke ID, rotate ID
+  cauce key list --data ./data            and revoke ID, rotate ID
   cauce codec decode --spec cauce-87 < messages.hex
-  cauce journal verify --data ./data       prove that nothing was altered or lost
-  cauce clock accept --data ./data         say that the machine's clock is right after a jump
-  cauce schema apply --config node.toml    make the tables of a cluster
-  cauce cluster status --config node.toml  nodes, lanes and gate at a glance";
+  cauce journal verify --data ./data      prove that nothing was altered or lost
+  cauce clock accept --data ./data        after a jump: the machine's clock is right
+  cauce schema apply --config node.toml   make the tables of a cluster
+  cauce cluster status --config node.toml nodes, lanes and gate at a glance";
 
 #[derive(Debug, Subcommand)]
 enum Command {

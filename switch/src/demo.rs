@@ -87,7 +87,8 @@ enum Shown {
 
 /// Runs the demonstration.
 pub fn main(args: &DemoArgs, process: Process) -> ExitCode {
-    let Process { runtime, mut stop, hangup: _ } = process;
+    let Process { runtime, stop, hangup } = process;
+    let mut stop = stop.with(hangup);
     let code = match &args.command {
         Some(DemoCommand::Bank { address }) => runtime.block_on(bank::pay(*address, &mut stop)),
         None => runtime.block_on(shown(args, &mut stop)),

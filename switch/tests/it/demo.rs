@@ -172,10 +172,12 @@ async fn a_demonstration_hears_a_sigterm_from_its_first_moment_and_during_its_to
         let (left, told) = (demo.left(), out.replace('\n', " "));
         assert!(left.iter().all(|folder| told.contains(folder)), "{left:?} is named: {out}");
     }
-    for (more, code) in [(vec![], 0), (vec!["--once"], 1)] {
+    let ends =
+        [(Signal::TERM, vec![], 0), (Signal::HUP, vec![], 0), (Signal::TERM, vec!["--once"], 1)];
+    for (signal, more, code) in ends {
         let mut demo = Demo::start(&more);
         demo.wait_for("✓ approved").await;
-        let status = tokio::task::block_in_place(|| demo.running.ended_by(Signal::TERM));
+        let status = tokio::task::block_in_place(|| demo.running.ended_by(signal));
         let (out, err) = demo.told();
         assert_eq!(status.code(), Some(code), "{out}{err}");
         assert!(out.contains("\nDraining: ") && !out.contains("not built yet"), "{out}");
@@ -210,4 +212,12 @@ fn a_wrong_configuration_or_command_line_exits_64_and_says_everything() {
     assert_eq!(code, 64);
     let (code, text) = output(cauce().arg("--help"));
     assert_eq!((code, text.contains("Examples:")), (0, true));
+    for command in
+        ["", "demo", "serve", "key create", "key rotate", "journal export", "codec decode"]
+    {
+        let (code, text) = output(cauce().args(command.split_whitespace()).arg("--help"));
+        assert_eq!(code, 0, "{command}");
+        let long: Vec<_> = text.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(long.is_empty(), "{command}: {long:?}");
+    }
 }
