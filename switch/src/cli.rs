@@ -43,7 +43,7 @@ const EXAMPLES: &str = "Examples:
   cauce key list --data ./data            and revoke ID, rotate ID
   cauce codec decode --spec cauce-87 < messages.hex
   cauce journal verify --data ./data      prove that nothing was altered or lost
-  cauce clock accept --data ./data        after a jump: the machine's clock is right
+  cauce clock accept --data ./data        after a jump: the clock is right
   cauce schema apply --config node.toml   make the tables of a cluster
   cauce cluster status --config node.toml nodes, lanes and gate at a glance";
 
