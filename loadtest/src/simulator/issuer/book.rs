@@ -2,6 +2,7 @@
 //! answer it got before.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +16,7 @@ const SHARDS: usize = 256;
 
 /// DE39 of a request that was already undone when it came.
 const UNDONE_BEFORE: [u8; 2] = *b"17";
-/// DE39 of another request under a reference that is taken.
+/// DE39 of another amount under a trace that is taken, or of a repeat of something else.
 const DUPLICATE: [u8; 2] = *b"94";
 /// DE39 of a reversal or inquiry whose original is not known.
 const NOT_FOUND: [u8; 2] = *b"25";
@@ -77,14 +78,31 @@ pub(super) enum Decision {
 struct Entry {
     effect: Effect,
     verdict: Verdict,
-    trace: u64,
+    forestalled: Forestalled,
+}
+
+/// Whether the reversal of a payment came before the payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Forestalled {
+    /// It did not.
+    No,
+    /// It did, and named the trace of the payment (DE90).
+    ByTrace,
+    /// It did, and named the reference of the payment (DE37) alone.
+    ByReference,
 }
 
 /// The bank's book.
+///
+/// A payment is named by its trace: STAN and transmission time (DE11, DE7), as ISO 8583 has it. The
+/// reference (DE37) alone names none: a switch that starts with an empty data folder gives its folios
+/// anew, and each of them is then another payment.
 #[derive(Debug)]
 pub(super) struct Book {
+    /// By trace.
     payments: Vec<Mutex<Map<Entry>>>,
-    traces: Vec<Mutex<Map<u64>>>,
+    /// By reference: the trace of the latest payment that has it.
+    latest: Vec<Mutex<Map<u64>>>,
 }
 
 type Map<V> = HashMap<u64, V, BuildHasherDefault<Mixed>>;
@@ -93,25 +111,55 @@ impl Book {
     pub(super) fn new() -> Self {
         Self {
             payments: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            traces: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            latest: (0..SHARDS).map(|_| Mutex::default()).collect(),
         }
     }
 
     /// Decides a payment (0200, 0201), once.
     pub(super) fn pay(&self, named: Named<'_>, is_repeat: bool) -> Decision {
         let trace = trace_key(named.stan, named.transmitted_at);
-        let key = key(named.rrn).unwrap_or(trace);
-        let verdict = Verdict::of(named.amount_minor);
-        let mut payments = lock(&self.payments, key);
-        if let Some(entry) = payments.get_mut(&key) {
-            return entry.again(named, trace, is_repeat);
+        if let Some(entry) = lock(&self.payments, trace).get_mut(&trace) {
+            return entry.again(named);
         }
-        payments.insert(key, Entry { effect: effect(named, verdict), verdict, trace });
-        drop(payments);
-        if key != trace {
-            lock(&self.traces, trace).insert(trace, key);
+        if let Some(decision) = self.pay_by_reference(named, is_repeat) {
+            return decision;
+        }
+        let verdict = Verdict::of(named.amount_minor);
+        let entry =
+            Entry { effect: effect(named, verdict), verdict, forestalled: Forestalled::No };
+        match lock(&self.payments, trace).entry(trace) {
+            // Another line was faster with the same request.
+            MapEntry::Occupied(mut taken) => return taken.get_mut().again(named),
+            MapEntry::Vacant(free) => free.insert(entry),
+        };
+        if let Some(reference) = key(named.rrn) {
+            lock(&self.latest, reference).insert(reference, trace);
         }
         Decision::New(verdict)
+    }
+
+    /// What an earlier message with the same reference and another trace makes of a payment: the
+    /// repeat of an earlier request, or a payment whose reversal came first.
+    fn pay_by_reference(&self, named: Named<'_>, is_repeat: bool) -> Option<Decision> {
+        let earlier = self.trace_of(named.rrn)?;
+        let mut payments = lock(&self.payments, earlier);
+        let entry = payments.get_mut(&earlier)?;
+        if entry.forestalled != Forestalled::ByReference {
+            return is_repeat.then(|| entry.again(named));
+        }
+        let decision = entry.again(named);
+        let moved = payments.remove(&earlier)?;
+        drop(payments);
+        self.insert(named, moved);
+        Some(decision)
+    }
+
+    fn insert(&self, named: Named<'_>, entry: Entry) {
+        let trace = trace_key(named.stan, named.transmitted_at);
+        lock(&self.payments, trace).insert(trace, entry);
+        if let Some(reference) = key(named.rrn) {
+            lock(&self.latest, reference).insert(reference, trace);
+        }
     }
 
     /// Undoes a payment, once, or what is not to stand of it, and gives the response code.
@@ -119,12 +167,12 @@ impl Book {
     /// A reversal that comes before its original is answered "not found" and remembered: the
     /// original is declined when it comes.
     pub(super) fn reverse(&self, named: Named<'_>, original: Option<Named<'_>>) -> [u8; 2] {
-        let Some((key, _)) = self.find(named.rrn, original) else {
+        let Some((trace, _)) = self.find(named.rrn, original) else {
             self.forestall(named, original);
             return NOT_FOUND;
         };
-        let mut payments = lock(&self.payments, key);
-        let entry = payments.get_mut(&key).expect("invariant: entries are never removed");
+        let mut payments = lock(&self.payments, trace);
+        let Some(entry) = payments.get_mut(&trace) else { return NOT_FOUND };
         let effect = &mut entry.effect;
         if effect.debits > effect.reversals {
             let stands = named.stands_minor.unwrap_or(0);
@@ -157,40 +205,40 @@ impl Book {
             .collect()
     }
 
+    /// The payment that a message names: by the trace of the original (DE90) where it gives that
+    /// and the trace is known, else the latest one with the reference.
     fn find(&self, rrn: &[u8], original: Option<Named<'_>>) -> Option<(u64, Entry)> {
-        let get = |key: u64| lock(&self.payments, key).get(&key).map(|entry| (key, *entry));
-        if let Some(found) = key(rrn).and_then(get) {
-            return Some(found);
-        }
-        let original = original?;
-        let trace = trace_key(original.stan, original.transmitted_at);
-        let key = lock(&self.traces, trace).get(&trace).copied().unwrap_or(trace);
-        get(key)
+        let get = |trace: u64| lock(&self.payments, trace).get(&trace).map(|entry| (trace, *entry));
+        let by_trace = original.map(|named| trace_key(named.stan, named.transmitted_at));
+        by_trace.and_then(get).or_else(|| self.trace_of(rrn).and_then(get))
+    }
+
+    fn trace_of(&self, rrn: &[u8]) -> Option<u64> {
+        let reference = key(rrn)?;
+        lock(&self.latest, reference).get(&reference).copied()
     }
 
     fn forestall(&self, named: Named<'_>, original: Option<Named<'_>>) {
-        let trace_of = |named: Named<'_>| trace_key(named.stan, named.transmitted_at);
-        let trace = original.map_or_else(|| trace_of(named), trace_of);
-        let key = key(named.rrn).unwrap_or(trace);
+        let (of, forestalled) = match original {
+            Some(original) => (original, Forestalled::ByTrace),
+            None => (named, Forestalled::ByReference),
+        };
         let verdict = Verdict::Decline(UNDONE_BEFORE);
         let effect = Effect { answer: None, ..effect(named, verdict) };
-        lock(&self.payments, key).insert(key, Entry { effect, verdict, trace });
-        if key != trace {
-            lock(&self.traces, trace).insert(trace, key);
-        }
+        let of = Named { rrn: named.rrn, ..of };
+        self.insert(of, Entry { effect, verdict, forestalled });
     }
 }
 
 impl Entry {
-    fn again(&mut self, named: Named<'_>, trace: u64, is_repeat: bool) -> Decision {
-        let was_forestalled = self.effect.answer.is_none() && !self.verdict.debits();
-        if was_forestalled {
+    /// The same request once more, or the original of a reversal that came first.
+    fn again(&mut self, named: Named<'_>) -> Decision {
+        if self.forestalled != Forestalled::No {
+            self.forestalled = Forestalled::No;
             self.effect.answer = Some(UNDONE_BEFORE);
             return Decision::Refused(UNDONE_BEFORE);
         }
-        let is_same =
-            self.effect.amount_minor == named.amount_minor && (is_repeat || self.trace == trace);
-        if !is_same {
+        if self.effect.amount_minor != named.amount_minor {
             return Decision::Refused(DUPLICATE);
         }
         self.effect.repeats = self.effect.repeats.saturating_add(1);
@@ -291,13 +339,55 @@ mod tests {
     }
 
     #[test]
-    fn another_request_under_the_same_reference_is_refused() {
+    fn another_amount_under_a_trace_that_is_taken_is_refused() {
         let book = Book::new();
         book.pay(payment(1_000), false);
         assert_eq!(book.pay(payment(2_000), true), Decision::Refused(*b"94"));
-        let other_trace = Named { stan: b"000008", ..payment(1_000) };
-        assert_eq!(book.pay(other_trace, false), Decision::Refused(*b"94"));
+        assert_eq!(book.pay(payment(2_000), false), Decision::Refused(*b"94"));
+        let other_trace = Named { stan: b"000008", ..payment(2_000) };
+        assert_eq!(book.pay(other_trace, true), Decision::Refused(*b"94"));
         assert_eq!(only(&book).debits, 1);
+    }
+
+    #[test]
+    fn a_reference_given_anew_is_another_payment() {
+        let book = Book::new();
+        book.pay(payment(1_000), false);
+        let anew = Named { stan: b"000008", ..payment(1_000) };
+        assert_eq!(book.pay(anew, false), Decision::New(Verdict::Approve));
+        assert_eq!(book.pay(anew, true), Decision::Repeat(Verdict::Approve));
+        assert_eq!(book.effects().len(), 2);
+        let undo = Named { stan: b"000009", ..payment(1_000) };
+        assert_eq!(book.reverse(undo, Some(payment(1_000))), *b"00");
+        let undone = |stan: &str| {
+            let effects = book.effects();
+            let found = effects.iter().find(|effect| effect.stan.as_str() == stan);
+            found.map(|effect| effect.reversals)
+        };
+        assert_eq!((undone("000007"), undone("000008")), (Some(1), Some(0)));
+        assert_eq!(book.reverse(undo, None), *b"00", "the reference alone names the latest");
+        assert_eq!(undone("000008"), Some(1));
+    }
+
+    #[test]
+    fn a_repeat_under_another_trace_finds_its_original_by_reference() {
+        let book = Book::new();
+        book.pay(payment(1_000), false);
+        let other_trace = Named { stan: b"000008", ..payment(1_000) };
+        assert_eq!(book.pay(other_trace, true), Decision::Repeat(Verdict::Approve));
+        assert_eq!((only(&book).debits, only(&book).repeats), (1, 1));
+    }
+
+    #[test]
+    fn a_reversal_without_the_trace_of_its_original_refuses_one_payment_of_the_reference() {
+        let book = Book::new();
+        let undo = Named { stan: b"000009", ..payment(1_000) };
+        assert_eq!(book.reverse(undo, None), *b"25");
+        assert_eq!(book.pay(payment(1_000), false), Decision::Refused(*b"17"));
+        let refused = Decision::Repeat(Verdict::Decline(*b"17"));
+        assert_eq!(book.pay(payment(1_000), false), refused);
+        let anew = Named { stan: b"000008", ..payment(1_000) };
+        assert_eq!(book.pay(anew, false), Decision::New(Verdict::Approve));
     }
 
     #[test]
