@@ -125,8 +125,7 @@ impl Book {
             return decision;
         }
         let verdict = Verdict::of(named.amount_minor);
-        let entry =
-            Entry { effect: effect(named, verdict), verdict, forestalled: Forestalled::No };
+        let entry = Entry { effect: effect(named, verdict), verdict, forestalled: Forestalled::No };
         match lock(&self.payments, trace).entry(trace) {
             // Another line was faster with the same request.
             MapEntry::Occupied(mut taken) => return taken.get_mut().again(named),
