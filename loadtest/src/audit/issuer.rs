@@ -69,6 +69,13 @@ impl IssuerTruth {
         }
     }
 
+    /// Notes which payments a simulator first saw between two looks at what it holds.
+    pub fn add_newer(&mut self, before: &[Effect], after: &[Effect]) {
+        let known: HashSet<&str> = before.iter().map(|effect| effect.rrn.as_str()).collect();
+        let newer = after.iter().map(|effect| effect.rrn.as_str());
+        self.newer.extend(newer.filter(|rrn| !known.contains(rrn)).map(str::to_owned));
+    }
+
     /// Adds an issuer's log. Repeats of one request are one request, as they are to the bank: it
     /// debits when it first says yes, or says nothing, and gives back when it first confirms.
     ///

@@ -238,6 +238,11 @@ impl IssuerHandle {
         }
     }
 
+    /// How many sign-ons there were, and when there is another.
+    pub fn sign_ons(&self) -> watch::Receiver<u64> {
+        self.bank.sign_ons.subscribe()
+    }
+
     /// Waits until a line has signed on and no other has followed for a while: a peer opens its lines
     /// one after the other, and takes the answer to each sign-on in before it uses the line.
     ///
