@@ -106,7 +106,7 @@ pub enum DriveError {
     #[error("a setting does not fit its field")]
     Template(#[from] WireError),
     /// A line could not be opened or signed on when the run began.
-    #[error("line {line} to {target}")]
+    #[error("no line to {target}")]
     Line {
         /// Which, from 0.
         line: u32,
@@ -116,7 +116,7 @@ pub enum DriveError {
         source: SignOnError,
     },
     /// The JSON API did not take a first request.
-    #[error("the JSON API at {target}")]
+    #[error("no use of the JSON API at {target}")]
     Api {
         /// The switch's address.
         target: SocketAddr,
@@ -202,6 +202,11 @@ struct Shared {
 impl Shared {
     fn run_number(&self) -> u64 {
         run_number(self.run_id)
+    }
+
+    /// The round of STANs that the run begins with.
+    fn first_round(&self) -> u32 {
+        u32::try_from(mix(self.run_id) % 1_000_000).expect("invariant: below a million")
     }
 
     fn lines(&self) -> usize {

@@ -23,7 +23,7 @@ use crate::workload::Shares;
 use crate::workload::schedule::Pace;
 use machine::{Machine, ProcessUse};
 use search::Search;
-use units::{duration, percent};
+use units::{duration, percent, round_duration};
 
 /// Version of the JSON; raised when a field changes its meaning.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -236,7 +236,7 @@ impl Report {
             objections.push(format!(
                 "the run was stopped after {} of {}",
                 duration(after),
-                duration(planned)
+                round_duration(planned)
             ));
         }
         if counts.unsent > 0 {
@@ -252,6 +252,13 @@ impl Report {
         }
         objections.extend(self.unplanned());
         objections
+    }
+
+    /// Whether the payments ended as planned: at least one approved, where some were declined, and no
+    /// more than one in a hundred otherwise than the plan has it or never sent.
+    pub fn is_as_planned(&self) -> bool {
+        let unsent = self.counts.unsent.saturating_mul(100) > self.planned;
+        self.unplanned().is_empty() && !unsent
     }
 
     /// Endings other than planned, where they are more than one in a hundred.

@@ -48,7 +48,12 @@ impl Line {
     ) -> Self {
         let settings = &shared.settings;
         Self {
-            window: Window::new(number, settings.connections, settings.in_flight),
+            window: Window::new(
+                number,
+                settings.connections,
+                settings.in_flight,
+                shared.first_round(),
+            ),
             number: usize::try_from(number).expect("invariant: lines fit memory"),
             index: Index::new(),
             out: Vec::with_capacity(READ_BYTES),

@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use super::Report;
 use super::search::Search;
-use super::units::{duration, grouped};
+use super::units::{grouped, round_duration};
 use chart::{Axis, Chart, Scale, Series};
 use style::STYLE;
 
@@ -60,7 +60,7 @@ fn over_rates(out: &mut String, search: &Search) -> std::fmt::Result {
     Chart {
         caption: "Latency over the rate",
         x: rate(),
-        y: axis("latency from the planned instant", Scale::Logarithmic, duration),
+        y: axis("latency from the planned instant", Scale::Logarithmic, round_duration),
         series: vec![
             Series { name: "median", colour: BLUE, points: points(|point| point.p50_us) },
             Series { name: "99th percentile", colour: RED, points: points(|point| point.p99_us) },
@@ -122,7 +122,7 @@ fn over_time(out: &mut String, report: &Report) -> std::fmt::Result {
     Chart {
         caption: "Latency over time",
         x: time(),
-        y: axis("latency from the planned instant", Scale::Logarithmic, duration),
+        y: axis("latency from the planned instant", Scale::Logarithmic, round_duration),
         series: vec![
             Series { name: "median", colour: BLUE, points: points(|second| second.p50_us, worst) },
             Series {
@@ -150,7 +150,7 @@ fn by_quantile(out: &mut String, report: &Report) -> std::fmt::Result {
             tick: grouped,
             places: places.map(|(at, (name, _))| (at, name)).collect(),
         },
-        y: axis("latency", Scale::Logarithmic, duration),
+        y: axis("latency", Scale::Logarithmic, round_duration),
         series: vec![
             Series { name: "from the planned instant", colour: RED, points: points(named) },
             Series {

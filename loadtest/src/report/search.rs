@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Report;
-use super::units::{duration, grouped, percent};
+use super::units::{duration, grouped, percent, round_duration};
 
 /// When a rate counts as served well.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ impl RatePoint {
 impl Search {
     /// What was found, in one sentence.
     pub fn verdict(&self) -> String {
-        let p99 = duration(self.objective.p99_us);
+        let p99 = round_duration(self.objective.p99_us);
         let (first, highest) = (grouped(self.from), grouped(self.to));
         match (self.end, self.knee_per_second) {
             (SearchEnd::Ceiling, _) => format!(
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(
             search.verdict(),
             "The search ended at its own ceiling: 3,000 requests a second are still served with \
-             p99 under 20.0 ms. The knee lies higher; raise --to."
+             p99 under 20 ms. The knee lies higher; raise --to."
         );
     }
 }

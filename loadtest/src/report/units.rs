@@ -31,6 +31,19 @@ fn three_digits(value: u64, unit: u64) -> String {
     }
 }
 
+/// A time of a round number of microseconds, without digits that say nothing: `20 ms`, `2 s`.
+pub fn round_duration(us: u64) -> String {
+    match us {
+        _ if us >= 1_000_000 && us.is_multiple_of(1_000_000) => {
+            format!("{} s", grouped(us / 1_000_000))
+        }
+        _ if us >= 1_000 && us.is_multiple_of(1_000) && us < 1_000_000 => {
+            format!("{} ms", us / 1_000)
+        }
+        _ => duration(us),
+    }
+}
+
 /// How much a part is of a whole, in per cent; "under 0.1 %" for next to nothing.
 pub fn percent(part: u64, whole: u64) -> String {
     let tenths = u128::from(part) * 1_000 / u128::from(whole.max(1));
@@ -55,6 +68,12 @@ mod tests {
     fn a_time_has_three_digits_and_its_unit() {
         let times = [7, 999, 1_234, 12_345, 123_456, 1_234_567, 60_000_000].map(duration);
         assert_eq!(times, ["7 µs", "999 µs", "1.23 ms", "12.3 ms", "123 ms", "1.23 s", "60.0 s"]);
+    }
+
+    #[test]
+    fn a_round_time_is_told_without_empty_digits() {
+        let times = [10, 1_000, 20_000, 2_000_000, 1_500_000, 1_234].map(round_duration);
+        assert_eq!(times, ["10 µs", "1 ms", "20 ms", "2 s", "1.50 s", "1.23 ms"]);
     }
 
     #[test]

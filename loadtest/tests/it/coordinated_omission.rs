@@ -36,7 +36,8 @@ fn a_pause_is_in_the_percentiles_as_the_formula_says() {
 
 fn simulate(lines: u32, slots: u32) -> Recorder {
     let schedule = Schedule::new(Pace::Constant { per_second: RATE }, SECONDS * NANOS);
-    let mut windows: Vec<Window> = (0..lines).map(|line| Window::new(line, lines, slots)).collect();
+    let mut windows: Vec<Window> =
+        (0..lines).map(|line| Window::new(line, lines, slots, 0)).collect();
     let mut recorder = Recorder::new(Keep::Figures, u64::MAX);
     let mut queue: VecDeque<(usize, u32)> = VecDeque::new();
     let (mut next, mut now_ns, mut server_free_at) = (0, 0, 0);

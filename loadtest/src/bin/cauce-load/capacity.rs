@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::load::{LoadArgs, RATE_MAX, SECONDS_MAX};
 use crate::output::{self, OutputArgs};
 use crate::run::used_since;
-use crate::{say, stop, usage};
+use crate::{say, say_wrapped, stop, usage};
 
 /// Options of a capacity search.
 #[derive(Debug, clap::Args)]
@@ -52,14 +52,15 @@ pub async fn capacity(args: &Args, stop: &CancellationToken) -> anyhow::Result<E
         return Err(usage::wrong("--from is greater than --to"));
     }
     let settings =
-        args.load.settings(Some(args.to), Duration::from_secs(args.hold), Keep::Figures)?;
+        args.load.settings(Some(args.from), Duration::from_secs(args.hold), Keep::Figures)?;
+    let to = args.to.min(args.load.requests_max() / args.hold);
     args.output.check()?;
     let issuer = args.load.host_issuer().await?;
     if !args.load.is_ready(&settings, issuer.as_ref(), stop).await? {
         return Ok(stop::exit_code());
     }
     let objective = Objective { p99_us: args.p99_ms.saturating_mul(1000) };
-    let mut search = Search::new(args.from, args.to, objective);
+    let mut search = Search::new(args.from, to, objective);
     let last = RefCell::new(None);
     args.output.tell("    rate/s  approved/s        p50        p99  served");
     search.run(async |rate| try_rate(args, rate, objective, stop, &last).await).await?;
@@ -121,12 +122,7 @@ fn tell_knee(args: &Args, search: &Search) {
         }
         SearchEnd::FirstRate | SearchEnd::Stopped => {}
     }
-    let verdict = search.verdict();
-    let (first, rest) = verdict.split_once(". ").unwrap_or((&verdict, ""));
-    say(&format!("{}.", first.trim_end_matches('.')));
-    if !rest.is_empty() {
-        say(rest);
-    }
+    say_wrapped("", &search.verdict());
 }
 
 async fn run_at(args: &Args, rate: u64, stop: &CancellationToken) -> anyhow::Result<Report> {

@@ -175,7 +175,7 @@ impl LoadArgs {
     ) -> anyhow::Result<DriveSettings> {
         let entrance = self.entrance()?;
         let requests = rate.unwrap_or(0).saturating_mul(duration.as_secs());
-        let most = if self.poisson { RANDOM_MAX } else { REQUESTS_MAX };
+        let most = self.requests_max();
         if requests > most {
             return Err(usage::wrong(format!("{requests} requests in one run; at most {most}")));
         }
@@ -209,6 +209,11 @@ impl LoadArgs {
             workload: self.workload.checked(is_http)?,
             keep,
         })
+    }
+
+    /// Requests that one run may have.
+    pub fn requests_max(&self) -> u64 {
+        if self.poisson { RANDOM_MAX } else { REQUESTS_MAX }
     }
 
     fn entrance(&self) -> anyhow::Result<Entrance> {
@@ -257,10 +262,7 @@ impl LoadArgs {
         match ready::wait(settings, issuer, patience, stop, say).await {
             Ok(()) => Ok(true),
             Err(NotReady::Stopped) => Ok(false),
-            Err(error) => match hint(settings) {
-                Some(hint) if is_refusal(&error) => Err(error).context(hint),
-                _ => Err(error.into()),
-            },
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -287,29 +289,6 @@ impl LoadArgs {
     pub fn processes(&self) -> Vec<ProcessUse> {
         let own = std::iter::once(std::process::id());
         own.chain(self.pid.iter().copied()).filter_map(ProcessUse::of).collect()
-    }
-}
-
-fn is_refusal(error: &NotReady) -> bool {
-    match error {
-        NotReady::Switch(error) => error.is_final(),
-        NotReady::NoLineToBank { .. } | NotReady::Stopped => false,
-    }
-}
-
-/// What to look at when the switch is there and does not take the load.
-fn hint(settings: &DriveSettings) -> Option<String> {
-    match &settings.entrance {
-        Entrance::Iso8583 { acquirer_id } => Some(format!(
-            "the switch takes no payments from acquirer {acquirer_id}; is there a participant with \
-             `acquirer_id = \"{acquirer_id}\"` that may call at {}?",
-            settings.target
-        )),
-        Entrance::Http { .. } => Some(format!(
-            "the switch takes no payments with this API key; is {} its HTTP address, and the key \
-             one of a biller?",
-            settings.target
-        )),
     }
 }
 
@@ -368,13 +347,14 @@ impl WorkloadArgs {
 }
 
 fn tell(second: &Second) {
+    let latency = |us| if second.answered == 0 { "-".to_owned() } else { shown(us) };
     say(&format!(
         "{:>5} s  sent {:>6}  approved {:>6}  open {:>5}  p50 {:>7}  p99 {:>7}",
         second.second + 1,
         second.sent,
         second.approved,
         second.open,
-        shown(second.p50_us),
-        shown(second.p99_us)
+        latency(second.p50_us),
+        latency(second.p99_us)
     ));
 }

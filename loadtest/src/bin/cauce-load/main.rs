@@ -3,6 +3,7 @@
 mod audit;
 mod capacity;
 mod compare;
+mod hint;
 mod load;
 mod output;
 mod run;
@@ -51,14 +52,15 @@ Examples:
 
 Requests leave at planned instants, whether or not earlier ones were answered,
 and latency counts from those instants. Achieved are approved payments alone.
+Figures of which the harness itself was the bottleneck, or of which the payments
+ended otherwise than planned, are marked as not to be used, in the reports too.
 
 Exit codes:
   0    all is well
   1    the run could not be made; capacity: not even the first rate is served;
        compare: the later result is worse
   2    the audit found a mismatch; compare: nothing can be said
-  3    the figures are marked as not to be used, and why: the harness was the
-       bottleneck, or more than 1 % of the payments ended against the plan
+  3    more than 1 % of the payments ended otherwise than planned
   64   a wrong command line
   130  stopped by SIGINT or SIGTERM; what was measured so far is reported";
 
@@ -90,7 +92,7 @@ fn main() -> ExitCode {
     match start(cli.command) {
         Ok(code) => code,
         Err(error) => {
-            say(&format!("cauce-load: {error:#}"));
+            say_error(&error);
             let is_usage = error.downcast_ref::<Usage>().is_some();
             ExitCode::from(if is_usage { WRONG_USAGE } else { 1 })
         }
@@ -102,9 +104,18 @@ const WRONG_USAGE: u8 = 64;
 
 /// Help and version go to the standard output and are no error; a wrong command line is one.
 fn say_usage(told: &clap::Error) -> ExitCode {
-    // Nothing is left to tell it by when the terminal is gone.
-    told.print().ok();
-    ExitCode::from(if told.use_stderr() { WRONG_USAGE } else { 0 })
+    if !told.use_stderr() {
+        // Nothing is left to tell it by when the terminal is gone.
+        told.print().ok();
+        return ExitCode::SUCCESS;
+    }
+    for line in told.render().to_string().lines() {
+        match line.chars().count() > COLUMNS {
+            true => say_wrapped("", line),
+            false => say(line),
+        }
+    }
+    ExitCode::from(WRONG_USAGE)
 }
 
 fn start(command: Command) -> anyhow::Result<ExitCode> {
@@ -144,6 +155,35 @@ fn threads(command: &Command) -> usize {
 #[expect(clippy::print_stderr, reason = "the one place where this program talks to people")]
 fn say(line: &str) {
     eprintln!("{line}");
+}
+
+/// A sentence for the person at the terminal, in lines of at most 80 columns.
+fn say_wrapped(begin: &str, text: &str) {
+    let mut line = begin.to_owned();
+    let mut is_begun = false;
+    for word in text.split_whitespace() {
+        if is_begun && line.chars().count() + 1 + word.chars().count() > COLUMNS {
+            say(&line);
+            line = "   ".to_owned();
+            is_begun = true;
+        }
+        if is_begun {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_begun = true;
+    }
+    say(&line);
+}
+
+const COLUMNS: usize = 80;
+
+/// An error with its causes, and then what to look at.
+fn say_error(error: &anyhow::Error) {
+    say_wrapped("cauce-load: ", &format!("{error:#}"));
+    if let Some(hint) = hint::of(error) {
+        say_wrapped("  ", &hint);
+    }
 }
 
 /// A line of the result.

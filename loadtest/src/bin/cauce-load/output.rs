@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use loadtest::report::units::{duration, grouped, percent};
+use loadtest::report::units::{grouped, percent, round_duration};
 use loadtest::report::{Report, page};
 
-use crate::{audit, print, say, stop, usage};
+use crate::{audit, print, say, say_wrapped, stop, usage};
 
-/// What the program ends with when the figures are marked as not to be used.
-const NOT_TO_BE_USED: u8 = 3;
+/// What the program ends with when the payments did not end as planned.
+const NOT_AS_PLANNED: u8 = 3;
 /// Kinds of answers shown in the terminal; the report has all of them.
 const ANSWERS_SHOWN: usize = 12;
 
@@ -52,7 +52,7 @@ impl OutputArgs {
             self.tell(&line);
         }
         for why in &report.invalid {
-            say(&format!("not to be used: {why}"));
+            say_wrapped("not to be used: ", why);
         }
         match &self.report {
             Some(_) if self.is_json_printed() => print(&report.to_json()),
@@ -69,13 +69,14 @@ impl OutputArgs {
     }
 }
 
-/// What a run ends with: a mismatch weighs more than a stop, and that more than doubtful figures.
+/// What a run ends with: a mismatch weighs more than a stop, and that more than other endings than
+/// planned.
 pub fn exit_code(report: &Report) -> ExitCode {
     let mismatches = report.audit.as_ref().is_some_and(|audit| audit.mismatches > 0);
-    match (mismatches, report.stopped_after_ms, report.invalid.is_empty()) {
+    match (mismatches, report.stopped_after_ms, report.is_as_planned()) {
         (true, _, _) => ExitCode::from(audit::MISMATCHES),
         (false, Some(_), _) => stop::exit_code(),
-        (false, None, false) => ExitCode::from(NOT_TO_BE_USED),
+        (false, None, false) => ExitCode::from(NOT_AS_PLANNED),
         (false, None, true) => ExitCode::SUCCESS,
     }
 }
@@ -97,7 +98,7 @@ fn summary(report: &Report) -> Vec<String> {
             counts.line_lost,
             counts.unsent,
             counts.slow,
-            duration(report.settings.slow_after_ms.saturating_mul(1000))
+            round_duration(report.settings.slow_after_ms.saturating_mul(1000))
         ),
     ];
     lines.extend(repeats(report));

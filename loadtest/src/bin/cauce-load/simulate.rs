@@ -42,7 +42,7 @@ pub struct IssuerArgs {
     #[arg(long)]
     truth: Option<PathBuf>,
     /// Keep no book: every request is decided by its amount alone and every reversal confirmed.
-    /// For speed runs; a book takes about 300 bytes a payment.
+    /// For speed runs; a book takes about 400 bytes a payment.
     #[arg(long)]
     forget: bool,
     /// When amounts ending in 69 are answered, milliseconds.

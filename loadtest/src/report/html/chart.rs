@@ -189,7 +189,7 @@ impl Range {
         let (least, most) =
             drawn.fold((u64::MAX, 0), |(least, most), value| (least.min(value), most.max(value)));
         match axis.scale {
-            Scale::Linear => Self { scale: axis.scale, low: 0, high: most.max(1) },
+            Scale::Linear => Self { scale: axis.scale, low: 0, high: (most + most / 20).max(1) },
             Scale::Logarithmic => {
                 let low = power_of_ten(least.clamp(1, most.max(1)).ilog10());
                 let high = power_of_ten(most.max(2).saturating_sub(1).ilog10() + 1);

@@ -5,7 +5,7 @@ use std::fmt::{Result, Write};
 use super::escape;
 use crate::report::Report;
 use crate::report::search::Search;
-use crate::report::units::{duration, grouped, percent};
+use crate::report::units::{duration, grouped, percent, round_duration};
 
 /// What was done, in a sentence.
 pub(super) fn headline(out: &mut String, report: &Report) -> Result {
@@ -27,7 +27,7 @@ pub(super) fn headline(out: &mut String, report: &Report) -> Result {
     write!(
         out,
         "<p>{rate} for {} over {over} to {}; {} arrivals, seed {}. Ended {}.</p>",
-        duration(settings.duration_ms.saturating_mul(1000)),
+        round_duration(settings.duration_ms.saturating_mul(1000)),
         escape(&settings.target),
         if settings.pace == "poisson" { "random" } else { "even" },
         settings.seed,
@@ -74,7 +74,7 @@ pub(super) fn figures(out: &mut String, report: &Report) -> Result {
     }
     let slow = format!(
         "later than {}, approved all the same",
-        duration(report.settings.slow_after_ms.saturating_mul(1000))
+        round_duration(report.settings.slow_after_ms.saturating_mul(1000))
     );
     let against = |count: u64| match count {
         0 => "as planned".to_owned(),
@@ -93,12 +93,14 @@ pub(super) fn figures(out: &mut String, report: &Report) -> Result {
         ("never sent", counts.unsent, "no room before the end of the run"),
     ];
     for (name, count, note) in endings {
-        let share =
-            if count == report.planned { String::new() } else { percent(count, report.planned) };
-        let note = if count == 0 && name != "planned" { "" } else { note };
+        let share = match count {
+            0 => String::new(),
+            count if count == report.planned => String::new(),
+            count => percent(count, report.planned),
+        };
         write!(out, "<tr><th>{name}<td class=\"n\">{}<td class=\"n\">{share}", grouped(count))?;
-        if !note.is_empty() {
-            write!(out, "<tr><td class=\"note\" colspan=\"3\">{name}: {}", escape(note))?;
+        if count > 0 && !note.is_empty() {
+            write!(out, "<tr class=\"why\"><td class=\"note\" colspan=\"3\">{}", escape(note))?;
         }
     }
     write!(out, "</table>")?;
@@ -129,7 +131,7 @@ fn answers(out: &mut String, report: &Report) -> Result {
 fn latencies(out: &mut String, report: &Report) -> Result {
     write!(
         out,
-        "<h2>Latency</h2><table><tr><th>percentile<th class=\"n\">from the planned instant\
+        "<h2>Latency</h2><table><tr><th><th class=\"n\">from the planned instant\
          <th class=\"n\">from the sending<th class=\"n\">sent late by"
     )?;
     let columns = [report.latency.named(), report.uncorrected.named(), report.lag.named()];
@@ -146,31 +148,30 @@ fn latencies(out: &mut String, report: &Report) -> Result {
 pub(super) fn rates(out: &mut String, search: &Search) -> Result {
     write!(
         out,
-        "<h2>Rates tried</h2><div class=\"scroll\"><table><tr><th class=\"n\">offered / s\
-         <th class=\"n\">approved / s<th class=\"n\">p50<th class=\"n\">p99<th class=\"n\">max\
-         <th>served"
+        "<h2>Rates tried</h2><table><tr><th class=\"n\">offered a second\
+         <th class=\"n\">approved a second<th class=\"n\">median<th class=\"n\">p99<th>served"
     )?;
     let mut tried: Vec<_> = search.tried.iter().collect();
     tried.sort_by_key(|point| point.rate);
     for point in tried {
         let served = match point.is_served() {
-            true => "<span class=\"good\">yes</span>".to_owned(),
-            false => {
-                format!("<span class=\"bad\">no: {}</span>", escape(&point.why_not.join("; ")))
-            }
+            true => "<span class=\"good\">yes</span>",
+            false => "<span class=\"bad\">no</span>",
         };
         write!(
             out,
-            "<tr><td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}\
-             <td class=\"n\">{}<td>{served}",
+            "<tr><td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td>{served}",
             grouped(point.rate),
             grouped(point.approved_per_second),
             duration(point.p50_us),
-            duration(point.p99_us),
-            duration(point.max_us)
+            duration(point.p99_us)
         )?;
+        if !point.is_served() {
+            let why = escape(&point.why_not.join("; "));
+            write!(out, "<tr class=\"why\"><td colspan=\"5\" class=\"bad\">not served: {why}")?;
+        }
     }
-    write!(out, "</table></div>")
+    write!(out, "</table>")
 }
 
 /// The machine, and what the run cost it.

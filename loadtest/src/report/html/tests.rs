@@ -42,7 +42,7 @@ fn each_chart_has_axes_with_units_and_ticks() {
         ">seconds from the start</text>",
         ">latency from the planned instant</text>",
         ">percentile of the requests</text>",
-        ">1.00 ms</text>",
+        ">1 ms</text>",
         ">p99</text>",
         ">3</text>",
     ] {
@@ -88,7 +88,7 @@ fn a_search_is_shown_as_a_curve_over_rates() {
         "Latency over the rate",
         "Throughput over the rate",
         "class=\"level\"",
-        "no: p99 90.0 ms",
+        "not served: p99 90.0 ms",
     ] {
         assert!(page.contains(text), "{text}");
     }

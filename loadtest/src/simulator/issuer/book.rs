@@ -94,15 +94,14 @@ enum Forestalled {
 
 /// The bank's book.
 ///
-/// A payment is named by its trace: STAN and transmission time (DE11, DE7), as ISO 8583 has it. The
-/// reference (DE37) alone names none: a switch that starts with an empty data folder gives its folios
-/// anew, and each of them is then another payment.
+/// A payment is its trace (STAN and transmission time, DE11 and DE7), its reference (DE37) and its
+/// amount together. None of them alone names one: a switch that starts with an empty data folder
+/// gives its folios anew, and one that restarts may give its STANs anew within the same second.
 #[derive(Debug)]
 pub(super) struct Book {
-    /// By trace.
     payments: Vec<Mutex<Map<Entry>>>,
-    /// By reference: the trace of the latest payment that has it.
-    latest: Vec<Mutex<Map<u64>>>,
+    /// The key of the latest payment of a name: trace with reference, reference, trace.
+    names: Vec<Mutex<Map<u64>>>,
 }
 
 type Map<V> = HashMap<u64, V, BuildHasherDefault<Mixed>>;
@@ -111,54 +110,54 @@ impl Book {
     pub(super) fn new() -> Self {
         Self {
             payments: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            latest: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            names: (0..SHARDS).map(|_| Mutex::default()).collect(),
         }
     }
 
     /// Decides a payment (0200, 0201), once.
     pub(super) fn pay(&self, named: Named<'_>, is_repeat: bool) -> Decision {
-        let trace = trace_key(named.stan, named.transmitted_at);
-        if let Some(entry) = lock(&self.payments, trace).get_mut(&trace) {
+        let key = named.key();
+        if let Some(entry) = lock(&self.payments, key).get_mut(&key) {
             return entry.again(named);
         }
-        if let Some(decision) = self.pay_by_reference(named, is_repeat) {
+        if let Some(decision) = self.pay_by_name(named, is_repeat) {
             return decision;
         }
         let verdict = Verdict::of(named.amount_minor);
         let entry = Entry { effect: effect(named, verdict), verdict, forestalled: Forestalled::No };
-        match lock(&self.payments, trace).entry(trace) {
+        match lock(&self.payments, key).entry(key) {
             // Another line was faster with the same request.
             MapEntry::Occupied(mut taken) => return taken.get_mut().again(named),
             MapEntry::Vacant(free) => free.insert(entry),
         };
-        if let Some(reference) = key(named.rrn) {
-            lock(&self.latest, reference).insert(reference, trace);
-        }
+        self.name(named);
         Decision::New(verdict)
     }
 
-    /// What an earlier message with the same reference and another trace makes of a payment: the
-    /// repeat of an earlier request, or a payment whose reversal came first.
-    fn pay_by_reference(&self, named: Named<'_>, is_repeat: bool) -> Option<Decision> {
-        let earlier = self.trace_of(named.rrn)?;
-        let mut payments = lock(&self.payments, earlier);
-        let entry = payments.get_mut(&earlier)?;
-        if entry.forestalled != Forestalled::ByReference {
-            return is_repeat.then(|| entry.again(named));
+    /// What an earlier message makes of a payment that has its name and is not word for word the
+    /// same: the repeat of an earlier request, or a payment whose reversal came first.
+    fn pay_by_name(&self, named: Named<'_>, is_repeat: bool) -> Option<Decision> {
+        let (exact, reference) = (self.look_up(named.exact()), self.look_up(named.reference()));
+        for (earlier, forestalled) in
+            [(exact, Forestalled::ByTrace), (reference, Forestalled::ByReference)]
+        {
+            let Some(earlier) = earlier else { continue };
+            let mut payments = lock(&self.payments, earlier);
+            let Some(entry) = payments.get_mut(&earlier) else { continue };
+            if entry.forestalled == forestalled {
+                let decision = entry.again(named);
+                let moved = payments.remove(&earlier)?;
+                drop(payments);
+                let key = named.key();
+                lock(&self.payments, key).insert(key, moved);
+                self.name(named);
+                return Some(decision);
+            }
+            if is_repeat {
+                return Some(entry.again(named));
+            }
         }
-        let decision = entry.again(named);
-        let moved = payments.remove(&earlier)?;
-        drop(payments);
-        self.insert(named, moved);
-        Some(decision)
-    }
-
-    fn insert(&self, named: Named<'_>, entry: Entry) {
-        let trace = trace_key(named.stan, named.transmitted_at);
-        lock(&self.payments, trace).insert(trace, entry);
-        if let Some(reference) = key(named.rrn) {
-            lock(&self.latest, reference).insert(reference, trace);
-        }
+        None
     }
 
     /// Undoes a payment, once, or what is not to stand of it, and gives the response code.
@@ -166,12 +165,12 @@ impl Book {
     /// A reversal that comes before its original is answered "not found" and remembered: the
     /// original is declined when it comes.
     pub(super) fn reverse(&self, named: Named<'_>, original: Option<Named<'_>>) -> [u8; 2] {
-        let Some((trace, _)) = self.find(named.rrn, original) else {
+        let Some((key, _)) = self.find(named.rrn, original) else {
             self.forestall(named, original);
             return NOT_FOUND;
         };
-        let mut payments = lock(&self.payments, trace);
-        let Some(entry) = payments.get_mut(&trace) else { return NOT_FOUND };
+        let mut payments = lock(&self.payments, key);
+        let Some(entry) = payments.get_mut(&key) else { return NOT_FOUND };
         let effect = &mut entry.effect;
         if effect.debits > effect.reversals {
             let stands = named.stands_minor.unwrap_or(0);
@@ -204,17 +203,37 @@ impl Book {
             .collect()
     }
 
-    /// The payment that a message names: by the trace of the original (DE90) where it gives that
-    /// and the trace is known, else the latest one with the reference.
+    /// The payment that a message names: by the trace of the original (DE90) where it gives that,
+    /// together with its reference where that is known here; else the latest one of the reference.
     fn find(&self, rrn: &[u8], original: Option<Named<'_>>) -> Option<(u64, Entry)> {
-        let get = |trace: u64| lock(&self.payments, trace).get(&trace).map(|entry| (trace, *entry));
-        let by_trace = original.map(|named| trace_key(named.stan, named.transmitted_at));
-        by_trace.and_then(get).or_else(|| self.trace_of(rrn).and_then(get))
+        let get = |key: u64| lock(&self.payments, key).get(&key).map(|entry| (key, *entry));
+        let by_reference = self.look_up(reference_name(rrn));
+        let key = match original {
+            None => by_reference,
+            Some(original) => {
+                let original = Named { rrn, ..original };
+                let exact = self.look_up(original.exact());
+                // A reference that is known under other traces alone is of another payment.
+                exact.or_else(|| match by_reference {
+                    Some(_) => None,
+                    None => self.look_up(Some(original.trace())),
+                })
+            }
+        };
+        key.and_then(get)
     }
 
-    fn trace_of(&self, rrn: &[u8]) -> Option<u64> {
-        let reference = key(rrn)?;
-        lock(&self.latest, reference).get(&reference).copied()
+    fn look_up(&self, name: Option<u64>) -> Option<u64> {
+        let name = name?;
+        lock(&self.names, name).get(&name).copied()
+    }
+
+    /// Lets a payment be found by each of its names.
+    fn name(&self, named: Named<'_>) {
+        let names = [named.exact(), named.reference(), Some(named.trace())];
+        for name in names.into_iter().flatten() {
+            lock(&self.names, name).insert(name, named.key());
+        }
     }
 
     fn forestall(&self, named: Named<'_>, original: Option<Named<'_>>) {
@@ -222,11 +241,40 @@ impl Book {
             Some(original) => (original, Forestalled::ByTrace),
             None => (named, Forestalled::ByReference),
         };
+        let of = Named { rrn: named.rrn, amount_minor: named.amount_minor, ..of };
         let verdict = Verdict::Decline(UNDONE_BEFORE);
         let effect = Effect { answer: None, ..effect(named, verdict) };
-        let of = Named { rrn: named.rrn, ..of };
-        self.insert(of, Entry { effect, verdict, forestalled });
+        let key = of.key();
+        lock(&self.payments, key).insert(key, Entry { effect, verdict, forestalled });
+        self.name(of);
     }
+}
+
+impl Named<'_> {
+    /// The key of the payment.
+    fn key(&self) -> u64 {
+        let name = self.exact().unwrap_or_else(|| self.trace());
+        mix(name ^ mix(self.amount_minor))
+    }
+
+    /// The name by trace and reference; none without a reference.
+    fn exact(&self) -> Option<u64> {
+        self.reference().map(|reference| mix(self.trace() ^ reference.rotate_left(29)))
+    }
+
+    /// The name by reference; none for an empty or blank one.
+    fn reference(&self) -> Option<u64> {
+        reference_name(self.rrn)
+    }
+
+    /// The name by trace.
+    fn trace(&self) -> u64 {
+        trace_key(self.stan, self.transmitted_at)
+    }
+}
+
+fn reference_name(rrn: &[u8]) -> Option<u64> {
+    key(rrn).map(|reference| mix(reference.rotate_left(7)))
 }
 
 impl Entry {
@@ -338,14 +386,35 @@ mod tests {
     }
 
     #[test]
-    fn another_amount_under_a_trace_that_is_taken_is_refused() {
+    fn a_repeat_with_another_amount_is_refused() {
         let book = Book::new();
         book.pay(payment(1_000), false);
         assert_eq!(book.pay(payment(2_000), true), Decision::Refused(*b"94"));
-        assert_eq!(book.pay(payment(2_000), false), Decision::Refused(*b"94"));
         let other_trace = Named { stan: b"000008", ..payment(2_000) };
         assert_eq!(book.pay(other_trace, true), Decision::Refused(*b"94"));
         assert_eq!(only(&book).debits, 1);
+    }
+
+    #[test]
+    fn a_trace_given_anew_within_a_second_is_another_payment() {
+        let book = Book::new();
+        book.pay(payment(1_000), false);
+        let other_reference = Named { rrn: b"000000000043", ..payment(1_000) };
+        assert_eq!(book.pay(other_reference, false), Decision::New(Verdict::Approve));
+        let other_amount = payment(2_000);
+        assert_eq!(book.pay(other_amount, false), Decision::New(Verdict::Approve));
+        assert_eq!(book.effects().len(), 3);
+    }
+
+    #[test]
+    fn a_reversal_of_a_payment_that_never_came_leaves_an_earlier_one_of_its_reference_alone() {
+        let book = Book::new();
+        book.pay(payment(1_000), false);
+        let lost = Named { stan: b"000008", ..payment(1_000) };
+        let undo = Named { stan: b"000009", ..payment(1_000) };
+        assert_eq!(book.reverse(undo, Some(lost)), *b"25");
+        assert!(book.effects().iter().all(|effect| effect.reversals == 0));
+        assert_eq!(book.pay(lost, false), Decision::Refused(*b"17"));
     }
 
     #[test]
