@@ -6,36 +6,32 @@ mod line;
 mod pacer;
 pub mod ready;
 pub mod record;
+mod shared;
 pub mod sign_on;
 mod template;
 pub mod window;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock;
-use crate::simulator::issuer::conduct::mix;
 use crate::tasks::Tasks;
 use crate::wire::WireError;
 use crate::workload::Workload;
-use crate::workload::schedule::{Pace, Schedule};
+use crate::workload::schedule::Pace;
 use api::{ApiError, ApiKey};
 use record::{ClientAnswer, Recorder, Second};
+use shared::{Shared, rrn, run_number};
 use sign_on::SignOnError;
 use template::Template;
 
 /// Open requests of a whole run; a tenth of the STANs, so that none comes again within a second.
 const OPEN_MAX: u32 = 100_000;
-
-/// A request planned just before the end may leave this much after it; what waits longer is unsent.
-const GRACE_NS: u64 = 50_000_000;
 
 /// What a run keeps of its answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,108 +165,6 @@ impl Run {
     }
 }
 
-/// Four digits that stand in front of each reference (DE37): two runs hardly share them.
-fn run_number(run_id: u64) -> u64 {
-    run_id % 10_000
-}
-
-fn rrn(run_number: u64, index: u64) -> u64 {
-    run_number * 100_000_000 + index % 100_000_000
-}
-
-#[derive(Debug)]
-struct Shared {
-    settings: DriveSettings,
-    schedule: Schedule,
-    run_id: u64,
-    /// Owner of the API key, once an answer has told it.
-    biller: OnceLock<String>,
-    origin: Instant,
-    end_ns: u64,
-    /// No request leaves after this; earlier once the run is stopped.
-    last_send_ns: AtomicU64,
-    /// Requests planned up to here may leave.
-    released_ns: AtomicU64,
-    next: AtomicU64,
-    lines_busy: AtomicUsize,
-    line_ended: Notify,
-    /// One for each line; one for all connections of the JSON API.
-    wakers: Vec<Notify>,
-    recorder: Mutex<Recorder>,
-}
-
-impl Shared {
-    fn run_number(&self) -> u64 {
-        run_number(self.run_id)
-    }
-
-    /// The round of STANs that the run begins with.
-    fn first_round(&self) -> u32 {
-        u32::try_from(mix(self.run_id) % 1_000_000).expect("invariant: below a million")
-    }
-
-    fn lines(&self) -> usize {
-        usize::try_from(self.settings.connections).expect("invariant: lines fit memory")
-    }
-
-    fn last_send_ns(&self) -> u64 {
-        self.last_send_ns.load(Ordering::Relaxed)
-    }
-
-    /// Lets no further request leave.
-    fn stop(&self) -> Duration {
-        let now_ns = self.now_ns();
-        self.last_send_ns.fetch_min(now_ns, Ordering::Relaxed);
-        self.wake_all();
-        Duration::from_nanos(now_ns)
-    }
-
-    /// Whether no further request will leave.
-    fn is_over(&self) -> bool {
-        let next = self.next.load(Ordering::Relaxed);
-        self.now_ns() >= self.last_send_ns() || self.schedule.planned_ns(next).is_none()
-    }
-
-    fn line_ends(&self) {
-        self.lines_busy.fetch_sub(1, Ordering::AcqRel);
-        self.line_ended.notify_one();
-    }
-
-    fn now_ns(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    fn recorder(&self) -> MutexGuard<'_, Recorder> {
-        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The next request that is due, and when it was planned.
-    ///
-    /// Requests are released tick by tick, not at the very instant: those of one tick then leave
-    /// in one write, and an answer that comes in between does not carry off a single one.
-    fn take_due(&self, now_ns: u64) -> Option<(u64, u64)> {
-        if now_ns >= self.last_send_ns() {
-            return None;
-        }
-        let released_ns = self.released_ns.load(Ordering::Relaxed);
-        let mut index = self.next.load(Ordering::Relaxed);
-        loop {
-            let planned =
-                self.schedule.planned_ns(index).filter(|planned| *planned <= released_ns)?;
-            let (order, after) = (Ordering::Relaxed, index + 1);
-            match self.next.compare_exchange_weak(index, after, order, order) {
-                Ok(_) if matches!(self.schedule, Schedule::Max) => return Some((index, now_ns)),
-                Ok(_) => return Some((index, planned)),
-                Err(now_next) => index = now_next,
-            }
-        }
-    }
-
-    fn wake_all(&self) {
-        self.wakers.iter().for_each(Notify::notify_one);
-    }
-}
-
 /// Loads the target and gives what was measured; `progress` hears of each second. A cancelled `stop`
 /// ends the run early: nothing more is sent, and open requests come to their end.
 ///
@@ -291,7 +185,7 @@ pub async fn drive(
         Entrance::Http { api_key } => {
             let api_key = api_key.clone();
             api::probe(&settings).await?;
-            let shared = Arc::new(begin(settings));
+            let shared = Arc::new(Shared::begin(settings));
             for _ in 0..shared.settings.connections {
                 let client = api::Client::new(Arc::clone(&shared), &api_key, tasks.spawner());
                 tasks.spawn(client.run(tasks.token()));
@@ -312,7 +206,7 @@ async fn start_lines(
 ) -> Result<Arc<Shared>, DriveError> {
     let template = Arc::new(Template::new(&settings.workload, acquirer_id)?);
     let streams = open_lines(&settings, acquirer_id).await?;
-    let shared = Arc::new(begin(settings));
+    let shared = Arc::new(Shared::begin(settings));
     for (number, stream) in (0..).zip(streams) {
         let template = Arc::clone(&template);
         let line = line::Line::new(Arc::clone(&shared), template, acquirer_id, number);
@@ -370,40 +264,6 @@ async fn open_lines(
         streams.push(stream.map_err(|source| DriveError::Line { line, target, source })?);
     }
     Ok(streams)
-}
-
-/// Everything the lines share; the clock of the run starts here.
-fn begin(settings: DriveSettings) -> Shared {
-    let end_ns = u64::try_from(settings.duration.as_nanos()).unwrap_or(u64::MAX);
-    let schedule = Schedule::new(settings.pace, end_ns);
-    let grace_ns = if matches!(schedule, Schedule::Max) { 0 } else { GRACE_NS };
-    let lines = usize::try_from(settings.connections).unwrap_or(usize::MAX);
-    let wakers = match settings.entrance {
-        Entrance::Iso8583 { .. } => lines,
-        Entrance::Http { .. } => 1,
-    };
-    let slow_us = u64::try_from(settings.slow_after.as_micros()).unwrap_or(u64::MAX);
-    Shared {
-        run_id: run_id(),
-        biller: OnceLock::new(),
-        end_ns,
-        last_send_ns: AtomicU64::new(end_ns.saturating_add(grace_ns)),
-        released_ns: AtomicU64::new(0),
-        schedule,
-        next: AtomicU64::new(0),
-        lines_busy: AtomicUsize::new(lines),
-        line_ended: Notify::new(),
-        wakers: (0..wakers).map(|_| Notify::new()).collect(),
-        recorder: Mutex::new(Recorder::new(settings.keep, slow_us)),
-        settings,
-        origin: Instant::now(),
-    }
-}
-
-/// A number that no two runs share, at once or one after the other.
-fn run_id() -> u64 {
-    let began_us = u64::try_from(clock::now().0).unwrap_or(0);
-    mix(began_us ^ mix(std::process::id().into()))
 }
 
 fn finish(

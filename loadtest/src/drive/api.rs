@@ -19,8 +19,9 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::record::{Ending, Heard};
+use super::shared::{Shared, rrn};
 use super::window::Open;
-use super::{DriveError, DriveSettings, Shared};
+use super::{DriveError, DriveSettings};
 use crate::tasks::{Spawner, Tasks};
 use crate::workload::{Workload, check_digit};
 use answer::Answer;
@@ -308,7 +309,7 @@ impl Client {
 
     fn request(&self, index: u64) -> Request<Full<Bytes>> {
         let shared = &self.shared;
-        let reference = super::rrn(shared.run_number(), index);
+        let reference = rrn(shared.run_number(), index);
         let body = body(&shared.settings.workload, index, reference);
         Request::builder()
             .method(Method::POST)

@@ -11,9 +11,10 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::record::{Ending, Heard, Recorder};
+use super::shared::{Shared, rrn};
+use super::sign_on;
 use super::template::{Stamp, Template};
 use super::window::{Open, Window};
-use super::{Shared, rrn, sign_on};
 use crate::clock;
 use crate::wire::{self, Index};
 

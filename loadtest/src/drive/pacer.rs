@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::workload::schedule::{Pace, Schedule};
 
 /// Lines are woken at least this often, to give up old requests and to notice the end.

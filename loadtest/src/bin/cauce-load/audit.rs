@@ -61,14 +61,14 @@ pub struct Args {
 }
 
 /// Repeats an audit on files.
-pub fn audit(args: &Args) -> anyhow::Result<ExitCode> {
+pub async fn audit(args: &Args) -> anyhow::Result<ExitCode> {
     if !args.evidence.is_wanted() {
         return Err(usage::wrong("an audit needs the journal: --data or --journal"));
     }
     usage::readable(&args.answers)?;
     args.evidence.check()?;
     let claims = client::read(open(&args.answers)?)?;
-    let summary = args.evidence.audit(claims, None)?;
+    let summary = args.evidence.audit(claims, None).await?;
     lines(&summary).iter().for_each(|line| print(line));
     Ok(ExitCode::from(if summary.mismatches == 0 { 0 } else { MISMATCHES }))
 }
@@ -119,7 +119,9 @@ impl EvidenceArgs {
     }
 
     /// Audits, again and again while something may still come to rest in the time allowed.
-    pub fn audit(
+    ///
+    /// Errors: evidence that cannot be read.
+    pub async fn audit(
         &self,
         claims: Vec<Claim>,
         issuer: Option<(&str, &IssuerHandle)>,
@@ -134,7 +136,7 @@ impl EvidenceArgs {
                 return Ok(AuditSummary::new(&evidence, &mismatches));
             }
             say(&format!("audit: {} mismatches, some under way", mismatches.len()));
-            std::thread::sleep(Duration::from_secs(1));
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 

@@ -15,7 +15,6 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use loadtest::tasks::Tasks;
 use tokio_util::sync::CancellationToken;
 use usage::Usage;
 
@@ -127,18 +126,28 @@ fn start(command: Command) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let (tasks, stop) = (Tasks::new(), CancellationToken::new());
-        if matches!(command, Command::Run(_) | Command::Capacity(_)) {
-            tasks.spawn(stop::watch(stop.clone()));
-        }
+        let stop = CancellationToken::new();
         match command {
-            Command::Run(args) => run::run(&args, &stop).await,
-            Command::Capacity(args) => capacity::capacity(&args, &stop).await,
-            Command::Audit(args) => audit::audit(&args),
+            Command::Run(args) => unless_stopped(run::run(&args, &stop), &stop).await,
+            Command::Capacity(args) => {
+                unless_stopped(capacity::capacity(&args, &stop), &stop).await
+            }
+            Command::Audit(args) => audit::audit(&args).await,
             Command::Simulate(kind) => simulate::simulate(kind).await,
             Command::Compare(args) => Ok(compare::compare(&args)),
         }
     })
+}
+
+/// A load, until a second signal ends it at once.
+async fn unless_stopped(
+    load: impl Future<Output = anyhow::Result<ExitCode>>,
+    stop: &CancellationToken,
+) -> anyhow::Result<ExitCode> {
+    tokio::select! {
+        ended = load => ended,
+        () = stop::signalled_twice(stop.clone()) => Ok(stop::exit_code()),
+    }
 }
 
 /// One thread loads best: lines then share it without waking each other. A hosted bank gets one

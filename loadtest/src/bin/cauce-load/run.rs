@@ -79,14 +79,14 @@ pub async fn run(args: &Args, stop: &CancellationToken) -> anyhow::Result<ExitCo
     let mut report = Report::new(&settings, &run);
     report.processes = used_since(args.load.processes(), &before);
     report.machine = Machine::look(args.evidence.data());
-    conclude(args, &settings, &run, issuer.as_ref(), &mut report)?;
+    conclude(args, &settings, &run, issuer.as_ref(), &mut report).await?;
     if let Some(issuer) = issuer {
         issuer.stop().await.context("the hosted issuer's log")?;
     }
     Ok(output::exit_code(&report))
 }
 
-fn conclude(
+async fn conclude(
     args: &Args,
     settings: &DriveSettings,
     run: &Run,
@@ -100,7 +100,7 @@ fn conclude(
     }
     if args.evidence.is_wanted() {
         let hosted = issuer.map(|issuer| (args.load.issuer.issuer_participant.as_str(), issuer));
-        report.audit = Some(args.evidence.audit(claims, hosted)?);
+        report.audit = Some(args.evidence.audit(claims, hosted).await?);
     }
     args.output.write(report)
 }

@@ -26,14 +26,15 @@ pub async fn signalled() -> std::io::Result<()> {
     }
 }
 
-/// Cancels the token at the first signal and ends the program at the second.
-pub async fn watch(stop: CancellationToken) {
-    if signalled().await.is_err() {
-        return;
-    }
-    say("stopping: no further payment is sent, open ones end; once more ends at once");
-    stop.cancel();
+/// Cancels the token at the first signal and resolves at the second. Cancel-safe.
+pub async fn signalled_twice(stop: CancellationToken) {
     if signalled().await.is_ok() {
-        std::process::exit(i32::from(STOPPED));
+        say("stopping: no further payment is sent, open ones end; once more ends at once");
+        stop.cancel();
+        if signalled().await.is_ok() {
+            return;
+        }
     }
+    // Signals cannot be heard: the run ends by itself.
+    std::future::pending().await
 }
