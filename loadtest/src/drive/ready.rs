@@ -38,21 +38,30 @@ pub enum NotReady {
     Stopped,
 }
 
+/// How long a load waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitLimits {
+    /// For the switch to take payments.
+    pub switch: Duration,
+    /// After that, for its line to the hosted bank.
+    pub line: Duration,
+}
+
 /// Waits until the switch takes payments and, where a bank is hosted here, has signed on to it.
 /// `tell` hears what is waited for, once each.
 ///
-/// Errors: [`NotReady`] once `patience` is over; at once where waiting cannot help.
+/// Errors: [`NotReady`] once the time is over; at once where waiting cannot help.
 pub async fn wait(
     settings: &DriveSettings,
     bank: Option<&IssuerHandle>,
-    patience: Duration,
+    limits: WaitLimits,
     stop: &CancellationToken,
     mut tell: impl FnMut(&str),
 ) -> Result<(), NotReady> {
     let settings = checked(settings.clone())?;
-    let give_up = Instant::now() + patience;
-    stoppable(stop, reach(&settings, give_up, &mut tell)).await?;
+    stoppable(stop, reach(&settings, Instant::now() + limits.switch, &mut tell)).await?;
     let Some(bank) = bank else { return Ok(()) };
+    let give_up = Instant::now() + limits.line;
     let signed_on = async {
         // Told only where it takes a moment.
         let soon = (Instant::now() + TRY_EVERY * 3).min(give_up);
@@ -62,7 +71,7 @@ pub async fn wait(
         tell(&format!("waiting for the switch's line to the bank at {}", bank.addr()));
         match timeout_at(give_up, bank.signed_on()).await {
             Ok(()) => Ok(()),
-            Err(_) => Err(no_line(bank, patience)),
+            Err(_) => Err(no_line(bank, limits.line)),
         }
     };
     stoppable(stop, signed_on).await

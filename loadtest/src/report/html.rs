@@ -60,7 +60,11 @@ fn over_rates(out: &mut String, search: &Search) -> std::fmt::Result {
     Chart {
         caption: "Latency over the rate",
         x: rate(),
-        y: axis("latency from the planned instant", Scale::Logarithmic, round_duration),
+        y: axis(
+            "latency from the planned instant, logarithmic",
+            Scale::Logarithmic,
+            round_duration,
+        ),
         series: vec![
             Series { name: "median", colour: BLUE, points: points(|point| point.p50_us) },
             Series { name: "99th percentile", colour: RED, points: points(|point| point.p99_us) },
@@ -122,7 +126,11 @@ fn over_time(out: &mut String, report: &Report) -> std::fmt::Result {
     Chart {
         caption: "Latency over time",
         x: time(),
-        y: axis("latency from the planned instant", Scale::Logarithmic, round_duration),
+        y: axis(
+            "latency from the planned instant, logarithmic",
+            Scale::Logarithmic,
+            round_duration,
+        ),
         series: vec![
             Series { name: "median", colour: BLUE, points: points(|second| second.p50_us, worst) },
             Series {
@@ -150,7 +158,7 @@ fn by_quantile(out: &mut String, report: &Report) -> std::fmt::Result {
             tick: grouped,
             places: places.map(|(at, (name, _))| (at, name)).collect(),
         },
-        y: axis("latency", Scale::Logarithmic, round_duration),
+        y: axis("latency, logarithmic", Scale::Logarithmic, round_duration),
         series: vec![
             Series { name: "from the planned instant", colour: RED, points: points(named) },
             Series {

@@ -11,7 +11,7 @@ use loadtest::audit::issuer::IssuerTruth;
 use loadtest::audit::journal::Journal;
 use loadtest::audit::{Evidence, audit};
 use loadtest::drive::api::ApiKey;
-use loadtest::drive::ready::{self, NotReady};
+use loadtest::drive::ready::{self, NotReady, WaitLimits};
 use loadtest::drive::record::Meaning;
 use loadtest::drive::{DriveSettings, Entrance, Keep, Run, drive};
 use loadtest::report::Report;
@@ -241,7 +241,8 @@ async fn wait(
     bank: Option<&IssuerHandle>,
     patience: Duration,
 ) -> Result<(), NotReady> {
-    ready::wait(settings, bank, patience, &CancellationToken::new(), |_| {}).await
+    let limits = WaitLimits { switch: patience, line: patience };
+    ready::wait(settings, bank, limits, &CancellationToken::new(), |_| {}).await
 }
 
 fn chain(error: &NotReady) -> String {

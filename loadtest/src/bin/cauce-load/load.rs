@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use loadtest::drive::api::{ApiKey, rail};
-use loadtest::drive::ready::{self, NotReady};
+use loadtest::drive::ready::{self, NotReady, WaitLimits};
 use loadtest::drive::record::Second;
 use loadtest::drive::{DriveSettings, Entrance, Keep, Run, drive};
 use loadtest::report::machine::ProcessUse;
@@ -29,6 +29,12 @@ pub const SECONDS_MAX: u64 = 86_400;
 const REQUESTS_MAX: u64 = 100_000_000;
 /// Random arrivals of one run; they are drawn before it begins, 8 bytes each.
 const RANDOM_MAX: u64 = 20_000_000;
+
+/// How long the switch is waited for.
+const SWITCH_WAIT: Duration = Duration::from_secs(10);
+/// How long its line to the hosted bank is: longer than the longest pause between its attempts, of
+/// `reconnect_max_ms = 10000` and a quarter more.
+const LINE_WAIT: Duration = Duration::from_secs(15);
 
 const API: &str = "Over the JSON API";
 const WORKLOAD: &str = "What is paid";
@@ -68,10 +74,10 @@ pub struct LoadArgs {
     /// several times.
     #[arg(long)]
     pid: Vec<u32>,
-    /// Seconds to wait for the switch, and for its line to the hosted bank.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10,
-        value_parser = clap::value_parser!(u64).range(0..=3_600))]
-    wait: u64,
+    /// Seconds to wait for the switch, and then for its line to the hosted bank
+    /// [default: 10 and 15].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    wait: Option<u64>,
     /// The JSON API instead of ISO 8583.
     #[command(flatten)]
     http: HttpArgs,
@@ -258,8 +264,11 @@ impl LoadArgs {
         issuer: Option<&IssuerHandle>,
         stop: &CancellationToken,
     ) -> anyhow::Result<bool> {
-        let patience = Duration::from_secs(self.wait);
-        match ready::wait(settings, issuer, patience, stop, say).await {
+        let limits = match self.wait.map(Duration::from_secs) {
+            Some(wait) => WaitLimits { switch: wait, line: wait },
+            None => WaitLimits { switch: SWITCH_WAIT, line: LINE_WAIT },
+        };
+        match ready::wait(settings, issuer, limits, stop, say).await {
             Ok(()) => Ok(true),
             Err(NotReady::Stopped) => Ok(false),
             Err(error) => Err(error.into()),
@@ -274,7 +283,7 @@ impl LoadArgs {
         settings: &DriveSettings,
         stop: &CancellationToken,
     ) -> anyhow::Result<Run> {
-        let give_up = tokio::time::Instant::now() + Duration::from_secs(self.wait);
+        let give_up = tokio::time::Instant::now() + SWITCH_WAIT;
         loop {
             match drive(settings.clone(), stop, tell).await {
                 Err(error) if !error.is_final() && tokio::time::Instant::now() < give_up => {

@@ -141,8 +141,9 @@ async fn issuer(args: IssuerArgs) -> anyhow::Result<()> {
         tokio::select! {
             stopped = stop::signalled() => break stopped?,
             _ = sign_ons.changed() => {
+                issuer.signed_on().await;
                 let count = *sign_ons.borrow_and_update();
-                say(&format!("the switch has signed on ({count} sign-ons so far)"));
+                say(&format!("the switch has signed on; {count} sign-ons so far"));
             }
         }
     }

@@ -13,7 +13,7 @@ p{margin:.4rem 0}ul{padding-left:1.2rem}\
 table{border-collapse:collapse;margin:.5rem 0;font-variant-numeric:tabular-nums}\
 th,td{text-align:left;vertical-align:top;padding:.25rem .9rem .25rem 0;\
 border-bottom:1px solid #d0d7de}\
-th{font-weight:600}.n{text-align:right}td.n{white-space:nowrap}tr.why td{border-top:0;padding-top:0}\
+th{font-weight:600}.note{font-weight:400}.n{text-align:right}td.n{white-space:nowrap}tr.why td{border-top:0;padding-top:0}\
 \
 figure{margin:.5rem 0}figcaption{color:#57606a;font-size:.9rem}\
 svg{width:100%;height:auto;display:block}.narrow{display:none}\
@@ -22,5 +22,5 @@ svg text{font:12px system-ui,sans-serif;fill:#57606a}svg .label{fill:#1b1f24}\
 .level{stroke:#a40e26;fill:none;stroke-dasharray:6 4}\
 .line{fill:none;stroke-width:2;stroke-linejoin:round}\
 @media(max-width:600px){.wide{display:none}.narrow{display:block}\
-th,td{padding-right:.5rem}}\
+table{font-size:.9rem}th,td{padding-right:.5rem}}\
 @media print{body{max-width:none}}";

@@ -4,14 +4,18 @@ use std::fmt::{Result, Write};
 
 use super::escape;
 use crate::report::Report;
-use crate::report::search::Search;
+use crate::report::search::{Search, SearchEnd};
 use crate::report::units::{duration, grouped, percent, round_duration};
 
 /// What was done, in a sentence.
 pub(super) fn headline(out: &mut String, report: &Report) -> Result {
     let settings = &report.settings;
-    if report.search.is_some() {
-        write!(out, "<h2>The run at 70 % of the greatest rate served</h2>")?;
+    match report.search.as_ref().map(|search| search.end) {
+        Some(SearchEnd::Knee | SearchEnd::Ceiling) => {
+            write!(out, "<h2>The run at 70 % of the greatest rate served</h2>")?;
+        }
+        Some(SearchEnd::FirstRate | SearchEnd::Stopped) => write!(out, "<h2>The last run</h2>")?,
+        None => {}
     }
     let rate = match settings.rate {
         0 => "as many payments as the answers allow".to_owned(),
@@ -98,10 +102,17 @@ pub(super) fn figures(out: &mut String, report: &Report) -> Result {
             count if count == report.planned => String::new(),
             count => percent(count, report.planned),
         };
-        write!(out, "<tr><th>{name}<td class=\"n\">{}<td class=\"n\">{share}", grouped(count))?;
-        if count > 0 && !note.is_empty() {
-            write!(out, "<tr class=\"why\"><td class=\"note\" colspan=\"3\">{}", escape(note))?;
-        }
+        let note = match note {
+            note if count > 0 && !note.is_empty() => {
+                format!("<br><span class=\"note\">{}</span>", escape(note))
+            }
+            _ => String::new(),
+        };
+        write!(
+            out,
+            "<tr><th>{name}{note}<td class=\"n\">{}<td class=\"n\">{share}",
+            grouped(count)
+        )?;
     }
     write!(out, "</table>")?;
     answers(out, report)?;
@@ -148,8 +159,8 @@ fn latencies(out: &mut String, report: &Report) -> Result {
 pub(super) fn rates(out: &mut String, search: &Search) -> Result {
     write!(
         out,
-        "<h2>Rates tried</h2><table><tr><th class=\"n\">offered a second\
-         <th class=\"n\">approved a second<th class=\"n\">median<th class=\"n\">p99<th>served"
+        "<h2>Rates tried</h2><table><tr><th class=\"n\">offered / s\
+         <th class=\"n\">approved / s<th class=\"n\">median<th class=\"n\">p99<th>served"
     )?;
     let mut tried: Vec<_> = search.tried.iter().collect();
     tried.sort_by_key(|point| point.rate);

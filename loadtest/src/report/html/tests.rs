@@ -40,7 +40,7 @@ fn each_chart_has_axes_with_units_and_ticks() {
     for text in [
         ">requests a second</text>",
         ">seconds from the start</text>",
-        ">latency from the planned instant</text>",
+        ">latency from the planned instant, logarithmic</text>",
         ">percentile of the requests</text>",
         ">1 ms</text>",
         ">p99</text>",
