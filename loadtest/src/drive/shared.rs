@@ -168,6 +168,8 @@ mod tests {
 
     #[test]
     fn no_reference_looks_like_a_card_number() {
+        let card = Text::new("372300000000").unwrap();
+        assert!(kept_rrn(&card).is_some(), "one of this kind is masked");
         for run_id in 0..3_500 {
             for index in (0..400_000).step_by(20_011) {
                 let reference = format!("{:012}", rrn(run_number(run_id), index));
