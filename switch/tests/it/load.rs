@@ -83,7 +83,7 @@ fn journal(data: &Path) -> Journal {
 
 async fn wait_for_rest(house: &House, claims: &[Claim]) {
     let unknown = claims.iter().filter(|claim| claim.response_code.as_deref() == Some("68"));
-    let undone = usize::try_from(unknown.count()).expect("a count");
+    let undone = unknown.count();
     eventually("what is unknown to be undone", async || {
         let truth = house.issuer.truth();
         let reversed = truth.iter().filter(|effect| effect.reversals > 0).count();
