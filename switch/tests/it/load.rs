@@ -21,10 +21,11 @@ use loadtest::simulator::issuer::{
 use loadtest::workload::Workload;
 use loadtest::workload::schedule::Pace;
 use router::money::Currency;
+use router::payment::PaymentState;
 use switch::keys::{self, Role};
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{ACQUIRER, House, PATIENCE, card_order, eventually, issuer_with, start_app};
+use crate::harness::{ACQUIRER, House, PATIENCE, card_order, issuer_with, start_app};
 
 /// No approval is as slow as this.
 const NEVER_SLOW: Duration = Duration::from_secs(600);
@@ -81,15 +82,14 @@ fn journal(data: &Path) -> Journal {
     Journal::read(BufReader::new(export.stdout.as_slice())).expect("an export")
 }
 
+/// Waits until whatever the client heard is unknown is undone.
 async fn wait_for_rest(house: &House, claims: &[Claim]) {
     let unknown = claims.iter().filter(|claim| claim.response_code.as_deref() == Some("68"));
-    let undone = unknown.count();
-    eventually("what is unknown to be undone", async || {
-        let truth = house.issuer.truth();
-        let reversed = truth.iter().filter(|effect| effect.reversals > 0).count();
-        (reversed == undone).then_some(())
-    })
-    .await;
+    for claim in unknown {
+        let folio = claim.folio.as_deref().expect("a folio");
+        let payment = house.payment(folio).await;
+        house.wait_for_state(payment.id, PaymentState::Reversed).await;
+    }
 }
 
 #[tokio::test]
