@@ -7,5 +7,7 @@ mod audit;
 mod coordinated_omission;
 mod load;
 mod merchant;
+mod program;
+mod scripted;
 mod secure_line;
 mod wire_and_codec;

@@ -21,6 +21,7 @@ mod keys;
 mod kill;
 mod limits;
 mod lines;
+mod load;
 mod named;
 mod not_understood;
 mod notice;

@@ -149,6 +149,9 @@ impl Line {
 
     fn network(&mut self, message: &[u8]) -> Fate {
         self.count(&self.bank.counters.network);
+        if self.value(message, 70) == b"001" {
+            self.bank.sign_ons.send_modify(|count| *count += 1);
+        }
         self.reply(message, KEPT_OF_NETWORK, *b"00", None);
         self.send(Duration::ZERO);
         Fate::Stays
