@@ -82,6 +82,9 @@ impl Spec {
             let header = bytes_of("h", header)?;
             packer.header(&header).map_err(|error| of_pack(error).at("h"))?;
         }
+        for bit in &tree.bits {
+            packer.keep_bitmap(*bit).map_err(|error| of_pack(error).at("bits"))?;
+        }
         let mut fields: Vec<(u8, &str, &Value)> = Vec::new();
         for (name, value) in &tree.fields {
             let number = number_of(name).ok_or_else(|| Problem::Undefined.at(name))?;
@@ -117,6 +120,7 @@ impl Spec {
             (Some(composite), Value::Parts(parts)) => {
                 let mut out = BytesMut::new();
                 self.composite_content(composite, path, parts, &mut out)?;
+                fill_up(field, composite, &mut out);
                 Ok(out.into())
             }
             (None, Value::Text(text)) if field.encoding.is_bytes() => bytes_of(path, text),
@@ -295,6 +299,14 @@ fn set_bitmap(numbers: &[u8], tail: bool) -> Vec<u8> {
         set(last_bit);
     }
     map
+}
+
+/// Data objects that do not fill a field of fixed length are followed by zeros, which mean nothing.
+fn fill_up(field: &Field, composite: &Composite, out: &mut BytesMut) {
+    let is_filled = matches!(composite, Composite::BerTlv { .. } | Composite::DataSets(_));
+    if let (true, Length::Fixed(length)) = (is_filled, field.length) {
+        out.resize(out.len().max(usize::from(length)), 0);
+    }
 }
 
 fn ber_tlv(path: &str, values: &[(String, Value)], out: &mut BytesMut) -> Assembled<()> {

@@ -6,7 +6,7 @@
 use super::composite::{Composite, DataSet, Part, Parts, TLV_SET_MAX, TagLayout, TagOrder};
 use super::field::{Encoding, Field};
 use super::index::{Found, Index};
-use super::spec::{BitmapEncoding, Spec, THIRD, ThirdBitmap};
+use super::spec::{BitmapEncoding, Bitmaps, Spec, THIRD, ThirdBitmap};
 use super::value::{Tree, Value};
 use super::{BITMAP, tlv};
 use crate::error::{DecodeError, ErrorKind, Step, Within};
@@ -38,7 +38,37 @@ impl Spec {
             }
         }
         let mti = index.mti().into_iter().map(char::from).collect();
-        Ok(Tree { mti, header: header.map(hex::encode_upper), fields })
+        let bits = self.empty_bitmaps(index, bytes);
+        Ok(Tree { mti, header: header.map(hex::encode_upper), bits, masked: None, fields })
+    }
+
+    /// The bits that announce a bitmap and are set although no field of it follows.
+    fn empty_bitmaps(&self, index: &Index, bytes: &[u8]) -> Vec<u8> {
+        let leads_on = |map| {
+            let word = self.bitmap.read_word(bytes, self.head_len(map));
+            word.is_ok_and(|word| word >> 63 != 0)
+        };
+        let is_field = |number: &u8| *number != THIRD || self.third != ThirdBitmap::InField65;
+        let last = index.fields().filter(is_field).last().unwrap_or(BITMAP);
+        let has_second = match self.bitmaps {
+            Bitmaps::Single => false,
+            Bitmaps::Auto => leads_on(0),
+            Bitmaps::Always128 => true,
+        };
+        let has_third = match self.third {
+            ThirdBitmap::None => false,
+            ThirdBitmap::Contiguous => has_second && leads_on(1),
+            ThirdBitmap::InField65 => index.has(THIRD),
+        };
+        let is_first_empty = match self.bitmaps {
+            Bitmaps::Single => false,
+            Bitmaps::Auto => has_second && !has_third && last < THIRD,
+            // It announces nothing there.
+            Bitmaps::Always128 => leads_on(0),
+        };
+        let is_third_empty = has_third && last <= 128;
+        let bits = [(BITMAP, is_first_empty), (THIRD, is_third_empty)];
+        bits.into_iter().filter(|(_, is_empty)| *is_empty).map(|(bit, _)| bit).collect()
     }
 
     /// The value of one field; none where the message has it not, or it is the third bitmap.
@@ -247,7 +277,9 @@ impl Apart<'_> {
     ) -> Result<Fields, DecodeError> {
         let mut fields = Vec::new();
         let mut at = start;
-        while at < self.bytes.len() {
+        let is_filling = |at: usize| self.bytes[at..].iter().all(|byte| matches!(byte, 0 | 0xFF));
+        // No data set has the identifier 00 or FF: behind the last one they fill the field up.
+        while !is_filling(at) {
             let short = |need| self.error(ErrorKind::ShortTlv, place, at, need);
             let head: Option<&[u8; SET_HEAD]> = self.bytes[at..].first_chunk();
             let head = head.ok_or_else(|| short(SET_HEAD))?;

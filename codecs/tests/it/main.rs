@@ -8,6 +8,7 @@ mod frame;
 mod iso20022;
 mod qr;
 mod regressions;
+mod reports;
 mod round_trip;
 mod security;
 mod shipped;
