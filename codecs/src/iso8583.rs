@@ -22,7 +22,9 @@ mod unpack;
 mod value;
 
 pub use assemble::{AssembleError, Problem};
-pub use composite::{Characters, Composite, DataSet, Part, Parts, TagLayout, TagOrder};
+pub use composite::{
+    Characters, Composite, DataSet, FirstBit, Part, Parts, TagForm, TagLayout, TagOrder, TagPart,
+};
 pub use content::Content;
 pub use describe::{Described, describe};
 pub use dialect::{Dialect, Edition};

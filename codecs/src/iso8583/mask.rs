@@ -3,7 +3,7 @@
 use router::misplaced::has_check_digit;
 use router::secret::Pan;
 
-use super::composite::{Composite, Parts};
+use super::composite::{Composite, Parts, TagForm, TagPart};
 use super::content::Content;
 use super::field::{Field, Length};
 use super::spec::Spec;
@@ -63,15 +63,30 @@ impl Spec {
                 part(parts, value)
             }
             Composite::BerTlv { secret_tags } => masked_tag(secret_tags, name, value),
-            Composite::Tagged { secret_tags, .. } => {
-                let is_secret = secret_tags.iter().any(|tag| **tag == *name);
-                if is_secret { hidden(value, 1) } else { scanned(value) }
+            Composite::Tagged { head, layout, tags, secret_tags } => {
+                let each = if layout.value == TagForm::Bytes { 2 } else { 1 };
+                match tags.iter().find(|tag| *tag.tag == *name) {
+                    _ if secret_tags.iter().any(|tag| **tag == *name) => hidden(value, each),
+                    Some(tag) => self.masked_tag_part(tag, value),
+                    None => part(head, value),
+                }
             }
             Composite::DataSets(sets) => {
                 let id = u8::from_str_radix(name, 16).ok();
                 let set = sets.iter().find(|set| Some(set.id) == id);
                 self.masked_set(set.map(|set| &set.parts), value)
             }
+        }
+    }
+
+    /// A tag that is told by itself, as often as it comes.
+    fn masked_tag_part(&self, tag: &TagPart, value: Value) -> Value {
+        match value {
+            Value::Many(many) => {
+                let mask = |value| self.masked_tag_part(tag, value);
+                Value::Many(many.into_iter().map(mask).collect())
+            }
+            value => self.masked_value(&tag.field, value),
         }
     }
 

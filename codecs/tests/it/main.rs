@@ -1,6 +1,7 @@
 //! The codecs against messages of other people, against broken ones, and against themselves.
 
 mod broken;
+mod composites;
 mod differential;
 mod file;
 mod foreign;
