@@ -24,6 +24,7 @@ mod value;
 pub use assemble::{AssembleError, Problem};
 pub use composite::{
     Characters, Composite, DataSet, FirstBit, Part, Parts, TagForm, TagLayout, TagOrder, TagPart,
+    Tagged,
 };
 pub use content::Content;
 pub use describe::{Described, describe};

@@ -150,9 +150,7 @@ impl Spec {
                 self.bitmapped(layout, parts, path, values, out)
             }
             Composite::BerTlv { .. } => ber_tlv(path, values, out),
-            Composite::Tagged { head, layout, tags, .. } => {
-                self.tagged(head, *layout, tags, path, values, out)
-            }
+            Composite::Tagged(tagged) => self.tagged(tagged, path, values, out),
             Composite::DataSets(sets) => self.data_sets(sets, path, values, out),
         }
     }

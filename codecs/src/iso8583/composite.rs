@@ -32,16 +32,7 @@ pub enum Composite {
         secret_tags: Box<[u32]>,
     },
     /// Tags of fixed width with a length each, as DE48 often is.
-    Tagged {
-        /// Parts in front of the tags, in the order of the wire.
-        head: Parts,
-        /// How they are written.
-        layout: TagLayout,
-        /// The tags whose values are written in a way of their own, ascending.
-        tags: Box<[TagPart]>,
-        /// Tags whose values are secret.
-        secret_tags: Box<[Box<str>]>,
-    },
+    Tagged(Tagged),
     /// Data sets of ISO 8583:2003: an identifier, a length, then BER-TLV or a bitmap and parts.
     DataSets(Box<[DataSet]>),
 }
@@ -70,6 +61,26 @@ pub struct Part {
     pub name: Box<str>,
     /// How it is written.
     pub field: Field,
+}
+
+/// What a field of tags is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tagged {
+    /// Parts in front of the tags, in the order of the wire.
+    pub head: Parts,
+    /// How the tags are written.
+    pub layout: TagLayout,
+    /// The tags whose values are written in a way of their own, ascending.
+    pub tags: Box<[TagPart]>,
+    /// Tags whose values are secret.
+    pub secret_tags: Box<[Box<str>]>,
+}
+
+impl Tagged {
+    /// The tag of a name, where its value is written in a way of its own.
+    pub fn tag(&self, name: &str) -> Option<&TagPart> {
+        self.tags.iter().find(|tag| *tag.tag == *name)
+    }
 }
 
 /// A tag whose value is a field of its own: the tag, then what the field says, its length included.

@@ -85,12 +85,10 @@ impl<'a> Line<'a> {
                 part(parts)
             }
             Some(Composite::BerTlv { .. }) => (tlv::tag_label(name), None),
-            Some(Composite::Tagged { head, tags, .. }) => {
-                match tags.iter().find(|tag| *tag.tag == *name) {
-                    Some(tag) => (&tag.name, self.spec.composite(&tag.field)),
-                    None => part(head),
-                }
-            }
+            Some(Composite::Tagged(tagged)) => match tagged.tag(name) {
+                Some(tag) => (&tag.name, self.spec.composite(&tag.field)),
+                None => part(&tagged.head),
+            },
             Some(Composite::DataSets(_)) | None => ("", None),
         }
     }

@@ -63,12 +63,12 @@ impl Spec {
                 part(parts, value)
             }
             Composite::BerTlv { secret_tags } => masked_tag(secret_tags, name, value),
-            Composite::Tagged { head, layout, tags, secret_tags } => {
-                let each = if layout.value == TagForm::Bytes { 2 } else { 1 };
-                match tags.iter().find(|tag| *tag.tag == *name) {
-                    _ if secret_tags.iter().any(|tag| **tag == *name) => hidden(value, each),
+            Composite::Tagged(tagged) => {
+                let each = if tagged.layout.value == TagForm::Bytes { 2 } else { 1 };
+                match tagged.tag(name) {
+                    _ if tagged.secret_tags.iter().any(|tag| **tag == *name) => hidden(value, each),
                     Some(tag) => self.masked_tag_part(tag, value),
-                    None => part(head, value),
+                    None => part(&tagged.head, value),
                 }
             }
             Composite::DataSets(sets) => {

@@ -156,9 +156,7 @@ impl Apart<'_> {
                 inner.bitmapped(layout, parts, place, start)
             }
             Composite::BerTlv { .. } => inner.ber_tlv(place, start),
-            Composite::Tagged { head, layout, tags, .. } => {
-                inner.tagged(head, *layout, tags, place, start)
-            }
+            Composite::Tagged(tagged) => inner.tagged(tagged, place, start),
             Composite::DataSets(sets) => inner.data_sets(sets, place, start),
         }
     }

@@ -3,7 +3,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::{Assembled, Problem, bytes_of, each, latin1, number_of, value_of};
-use crate::iso8583::composite::{Parts, TagForm, TagLayout, TagOrder, TagPart};
+use crate::iso8583::composite::{TagForm, TagLayout, TagOrder, Tagged};
 use crate::iso8583::spec::Spec;
 use crate::iso8583::value::Value;
 
@@ -11,13 +11,12 @@ impl Spec {
     /// See `Apart::tagged` in `unpack::tags`.
     pub(super) fn tagged(
         &self,
-        head: &Parts,
-        layout: TagLayout,
-        tags: &[TagPart],
+        tagged: &Tagged,
         path: &str,
         values: &[(String, Value)],
         out: &mut BytesMut,
     ) -> Assembled<()> {
+        let Tagged { head, layout, .. } = tagged;
         if values.is_empty() {
             return Ok(());
         }
@@ -34,12 +33,12 @@ impl Spec {
             if tag.len() != usize::from(layout.tag_len) {
                 return Err(Problem::Undefined.at(&path));
             }
-            match tags.iter().find(|known| *known.tag == *name) {
+            match tagged.tag(name) {
                 Some(known) => {
                     out.put_slice(&tag);
                     self.field_in(&known.field, &path, value, out)?;
                 }
-                None => untold(layout, &tag, &path, value, out)?,
+                None => untold(*layout, &tag, &path, value, out)?,
             }
         }
         Ok(())

@@ -2,16 +2,14 @@
 
 use super::{Apart, Fields, Place};
 use crate::error::{DecodeError, ErrorKind, Step};
-use crate::iso8583::composite::{Parts, TagForm, TagLayout, TagOrder, TagPart};
+use crate::iso8583::composite::{TagForm, TagLayout, TagOrder, Tagged};
 use crate::iso8583::value::Value;
 
 impl Apart<'_> {
     /// The parts in front of the tags, then tag by tag; nothing at all where there is no content.
     pub(super) fn tagged(
         self,
-        head: &Parts,
-        layout: TagLayout,
-        tags: &[TagPart],
+        tagged: &Tagged,
         place: Place,
         start: usize,
     ) -> Result<Fields, DecodeError> {
@@ -20,13 +18,13 @@ impl Apart<'_> {
         if at == self.bytes.len() {
             return Ok(fields);
         }
-        for part in head.iter() {
+        for part in tagged.head.iter() {
             let (value, end) = self.part(part, place, at)?;
             fields.push((part.number.to_string(), value));
             at = end;
         }
         while at < self.bytes.len() {
-            let (name, value, end) = self.tag(layout, tags, place, at)?;
+            let (name, value, end) = self.tag(tagged, place, at)?;
             fields.push((name, value));
             at = end;
         }
@@ -36,11 +34,11 @@ impl Apart<'_> {
     /// A tag that begins at `at`, its value, and where that ends.
     fn tag(
         self,
-        layout: TagLayout,
-        tags: &[TagPart],
+        tagged: &Tagged,
         place: Place,
         at: usize,
     ) -> Result<(String, Value, usize), DecodeError> {
+        let layout = tagged.layout;
         let tag_len = usize::from(layout.tag_len);
         let length_len = layout.length.map_or(0, |length| length.width());
         let head = tag_len + length_len;
@@ -51,7 +49,7 @@ impl Apart<'_> {
         };
         let tag = self.bytes.get(tag_at..tag_at + tag_len).ok_or_else(|| short(head))?;
         let name = layout.tag.text(tag);
-        if let Some(known) = tags.iter().find(|known| *known.tag == *name) {
+        if let Some(known) = tagged.tag(&name) {
             let place = place.and(layout.step(tag, &name));
             let (value, end) = self.field(&known.field, place, at + tag_len)?;
             return Ok((name, value, end));

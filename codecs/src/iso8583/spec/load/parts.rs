@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Maker, bitmap};
 use crate::iso8583::composite::{
     Characters, Composite, DataSet, FirstBit, Part, Parts, TLV_SET_MAX, TagForm, TagLayout,
-    TagOrder, TagPart,
+    TagOrder, TagPart, Tagged,
 };
 use crate::iso8583::field::{Counts, Prefix};
 use crate::iso8583::spec::raw::{Number, RawField, RawParts};
@@ -125,7 +125,7 @@ impl Maker<'_> {
         let tags = self.tags(key, raw, layout, depth);
         let secret = raw.secret_tags.iter().flatten();
         let secret_tags = secret.map(|tag| tag.as_str().into()).collect();
-        Some(Composite::Tagged { head, layout, tags, secret_tags })
+        Some(Composite::Tagged(Tagged { head, layout, tags, secret_tags }))
     }
 
     /// The tags that are told by themselves.
