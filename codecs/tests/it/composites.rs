@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 use codecs::iso8583::{Spec, Tree};
+use proptest::prelude::*;
 
 use crate::reports::{bytes, comes_back, fault, spec, written};
 
@@ -254,4 +255,51 @@ fn card_data_in_tags_that_are_fields_is_hidden() {
     );
     let mistakes = Spec::from_toml(&open).expect_err("refused");
     assert_eq!(mistakes[0].key, "fields.48.parts.tags.35.secret");
+}
+
+/// Fields of every kind, some within others.
+const EVERY_KIND: [&str; 9] = [
+    "kind = 'ber_tlv'",
+    "kind = 'data_sets'\nsets = { 71 = { fields = { 1 = { content = 'n', length = 1 } } } }",
+    "kind = 'tagged'\ntag_length = 1\nlength_digits = 1\nfields = { 20 = { length = 1 } }",
+    "kind = 'tagged'\norder = 'length_first'\ntag_length = 1\nlength_digits = 3\n\
+     length_encoding = 'bcd'\nlength_includes_tag = true\nlength_includes_itself = true",
+    "kind = 'tagged'\ntag_encoding = 'raw'\ntag_length = 1\nlength_encoding = 'binary'\n\
+     length_digits = 1\nvalue_encoding = 'raw'\n\
+     tags = { 01 = { encoding = 'raw', length_max = 9, length_digits = 1, \
+     length_encoding = 'binary', length_includes_itself = true, parts = { kind = 'ber_tlv' } }, \
+     02 = { encoding = 'bcd', length = 3 } }",
+    "kind = 'bitmapped'\nbitmap_bytes = 1\nbitmap_grows = true\n\
+     fields = { 0 = { content = 'n', length = 1 }, 2 = { length = 1 }, 8 = { encoding = 'raw', \
+     length = 4, parts = { kind = 'ber_tlv' } }, 16 = { length = 1 } }",
+    "kind = 'bitmapped'\nbitmap_bytes = 1\nskip_first_bit = true\nheader_length = 1\n\
+     fields = { 2 = { length = 1 }, 3 = { length_max = 5, length_digits = 1, \
+     length_includes_itself = true } }",
+    "kind = 'positional'\noptional_tail = true\nfields = { 0 = { length = 1 }, 1 = { encoding = 'bcd', \
+     length_max = 7, length_digits = 1, length_counts = 'nibbles', length_includes_itself = true }, \
+     2 = { length = 2 } }",
+    "kind = 'tagged'\nencoding = 'ebcdic'\ntag_length = 1\nlength_digits = 1",
+];
+
+proptest! {
+    #[test]
+    fn what_is_read_of_any_bytes_is_written_and_read_the_same(
+        kind in 0..EVERY_KIND.len(),
+        content in prop::collection::vec(
+            prop::sample::select(b"\x00\x01\x02\x03\x04\x05\x40\x71\x80\x81\xC0\xC1\xF0\xF1\xF2\xFF0123A".to_vec()),
+            0..24,
+        ),
+    ) {
+        let spec = of(EVERY_KIND[kind]);
+        let message = bytes(&message(&hex::encode(&content)));
+        match spec.unpack(&message) {
+            Err(error) => prop_assert!(error.offset <= message.len(), "{}", error),
+            Ok(tree) => {
+                let json = serde_json::to_string(&tree).expect("JSON");
+                let again = bytes(&written(&spec, &json));
+                prop_assert!(again.len() <= message.len(), "{}", json);
+                prop_assert_eq!(spec.unpack(&again), Ok(tree));
+            }
+        }
+    }
 }

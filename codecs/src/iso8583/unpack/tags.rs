@@ -59,7 +59,8 @@ impl Apart<'_> {
         };
         let length =
             self.bytes.get(length_at..length_at + length_len).ok_or_else(|| short(head))?;
-        let length = prefix.read(length).and_then(|length| usize::try_from(length).ok());
+        let length = prefix.read(length).filter(|length| *length <= prefix.max);
+        let length = length.and_then(|length| usize::try_from(length).ok());
         let length = length.ok_or_else(|| short(head))?;
         let end = at + head + length;
         let value = self.bytes.get(at + head..end).ok_or_else(|| short(head + length))?;

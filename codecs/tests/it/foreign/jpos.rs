@@ -229,6 +229,15 @@ fn tags_may_have_a_category_code_in_front_and_parts_of_their_own() {
         "30313030000000000000001030313430313032FF003032303441420102",
         r#"{"60":{"01":"FF00","02":{"1":"AB","2":"0102"}}}"#,
     );
+    // A field that is EBCDIC as a whole.
+    check(
+        &fields.replace(
+            "id='48' length='999' class='$IFA_LLLCHAR'",
+            "id='48' length='999' class='$IFE_LLLCHAR'",
+        ),
+        "30313030 0000000000010000 F0F0F6 D9 F1F4F0F1 F7",
+        r#"{"48":{"0":"R","14":"7"}}"#,
+    );
     let of_acme = fields.replace("$p.TTDecimalTagMapper", "com.acme.Mapper");
     assert_eq!(
         refused(&of_acme),
