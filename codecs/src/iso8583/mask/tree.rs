@@ -93,12 +93,19 @@ fn leaves(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Whether a text is one that masking leaves: a length in place of it, or stars between digits.
+/// Whether a text is one that masking leaves: a length in place of it, or three and more stars between
+/// digits, as a card number has its spaces and hyphens among them.
 fn looks_masked(text: &str) -> bool {
     let is_hidden = text.starts_with('[') && text.ends_with(" hidden]");
-    let is_shortened = text.split_once("***").is_some_and(|(before, after)| {
-        let ends_in_digit = before.ends_with(|last: char| last.is_ascii_digit());
-        ends_in_digit && after.trim_start_matches('*').starts_with(|c: char| c.is_ascii_digit())
+    let is_star = |character: char| matches!(character, '*' | ' ' | '-');
+    let mut runs = text.split(|character: char| !is_star(character));
+    let mut at = 0;
+    let is_shortened = runs.any(|run| {
+        let (before, after) =
+            (text[..at].chars().next_back(), text[at + run.len()..].chars().next());
+        at += run.len() + after.map_or(0, char::len_utf8);
+        let is_digit = |character: Option<char>| character.is_some_and(|c| c.is_ascii_digit());
+        run.matches('*').count() >= 3 && is_digit(before) && is_digit(after)
     });
     is_hidden || is_shortened
 }
@@ -165,6 +172,19 @@ bitmap = "hex"
         masked(r#""55":{"70":"5A084111111111111111"}"#, Some("55"), Some(&["55"]));
         // Beside a listed field, a text that only looks masked is none.
         masked(r#""48":{"42":"1***2"},"63":"4111111111111111""#, Some("63"), Some(&["63"]));
+    }
+
+    #[test]
+    fn stars_between_digits_look_masked() {
+        for text in ["411111******1111", "4111 11** **** 1111", "x 4111-11**-****-1111", "é1***2"]
+        {
+            assert!(looks_masked(text), "{text}");
+        }
+        for text in ["", "***", "1**2", "1***", "***1", "A***1", "1 2 - 3", "1* **x2", "[4 hidden"]
+        {
+            assert!(!looks_masked(text), "{text}");
+        }
+        masked(r#""63":"4111 1111 1111 1111""#, Some("63"), Some(&["63"]));
     }
 
     #[test]
