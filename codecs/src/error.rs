@@ -65,6 +65,18 @@ pub enum Step {
     Part(u8),
     /// To a data set, by identifier.
     DataSet(u8),
+    /// To a tag that the format tells by itself, by its characters or its bytes in hexadecimal; zeros
+    /// behind.
+    Tag([u8; 4]),
+}
+
+impl Step {
+    /// The step to a tag; the first characters of one that has more than four.
+    pub(crate) fn tag(name: &str) -> Self {
+        let mut characters = [0; 4];
+        characters.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
+        Self::Tag(characters)
+    }
 }
 
 impl Within {
@@ -84,6 +96,11 @@ impl fmt::Display for Within {
             Step::None => Ok(()),
             Step::Part(number) => write!(f, ".{number}"),
             Step::DataSet(id) => write!(f, ".{id:02X}"),
+            Step::Tag(name) => {
+                let text: String =
+                    name.iter().filter(|byte| **byte > 0).map(|byte| char::from(*byte)).collect();
+                write!(f, ".{}", text.escape_default())
+            }
         })
     }
 }

@@ -22,7 +22,10 @@ mod unpack;
 mod value;
 
 pub use assemble::{AssembleError, Problem};
-pub use composite::{Characters, Composite, DataSet, Part, Parts, TagLayout, TagOrder};
+pub use composite::{
+    Characters, Composite, DataSet, FirstBit, Part, Parts, TagForm, TagLayout, TagOrder, TagPart,
+    Tagged,
+};
 pub use content::Content;
 pub use describe::{Described, describe};
 pub use dialect::{Dialect, Edition};

@@ -1,6 +1,6 @@
 //! What a field may be made of.
 
-use super::field::Field;
+use super::field::{Field, Prefix};
 use super::spec::BitmapEncoding;
 
 /// The parts of a field.
@@ -21,9 +21,9 @@ pub enum Composite {
         bitmap: BitmapEncoding,
         /// Bytes of bitmap, 1..=16.
         bitmap_bytes: u8,
-        /// Whether bit 1 announces nothing.
-        skip_first: bool,
-        /// By the number of their bit.
+        /// What bit 1 announces.
+        first_bit: FirstBit,
+        /// By the number of their bit; part 0 stands in front of the bitmap.
         parts: Parts,
     },
     /// Tags of BER-TLV, as chip data is (DE55).
@@ -31,15 +31,21 @@ pub enum Composite {
         /// Tags whose values are secret, ascending; those of every card among them.
         secret_tags: Box<[u32]>,
     },
-    /// Tags and lengths of fixed width, as DE48 often is.
-    Tagged {
-        /// How they are written.
-        layout: TagLayout,
-        /// Tags whose values are secret.
-        secret_tags: Box<[Box<str>]>,
-    },
+    /// Tags of fixed width with a length each, as DE48 often is.
+    Tagged(Tagged),
     /// Data sets of ISO 8583:2003: an identifier, a length, then BER-TLV or a bitmap and parts.
     DataSets(Box<[DataSet]>),
+}
+
+/// What bit 1 of a bitmap in a field announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstBit {
+    /// Part 1.
+    Part,
+    /// Nothing.
+    Nothing,
+    /// As many bytes of bitmap again, as in a message.
+    Bitmap,
 }
 
 /// The parts of a composite, ascending by number.
@@ -54,6 +60,37 @@ pub struct Part {
     /// What people call it.
     pub name: Box<str>,
     /// How it is written.
+    pub field: Field,
+}
+
+/// What a field of tags is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tagged {
+    /// Parts in front of the tags, in the order of the wire.
+    pub head: Parts,
+    /// How the tags are written.
+    pub layout: TagLayout,
+    /// The tags whose values are written in a way of their own, ascending.
+    pub tags: Box<[TagPart]>,
+    /// Tags whose values are secret.
+    pub secret_tags: Box<[Box<str>]>,
+}
+
+impl Tagged {
+    /// The tag of a name, where its value is written in a way of its own.
+    pub fn tag(&self, name: &str) -> Option<&TagPart> {
+        self.tags.iter().find(|tag| *tag.tag == *name)
+    }
+}
+
+/// A tag whose value is a field of its own: the tag, then what the field says, its length included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagPart {
+    /// Its characters, or its bytes in upper-case hexadecimal.
+    pub tag: Box<str>,
+    /// What people call it.
+    pub name: Box<str>,
+    /// How it is written behind its tag.
     pub field: Field,
 }
 
@@ -73,14 +110,25 @@ impl Parts {
 /// How tags of fixed width are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TagLayout {
-    /// Characters of a tag, 1..=4.
+    /// Characters or bytes of a tag, 1..=4.
     pub tag_len: u8,
-    /// Digits of a length, 1..=4.
-    pub length_digits: u8,
+    /// How a tag is written.
+    pub tag: TagForm,
+    /// The length of a value, in bytes; none where every tag that may come is told by itself.
+    pub length: Option<Prefix>,
     /// What comes first.
     pub order: TagOrder,
-    /// How tags, lengths and values are written.
-    pub characters: Characters,
+    /// How the values are written that are not told by themselves.
+    pub value: TagForm,
+}
+
+/// How a tag or its value is written and shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TagForm {
+    /// As characters.
+    Characters(Characters),
+    /// As bytes, shown in hexadecimal.
+    Bytes,
 }
 
 /// Whether the tag or the length comes first.
@@ -88,7 +136,7 @@ pub struct TagLayout {
 pub enum TagOrder {
     /// Tag, length, value.
     TagFirst,
-    /// Length, tag, value; the length counts the value alone.
+    /// Length, tag, value.
     LengthFirst,
 }
 

@@ -85,7 +85,11 @@ impl<'a> Line<'a> {
                 part(parts)
             }
             Some(Composite::BerTlv { .. }) => (tlv::tag_label(name), None),
-            Some(Composite::Tagged { .. } | Composite::DataSets(_)) | None => ("", None),
+            Some(Composite::Tagged(tagged)) => match tagged.tag(name) {
+                Some(tag) => (&tag.name, self.spec.composite(&tag.field)),
+                None => part(&tagged.head),
+            },
+            Some(Composite::DataSets(_)) | None => ("", None),
         }
     }
 }

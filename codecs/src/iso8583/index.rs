@@ -146,8 +146,8 @@ impl Spec {
         walked.check_run(bytes, Check::Nothing, 0);
         let Walked { at, last, .. } = *walked;
         if at < bytes.len() && self.trailing == Trailing::Refused {
-            // The bit that announces the third bitmap is the last thing read, if nothing follows.
-            let last = if walked.has_third { last.max(THIRD) } else { last };
+            // The third bitmap is the last thing read where no field is.
+            let last = if walked.has_third && last == BITMAP { THIRD } else { last };
             return Err(ErrorKind::Trailing.at(last, at, 0, bytes.len() - at));
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! Specifications of other projects, read into our form and out of it again.
 
+mod jpos;
+mod moov;
 mod packager;
 
 use codecs::iso8583::{Form, RawSpec, Spec, form_of, import};
@@ -369,4 +371,16 @@ fn of_a_number_that_comes_twice_the_later_counts() {
                 <isofield id='3' length='8' class='org.jpos.iso.IFA_NUMERIC'/>\n</isopackager>";
     let raw = import(Form::Jpos, text).expect("read");
     assert_eq!(raw.fields.values().map(|field| field.length).collect::<Vec<_>>(), [Some(8)]);
+}
+
+#[test]
+fn a_number_that_no_field_has_is_a_mistake_in_every_form() {
+    let compact = |number: u8| {
+        format!(r#"{{"mti": "ascii", "bitmap": "hex", "fields": {{"{number}": {{"len": 4}}}}}}"#)
+    };
+    for number in [0, 1, 193, 255] {
+        let expect = format!("fields.{number}: a field is a number of 2 to 192");
+        assert_eq!(mistakes(&compact(number)), [expect]);
+    }
+    assert!(Spec::from_any(&compact(192)).is_err_and(|mistakes| mistakes[0].key == "third_bitmap"));
 }

@@ -147,6 +147,28 @@ fn card_numbers_are_masked_unless_they_are_asked_for() {
 }
 
 #[test]
+fn only_what_decode_has_masked_is_not_written_again() {
+    let message = br#"{"mti":"0200","fields":{"2":"4111111111111111","3":"000000","46":"card 5500000000000004","63":"CARD 541333******4111"}}"#;
+    let (_, hex) = codec(&["encode", "--spec", "cauce-87"], message);
+    let (_, clear) = codec(&["decode", "--spec", "cauce-87", "--reveal"], hex.as_bytes());
+    let (code, again) = codec(&["encode", "--spec", "cauce-87"], clear.as_bytes());
+    assert_eq!((code, again), (0, hex.clone()));
+    let (_, masked) = codec(&["decode", "--spec", "cauce-87"], hex.as_bytes());
+    let mut told: Value = serde_json::from_str(&masked).expect("JSON");
+    assert_eq!(told["masked"], json!(["2", "46"]));
+    // Field by field what was masked is put right.
+    for (number, value) in [("2", "4111111111111111"), ("46", "card 5500000000000004")] {
+        let (code, line) = codec(&["encode", "--spec", "cauce-87"], told.to_string().as_bytes());
+        let fault: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!((code, &fault["error"]["kind"]), (1, &json!("masked")), "{line}");
+        assert_eq!(fault["error"]["field"], number);
+        told["fields"][number] = json!(value);
+    }
+    let (code, again) = codec(&["encode", "--spec", "cauce-87"], told.to_string().as_bytes());
+    assert_eq!((code, again), (0, hex));
+}
+
+#[test]
 fn what_cannot_be_written_is_told_with_its_path() {
     let fault = |message: &str| {
         let (code, line) = codec(&["encode", "--spec", "cauce-87"], message.as_bytes());

@@ -110,6 +110,11 @@ pub fn import(form: Form, text: &str) -> Result<RawSpec, Vec<SpecError>> {
         Form::Jpos => jpos::read(text)?,
         Form::Moov => moov::read(text)?,
     };
+    let is_none = |number: &u8| !(2..=super::FIELD_MAX).contains(number);
+    if let Some(number) = raw.fields.keys().map(|number| number.0).find(is_none) {
+        let problem = "a field is a number of 2 to 192";
+        return Err(vec![mistake(&format!("fields.{number}"), problem)]);
+    }
     raw.mti_content = Some("any".to_owned());
     for (Number(number), field) in &mut raw.fields {
         field.secret |= super::lint::SECRET.contains(number) || is_opaque_chip(*number, field);

@@ -96,7 +96,8 @@ fn parts_of<'a>(key: &str, field: &'a RawField) -> Vec<(String, &'a RawField)> {
         let at = move |number| format!("{key}.parts.sets.{id}.fields.{number}");
         set.fields.iter().map(move |(number, part)| (at(number), part))
     });
-    own.chain(of_sets).collect()
+    let of_tags = parts.tags.iter().map(|(tag, part)| (format!("{key}.parts.tags.{tag}"), part));
+    own.chain(of_tags).chain(of_sets).collect()
 }
 
 /// Chip data is printed tag by tag, with the secret tags hidden.

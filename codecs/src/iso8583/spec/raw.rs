@@ -101,6 +101,9 @@ pub struct RawField {
     pub length_encoding: Option<String>,
     /// `units`, `digits`, `characters`, `bytes` or `nibbles`.
     pub length_counts: Option<String>,
+    /// The length in front counts its own bytes too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub length_includes_itself: bool,
     /// `left0`, `right0`, `leftF`, `rightF`: where an odd number of BCD digits is filled up.
     pub odd: Option<String>,
     /// The characters of the half bytes A to F, such as `ABC=EF`.
@@ -135,20 +138,38 @@ pub struct RawParts {
     /// Bitmapped: bit 1 announces nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub skip_first_bit: bool,
+    /// Bitmapped: bit 1 announces as many bytes of bitmap again.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub bitmap_grows: bool,
     /// BER-TLV: tags whose values are secret besides those of every card, in hexadecimal. Tagged:
     /// tags whose values are secret.
     pub secret_tags: Option<Vec<String>>,
-    /// Tagged: characters of a tag.
+    /// Tagged: characters or bytes of a tag.
     pub tag_length: Option<u8>,
-    /// Tagged: digits of a length.
+    /// Tagged: digits of a length; bytes, where it is binary.
     pub length_digits: Option<u8>,
+    /// Tagged: `ascii`, `ebcdic`, `bcd`, `binary` or `hex`; as `encoding` where absent.
+    pub length_encoding: Option<String>,
+    /// Tagged: the length counts its own bytes too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub length_includes_itself: bool,
+    /// Tagged: the length counts the tag too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub length_includes_tag: bool,
     /// Tagged: `tag_first` (the default) or `length_first`.
     pub order: Option<String>,
     /// Tagged: `ascii` (the default) or `ebcdic`.
     pub encoding: Option<String>,
-    /// Positional and bitmapped: the parts by number.
+    /// Tagged: `ascii`, `ebcdic` or `raw`; as `encoding` where absent.
+    pub tag_encoding: Option<String>,
+    /// Tagged: `ascii`, `ebcdic` or `raw`; as `encoding` where absent.
+    pub value_encoding: Option<String>,
+    /// Positional, bitmapped, and in front of tags: the parts by number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<Number, RawField>,
+    /// Tagged: the tags whose values are written in a way of their own, with their length.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, RawField>,
     /// Data sets: those made of parts, by identifier in hexadecimal.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sets: BTreeMap<String, RawSet>,

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use bytes::BytesMut;
 use codecs::error::DecodeError;
 use codecs::frame::{FrameError, Framer, Header, Received};
-use codecs::iso8583::{AssembleError, Index, Tree, Value, describe as described};
+use codecs::iso8583::{AssembleError, Index, Tree, describe as described};
 
 use tokio_util::codec::Decoder;
 
@@ -18,7 +18,7 @@ pub(super) fn decode(job: Job, reveal: bool) -> io::Result<Came> {
         let Found { header, message } = message_of(framer.as_ref(), line)?;
         let mut tree = spec.unpack(&message).map_err(of_decode)?;
         tree.header = tree.header.or(header);
-        Ok(json(&if reveal { tree } else { spec.masked(tree) }))
+        Ok(json(&if reveal { spec.revealed(tree) } else { spec.masked(tree) }))
     })
 }
 
@@ -28,7 +28,7 @@ pub(super) fn encode(job: Job) -> io::Result<Came> {
         let mut tree: Tree = serde_json::from_str(line).map_err(|error| of_json(&error))?;
         let header =
             framer.as_ref().map(|framer| header_of(framer, &mut tree)).transpose()?.flatten();
-        if let Some(field) = masked_field(&tree) {
+        if let Some(field) = spec.masked_field_of(&tree).map(shown) {
             let message =
                 format!("field {field} is masked; decode with --reveal to write it again");
             return Err(Fault {
@@ -62,28 +62,6 @@ pub(super) fn describe(job: Job) -> io::Result<Came> {
             Err(error) => Err(Fault { shown: Some(text.into()), ..of_decode(error) }),
         }
     })
-}
-
-/// The first field whose value is what `decode` shows in place of it.
-fn masked_field(tree: &Tree) -> Option<String> {
-    let field = tree.fields.iter().find(|(_, value)| is_masked(value))?;
-    Some(shown(&field.0))
-}
-
-fn is_masked(value: &Value) -> bool {
-    match value {
-        Value::Text(text) => {
-            let is_hidden = text.starts_with('[') && text.ends_with(" hidden]");
-            let is_shortened = text.split_once("***").is_some_and(|(before, after)| {
-                let ends_in_digit = before.ends_with(|last: char| last.is_ascii_digit());
-                ends_in_digit
-                    && after.trim_start_matches('*').starts_with(|c: char| c.is_ascii_digit())
-            });
-            is_hidden || is_shortened
-        }
-        Value::Parts(parts) => parts.iter().any(|(_, value)| is_masked(value)),
-        Value::Many(many) => many.iter().any(is_masked),
-    }
 }
 
 /// Colours are for terminals that show them, unless they are unwanted (no-color.org).

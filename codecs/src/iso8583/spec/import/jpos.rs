@@ -12,6 +12,7 @@ use crate::iso8583::spec::raw::{Number, RawField, RawSpec};
 
 mod classes;
 mod parts;
+mod tags;
 mod xml;
 
 use classes::{Class, Odd, Written};
@@ -21,13 +22,14 @@ use xml::Element;
 const LETTERS: &str = "ABC=EF";
 
 /// The attributes that are understood, or that say nothing about the layout.
-const ATTRIBUTES: [&str; 18] = [
+const ATTRIBUTES: [&str; 19] = [
     "bitmapField",
     "class",
     "emitBitmap",
     "firstField",
     "headerLength",
     "id",
+    "inclusive",
     "lenSize",
     "length",
     "maxValidField",
@@ -172,7 +174,9 @@ impl Reader {
         let class = self.class("mti", element);
         let length: Option<u16> = self.number(element, "length", "mti");
         match class {
-            Some(Class::Field(written)) if written.prefix.is_none() && length == Some(4) => {
+            Some(Class::Field(written))
+                if written.prefix.is_none() && length == Some(4) && element.name == "isofield" =>
+            {
                 raw.mti = written.encoding.to_owned();
             }
             Some(_) => self.add("mti", element, "the message type is four digits"),
@@ -204,7 +208,7 @@ impl Reader {
         let written = match self.class(key, element)? {
             Class::Field(written) => written,
             Class::Nothing | Class::Inexpressible(_) => return None,
-            Class::Bitmap(_) | Class::Tagged(..) => {
+            Class::Bitmap(_) | Class::Bitmap64 | Class::Tagged(_) => {
                 self.add(&format!("{key}.class"), element, "this class is out of place");
                 return None;
             }
@@ -238,6 +242,12 @@ impl Reader {
             self.add(&key, element, "`length` is needed");
         }
         let length: u32 = self.number(element, "length", &key)?;
+        raw.length_includes_itself = element.attribute("inclusive") == Some("true");
+        let is_binary = matches!(written.prefix, Some(("binary", ..)));
+        if raw.length_includes_itself && !is_binary {
+            self.add(&key, element, "`inclusive` needs a binary length in front");
+            return None;
+        }
         let Some((encoding, digits, counts)) = written.prefix else {
             raw.length = u16::try_from(length).ok();
             if raw.length.is_none() {
@@ -252,7 +262,9 @@ impl Reader {
             ("nibbles", _) => length.saturating_mul(2),
             _ => length,
         };
-        raw.length_max = Some(reachable(counted, digits, base));
+        let most = reachable(u32::MAX, digits, base);
+        let own = if raw.length_includes_itself { u32::from(digits) } else { 0 };
+        raw.length_max = Some(reachable(counted, digits, base).min(most - own));
         raw.length_digits = Some(digits);
         raw.length_encoding = Some(encoding.to_owned());
         raw.length_counts = Some(counts.to_owned());

@@ -14,6 +14,7 @@ use crate::iso8583::spec::raw::{Number, RawField, RawSpec};
 
 mod names;
 mod parts;
+mod tags;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,9 +62,8 @@ struct Tag {
     length: u8,
     #[serde(default)]
     enc: String,
-    /// Where tags are filled up when they are written; they keep their characters here.
-    #[serde(rename = "padding")]
-    _padding: Option<Padding>,
+    /// Where tags are filled up when they are written; those that are not defined keep their characters.
+    padding: Option<Padding>,
     /// The order they are written in; they keep their own here.
     #[serde(rename = "sort")]
     _sort: Option<String>,
@@ -72,8 +72,9 @@ struct Tag {
     _skip_unknown: Option<bool>,
     #[serde(rename = "storeUnknownTLVTags")]
     _store_unknown: Option<bool>,
+    /// How long a tag is that is not defined.
     #[serde(rename = "prefUnknownTLV")]
-    _pref_unknown: Option<String>,
+    pref_unknown: Option<String>,
 }
 
 /// Reads a document.

@@ -33,12 +33,25 @@ pub(super) enum Class {
     Field(Written),
     /// A bitmap, written so.
     Bitmap(&'static str),
-    /// A field in a composite of tags: characters of the tag, digits of the length.
-    Tagged(u8, u8),
+    /// A binary bitmap of eight bytes in a field, all of whose bits announce parts.
+    Bitmap64,
+    /// A field in a composite of tags.
+    Tagged(TaggedClass),
     /// It holds a place and writes nothing.
     Nothing,
     /// Known, but a specification of ours cannot say it.
     Inexpressible(&'static str),
+}
+
+/// How a class writes a tag, its length and its value, all in ASCII.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TaggedClass {
+    /// Characters of the tag; none where `token` has as many.
+    pub(super) tag_len: Option<u8>,
+    /// Digits of the length.
+    pub(super) digits: u8,
+    /// Whether the value is bytes.
+    pub(super) is_bytes: bool,
 }
 
 const TAGGED: &str = "it writes a tag or number in front of its content";
@@ -50,9 +63,9 @@ const REST: &str = "it takes whatever is left of its field";
 /// The class of a name such as `org.jpos.iso.IFA_LLNUM`; none where it is not known.
 pub(super) fn class(name: &str) -> Option<Class> {
     let name = name
-        .strip_prefix("org.jpos.iso.")
+        .strip_prefix("org.jpos.iso.packager.")
         .or_else(|| name.strip_prefix("org.jpos.tlv.packager."))
-        .or_else(|| name.strip_prefix("org.jpos.iso.packager."))?;
+        .or_else(|| name.strip_prefix("org.jpos.iso."))?;
     special(name).or_else(|| fixed(name).or_else(|| variable(name)).map(Class::Field))
 }
 
@@ -62,11 +75,7 @@ fn special(name: &str) -> Option<Class> {
         "IFB_BITMAP" => Class::Bitmap("binary"),
         "IFE_BITMAP" => Class::Bitmap("ebcdic_hex"),
         "IF_NOP" | "IF_UNUSED" => Class::Nothing,
-        "IFA_TTLCHAR" | "IFA_TTLBINARY" => Class::Tagged(2, 1),
-        "IFA_TTLLCHAR" | "IFA_TTLLBINARY" => Class::Tagged(2, 2),
-        "IFA_TTLLLCHAR" | "IFA_TTLLLBINARY" => Class::Tagged(2, 3),
-        "IFA_TTLLLLCHAR" | "IFA_TTLLLLBINARY" => Class::Tagged(2, 4),
-        "IFA_TTTLLLCHAR" => Class::Tagged(3, 3),
+        "Base1_BITMAP126" => Class::Bitmap64,
         "IFA_FLLCHAR" | "IFA_FLLNUM" | "IFB_LLHFBINARY" => Class::Inexpressible(FILLED),
         "IFEB_LLNUM" | "IFEB_LLLNUM" => Class::Inexpressible(BYTES),
         "IFE_LLLEBINARY" => Class::Inexpressible(TRANSLATED),
@@ -74,10 +83,30 @@ fn special(name: &str) -> Option<Class> {
         "IFELPE_LLLCHAR" | "IFEMC_LLCHAR" | "IFEMC_LLLCHAR" | "IFEPE_LLBINARY" | "IFEPE_LLCHAR"
         | "IFEPE_LLLCHAR" | "IFEP_LLCHAR" | "IFEP_LLLBINARY" | "IFEP_LLLCHAR" | "IFIPM_LLLCHAR"
         | "IFMC_LLBINARY" | "IFMC_LLCHAR" | "IFMC_LLLBINARY" | "IFMC_LLLCHAR" | "IF_TCHAR"
-        | "IFTA_LLBINARY" | "IFTA_LLCHAR" | "IFTA_LLLBINARY" | "IFTA_LLLCHAR" | "IFTA_LLLNUM"
-        | "IFTA_LLNUM" | "IFTB_LLBINARY" => Class::Inexpressible(TAGGED),
-        _ => return None,
+        | "IFTB_LLBINARY" => Class::Inexpressible(TAGGED),
+        _ => Class::Tagged(tagged(name)?),
     })
+}
+
+/// Names of tagged fields are a family, as many `T` as the tag has characters where no `token` states
+/// them, as many `L` as the length has digits, and what the value is.
+fn tagged(name: &str) -> Option<TaggedClass> {
+    let (tag_len, rest) = match (name.strip_prefix("IFA_"), name.strip_prefix("IFTA_")) {
+        (Some(rest), _) if rest.starts_with('T') => {
+            let length = rest.trim_start_matches('T');
+            (u8::try_from(rest.len() - length.len()).ok(), length)
+        }
+        (_, Some(length)) => (None, length),
+        (_, _) => return None,
+    };
+    let kind = rest.trim_start_matches('L');
+    let digits = u8::try_from(rest.len() - kind.len()).ok()?;
+    let is_known = (1..=4).contains(&digits) && tag_len.is_none_or(|len| (2..=3).contains(&len));
+    match kind {
+        "CHAR" | "NUM" if is_known => Some(TaggedClass { tag_len, digits, is_bytes: false }),
+        "BINARY" if is_known => Some(TaggedClass { tag_len, digits, is_bytes: true }),
+        _ => None,
+    }
 }
 
 fn fixed(name: &str) -> Option<Written> {
@@ -149,6 +178,23 @@ mod tests {
         assert!(class("org.jpos.iso.IFA_LLNUM").is_some());
         for name in ["IFA_LLNUM", "com.acme.IFA_LLNUM", "org.jpos.iso.IFX_LLNUM", "org.jpos.iso."] {
             assert_eq!(class(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn tags_and_lengths_follow_the_letters_of_the_name() {
+        let tagged = |name: &str| match class(&format!("org.jpos.iso.{name}")) {
+            Some(Class::Tagged(TaggedClass { tag_len, digits, is_bytes })) => {
+                Some((tag_len, digits, is_bytes))
+            }
+            _ => None,
+        };
+        assert_eq!(tagged("IFA_TTLCHAR"), Some((Some(2), 1, false)));
+        assert_eq!(tagged("IFA_TTLLBINARY"), Some((Some(2), 2, true)));
+        assert_eq!(tagged("IFA_TTTLLLCHAR"), Some((Some(3), 3, false)));
+        assert_eq!(tagged("IFTA_LLLNUM"), Some((None, 3, false)));
+        for name in ["IFA_TLLCHAR", "IFA_TTCHAR", "IFA_TTLLLLLCHAR", "IFTB_LLBINARY", "IFA_TTLLX"] {
+            assert_eq!(tagged(name), None, "{name}");
         }
     }
 

@@ -66,35 +66,8 @@ impl Reader {
         }
         Some(parts)
     }
-
-    /// Tags and lengths of one width. Which tags are defined does not matter: all are kept.
-    fn tagged(&mut self, key: &str, described: &Described) -> Option<RawParts> {
-        let tag = described.tag.as_ref()?;
-        let characters = self.encoding(&format!("{key}.tag.enc"), &tag.enc)?.name;
-        if !matches!(characters, "ascii" | "ebcdic") {
-            self.add(&format!("{key}.tag.enc"), "a tag is characters, or `BerTLVTag`");
-            return None;
-        }
-        let mut digits = None;
-        for (name, subfield) in &described.subfields {
-            let key = format!("{key}.subfields.{name}.prefix");
-            let found = self.prefix(&key, &subfield.prefix)?;
-            let fits = found.is_some_and(|(encoding, _)| encoding == characters);
-            if !fits || digits.is_some_and(|digits| Some(digits) != found) {
-                self.add(&key, "all lengths behind tags must be of one width, written as the tags");
-                return None;
-            }
-            digits = found;
-        }
-        Some(RawParts {
-            tag_length: Some(tag.length),
-            length_digits: digits.map(|(_, digits)| digits),
-            encoding: Some(characters.to_owned()),
-            ..kind("tagged")
-        })
-    }
 }
 
-fn kind(name: &str) -> RawParts {
+pub(super) fn kind(name: &str) -> RawParts {
     RawParts { kind: name.to_owned(), ..RawParts::default() }
 }
