@@ -79,7 +79,7 @@ const LATE_MAX: usize = 1024;
 /// Requests of one participant that are decided at once; the next wait for their turn, so that a
 /// flood of one participant's does not stand before everybody else's in each queue. A turn lasts
 /// until the intent is durable: at 5 ms each, 100,000 requests a second have one.
-const DECIDED_AT_ONCE_MAX: usize = 512;
+pub const DECIDED_AT_ONCE_MAX: usize = 512;
 
 /// One participant.
 #[derive(Debug)]

@@ -52,7 +52,9 @@ pub async fn process(
     on_repeat: OnRepeat,
 ) -> Reply {
     let started = Instant::now();
-    let turn = decision_turn(engine, &request.originator).await;
+    let Some(turn) = decision_turn(engine, &request.originator).await else {
+        return measured(Reply::no_turn(), started);
+    };
     request.fingerprint = engine.fingerprint(&request);
     // Rules that need no state, and a participant that could be asked.
     let (intent, mut sending) = match prepare(engine, request) {
@@ -88,19 +90,22 @@ pub async fn process(
     measured(conclude(engine, sending, outcome).await, started)
 }
 
-/// The turn of a participant's request to be decided; a biller's requests are as many at once as it
-/// has connections.
+/// How long a request waits for its turn: as long as a stalled journal is waited for.
+const TURN_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// The turn of a participant's request to be decided, none when it did not come in time; a biller's
+/// requests are as many at once as it has connections, and need none.
 async fn decision_turn<'a>(
     engine: &'a Engine,
     originator: &Originator,
-) -> Option<SemaphorePermit<'a>> {
-    match originator {
-        Originator::Participant(id) => match engine.participants.by_id(*id) {
-            Some(participant) => Some(participant.decision_turn().await),
-            None => None,
-        },
+) -> Option<Option<SemaphorePermit<'a>>> {
+    let participant = match originator {
+        Originator::Participant(id) => engine.participants.by_id(*id),
         Originator::Biller(_) => None,
-    }
+    };
+    let Some(participant) = participant else { return Some(None) };
+    let turn = tokio::time::timeout(TURN_WAIT_MAX, participant.decision_turn()).await;
+    turn.ok().map(Some)
 }
 
 /// What becomes of a request before anything is reserved.

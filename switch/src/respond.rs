@@ -145,6 +145,12 @@ impl Reply {
         }
     }
 
+    /// The refusal of a request that was not decided in time; nothing of it is kept.
+    pub fn no_turn() -> Self {
+        metrics::counter!("cauce_payments_not_decided_total", "why" => "turn").increment(1);
+        Self::refused(Reason::RateLimited)
+    }
+
     /// Marks the stored answer of an earlier request.
     pub fn replayed(self) -> Self {
         Self { is_replay: true, ..self }
