@@ -112,7 +112,13 @@ async fn shown(args: &DemoArgs, stop: &mut StopSignals) -> ExitCode {
     };
     match run(args, &folder, stop).await {
         Ok((shown, ended)) => {
-            folder.leave(args.once && shown == Shown::Whole { went_well: true });
+            let has_had_its_use = match shown {
+                Shown::Whole { went_well } => args.once && went_well,
+                Shown::CutShort => true,
+                // The start may still be writing there.
+                Shown::NotReady => false,
+            };
+            folder.leave(has_had_its_use && ended == Ended::Drained);
             exit_code(args, shown, ended)
         }
         Err(DemoError::Config(mistakes)) => {

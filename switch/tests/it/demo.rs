@@ -181,6 +181,7 @@ async fn a_demonstration_hears_a_sigterm_from_its_first_moment_and_during_its_to
         let (out, err) = demo.told();
         assert_eq!(status.code(), Some(code), "{out}{err}");
         assert!(out.contains("\nDraining: ") && !out.contains("not built yet"), "{out}");
+        assert_eq!(demo.left(), [""; 0], "half a tour is kept by nobody: {out}");
     }
 }
 
