@@ -22,7 +22,7 @@ use crate::drive::{DriveSettings, Entrance, Run};
 use crate::workload::Shares;
 use crate::workload::schedule::Pace;
 use machine::{Machine, ProcessUse};
-use search::Search;
+use search::{RatePoint, Search};
 use units::{duration, percent, round_duration};
 
 /// Version of the JSON; raised when a field changes its meaning.
@@ -71,6 +71,10 @@ pub struct Report {
     pub seconds: Vec<Second>,
     /// The end audit, where one was made.
     pub audit: Option<AuditSummary>,
+    /// What each rate gave, where several were held one after the other; the other figures are of the
+    /// last one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<RatePoint>,
     /// The search that led to this run, where there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,

@@ -8,7 +8,7 @@ mod tables;
 use std::fmt::Write;
 
 use super::Report;
-use super::search::Search;
+use super::search::{Objective, RatePoint};
 use super::units::{grouped, round_duration};
 use chart::{Axis, Chart, Scale, Series};
 use style::STYLE;
@@ -37,7 +37,10 @@ fn write_page(out: &mut String, report: &Report) -> std::fmt::Result {
         escape(&report.at)
     )?;
     if let Some(search) = &report.search {
-        over_rates(out, search)?;
+        write!(out, "<p class=\"lead\">{}</p>", escape(&search.verdict()))?;
+        over_rates(out, &search.tried, Some(search.objective))?;
+    } else if !report.rates.is_empty() {
+        over_rates(out, &report.rates, None)?;
     }
     tables::headline(out, report)?;
     tables::verdicts(out, report)?;
@@ -48,12 +51,15 @@ fn write_page(out: &mut String, report: &Report) -> std::fmt::Result {
     write!(out, "</body></html>")
 }
 
-/// What was found, and the curves over all rates tried.
-fn over_rates(out: &mut String, search: &Search) -> std::fmt::Result {
-    write!(out, "<p class=\"lead\">{}</p>", escape(&search.verdict()))?;
-    let mut tried: Vec<_> = search.tried.iter().collect();
+/// The curves over all rates.
+fn over_rates(
+    out: &mut String,
+    rates: &[RatePoint],
+    objective: Option<Objective>,
+) -> std::fmt::Result {
+    let mut tried: Vec<_> = rates.iter().collect();
     tried.sort_by_key(|point| point.rate);
-    let points = |value: fn(&super::search::RatePoint) -> u64| {
+    let points = |value: fn(&RatePoint) -> u64| {
         tried.iter().map(|point| (point.rate, value(point))).collect()
     };
     let rate = || axis("payments offered a second", Scale::Linear, grouped);
@@ -69,7 +75,7 @@ fn over_rates(out: &mut String, search: &Search) -> std::fmt::Result {
             Series { name: "median", colour: BLUE, points: points(|point| point.p50_us) },
             Series { name: "99th percentile", colour: RED, points: points(|point| point.p99_us) },
         ],
-        level: Some((search.objective.p99_us, "objective for the 99th percentile")),
+        level: objective.map(|objective| (objective.p99_us, "objective for the 99th percentile")),
     }
     .write(out)?;
     Chart {
@@ -87,7 +93,7 @@ fn over_rates(out: &mut String, search: &Search) -> std::fmt::Result {
         level: None,
     }
     .write(out)?;
-    tables::rates(out, search)
+    tables::rates(out, &tried)
 }
 
 fn over_time(out: &mut String, report: &Report) -> std::fmt::Result {

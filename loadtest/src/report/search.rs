@@ -12,6 +12,11 @@ pub struct Objective {
     pub p99_us: u64,
 }
 
+impl Objective {
+    /// No objective for the latency: payments are to end as planned, and that is all.
+    pub const NONE: Self = Self { p99_us: u64::MAX };
+}
+
 /// How a search ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

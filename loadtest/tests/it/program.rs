@@ -209,6 +209,23 @@ async fn a_run_writes_its_result_for_programs_and_for_people() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn several_rates_are_held_one_after_the_other_and_drawn_as_a_curve() {
+    let switch = approving().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (html, report) = (folder.path().join("r.html"), folder.path().join("r.json"));
+    let (target, path) = (switch.addr().to_string(), |path: &Path| path.display().to_string());
+    let rates = ["run", "--target", &target, "--duration", "1", "--rate", "20,40"];
+    let ended = run(&[&rates[..], &["--html", &path(&html), "--report", &path(&report)]].concat());
+    ended.must_say(0, &["rate/s approved/s p50 p99", "as planned"]);
+    let points = &json(&report)["rates"];
+    let rate = |at: usize| points[at]["rate"].as_u64();
+    assert_eq!((rate(0), rate(1), rate(2)), (Some(20), Some(40), None));
+    let page = std::fs::read_to_string(html).expect("a page");
+    assert!(page.contains(">payments offered a second</text>"));
+    run(&["run", "--rate", "20,max"]).must_say(64, &["--rate max stands alone"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_search_says_that_it_ended_at_its_own_ceiling_and_draws_the_rates() {
     let switch = approving().await;
     let folder = tempfile::tempdir().expect("a folder");

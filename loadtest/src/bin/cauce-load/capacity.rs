@@ -9,11 +9,10 @@ use loadtest::drive::Keep;
 use loadtest::report::Report;
 use loadtest::report::machine::Machine;
 use loadtest::report::search::{Objective, RatePoint, Search, SearchEnd};
-use loadtest::report::units::{duration, grouped};
 use tokio_util::sync::CancellationToken;
 
 use crate::load::{LoadArgs, RATE_MAX, SECONDS_MAX};
-use crate::output::{self, OutputArgs};
+use crate::output::{self, OutputArgs, RATES_HEADING, rate_lines};
 use crate::run::used_since;
 use crate::{say, say_wrapped, stop, usage};
 
@@ -62,7 +61,7 @@ pub async fn capacity(args: &Args, stop: &CancellationToken) -> anyhow::Result<E
     let objective = Objective { p99_us: args.p99_ms.saturating_mul(1000) };
     let mut search = Search::new(args.from, to, objective);
     let last = RefCell::new(None);
-    args.output.tell("    rate/s  approved/s        p50        p99  served");
+    args.output.tell(&format!("{RATES_HEADING}  served"));
     search.run(async |rate| try_rate(args, rate, objective, stop, &last).await).await?;
     let mut report = last.take().unwrap_or_default();
     tell_knee(args, &search);
@@ -73,7 +72,7 @@ pub async fn capacity(args: &Args, stop: &CancellationToken) -> anyhow::Result<E
     let code = match search.end {
         SearchEnd::FirstRate => ExitCode::FAILURE,
         SearchEnd::Stopped => stop::exit_code(),
-        SearchEnd::Knee | SearchEnd::Ceiling => output::exit_code(&report),
+        SearchEnd::Knee | SearchEnd::Ceiling => output::exit_code(std::slice::from_ref(&report)),
     };
     report.search = Some(search);
     args.output.write(&report)?;
@@ -99,15 +98,7 @@ async fn try_rate(
     if is_stopped {
         return Ok(None);
     }
-    args.output.tell(&format!(
-        "{:>10}  {:>10}  {:>9}  {:>9}  {}",
-        grouped(rate),
-        grouped(point.approved_per_second),
-        duration(point.p50_us),
-        duration(point.p99_us),
-        if point.is_served() { "yes" } else { "no:" }
-    ));
-    point.why_not.iter().for_each(|why| args.output.tell(&format!("            {why}")));
+    rate_lines(&point, "yes").iter().for_each(|line| args.output.tell(line));
     Ok(Some(point))
 }
 

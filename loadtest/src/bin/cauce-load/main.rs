@@ -40,6 +40,8 @@ Examples:
   # the same over the JSON API, with this program as the bank
   cauce-load run --http http://127.0.0.1:8080 --api-key-file key.txt \\
       --issuer-listen 127.0.0.1:9583
+  # the curve over three rates
+  cauce-load run --rate 500,1000,2000 --duration 20 --html curve.html
   # one payment in twenty declined, one in a thousand never answered
   cauce-load run --shares declines=5,silents=0.1
   # the greatest rate with p99 under 20 ms, then a run at 70 % of it
@@ -65,7 +67,7 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// One run at one rate.
+    /// Holds a rate, or several one after the other.
     Run(Box<run::Args>),
     /// Finds the greatest rate that meets a latency objective.
     Capacity(Box<capacity::Args>),

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use loadtest::report::units::{grouped, percent, round_duration};
+use loadtest::report::search::RatePoint;
+use loadtest::report::units::{duration, grouped, percent, round_duration};
 use loadtest::report::{Report, page};
 
 use crate::{audit, print, say, say_wrapped, stop, usage};
@@ -69,22 +70,27 @@ impl OutputArgs {
     }
 }
 
-/// What a run ends with: a mismatch weighs more than a stop, and that more than other endings than
+/// What runs end with: a mismatch weighs more than a stop, and that more than other endings than
 /// planned.
-pub fn exit_code(report: &Report) -> ExitCode {
-    let mismatches = report.audit.as_ref().is_some_and(|audit| audit.mismatches > 0);
-    match (mismatches, report.stopped_after_ms, report.is_as_planned()) {
-        (true, _, _) => ExitCode::from(audit::MISMATCHES),
-        (false, Some(_), _) => stop::exit_code(),
-        (false, None, false) => ExitCode::from(NOT_AS_PLANNED),
-        (false, None, true) => ExitCode::SUCCESS,
+pub fn exit_code(reports: &[Report]) -> ExitCode {
+    let mismatches = |report: &Report| report.audit.as_ref().is_some_and(|it| it.mismatches > 0);
+    let is_stopped = |report: &Report| report.stopped_after_ms.is_some();
+    if reports.iter().any(mismatches) {
+        ExitCode::from(audit::MISMATCHES)
+    } else if reports.iter().any(is_stopped) {
+        stop::exit_code()
+    } else if reports.iter().all(Report::is_as_planned) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NOT_AS_PLANNED)
     }
 }
 
 /// The figures that matter, in lines of at most 80 columns.
 fn summary(report: &Report) -> Vec<String> {
     let counts = &report.counts;
-    let mut lines = vec![
+    let mut lines = rates(&report.rates);
+    lines.extend([
         format!(
             "offered {}/s  achieved {}/s  answered {}/s",
             report.offered_per_second, report.achieved_per_second, report.answered_per_second
@@ -100,7 +106,7 @@ fn summary(report: &Report) -> Vec<String> {
             counts.slow,
             round_duration(report.settings.slow_after_ms.saturating_mul(1000))
         ),
-    ];
+    ]);
     lines.extend(repeats(report));
     lines.extend(answers(report));
     for (name, quantiles) in
@@ -120,6 +126,35 @@ fn summary(report: &Report) -> Vec<String> {
         ));
     }
     lines.extend(report.audit.as_ref().map(audit::lines).unwrap_or_default());
+    lines
+}
+
+/// A table of several rates; nothing for one.
+fn rates(points: &[RatePoint]) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !points.is_empty() {
+        lines.push(RATES_HEADING.to_owned());
+    }
+    for point in points {
+        lines.extend(rate_lines(point, "as planned"));
+    }
+    lines
+}
+
+/// The heading of [`rate_lines`].
+pub const RATES_HEADING: &str = "    rate/s  approved/s        p50        p99";
+
+/// What one rate gave: its figures with a word where it was served, and why it was not.
+pub fn rate_lines(point: &RatePoint, served: &str) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{:>10}  {:>10}  {:>9}  {:>9}  {}",
+        grouped(point.rate),
+        grouped(point.approved_per_second),
+        duration(point.p50_us),
+        duration(point.p99_us),
+        if point.is_served() { served } else { "no:" }
+    )];
+    lines.extend(point.why_not.iter().map(|why| format!("            {why}")));
     lines
 }
 

@@ -8,10 +8,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
-use loadtest::audit::client;
-use loadtest::drive::{DriveSettings, Keep, Run};
+use loadtest::audit::client::{self, Claim};
+use loadtest::drive::{DriveSettings, Keep};
 use loadtest::report::Report;
 use loadtest::report::machine::{Machine, ProcessUse};
+use loadtest::report::search::{Objective, RatePoint};
 use loadtest::simulator::issuer::IssuerHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -41,10 +42,12 @@ impl FromStr for Rate {
 /// Options of a run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Requests a second, or `max` for a closed loop.
-    #[arg(long, default_value = "1000")]
-    rate: Rate,
-    /// Seconds.
+    /// Requests a second, or `max` for a closed loop. Several rates, as
+    /// `500,1000,2000`, are held one after the other, and the page shows the
+    /// curve over them.
+    #[arg(long, default_value = "1000", value_delimiter = ',')]
+    rate: Vec<Rate>,
+    /// Seconds each rate is held.
     #[arg(long, value_name = "SECONDS", default_value_t = 30,
         value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
     duration: u64,
@@ -62,38 +65,70 @@ pub struct Args {
     evidence: EvidenceArgs,
 }
 
-/// Makes a run, audits it where there is a journal, and reports.
+/// Makes a run at each rate, audits them where there is a journal, and reports.
 pub async fn run(args: &Args, stop: &CancellationToken) -> anyhow::Result<ExitCode> {
-    let is_kept = args.evidence.is_wanted() || args.answers.is_some();
-    let keep = if is_kept { Keep::Answers } else { Keep::Figures };
-    let settings = args.load.settings(args.rate.0, Duration::from_secs(args.duration), keep)?;
+    let rates = args.settings()?;
     args.output.check()?;
     args.evidence.check()?;
     args.answers.iter().try_for_each(|path| usage::writable(path))?;
     let issuer = args.load.host_issuer().await?;
-    if !args.load.is_ready(&settings, issuer.as_ref(), stop).await? {
+    if !args.load.is_ready(&rates[0], issuer.as_ref(), stop).await? {
         return Ok(stop::exit_code());
     }
-    let before = args.load.processes();
-    let run = args.load.drive(&settings, stop).await?;
-    let mut report = Report::new(&settings, &run);
-    report.processes = used_since(args.load.processes(), &before);
-    report.machine = Machine::look(args.evidence.data());
-    conclude(args, &settings, &run, issuer.as_ref(), &mut report).await?;
+    let (mut reports, mut claims) = (Vec::new(), Vec::new());
+    for settings in &rates {
+        let before = args.load.processes();
+        let run = args.load.drive(settings, stop).await?;
+        let mut report = Report::new(settings, &run);
+        report.processes = used_since(args.load.processes(), &before);
+        claims.extend(client::claims(&run, settings));
+        reports.push(report);
+        if stop.is_cancelled() {
+            break;
+        }
+    }
+    let is_cut_short = reports.len() < rates.len();
+    let mut last = reports.pop().unwrap_or_default();
+    if is_cut_short {
+        // Stopped between two rates: the last one held came to its end.
+        last.stopped_after_ms.get_or_insert(last.settings.duration_ms);
+    }
+    last.machine = Machine::look(args.evidence.data());
+    if rates.len() > 1 {
+        let held = reports.iter().chain([&last]);
+        last.rates = held
+            .map(|report| RatePoint::new(report.settings.rate, report, Objective::NONE))
+            .collect();
+    }
+    conclude(args, claims, issuer.as_ref(), &mut last).await?;
     if let Some(issuer) = issuer {
         issuer.stop().await.context("the hosted issuer's log")?;
     }
-    Ok(output::exit_code(&report))
+    reports.push(last);
+    Ok(output::exit_code(&reports))
+}
+
+impl Args {
+    /// The settings of each run.
+    ///
+    /// Errors: a wrong command line.
+    fn settings(&self) -> anyhow::Result<Vec<DriveSettings>> {
+        if self.rate.len() > 1 && self.rate.iter().any(|rate| rate.0.is_none()) {
+            return Err(usage::wrong("--rate max stands alone"));
+        }
+        let is_kept = self.evidence.is_wanted() || self.answers.is_some();
+        let keep = if is_kept { Keep::Answers } else { Keep::Figures };
+        let duration = Duration::from_secs(self.duration);
+        self.rate.iter().map(|rate| self.load.settings(rate.0, duration, keep)).collect()
+    }
 }
 
 async fn conclude(
     args: &Args,
-    settings: &DriveSettings,
-    run: &Run,
+    claims: Vec<Claim>,
     issuer: Option<&IssuerHandle>,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let claims = client::claims(run, settings);
     if let Some(path) = &args.answers {
         let file = File::create(path).with_context(|| path.display().to_string())?;
         client::write(&claims, BufWriter::new(file))?;

@@ -208,18 +208,12 @@ async fn acquirer(args: AcquirerArgs) -> anyhow::Result<()> {
     }
 }
 
-/// What came of one payment.
+/// What came of one payment: STAN, response code, folio, and the authorisation or the reason.
 fn told(request: &Fields, answer: &Answer) -> String {
-    let stan = request.text(11);
-    match answer.is_approved() {
-        true => format!(
-            "STAN {stan}  approved  folio {}  authorisation {}",
-            answer.folio(),
-            answer.authorisation()
-        ),
-        false => {
-            let why = refusal(answer.fields.get(39), answer.fields.get(44));
-            format!("STAN {stan}  {why}")
-        }
-    }
+    let (stan, code, folio) = (request.text(11), answer.response_code(), answer.folio());
+    let rest = match answer.is_approved() {
+        true => format!("authorisation {}", answer.authorisation()),
+        false => refusal(answer.fields.get(39), answer.fields.get(44)),
+    };
+    format!("STAN {stan}  {code}  folio {folio}  {rest}")
 }

@@ -4,7 +4,7 @@ use std::fmt::{Result, Write};
 
 use super::escape;
 use crate::report::Report;
-use crate::report::search::{Search, SearchEnd};
+use crate::report::search::{RatePoint, SearchEnd};
 use crate::report::units::{duration, grouped, percent, round_duration};
 
 /// What was done, in a sentence.
@@ -15,6 +15,7 @@ pub(super) fn headline(out: &mut String, report: &Report) -> Result {
             write!(out, "<h2>The run at 70 % of the greatest rate served</h2>")?;
         }
         Some(SearchEnd::FirstRate | SearchEnd::Stopped) => write!(out, "<h2>The last run</h2>")?,
+        None if !report.rates.is_empty() => write!(out, "<h2>The last rate</h2>")?,
         None => {}
     }
     let rate = match settings.rate {
@@ -155,16 +156,14 @@ fn latencies(out: &mut String, report: &Report) -> Result {
     write!(out, "</table>")
 }
 
-/// Every rate of a search, the lowest first.
-pub(super) fn rates(out: &mut String, search: &Search) -> Result {
+/// Every rate, in the order given.
+pub(super) fn rates(out: &mut String, rates: &[&RatePoint]) -> Result {
     write!(
         out,
         "<h2>Rates tried</h2><table><tr><th class=\"n\">offered / s\
          <th class=\"n\">approved / s<th class=\"n\">median<th class=\"n\">p99<th>served"
     )?;
-    let mut tried: Vec<_> = search.tried.iter().collect();
-    tried.sort_by_key(|point| point.rate);
-    for point in tried {
+    for point in rates {
         let served = match point.is_served() {
             true => "<span class=\"good\">yes</span>",
             false => "<span class=\"bad\">no</span>",

@@ -1,7 +1,7 @@
 use super::*;
 use crate::audit::AuditSummary;
 use crate::drive::record::{Counts, Second};
-use crate::report::search::{Objective, RatePoint, SearchEnd};
+use crate::report::search::{Objective, RatePoint, Search, SearchEnd};
 
 fn seconds(count: u64) -> Vec<Second> {
     let second = |second| Second {
@@ -58,8 +58,7 @@ fn each_chart_is_drawn_for_wide_and_for_narrow_screens() {
     assert!(page.contains("width=device-width") && page.contains("@media(max-width:600px)"));
 }
 
-#[test]
-fn a_search_is_shown_as_a_curve_over_rates() {
+fn points() -> Vec<RatePoint> {
     let point = |rate, p99_us, why_not: &[&str]| RatePoint {
         rate,
         approved_per_second: rate,
@@ -68,17 +67,27 @@ fn a_search_is_shown_as_a_curve_over_rates() {
         why_not: why_not.iter().map(|why| (*why).to_owned()).collect(),
         ..RatePoint::default()
     };
+    vec![point(1_400, 9_000, &[]), point(1_000, 800, &[]), point(1_960, 90_000, &["p99 90.0 ms"])]
+}
+
+#[test]
+fn several_rates_are_shown_as_a_curve_without_an_objective() {
+    let page = page(&Report { rates: points(), ..report() });
+    for text in ["<h1>Load report</h1>", "Latency over the rate", "<h2>The last rate</h2>"] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!page.contains("class=\"level\""));
+}
+
+#[test]
+fn a_search_is_shown_as_a_curve_over_rates() {
     let search = Search {
         objective: Objective { p99_us: 20_000 },
         from: 1_000,
         to: 5_000,
         end: SearchEnd::Knee,
         knee_per_second: Some(1_400),
-        tried: vec![
-            point(1_400, 9_000, &[]),
-            point(1_000, 800, &[]),
-            point(1_960, 90_000, &["p99 90.0 ms"]),
-        ],
+        tried: points(),
     };
     let page = page(&Report { search: Some(search), ..report() });
     for text in [
