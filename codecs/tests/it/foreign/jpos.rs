@@ -119,11 +119,11 @@ fn a_binary_length_may_include_itself() {
         "30313030 0000000000000002 02A1B2",
         r#"{"63":"A1B2"}"#,
     );
-    for class in ["IFA_LLLCHAR", "IFB_LLBINARY", "IFB_BINARY"] {
+    for class in ["IFA_LLLCHAR", "IFB_LLHCHAR", "IFB_LLHNUM", "IFB_LLBINARY", "IFB_BINARY"] {
         let field = format!("<isofield id='63' length='9' inclusive='true' class='${class}'/>");
         assert_eq!(
             refused(&field),
-            "fields.63.length: line 1: `inclusive` needs a binary length in front"
+            "fields.63.length: line 1: `inclusive` is for bytes behind a binary length"
         );
     }
 }
@@ -311,13 +311,20 @@ fn what_jpos_makes_of_classes_that_are_not_known_is_refused_by_their_names() {
 
 #[test]
 fn fields_of_data_objects_are_filled_up_in_packagers_too() {
-    let fields = "<isofieldpackager id='55' length='255' class='$IFA_LLLBINARY' \
-         packager='org.jpos.tlv.packager.bertlv.BERTLVBinaryPackager'/>";
-    let head = "303130300000000000000200";
-    reads_and_writes(
-        &spec(&packager(fields)),
-        &format!("{head} 303130 9A03261130 00 82023900"),
-        r#"{"mti":"0100","fields":{"55":{"9A":"261130","82":"3900"}}}"#,
-        &format!("{head} 303039 9A03261130 82023900"),
-    );
+    for packager_class in [
+        "org.jpos.tlv.packager.bertlv.BERTLVBinaryPackager",
+        "org.jpos.iso.packager.ICCDataPackager",
+    ] {
+        let fields = format!(
+            "<isofieldpackager id='55' length='255' class='$IFA_LLLBINARY' \
+             packager='{packager_class}'/>"
+        );
+        let head = "303130300000000000000200";
+        reads_and_writes(
+            &spec(&packager(&fields)),
+            &format!("{head} 303130 9A03261130 00 82023900"),
+            r#"{"mti":"0100","fields":{"55":{"9A":"261130","82":"3900"}}}"#,
+            &format!("{head} 303039 9A03261130 82023900"),
+        );
+    }
 }

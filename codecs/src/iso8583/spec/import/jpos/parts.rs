@@ -29,7 +29,9 @@ impl Reader {
             "iso.packager.GenericTaggedFieldsPackager" => self.tagged(key, element, inner),
             "tlv.packager.TaggedSequencePackager" => self.tag_sequence(key, element, inner),
             "iso.packager.DatasetPackager" => self.data_sets(key, element),
-            "tlv.packager.bertlv.BERTLVBinaryPackager" => Some(kind("ber_tlv")),
+            "tlv.packager.bertlv.BERTLVBinaryPackager" | "iso.packager.ICCDataPackager" => {
+                Some(kind("ber_tlv"))
+            }
             "tlv.packager.bertlv.BERTLVAsciiHexPackager" => {
                 in_hexadecimal(raw, if inner == Within::Ebcdic { "ebcdic_hex" } else { "hex" });
                 Some(kind("ber_tlv"))
