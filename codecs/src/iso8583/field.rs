@@ -296,6 +296,14 @@ impl Field {
         units - usize::from(is_filled && units > 0)
     }
 
+    /// The units of a content of variable length, by its bytes; none where they are no whole number.
+    pub(super) fn units_of_bytes(&self, content: &[u8]) -> Option<usize> {
+        let Length::Variable(prefix) = self.length else { return None };
+        let bytes = u32::try_from(content.len()).ok()?;
+        let prefix = Prefix { counts: Counts::Bytes, ..prefix };
+        Some(self.units_of(prefix, self.units(prefix, bytes)?, content))
+    }
+
     /// What a prefix says of a number of units.
     pub(super) fn counted(&self, prefix: Prefix, units: usize) -> u32 {
         let counted = match prefix.counts {

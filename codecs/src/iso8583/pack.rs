@@ -372,6 +372,12 @@ impl Field {
             prefix.write(self.counted(prefix, content.len()), text);
             out.put_slice(text);
         }
+        self.write_bare(content, out);
+    }
+
+    /// Appends a content, which fits, without a length.
+    #[inline]
+    pub(super) fn write_bare(&self, content: &[u8], out: &mut BytesMut) {
         if self.is_plain() { out.put_slice(content) } else { self.encode(content, out) }
     }
 

@@ -92,6 +92,24 @@ fn tables_may_have_a_bcd_length_that_counts_their_number_too() {
                length_encoding = 'binary'\nlength_digits = 2\nlength_includes_tag = true\n\
                length_includes_itself = true\nvalue_encoding = 'ebcdic'";
     check(&of(all), "0005 22 C1C2 0003 27", r#"{"22":"AB","27":""}"#);
+    // Tables that are fields of their own: all that stands behind length and number.
+    let parts = of(&format!(
+        "{layout}\n[fields.48.parts.tags]\n\
+         22 = {{ encoding = 'raw', parts = {{ kind = 'positional', fields = {{ \
+         1 = {{ content = 'n', length = 2 }}, 2 = {{ content = 'n', encoding = 'bcd', length = 4 }} }} }} }}\n\
+         23 = {{ content = 'n', encoding = 'bcd', odd = 'rightF' }}"
+    ));
+    check(&parts, "0006 3232 3432 1234", r#"{"22":{"1":"42","2":"1234"}}"#);
+    check(&parts, "0004 3233 123F 0003 3234 41", r#"{"23":"123","24":"A"}"#);
+    check(&parts, "0002 3233", r#"{"23":""}"#);
+    fails(&parts, "0005 3232 3432 12", "short_data", "48.22.2", 6);
+    fails(&parts, "0007 3232 3432 123499", "trailing", "48.22", 8);
+    fails(&parts, "0003 3233 1A", "bad_content", "48.23", 4);
+    assert_eq!(unwritable(&parts, r#"{"23":"1x"}"#), ("48.23".to_owned(), "bad_content"));
+    assert!(
+        mistake(&format!("{layout}\ntags = {{ 22 = {{ length = 4 }} }}"))
+            .contains("this field has none of its own")
+    );
     let long = "A".repeat(9_998);
     assert_eq!(
         unwritable(&of(layout), &format!(r#"{{"22":"{long}"}}"#)),
@@ -258,7 +276,7 @@ fn card_data_in_tags_that_are_fields_is_hidden() {
 }
 
 /// Fields of every kind, some within others.
-const EVERY_KIND: [&str; 9] = [
+const EVERY_KIND: [&str; 10] = [
     "kind = 'ber_tlv'",
     "kind = 'data_sets'\nsets = { 71 = { fields = { 1 = { content = 'n', length = 1 } } } }",
     "kind = 'tagged'\ntag_length = 1\nlength_digits = 1\nfields = { 20 = { length = 1 } }",
@@ -279,6 +297,10 @@ const EVERY_KIND: [&str; 9] = [
      length_max = 7, length_digits = 1, length_counts = 'nibbles', length_includes_itself = true }, \
      2 = { length = 2 } }",
     "kind = 'tagged'\nencoding = 'ebcdic'\ntag_length = 1\nlength_digits = 1",
+    "kind = 'tagged'\norder = 'length_first'\ntag_encoding = 'raw'\ntag_length = 1\n\
+     length_encoding = 'binary'\nlength_digits = 1\nlength_includes_tag = true\n\
+     tags = { 01 = { encoding = 'raw', parts = { kind = 'ber_tlv' } }, 02 = { encoding = 'bcd', \
+     odd = 'rightF' }, 40 = { content = 'x+n', encoding = 'signed_bcd' } }",
 ];
 
 proptest! {

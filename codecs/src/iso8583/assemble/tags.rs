@@ -2,8 +2,10 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::{Assembled, Problem, bytes_of, each, latin1, number_of, value_of};
+use super::{Assembled, Problem, bytes_of, each, latin1, number_of, of_pack, value_of};
+use crate::iso8583::BITMAP;
 use crate::iso8583::composite::{TagForm, TagLayout, TagOrder, Tagged};
+use crate::iso8583::field::Field;
 use crate::iso8583::spec::Spec;
 use crate::iso8583::value::Value;
 
@@ -33,31 +35,47 @@ impl Spec {
             if tag.len() != usize::from(layout.tag_len) {
                 return Err(Problem::Undefined.at(&path));
             }
-            match tagged.tag(name) {
-                Some(known) => {
+            let value = match (tagged.tag(name), layout.order) {
+                (Some(known), TagOrder::TagFirst) => {
                     out.put_slice(&tag);
                     self.field_in(&known.field, &path, value, out)?;
+                    continue;
                 }
-                None => untold(*layout, &tag, &path, value, out)?,
-            }
+                (Some(known), TagOrder::LengthFirst) => self.whole(&known.field, &path, value)?,
+                (None, _) => untold(*layout, &path, value)?,
+            };
+            with_length(*layout, &tag, &path, &value, out)?;
         }
         Ok(())
     }
+
+    /// The bytes of a field that is all of what stands behind a length and a tag.
+    fn whole(&self, field: &Field, path: &str, value: &Value) -> Assembled<Vec<u8>> {
+        let content = self.content(field, path, value)?;
+        field.check(BITMAP, &content).map_err(|error| of_pack(error).at(path))?;
+        let mut out = BytesMut::new();
+        field.write_bare(&content, &mut out);
+        Ok(out.into())
+    }
 }
 
-/// A tag that is not told by itself.
-fn untold(
+/// The value of a tag that is not told by itself.
+fn untold(layout: TagLayout, path: &str, value: &Value) -> Assembled<Vec<u8>> {
+    match value {
+        _ if layout.length.is_none() => Err(Problem::Undefined.at(path)),
+        Value::Text(text) => layout.value.bytes(path, text),
+        Value::Parts(_) | Value::Many(_) => Err(Problem::Shape("a text is needed").at(path)),
+    }
+}
+
+fn with_length(
     layout: TagLayout,
     tag: &[u8],
     path: &str,
-    value: &Value,
+    value: &[u8],
     out: &mut BytesMut,
 ) -> Assembled<()> {
     let Some(prefix) = layout.length else { return Err(Problem::Undefined.at(path)) };
-    let Value::Text(text) = value else {
-        return Err(Problem::Shape("a text is needed").at(path));
-    };
-    let value = layout.value.bytes(path, text)?;
     let allowed = usize::try_from(prefix.max).unwrap_or(usize::MAX);
     let length = u32::try_from(value.len()).ok().filter(|length| *length <= prefix.max);
     let length = length.ok_or_else(|| Problem::Length { have: value.len(), allowed }.at(path))?;
@@ -68,7 +86,7 @@ fn untold(
         TagOrder::TagFirst => (tag, &*digits),
         TagOrder::LengthFirst => (&*digits, tag),
     };
-    [first, second, &value].into_iter().for_each(|bytes| out.put_slice(bytes));
+    [first, second, value].into_iter().for_each(|bytes| out.put_slice(bytes));
     Ok(())
 }
 

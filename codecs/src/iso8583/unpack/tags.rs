@@ -3,6 +3,8 @@
 use super::{Apart, Fields, Place};
 use crate::error::{DecodeError, ErrorKind, Step};
 use crate::iso8583::composite::{TagForm, TagLayout, TagOrder, Tagged};
+use crate::iso8583::field::Field;
+use crate::iso8583::index::Found;
 use crate::iso8583::value::Value;
 
 impl Apart<'_> {
@@ -49,9 +51,10 @@ impl Apart<'_> {
         };
         let tag = self.bytes.get(tag_at..tag_at + tag_len).ok_or_else(|| short(head))?;
         let name = layout.tag.text(tag);
-        if let Some(known) = tagged.tag(&name) {
-            let place = place.and(layout.step(tag, &name));
-            let (value, end) = self.field(&known.field, place, at + tag_len)?;
+        let known = tagged.tag(&name);
+        let place_of_tag = place.and(layout.step(tag, &name));
+        if let (Some(known), TagOrder::TagFirst) = (known, layout.order) {
+            let (value, end) = self.field(&known.field, place_of_tag, at + tag_len)?;
             return Ok((name, value, end));
         }
         let Some(prefix) = layout.length else {
@@ -64,7 +67,30 @@ impl Apart<'_> {
         let length = length.ok_or_else(|| short(head))?;
         let end = at + head + length;
         let value = self.bytes.get(at + head..end).ok_or_else(|| short(head + length))?;
-        Ok((name, Value::Text(layout.value.text(value)), end))
+        let value = match known {
+            Some(known) => self.whole(&known.field, place_of_tag, at + head, end)?,
+            None => Value::Text(layout.value.text(value)),
+        };
+        Ok((name, value, end))
+    }
+}
+
+impl Apart<'_> {
+    /// A field that is all of some bytes.
+    fn whole(
+        self,
+        field: &Field,
+        place: Place,
+        start: usize,
+        end: usize,
+    ) -> Result<Value, DecodeError> {
+        let content = &self.bytes[start..end];
+        let units = field.units_of_bytes(content);
+        let units = units.ok_or_else(|| self.error(ErrorKind::BadLength, place, start, 0))?;
+        if let Some(position) = field.first_violation(content, units) {
+            return Err(self.error(ErrorKind::BadContent, place, start + position, 0));
+        }
+        self.value(field, place, Found { start, end, units })
     }
 }
 

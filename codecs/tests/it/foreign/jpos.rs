@@ -119,11 +119,11 @@ fn a_binary_length_may_include_itself() {
         "30313030 0000000000000002 02A1B2",
         r#"{"63":"A1B2"}"#,
     );
-    for class in ["IFA_LLLCHAR", "IFB_LLBINARY", "IFB_BINARY"] {
+    for class in ["IFA_LLLCHAR", "IFB_LLHCHAR", "IFB_LLHNUM", "IFB_LLBINARY", "IFB_BINARY"] {
         let field = format!("<isofield id='63' length='9' inclusive='true' class='${class}'/>");
         assert_eq!(
             refused(&field),
-            "fields.63.length: line 1: `inclusive` needs a binary length in front"
+            "fields.63.length: line 1: `inclusive` is for bytes behind a binary length"
         );
     }
 }
@@ -276,6 +276,28 @@ fn a_sequence_of_tags_names_them_by_their_tokens() {
     );
 }
 
+// Packed by jPOS.
+#[test]
+fn sub_fields_of_gicc_have_a_length_that_counts_their_number() {
+    let fields = "<isofieldpackager id='60' length='999' class='$IFE_LLLBINARY' \
+         packager='$p.GICCSubFieldPackager'>\
+         <isofield id='0' length='9' class='$IF_CHAR'/>\
+         <isofield id='40' length='2' class='$IFEP_LLLBINARY'/>\
+         <isofieldpackager id='47' length='999' class='$IFEP_LLLBINARY' \
+         packager='$p.GICCSubFieldPackager'><isofield id='1' length='4' class='$IFEP_LLLBINARY'/>\
+         </isofieldpackager></isofieldpackager>";
+    check(
+        fields,
+        "303130300000000000000010F0F2F0F0F0F4F4F0F0F1F0F1F0F4F7F0F0F5F0F1C1C2C3",
+        r#"{"60":{"40":"F0F1","47":{"01":"C1C2C3"}}}"#,
+    );
+    let other =
+        fields.replace("length='4' class='$IFEP_LLLBINARY'", "length='4' class='$IFE_LLCHAR'");
+    assert!(
+        refused(&other).contains("fields.60.parts.fields.47.parts.fields.1: line 1: parts are")
+    );
+}
+
 #[test]
 fn what_jpos_makes_of_classes_that_are_not_known_is_refused_by_their_names() {
     let with = |packager: &str| {
@@ -286,7 +308,7 @@ fn what_jpos_makes_of_classes_that_are_not_known_is_refused_by_their_names() {
     };
     for name in [
         "org.jpos.iso.packager.EuroSubFieldPackager",
-        "org.jpos.iso.packager.GICCSubFieldPackager",
+        "org.jpos.iso.packager.CTCSubFieldPackager",
         "org.jpos.iso.packager.PostPackager$PostPrivatePackager",
         "org.jpos.iso.packager.LISSubFieldPackager",
         "com.acme.Base1SubFieldPackager",
@@ -311,13 +333,20 @@ fn what_jpos_makes_of_classes_that_are_not_known_is_refused_by_their_names() {
 
 #[test]
 fn fields_of_data_objects_are_filled_up_in_packagers_too() {
-    let fields = "<isofieldpackager id='55' length='255' class='$IFA_LLLBINARY' \
-         packager='org.jpos.tlv.packager.bertlv.BERTLVBinaryPackager'/>";
-    let head = "303130300000000000000200";
-    reads_and_writes(
-        &spec(&packager(fields)),
-        &format!("{head} 303130 9A03261130 00 82023900"),
-        r#"{"mti":"0100","fields":{"55":{"9A":"261130","82":"3900"}}}"#,
-        &format!("{head} 303039 9A03261130 82023900"),
-    );
+    for packager_class in [
+        "org.jpos.tlv.packager.bertlv.BERTLVBinaryPackager",
+        "org.jpos.iso.packager.ICCDataPackager",
+    ] {
+        let fields = format!(
+            "<isofieldpackager id='55' length='255' class='$IFA_LLLBINARY' \
+             packager='{packager_class}'/>"
+        );
+        let head = "303130300000000000000200";
+        reads_and_writes(
+            &spec(&packager(&fields)),
+            &format!("{head} 303130 9A03261130 00 82023900"),
+            r#"{"mti":"0100","fields":{"55":{"9A":"261130","82":"3900"}}}"#,
+            &format!("{head} 303039 9A03261130 82023900"),
+        );
+    }
 }

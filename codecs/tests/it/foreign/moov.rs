@@ -120,3 +120,22 @@ fn tags_in_bcd_are_shown_by_their_digits() {
         ("short_tlv", "55".to_owned(), 14)
     );
 }
+
+// As examples/specs/spec87ascii.json of that project had its bitmap in 2022.
+#[test]
+fn the_length_of_a_bitmap_in_hex_says_nothing() {
+    let document = |enc: &str| {
+        let text = |length: u32| json!({"type": "String", "length": length, "enc": "ASCII", "prefix": "ASCII.Fixed"});
+        json!({"name": "trial", "fields": {
+            "0": text(4), "11": text(6),
+            "1": {"type": "Bitmap", "length": 16, "enc": enc, "prefix": "Hex.Fixed"}}})
+        .to_string()
+    };
+    let json = r#"{"mti":"0800","fields":{"11":"000001"}}"#;
+    comes_back(&spec(&document("Hex")), &hex::encode("08000020000000000000000001"), json);
+    comes_back(
+        &spec(&document("HexToASCII")),
+        &hex::encode("080000200000000000000000000000000000000001"),
+        json,
+    );
+}

@@ -243,9 +243,10 @@ impl Reader {
         }
         let length: u32 = self.number(element, "length", &key)?;
         raw.length_includes_itself = element.attribute("inclusive") == Some("true");
-        let is_binary = matches!(written.prefix, Some(("binary", ..)));
+        // jPOS passes over the attribute at all other classes.
+        let is_binary = matches!(written.prefix, Some(("binary", ..))) && written.encoding == "raw";
         if raw.length_includes_itself && !is_binary {
-            self.add(&key, element, "`inclusive` needs a binary length in front");
+            self.add(&key, element, "`inclusive` is for bytes behind a binary length");
             return None;
         }
         let Some((encoding, digits, counts)) = written.prefix else {

@@ -7,7 +7,8 @@ use crate::iso8583::composite::{
     Characters, Composite, DataSet, FirstBit, Part, Parts, TLV_SET_MAX, TagForm, TagLayout,
     TagOrder, TagPart, Tagged,
 };
-use crate::iso8583::field::{Counts, Prefix};
+use crate::iso8583::field::{Counts, Field, Prefix};
+use crate::iso8583::index::MESSAGE_LEN_MAX;
 use crate::iso8583::spec::raw::{Number, RawField, RawParts};
 use crate::iso8583::tlv;
 
@@ -136,10 +137,6 @@ impl Maker<'_> {
         layout: TagLayout,
         depth: usize,
     ) -> Box<[TagPart]> {
-        if !raw.tags.is_empty() && layout.order == TagOrder::LengthFirst {
-            let problem = "behind a length and a tag there is no place for a length of their own";
-            self.mistakes.add(&format!("{key}.tags"), problem);
-        }
         let mut tags = Vec::new();
         for (tag, field) in &raw.tags {
             let key = format!("{key}.tags.{tag}");
@@ -148,12 +145,40 @@ impl Maker<'_> {
                     "a tag has `tag_length` characters, or bytes in upper-case hexadecimal";
                 self.mistakes.add(&key, problem);
             }
-            if let Some(made) = self.field(&key, field, depth + 1) {
+            let made = match layout.order {
+                TagOrder::TagFirst => self.field(&key, field, depth + 1),
+                TagOrder::LengthFirst => self.whole(&key, field, depth + 1),
+            };
+            if let Some(made) = made {
                 let (tag, name) = (tag.as_str().into(), field.name.as_str().into());
                 tags.push(TagPart { tag, name, field: made });
             }
         }
         tags.into()
+    }
+
+    /// A field that is all of what stands behind a length and a tag, so it has no length of its own.
+    fn whole(&mut self, key: &str, raw: &RawField, depth: usize) -> Option<Field> {
+        let stated = raw.length.is_some()
+            || raw.length_max.is_some()
+            || raw.length_digits.is_some()
+            || raw.length_encoding.is_some()
+            || raw.length_counts.is_some()
+            || raw.length_includes_itself;
+        if stated {
+            let problem =
+                "the length stands in front of the tag, so this field has none of its own";
+            self.mistakes.add(&format!("{key}.length"), problem);
+            return None;
+        }
+        let whole = RawField {
+            length_max: u32::try_from(MESSAGE_LEN_MAX).ok(),
+            length_digits: Some(2),
+            length_encoding: Some("binary".to_owned()),
+            length_counts: Some("bytes".to_owned()),
+            ..raw.clone()
+        };
+        self.field(key, &whole, depth)
     }
 
     fn tag_layout(&mut self, key: &str, raw: &RawParts) -> Option<TagLayout> {

@@ -27,9 +27,12 @@ impl Reader {
             "iso.packager.Base1SubFieldPackager" => self.base1(key, element, inner),
             "iso.packager.GenericPackager" => self.message(key, element, inner),
             "iso.packager.GenericTaggedFieldsPackager" => self.tagged(key, element, inner),
+            "iso.packager.GICCSubFieldPackager" => self.gicc(key, element),
             "tlv.packager.TaggedSequencePackager" => self.tag_sequence(key, element, inner),
             "iso.packager.DatasetPackager" => self.data_sets(key, element),
-            "tlv.packager.bertlv.BERTLVBinaryPackager" => Some(kind("ber_tlv")),
+            "tlv.packager.bertlv.BERTLVBinaryPackager" | "iso.packager.ICCDataPackager" => {
+                Some(kind("ber_tlv"))
+            }
             "tlv.packager.bertlv.BERTLVAsciiHexPackager" => {
                 in_hexadecimal(raw, if inner == Within::Ebcdic { "ebcdic_hex" } else { "hex" });
                 Some(kind("ber_tlv"))

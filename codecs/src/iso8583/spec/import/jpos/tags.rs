@@ -84,6 +84,34 @@ impl Reader {
         Some(parts)
     }
 
+    /// Tags of two digits in EBCDIC behind a length that counts them; part 0 is never written.
+    pub(super) fn gicc(&mut self, key: &str, element: &Element) -> Option<RawParts> {
+        let mut parts = RawParts {
+            order: Some("length_first".to_owned()),
+            encoding: Some("ebcdic".to_owned()),
+            value_encoding: Some("raw".to_owned()),
+            tag_length: Some(2),
+            length_digits: Some(3),
+            length_includes_tag: true,
+            ..kind("tagged")
+        };
+        for (number, child) in self.by_number(&format!("{key}.parts.fields"), element).range(1..) {
+            let key = format!("{key}.parts.fields.{number}");
+            if child.attribute("class") != Some("org.jpos.iso.IFEP_LLLBINARY") || *number > 99 {
+                self.add(&key, child, "parts are `org.jpos.iso.IFEP_LLLBINARY` here, 1 to 99");
+                return None;
+            }
+            if child.name == "isofieldpackager" {
+                let name = child.attribute("name").unwrap_or_default().trim().to_owned();
+                let encoding = Some("raw".to_owned());
+                let mut field = RawField { name, encoding, ..RawField::default() };
+                self.composite(&key, child, Within::Bytes, &mut field)?;
+                parts.tags.insert(format!("{number:02}"), field);
+            }
+        }
+        Some(parts)
+    }
+
     /// The parts with a tag; those in front of them, of fixed length, go into `fields`.
     fn behind_head<'a>(
         &mut self,
