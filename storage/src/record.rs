@@ -10,6 +10,7 @@
 //! before anything is allocated.
 
 pub(crate) mod bytes;
+mod detail;
 pub(crate) mod early;
 mod lists;
 mod names;

@@ -2,15 +2,17 @@
 
 use router::fee::Fee;
 use router::id::{AccountId, ParticipantId, PaymentId};
+use router::limit::ReservedLimits;
 use router::plan::Plan;
 use router::record::{Attempt, Intent, Refused};
 use router::reservation::{Counter, CounterKey, Hold, Keep, Reservation, Slot, SlotKey};
 use router::time::Date;
 
 use super::bytes::{
-    Reader, put_blob, put_i64, put_list, put_money, put_option, put_text, put_timestamp, put_u32,
-    put_u64, put_u128,
+    Reader, put_i64, put_list, put_money, put_option, put_text, put_timestamp, put_u32, put_u64,
+    put_u128,
 };
+use super::detail::put_detail;
 use super::request::{identity, put_identity, put_request, request};
 use super::steps::{posting, put_posting};
 use super::{DecodeError, IntentHead, Kind, RefusedHead, begin, names};
@@ -18,7 +20,8 @@ use crate::seal::Sealer;
 
 pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) {
     let Intent { payment, folio, at, request, plan, attempt } = intent;
-    let Plan { business_date, routes, fees, total, postings, reservation, day_began: _ } = plan;
+    let Plan { business_date, routes, fees, total, postings, reservation, day_began: _, limits: _ } =
+        plan;
     begin(Kind::Intent, out);
     put_u128(payment.0, out);
     put_u64(folio.number(), out);
@@ -59,6 +62,7 @@ pub(super) fn intent(reader: &mut Reader<'_>) -> Result<Intent, DecodeError> {
         postings: reader.list(posting)?,
         reservation,
         day_began: at,
+        limits: ReservedLimits::default(),
     };
     Ok(Intent { payment, folio, at, request, plan, attempt: attempt(reader)? })
 }
@@ -74,7 +78,7 @@ pub(super) fn put_refused(refused: &Refused, sealer: &Sealer, out: &mut Vec<u8>)
     put_u32(business_date.0.cast_unsigned(), out);
     names::put_reason(*reason, out);
     put_option(original.as_ref(), out, |id, out| put_u128(id.0, out));
-    put_option(detail.as_ref(), out, |detail, out| put_blob(detail.as_bytes(), out));
+    put_option(detail.as_ref(), out, put_detail);
 }
 
 pub(super) fn refused_head(reader: &mut Reader<'_>) -> Result<RefusedHead, DecodeError> {
@@ -96,7 +100,7 @@ pub(super) fn refused(reader: &mut Reader<'_>) -> Result<Refused, DecodeError> {
         request,
         reason: names::reason(reader)?,
         original: reader.option(|reader| reader.u128().map(PaymentId))?,
-        detail: reader.option(Reader::string)?,
+        detail: reader.option(super::detail::detail)?,
     })
 }
 
