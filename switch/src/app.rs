@@ -282,13 +282,16 @@ async fn open_data(config: &Config) -> Result<(Sealer, Opened), StartError> {
 /// Starts the admin port, which says "starting" at first; gives its address.
 fn start_admin(
     engine: &Arc<Engine>,
-    (metrics, node): (PrometheusHandle, Option<Arc<Node>>),
+    (recorded, node): (PrometheusHandle, Option<Arc<Node>>),
     port: TcpListener,
     service: &ServiceConfig,
 ) -> Result<(Admin, SocketAddr), StartError> {
     let config = &service.admin;
+    let participants: Vec<_> = engine.participants.iter().map(|one| one.id()).collect();
+    let participants: Vec<&str> = participants.iter().map(ParticipantId::as_str).collect();
+    metrics::register(&participants, node.is_some());
     let access = Access::new(config, &service.data.dir).map_err(StartError::DrainToken)?;
-    let admin = Admin::new(Arc::clone(engine), metrics, node, access);
+    let admin = Admin::new(Arc::clone(engine), recorded, node, access);
     let address = config.listen;
     let listening = port.into_std().and_then(|port| admin.clone().start(port, config));
     let failed = |source| StartError::Listen { what: "admin.listen", address, source };

@@ -202,10 +202,21 @@ impl<'a> Sending<'a> {
     async fn send(&mut self, engine: &'a Engine) -> Outcome {
         loop {
             let claim = self.claim.take().expect("invariant: each try has a claim");
-            match self.participant.ask(claim, self.frame.clone()).await {
-                Ok(heard) => return self.told_by(&heard),
-                Err(NoAnswer::MaybeSent(cause)) => return Outcome::Unknown(cause),
-                Err(NoAnswer::NotSent(why)) => {
+            let asked_at = Instant::now();
+            let heard = self.participant.ask(claim, self.frame.clone()).await;
+            let figures = &self.participant.figures;
+            let outcome = match heard {
+                Ok(heard) => Ok(self.told_by(&heard)),
+                Err(NoAnswer::MaybeSent(cause)) => Ok(Outcome::Unknown(cause)),
+                Err(NoAnswer::NotSent(why)) => Err(why),
+            };
+            match outcome {
+                Ok(outcome) => {
+                    figures.concluded(&outcome, asked_at.elapsed());
+                    return outcome;
+                }
+                Err(why) => {
+                    figures.not_sent();
                     metrics::counter!("cauce_not_sent_total", "why" => why.name()).increment(1);
                     if !Box::pin(self.reroute(engine)).await {
                         return Outcome::Declined(Decline::ours(Reason::IssuerUnavailable));

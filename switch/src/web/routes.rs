@@ -108,6 +108,12 @@ struct Shared {
     limits: Limits,
 }
 
+/// The paths of all routes, each once.
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    let is_first = |at: usize| ROUTES[..at].iter().all(|route| route.path != ROUTES[at].path);
+    (0..ROUTES.len()).filter(move |at| is_first(*at)).map(|at| ROUTES[at].path)
+}
+
 /// The router of the API.
 pub(super) fn router(api: Api, limits: Limits) -> Router {
     let mut router = Router::new();

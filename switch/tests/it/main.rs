@@ -22,6 +22,7 @@ mod kill;
 mod limits;
 mod lines;
 mod load;
+mod metrics;
 mod named;
 mod not_understood;
 mod notice;

@@ -9,6 +9,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
+pub use source::files;
 use source::*;
 
 /// The members of the workspace by their folders, and what each needs of them; a new edge is a
