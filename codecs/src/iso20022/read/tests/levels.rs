@@ -162,77 +162,77 @@ fn of_several_reasons_the_first_with_a_code_keeps_its_own_explanation() {
     assert!(reason, "an explanation of another reason");
 }
 
-#[test]
-fn an_amount_is_the_transaction_s_and_no_balance_sum_or_charge() {
-    let eur = |tag: &str, text: &str| format!("<{tag} Ccy='EUR'>{text}</{tag}>");
-    let beside = [
+/// An amount in euros.
+fn eur(element: &str, text: &str) -> String {
+    format!("<{element} Ccy='EUR'>{text}</{element}>")
+}
+
+/// Amounts that stand beside a transaction's own.
+fn amounts_beside() -> String {
+    [
         format!("<ChrgsInf>{}</ChrgsInf>", eur("Amt", "1.00")),
         format!("<RgltryRptg><Dtls>{}</Dtls></RgltryRptg>", eur("Amt", "2.00")),
         format!("<Tax>{}</Tax>", eur("TtlTaxAmt", "3.00")),
         format!("<UndrlygCstmrCdtTrf>{}</UndrlygCstmrCdtTrf>", eur("InstdAmt", "4.00")),
     ]
-    .concat();
+    .concat()
+}
+
+#[test]
+fn an_amount_is_the_transaction_s_and_no_sum_or_charge() {
     let group = format!("<GrpHdr>{}</GrpHdr>", eur("TtlIntrBkSttlmAmt", "99.00"));
-    for (id, tag, stated, element) in [
-        (
-            "pacs.008.001.08",
-            "CdtTrfTxInf",
-            eur("InstdAmt", "8.00") + &eur("IntrBkSttlmAmt", "7.00"),
-            "IntrBkSttlmAmt",
-        ),
-        ("pacs.009.001.08", "CdtTrfTxInf", eur("IntrBkSttlmAmt", "7.00"), "IntrBkSttlmAmt"),
-        ("pacs.003.001.08", "DrctDbtTxInf", eur("IntrBkSttlmAmt", "7.00"), "IntrBkSttlmAmt"),
-        (
-            "pain.001.001.09",
-            "CdtTrfTxInf",
-            format!("<Amt>{}</Amt>", eur("InstdAmt", "7.00")),
-            "InstdAmt",
-        ),
-        (
-            "pain.001.001.09",
-            "CdtTrfTxInf",
-            format!("<Amt><EqvtAmt>{}</EqvtAmt></Amt>", eur("Amt", "7.00")),
-            "Amt",
-        ),
-        ("pain.008.001.08", "DrctDbtTxInf", eur("InstdAmt", "7.00"), "InstdAmt"),
-        (
-            "pacs.004.001.10",
-            "TxInf",
-            eur("OrgnlIntrBkSttlmAmt", "9.00")
-                + &eur("RtrdIntrBkSttlmAmt", "7.00")
-                + &eur("RtrdInstdAmt", "6.00"),
-            "RtrdIntrBkSttlmAmt",
-        ),
-        (
-            "pain.007.001.09",
-            "TxInf",
-            eur("OrgnlInstdAmt", "9.00") + &eur("RvsdInstdAmt", "7.00"),
-            "RvsdInstdAmt",
-        ),
+    let settled = eur("IntrBkSttlmAmt", "7.00");
+    let instructed = eur("InstdAmt", "7.00");
+    let equivalent = format!("<Amt><EqvtAmt>{}</EqvtAmt></Amt>", eur("Amt", "7.00"));
+    for (id, transaction, stated, element) in [
+        ("pacs.008.001.08", "CdtTrfTxInf", eur("InstdAmt", "8.00") + &settled, "IntrBkSttlmAmt"),
+        ("pacs.009.001.08", "CdtTrfTxInf", settled.clone(), "IntrBkSttlmAmt"),
+        ("pacs.003.001.08", "DrctDbtTxInf", settled, "IntrBkSttlmAmt"),
+        ("pain.001.001.09", "CdtTrfTxInf", format!("<Amt>{instructed}</Amt>"), "InstdAmt"),
+        ("pain.001.001.09", "CdtTrfTxInf", equivalent, "Amt"),
+        ("pain.008.001.08", "DrctDbtTxInf", instructed, "InstdAmt"),
         ("camt.057.001.06", "Itm", eur("Amt", "7.00"), "Amt"),
     ] {
-        let body = format!("{group}<{tag}>{stated}{beside}</{tag}>");
+        let beside = amounts_beside();
+        let body = format!("{group}<{transaction}>{stated}{beside}</{transaction}>");
         assert_eq!(amount(id, &body), (element, "7.00".to_owned()), "{id}");
-        let original = format!("<OrgnlTxRef>{}</OrgnlTxRef>", eur("IntrBkSttlmAmt", "5.00"));
-        if id == "pacs.004.001.10" {
-            let body = format!("<{tag}>{stated}{original}</{tag}>");
-            assert_eq!(amount(id, &body), (element, "7.00".to_owned()), "{id}");
-        }
+    }
+    let liquidity =
+        format!("<LqdtyCdtTrf><TrfdAmt>{}</TrfdAmt></LqdtyCdtTrf>", eur("AmtWthCcy", "7.00"));
+    assert_eq!(amount("camt.050.001.05", &liquidity), ("AmtWthCcy", "7.00".to_owned()));
+    let bare = format!("{group}<CdtTrfTxInf>{}</CdtTrfTxInf>", amounts_beside());
+    let is_none = check("pacs.008.001.08", &bare, |message| message.transaction.amount.is_none());
+    assert!(is_none, "nothing beside it stands in for an amount");
+}
+
+#[test]
+fn what_is_returned_or_reversed_goes_before_what_the_original_moved() {
+    let original = format!("<OrgnlTxRef>{}</OrgnlTxRef>", eur("IntrBkSttlmAmt", "5.00"));
+    for (id, before, stated, after) in [
+        (
+            "pacs.004.001.10",
+            "OrgnlIntrBkSttlmAmt",
+            "RtrdIntrBkSttlmAmt",
+            eur("RtrdInstdAmt", "6.00"),
+        ),
+        (
+            "pacs.007.001.11",
+            "OrgnlIntrBkSttlmAmt",
+            "RvsdIntrBkSttlmAmt",
+            eur("RvsdInstdAmt", "6.00"),
+        ),
+        ("pain.007.001.09", "OrgnlInstdAmt", "RvsdInstdAmt", String::new()),
+    ] {
+        let own = eur(before, "9.00") + &eur(stated, "7.00") + &after;
+        let original = if id.starts_with("pacs") { original.as_str() } else { "" };
+        let body = format!("<TxInf>{own}{original}</TxInf>");
+        assert_eq!(amount(id, &body), (stated, "7.00".to_owned()), "{id}");
     }
     let status = format!(
         "<TxInfAndSts><OrgnlTxRef><Amt>{}</Amt></OrgnlTxRef></TxInfAndSts>",
         eur("InstdAmt", "5.00")
     );
     assert_eq!(amount("pain.002.001.10", &status), ("InstdAmt", "5.00".to_owned()));
-    let liquidity =
-        format!("<LqdtyCdtTrf><TrfdAmt>{}</TrfdAmt></LqdtyCdtTrf>", eur("AmtWthCcy", "7.00"));
-    assert_eq!(amount("camt.050.001.05", &liquidity), ("AmtWthCcy", "7.00".to_owned()));
-    let none = check(
-        "pacs.008.001.08",
-        &format!("{group}<CdtTrfTxInf>{beside}</CdtTrfTxInf>"),
-        |message| message.transaction.amount.is_none(),
-    );
-    assert!(none, "nothing beside it stands in for an amount");
 }
 
 #[test]
