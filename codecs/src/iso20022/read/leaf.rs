@@ -309,6 +309,8 @@ impl<'a> Draft<'a> {
             Name::EvtParam => event.parameters.push(text),
             Name::EvtDesc => first(&mut event.description, text),
             Name::EvtTm => first(&mut event.time, text),
+            // Most messages say nothing else of their group, which then needs no place.
+            Name::NbOfTxs => {}
             _ => self.at(outer.level).keep(outer.place, outer.name, name, text),
         }
     }
