@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use loadtest::simulator::merchant::MerchantError;
 use tokio::runtime::Handle;
 
 use crate::app::{Ended, StartError};
@@ -135,8 +136,18 @@ async fn shown(args: &DemoArgs, stop: &mut StopSignals) -> ExitCode {
 
 /// What helps against an error; empty where only the operator can know.
 fn advice(error: &DemoError) -> String {
-    let DemoError::Start(error) = error else { return String::new() };
-    error.advice().unwrap_or_default()
+    match error {
+        DemoError::Start(error) => error.advice().unwrap_or_default(),
+        // Its endpoints in the switch have the address that its merchants had.
+        DemoError::Sandbox(SandboxError::Merchant(MerchantError::Io(error)))
+            if error.kind() == io::ErrorKind::AddrInUse =>
+        {
+            ": the merchants of this --data had a port that another program has now; end it, or \
+             begin a demonstration in another folder"
+                .to_owned()
+        }
+        DemoError::Config(_) | DemoError::Sandbox(_) | DemoError::Io(_) => String::new(),
+    }
 }
 
 /// 0 after everything went well, or where it served and was told to stop; a tour that was to be all
