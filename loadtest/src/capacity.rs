@@ -2,15 +2,15 @@
 
 use std::future::Future;
 
-use crate::report::search::{Objective, RatePoint, Search, SearchEnd};
+use crate::report::search::{Objective, RatePoint, Search, SearchEnd, SearchLimit};
 
 /// The bisection stops at steps below a twentieth of the rate.
 const RESOLUTION: u64 = 20;
 
 impl Search {
-    /// A search that has tried nothing yet.
-    pub fn new(from: u64, to: u64, objective: Objective) -> Self {
-        Self { objective, from: from.max(1), to, ..Self::default() }
+    /// A search that has tried nothing yet; `to` is its greatest rate and what limits that.
+    pub fn new(from: u64, (to, limit): (u64, SearchLimit), objective: Objective) -> Self {
+        Self { objective, from: from.max(1), to, limit, ..Self::default() }
     }
 
     /// Climbs stairs of ×1.4 from the first rate until one is not served well, then halves the last
@@ -68,7 +68,7 @@ mod tests {
 
     /// Searches a server that serves up to `capacity`, and stops after so many runs.
     async fn search(capacity: u64, from: u64, to: u64, runs: usize) -> Search {
-        let mut search = Search::new(from, to, Objective { p99_us: 1 });
+        let mut search = Search::new(from, (to, SearchLimit::Option), Objective { p99_us: 1 });
         let mut left = runs;
         let serve = |rate| {
             let why_not = if rate <= capacity { vec![] } else { vec!["p99".to_owned()] };

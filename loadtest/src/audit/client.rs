@@ -55,12 +55,12 @@ const IN_PROGRESS: [u8; 2] = *b"09";
 
 /// The claims of a run that kept its answers.
 pub fn claims(run: &Run, settings: &DriveSettings) -> Vec<Claim> {
-    let named = Named::new(run, settings);
+    let key = RequestKey::new(run, settings);
     let claim = |answer: &ClientAnswer| {
         let index = u64::from(answer.index);
         let is_answered = answer.ending == Ending::Answered;
         let code = String::from_utf8_lossy(&answer.response_code).into_owned();
-        let (rrn, stan) = named.of(run, answer);
+        let (rrn, stan) = key.of(run, answer);
         Claim {
             index,
             rrn,
@@ -75,15 +75,15 @@ pub fn claims(run: &Run, settings: &DriveSettings) -> Vec<Claim> {
     run.answers().iter().map(claim).collect()
 }
 
-/// By what the journal knows the requests of a run.
-enum Named {
+/// The key by which the journal knows the requests of a run.
+enum RequestKey {
     /// Reference and STAN.
     Trace,
     /// The idempotency key of this biller.
     Key(BillerId),
 }
 
-impl Named {
+impl RequestKey {
     fn new(run: &Run, settings: &DriveSettings) -> Self {
         let biller = run.biller.as_deref().or(settings.workload.biller.as_deref());
         match settings.entrance {

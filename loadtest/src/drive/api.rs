@@ -18,7 +18,7 @@ use router::message::Rail;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use super::record::{Ending, Heard};
+use super::record::{AnswerElements, Ending};
 use super::shared::{Shared, rrn};
 use super::window::Open;
 use super::{DriveError, DriveSettings};
@@ -257,7 +257,7 @@ impl Client {
     }
 
     /// Asks for the same payment again, with its key.
-    async fn repeat(&mut self, index: u64, first: Heard) {
+    async fn repeat(&mut self, index: u64, first: AnswerElements) {
         let again = if self.is_open().await { self.ask(index).await } else { return };
         let counts = &mut self.shared.recorder().counts;
         match again {
@@ -272,7 +272,7 @@ impl Client {
 
     /// Asks for a payment, once more with the same key where the connection fell: the server may
     /// have closed it for being idle as the request left.
-    async fn ask(&mut self, index: u64) -> Result<Heard, Ending> {
+    async fn ask(&mut self, index: u64) -> Result<AnswerElements, Ending> {
         let deadline = self.shared.settings.answer_deadline;
         let asking = async {
             match self.ask_over_connection(index).await {

@@ -10,7 +10,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use super::record::{Ending, Heard, Recorder};
+use super::record::{AnswerElements, Ending, Recorder};
 use super::shared::{Shared, rrn};
 use super::sign_on;
 use super::template::{Stamp, Template};
@@ -217,12 +217,12 @@ impl Line {
         self.template.write_repeat(&mut self.out, &stamp);
     }
 
-    fn heard(&self, message: &[u8]) -> Heard {
+    fn heard(&self, message: &[u8]) -> AnswerElements {
         let code = self.value(message, 39).and_then(|code| code.try_into().ok());
         let folio = self.value(message, 37).and_then(wire::number);
         let reason = self.value(message, 44).and_then(|text| text.get(..4));
         let reason = reason.and_then(wire::number).and_then(|no| u16::try_from(no).ok());
-        Heard {
+        AnswerElements {
             response_code: code.unwrap_or(*b"  "),
             folio: folio.unwrap_or(0),
             reason_no: reason.unwrap_or(0),

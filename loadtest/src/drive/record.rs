@@ -115,8 +115,8 @@ pub struct Recorder {
     pub answers: Option<Vec<ClientAnswer>>,
     /// Answers by response code; of ISO 8583 lines alone.
     pub by_code: Box<[u64; 100]>,
-    /// Answers that are no approvals, by what they said.
-    pub others: HashMap<Told, u64>,
+    /// Answers that are no approvals, by kind.
+    pub others: HashMap<AnswerKind, u64>,
     slow_us: u64,
     interval: Histogram<u64>,
     before: Sums,
@@ -131,9 +131,9 @@ struct Sums {
     approved: u64,
 }
 
-/// What an answer said, without what differs from payment to payment.
+/// Answers of one kind have these in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Told {
+pub struct AnswerKind {
     /// HTTP status; none of an ISO 8583 line.
     pub http_status: Option<u16>,
     /// DE39, or over HTTP what the catalogue has for the reason.
@@ -142,9 +142,9 @@ pub struct Told {
     pub reason_no: u16,
 }
 
-/// What was read of one answer.
+/// The data elements that are read of one answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
+pub struct AnswerElements {
     /// DE39.
     pub response_code: [u8; 2],
     /// DE37 as a number; 0 where it is none.
@@ -202,7 +202,7 @@ impl Recorder {
     }
 
     /// Takes down the answer to a request for which the plan has this verdict of the bank.
-    pub fn answered(&mut self, open: &Open, heard: Heard, planned: Verdict, now_ns: u64) {
+    pub fn answered(&mut self, open: &Open, heard: AnswerElements, planned: Verdict, now_ns: u64) {
         let latency = micros(now_ns, open.planned_ns);
         self.from_planned.saturating_record(latency);
         self.interval.saturating_record(latency);
@@ -228,15 +228,15 @@ impl Recorder {
         self.keep(open, Ending::Answered, heard);
     }
 
-    fn tell_apart(&mut self, heard: Heard) {
-        let Heard { response_code, reason_no, http_status, .. } = heard;
+    fn tell_apart(&mut self, heard: AnswerElements) {
+        let AnswerElements { response_code, reason_no, http_status, .. } = heard;
         if http_status.is_none() {
             let code = wire::number(&response_code).and_then(|code| usize::try_from(code).ok());
             self.by_code[code.unwrap_or(99)] += 1;
         }
         if response_code != *b"00" {
-            let told = Told { http_status, response_code, reason_no };
-            *self.others.entry(told).or_default() += 1;
+            let kind = AnswerKind { http_status, response_code, reason_no };
+            *self.others.entry(kind).or_default() += 1;
         }
     }
 
@@ -251,7 +251,8 @@ impl Recorder {
             }
             Ending::LineLost => self.counts.line_lost += 1,
         }
-        let nothing = Heard { response_code: *b"  ", folio: 0, reason_no: 0, http_status: None };
+        let nothing =
+            AnswerElements { response_code: *b"  ", folio: 0, reason_no: 0, http_status: None };
         self.keep(open, ending, nothing);
     }
 
@@ -283,7 +284,7 @@ impl Recorder {
         second
     }
 
-    fn keep(&mut self, open: &Open, ending: Ending, heard: Heard) {
+    fn keep(&mut self, open: &Open, ending: Ending, heard: AnswerElements) {
         if let Some(answers) = &mut self.answers {
             answers.push(ClientAnswer {
                 index: u32::try_from(open.index).unwrap_or(u32::MAX),

@@ -4,7 +4,7 @@ use router::reason::{Language, Reason};
 use serde::{Deserialize, Serialize};
 
 use super::units::grouped;
-use crate::drive::record::{Meaning, Recorder, Told};
+use crate::drive::record::{AnswerKind, Meaning, Recorder};
 
 /// Answers of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,22 +29,22 @@ pub struct AnswerCount {
 }
 
 impl AnswerCount {
-    fn new(told: Told, count: u64) -> Self {
-        let by_no = Reason::from_no(&format!("{:04}", told.reason_no));
-        let reason = match by_no.filter(|_| told.reason_no > 0) {
+    fn new(kind: AnswerKind, count: u64) -> Self {
+        let by_no = Reason::from_no(&format!("{:04}", kind.reason_no));
+        let reason = match by_no.filter(|_| kind.reason_no > 0) {
             Some(reason) => reason,
-            None => Reason::from_response_code(told.response_code),
+            None => Reason::from_response_code(kind.response_code),
         };
-        let meaning = match Meaning::of(told.response_code) {
+        let meaning = match Meaning::of(kind.response_code) {
             Meaning::Approved => "approved",
             Meaning::Declined => "declined",
             Meaning::Unknown => "unknown",
         };
         Self {
             meaning: meaning.to_owned(),
-            http_status: told.http_status,
-            response_code: told.response_code.escape_ascii().to_string(),
-            reason_no: (told.reason_no > 0).then(|| format!("{:04}", told.reason_no)),
+            http_status: kind.http_status,
+            response_code: kind.response_code.escape_ascii().to_string(),
+            reason_no: (kind.reason_no > 0).then(|| format!("{:04}", kind.reason_no)),
             reason: reason.info().code.to_owned(),
             text: reason.info().text(Language::En).to_owned(),
             count,
@@ -69,7 +69,7 @@ impl std::fmt::Display for AnswerCount {
 
 /// The answers of a run that are no approvals, the most frequent first.
 pub(super) fn counted(recorder: &Recorder) -> Vec<AnswerCount> {
-    let counted = recorder.others.iter().map(|(told, count)| AnswerCount::new(*told, *count));
+    let counted = recorder.others.iter().map(|(kind, count)| AnswerCount::new(*kind, *count));
     let mut answers: Vec<AnswerCount> = counted.collect();
     answers.sort_by(|one, other| {
         other.count.cmp(&one.count).then_with(|| one.codes().cmp(&other.codes()))
@@ -83,14 +83,14 @@ mod tests {
 
     #[test]
     fn an_answer_is_named_by_its_codes_and_its_text() {
-        let check = |told: Told, expect: &str| {
-            assert_eq!(AnswerCount::new(told, 1_234).to_string(), expect);
+        let check = |kind: AnswerKind, expect: &str| {
+            assert_eq!(AnswerCount::new(kind, 1_234).to_string(), expect);
         };
-        let told = Told { http_status: None, response_code: *b"51", reason_no: 1001 };
-        check(told, "    1,234  DE39 51, 1001 insufficient_funds: Insufficient funds");
-        let told = Told { http_status: None, response_code: *b"51", reason_no: 0 };
-        check(told, "    1,234  DE39 51, insufficient_funds: Insufficient funds");
-        let told = Told { http_status: Some(202), response_code: *b"68", reason_no: 6002 };
-        check(told, "    1,234  HTTP 202, 6002 outcome_unknown: No answer yet; we are checking");
+        let kind = AnswerKind { http_status: None, response_code: *b"51", reason_no: 1001 };
+        check(kind, "    1,234  DE39 51, 1001 insufficient_funds: Insufficient funds");
+        let kind = AnswerKind { http_status: None, response_code: *b"51", reason_no: 0 };
+        check(kind, "    1,234  DE39 51, insufficient_funds: Insufficient funds");
+        let kind = AnswerKind { http_status: Some(202), response_code: *b"68", reason_no: 6002 };
+        check(kind, "    1,234  HTTP 202, 6002 outcome_unknown: No answer yet; we are checking");
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Report;
 use super::units::{duration, grouped, percent, round_duration};
+use crate::workload::schedule::{RANDOM_ARRIVALS_MAX, REQUESTS_MAX};
 
 /// When a rate counts as served well.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,42 @@ pub enum SearchEnd {
     Stopped,
 }
 
+/// What limits the greatest rate of a search.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchLimit {
+    /// The option `--to`.
+    #[default]
+    Option,
+    /// The greatest rate of the harness.
+    Harness,
+    /// The requests of one run.
+    Requests,
+    /// The random arrivals of one run.
+    RandomArrivals,
+}
+
+impl SearchLimit {
+    /// The limit and what to change, after "the knee lies higher".
+    fn advice(self) -> String {
+        match self {
+            Self::Option => "; raise --to.".to_owned(),
+            Self::Harness => {
+                ", and the harness sends no more; split the load over several processes.".to_owned()
+            }
+            Self::Requests => format!(
+                ". One run has at most {} requests, which limits the rate; lower --hold.",
+                grouped(REQUESTS_MAX)
+            ),
+            Self::RandomArrivals => format!(
+                ". One run has at most {} random arrivals, which limits the rate; lower --hold, or \
+                 leave --poisson out.",
+                grouped(RANDOM_ARRIVALS_MAX)
+            ),
+        }
+    }
+}
+
 /// A search.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Search {
@@ -41,6 +78,9 @@ pub struct Search {
     pub from: u64,
     /// No rate above this was tried.
     pub to: u64,
+    /// What limited that rate.
+    #[serde(default)]
+    pub limit: SearchLimit,
     /// How it ended.
     pub end: SearchEnd,
     /// Greatest rate that was served, requests a second; none when none was.
@@ -96,7 +136,8 @@ impl Search {
         match (self.end, self.knee_per_second) {
             (SearchEnd::Ceiling, _) => format!(
                 "The search ended at its own ceiling: {highest} requests a second are still \
-                 served with p99 under {p99}. The knee lies higher; raise --to."
+                 served with p99 under {p99}. The knee lies higher{}",
+                self.limit.advice()
             ),
             (SearchEnd::FirstRate, _) | (SearchEnd::Knee, None) => format!(
                 "Not even the first rate, {first} requests a second, is served with p99 under \
@@ -185,19 +226,34 @@ mod tests {
     }
 
     #[test]
-    fn the_verdict_says_when_the_search_ended_at_its_own_ceiling() {
-        let search = Search {
-            objective: OBJECTIVE,
-            from: 1_000,
-            to: 3_000,
-            end: SearchEnd::Ceiling,
-            knee_per_second: Some(3_000),
-            tried: Vec::new(),
+    fn the_verdict_names_the_limit_that_ended_the_search_and_what_to_change() {
+        let check = |limit, expect: &str| {
+            let search = Search {
+                objective: OBJECTIVE,
+                from: 1_000,
+                to: 3_000,
+                limit,
+                end: SearchEnd::Ceiling,
+                knee_per_second: Some(3_000),
+                tried: Vec::new(),
+            };
+            let begin = "The search ended at its own ceiling: 3,000 requests a second are still \
+                         served with p99 under 20 ms. The knee lies higher";
+            assert_eq!(search.verdict(), format!("{begin}{expect}"));
         };
-        assert_eq!(
-            search.verdict(),
-            "The search ended at its own ceiling: 3,000 requests a second are still served with \
-             p99 under 20 ms. The knee lies higher; raise --to."
+        check(SearchLimit::Option, "; raise --to.");
+        check(
+            SearchLimit::Harness,
+            ", and the harness sends no more; split the load over several processes.",
+        );
+        check(
+            SearchLimit::Requests,
+            ". One run has at most 100,000,000 requests, which limits the rate; lower --hold.",
+        );
+        check(
+            SearchLimit::RandomArrivals,
+            ". One run has at most 20,000,000 random arrivals, which limits the rate; lower \
+             --hold, or leave --poisson out.",
         );
     }
 }

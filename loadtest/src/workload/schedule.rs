@@ -3,6 +3,13 @@
 
 use crate::simulator::issuer::conduct::mix;
 
+/// Greatest rate, requests a second; no machine sends more.
+pub const RATE_MAX: u64 = 1_000_000;
+/// Requests of one run; their references have eight digits for the number.
+pub const REQUESTS_MAX: u64 = 100_000_000;
+/// Random arrivals of one run; they are drawn before it begins, 8 bytes each.
+pub const RANDOM_ARRIVALS_MAX: u64 = 20_000_000;
+
 /// How requests are spread over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {

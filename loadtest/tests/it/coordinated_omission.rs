@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use loadtest::drive::Keep;
-use loadtest::drive::record::{Heard, Recorder};
+use loadtest::drive::record::{AnswerElements, Recorder};
 use loadtest::drive::window::{Open, Window};
 use loadtest::simulator::issuer::Verdict;
 use loadtest::workload::schedule::{Pace, Schedule};
@@ -63,7 +63,8 @@ fn simulate(lines: u32, slots: u32) -> Recorder {
             let Some((line, stan)) = queue.pop_front() else { break };
             server_free_at = server_free_at.max(now_ns - STEP_NS.min(now_ns)) + NANOS / CAPACITY;
             let open = windows[line].close(stan).unwrap();
-            let heard = Heard { response_code: *b"00", folio: 1, reason_no: 0, http_status: None };
+            let heard =
+                AnswerElements { response_code: *b"00", folio: 1, reason_no: 0, http_status: None };
             recorder.answered(&open, heard, Verdict::Approve, now_ns);
         }
         now_ns += STEP_NS;

@@ -9,9 +9,10 @@ use loadtest::drive::Keep;
 use loadtest::report::Report;
 use loadtest::report::machine::Machine;
 use loadtest::report::search::{Objective, RatePoint, Search, SearchEnd};
+use loadtest::workload::schedule::RATE_MAX;
 use tokio_util::sync::CancellationToken;
 
-use crate::load::{LoadArgs, RATE_MAX, SECONDS_MAX};
+use crate::load::{LoadArgs, SECONDS_MAX};
 use crate::output::{self, OutputArgs, RATES_HEADING, rate_lines};
 use crate::run::used_since;
 use crate::{say, say_wrapped, stop, usage};
@@ -52,14 +53,14 @@ pub async fn capacity(args: &Args, stop: &CancellationToken) -> anyhow::Result<E
     }
     let settings =
         args.load.settings(Some(args.from), Duration::from_secs(args.hold), Keep::Figures)?;
-    let to = args.to.min(args.load.requests_max() / args.hold);
+    let (to, limit) = args.load.search_limit(args.to, args.hold);
     args.output.check()?;
     let issuer = args.load.host_issuer().await?;
     if !args.load.is_ready(&settings, issuer.as_ref(), stop).await? {
         return Ok(stop::exit_code());
     }
     let objective = Objective { p99_us: args.p99_ms.saturating_mul(1000) };
-    let mut search = Search::new(args.from, to, objective);
+    let mut search = Search::new(args.from, (to, limit), objective);
     let last = RefCell::new(None);
     args.output.tell(&format!("{RATES_HEADING}  served"));
     search.run(async |rate| try_rate(args, rate, objective, stop, &last).await).await?;

@@ -1,34 +1,30 @@
 //! The options every load has, and what they become.
 
+mod http;
+mod workload;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use loadtest::drive::api::{ApiKey, rail};
 use loadtest::drive::ready::{self, NotReady, WaitLimits};
 use loadtest::drive::record::Second;
 use loadtest::drive::{DriveSettings, Entrance, Keep, Run, drive};
 use loadtest::report::machine::ProcessUse;
+use loadtest::report::search::SearchLimit;
 use loadtest::report::units::duration as shown;
 use loadtest::simulator::issuer::{Issuer, IssuerHandle, IssuerSettings};
-use loadtest::workload::schedule::Pace;
-use loadtest::workload::{Shares, Workload};
-use router::id::BillerId;
-use router::money::Currency;
+use loadtest::workload::schedule::{Pace, RANDOM_ARRIVALS_MAX, RATE_MAX, REQUESTS_MAX};
 use tokio_util::sync::CancellationToken;
 
 use crate::{say, usage};
+use http::HttpArgs;
+use workload::WorkloadArgs;
 
-/// Greatest rate, requests a second; no machine sends more.
-pub const RATE_MAX: u64 = 1_000_000;
 /// Longest run, seconds.
 pub const SECONDS_MAX: u64 = 86_400;
-/// Requests of one run; their references have eight digits for the number.
-const REQUESTS_MAX: u64 = 100_000_000;
-/// Random arrivals of one run; they are drawn before it begins, 8 bytes each.
-const RANDOM_MAX: u64 = 20_000_000;
 
 /// How long the switch is waited for.
 const SWITCH_WAIT: Duration = Duration::from_secs(10);
@@ -36,8 +32,6 @@ const SWITCH_WAIT: Duration = Duration::from_secs(10);
 /// `reconnect_max_ms = 10000` and a quarter more.
 const LINE_WAIT: Duration = Duration::from_secs(15);
 
-const API: &str = "Over the JSON API";
-const WORKLOAD: &str = "What is paid";
 const BANK: &str = "A bank in this process";
 
 /// Options of a load.
@@ -87,63 +81,6 @@ pub struct LoadArgs {
     /// The bank in this process.
     #[command(flatten)]
     pub issuer: IssuerArgs,
-}
-
-/// Options of a load over the JSON API.
-#[derive(Debug, Args)]
-struct HttpArgs {
-    /// Pay over the JSON API of the switch, at this address
-    /// [without one: http://127.0.0.1:8080].
-    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "127.0.0.1:8080",
-        value_parser = usage::http_target, help_heading = API,
-        conflicts_with_all = ["target", "acquirer_id", "in_flight"])]
-    http: Option<SocketAddr>,
-    /// File with the API key of a biller, as `cauce key create` prints it; the
-    /// key may be in the variable LOAD_API_KEY instead.
-    #[arg(long, value_name = "FILE", help_heading = API, requires = "http")]
-    api_key_file: Option<PathBuf>,
-    /// The API key itself; other users of this machine may see it.
-    #[arg(long, value_name = "KEY", env = "LOAD_API_KEY", hide_env_values = true,
-        help_heading = API, conflicts_with = "api_key_file")]
-    api_key: Option<String>,
-}
-
-/// What the payments are made of.
-#[derive(Debug, Args)]
-struct WorkloadArgs {
-    /// Everything about payment number i is a function of this and of i.
-    #[arg(long, default_value_t = 1, help_heading = WORKLOAD)]
-    seed: u64,
-    /// Shares in per cent that the simulated bank declines, never answers, or
-    /// answers late, and that the client asks for twice:
-    /// `declines=5,silents=0.1,lates=0.1,duplicates=1`.
-    #[arg(long, default_value = "", hide_default_value = true, help_heading = WORKLOAD)]
-    shares: Shares,
-    /// Processing code, DE3: 000000 account debit, 510000 collector cash.
-    #[arg(long, value_name = "DE3", default_value = "000000", help_heading = WORKLOAD)]
-    processing_code: String,
-    /// Currency, ISO 4217.
-    #[arg(long, default_value = "VES", help_heading = WORKLOAD)]
-    currency: String,
-    /// Biller paid (DE48 tag 01; empty sends no DE48); over HTTP the owner of
-    /// the API key.
-    #[arg(long, default_value = "isp-ve", help_heading = WORKLOAD)]
-    biller: String,
-    /// First six digits of the test cards.
-    #[arg(long, value_name = "DIGITS", default_value = "400000", help_heading = WORKLOAD)]
-    bin: String,
-    /// Clients that share the payments (DE48 tag 02); 0 gives each payment its
-    /// own.
-    #[arg(long, value_name = "COUNT", default_value_t = 0, help_heading = WORKLOAD)]
-    clients: u64,
-    /// Least amount in major units.
-    #[arg(long, value_name = "AMOUNT", default_value_t = 10, help_heading = WORKLOAD,
-        value_parser = clap::value_parser!(u64).range(1..=9_999_999_999))]
-    amount_min: u64,
-    /// Greatest amount in major units.
-    #[arg(long, value_name = "AMOUNT", default_value_t = 500, help_heading = WORKLOAD,
-        value_parser = clap::value_parser!(u64).range(1..=9_999_999_999))]
-    amount_max: u64,
 }
 
 /// Options of a bank hosted by the load itself.
@@ -218,8 +155,21 @@ impl LoadArgs {
     }
 
     /// Requests that one run may have.
-    pub fn requests_max(&self) -> u64 {
-        if self.poisson { RANDOM_MAX } else { REQUESTS_MAX }
+    fn requests_max(&self) -> u64 {
+        if self.poisson { RANDOM_ARRIVALS_MAX } else { REQUESTS_MAX }
+    }
+
+    /// The greatest rate of a search up to `to` that holds each rate for `hold` seconds (at least
+    /// 1), and what limits it: the harness's own limits come before `to`.
+    pub fn search_limit(&self, to: u64, hold: u64) -> (u64, SearchLimit) {
+        let by_requests = self.requests_max() / hold;
+        let limit = match (by_requests < to, self.poisson) {
+            (true, true) => SearchLimit::RandomArrivals,
+            (true, false) => SearchLimit::Requests,
+            (false, _) if to >= RATE_MAX => SearchLimit::Harness,
+            (false, _) => SearchLimit::Option,
+        };
+        (to.min(by_requests), limit)
     }
 
     fn entrance(&self) -> anyhow::Result<Entrance> {
@@ -301,60 +251,6 @@ impl LoadArgs {
     }
 }
 
-impl HttpArgs {
-    fn api_key(&self) -> anyhow::Result<ApiKey> {
-        let text = match (&self.api_key_file, &self.api_key) {
-            (Some(path), _) => std::fs::read_to_string(path)
-                .map_err(|error| usage::wrong(format!("{}: {error}", path.display())))?,
-            (None, Some(key)) => key.clone(),
-            (None, None) => {
-                return Err(usage::wrong(
-                    "--http needs an API key: --api-key-file, or LOAD_API_KEY; \
-                     `cauce key create --role biller --owner ID` makes one",
-                ));
-            }
-        };
-        ApiKey::new(&text)
-            .ok_or_else(|| usage::wrong("the API key is empty or not one line of text"))
-    }
-}
-
-impl WorkloadArgs {
-    fn checked(&self, is_http: bool) -> anyhow::Result<Workload> {
-        let Some(currency) = Currency::from_code(&self.currency) else {
-            let code = &self.currency;
-            return Err(usage::wrong(format!("`{code}` is not a currency of ISO 4217")));
-        };
-        let is_digits = |text: &str| text.len() == 6 && text.bytes().all(|b| b.is_ascii_digit());
-        if !is_digits(&self.bin) {
-            return Err(usage::wrong("--bin takes six digits"));
-        }
-        if !is_digits(&self.processing_code) {
-            return Err(usage::wrong("--processing-code takes six digits (DE3)"));
-        }
-        if is_http && rail(&self.processing_code).is_none() {
-            return Err(usage::wrong("over HTTP --processing-code begins with 00 or 51"));
-        }
-        if self.amount_min > self.amount_max {
-            return Err(usage::wrong("--amount-min is greater than --amount-max"));
-        }
-        if !self.biller.is_empty() && BillerId::new(&self.biller).is_err() {
-            return Err(usage::wrong("--biller takes 1 to 24 characters of an id"));
-        }
-        Ok(Workload {
-            seed: self.seed,
-            shares: self.shares,
-            processing_code: self.processing_code.clone(),
-            currency,
-            major_min: self.amount_min,
-            major_max: self.amount_max,
-            biller: (!self.biller.is_empty()).then(|| self.biller.clone()),
-            bin: self.bin.clone(),
-            clients: self.clients,
-        })
-    }
-}
-
 fn tell(second: &Second) {
     let latency = |us| if second.answered == 0 { "-".to_owned() } else { shown(us) };
     say(&format!(
@@ -366,4 +262,29 @@ fn tell(second: &Second) {
         latency(second.p50_us),
         latency(second.p99_us)
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        load: LoadArgs,
+    }
+
+    #[test]
+    fn the_greatest_rate_of_a_search_keeps_within_the_limits_of_a_run() {
+        let check = |options: &[&str], to, hold, expect| {
+            let cli = Cli::try_parse_from([&["load"], options].concat());
+            assert_eq!(cli.unwrap().load.search_limit(to, hold), expect);
+        };
+        check(&[], 500_000, 30, (500_000, SearchLimit::Option));
+        check(&[], 1_000_000, 30, (1_000_000, SearchLimit::Harness));
+        check(&[], 500_000, 1_000, (100_000, SearchLimit::Requests));
+        check(&["--poisson"], 500_000, 100, (200_000, SearchLimit::RandomArrivals));
+        check(&["--poisson"], 200_000, 100, (200_000, SearchLimit::Option));
+    }
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod capacity;
+mod colour;
 mod compare;
 mod hint;
 mod load;
@@ -14,7 +15,9 @@ mod usage;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
+use stop::StopSignals;
 use tokio_util::sync::CancellationToken;
 use usage::Usage;
 
@@ -87,7 +90,7 @@ fn main() -> ExitCode {
     };
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_ansi(colour::is_coloured(std::io::stderr().is_terminal(), std::env::var_os))
         .with_writer(std::io::stderr)
         .init();
     match start(cli.command) {
@@ -146,9 +149,10 @@ async fn unless_stopped(
     load: impl Future<Output = anyhow::Result<ExitCode>>,
     stop: &CancellationToken,
 ) -> anyhow::Result<ExitCode> {
+    let mut signals = StopSignals::listen().context("signals cannot be heard")?;
     tokio::select! {
         ended = load => ended,
-        () = stop::signalled_twice(stop.clone()) => Ok(stop::exit_code()),
+        () = signals.received_twice(stop.clone()) => Ok(stop::exit_code()),
     }
 }
 

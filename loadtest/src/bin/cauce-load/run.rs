@@ -14,10 +14,11 @@ use loadtest::report::Report;
 use loadtest::report::machine::{Machine, ProcessUse};
 use loadtest::report::search::{Objective, RatePoint};
 use loadtest::simulator::issuer::IssuerHandle;
+use loadtest::workload::schedule::RATE_MAX;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::EvidenceArgs;
-use crate::load::{LoadArgs, RATE_MAX, SECONDS_MAX};
+use crate::load::{LoadArgs, SECONDS_MAX};
 use crate::output::{self, OutputArgs};
 use crate::{stop, usage};
 

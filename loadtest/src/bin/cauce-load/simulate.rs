@@ -12,7 +12,8 @@ use loadtest::simulator::issuer::{Bookkeeping, Counts, Issuer, IssuerSettings, L
 use loadtest::simulator::merchant::{BillerEndpoint, Merchant, MerchantSettings, Script};
 use router::money::{Currency, Money};
 
-use crate::{print, say, stop, usage};
+use crate::stop::StopSignals;
+use crate::{print, say, usage};
 
 /// A simulator.
 #[derive(Debug, clap::Subcommand)]
@@ -106,15 +107,18 @@ pub struct AcquirerArgs {
 
 /// Runs a simulator until it is interrupted.
 pub async fn simulate(kind: Kind) -> anyhow::Result<ExitCode> {
+    let mut signals = StopSignals::listen().context("signals cannot be heard")?;
     match kind {
-        Kind::Issuer(args) => issuer(args).await?,
-        Kind::Merchant(args) => merchant(args).await?,
-        Kind::Acquirer(args) => acquirer(args).await?,
+        Kind::Issuer(args) => issuer(args, &mut signals).await?,
+        Kind::Merchant(args) => merchant(args, &mut signals).await?,
+        Kind::Acquirer(args) => {
+            signals.unless_received(acquirer(args)).await.unwrap_or(Ok(()))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn issuer(args: IssuerArgs) -> anyhow::Result<()> {
+async fn issuer(args: IssuerArgs, signals: &mut StopSignals) -> anyhow::Result<()> {
     let min = Duration::from_micros(args.latency_us);
     let latency = match args.latency_max_us {
         Some(max) => Latency::Uniform { min, max: Duration::from_micros(max) },
@@ -137,16 +141,16 @@ async fn issuer(args: IssuerArgs) -> anyhow::Result<()> {
         .with_context(|| format!("the bank cannot listen at {listen}; see --listen"))?;
     say(&format!("issuer {} listens at {}", args.participant, issuer.addr()));
     let mut sign_ons = issuer.sign_ons();
-    loop {
-        tokio::select! {
-            stopped = stop::signalled() => break stopped?,
-            _ = sign_ons.changed() => {
-                issuer.signed_on().await;
-                let count = *sign_ons.borrow_and_update();
-                say(&format!("the switch has signed on; {count} sign-ons so far"));
-            }
+    let tell_sign_ons = async {
+        while sign_ons.changed().await.is_ok() {
+            issuer.signed_on().await;
+            let count = *sign_ons.borrow_and_update();
+            say(&format!("the switch has signed on; {count} sign-ons so far"));
         }
-    }
+        // The bank has ended its lines; only a signal ends the program.
+        std::future::pending::<()>().await;
+    };
+    signals.unless_received(tell_sign_ons).await;
     tell_counts(&issuer.counts());
     issuer.stop().await?;
     Ok(())
@@ -163,7 +167,7 @@ fn tell_counts(counts: &Counts) {
     ));
 }
 
-async fn merchant(args: MerchantArgs) -> anyhow::Result<()> {
+async fn merchant(args: MerchantArgs, signals: &mut StopSignals) -> anyhow::Result<()> {
     let mut billers = Vec::new();
     for biller in &args.biller {
         let (path, secret) =
@@ -182,12 +186,13 @@ async fn merchant(args: MerchantArgs) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("the merchant cannot listen at {listen}; see --listen"))?;
     say(&format!("merchant listens at {}", merchant.addr()));
-    stop::signalled().await?;
+    signals.received().await;
     print(&format!("{} notices heard", merchant.heard().len()));
     merchant.stop().await?;
     Ok(())
 }
 
+/// Pays once a second for as long as it is let.
 async fn acquirer(args: AcquirerArgs) -> anyhow::Result<()> {
     let currency = Currency::from_code(&args.currency).ok_or_else(|| {
         usage::wrong(format!("`{}` is not a currency of ISO 4217", args.currency))
@@ -198,12 +203,10 @@ async fn acquirer(args: AcquirerArgs) -> anyhow::Result<()> {
     let order = Order::card(Money::new(args.amount, currency), &args.biller);
     let mut seconds = tokio::time::interval(Duration::from_secs(1));
     loop {
-        tokio::select! {
-            stopped = stop::signalled() => return Ok(stopped?),
-            _ = seconds.tick() => match line.pay(&order).await {
-                Ok((request, answer)) => print(&told(&request, &answer)),
-                Err(error) => say(&format!("{error}")),
-            },
+        seconds.tick().await;
+        match line.pay(&order).await {
+            Ok((request, answer)) => print(&told(&request, &answer)),
+            Err(error) => say(&format!("{error}")),
         }
     }
 }

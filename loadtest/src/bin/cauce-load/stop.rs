@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::say;
@@ -15,26 +15,44 @@ pub fn exit_code() -> ExitCode {
     ExitCode::from(STOPPED)
 }
 
-/// Resolves at SIGINT or SIGTERM. Cancel-safe.
-///
-/// Errors: when signals cannot be heard.
-pub async fn signalled() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        ended = tokio::signal::ctrl_c() => ended,
-        _ = terminate.recv() => Ok(()),
-    }
+/// SIGINT and SIGTERM. Neither ends the process from the moment this is made, and none that comes
+/// after it is lost: one made anew for each wait would lose those that come between two waits.
+#[derive(Debug)]
+pub struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
 }
 
-/// Cancels the token at the first signal and resolves at the second. Cancel-safe.
-pub async fn signalled_twice(stop: CancellationToken) {
-    if signalled().await.is_ok() {
-        say("stopping: no further payment is sent, open ones end; once more ends at once");
-        stop.cancel();
-        if signalled().await.is_ok() {
-            return;
+impl StopSignals {
+    /// Begins to listen.
+    ///
+    /// Errors: when signals cannot be heard.
+    pub fn listen() -> std::io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Resolves at a signal that came since the last call, or comes now. Cancel-safe.
+    pub async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
-    // Signals cannot be heard: the run ends by itself.
-    std::future::pending().await
+
+    /// Does something until it ends, or a signal comes; none at a signal.
+    pub async fn unless_received<F: Future>(&mut self, doing: F) -> Option<F::Output> {
+        tokio::select! {
+            () = self.received() => None,
+            done = doing => Some(done),
+        }
+    }
+
+    /// Cancels the token at the first signal and resolves at the second. Cancel-safe.
+    pub async fn received_twice(&mut self, stop: CancellationToken) {
+        self.received().await;
+        say("stopping: no further payment is sent, open ones end; once more ends at once");
+        stop.cancel();
+        self.received().await;
+    }
 }

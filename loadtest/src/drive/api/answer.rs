@@ -3,7 +3,7 @@
 use router::reason::{Reason, ReasonInfo, Retry};
 use serde::Deserialize;
 
-use crate::drive::record::Heard;
+use crate::drive::record::AnswerElements;
 
 const APPROVED: [u8; 2] = *b"00";
 const IN_PROGRESS: [u8; 2] = *b"09";
@@ -57,9 +57,9 @@ impl Answer {
     }
 
     /// The answer in the terms of a response code.
-    pub(super) fn heard(&self) -> Heard {
+    pub(super) fn heard(&self) -> AnswerElements {
         let reason = self.reason();
-        Heard {
+        AnswerElements {
             response_code: self.response_code(reason),
             folio: self.members.folio.parse().unwrap_or(0),
             reason_no: reason.and_then(|info| info.no.parse().ok()).unwrap_or(0),

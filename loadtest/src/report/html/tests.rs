@@ -1,7 +1,7 @@
 use super::*;
 use crate::audit::AuditSummary;
 use crate::drive::record::{Counts, Second};
-use crate::report::search::{Objective, RatePoint, Search, SearchEnd};
+use crate::report::search::{Objective, RatePoint, Search, SearchEnd, SearchLimit};
 
 fn seconds(count: u64) -> Vec<Second> {
     let second = |second| Second {
@@ -85,6 +85,7 @@ fn a_search_is_shown_as_a_curve_over_rates() {
         objective: Objective { p99_us: 20_000 },
         from: 1_000,
         to: 5_000,
+        limit: SearchLimit::Option,
         end: SearchEnd::Knee,
         knee_per_second: Some(1_400),
         tried: points(),

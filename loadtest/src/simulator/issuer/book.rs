@@ -46,9 +46,9 @@ pub struct Effect {
     pub answer: Option<[u8; 2]>,
 }
 
-/// One request, by what names it.
+/// The data elements of one request that the book goes by.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Named<'a> {
+pub(super) struct RequestElements<'a> {
     /// DE37; empty where there is none.
     pub rrn: &'a [u8],
     /// DE11.
@@ -115,29 +115,30 @@ impl Book {
     }
 
     /// Decides a payment (0200, 0201), once.
-    pub(super) fn pay(&self, named: Named<'_>, is_repeat: bool) -> Decision {
-        let key = named.key();
+    pub(super) fn pay(&self, request: RequestElements<'_>, is_repeat: bool) -> Decision {
+        let key = request.key();
         if let Some(entry) = lock(&self.payments, key).get_mut(&key) {
-            return entry.again(named);
+            return entry.again(request);
         }
-        if let Some(decision) = self.pay_by_name(named, is_repeat) {
+        if let Some(decision) = self.pay_by_name(request, is_repeat) {
             return decision;
         }
-        let verdict = Verdict::of(named.amount_minor);
-        let entry = Entry { effect: effect(named, verdict), verdict, forestalled: Forestalled::No };
+        let verdict = Verdict::of(request.amount_minor);
+        let entry =
+            Entry { effect: effect(request, verdict), verdict, forestalled: Forestalled::No };
         match lock(&self.payments, key).entry(key) {
             // Another line was faster with the same request.
-            MapEntry::Occupied(mut taken) => return taken.get_mut().again(named),
+            MapEntry::Occupied(mut taken) => return taken.get_mut().again(request),
             MapEntry::Vacant(free) => free.insert(entry),
         };
-        self.name(named);
+        self.name(request);
         Decision::New(verdict)
     }
 
     /// What an earlier message makes of a payment that has its name and is not word for word the
     /// same: the repeat of an earlier request, or a payment whose reversal came first.
-    fn pay_by_name(&self, named: Named<'_>, is_repeat: bool) -> Option<Decision> {
-        let (exact, reference) = (self.look_up(named.exact()), self.look_up(named.reference()));
+    fn pay_by_name(&self, request: RequestElements<'_>, is_repeat: bool) -> Option<Decision> {
+        let (exact, reference) = (self.look_up(request.exact()), self.look_up(request.reference()));
         for (earlier, forestalled) in
             [(exact, Forestalled::ByTrace), (reference, Forestalled::ByReference)]
         {
@@ -145,16 +146,16 @@ impl Book {
             let mut payments = lock(&self.payments, earlier);
             let Some(entry) = payments.get_mut(&earlier) else { continue };
             if entry.forestalled == forestalled {
-                let decision = entry.again(named);
+                let decision = entry.again(request);
                 let moved = payments.remove(&earlier)?;
                 drop(payments);
-                let key = named.key();
+                let key = request.key();
                 lock(&self.payments, key).insert(key, moved);
-                self.name(named);
+                self.name(request);
                 return Some(decision);
             }
             if is_repeat {
-                return Some(entry.again(named));
+                return Some(entry.again(request));
             }
         }
         None
@@ -164,16 +165,20 @@ impl Book {
     ///
     /// A reversal that comes before its original is answered "not found" and remembered: the
     /// original is declined when it comes.
-    pub(super) fn reverse(&self, named: Named<'_>, original: Option<Named<'_>>) -> [u8; 2] {
-        let Some((key, _)) = self.find(named.rrn, original) else {
-            self.forestall(named, original);
+    pub(super) fn reverse(
+        &self,
+        request: RequestElements<'_>,
+        original: Option<RequestElements<'_>>,
+    ) -> [u8; 2] {
+        let Some((key, _)) = self.find(request.rrn, original) else {
+            self.forestall(request, original);
             return NOT_FOUND;
         };
         let mut payments = lock(&self.payments, key);
         let Some(entry) = payments.get_mut(&key) else { return NOT_FOUND };
         let effect = &mut entry.effect;
         if effect.debits > effect.reversals {
-            let stands = named.stands_minor.unwrap_or(0);
+            let stands = request.stands_minor.unwrap_or(0);
             let given_back = effect.amount_minor.saturating_sub(stands);
             effect.given_back_minor = given_back.max(effect.given_back_minor);
             effect.reversals += u8::from(stands == 0);
@@ -182,7 +187,7 @@ impl Book {
     }
 
     /// What became of a payment: its response code as an inquiry is told it.
-    pub(super) fn inquire(&self, rrn: &[u8], original: Option<Named<'_>>) -> [u8; 2] {
+    pub(super) fn inquire(&self, rrn: &[u8], original: Option<RequestElements<'_>>) -> [u8; 2] {
         let Some((_, entry)) = self.find(rrn, original) else { return NOT_FOUND };
         let is_undone = entry.effect.reversals > 0;
         match entry.verdict {
@@ -205,13 +210,13 @@ impl Book {
 
     /// The payment that a message names: by the trace of the original (DE90) where it gives that,
     /// together with its reference where that is known here; else the latest one of the reference.
-    fn find(&self, rrn: &[u8], original: Option<Named<'_>>) -> Option<(u64, Entry)> {
+    fn find(&self, rrn: &[u8], original: Option<RequestElements<'_>>) -> Option<(u64, Entry)> {
         let get = |key: u64| lock(&self.payments, key).get(&key).map(|entry| (key, *entry));
         let by_reference = self.look_up(reference_name(rrn));
         let key = match original {
             None => by_reference,
             Some(original) => {
-                let original = Named { rrn, ..original };
+                let original = RequestElements { rrn, ..original };
                 let exact = self.look_up(original.exact());
                 // A reference that is known under other traces alone is of another payment.
                 exact.or_else(|| match by_reference {
@@ -229,28 +234,28 @@ impl Book {
     }
 
     /// Lets a payment be found by each of its names.
-    fn name(&self, named: Named<'_>) {
-        let names = [named.exact(), named.reference(), Some(named.trace())];
+    fn name(&self, request: RequestElements<'_>) {
+        let names = [request.exact(), request.reference(), Some(request.trace())];
         for name in names.into_iter().flatten() {
-            lock(&self.names, name).insert(name, named.key());
+            lock(&self.names, name).insert(name, request.key());
         }
     }
 
-    fn forestall(&self, named: Named<'_>, original: Option<Named<'_>>) {
+    fn forestall(&self, request: RequestElements<'_>, original: Option<RequestElements<'_>>) {
         let (of, forestalled) = match original {
             Some(original) => (original, Forestalled::ByTrace),
-            None => (named, Forestalled::ByReference),
+            None => (request, Forestalled::ByReference),
         };
-        let of = Named { rrn: named.rrn, amount_minor: named.amount_minor, ..of };
+        let of = RequestElements { rrn: request.rrn, amount_minor: request.amount_minor, ..of };
         let verdict = Verdict::Decline(UNDONE_BEFORE);
-        let effect = Effect { answer: None, ..effect(named, verdict) };
+        let effect = Effect { answer: None, ..effect(request, verdict) };
         let key = of.key();
         lock(&self.payments, key).insert(key, Entry { effect, verdict, forestalled });
         self.name(of);
     }
 }
 
-impl Named<'_> {
+impl RequestElements<'_> {
     /// The key of the payment.
     fn key(&self) -> u64 {
         let name = self.exact().unwrap_or_else(|| self.trace());
@@ -279,13 +284,13 @@ fn reference_name(rrn: &[u8]) -> Option<u64> {
 
 impl Entry {
     /// The same request once more, or the original of a reversal that came first.
-    fn again(&mut self, named: Named<'_>) -> Decision {
+    fn again(&mut self, request: RequestElements<'_>) -> Decision {
         if self.forestalled != Forestalled::No {
             self.forestalled = Forestalled::No;
             self.effect.answer = Some(UNDONE_BEFORE);
             return Decision::Refused(UNDONE_BEFORE);
         }
-        if self.effect.amount_minor != named.amount_minor {
+        if self.effect.amount_minor != request.amount_minor {
             return Decision::Refused(DUPLICATE);
         }
         self.effect.repeats = self.effect.repeats.saturating_add(1);
@@ -293,17 +298,17 @@ impl Entry {
     }
 }
 
-fn effect(named: Named<'_>, verdict: Verdict) -> Effect {
+fn effect(request: RequestElements<'_>, verdict: Verdict) -> Effect {
     let answer = match verdict {
         Verdict::Approve | Verdict::Late => Some(APPROVED),
         Verdict::Decline(code) => Some(code),
         Verdict::Silent => None,
     };
     Effect {
-        rrn: text(named.rrn),
-        stan: text(named.stan),
-        amount_minor: named.amount_minor,
-        currency: text(named.currency),
+        rrn: text(request.rrn),
+        stan: text(request.stan),
+        amount_minor: request.amount_minor,
+        currency: text(request.currency),
         debits: u8::from(verdict.debits()),
         reversals: 0,
         given_back_minor: 0,

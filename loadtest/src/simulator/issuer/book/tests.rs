@@ -1,7 +1,7 @@
 use super::*;
 
-fn payment(amount_minor: u64) -> Named<'static> {
-    Named {
+fn payment(amount_minor: u64) -> RequestElements<'static> {
+    RequestElements {
         rrn: b"000000000042",
         stan: b"000007",
         transmitted_at: b"1123211722",
@@ -30,7 +30,7 @@ fn a_repeat_with_another_amount_is_refused() {
     let book = Book::new();
     book.pay(payment(1_000), false);
     assert_eq!(book.pay(payment(2_000), true), Decision::Refused(*b"94"));
-    let other_trace = Named { stan: b"000008", ..payment(2_000) };
+    let other_trace = RequestElements { stan: b"000008", ..payment(2_000) };
     assert_eq!(book.pay(other_trace, true), Decision::Refused(*b"94"));
     assert_eq!(only(&book).debits, 1);
 }
@@ -39,7 +39,7 @@ fn a_repeat_with_another_amount_is_refused() {
 fn a_trace_given_anew_within_a_second_is_another_payment() {
     let book = Book::new();
     book.pay(payment(1_000), false);
-    let other_reference = Named { rrn: b"000000000043", ..payment(1_000) };
+    let other_reference = RequestElements { rrn: b"000000000043", ..payment(1_000) };
     assert_eq!(book.pay(other_reference, false), Decision::New(Verdict::Approve));
     let other_amount = payment(2_000);
     assert_eq!(book.pay(other_amount, false), Decision::New(Verdict::Approve));
@@ -50,8 +50,8 @@ fn a_trace_given_anew_within_a_second_is_another_payment() {
 fn a_reversal_of_a_payment_that_never_came_leaves_an_earlier_one_of_its_reference_alone() {
     let book = Book::new();
     book.pay(payment(1_000), false);
-    let lost = Named { stan: b"000008", ..payment(1_000) };
-    let undo = Named { stan: b"000009", ..payment(1_000) };
+    let lost = RequestElements { stan: b"000008", ..payment(1_000) };
+    let undo = RequestElements { stan: b"000009", ..payment(1_000) };
     assert_eq!(book.reverse(undo, Some(lost)), *b"25");
     assert!(book.effects().iter().all(|effect| effect.reversals == 0));
     assert_eq!(book.pay(lost, false), Decision::Refused(*b"17"));
@@ -61,11 +61,11 @@ fn a_reversal_of_a_payment_that_never_came_leaves_an_earlier_one_of_its_referenc
 fn a_reference_given_anew_is_another_payment() {
     let book = Book::new();
     book.pay(payment(1_000), false);
-    let anew = Named { stan: b"000008", ..payment(1_000) };
+    let anew = RequestElements { stan: b"000008", ..payment(1_000) };
     assert_eq!(book.pay(anew, false), Decision::New(Verdict::Approve));
     assert_eq!(book.pay(anew, true), Decision::Repeat(Verdict::Approve));
     assert_eq!(book.effects().len(), 2);
-    let undo = Named { stan: b"000009", ..payment(1_000) };
+    let undo = RequestElements { stan: b"000009", ..payment(1_000) };
     assert_eq!(book.reverse(undo, Some(payment(1_000))), *b"00");
     let undone = |stan: &str| {
         let effects = book.effects();
@@ -81,7 +81,7 @@ fn a_reference_given_anew_is_another_payment() {
 fn a_repeat_under_another_trace_finds_its_original_by_reference() {
     let book = Book::new();
     book.pay(payment(1_000), false);
-    let other_trace = Named { stan: b"000008", ..payment(1_000) };
+    let other_trace = RequestElements { stan: b"000008", ..payment(1_000) };
     assert_eq!(book.pay(other_trace, true), Decision::Repeat(Verdict::Approve));
     assert_eq!((only(&book).debits, only(&book).repeats), (1, 1));
 }
@@ -89,12 +89,12 @@ fn a_repeat_under_another_trace_finds_its_original_by_reference() {
 #[test]
 fn a_reversal_without_the_trace_of_its_original_refuses_one_payment_of_the_reference() {
     let book = Book::new();
-    let undo = Named { stan: b"000009", ..payment(1_000) };
+    let undo = RequestElements { stan: b"000009", ..payment(1_000) };
     assert_eq!(book.reverse(undo, None), *b"25");
     assert_eq!(book.pay(payment(1_000), false), Decision::Refused(*b"17"));
     let refused = Decision::Repeat(Verdict::Decline(*b"17"));
     assert_eq!(book.pay(payment(1_000), false), refused);
-    let anew = Named { stan: b"000008", ..payment(1_000) };
+    let anew = RequestElements { stan: b"000008", ..payment(1_000) };
     assert_eq!(book.pay(anew, false), Decision::New(Verdict::Approve));
 }
 
@@ -102,9 +102,9 @@ fn a_reversal_without_the_trace_of_its_original_refuses_one_payment_of_the_refer
 fn a_reversal_finds_its_original_by_reference_or_by_trace_and_counts_once() {
     let book = Book::new();
     book.pay(payment(1_068), false);
-    let undo = Named { stan: b"000009", ..payment(1_068) };
+    let undo = RequestElements { stan: b"000009", ..payment(1_068) };
     assert_eq!(book.reverse(undo, None), *b"00");
-    let by_trace = Named { rrn: b"", ..undo };
+    let by_trace = RequestElements { rrn: b"", ..undo };
     assert_eq!(book.reverse(by_trace, Some(payment(1_068))), *b"00");
     assert_eq!((only(&book).debits, only(&book).reversals), (1, 1));
 }
@@ -114,7 +114,7 @@ fn a_reversal_of_a_part_leaves_what_is_to_stand_however_often_it_comes() {
     let book = Book::new();
     book.pay(payment(1_000), false);
     for stands in [700, 700, 400] {
-        let part = Named { stands_minor: Some(stands), ..payment(1_000) };
+        let part = RequestElements { stands_minor: Some(stands), ..payment(1_000) };
         assert_eq!(book.reverse(part, None), *b"00");
     }
     let effect = only(&book);
