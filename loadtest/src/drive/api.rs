@@ -2,38 +2,34 @@
 //! due, and measures it from its planned instant.
 
 mod answer;
+mod connection;
+mod probe;
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request};
-use hyper_util::rt::TokioIo;
 use router::message::Rail;
-use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::record::{AnswerElements, Ending};
 use super::shared::{Shared, rrn};
 use super::window::Open;
-use super::{DriveError, DriveSettings};
-use crate::tasks::{Spawner, Tasks};
+use crate::tasks::Spawner;
 use crate::workload::{Workload, check_digit};
 use answer::Answer;
+use connection::{Connection, ConnectionError};
+pub use probe::ApiError;
+pub(super) use probe::probe;
 
-/// How long a connection may take to open, and a first request to be answered.
-const OPEN_DEADLINE: Duration = Duration::from_secs(5);
 /// Pause between attempts to open a connection anew.
 const REOPEN_EVERY: Duration = Duration::from_millis(50);
 /// A connection without work looks this often whether the run is over.
 const IDLE: Duration = Duration::from_millis(50);
-/// An answer is a small document; a longer one is not read.
-const BODY_BYTES_MAX: usize = 256 << 10;
 
 /// The API key of a biller. Its Debug hides it.
 #[derive(Clone)]
@@ -53,110 +49,6 @@ impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApiKey(…)")
     }
-}
-
-/// Why the JSON API did not take a first request.
-#[derive(Debug, thiserror::Error)]
-pub enum ApiError {
-    /// There is nobody to connect to.
-    #[error("nothing takes connections there")]
-    Connect(#[source] io::Error),
-    /// What came back is not HTTP, or nothing came back.
-    #[error("what listens there does not answer in HTTP")]
-    NotHttp,
-    /// The key, or the request, was refused.
-    #[error("a first request (GET /v1/payments) was answered {status}{said}")]
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// Code and text of the problem, after a colon; empty without one.
-        said: String,
-    },
-}
-
-impl ApiError {
-    /// Whether trying again cannot help.
-    pub fn is_final(&self) -> bool {
-        match self {
-            Self::Connect(_) => false,
-            Self::NotHttp => true,
-            Self::Refused { status, .. } => (400..500).contains(status) && *status != 429,
-        }
-    }
-}
-
-/// Asks the API for something that changes nothing: whether it is there and takes the key.
-///
-/// Errors: [`DriveError::Api`]. Cancel-safe.
-pub(super) async fn probe(settings: &DriveSettings) -> Result<(), DriveError> {
-    let super::Entrance::Http { api_key } = &settings.entrance else { return Ok(()) };
-    let target = settings.target;
-    let asked = ask_once(target, api_key).await;
-    asked.map_err(|source| DriveError::Api { target, source })
-}
-
-async fn ask_once(target: std::net::SocketAddr, api_key: &ApiKey) -> Result<(), ApiError> {
-    let tasks = Tasks::new();
-    let connected = connect(target, &tasks.spawner()).await;
-    let mut sender = connected.map_err(|error| match error.into_io() {
-        Some(error) => ApiError::Connect(error),
-        None => ApiError::NotHttp,
-    })?;
-    let request = Request::builder()
-        .uri("/v1/payments?limit=1")
-        .header(HOST, target.to_string())
-        .header(AUTHORIZATION, &api_key.0)
-        .body(Full::default())
-        .expect("invariant: a request of constant parts is well formed");
-    let answered = tokio::time::timeout(OPEN_DEADLINE, exchange(&mut sender, request)).await;
-    let answer = answered.ok().and_then(Result::ok).ok_or(ApiError::NotHttp)?;
-    match answer.status {
-        200 => Ok(()),
-        status => Err(ApiError::Refused { status, said: answer.said() }),
-    }
-}
-
-/// A connection that could not be opened or fell.
-enum Fallen {
-    Io(io::Error),
-    Http,
-}
-
-impl Fallen {
-    fn into_io(self) -> Option<io::Error> {
-        match self {
-            Self::Io(error) => Some(error),
-            Self::Http => None,
-        }
-    }
-}
-
-async fn connect(
-    target: std::net::SocketAddr,
-    tasks: &Spawner,
-) -> Result<SendRequest<Full<Bytes>>, Fallen> {
-    let opening = tokio::time::timeout(OPEN_DEADLINE, TcpStream::connect(target)).await;
-    let stream = opening.unwrap_or_else(|late| Err(late.into())).map_err(Fallen::Io)?;
-    stream.set_nodelay(true).map_err(Fallen::Io)?;
-    let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|_| Fallen::Http)?;
-    let token = tasks.token();
-    drop(tasks.spawn(async move {
-        if let Some(Err(error)) = token.run_until_cancelled(connection).await {
-            tracing::debug!(%error, "a connection to the JSON API fell");
-        }
-    }));
-    Ok(sender)
-}
-
-async fn exchange(
-    sender: &mut SendRequest<Full<Bytes>>,
-    request: Request<Full<Bytes>>,
-) -> Result<Answer, Fallen> {
-    sender.ready().await.map_err(|_| Fallen::Http)?;
-    let response = sender.send_request(request).await.map_err(|_| Fallen::Http)?;
-    let (head, body) = response.into_parts();
-    let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map_err(|_| Fallen::Http)?;
-    Ok(Answer::new(head.status.as_u16(), &body.to_bytes()))
 }
 
 /// The `Idempotency-Key` of payment `index` in a run.
@@ -179,7 +71,7 @@ pub(super) struct Client {
     api_key: ApiKey,
     host: HeaderValue,
     tasks: Spawner,
-    connection: Option<SendRequest<Full<Bytes>>>,
+    connection: Option<Connection>,
     /// Connections opened so far.
     opened: u64,
 }
@@ -224,11 +116,11 @@ impl Client {
     /// Whether there is a connection to ask over; opens one where there is none.
     async fn is_open(&mut self) -> bool {
         let is_usable = match &mut self.connection {
-            Some(sender) => sender.ready().await.is_ok(),
+            Some(connection) => connection.is_usable().await,
             None => false,
         };
         if !is_usable {
-            self.connection = connect(self.shared.settings.target, &self.tasks).await.ok();
+            self.connection = Connection::open(self.shared.settings.target, &self.tasks).await.ok();
             let is_again = self.opened > 0 && self.connection.is_some();
             self.shared.recorder().counts.reconnects += u64::from(is_again);
             self.opened += u64::from(self.connection.is_some());
@@ -278,7 +170,7 @@ impl Client {
             match self.ask_over_connection(index).await {
                 Ok(answer) => Ok(answer),
                 Err(_) if self.is_open().await => self.ask_over_connection(index).await,
-                Err(fallen) => Err(fallen),
+                Err(error) => Err(error),
             }
         };
         let asked = tokio::time::timeout(deadline, asking).await;
@@ -301,10 +193,10 @@ impl Client {
         }
     }
 
-    async fn ask_over_connection(&mut self, index: u64) -> Result<Answer, Fallen> {
+    async fn ask_over_connection(&mut self, index: u64) -> Result<Answer, ConnectionError> {
         let request = self.request(index);
-        let sender = self.connection.as_mut().ok_or(Fallen::Http)?;
-        exchange(sender, request).await
+        let connection = self.connection.as_mut().ok_or(ConnectionError::Closed)?;
+        connection.exchange(request).await
     }
 
     fn request(&self, index: u64) -> Request<Full<Bytes>> {

@@ -1,30 +1,29 @@
 //! `cauce-load` as a process of its own, as a planner meets it.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use loadtest::simulator::issuer::{Issuer, IssuerHandle, IssuerSettings};
 use serde_json::Value;
 
 use crate::scripted;
 
-fn program(args: &[&str]) -> Command {
+pub(crate) fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cauce-load"));
     command.args(args).env_remove("LOAD_API_KEY").env_remove("RUST_LOG");
     command
 }
 
 /// What a run said, and with what it ended.
-struct Ended {
+pub(crate) struct Ended {
     code: i32,
     out: String,
     told: String,
 }
 
 impl Ended {
-    fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
         let (out, told) = (text(output.stdout), text(output.stderr));
         Self { code: output.status.code().expect("an exit code"), out, told }
@@ -36,7 +35,7 @@ impl Ended {
         said.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    fn must_say(&self, code: i32, parts: &[&str]) {
+    pub(crate) fn must_say(&self, code: i32, parts: &[&str]) {
         let said = self.said();
         assert_eq!(self.code, code, "{said}");
         for part in parts {
@@ -47,7 +46,7 @@ impl Ended {
     }
 }
 
-fn run(args: &[&str]) -> Ended {
+pub(crate) fn run(args: &[&str]) -> Ended {
     Ended::of(program(args).output().expect("the program"))
 }
 
@@ -58,16 +57,16 @@ fn load(target: SocketAddr, more: &[&str]) -> Ended {
 }
 
 /// A bank, which stands in for a switch that approves everything.
-async fn approving() -> IssuerHandle {
+pub(crate) async fn approving() -> IssuerHandle {
     Issuer::start(IssuerSettings::new("bank-a")).await.expect("a bank")
 }
 
-fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address")
 }
 
-fn json(path: &Path) -> Value {
+pub(crate) fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).expect("a report")).expect("JSON")
 }
 
@@ -255,69 +254,6 @@ async fn a_search_says_that_it_ended_at_its_own_ceiling_and_draws_the_rates() {
     let page = std::fs::read_to_string(html).expect("a page");
     assert!(page.contains("ended at its own ceiling"));
     assert!(page.contains(">payments offered a second</text>"));
-}
-
-/// A load that would take a minute, once its first second is over.
-fn long_run(command: &str, target: SocketAddr, more: &[&str]) -> Child {
-    let target = target.to_string();
-    let args = [&[command, "--target", &target], more].concat();
-    let mut child =
-        program(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
-    let mut lines = BufReader::new(child.stderr.take().expect("a pipe"));
-    let mut line = String::new();
-    while !line.contains(" s  sent ") {
-        line.clear();
-        assert!(lines.read_line(&mut line).expect("a line") > 0, "it ended early");
-    }
-    child.stderr = Some(lines.into_inner());
-    child
-}
-
-fn interrupt(child: &Child) {
-    let pid = rustix::process::Pid::from_child(child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a process");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_run_reports_what_it_has_and_ends_with_130() {
-    let switch = approving().await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let report = folder.path().join("report.json");
-    let path = report.display().to_string();
-    let more = ["--rate", "50", "--duration", "60", "--report", &path];
-    let child = long_run("run", switch.addr(), &more);
-    interrupt(&child);
-    let ended = Ended::of(child.wait_with_output().expect("an end"));
-    ended.must_say(130, &["the run was stopped after", "of 60 s", "approved"]);
-    let report = json(&report);
-    let count = |pointer: &str| report.pointer(pointer).and_then(Value::as_u64).expect("a number");
-    assert!(count("/stopped_after_ms") < 60_000);
-    assert!(count("/counts/approved") > 0 && count("/achieved_per_second") > 0);
-    assert!(count("/planned") < 3_000, "what was planned after the stop does not count");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_search_tells_what_it_has_and_ends_with_130() {
-    let switch = approving().await;
-    let child = long_run("capacity", switch.addr(), &["--from", "50", "--hold", "60"]);
-    interrupt(&child);
-    let ended = Ended::of(child.wait_with_output().expect("an end"));
-    ended.must_say(130, &["The search was stopped before a rate was served"]);
-}
-
-#[test]
-fn a_wait_for_the_switch_can_be_interrupted() {
-    let target = free_port().to_string();
-    let mut child = program(&["run", "--target", &target, "--wait", "600"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program");
-    let mut lines = BufReader::new(child.stderr.take().expect("a pipe"));
-    let mut line = String::new();
-    lines.read_line(&mut line).expect("a line");
-    assert!(line.contains("waiting for the switch"), "{line}");
-    interrupt(&child);
-    assert_eq!(child.wait().expect("an end").code(), Some(130));
 }
 
 #[test]

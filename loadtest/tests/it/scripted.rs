@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use loadtest::wire::{self, Index};
 
@@ -11,6 +13,12 @@ pub type Script = fn(mti: [u8; 4]) -> Option<(&'static [u8; 2], Option<&'static 
 /// Starts to listen, and answers until the test ends.
 pub fn switch(script: Script) -> SocketAddr {
     serve(move |stream| drop(speak(stream, script)))
+}
+
+/// Starts a listener that hands each connection, with its number from 0, to a function.
+pub fn in_turn(each: fn(u64, TcpStream)) -> SocketAddr {
+    let count = Arc::new(AtomicU64::new(0));
+    serve(move |stream| each(count.fetch_add(1, Ordering::Relaxed), stream))
 }
 
 /// Starts a listener that sends these bytes once anything has come, and closes.

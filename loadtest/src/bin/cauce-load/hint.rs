@@ -53,7 +53,14 @@ fn of_api(error: &ApiError) -> Option<String> {
         ApiError::Connect(_) => {
             Some("Is the switch running, and is this its `http.listen`? See --wait.".to_owned())
         }
-        ApiError::NotHttp => Some("Is this the `http.listen` of the switch, without TLS?".to_owned()),
+        ApiError::Reset(_) | ApiError::Closed | ApiError::Silent => Some(
+            "Is this the `http.listen` of the switch? One that starts answers once it has read its \
+             journal; raise --wait."
+                .to_owned(),
+        ),
+        ApiError::NotHttp | ApiError::TooLong => {
+            Some("Is this the `http.listen` of the switch, without TLS?".to_owned())
+        }
         ApiError::Refused { status: 401 | 403, .. } => Some(
             "The load needs the key of a biller: `cauce key create --role biller --owner ID` makes \
              one."
