@@ -7,15 +7,16 @@ mod tables;
 
 use std::fmt::Write;
 
-use super::Report;
 use super::search::{Objective, RatePoint};
 use super::units::{grouped, round_duration};
+use super::{Report, Second};
 use chart::{Axis, Chart, Scale, Series};
 use style::STYLE;
 
 const BLUE: &str = "#0969da";
 const GREEN: &str = "#116329";
 const RED: &str = "#a40e26";
+const LATENCY_LABEL: &str = "latency from the planned instant, logarithmic";
 /// A line over time has at most so many points.
 const POINTS_MAX: usize = 240;
 
@@ -45,13 +46,15 @@ fn write_page(out: &mut String, report: &Report) -> std::fmt::Result {
     tables::headline(out, report)?;
     tables::verdicts(out, report)?;
     tables::figures(out, report)?;
-    over_time(out, report)?;
+    let seconds = planned_seconds(report);
+    throughput_over_time(out, seconds)?;
+    latency_over_time(out, seconds)?;
     by_quantile(out, report)?;
     tables::environment(out, report)?;
     write!(out, "</body></html>")
 }
 
-/// The curves over all rates.
+/// The curves and the table of all rates.
 fn over_rates(
     out: &mut String,
     rates: &[RatePoint],
@@ -59,91 +62,106 @@ fn over_rates(
 ) -> std::fmt::Result {
     let mut tried: Vec<_> = rates.iter().collect();
     tried.sort_by_key(|point| point.rate);
-    let points = |value: fn(&RatePoint) -> u64| {
-        tried.iter().map(|point| (point.rate, value(point))).collect()
-    };
-    let rate = || axis("payments offered a second", Scale::Linear, grouped);
-    Chart {
-        caption: "Latency over the rate",
-        x: rate(),
-        y: axis(
-            "latency from the planned instant, logarithmic",
-            Scale::Logarithmic,
-            round_duration,
-        ),
-        series: vec![
-            Series { name: "median", colour: BLUE, points: points(|point| point.p50_us) },
-            Series { name: "99th percentile", colour: RED, points: points(|point| point.p99_us) },
-        ],
-        level: objective.map(|objective| (objective.p99_us, "objective for the 99th percentile")),
-    }
-    .write(out)?;
-    Chart {
-        caption: "Throughput over the rate",
-        x: rate(),
-        y: axis("payments a second", Scale::Linear, grouped),
-        series: vec![
-            Series { name: "offered", colour: BLUE, points: points(|point| point.rate) },
-            Series {
-                name: "approved",
-                colour: GREEN,
-                points: points(|point| point.approved_per_second),
-            },
-        ],
-        level: None,
-    }
-    .write(out)?;
+    latency_over_rates(out, &tried, objective)?;
+    throughput_over_rates(out, &tried)?;
     tables::rates(out, &tried)
 }
 
-fn over_time(out: &mut String, report: &Report) -> std::fmt::Result {
-    let ran_ms = report.stopped_after_ms.unwrap_or(report.settings.duration_ms);
-    let whole = usize::try_from(ran_ms / 1000).unwrap_or(usize::MAX);
-    // What comes after the last planned request is answers alone.
-    let seconds = report.seconds.get(..whole).filter(|seconds| !seconds.is_empty());
-    let seconds = seconds.unwrap_or(&report.seconds);
-    let each = seconds.len().div_ceil(POINTS_MAX).max(1);
-    let points = |value: fn(&super::Second) -> u64, merge: fn(&[u64]) -> u64| {
-        let chunks = seconds.chunks(each).map(|chunk| {
-            let values: Vec<u64> = chunk.iter().map(value).collect();
-            (chunk[0].second + 1, merge(&values))
-        });
-        chunks.collect::<Vec<_>>()
-    };
-    let mean: fn(&[u64]) -> u64 =
-        |values| values.iter().sum::<u64>() / u64::try_from(values.len()).unwrap_or(1).max(1);
-    let worst: fn(&[u64]) -> u64 = |values| values.iter().copied().max().unwrap_or(0);
-    let time = || axis("seconds from the start", Scale::Linear, grouped);
+/// A value of each rate.
+fn by_rate(tried: &[&RatePoint], value: fn(&RatePoint) -> u64) -> Vec<(u64, u64)> {
+    tried.iter().map(|point| (point.rate, value(point))).collect()
+}
+
+fn latency_over_rates(
+    out: &mut String,
+    tried: &[&RatePoint],
+    objective: Option<Objective>,
+) -> std::fmt::Result {
+    let line = |name, colour, value| Series { name, colour, points: by_rate(tried, value) };
     Chart {
-        caption: "Throughput over time",
-        x: time(),
-        y: axis("requests a second", Scale::Linear, grouped),
+        caption: "Latency over the rate",
+        x: axis("payments offered a second", Scale::Linear, grouped),
+        y: axis(LATENCY_LABEL, Scale::Logarithmic, round_duration),
         series: vec![
-            Series { name: "sent", colour: BLUE, points: points(|second| second.sent, mean) },
-            Series {
-                name: "approved",
-                colour: GREEN,
-                points: points(|second| second.approved, mean),
-            },
+            line("median", BLUE, |point| point.p50_us),
+            line("99th percentile", RED, |point| point.p99_us),
+        ],
+        level: objective.map(|objective| (objective.p99_us, "objective for the 99th percentile")),
+    }
+    .write(out)
+}
+
+fn throughput_over_rates(out: &mut String, tried: &[&RatePoint]) -> std::fmt::Result {
+    let line = |name, colour, value| Series { name, colour, points: by_rate(tried, value) };
+    Chart {
+        caption: "Throughput over the rate",
+        x: axis("payments offered a second", Scale::Linear, grouped),
+        y: axis("payments a second", Scale::Linear, grouped),
+        series: vec![
+            line("offered", BLUE, |point| point.rate),
+            line("approved", GREEN, |point| point.approved_per_second),
         ],
         level: None,
     }
-    .write(out)?;
+    .write(out)
+}
+
+/// The seconds in which requests were planned; what comes after them is answers alone.
+fn planned_seconds(report: &Report) -> &[Second] {
+    let ran_ms = report.stopped_after_ms.unwrap_or(report.settings.duration_ms);
+    let whole = usize::try_from(ran_ms / 1000).unwrap_or(usize::MAX);
+    let seconds = report.seconds.get(..whole).filter(|seconds| !seconds.is_empty());
+    seconds.unwrap_or(&report.seconds)
+}
+
+/// A value of each second, at most [`POINTS_MAX`] points: several seconds become one by `merge`.
+fn by_second(
+    seconds: &[Second],
+    value: fn(&Second) -> u64,
+    merge: fn(&[u64]) -> u64,
+) -> Vec<(u64, u64)> {
+    let each = seconds.len().div_ceil(POINTS_MAX).max(1);
+    let point = |chunk: &[Second]| {
+        let values: Vec<u64> = chunk.iter().map(value).collect();
+        (chunk[0].second + 1, merge(&values))
+    };
+    seconds.chunks(each).map(point).collect()
+}
+
+fn mean(values: &[u64]) -> u64 {
+    values.iter().sum::<u64>() / u64::try_from(values.len()).unwrap_or(1).max(1)
+}
+
+fn worst(values: &[u64]) -> u64 {
+    values.iter().copied().max().unwrap_or(0)
+}
+
+fn throughput_over_time(out: &mut String, seconds: &[Second]) -> std::fmt::Result {
+    let line =
+        |name, colour, value| Series { name, colour, points: by_second(seconds, value, mean) };
+    Chart {
+        caption: "Throughput over time",
+        x: axis("seconds from the start", Scale::Linear, grouped),
+        y: axis("requests a second", Scale::Linear, grouped),
+        series: vec![
+            line("sent", BLUE, |second| second.sent),
+            line("approved", GREEN, |second| second.approved),
+        ],
+        level: None,
+    }
+    .write(out)
+}
+
+fn latency_over_time(out: &mut String, seconds: &[Second]) -> std::fmt::Result {
+    let line =
+        |name, colour, value| Series { name, colour, points: by_second(seconds, value, worst) };
     Chart {
         caption: "Latency over time",
-        x: time(),
-        y: axis(
-            "latency from the planned instant, logarithmic",
-            Scale::Logarithmic,
-            round_duration,
-        ),
+        x: axis("seconds from the start", Scale::Linear, grouped),
+        y: axis(LATENCY_LABEL, Scale::Logarithmic, round_duration),
         series: vec![
-            Series { name: "median", colour: BLUE, points: points(|second| second.p50_us, worst) },
-            Series {
-                name: "99th percentile",
-                colour: RED,
-                points: points(|second| second.p99_us, worst),
-            },
+            line("median", BLUE, |second| second.p50_us),
+            line("99th percentile", RED, |second| second.p99_us),
         ],
         level: None,
     }

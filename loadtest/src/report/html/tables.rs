@@ -67,7 +67,6 @@ pub(super) fn verdicts(out: &mut String, report: &Report) -> Result {
 
 /// Rates, endings, latencies and answers.
 pub(super) fn figures(out: &mut String, report: &Report) -> Result {
-    let counts = &report.counts;
     write!(out, "<h2>Figures</h2><table>")?;
     let rates = [
         ("offered", report.offered_per_second),
@@ -77,47 +76,51 @@ pub(super) fn figures(out: &mut String, report: &Report) -> Result {
     for (name, rate) in rates {
         write!(out, "<tr><th>{name}<td class=\"n\">{} / s<td>", grouped(rate))?;
     }
+    endings(out, report)?;
+    write!(out, "</table>")?;
+    answers(out, report)?;
+    latencies(out, report)
+}
+
+/// Rows of how many requests ended in which way, each with a note.
+fn endings(out: &mut String, report: &Report) -> Result {
+    let counts = &report.counts;
     let slow = format!(
         "later than {}, approved all the same",
         round_duration(report.settings.slow_after_ms.saturating_mul(1000))
     );
-    let against = |count: u64| match count {
+    let declined = match counts.declined_unplanned {
         0 => "as planned".to_owned(),
         count => format!("{} of them against the plan", grouped(count)),
     };
-    let declined = against(counts.declined_unplanned);
     let endings = [
         ("planned", report.planned, ""),
         ("sent", counts.sent, ""),
         ("approved", counts.approved, ""),
-        ("slow", counts.slow, slow.as_str()),
-        ("declined", counts.declined, if counts.declined > 0 { &declined } else { "" }),
+        ("slow", counts.slow, &slow),
+        ("declined", counts.declined, &declined),
         ("unknown", counts.unknown, "the switch had no outcome from the bank in time"),
         ("no answer", counts.no_answer, "the switch said nothing before the client gave up"),
         ("line lost", counts.line_lost, "the connection fell first"),
         ("never sent", counts.unsent, "no room before the end of the run"),
     ];
-    for (name, count, note) in endings {
-        let share = match count {
-            0 => String::new(),
-            count if count == report.planned => String::new(),
-            count => percent(count, report.planned),
-        };
-        let note = match note {
-            note if count > 0 && !note.is_empty() => {
-                format!("<br><span class=\"note\">{}</span>", escape(note))
-            }
-            _ => String::new(),
-        };
-        write!(
-            out,
-            "<tr><th>{name}{note}<td class=\"n\">{}<td class=\"n\">{share}",
-            grouped(count)
-        )?;
+    endings.into_iter().try_for_each(|(name, count, note)| {
+        let note = if count == 0 { "" } else { note };
+        ending(out, name, (count, report.planned), note)
+    })
+}
+
+/// One row: a count with its share of what was planned, and a note where there is one.
+fn ending(out: &mut String, name: &str, (count, planned): (u64, u64), note: &str) -> Result {
+    write!(out, "<tr><th>{name}")?;
+    if !note.is_empty() {
+        write!(out, "<br><span class=\"note\">{}</span>", escape(note))?;
     }
-    write!(out, "</table>")?;
-    answers(out, report)?;
-    latencies(out, report)
+    write!(out, "<td class=\"n\">{}<td class=\"n\">", grouped(count))?;
+    if count > 0 && count != planned {
+        write!(out, "{}", percent(count, planned))?;
+    }
+    Ok(())
 }
 
 fn answers(out: &mut String, report: &Report) -> Result {
