@@ -1,9 +1,9 @@
 //! SIGINT and SIGTERM to `cauce-load`, whatever it waits for.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use loadtest::simulator::issuer::{Issuer, IssuerSettings};
 use rustix::process::Signal;
@@ -23,28 +23,41 @@ fn interrupt(child: &Child) {
     send(child, Signal::INT);
 }
 
-/// Waits until something holds.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let give_up = Instant::now() + DEADLINE;
-    while !holds() {
-        assert!(Instant::now() < give_up, "{what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+/// Looks again and again until there is something.
+async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let mut looks = tokio::time::interval(Duration::from_millis(10));
+    let looking = async {
+        loop {
+            looks.tick().await;
+            if let Some(found) = look() {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, looking).await.expect(what)
+}
+
+/// A process that is killed when the test ends before it.
+struct Guarded(Child);
+
+impl Guarded {
+    async fn end(&mut self) -> ExitStatus {
+        until("the process ends at the signal", || self.0.try_wait().expect("a process")).await
     }
 }
 
-/// With what a process ends; one that does not end is ended, and fails the test.
-async fn end_of(child: &mut Child) -> ExitStatus {
-    let give_up = Instant::now() + DEADLINE;
-    loop {
-        if let Some(status) = child.try_wait().expect("a process") {
-            return status;
-        }
-        if Instant::now() >= give_up {
-            child.kill().expect("a process");
-            panic!("the process did not end at the signal");
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // It has ended already, unless the test has failed.
+        self.0.kill().ok();
+        self.0.wait().ok();
     }
+}
+
+fn text(mut from: impl Read) -> String {
+    let mut text = String::new();
+    from.read_to_string(&mut text).expect("UTF-8");
+    text
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,12 +67,13 @@ async fn a_signal_ends_a_simulated_acquirer_while_its_payment_waits() {
         let target = switch.addr().to_string();
         // An amount that ends in 68 is not answered.
         let args = ["simulate", "acquirer", "--amount", "50068", "--target", &target];
-        let mut child = program(&args).stderr(Stdio::piped()).spawn().expect("the program");
-        until("a payment comes", || switch.counts().payments == 1).await;
-        send(&child, signal);
-        assert_eq!(end_of(&mut child).await.code(), Some(0));
-        let ended = child.wait_with_output().expect("an end");
-        assert_eq!(String::from_utf8_lossy(&ended.stderr), "", "the payment waited still");
+        let child = program(&args).stderr(Stdio::piped()).spawn().expect("the program");
+        let mut child = Guarded(child);
+        until("a payment comes", || (switch.counts().payments == 1).then_some(())).await;
+        send(&child.0, signal);
+        assert_eq!(child.end().await.code(), Some(0));
+        let told = text(child.0.stderr.take().expect("a pipe"));
+        assert_eq!(told, "", "the payment waited still");
         assert_eq!(switch.counts().payments, 1);
     }
 }
@@ -69,22 +83,18 @@ async fn a_signal_ends_a_simulated_bank_while_it_waits_for_further_sign_ons() {
     for signal in [Signal::TERM, Signal::INT] {
         let listen = free_port().to_string();
         let args = ["simulate", "issuer", "--listen", &listen];
-        let mut child = program(&args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program");
-        let mut lines = BufReader::new(child.stderr.take().expect("a pipe"));
+        let child = program(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = Guarded(child.expect("the program"));
+        let mut lines = BufReader::new(child.0.stderr.take().expect("a pipe"));
         let mut line = String::new();
         lines.read_line(&mut line).expect("a line");
         assert!(line.contains("listens at"), "{line}");
         let addr: SocketAddr = listen.parse().expect("an address");
         let signed_on = loadtest::drive::sign_on::open(addr, "700001").await;
         assert!(signed_on.is_ok(), "{signed_on:?}");
-        send(&child, signal);
-        assert_eq!(end_of(&mut child).await.code(), Some(0));
-        let ended = child.wait_with_output().expect("an end");
-        let out = String::from_utf8_lossy(&ended.stdout);
+        send(&child.0, signal);
+        assert_eq!(child.end().await.code(), Some(0));
+        let out = text(child.0.stdout.take().expect("a pipe"));
         assert!(out.contains("sign-ons 1"), "{out}");
     }
 }
