@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 /// Whether people read standard error on a terminal and want colours: files get no escape codes.
 /// `variable` gives a variable of the environment.
-/// Source: https://no-color.org.
+/// Source: <https://no-color.org>.
 pub fn is_coloured(is_terminal: bool, variable: impl Fn(&'static str) -> Option<OsString>) -> bool {
     let is_refused = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
     let is_dumb = variable("TERM").is_some_and(|value| value == "dumb");
