@@ -1,6 +1,6 @@
 //! Metrics: what they mean, their buckets, and their text for Prometheus.
 //!
-//! [`catalogue`] lists every metric of every crate. Each stands at 0 from the start for all values of
+//! `catalogue` lists every metric of every crate. Each stands at 0 from the start for all values of
 //! its labels that are known then, so that a rate or an alert on it has something to count from.
 
 mod catalogue;
