@@ -111,7 +111,8 @@ impl fmt::Display for Within {
 ///        in front of the MTI; for [`ErrorKind::Trailing`] the last field read. `within` leads on
 ///        to the part.
 /// Units: `offset` in bytes from the start of the message (without frame header); `need` and
-///        `have` in bytes, or for `TooLong` in the field's own units; 0 where they say nothing.
+///        `have` in bytes, or for `TooLong` in the field's own units; 0 where they say nothing. For
+///        `BadLength`, `need` is the least value of a length that counts itself and has less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub struct DecodeError {
     /// What is wrong.
@@ -157,6 +158,12 @@ impl fmt::Display for DecodeError {
             ErrorKind::ShortData => write!(f, "field {field} needs {need} bytes, {have} left")?,
             ErrorKind::ShortLength => {
                 write!(f, "length of field {field} needs {need} bytes, {have} left")?;
+            }
+            ErrorKind::BadLength if need > 0 => {
+                write!(
+                    f,
+                    "length of field {field} is less than {need}, which it counts of itself"
+                )?;
             }
             ErrorKind::BadLength => write!(f, "length of field {field} is not a number")?,
             ErrorKind::TooLong => write!(f, "field {field} has length {have}, at most {need}")?,

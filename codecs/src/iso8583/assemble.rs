@@ -1,12 +1,14 @@
 //! A message put together from its tree: the way back from [`Spec::unpack`].
 
+use std::collections::HashSet;
+
 use bytes::{BufMut, BytesMut};
 
 mod sets;
 mod tags;
 
 use super::BITMAP;
-use super::composite::{Composite, FirstBit, Part, Parts};
+use super::composite::{Composite, FirstBit, Part, Parts, number_of};
 use super::content::Content;
 use super::field::{Field, Length, Pad};
 use super::index::MESSAGE_LEN_MAX;
@@ -141,11 +143,17 @@ impl Spec {
         values: &[(String, Value)],
         out: &mut BytesMut,
     ) -> Assembled<()> {
+        if let Some((name, _)) = values.iter().find(|(_, value)| is_empty_list(value)) {
+            let problem = Problem::Shape("a list has one value at least");
+            return Err(problem.at(&format!("{path}.{name}")));
+        }
         match composite {
             Composite::Positional { parts, optional_tail } => {
+                each_once(path, values, |_| true)?;
                 self.positional(parts, *optional_tail, path, values, out)
             }
             Composite::Bitmapped { header_len, bitmap, bitmap_bytes, first_bit, parts } => {
+                each_once(path, values, |_| true)?;
                 let layout = (*header_len, *bitmap, *bitmap_bytes, *first_bit);
                 self.bitmapped(layout, parts, path, values, out)
             }
@@ -300,13 +308,27 @@ fn each(values: &[(String, Value)]) -> impl Iterator<Item = (&str, &Value)> {
     })
 }
 
-fn value_of<'a>(values: &'a [(String, Value)], name: &str) -> Option<&'a Value> {
-    values.iter().find(|(present, _)| present == name).map(|(_, value)| value)
+fn is_empty_list(value: &Value) -> bool {
+    matches!(value, Value::Many(many) if many.is_empty())
 }
 
-/// The number of a field or part; written in one way only, so that `02` is not taken for `2`.
-fn number_of(name: &str) -> Option<u8> {
-    name.parse().ok().filter(|number: &u8| number.to_string() == name)
+/// Refuses names that are there again; only the first value would be written.
+fn each_once(
+    path: &str,
+    values: &[(String, Value)],
+    is_part: impl Fn(&str) -> bool,
+) -> Assembled<()> {
+    let mut seen = HashSet::new();
+    match values.iter().find(|(name, _)| is_part(name) && !seen.insert(name)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            Err(Problem::Shape("this part is there once only").at(&format!("{path}.{name}")))
+        }
+    }
+}
+
+fn value_of<'a>(values: &'a [(String, Value)], name: &str) -> Option<&'a Value> {
+    values.iter().find(|(present, _)| present == name).map(|(_, value)| value)
 }
 
 fn all_known(

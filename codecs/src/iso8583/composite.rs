@@ -101,10 +101,20 @@ impl Parts {
         self.0.get(at)
     }
 
+    /// The part of a name; a number is written in one way only, so that the tag `02` is not part 2.
+    pub fn named(&self, name: &str) -> Option<&Part> {
+        self.get(number_of(name)?)
+    }
+
     /// All of them.
     pub fn iter(&self) -> std::slice::Iter<'_, Part> {
         self.0.iter()
     }
+}
+
+/// The number of a field or part; written in one way only, so that `02` is not taken for `2`.
+pub(super) fn number_of(name: &str) -> Option<u8> {
+    name.parse().ok().filter(|number: &u8| number.to_string() == name)
 }
 
 /// How tags of fixed width are written.
@@ -176,6 +186,17 @@ pub struct DataSet {
     pub id: u8,
     /// By number, as the bitmap announces them.
     pub parts: Parts,
+}
+
+/// Whether a byte where the identifier of a data set could stand is none, and fills the field up.
+pub(super) fn is_filling(id: u8) -> bool {
+    matches!(id, 0x00 | 0xFF)
+}
+
+/// The identifier of a data set by its name: two upper-case hexadecimal digits.
+pub(super) fn set_id(name: &str) -> Option<u8> {
+    let id = u8::from_str_radix(name, 16).ok()?;
+    (format!("{id:02X}") == name && !is_filling(id)).then_some(id)
 }
 
 /// The greatest identifier of a data set that holds BER-TLV.

@@ -76,7 +76,7 @@ impl<'a> Line<'a> {
     /// What people call a part, and what that is made of.
     fn label(self, name: &str) -> (&'a str, Option<&'a Composite>) {
         let part = |parts: &'a Parts| {
-            let part = name.parse().ok().and_then(|number| parts.get(number));
+            let part = parts.named(name);
             let made_of = |field: &Field| self.spec.composite(field);
             part.map_or(("", None), |part| (&*part.name, made_of(&part.field)))
         };

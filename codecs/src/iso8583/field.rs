@@ -160,7 +160,21 @@ impl Prefix {
     /// Shape: `bytes` has the prefix's width.
     #[inline]
     pub(super) fn read(self, bytes: &[u8]) -> Option<u32> {
-        let value = bytes.iter().try_fold(0_u32, |value, byte| {
+        self.value(bytes)?.checked_sub(u32::from(self.own))
+    }
+
+    /// The least value it may have, where a value that cannot be read is a number and less than that; 0
+    /// where it is none. So errors tell the two apart.
+    pub(super) fn least(self, bytes: &[u8]) -> usize {
+        match self.value(bytes) {
+            Some(value) if value < u32::from(self.own) => usize::from(self.own),
+            Some(_) | None => 0,
+        }
+    }
+
+    #[inline]
+    fn value(self, bytes: &[u8]) -> Option<u32> {
+        bytes.iter().try_fold(0_u32, |value, byte| {
             let (base, digit) = match self.encoding {
                 PrefixEncoding::Ascii => (10, ascii_digit(*byte)?),
                 PrefixEncoding::Ebcdic => (10, Some(byte & 0x0F).filter(|_| byte >> 4 == 0xF)?),
@@ -175,8 +189,7 @@ impl Prefix {
             };
             let more = value.checked_mul(base)?.checked_add(u32::from(digit))?;
             is_digit.then_some(more)
-        })?;
-        value.checked_sub(u32::from(self.own))
+        })
     }
 
     /// Writes a value over `out`, which has the prefix's width.
@@ -219,6 +232,15 @@ impl Encoding {
             Self::Hex | Self::EbcdicHex(_) => units * 2,
             Self::Bcd(_) => units.div_ceil(2),
             Self::SignedBcd(_) => 1 + units.saturating_sub(1).div_ceil(2),
+        }
+    }
+
+    /// Whether a number of units leaves no half byte to be filled up.
+    pub(super) fn is_whole(self, units: u16) -> bool {
+        match self {
+            Self::Bcd(_) => units.is_multiple_of(2),
+            Self::SignedBcd(_) => !units.is_multiple_of(2),
+            Self::Ascii | Self::Ebcdic(_) | Self::Raw | Self::Hex | Self::EbcdicHex(_) => true,
         }
     }
 
@@ -416,8 +438,7 @@ impl Bcd {
     /// The position of the first byte with a half byte that breaks the class, or that is filled up
     /// with something else than the spec states.
     fn first_violation(self, content: Content, bytes: &[u8], digits: usize) -> Option<usize> {
-        if content == Content::Any || (content == Content::Numeric && self.is_number(bytes, digits))
-        {
+        if content == Content::Numeric && self.is_number(bytes, digits) {
             return None;
         }
         let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]).enumerate();
@@ -426,6 +447,7 @@ impl Bcd {
                 return *nibble != self.filler();
             }
             match content {
+                Content::Any => false,
                 Content::Track => !Content::Track.allows(self.character(*nibble)),
                 _ => *nibble > 9,
             }

@@ -3,7 +3,7 @@
 use router::misplaced::has_check_digit;
 use router::secret::Pan;
 
-use super::composite::{Composite, Parts, TagForm, TagPart};
+use super::composite::{Composite, Parts, TagForm, TagPart, set_id};
 use super::content::Content;
 use super::field::{Field, Length};
 use super::spec::Spec;
@@ -54,7 +54,7 @@ impl Spec {
     }
 
     fn masked_part(&self, composite: &Composite, name: &str, value: Value) -> Value {
-        let part = |parts: &Parts, value| match name.parse().ok().and_then(|n| parts.get(n)) {
+        let part = |parts: &Parts, value| match parts.named(name) {
             Some(part) => self.masked_value(&part.field, value),
             None => scanned(value),
         };
@@ -72,8 +72,7 @@ impl Spec {
                 }
             }
             Composite::DataSets(sets) => {
-                let id = u8::from_str_radix(name, 16).ok();
-                let set = sets.iter().find(|set| Some(set.id) == id);
+                let set = sets.iter().find(|set| Some(set.id) == set_id(name));
                 self.masked_set(set.map(|set| &set.parts), value)
             }
         }
@@ -94,7 +93,7 @@ impl Spec {
         match value {
             Value::Parts(values) => {
                 let mask = |(name, value): (String, Value)| {
-                    let part = parts.zip(name.parse().ok()).and_then(|(parts, n)| parts.get(n));
+                    let part = parts.and_then(|parts| parts.named(&name));
                     let value = match part {
                         Some(part) => self.masked_value(&part.field, value),
                         None => masked_tag(&super::tlv::SECRET_TAGS, &name, value),

@@ -109,6 +109,12 @@ fn tag(bytes: &[u8]) -> Option<(u32, usize)> {
     None
 }
 
+/// The tag that some bytes are; none where they are not exactly one, or would be read as filling.
+pub(super) fn tag_of(bytes: &[u8]) -> Option<u32> {
+    let (tag, len) = tag(bytes)?;
+    (len == bytes.len() && bytes[0] != 0).then_some(tag)
+}
+
 /// A length and the bytes it takes; none when it is cut short, indefinite or absurd.
 fn length(bytes: &[u8]) -> Option<(usize, usize)> {
     let first = *bytes.first()?;

@@ -178,5 +178,6 @@ mod tests {
             let refused = serde_json::from_str::<Value>(&json).is_err();
             assert_eq!(refused, order != r#"["A1","A1","B2"]"#, "{order}");
         }
+        assert!(serde_json::from_str::<Value>(r#"{"A1":[],"B2":"3","order":["B2"]}"#).is_err());
     }
 }

@@ -2,8 +2,8 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::{Assembled, Problem, all_known, ber_tlv, bytes_of, each, number_of, value_of};
-use crate::iso8583::composite::{DataSet, Parts, TLV_SET_MAX};
+use super::{Assembled, Problem, all_known, ber_tlv, bytes_of, each, each_once, value_of};
+use crate::iso8583::composite::{DataSet, Parts, TLV_SET_MAX, number_of, set_id};
 use crate::iso8583::spec::Spec;
 use crate::iso8583::unpack::TLV;
 use crate::iso8583::value::Value;
@@ -18,7 +18,7 @@ impl Spec {
     ) -> Assembled<()> {
         for (name, value) in each(values) {
             let path = format!("{path}.{name}");
-            let id = u8::from_str_radix(name, 16).map_err(|_| Problem::Undefined.at(&path))?;
+            let id = set_id(name).ok_or_else(|| Problem::Undefined.at(&path))?;
             let mut content = BytesMut::new();
             let set = sets.iter().find(|set| set.id == id);
             match (set, value) {
@@ -49,6 +49,7 @@ impl Spec {
         values: &[(String, Value)],
         out: &mut BytesMut,
     ) -> Assembled<()> {
+        each_once(path, values, |_| true)?;
         let numbers: Vec<u8> = values.iter().filter_map(|(name, _)| number_of(name)).collect();
         let tail = value_of(values, TLV);
         out.put_slice(&set_bitmap(&numbers, tail.is_some()));

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::{Assembled, Problem, bytes_of, each, latin1, number_of, of_pack, value_of};
+use super::{Assembled, Problem, bytes_of, each, each_once, latin1, of_pack, value_of};
 use crate::iso8583::BITMAP;
 use crate::iso8583::composite::{TagForm, TagLayout, TagOrder, Tagged};
 use crate::iso8583::field::Field;
@@ -22,13 +22,14 @@ impl Spec {
         if values.is_empty() {
             return Ok(());
         }
+        let is_head = |name: &str| head.named(name).is_some();
+        each_once(path, values, is_head)?;
         for part in head.iter() {
             let value = value_of(values, &part.number.to_string()).ok_or_else(|| {
                 Problem::Shape("this part is needed").at(&format!("{path}.{}", part.number))
             })?;
             self.part(part, path, value, out)?;
         }
-        let is_head = |name: &str| number_of(name).is_some_and(|number| head.get(number).is_some());
         for (name, value) in each(values).filter(|(name, _)| !is_head(name)) {
             let path = format!("{path}.{name}");
             let tag = layout.tag.bytes(&path, name)?;

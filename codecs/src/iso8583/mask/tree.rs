@@ -4,11 +4,16 @@
 //! card number that the host has masked. What the format hides is taken for masked. Beyond that, the
 //! list in [`Tree::masked`] tells.
 
+use super::PAN;
 use crate::iso8583::spec::Spec;
 use crate::iso8583::value::{Tree, Value};
 
 /// What stands in place of a value when the format is asked whether it hides it.
 const PROBE: &str = "?";
+/// The fewest digits that are replaced by stars in the card number, which may have twelve digits.
+const STARS_OF_PAN_MIN: usize = 2;
+/// The fewest elsewhere: a card number that is found in a text has thirteen digits or more.
+const STARS_MIN: usize = 3;
 
 impl Spec {
     /// The tree with everything hidden that must not be seen.
@@ -48,14 +53,14 @@ impl Spec {
     /// The first field in which something is masked that [`Spec::masked`] has masked, so that the
     /// message cannot be written.
     pub fn masked_field_of<'a>(&self, tree: &'a Tree) -> Option<&'a str> {
-        let is_masked = |(name, value): &&(String, Value)| match &tree.masked {
-            Some(list) => list.contains(name) && leaves(value).into_iter().any(looks_masked),
-            None => {
-                let hides = self.hides(name, value);
-                leaves(value)
-                    .into_iter()
-                    .zip(hides)
-                    .any(|(text, hides)| hides && looks_masked(text))
+        let is_masked = |(name, value): &&(String, Value)| {
+            let stars_min = if number(name) == PAN { STARS_OF_PAN_MIN } else { STARS_MIN };
+            let mut texts = leaves(value).into_iter().map(|text| looks_masked(text, stars_min));
+            match &tree.masked {
+                Some(list) => list.contains(name) && texts.any(|is_masked| is_masked),
+                None => {
+                    texts.zip(self.hides(name, value)).any(|(is_masked, hides)| is_masked && hides)
+                }
             }
         };
         tree.fields.iter().find(is_masked).map(|(name, _)| name.as_str())
@@ -93,9 +98,9 @@ fn leaves(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Whether a text is one that masking leaves: a length in place of it, or three and more stars between
+/// Whether a text is one that masking leaves: a length in place of it, or so many and more stars between
 /// digits, as a card number has its spaces and hyphens among them.
-fn looks_masked(text: &str) -> bool {
+fn looks_masked(text: &str, stars_min: usize) -> bool {
     let is_hidden = text.starts_with('[') && text.ends_with(" hidden]");
     let is_star = |character: char| matches!(character, '*' | ' ' | '-');
     let mut runs = text.split(|character: char| !is_star(character));
@@ -105,7 +110,7 @@ fn looks_masked(text: &str) -> bool {
             (text[..at].chars().next_back(), text[at + run.len()..].chars().next());
         at += run.len() + after.map_or(0, char::len_utf8);
         let is_digit = |character: Option<char>| character.is_some_and(|c| c.is_ascii_digit());
-        run.matches('*').count() >= 3 && is_digit(before) && is_digit(after)
+        run.matches('*').count() >= stars_min && is_digit(before) && is_digit(after)
     });
     is_hidden || is_shortened
 }
@@ -156,6 +161,10 @@ bitmap = "hex"
         masked(r#""11":"000001","48":{"92":"123","42":"210"}"#, Some("48"), None);
         masked(r#""55":{"5A":"4111111111111111","82":"3900"}"#, Some("55"), None);
         masked(r#""63":"CARD 541333******4111 APPROVED""#, None, None);
+        // Card numbers have twelve digits at least: two stars.
+        masked(r#""2":"123456789012""#, Some("2"), None);
+        masked(r#""2":"1234567890123""#, Some("2"), None);
+        masked(r#""63":"123456**9012""#, None, None);
         masked(r#""63":"[9 hidden]","48":{"42":"1***2"}"#, None, None);
         masked(r#""48":{"92":["1","2"],"42":"1***2"}"#, Some("48"), None);
     }
@@ -178,11 +187,11 @@ bitmap = "hex"
     fn stars_between_digits_look_masked() {
         for text in ["411111******1111", "4111 11** **** 1111", "x 4111-11**-****-1111", "é1***2"]
         {
-            assert!(looks_masked(text), "{text}");
+            assert!(looks_masked(text, STARS_MIN), "{text}");
         }
         for text in ["", "***", "1**2", "1***", "***1", "A***1", "1 2 - 3", "1* **x2", "[4 hidden"]
         {
-            assert!(!looks_masked(text), "{text}");
+            assert!(!looks_masked(text, STARS_MIN), "{text}");
         }
         masked(r#""63":"4111 1111 1111 1111""#, Some("63"), Some(&["63"]));
     }
@@ -190,7 +199,7 @@ bitmap = "hex"
     #[test]
     fn a_sender_may_mask_what_the_format_hides() {
         let spec = Spec::from_toml(FORMAT).expect("a format");
-        for number in ["541333******4111", "[16 hidden]", "[11 hidden]"] {
+        for number in ["541333******4111", "123456**9012", "[16 hidden]", "[11 hidden]"] {
             let tree = tree(&format!(r#""2":"{number}""#));
             assert_eq!(spec.masked_field_of(&tree), Some("2"), "written by hand");
             let revealed = spec.revealed(tree);

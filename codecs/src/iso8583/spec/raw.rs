@@ -175,6 +175,44 @@ pub struct RawParts {
     pub sets: BTreeMap<String, RawSet>,
 }
 
+impl RawParts {
+    /// The keys that are there, and the kinds of parts that have them.
+    pub(super) fn stated(&self) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+        const BITMAPPED: &[&str] = &["bitmapped"];
+        const TAGGED: &[&str] = &["tagged"];
+        let keys: [(&str, bool, &[&str]); 17] = [
+            ("optional_tail", self.optional_tail, &["positional"]),
+            ("header_length", self.header_length.is_some(), BITMAPPED),
+            ("bitmap", self.bitmap.is_some(), BITMAPPED),
+            ("bitmap_bytes", self.bitmap_bytes.is_some(), BITMAPPED),
+            ("skip_first_bit", self.skip_first_bit, BITMAPPED),
+            ("bitmap_grows", self.bitmap_grows, BITMAPPED),
+            ("secret_tags", self.secret_tags.is_some(), &["ber_tlv", "tagged"]),
+            ("tag_length", self.tag_length.is_some(), TAGGED),
+            ("length_digits", self.length_digits.is_some(), TAGGED),
+            ("length_encoding", self.length_encoding.is_some(), TAGGED),
+            ("length_includes_itself", self.length_includes_itself, TAGGED),
+            ("length_includes_tag", self.length_includes_tag, TAGGED),
+            ("order", self.order.is_some(), TAGGED),
+            ("encoding", self.encoding.is_some(), TAGGED),
+            ("tag_encoding", self.tag_encoding.is_some(), TAGGED),
+            ("value_encoding", self.value_encoding.is_some(), TAGGED),
+            ("tags", !self.tags.is_empty(), TAGGED),
+        ];
+        let parts: [(&str, bool, &[&str]); 2] = [
+            ("fields", !self.fields.is_empty(), &["positional", "bitmapped", "tagged"]),
+            ("sets", !self.sets.is_empty(), &["data_sets"]),
+        ];
+        let stated = keys.into_iter().chain(parts).filter(|(_, is_stated, _)| *is_stated);
+        stated.map(|(name, _, kinds)| (name, kinds))
+    }
+
+    /// Whether it is a message inside a field, with its type in front of its bitmap.
+    pub(super) fn is_message(&self) -> bool {
+        self.kind == "bitmapped" && self.fields.contains_key(&Number(0))
+    }
+}
+
 /// A data set made of parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

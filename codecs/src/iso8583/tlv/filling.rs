@@ -1,10 +1,12 @@
 //! Bytes that fill a field of BER-TLV up: which of them are no tags.
 //!
 //! 00 is never a tag. FF is filling where the data ends behind it, or where 00, FF or the first byte of
-//! a tag of EMV's follows: 5F, or 80 and more. Before anything else it begins a tag, such as FF0E. Two
-//! cases stay open, and are decided by the content, because tags that begin with FF are templates: a
-//! tag of one byte that EMV defines (5A) may follow filling or be the second byte (FF5A), and 81 may
-//! begin a tag or stand in FF8106. There FF begins a tag where its value is made of objects itself.
+//! a tag of EMV's follows that holds no objects: 42, 4F, 50, 56, 57, 5A, 5F, or 80 and more. Card numbers
+//! are among them (57, 5A), and would be shown as the value of a tag that nobody knows. Before anything
+//! else FF begins a tag, such as FF0E. Two cases stay open, and are decided by the content, because tags
+//! that begin with FF are templates: a template of one byte that EMV defines (70) may follow filling or
+//! be the second byte (FF70), and 81 may begin a tag or stand in FF8106. There FF begins a tag where
+//! its value is made of objects itself.
 //!
 //! Source: EMV Book 3, annex B1 and B4; ISO/IEC 7816-4, BER-TLV data objects. Which of two meanings
 //! FF has is decided here, because no standard does.
@@ -14,12 +16,16 @@ use super::Tlvs;
 /// Templates within templates that are looked into.
 pub(super) const NESTING_MAX: u8 = 4;
 
-/// Tags of one byte that EMV defines, and the first byte of its tags for contactless kernels: behind
-/// FF they may be either.
+/// Tags of one byte below 80 that EMV defines and that hold no objects: in front of them FF is filling.
+///
+/// Source: EMV Book 3, annex A; EMV Contactless Book C-1 and C-2, annex A.
+const PRIMITIVE: [u8; 6] = [0x42, 0x4F, 0x50, 0x56, 0x57, 0x5A];
+
+/// Templates of one byte that EMV defines, and the first byte of its tags for contactless kernels:
+/// behind FF they may be either.
 ///
 /// Source: EMV Book 3, annex A; EMV Contactless Book C-2, annex A.
-const OPEN: [u8; 14] =
-    [0x42, 0x4F, 0x50, 0x56, 0x57, 0x5A, 0x61, 0x6F, 0x70, 0x71, 0x72, 0x73, 0x77, 0x81];
+const OPEN: [u8; 8] = [0x61, 0x6F, 0x70, 0x71, 0x72, 0x73, 0x77, 0x81];
 
 /// What FF is before another byte.
 enum Meaning {
@@ -67,6 +73,7 @@ fn begins_tag(data: &[u8], nesting: u8) -> bool {
 
 fn meaning(next: u8) -> Meaning {
     match next {
+        next if PRIMITIVE.contains(&next) => Meaning::Filling,
         next if OPEN.contains(&next) => Meaning::Template,
         0x00 | 0x5F | 0x80.. => Meaning::Filling,
         _ => Meaning::Tag,

@@ -72,6 +72,16 @@ fn filling_bytes_between_and_behind_objects_are_no_tags() {
     }
 }
 
+// The first byte of the card number could be a tag, and the second the length of what is left.
+#[test]
+fn filling_in_front_of_a_card_number_does_not_become_part_of_its_tag() {
+    filled("82021C00 FF 5A08 5006123456789015", "82021C005A085006123456789015");
+    filled("82021C00 FF 5708 5A06123456789D15", "82021C0057085A06123456789D15");
+    filled("FFFF 560A 5008123456789012345F", "560A5008123456789012345F");
+    filled("FF 5003 4F0141", "50034F0141");
+    filled("FF 4F05 500341424300", "4F055003414243");
+}
+
 #[test]
 fn tags_that_begin_with_ff_stay_tags() {
     filled("FF0E0101 9F1A020484", "FF0E01019F1A020484");
@@ -92,6 +102,8 @@ fn a_tag_that_would_be_read_as_filling_is_not_written() {
     for tag in ["00", "FF00", "FFFF01", "FF9F1A", "FF8106", "FF5A"] {
         assert!(!write(&hex::decode(tag).expect("hex"), &[4, 0x84], &mut out), "{tag}");
     }
+    // Whatever its value is made of.
+    assert!(!write(&[0xFF, 0x5A], &[0x50, 1, 7], &mut out));
     assert!(write(&[0xFF, 0x81, 0x06], &[0x9A, 1, 7], &mut out));
     assert_eq!(&out[..], [0xFF, 0x81, 0x06, 3, 0x9A, 1, 7]);
 }

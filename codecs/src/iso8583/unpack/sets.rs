@@ -2,7 +2,7 @@
 
 use super::{Apart, Fields, Place, SET_HEAD, TLV};
 use crate::error::{DecodeError, ErrorKind, Step};
-use crate::iso8583::composite::{DataSet, Parts, TLV_SET_MAX};
+use crate::iso8583::composite::{DataSet, Parts, TLV_SET_MAX, is_filling};
 use crate::iso8583::value::Value;
 
 impl Apart<'_> {
@@ -14,9 +14,13 @@ impl Apart<'_> {
     ) -> Result<Fields, DecodeError> {
         let mut fields = Vec::new();
         let mut at = start;
-        let is_filling = |at: usize| self.bytes[at..].iter().all(|byte| matches!(byte, 0 | 0xFF));
-        // No data set has the identifier 00 or FF: behind the last one they fill the field up.
-        while !is_filling(at) {
+        // No data set has the identifier 00 or FF: between and behind the sets they fill the field up.
+        let next = |at: usize| {
+            let id = self.bytes[at..].iter().position(|byte| !is_filling(*byte));
+            id.map(|distance| at + distance)
+        };
+        while let Some(begin) = next(at) {
+            at = begin;
             let short = |need| self.error(ErrorKind::ShortTlv, place, at, need);
             let head: Option<&[u8; SET_HEAD]> = self.bytes[at..].first_chunk();
             let head = head.ok_or_else(|| short(SET_HEAD))?;

@@ -33,7 +33,7 @@ impl Apart<'_> {
         Ok(fields)
     }
 
-    /// A tag that begins at `at`, its value, and where that ends.
+    /// A tag that begins at `at`, its value, and where that ends. Errors name the tag once it is read.
     fn tag(
         self,
         tagged: &Tagged,
@@ -58,13 +58,15 @@ impl Apart<'_> {
             return Ok((name, value, end));
         }
         let Some(prefix) = layout.length else {
-            return Err(self.error(ErrorKind::UndefinedField, place, at, 0));
+            return Err(self.error(ErrorKind::UndefinedField, place_of_tag, at, 0));
         };
-        let length =
+        let written =
             self.bytes.get(length_at..length_at + length_len).ok_or_else(|| short(head))?;
-        let length = prefix.read(length).filter(|length| *length <= prefix.max);
-        let length = length.and_then(|length| usize::try_from(length).ok());
-        let length = length.ok_or_else(|| short(head))?;
+        let length = prefix.read(written).and_then(|length| usize::try_from(length).ok());
+        let length = length.ok_or_else(|| {
+            let least = prefix.least(written);
+            self.error(ErrorKind::BadLength, place_of_tag, length_at, least)
+        })?;
         let end = at + head + length;
         let value = self.bytes.get(at + head..end).ok_or_else(|| short(head + length))?;
         let value = match known {

@@ -87,6 +87,9 @@ fn ordered(fields: Fields, order: Value) -> Option<Fields> {
     let Value::Many(order) = order else { return None };
     let mut values: HashMap<String, VecDeque<Value>> = HashMap::with_capacity(fields.len());
     for (name, value) in fields {
+        if matches!(&value, Value::Many(many) if many.is_empty()) {
+            return None;
+        }
         let values = values.entry(name).or_default();
         match value {
             Value::Many(many) => values.extend(many),

@@ -8,14 +8,14 @@ use crate::reports::{comes_back, fault, reads_and_writes, spec};
 const TEXT_HEAD: &str = "<isofield id='0' length='4' class='org.jpos.iso.IFA_NUMERIC'/>\
      <isofield id='1' length='16' class='org.jpos.iso.IFB_BITMAP'/>";
 
-fn packager(fields: &str) -> String {
+pub(super) fn packager(fields: &str) -> String {
     let iso =
         |text: String| text.replace("$p", "org.jpos.iso.packager").replace("$", "org.jpos.iso.");
     iso(format!("<isopackager>{TEXT_HEAD}{fields}</isopackager>"))
 }
 
 #[track_caller]
-fn check(fields: &str, hex: &str, json: &str) {
+pub(super) fn check(fields: &str, hex: &str, json: &str) {
     let xml = packager(fields);
     comes_back(&spec(&xml), hex, &format!(r#"{{"mti":"0100","fields":{json}}}"#));
     // What the import writes down says the same.
@@ -29,7 +29,7 @@ fn check(fields: &str, hex: &str, json: &str) {
 }
 
 #[track_caller]
-fn refused(fields: &str) -> String {
+pub(super) fn refused(fields: &str) -> String {
     let mistakes = Spec::from_any(&packager(fields)).expect_err("refused");
     mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
@@ -241,7 +241,7 @@ fn tags_may_have_a_category_code_in_front_and_parts_of_their_own() {
     let of_acme = fields.replace("$p.TTDecimalTagMapper", "com.acme.Mapper");
     assert_eq!(
         refused(&of_acme),
-        "fields.60.parts.fields.2: line 1: which tag is made of these parts is known to \
+        "fields.60.parts.fields.2: line 1: which tag is written in this way is known to \
          `com.acme.Mapper` alone"
     );
     let behind = fields.replace("id='0' length='1'", "id='15' length='1'");
@@ -272,7 +272,7 @@ fn a_sequence_of_tags_names_them_by_their_tokens() {
     let spec = spec(&packager(&only));
     assert_eq!(
         fault(&spec, &(head + &hex::encode("009R0165001M"))),
-        ("undefined_field", "48".to_owned(), 16)
+        ("undefined_field", "48.0165".to_owned(), 16)
     );
 }
 

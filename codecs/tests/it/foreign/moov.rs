@@ -92,7 +92,10 @@ fn tags_may_have_values_that_are_written_each_in_its_own_way() {
     );
     let spec = spec(&composite(padded));
     assert_eq!(fault(&spec, &message(&hex("0069901x"))), ("short_data", "55".to_owned(), 15));
-    assert_eq!(fault(&spec, &message(&hex("0059901x"))), ("undefined_field", "55".to_owned(), 15));
+    assert_eq!(
+        fault(&spec, &message(&hex("0059901x"))),
+        ("undefined_field", "55.99".to_owned(), 15)
+    );
     let stated = json!({"length": 2, "enc": "ASCII", "sort": "StringsByInt",
         "padding": {"type": "Left", "pad": "0"}, "skipUnknownTLVTags": true,
         "prefUnknownTLV": "ASCII.LL"});
@@ -117,7 +120,7 @@ fn tags_in_bcd_are_shown_by_their_digits() {
     check(&composite, "0006 0022 0002 CAFE", r#"{"0022":"CAFE"}"#);
     assert_eq!(
         fault(&spec(&composite), &message("0006 0022 000A CAFE")),
-        ("short_tlv", "55".to_owned(), 14)
+        ("bad_length", "55.0022".to_owned(), 16)
     );
 }
 
@@ -138,4 +141,24 @@ fn the_length_of_a_bitmap_in_hex_says_nothing() {
         &hex::encode("080000200000000000000000000000000000000001"),
         json,
     );
+}
+
+#[test]
+fn subfields_and_tags_that_are_not_understood_are_refused_wherever_they_stand() {
+    let subfield = |kind: &str, prefix: &str| json!({"type": kind, "length": 9, "enc": "ASCII", "prefix": prefix});
+    let of = |tag: Value, name: &str, subfield: Value| {
+        refused(&document(json!({"type": "Composite", "length": 999, "prefix": "ASCII.LLL",
+            "tag": tag, "subfields": {name: subfield}})))
+    };
+    let plain = json!({"length": 2, "enc": "ASCII", "sort": "StringsByInt"});
+    let ber = json!({"enc": "BerTLVTag", "sort": "StringsByHex"});
+    let of_type = "type `Foo` is not known here";
+    assert!(of(plain, "01", subfield("Foo", "ASCII.LL")).contains(of_type));
+    assert!(of(ber.clone(), "9F02", subfield("Foo", "BerTLV")).contains(of_type));
+    assert!(of(ber.clone(), "9F02", subfield("String", "ASCII.LL")).contains("is `BerTLV`"));
+    assert!(of(ber, "9", subfield("String", "BerTLV")).contains("no tag of BER-TLV"));
+    let odd = json!({"length": 2, "enc": "ASCII", "padding": {"type": "Odd", "pad": "0"}});
+    assert!(of(odd, "01", subfield("String", "ASCII.LL")).contains("`Odd` is not known"));
+    let without = json!({"length": 2, "sort": "StringsByInt"});
+    assert!(of(without, "1", subfield("String", "ASCII.LL")).contains("needs an `enc`"));
 }

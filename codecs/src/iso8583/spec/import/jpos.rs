@@ -86,7 +86,7 @@ impl Reader {
             Some("65") => raw.third_bitmap = Some("in_field_65".to_owned()),
             Some(_) => self.add("third_bitmap", root, "a third bitmap is in field 65"),
         }
-        if root.attribute("emitBitmap") == Some("false") {
+        if !self.emits_bitmap("bitmap", root) {
             self.add("bitmap", root, "a message without a bitmap is not read here");
         }
         self.attributes("", root);
@@ -147,6 +147,35 @@ impl Reader {
             self.add(key, element, format_args!("`{name}` is no number, or too great"));
         }
         number
+    }
+
+    /// A number that must be stated.
+    fn needed<T: std::str::FromStr>(
+        &mut self,
+        element: &Element,
+        name: &str,
+        key: &str,
+    ) -> Option<T> {
+        if element.attribute(name).is_none() {
+            self.add(key, element, format_args!("`{name}` is needed"));
+        }
+        self.number(element, name, key)
+    }
+
+    /// Whether an attribute says `true`, in upper or lower case as in Java; none where it is absent.
+    fn boolean(&mut self, element: &Element, name: &str, key: &str) -> Option<bool> {
+        let text = element.attribute(name)?;
+        match ["true", "false"].iter().position(|word| text.eq_ignore_ascii_case(word)) {
+            Some(at) => Some(at == 0),
+            None => {
+                self.add(key, element, format_args!("`{name}` is `true` or `false`"));
+                None
+            }
+        }
+    }
+
+    fn emits_bitmap(&mut self, key: &str, element: &Element) -> bool {
+        self.boolean(element, "emitBitmap", key).unwrap_or(true)
     }
 
     /// What the class of an element is.
@@ -219,7 +248,8 @@ impl Reader {
             ..RawField::default()
         };
         self.length(key, element, written, &mut raw)?;
-        digits(element, written, &mut raw);
+        let in_front = self.boolean(element, "pad", &format!("{key}.pad")).unwrap_or(false);
+        digits(in_front, written, &mut raw);
         raw.pad = written.pad.map(str::to_owned);
         if within == Within::Ebcdic {
             self.as_ebcdic(key, element, &mut raw);
@@ -238,11 +268,8 @@ impl Reader {
         raw: &mut RawField,
     ) -> Option<()> {
         let key = format!("{key}.length");
-        if element.attribute("length").is_none() {
-            self.add(&key, element, "`length` is needed");
-        }
-        let length: u32 = self.number(element, "length", &key)?;
-        raw.length_includes_itself = element.attribute("inclusive") == Some("true");
+        let length: u32 = self.needed(element, "length", &key)?;
+        raw.length_includes_itself = self.boolean(element, "inclusive", &key).unwrap_or(false);
         // jPOS passes over the attribute at all other classes.
         let is_binary = matches!(written.prefix, Some(("binary", ..))) && written.encoding == "raw";
         if raw.length_includes_itself && !is_binary {
@@ -284,8 +311,7 @@ impl Reader {
 }
 
 /// How half bytes are filled up and shown.
-fn digits(element: &Element, written: Written, raw: &mut RawField) {
-    let in_front = element.attribute("pad") == Some("true");
+fn digits(in_front: bool, written: Written, raw: &mut RawField) {
     let odd = match (written.odd, in_front) {
         (Odd::Never, _) => return,
         (_, true) => "left0",

@@ -173,16 +173,20 @@ impl Reader {
             raw.parts = Some(Box::new(self.composite(key, described)?));
             return Some(raw);
         }
-        if !names::TYPES.contains(&described.kind.as_str()) {
-            let problem = format!("type `{}` is not known here", described.kind);
-            self.add(&format!("{key}.type"), problem);
-        }
+        self.kind_of(key, described);
         let encoding = self.encoding(&format!("{key}.enc"), &described.enc)?;
         raw.encoding = Some(encoding.name.to_owned());
         raw.odd = encoding.odd.map(str::to_owned);
         self.length(key, described, &mut raw)?;
         raw.pad = self.padding(key, described.padding.as_ref());
         Some(raw)
+    }
+
+    fn kind_of(&mut self, key: &str, described: &Described) {
+        if !names::TYPES.contains(&described.kind.as_str()) {
+            let problem = format!("type `{}` is not known here", described.kind);
+            self.add(&format!("{key}.type"), problem);
+        }
     }
 
     fn length(&mut self, key: &str, described: &Described, raw: &mut RawField) -> Option<()> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Maker, bitmap};
 use crate::iso8583::composite::{
     Characters, Composite, DataSet, FirstBit, Part, Parts, TLV_SET_MAX, TagForm, TagLayout,
-    TagOrder, TagPart, Tagged,
+    TagOrder, TagPart, Tagged, set_id,
 };
 use crate::iso8583::field::{Counts, Field, Prefix};
 use crate::iso8583::index::MESSAGE_LEN_MAX;
@@ -16,6 +16,8 @@ use crate::iso8583::tlv;
 const DEPTH_MAX: usize = 4;
 /// Composites of one format.
 const COMPOSITES_MAX: u16 = 1_000;
+/// What the name of a tag must be.
+const NAME: &str = "a tag has `tag_length` characters, or bytes in upper-case hexadecimal";
 
 impl Maker<'_> {
     /// Makes a composite and gives its place.
@@ -26,7 +28,9 @@ impl Maker<'_> {
         }
         let names =
             [("positional", 0), ("bitmapped", 1), ("ber_tlv", 2), ("tagged", 3), ("data_sets", 4)];
-        let composite = match self.mistakes.known(&format!("{key}.kind"), &raw.kind, &names)? {
+        let kind = self.mistakes.known(&format!("{key}.kind"), &raw.kind, &names)?;
+        self.foreign_keys(key, raw);
+        let composite = match kind {
             0 => Composite::Positional {
                 parts: self.parts(key, &raw.fields, depth),
                 optional_tail: raw.optional_tail,
@@ -44,6 +48,29 @@ impl Maker<'_> {
         };
         self.composites.push(composite);
         Some(place)
+    }
+
+    /// Keys that say nothing of parts of this kind.
+    fn foreign_keys(&mut self, key: &str, raw: &RawParts) {
+        for (name, kinds) in raw.stated() {
+            if !kinds.contains(&raw.kind.as_str()) {
+                let problem = format!("parts of the kind `{}` have no such key", raw.kind);
+                self.mistakes.add(&format!("{key}.{name}"), problem);
+            }
+        }
+        if raw.kind != "tagged" || raw.length_digits.is_some() {
+            return;
+        }
+        let without = [
+            ("length_encoding", raw.length_encoding.is_some()),
+            ("length_includes_itself", raw.length_includes_itself),
+            ("length_includes_tag", raw.length_includes_tag),
+            ("value_encoding", raw.value_encoding.is_some()),
+        ];
+        for (name, _) in without.iter().filter(|(_, is_stated)| *is_stated) {
+            let problem = "without `length_digits` there are no tags it could be for";
+            self.mistakes.add(&format!("{key}.{name}"), problem);
+        }
     }
 
     fn parts(&mut self, key: &str, raw: &BTreeMap<Number, RawField>, depth: usize) -> Parts {
@@ -101,9 +128,9 @@ impl Maker<'_> {
     fn secret_tags(&mut self, key: &str, raw: &RawParts) -> Box<[u32]> {
         let mut numbers = tlv::SECRET_TAGS.to_vec();
         for tag in raw.secret_tags.iter().flatten() {
-            match u32::from_str_radix(tag, 16) {
-                Ok(number) => numbers.push(number),
-                Err(_) => {
+            match hex::decode(tag).ok().and_then(|bytes| tlv::tag_of(&bytes)) {
+                Some(number) => numbers.push(number),
+                None => {
                     self.mistakes.add(&format!("{key}.secret_tags"), format!("`{tag}` is no tag"));
                 }
             }
@@ -125,6 +152,10 @@ impl Maker<'_> {
         }
         let tags = self.tags(key, raw, layout, depth);
         let secret = raw.secret_tags.iter().flatten();
+        if let Some(tag) = secret.clone().find(|tag| !layout.is_name(tag)) {
+            self.mistakes
+                .add(&format!("{key}.secret_tags"), format!("`{tag}` is no tag here: {NAME}"));
+        }
         let secret_tags = secret.map(|tag| tag.as_str().into()).collect();
         Some(Composite::Tagged(Tagged { head, layout, tags, secret_tags }))
     }
@@ -141,9 +172,7 @@ impl Maker<'_> {
         for (tag, field) in &raw.tags {
             let key = format!("{key}.tags.{tag}");
             if !layout.is_name(tag) {
-                let problem =
-                    "a tag has `tag_length` characters, or bytes in upper-case hexadecimal";
-                self.mistakes.add(&key, problem);
+                self.mistakes.add(&key, NAME);
             }
             let made = match layout.order {
                 TagOrder::TagFirst => self.field(&key, field, depth + 1),
@@ -242,8 +271,7 @@ impl Maker<'_> {
         let mut sets = Vec::new();
         for (name, set) in &raw.sets {
             let key = format!("{key}.sets.{name}");
-            let id = u8::from_str_radix(name, 16).ok();
-            let Some(id) = id.filter(|id| *id > TLV_SET_MAX && *id < u8::MAX) else {
+            let Some(id) = set_id(name).filter(|id| *id > TLV_SET_MAX) else {
                 self.mistakes.add(&key, "a data set made of parts is 71 to FE, in hexadecimal");
                 continue;
             };

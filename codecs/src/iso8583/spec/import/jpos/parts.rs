@@ -6,6 +6,7 @@ use super::classes::Class;
 use super::xml::Element;
 use super::{Reader, Within};
 use crate::iso8583::composite::TLV_SET_MAX;
+use crate::iso8583::spec::import::hide_card_data;
 use crate::iso8583::spec::raw::{Number, RawField, RawParts, RawSet};
 
 /// Bytes of a bitmap in a field before it grows; jPOS lets one grow that may be longer.
@@ -79,11 +80,10 @@ impl Reader {
         // each other.
         if !children.values().any(|child| is_bitmap(child)) {
             let first = self.number(element, "firstField", key);
-            let is_stated = element.attribute("emitBitmap") == Some("false");
-            let first = first.unwrap_or(if is_stated { 1 } else { 0 });
+            let first = first.unwrap_or(if self.emits_bitmap(key, element) { 0 } else { 1 });
             return Some(self.in_order(key, children.range(first..), within));
         }
-        if element.attribute("emitBitmap") == Some("false") {
+        if !self.emits_bitmap(key, element) {
             let first =
                 self.number(element, "firstField", key).unwrap_or(first_by_default(&children));
             return Some(self.in_order(key, children.range(first..), within));
@@ -104,7 +104,7 @@ impl Reader {
         }
     }
 
-    /// A message inside a field: part 0 in front of the bitmap, if it is none itself.
+    /// A message inside a field: part 0 in front of the bitmap, if it is none itself and writes anything.
     fn message(&mut self, key: &str, element: &Element, within: Within) -> Option<RawParts> {
         let children = self.by_number(&format!("{key}.parts.fields"), element);
         let front = children.get(&0).copied();
@@ -118,25 +118,52 @@ impl Reader {
             self.add(&format!("{key}.parts.bitmap"), element, problem);
             return None;
         }
-        let has_front = !is_bitmap(front);
+        let has_front = !is_bitmap(front) && !is_nothing(front);
         let first = self.number(element, "firstField", key).unwrap_or(first_by_default(&children));
         if has_front && first == 0 {
             let problem = "part 0 cannot both stand in front and be announced";
             self.add(&format!("{key}.parts.fields.0"), element, problem);
             return None;
         }
-        if element.attribute("emitBitmap") == Some("false") {
-            let numbers = children.iter().filter(|(n, _)| **n >= first || (has_front && **n == 0));
-            return Some(self.in_order(key, numbers, within));
+        if !self.emits_bitmap(key, element) {
+            let front = (has_front, first);
+            return Some(self.without_bitmap(key, element, &children, front, within));
         }
         let bitmap_at = self.number(element, "bitmapField", key).unwrap_or(1_u8);
         let mut parts =
             self.announced(key, element, &children, (bitmap_at, first.max(1)), within)?;
+        let header_length = self.number(element, "headerLength", key);
+        parts.header_length = header_length.filter(|length| *length > 0);
         if has_front {
             let part = self.field(&format!("{key}.parts.fields.0"), front, within)?;
             parts.fields.insert(Number(0), part);
         }
+        hide_card_data(&mut parts.fields);
         Some(parts)
+    }
+
+    /// A message inside a field whose parts follow each other.
+    fn without_bitmap(
+        &mut self,
+        key: &str,
+        element: &Element,
+        children: &BTreeMap<u8, &Element>,
+        (has_front, first): (bool, u8),
+        within: Within,
+    ) -> RawParts {
+        self.no_header(key, element);
+        let numbers = children.iter().filter(|(n, _)| **n >= first || (has_front && **n == 0));
+        let mut parts = self.in_order(key, numbers, within);
+        hide_card_data(&mut parts.fields);
+        parts
+    }
+
+    /// Only a bitmap can have a header in front of it here.
+    pub(super) fn no_header(&mut self, key: &str, element: &Element) {
+        if self.number::<u16>(element, "headerLength", key).is_some_and(|length| length > 0) {
+            let problem = "a header in front of parts without a bitmap cannot be said here";
+            self.add(&format!("{key}.parts.header_length"), element, problem);
+        }
     }
 
     fn in_order<'a>(
@@ -201,7 +228,7 @@ impl Reader {
             self.add(&key, element, "the part `bitmapField` names, 1 if none, must be a bitmap");
             return None;
         };
-        let stated: u16 = self.number(bitmap, "length", &key)?;
+        let stated: u16 = self.needed(bitmap, "length", &key)?;
         let (encoding, length) = match (self.class(&key, bitmap)?, within) {
             (Class::Bitmap("hex"), Within::Ebcdic) => ("ebcdic_hex", stated),
             (Class::Bitmap(encoding), _) => (encoding, stated),
@@ -210,10 +237,8 @@ impl Reader {
                 return None;
             }
         };
-        let header_length = self.number(element, "headerLength", &key).filter(|len| *len > 0);
         let first = u8::try_from(length.min(u16::from(BITMAP_BYTES_MAX))).ok();
         let parts = RawParts {
-            header_length,
             bitmap: Some(encoding.to_owned()),
             bitmap_bytes: first,
             ..kind("bitmapped")
@@ -246,6 +271,11 @@ pub(super) fn kind(name: &str) -> RawParts {
 fn is_bitmap(element: &Element) -> bool {
     let class = element.attribute("class").and_then(super::classes::class);
     matches!(class, Some(Class::Bitmap(_) | Class::Bitmap64))
+}
+
+fn is_nothing(element: &Element) -> bool {
+    let class = element.attribute("class").and_then(super::classes::class);
+    matches!(class, Some(Class::Nothing))
 }
 
 /// The first part that is announced where nothing is said: the one behind the bitmap.

@@ -36,15 +36,19 @@ impl Reader {
         }
         let tag_len: Option<u8> = self.number(element, "tagSize", key);
         let digits: Option<u8> = self.number(element, "lenSize", key);
-        let is_swapped = element.attribute("swapTagAndLen") == Some("true");
+        let is_swapped = self.boolean(element, "swapTagAndLen", key).unwrap_or(false);
+        self.no_header(key, element);
         parts.tag_length = tag_len.or(layout.and_then(|(tag_len, _)| tag_len));
         parts.length_digits = digits.or(layout.map(|(_, digits)| digits));
         parts.order = is_swapped.then(|| "length_first".to_owned());
         parts.encoding = (within == Within::Ebcdic).then(|| "ebcdic".to_owned());
-        if !tags.is_empty() && tags.iter().all(|tag| tag.class.is_bytes) {
-            parts.value_encoding = Some("raw".to_owned());
-        }
-        for tag in tags.iter().filter(|tag| tag.element.name == "isofieldpackager") {
+        let all_bytes = tags.iter().all(|tag| tag.class.is_bytes);
+        parts.value_encoding = all_bytes.then(|| "raw".to_owned());
+        // Beside tags of characters, those of bytes must be told by themselves.
+        let is_told = |tag: &&Tag| {
+            tag.element.name == "isofieldpackager" || (tag.class.is_bytes && !all_bytes)
+        };
+        for tag in tags.iter().filter(is_told) {
             let name = self.mapped(key, element, tag, parts.tag_length, is_swapped)?;
             let field = self.tag_field(key, tag, parts.length_digits, within)?;
             parts.tags.insert(name, field);
@@ -121,11 +125,16 @@ impl Reader {
         parts: &mut RawParts,
     ) -> Option<Vec<Tag<'a>>> {
         let mut tags = Vec::new();
+        let first: u8 = self.number(element, "firstField", key).unwrap_or(0);
         for (number, child) in self.by_number(&format!("{key}.parts.fields"), element) {
             let key = format!("{key}.parts.fields.{number}");
             match self.class(&key, child)? {
                 Class::Tagged(class) => tags.push(Tag { number, element: child, class }),
                 Class::Nothing => {}
+                Class::Field(_) if number < first => {
+                    self.add(&key, child, "a part in front of `firstField` is never written");
+                    return None;
+                }
                 Class::Field(_) if tags.is_empty() => {
                     let part = self.field(&key, child, within)?;
                     parts.fields.insert(Number(number), part);
@@ -160,7 +169,7 @@ impl Reader {
             Some("TTDecimalTagMapper" | "TTTDecimalTagMapper")
         );
         if !is_decimal || is_swapped {
-            let problem = format!("which tag is made of these parts is known to `{mapper}` alone");
+            let problem = format!("which tag is written in this way is known to `{mapper}` alone");
             self.add(&at, tag.element, problem);
             return None;
         }
@@ -177,7 +186,7 @@ impl Reader {
         within: Within,
     ) -> Option<RawField> {
         let key = format!("{key}.parts.fields.{}", tag.number);
-        let stated: u32 = self.number(tag.element, "length", &format!("{key}.length"))?;
+        let stated: u32 = self.needed(tag.element, "length", &format!("{key}.length"))?;
         let digits = digits.unwrap_or(tag.class.digits);
         let in_page =
             |name: &str| if within == Within::Ebcdic { "ebcdic" } else { name }.to_owned();

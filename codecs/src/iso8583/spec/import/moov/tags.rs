@@ -30,7 +30,7 @@ impl Reader {
             length_encoding: length.map(|(encoding, _)| encoding.to_owned()),
             encoding: (!in_bytes).then(|| form.name.to_owned()),
             tag_encoding: in_bytes.then(|| "raw".to_owned()),
-            value_encoding: in_bytes.then(|| "raw".to_owned()),
+            value_encoding: (in_bytes && length.is_some()).then(|| "raw".to_owned()),
             ..kind("tagged")
         };
         // As the tags is how a length is written anyway.
@@ -38,12 +38,11 @@ impl Reader {
             parts.length_encoding = None;
         }
         for ((name, subfield), own) in described.subfields.iter().zip(&lengths) {
-            if length.is_some() && *own == length && is_plain(subfield, tag, &form) {
-                continue;
-            }
             let key = format!("{key}.subfields.{name}");
-            if let Some(field) = self.field(&key, subfield) {
-                parts.tags.insert(self.on_wire(&key, tag, &form, name)?, field);
+            let is_plain = length.is_some() && *own == length && is_plain(subfield, tag, &form);
+            let (field, tag) = (self.field(&key, subfield), self.on_wire(&key, tag, &form, name)?);
+            if let Some(field) = field.filter(|_| !is_plain) {
+                parts.tags.insert(tag, field);
             }
         }
         Some(parts)
@@ -77,7 +76,11 @@ impl Reader {
         let name = match kind {
             "Left" => format!("{filler}{name}"),
             "Right" => format!("{name}{filler}"),
-            _ => name.to_owned(),
+            "None" | "" => name.to_owned(),
+            _ => {
+                self.add(&format!("{key}.padding.type"), format_args!("`{kind}` is not known"));
+                return None;
+            }
         };
         let name = if form.name == "raw" { name.to_uppercase() } else { name };
         if name.chars().count() != width {

@@ -1,0 +1,135 @@
+//! Fields of parts that are not as their format says, and formats that say what cannot be.
+
+use super::{fails, message, mistake, of, unwritable};
+use crate::reports::{bytes, comes_back, fault, reads_and_writes, spec};
+
+const TAGS: &str = "kind = 'tagged'\ntag_length = 2\nlength_digits = 2\n";
+
+#[test]
+fn keys_of_another_kind_of_parts_are_refused() {
+    let tags = "tags = { 01 = { length = 1 } }";
+    let fields = "fields = { 2 = { length = 1 } }";
+    for (parts, key) in [
+        ("kind = 'ber_tlv'\ntag_length = 2".to_owned(), "tag_length"),
+        (format!("kind = 'ber_tlv'\n{tags}"), "tags"),
+        (format!("kind = 'ber_tlv'\n{fields}"), "fields"),
+        (format!("kind = 'positional'\nbitmap_grows = true\n{fields}"), "bitmap_grows"),
+        (format!("kind = 'positional'\nsecret_tags = ['02']\n{fields}"), "secret_tags"),
+        (format!("kind = 'bitmapped'\nbitmap_bytes = 1\n{tags}\n{fields}"), "tags"),
+        (
+            format!("kind = 'bitmapped'\nbitmap_bytes = 1\noptional_tail = true\n{fields}"),
+            "optional_tail",
+        ),
+        ("kind = 'data_sets'\nsecret_tags = ['DF01']".to_owned(), "secret_tags"),
+        ("kind = 'data_sets'\nlength_digits = 2".to_owned(), "length_digits"),
+        (format!("{TAGS}header_length = 2"), "header_length"),
+        (format!("{TAGS}sets = {{ 71 = {{ {fields} }} }}"), "sets"),
+    ] {
+        let problem = mistake(&parts);
+        assert!(problem.starts_with(&format!("fields.48.parts.{key}: ")), "{problem}");
+        assert!(problem.ends_with("have no such key"), "{problem}");
+    }
+    for key in
+        ["length_includes_itself = true", "length_includes_tag = true", "value_encoding = 'raw'"]
+    {
+        let problem = mistake(&format!("kind = 'tagged'\ntag_length = 2\n{key}\n{tags}"));
+        assert!(problem.contains("without `length_digits`"), "{problem}");
+    }
+}
+
+#[test]
+fn bytes_00_and_ff_are_no_data_sets() {
+    let spec = of("kind = 'data_sets'");
+    let sets = "01 0004 9A020001 02 0003 9C0101";
+    let json = r#"{"mti":"0200","fields":{"48":{"01":{"9A":"0001"},"02":{"9C":"01"}}}}"#;
+    for filled in [
+        "01 0004 9A020001 00 02 0003 9C0101",
+        "01 0004 9A020001 000000 02 0003 9C0101 00FF",
+        "FF 01 0004 9A020001 FFFF 02 0003 9C0101 00",
+    ] {
+        reads_and_writes(&spec, &message(filled), json, &message(sets));
+    }
+    for name in ["00", "FF", "1", "001", "+1", "0a"] {
+        let tree = format!(r#"{{"{name}":{{"9A":"0001"}}}}"#);
+        assert_eq!(unwritable(&spec, &tree), (format!("48.{name}"), "undefined_field"));
+    }
+}
+
+#[test]
+fn a_value_that_would_not_be_written_is_refused() {
+    let positional = of("kind = 'positional'\nfields = { 1 = { length = 1 }, 2 = { length = 1 } }");
+    let bitmapped = of("kind = 'bitmapped'\nbitmap_bytes = 1\n\
+                        fields = { 1 = { length = 1 }, 2 = { length = 1 } }");
+    let again = r#"{"1":["A","B"],"2":"C","order":["1","2","1"]}"#;
+    let twice = ("48.1".to_owned(), "bad_value");
+    assert_eq!(unwritable(&positional, again), twice);
+    assert_eq!(unwritable(&bitmapped, again), twice);
+    let tagged = of(&format!("{TAGS}fields = {{ 1 = {{ length = 1 }} }}"));
+    let again = r#"{"1":["A","B"],"14":"C","order":["1","14","1"]}"#;
+    assert_eq!(unwritable(&tagged, again), twice);
+    let sets = of(
+        "kind = 'data_sets'\nsets = { 71 = { fields = { 1 = { length = 1 }, 2 = { length = 1 } } } }",
+    );
+    let again = r#"{"71":{"1":["A","B"],"2":"C","order":["1","2","1"]}}"#;
+    assert_eq!(unwritable(&sets, again), ("48.71.1".to_owned(), "bad_value"));
+    for spec in [&tagged, &of("kind = 'ber_tlv'"), &of("kind = 'data_sets'")] {
+        assert_eq!(unwritable(spec, r#"{"14":[]}"#), ("48.14".to_owned(), "bad_value"));
+    }
+}
+
+#[test]
+fn a_length_of_a_tag_that_is_no_number_is_told_with_the_tag() {
+    fails(&of(TAGS), &hex::encode("99xx17"), "bad_length", "48.99", 2);
+    fails(&of(TAGS), &hex::encode("1401A420"), "short_tlv", "48", 5);
+    let behind = of(&format!("{TAGS}order = 'length_first'"));
+    fails(&behind, &hex::encode("xx9917"), "bad_length", "48.99", 0);
+}
+
+#[test]
+fn a_length_less_than_its_own_bytes_is_told_from_one_that_is_no_number() {
+    let text = |encoding: &str, digits: u8| {
+        spec(&format!(
+            "name = 't'\nmti = 'ascii'\nbitmap = 'hex'\n[fields]\n48 = {{ content = 'ans', \
+             length_max = 900, length_digits = {digits}, length_encoding = '{encoding}', \
+             length_includes_itself = true }}"
+        ))
+    };
+    let head = hex::encode("02000000000000010000");
+    let told = |spec: &codecs::iso8583::Spec, length: &str| {
+        let error = spec.unpack(&bytes(&format!("{head}{length}"))).expect_err("refused");
+        error.to_string()
+    };
+    assert_eq!(
+        told(&text("binary", 2), "0001"),
+        "length of field 48 is less than 2, which it counts of itself at offset 20"
+    );
+    let ascii = text("ascii", 3);
+    assert!(
+        told(&ascii, &hex::encode("002")).contains("is less than 3, which it counts of itself")
+    );
+    assert!(told(&ascii, &hex::encode("0x2")).contains("is not a number"));
+    let tables = of("kind = 'tagged'\norder = 'length_first'\ntag_length = 2\nlength_digits = 4\n\
+                     length_encoding = 'bcd'\nlength_includes_tag = true");
+    let error = tables.unpack(&bytes(&message("0001 3232"))).expect_err("refused");
+    assert!(error.to_string().starts_with("length of field 48.22 is less than 2"), "{error}");
+}
+
+#[test]
+fn what_fills_up_an_odd_number_of_digits_is_checked_whatever_the_content() {
+    let of = |field: &str| {
+        spec(&format!("name = 't'\nmti = 'ascii'\nbitmap = 'hex'\n[fields]\n48 = {{ {field} }}"))
+    };
+    let head = hex::encode("02000000000000010000");
+    let bad = |offset| ("bad_content", "48".to_owned(), offset);
+    let check = |field: &str, good: &str, filled: &str, offset: usize| {
+        let json = r#"{"mti":"0200","fields":{"48":"123"}}"#;
+        comes_back(&of(field), &format!("{head}{good}"), json);
+        assert_eq!(fault(&of(field), &format!("{head}{filled}")), bad(offset));
+    };
+    check("encoding = 'bcd', length = 3", "0123", "9123", 20);
+    check("encoding = 'bcd', odd = 'rightF', length = 3", "123F", "1230", 21);
+    let counted = "encoding = 'bcd', length_max = 9, length_digits = 1, length_counts = 'digits'";
+    check(counted, "330123", "339123", 21);
+    let part = super::of("kind = 'positional'\nfields = { 1 = { encoding = 'bcd', length = 3 } }");
+    fails(&part, "9123", "bad_content", "48.1", 0);
+}
