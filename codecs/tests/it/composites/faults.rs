@@ -133,3 +133,23 @@ fn what_fills_up_an_odd_number_of_digits_is_checked_whatever_the_content() {
     let part = super::of("kind = 'positional'\nfields = { 1 = { encoding = 'bcd', length = 3 } }");
     fails(&part, "9123", "bad_content", "48.1", 0);
 }
+
+// As config/iso8583/README.md says under "A message as JSON".
+#[test]
+fn what_has_one_form_when_written_is_read_in_any() {
+    let json = |content: &str| format!(r#"{{"mti":"0200","fields":{{"48":{content}}}}}"#);
+    // Lengths of more bytes than are needed: ISO/IEC 8825-1, 8.1.3.5, note 2.
+    let tlv = of("kind = 'ber_tlv'");
+    let chip = json(r#"{"82":"1C00"}"#);
+    for long in ["82 8102 1C00", "82 820002 1C00", "82 83000002 1C00"] {
+        reads_and_writes(&tlv, &message(long), &chip, &message("82 02 1C00"));
+    }
+    let hex_bitmap = of("kind = 'bitmapped'\nbitmap = 'hex'\nbitmap_bytes = 1\n\
+                         fields = { 1 = { length = 1 }, 3 = { length = 1 } }");
+    let parts = json(r#"{"1":"A","3":"B"}"#);
+    let (lower, upper) = (hex::encode("a0AB"), hex::encode("A0AB"));
+    reads_and_writes(&hex_bitmap, &message(&lower), &parts, &message(&upper));
+    let sets = of("kind = 'data_sets'\nsets = { 71 = { fields = { 1 = { length = 1 } } } }");
+    let set = json(r#"{"71":{"1":"A"}}"#);
+    reads_and_writes(&sets, &message("71 0004 C00000 41"), &set, &message("71 0003 4000 41"));
+}
