@@ -1,5 +1,5 @@
-//! Health, readiness, metrics, drain and the trace of lines, on a thread and runtime of their own: they answer when
-//! everything else is busy, and whoever may ask (`access`).
+//! Health, readiness, metrics, drain and the trace of lines, on a thread and runtime of their own:
+//! they answer when everything else is busy, and whoever may ask (`access`).
 
 pub mod access;
 mod serve;
@@ -26,6 +26,8 @@ use crate::clock;
 use crate::config::AdminConfig;
 use crate::engine::Engine;
 
+/// How long the file system may take to make the folder of the trace.
+const FOLDER_WITHIN: Duration = Duration::from_secs(5);
 /// The recorder forgets old samples at this pace.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -187,7 +189,7 @@ async fn trace_lines_on(State(admin): State<Admin>, headers: HeaderMap) -> Respo
         return stranger.into_response();
     }
     let trace = &admin.engine.line_trace;
-    match trace.switch_on() {
+    match trace.switch_on_within(FOLDER_WITHIN).await {
         Ok(()) => (StatusCode::OK, format!("{}\n", trace.dir().display())).into_response(),
         Err(error) => {
             let why = format!("{} cannot be made: {error}\n", trace.dir().display());

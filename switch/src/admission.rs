@@ -3,7 +3,8 @@
 //! is closed for the new one, a stranger's before one of an address that is known.
 //!
 //! A connection is *idle* while nobody waits on it: a line before its sign-on, an HTTP connection
-//! without a request of somebody who has proved who it is. Whatever is under way is never closed to make room.
+//! without a request of somebody who has proved who it is. Whatever is under way is never closed to
+//! make room.
 
 mod accept;
 mod address;
@@ -164,8 +165,8 @@ impl Place {
     }
 
     /// The same of a line about what the peer sent, of which each connection causes few.
-    pub fn may_log_frame(&self) -> bool {
-        self.admission.frame_log_rate.may_log(self.address).is_some()
+    pub fn may_log_frame(&self) -> Option<u64> {
+        self.admission.frame_log_rate.may_log(self.address)
     }
 
     /// Notes that somebody waits on the connection now, or nobody any more.

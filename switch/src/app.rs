@@ -228,11 +228,17 @@ impl App {
             let why = store.failure().map_or_else(String::new, |why| why.to_string());
             tracing::error!("{why}; stopping at once");
             store.leave();
+            let line_trace = Arc::clone(&self.engine.line_trace);
+            stop::finish_trace(line_trace, stop::SAYING_MAX).await;
             return failed;
         }
         tracing::info!(under_way = self.engine.tasks.payments_under_way(), "draining");
         let in_time = self.supervisor.drain(grace, closing / 4).await;
-        let is_closed = stop::close(store.clone(), self.node, closing / 4 * 3).await;
+        let line_trace = Arc::clone(&self.engine.line_trace);
+        let (is_closed, ()) = tokio::join!(
+            stop::close(store.clone(), self.node, closing / 4 * 3),
+            stop::finish_trace(line_trace, closing / 4 * 3),
+        );
         let ended = if in_time && is_closed { Ended::Drained } else { Ended::CutShort };
         let ended = Ended::of_failed(store).or(early).unwrap_or(ended);
         tracing::info!(?ended, "stopped");

@@ -104,8 +104,8 @@ impl Access {
         }
     }
 
-    /// Whether a request may command the switch: drain it, trace its lines. Reads the file, so that a token put there counts at
-    /// once. Blocks for it.
+    /// Whether a request may command the switch: drain it, trace its lines. Reads the file, so that
+    /// a token put there counts at once. Blocks for it.
     ///
     /// Errors: it may not.
     pub fn may_command(&self, headers: &HeaderMap) -> Result<(), Stranger> {

@@ -4,12 +4,14 @@
 //! numbers that name the message, and codes. Of everything else the length is shown. What is shown
 //! is looked at again: no run of thirteen digits stands in it, wherever it was written.
 
+use std::collections::BTreeMap;
+
 use codecs::frame::HeaderKind;
 use codecs::iso8583::cauce87::tag;
 use codecs::iso8583::{Spec, Tree, Value, tags};
 use serde_json::{Map, Value as Json, json};
 
-use super::{Direction, Event, Happening, TracedFrame};
+use super::{Direction, Event, EventKind, TracedFrame};
 
 /// Data elements that are shown, beside the card number (masked) and those of answers.
 const SHOWN: [&str; 33] = [
@@ -20,7 +22,7 @@ const SHOWN: [&str; 33] = [
 const SHOWN_OF_ANSWERS: [&str; 2] = ["44", "48"];
 /// The card number.
 const CARD_NUMBER: &str = "2";
-/// Original data elements: message type, trace number and time are shown, apart from each other.
+/// Original data elements, of which message type and trace number are shown.
 const ORIGINAL: &str = "90";
 /// Replacement amounts, of which the first is shown.
 const REPLACEMENT: &str = "95";
@@ -32,6 +34,15 @@ const SHOWN_TAGS: [u8; 3] = [tag::ORIGINAL_FOLIO, tag::REASON_NO, tag::TEXT];
 ///
 /// Source: ISO/IEC 7812-1, 13 to 19 digits.
 const CARD_DIGITS_MIN: usize = 13;
+/// Whose form the messages of a line have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineFormat {
+    /// The switch's own.
+    Home,
+    /// One that is the line's.
+    Own,
+}
+
 /// Bytes whose kind is told of what is no message.
 const SHAPE_LEN: usize = 24;
 
@@ -47,8 +58,8 @@ pub(super) fn line(event: &Event) -> String {
         line.insert("peer".to_owned(), peer.to_string().into());
     }
     match &event.what {
-        Happening::Frame(frame) => put_frame(frame, &mut line),
-        Happening::NotUnderstood { kind, field, offset, is_answered } => {
+        EventKind::Frame(frame) => put_frame(frame, &mut line),
+        EventKind::NotUnderstood { kind, field, offset, is_answered } => {
             line.insert("not_understood".to_owned(), (*kind).into());
             line.insert("field".to_owned(), field.as_str().into());
             line.insert("offset".to_owned(), (*offset).into());
@@ -73,9 +84,12 @@ fn put_frame(frame: &TracedFrame, line: &mut Map<String, Json>) {
         };
         line.insert("header".to_owned(), shown.into());
     }
-    let spec = frame.format.as_ref().map_or(Spec::cauce87(), |format| format.dialect().spec());
+    let (spec, line_format) = match &frame.format {
+        None => (Spec::cauce87(), LineFormat::Home),
+        Some(format) => (format.dialect().spec(), LineFormat::Own),
+    };
     match spec.unpack(&frame.message) {
-        Ok(tree) => put_fields(spec, tree, line),
+        Ok(tree) => put_fields((spec, line_format), tree, line),
         Err(error) => {
             let error = json!({"kind": error.kind.name(), "field": error.path().to_string(),
                 "offset": error.offset});
@@ -85,22 +99,26 @@ fn put_frame(frame: &TracedFrame, line: &mut Map<String, Json>) {
     }
 }
 
-fn put_fields(spec: &Spec, tree: Tree, line: &mut Map<String, Json>) {
-    let masked = spec.masked(tree.clone()).fields;
-    let card = masked.into_iter().find(|(number, _)| number == CARD_NUMBER);
+fn put_fields((spec, line_format): (&Spec, LineFormat), tree: Tree, line: &mut Map<String, Json>) {
+    let is_home = line_format == LineFormat::Home;
+    let masked: BTreeMap<String, Value> = spec.masked(tree.clone()).fields.into_iter().collect();
     let is_answer = matches!(tree.mti.as_bytes(), [_, _, b'1' | b'3' | b'5', _]);
     let mut fields = Map::new();
     for (number, value) in tree.fields {
-        let is_shown = SHOWN.contains(&number.as_str())
+        let masked = masked.get(&number);
+        let is_listed = SHOWN.contains(&number.as_str())
             || (is_answer && SHOWN_OF_ANSWERS.contains(&number.as_str()));
+        let is_shown = is_listed && masked == Some(&value);
         let shown = match (number.as_str(), value) {
-            (CARD_NUMBER, value) => match &card {
-                Some((_, Value::Text(text))) => without_cards(text),
-                _ => hidden(characters(&value)),
+            (CARD_NUMBER, value) => match masked {
+                Some(Value::Text(text)) => without_cards(text),
+                Some(Value::Parts(_) | Value::Many(_)) | None => hidden(characters(&value)),
             },
-            (ORIGINAL, Value::Text(text)) => original(&text),
-            (REPLACEMENT, Value::Text(text)) => first_of(&text, 12),
-            (PRIVATE_DATA, Value::Text(text)) if is_shown => private_data(&text),
+            // Its tags hold secrets that the mask knows, and beside them what the switch answers.
+            (PRIVATE_DATA, Value::Text(text)) if is_listed && is_home => private_data(&text),
+            (PRIVATE_DATA, value) => hidden(characters(&value)),
+            (ORIGINAL, Value::Text(text)) if is_shown => original(&text),
+            (REPLACEMENT, Value::Text(text)) if is_shown => first_of(&text, 12),
             (_, Value::Text(text)) if is_shown => without_cards(&text),
             (_, value) => hidden(characters(&value)),
         };
@@ -110,13 +128,18 @@ fn put_fields(spec: &Spec, tree: Tree, line: &mut Map<String, Json>) {
     line.insert("fields".to_owned(), Json::Object(fields));
 }
 
-/// Message type, trace number and time of DE90; the institutions behind them are hidden.
+/// Message type and trace number of DE90; the rest is hidden: the time that follows them is long
+/// enough to hide the rest of a card number.
+///
+/// Ten digits are shown of what a peer wrote in their place, and none unless
+/// they begin with a message type, which no card number does.
 fn original(text: &str) -> String {
-    match (text.get(..4), text.get(4..10), text.get(10..20)) {
-        (Some(mti), Some(stan), Some(at)) => {
-            format!("{mti} {stan} {at} {}", hidden(text.len() - 20))
-        }
-        _ => hidden(text.len()),
+    let (mti, stan) = (text.get(..4).unwrap_or_default(), text.get(4..10).unwrap_or_default());
+    let is_type = matches!(mti.as_bytes(), [b'0', b'1'..=b'8', b'0'..=b'5', b'0'..=b'5']);
+    let is_number = stan.len() == 6 && stan.bytes().all(|digit| digit.is_ascii_digit());
+    match is_type && is_number {
+        true => without_cards(&format!("mti={mti} stan={stan} {}", hidden(text.len() - 10))),
+        false => hidden(text.len()),
     }
 }
 
@@ -185,17 +208,74 @@ fn shape(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bytes::Bytes;
+    use codecs::iso8583::{Dialect, Edition};
     use router::time::Timestamp;
 
     use super::super::TracedLine;
     use super::*;
+    use crate::participant::message_format::MessageFormat;
 
     fn shown(message: &[u8]) -> Json {
-        let frame = TracedFrame::copied(Direction::In, None, message, None);
-        let what = Happening::Frame(frame);
+        shown_of(message, None)
+    }
+
+    fn shown_of(message: &[u8], format: Option<&Arc<MessageFormat>>) -> Json {
+        let frame = TracedFrame::copied(Direction::In, None, message, format);
+        let what = EventKind::Frame(frame);
         let event = Event { at: Timestamp(0), line: TracedLine::default(), what };
         serde_json::from_str(&line(&event)).expect("JSON")
+    }
+
+    /// A message with these fields, bits up to 128, laid out by hand.
+    fn message(mti: &str, fields: &[(u32, &str)]) -> Vec<u8> {
+        let bits =
+            fields.iter().fold(1_u128 << 127, |bits, (number, _)| bits | 1 << (128 - number));
+        let text: String = fields.iter().map(|(_, text)| *text).collect();
+        [mti.as_bytes(), &bits.to_be_bytes(), text.as_bytes()].concat()
+    }
+
+    /// An answer with a bitmap in hexadecimal, laid out by hand.
+    fn ascii_message(fields: &[(u32, &str)]) -> Vec<u8> {
+        let bits = fields.iter().fold(0_u64, |bits, (number, _)| bits | 1 << (64 - number));
+        let text: String = fields.iter().map(|(_, text)| *text).collect();
+        format!("0210{bits:016X}{text}").into_bytes()
+    }
+
+    #[test]
+    fn original_data_that_are_a_card_number_are_hidden_whoever_wrote_them() {
+        let zeros = "0".repeat(22);
+        let check = |original: &str, expect: &str| {
+            let original = format!("{original}{zeros}");
+            for mti in ["0420", "0430", "0800", "0810"] {
+                let shown = shown(&message(mti, &[(11, "000042"), (90, &original)]));
+                assert_eq!(shown["fields"]["90"], expect, "{mti}: {shown}");
+            }
+        };
+        check("02000000421123211722", "mti=0200 stan=000042 [32 hidden]");
+        check("40000012345678990000", "[42 hidden]");
+        check("12200012345678990000", "[42 hidden]");
+        check("00004000001234567899", "[42 hidden]");
+        check("02004000001234567899", "mti=0200 stan=400000 [32 hidden]");
+    }
+
+    #[test]
+    fn a_field_that_the_line_s_format_calls_secret_is_hidden_though_others_show_it() {
+        let text = Spec::builtin_text("iso87-ascii").expect("a format");
+        let lines = text.lines().map(|line| match line.starts_with("38 = ") {
+            true => line.replace(" }", ", secret = true }"),
+            false => line.to_owned(),
+        });
+        let spec = Spec::from_toml(&lines.collect::<Vec<_>>().join("\n")).expect("a format");
+        let dialect = Dialect::new(Arc::new(spec), Edition::Of1987, Vec::new());
+        let format = Arc::new(MessageFormat::new(dialect, None));
+        let fields = [(11, "000042"), (38, "ABC123"), (39, "00"), (48, "0080604TEXT")];
+        let message = ascii_message(&fields);
+        let shown = shown_of(&message, Some(&format));
+        let expect = json!({"11": "000042", "38": "[6 hidden]", "39": "00", "48": "[8 hidden]"});
+        assert_eq!(shown["fields"], expect, "{shown}");
     }
 
     #[test]

@@ -150,7 +150,7 @@ pub(super) const METRICS: &[Metric] = &[
     counter(
         "cauce_line_trace_lost_total",
         "Events that the trace of lines lost, by why",
-        &[Of("why", || vec!["queue", "disk", "too_long"])],
+        &[Of("why", || vec!["queue", "disk", "too_long", "stop"])],
     ),
     counter(
         "cauce_key_changes_refused_total",

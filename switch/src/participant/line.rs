@@ -19,7 +19,7 @@ pub use identity::{LineIdentity, UNKNOWN};
 
 use super::NotSent;
 use super::message_format::MessageFormat;
-use crate::line_trace::{Direction, Happening, TracedFrame};
+use crate::line_trace::{Direction, EventKind, TracedFrame};
 
 /// Frames put into one write.
 const WRITE_FRAMES_MAX: usize = 512;
@@ -180,7 +180,7 @@ impl Line {
     }
 
     /// Notes what happened on it, if it is traced.
-    pub fn note(&self, what: impl FnOnce() -> Happening) {
+    pub fn note(&self, what: impl FnOnce() -> EventKind) {
         self.identity.note(self.number, what);
     }
 
@@ -188,7 +188,7 @@ impl Line {
     pub fn note_received(&self, header: Option<&Header>, message: &[u8]) {
         self.note(|| {
             let format = self.message_format.as_ref();
-            Happening::Frame(TracedFrame::copied(Direction::In, header, message, format))
+            EventKind::Frame(TracedFrame::copied(Direction::In, header, message, format))
         });
     }
 
@@ -327,7 +327,7 @@ impl Outgoing {
         let Some(Outbound { header, body }) = message else { return };
         self.identity.note(self.number, || {
             let format = self.message_format.as_ref();
-            Happening::Frame(TracedFrame::copied(Direction::Out, header.as_ref(), body, format))
+            EventKind::Frame(TracedFrame::copied(Direction::Out, header.as_ref(), body, format))
         });
     }
 }

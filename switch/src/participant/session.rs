@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use codecs::frame::{Frame, Header};
+use codecs::frame::{Frame, Header, UnfinishedFrame};
 use codecs::iso8583::cauce87::{self, MapError, Repeat, Wire, WireKind};
 use router::message::Message;
 use router::reason::Reason;
@@ -40,6 +40,8 @@ pub struct Session {
     participant: Option<Arc<Participant>>,
     caller: Caller,
     clock: LineClock,
+    /// The frame that has begun and not ended.
+    unfinished: Option<UnfinishedFrame>,
     log: LineLog,
 }
 
@@ -104,7 +106,8 @@ impl Session {
         let permits = Arc::new(Semaphore::new(limits.in_flight_max));
         let clock = LineClock::started(caller.accepted_at);
         let log = LineLog::new();
-        Self { engine, line, limits, permits, participant: None, caller, clock, log }
+        let (participant, unfinished) = (None, None);
+        Self { engine, line, limits, permits, participant, caller, clock, unfinished, log }
     }
 
     /// A line that we opened to a participant.
@@ -117,8 +120,8 @@ impl Session {
         let permits = Arc::new(Semaphore::new(limits.in_flight_max));
         let caller = Caller::default();
         let (clock, log) = (LineClock::started(None), LineLog::new());
-        let participant = Some(participant);
-        Self { engine, line, limits, permits, participant, caller, clock, log }
+        let (participant, unfinished) = (Some(participant), None);
+        Self { engine, line, limits, permits, participant, caller, clock, unfinished, log }
     }
 
     /// Ends the line: nobody sends on it any more, what was open on it is given up.
@@ -195,7 +198,7 @@ impl Session {
     /// An answer to something we asked.
     async fn answered(&self, wire: &Wire, bytes: &Bytes) {
         let Some(participant) = &self.participant else {
-            return self.count_refused("before_sign_on");
+            return self.before_sign_on(false);
         };
         match cauce87::participant_answer(wire, bytes) {
             Ok(answer) => {
@@ -251,8 +254,8 @@ impl Session {
                 let error = if is_known { UNSIGNED } else { UNKNOWN_TYPE };
                 return self.fault(&heard, error, kind_of(&error, wire.kind)).await;
             }
-            self.before_sign_on();
-            return self.say(&wire, &heard, Reason::OperatorUnauthorised).await;
+            let is_answered = self.say(&wire, &heard, Reason::OperatorUnauthorised).await;
+            return self.before_sign_on(is_answered);
         };
         let is_new = matches!(wire.kind, WireKind::PaymentRequest { repeat: Repeat::First });
         let is_draining = self.engine.tasks.stages().draining.is_cancelled();
@@ -262,7 +265,8 @@ impl Session {
             return;
         }
         if is_draining && is_new {
-            return self.say(&wire, &heard, Reason::IssuerUnavailable).await;
+            self.say(&wire, &heard, Reason::IssuerUnavailable).await;
+            return;
         }
         let read = cauce87::to_message(&wire, &heard.bytes, participant.id());
         let in_free_fields = self.engine.in_free_fields;
@@ -295,23 +299,25 @@ impl Session {
         });
     }
 
-    /// Answers with a reason and nothing else.
-    async fn say(&self, wire: &Wire, heard: &Heard, reason: Reason) {
+    /// Answers with a reason and nothing else; whether the answer was queued.
+    async fn say(&self, wire: &Wire, heard: &Heard, reason: Reason) -> bool {
         let mut out = BytesMut::with_capacity(128);
         respond::iso8583_reason(&Asked { wire, bytes: &heard.bytes }, reason, &mut out);
-        send_reply(&self.line, heard.header.as_ref(), out).await;
+        send_reply(&self.line, heard.header.as_ref(), out).await
     }
 }
 
-/// Sends an answer back to where the request came from, where there is one.
-async fn send_reply(line: &Line, header: Option<&Header>, answer: BytesMut) {
+/// Sends an answer back to where the request came from, where there is one; whether it was queued.
+async fn send_reply(line: &Line, header: Option<&Header>, answer: BytesMut) -> bool {
     if answer.is_empty() {
-        return;
+        return false;
     }
     let answer = Outbound { header: header.map(Header::reply), body: answer.freeze() };
-    if line.answer(answer).is_err() {
+    let is_queued = line.answer(answer).is_ok();
+    if !is_queued {
         metrics::counter!("cauce_answers_undelivered_total").increment(1);
     }
+    is_queued
 }
 
 /// Does what a message asks.

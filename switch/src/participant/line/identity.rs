@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use router::id::ParticipantId;
 
-use crate::line_trace::{Happening, LineTrace, TracedLine};
+use crate::line_trace::{EventKind, LineTrace, TracedLine};
 
 /// What a line's participant is called while it has none.
 pub const UNKNOWN: &str = "unknown";
@@ -28,7 +28,7 @@ impl LineIdentity {
     }
 
     /// Notes what happened on the line of this number, if it is traced.
-    pub fn note(&self, number: u64, what: impl FnOnce() -> Happening) {
+    pub fn note(&self, number: u64, what: impl FnOnce() -> EventKind) {
         if let Some(trace) = &self.trace {
             let participant = self.participant.get().copied();
             trace.note(&TracedLine { number, participant, peer: self.peer }, what);

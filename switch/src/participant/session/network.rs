@@ -39,7 +39,10 @@ impl Session {
             NetworkKind::Echo | NetworkKind::CutOver if self.participant.is_some() => {
                 Reason::Approved
             }
-            NetworkKind::Echo | NetworkKind::CutOver => Reason::OperatorUnauthorised,
+            NetworkKind::Echo | NetworkKind::CutOver => {
+                let is_answered = self.say(wire, heard, Reason::OperatorUnauthorised).await;
+                return self.before_sign_on(is_answered);
+            }
             NetworkKind::KeyChange => return self.change_key(wire, heard).await,
         };
         self.say(wire, heard, reason).await;
@@ -53,7 +56,8 @@ impl Session {
             Some((participant.id(), participant.config.key_exchange.as_ref()?, said))
         });
         let Some((participant, exchange, (message_format, came))) = agreed else {
-            return self.say(wire, heard, Reason::ServiceNotEnabled).await;
+            self.say(wire, heard, Reason::ServiceNotEnabled).await;
+            return;
         };
         match exchange.import(message_format, came) {
             Ok(check_value) => {
