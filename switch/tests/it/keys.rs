@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use switch::keys::Role;
 
 use crate::api::Api;
-use crate::harness::{House, issuer};
+use crate::harness::{House, eventually, issuer};
 use crate::program::Site;
 
 /// `cauce key` on a data folder.
@@ -134,9 +134,10 @@ async fn a_key_made_before_the_first_start_for_no_biller_is_warned_of_at_each_st
     }
     printed(&run(&site.data(), &["create", "--role", "operator", "--owner", "desk"]));
     let running = site.start();
-    site.bank().await;
+    let read = || std::fs::read_to_string(site.log()).expect("a log");
+    eventually("a warning", async || read().contains("belongs to no biller").then_some(())).await;
     running.stop().await;
-    let log = std::fs::read_to_string(site.log()).expect("a log");
+    let log = read();
     let warned: Vec<_> = log.lines().filter(|line| line.contains("belongs to no biller")).collect();
     assert!(warned.len() == 1 && warned[0].contains("ips-ve"), "{warned:?}");
     let told = refused(&run(&site.data(), &["create", "--role", "biller", "--owner", "ips-ve"]));
