@@ -10,9 +10,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use router::id::{AccountId, ParticipantId};
+use router::id::{AccountId, BillerId, ParticipantId};
 use router::money::Money;
 use router::plan::account;
+use router::policy::Policy;
 use router::record::{AccountMovement, Record};
 use router::time::Timestamp;
 use storage::folder::{FolderError, FolderLock};
@@ -317,6 +318,7 @@ fn start_api(
     let notices = Arc::new(notices);
     tasks.critical("notices", notice::run(Arc::clone(&notices)));
     let keys = Keys::open(&service.data.dir).map_err(StartError::Keys)?;
+    keys.warn_of_unserved(|owner| serves(&engine.policy(), owner));
     let keys = match node {
         Some(node) => keys.with_common(ApiKeys::new(node.cql())),
         None => keys,
@@ -325,6 +327,11 @@ fn start_api(
     let tls = service.http.tls.as_ref().map(tls::acceptor).transpose()?;
     tasks.critical("http", web::run(api, listener, service.http.clone(), tls, admission));
     Ok(())
+}
+
+/// Whether a biller of this id is configured.
+fn serves(policy: &Policy, owner: &str) -> bool {
+    BillerId::new(owner).is_ok_and(|id| policy.billers.contains_key(&id))
 }
 
 /// The addresses that the switch listens on, but for that of other nodes.

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use self::process::Process;
+use self::process::ServiceProcess;
 use crate::config::{self, Config, Layers, Mistake};
 
 /// Exit code of a configuration or command line that is wrong (`EX_USAGE` of sysexits.h).
@@ -91,7 +91,8 @@ pub fn main() -> ExitCode {
     // Before anything that takes time: a signal that comes earlier ends the process, and as a
     // container's first process it would not hear it at all.
     let first_argument = std::env::args_os().nth(1);
-    let listening = Process::is_wanted(first_argument.as_deref()).then(Process::start);
+    let listening =
+        ServiceProcess::is_wanted(first_argument.as_deref()).then(ServiceProcess::start);
     // One TLS provider for everything; a second call (tests) finds it there.
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     // Whatever is written is its owner's alone: 0600, and 0700 for folders.
@@ -120,10 +121,10 @@ pub fn main() -> ExitCode {
 /// Runs a command that serves, in the process that has listened for signals since it began.
 #[expect(clippy::print_stderr, reason = "this is a program's own output")]
 fn served(
-    listening: Option<io::Result<Process>>,
-    run: impl FnOnce(Process) -> ExitCode,
+    listening: Option<io::Result<ServiceProcess>>,
+    run: impl FnOnce(ServiceProcess) -> ExitCode,
 ) -> ExitCode {
-    match listening.unwrap_or_else(Process::start) {
+    match listening.unwrap_or_else(ServiceProcess::start) {
         Ok(process) => run(process),
         Err(error) => {
             eprintln!("the system gives no thread, or takes no signal handler: {error}");

@@ -21,7 +21,7 @@ use loadtest::simulator::merchant::MerchantError;
 use tokio::runtime::Handle;
 
 use crate::app::{Ended, StartError};
-use crate::cli::process::{self, Process, StopSignals};
+use crate::cli::process::{self, ServiceProcess, StopSignals};
 use crate::cli::{self, Configured};
 use crate::config::{self, Config, Layers, Mistake};
 use crate::{log, stop_deadline};
@@ -77,7 +77,7 @@ enum DemoError {
 
 /// How a demonstration ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
+enum TourOutcome {
     /// Everything was shown, or not all of it as it should be.
     Whole { went_well: bool },
     /// It was told to stop before the tour's end.
@@ -87,8 +87,8 @@ enum Shown {
 }
 
 /// Runs the demonstration.
-pub fn main(args: &DemoArgs, process: Process) -> ExitCode {
-    let Process { runtime, stop, hangup } = process;
+pub fn main(args: &DemoArgs, process: ServiceProcess) -> ExitCode {
+    let ServiceProcess { runtime, stop, hangup } = process;
     let mut stop = stop.with(hangup);
     let code = match &args.command {
         Some(DemoCommand::Bank { address }) => runtime.block_on(bank::pay(*address, &mut stop)),
@@ -114,10 +114,10 @@ async fn shown(args: &DemoArgs, stop: &mut StopSignals) -> ExitCode {
     match run(args, &folder, stop).await {
         Ok((shown, ended)) => {
             let has_had_its_use = match shown {
-                Shown::Whole { went_well } => args.once && went_well,
-                Shown::CutShort => true,
+                TourOutcome::Whole { went_well } => args.once && went_well,
+                TourOutcome::CutShort => true,
                 // The start may still be writing there.
-                Shown::NotReady => false,
+                TourOutcome::NotReady => false,
             };
             folder.leave(has_had_its_use && ended == Ended::Drained);
             exit_code(args, shown, ended)
@@ -152,12 +152,14 @@ fn advice(error: &DemoError) -> String {
 
 /// 0 after everything went well, or where it served and was told to stop; a tour that was to be all
 /// and was cut short did not go well.
-fn exit_code(args: &DemoArgs, shown: Shown, ended: Ended) -> ExitCode {
+fn exit_code(args: &DemoArgs, shown: TourOutcome, ended: Ended) -> ExitCode {
     match shown {
         _ if ended != Ended::Drained => ended.exit_code(),
-        Shown::Whole { went_well: true } => ExitCode::SUCCESS,
-        Shown::CutShort | Shown::NotReady if !args.once => ExitCode::SUCCESS,
-        Shown::Whole { went_well: false } | Shown::CutShort | Shown::NotReady => ExitCode::FAILURE,
+        TourOutcome::Whole { went_well: true } => ExitCode::SUCCESS,
+        TourOutcome::CutShort | TourOutcome::NotReady if !args.once => ExitCode::SUCCESS,
+        TourOutcome::Whole { went_well: false } | TourOutcome::CutShort | TourOutcome::NotReady => {
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -165,7 +167,7 @@ async fn run(
     args: &DemoArgs,
     folder: &DataFolder,
     stop: &mut StopSignals,
-) -> Result<(Shown, Ended), DemoError> {
+) -> Result<(TourOutcome, Ended), DemoError> {
     let dir = folder.path();
     let is_continued = dir.join(told::FILE_NAME).exists();
     let mut sandbox = Sandbox::start(dir).await?;
@@ -173,7 +175,7 @@ async fn run(
     log::start(&config.service.log);
     let Some(app) = process::start(config, stop).await? else {
         screen::line("Told to stop before the switch was ready.");
-        return Ok((Shown::NotReady, Ended::Drained));
+        return Ok((TourOutcome::NotReady, Ended::Drained));
     };
     stop_deadline::watch(&app.stop_times, Handle::current())?;
     sandbox.open_endpoints(&app, dir).await?;
@@ -182,11 +184,11 @@ async fn run(
     let shown = match is_continued {
         true => told::continued(dir),
         false => tokio::select! {
-            went_well = tour::run(&app, &sandbox) => Shown::Whole { went_well },
-            () = stop.asked() => Shown::CutShort,
+            went_well = tour::run(&app, &sandbox) => TourOutcome::Whole { went_well },
+            () = stop.asked() => TourOutcome::CutShort,
         },
     };
-    let serves = !args.once && shown != Shown::CutShort;
+    let serves = !args.once && shown != TourOutcome::CutShort;
     if serves {
         told::addresses(dir, &app);
         next::tell(dir, &app, &sandbox);
@@ -198,7 +200,7 @@ async fn run(
             if serves {
                 stop.asked().await;
             }
-            if serves || shown == Shown::CutShort {
+            if serves || shown == TourOutcome::CutShort {
                 told::draining(longest);
             }
         })

@@ -1,6 +1,7 @@
 //! The log: structured, one line an event, never a card number or a secret.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ pub fn start(config: &LogConfig) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(QUIET));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(is_coloured())
+        .with_ansi(takes_colour(&std::io::stderr()))
         .with_writer(std::io::stderr);
     // Somebody else's subscriber (a test's) may be there already; then it stays.
     match config.format {
@@ -32,12 +33,17 @@ pub fn start(config: &LogConfig) {
     };
 }
 
-/// Whether people read standard error on a terminal and want colours: files get no escape codes.
-/// Source: https://no-color.org.
-fn is_coloured() -> bool {
-    let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let is_dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-    std::io::stderr().is_terminal() && !is_refused && !is_dumb
+/// Whether colours go to a stream: it is a terminal that shows them, and they are not refused.
+/// Files and pipes get no escape codes.
+///
+/// Source: <https://no-color.org>: `NO_COLOR` counts where it is not empty.
+pub fn takes_colour(stream: &impl IsTerminal) -> bool {
+    let [no_color, term] = ["NO_COLOR", "TERM"].map(std::env::var_os);
+    stream.is_terminal() && !refuses_colour(no_color.as_deref(), term.as_deref())
+}
+
+fn refuses_colour(no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {
+    no_color.is_some_and(|value| !value.is_empty()) || term.is_some_and(|value| value == "dumb")
 }
 
 /// Prints an error with everything that caused it: `a: b: c`.
@@ -119,6 +125,20 @@ mod tests {
         assert_eq!((1..=500).filter_map(|nth| due(now + ms * nth)).count(), 0);
         assert_eq!(due(now + SELDOM), Some(500));
         assert_eq!(due(now + SELDOM * 2), Some(0));
+    }
+
+    #[test]
+    fn colours_are_refused_by_a_variable_that_is_not_empty_and_by_a_dumb_terminal() {
+        let check = |no_color: Option<&str>, term: Option<&str>, expect| {
+            let refused = refuses_colour(no_color.map(OsStr::new), term.map(OsStr::new));
+            assert_eq!(refused, expect, "{no_color:?} {term:?}");
+        };
+        check(None, None, false);
+        check(Some(""), Some("xterm"), false);
+        check(Some("1"), Some("xterm"), true);
+        check(None, Some("dumb"), true);
+        let file = tempfile::tempfile().unwrap();
+        assert!(!takes_colour(&file), "a file gets no escape codes");
     }
 
     #[test]

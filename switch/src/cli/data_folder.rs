@@ -47,6 +47,15 @@ pub(super) fn has_journal(dir: &Path) -> Result<(), NoFolder> {
     }
 }
 
+/// Says that a folder is missing and will be made, where the log is to say less than that.
+#[expect(clippy::print_stderr, reason = "this is a program's own output")]
+pub(super) fn tell_if_missing(dir: &Path) {
+    let is_logged = tracing::enabled!(target: "storage::folder", tracing::Level::WARN);
+    if !is_logged && !dir.exists() {
+        eprintln!("note: there is no data folder `{}`; it is made", dir.display());
+    }
+}
+
 /// Makes a folder where it is missing, but none that it would be in, and says so.
 ///
 /// Errors: it is a file, or cannot be made.

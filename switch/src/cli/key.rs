@@ -28,7 +28,7 @@ pub(super) enum KeyCommand {
         #[arg(long)]
         role: Role,
         /// Whose it is: a biller's id, held against --config or what the folder's switch serves; or
-        /// an operator's name
+        /// an operator's name, which is held against nothing
         #[arg(long)]
         owner: String,
         #[command(flatten)]
@@ -143,7 +143,7 @@ fn owner_is_known(
     if role == Role::Biller && known.is_none() {
         note(format!(
             "note: no --config is named and no switch has run in {}: nothing tells whether there is \
-             a biller `{owner}`",
+             a biller `{owner}`. The switch will warn at its start if there is none",
             dir.display()
         ));
     }

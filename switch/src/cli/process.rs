@@ -19,7 +19,7 @@ use crate::supervise;
 pub const BLOCKING_THREADS_MAX: usize = 256;
 
 /// A process that serves.
-pub struct Process {
+pub struct ServiceProcess {
     /// What its tasks run on.
     pub runtime: Runtime,
     /// What stops it.
@@ -37,7 +37,7 @@ pub struct StopSignals {
     hangup: Option<Signal>,
 }
 
-impl Process {
+impl ServiceProcess {
     /// Starts the runtime and listens for signals: from here on none of them ends the process, and
     /// none is lost.
     ///
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_process_listens_for_signals_where_its_command_serves() {
         let check = |name: Option<&str>, expect| {
-            assert_eq!(Process::is_wanted(name.map(OsStr::new)), expect, "{name:?}");
+            assert_eq!(ServiceProcess::is_wanted(name.map(OsStr::new)), expect, "{name:?}");
         };
         check(None, true);
         check(Some("serve"), true);

@@ -10,8 +10,8 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::Signal;
 use tokio::task::spawn_blocking;
 
-use super::process::{self, Process, StopSignals};
-use super::{Configured, configuration, told_mistakes};
+use super::process::{self, ServiceProcess, StopSignals};
+use super::{Configured, configuration, data_folder, told_mistakes};
 use crate::app::{Ended, StartError};
 use crate::config::Config;
 use crate::engine::Engine;
@@ -43,17 +43,18 @@ impl ServeArgs {
 }
 
 /// Runs the switch until it is told to stop.
-pub(super) fn main(args: ServeArgs, process: Process) -> ExitCode {
+pub(super) fn main(args: ServeArgs, process: ServiceProcess) -> ExitCode {
     let configured = &args.configured();
     let config = match configuration(configured) {
         Ok(config) => config,
         Err(mistakes) => return told_mistakes(&mistakes),
     };
     log::start(&config.service.log);
+    data_folder::tell_if_missing(&config.service.data.dir);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let Process { runtime, stop, hangup } = process;
+    let ServiceProcess { runtime, stop, hangup } = process;
     let code = match runtime.block_on(serve(config, configured, stop, hangup)) {
         Ok(ended) => exit_code(ended),
         Err(error) => {

@@ -41,6 +41,24 @@ async fn every_file_of_the_data_folder_is_its_owner_s_alone_and_one_that_was_ope
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_data_folder_is_not_made_in_silence_however_little_the_log_says() {
+    let issuer = issuer().await;
+    for level in ["info", "warn", "error", "off"] {
+        let site = Site::new(issuer.addr(), "");
+        for (start, expect) in [("first", 1), ("second", 0)] {
+            fs::remove_file(site.log()).ok();
+            let running = site.start_with(&["--set", &format!("log.level={level}")]);
+            site.bank().await;
+            running.stop().await;
+            let log = fs::read_to_string(site.log()).expect("a log");
+            let place = site.data().display().to_string();
+            let told = |line: &&str| line.contains("no data folder") && line.contains(&place);
+            assert_eq!(log.lines().filter(told).count(), expect, "{level}, {start} start: {log}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_process_is_kept_out_although_the_lock_s_file_was_removed() {
     let issuer = issuer().await;
     let site = Site::new(issuer.addr(), "");

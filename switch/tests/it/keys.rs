@@ -6,7 +6,8 @@ use std::process::{Command, Output, Stdio};
 use switch::keys::Role;
 
 use crate::api::Api;
-use crate::harness::House;
+use crate::harness::{House, eventually, issuer};
+use crate::program::Site;
 
 /// `cauce key` on a data folder.
 fn command(dir: &Path, arguments: &[&str]) -> Command {
@@ -119,6 +120,28 @@ async fn a_key_is_made_for_a_biller_that_the_switch_or_the_configuration_knows_a
     let told = refused(&run(dir, &[&create[..], &["isp-ve"]].concat()));
     assert!(told.contains("no biller `isp-ve`"), "{told}");
     assert_eq!(listed(dir).len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_made_before_the_first_start_for_no_biller_is_warned_of_at_each_start() {
+    let issuer = issuer().await;
+    let site = Site::new(issuer.addr(), "");
+    for owner in ["isp-ve", "ips-ve"] {
+        let made = run(&site.data(), &["create", "--role", "biller", "--owner", owner]);
+        let told = String::from_utf8_lossy(&made.stderr);
+        assert!(told.contains(&format!("whether there is a biller `{owner}`")), "{told}");
+        printed(&made);
+    }
+    printed(&run(&site.data(), &["create", "--role", "operator", "--owner", "desk"]));
+    let running = site.start();
+    let read = || std::fs::read_to_string(site.log()).expect("a log");
+    eventually("a warning", async || read().contains("belongs to no biller").then_some(())).await;
+    running.stop().await;
+    let log = read();
+    let warned: Vec<_> = log.lines().filter(|line| line.contains("belongs to no biller")).collect();
+    assert!(warned.len() == 1 && warned[0].contains("ips-ve"), "{warned:?}");
+    let told = refused(&run(&site.data(), &["create", "--role", "biller", "--owner", "ips-ve"]));
+    assert!(told.contains("no biller `ips-ve`"), "{told}");
 }
 
 #[test]

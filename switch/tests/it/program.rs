@@ -88,9 +88,15 @@ impl Site {
 
     /// Starts it; its log is added to what is there.
     pub fn start(&self) -> Running {
+        self.start_with(&[])
+    }
+
+    /// The same with more on its command line.
+    pub fn start_with(&self, more: &[&str]) -> Running {
         let log = File::options().create(true).append(true).open(self.log()).expect("a log");
         let error = log.try_clone().expect("a log");
-        let child = self.command().stdout(Stdio::from(log)).stderr(Stdio::from(error)).spawn();
+        let mut command = self.command();
+        let child = command.args(more).stdout(Stdio::from(log)).stderr(Stdio::from(error)).spawn();
         Running(child.expect("the program"))
     }
 

@@ -1,6 +1,6 @@
 //! ISO 8583 messages by a format: to JSON, from JSON, in words.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use bytes::BytesMut;
 use codecs::error::DecodeError;
@@ -11,6 +11,7 @@ use tokio_util::codec::Decoder;
 
 use super::lines::{Fault, answer_each, bytes_of};
 use super::{Came, Job};
+use crate::log;
 
 pub(super) fn decode(job: Job, reveal: bool) -> io::Result<Came> {
     let Job { spec, framer, input } = job;
@@ -49,7 +50,7 @@ pub(super) fn encode(job: Job) -> io::Result<Came> {
 
 pub(super) fn describe(job: Job) -> io::Result<Came> {
     let Job { spec, framer, input } = job;
-    let in_colour = wants_colour();
+    let in_colour = log::takes_colour(&io::stdout());
     answer_each(input, |line| {
         let message = message_of(framer.as_ref(), line)?.message;
         let mut index = Index::default();
@@ -62,13 +63,6 @@ pub(super) fn describe(job: Job) -> io::Result<Came> {
             Err(error) => Err(Fault { shown: Some(text.into()), ..of_decode(error) }),
         }
     })
-}
-
-/// Colours are for terminals that show them, unless they are unwanted (no-color.org).
-fn wants_colour() -> bool {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb
 }
 
 /// The labels in bold.
