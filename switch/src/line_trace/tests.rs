@@ -63,3 +63,16 @@ fn a_stop_with_a_full_queue_and_a_disk_that_hangs_ends_too() {
     let queued = u64::try_from(QUEUE_LEN_MAX).expect("a number");
     assert_eq!(trace.finish(Duration::from_millis(20)), queued);
 }
+
+#[tokio::test]
+async fn a_trace_whose_folder_cannot_be_made_stays_off() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("file");
+    fs::write(&file, "").expect("a file");
+    for (folder, is_made) in [(file.join("trace"), false), (dir.path().join("trace"), true)] {
+        let (trace, _works, _done) = held_trace(&folder);
+        trace.switch_off();
+        let switched = trace.switch_on_within(Duration::from_secs(60)).await;
+        assert_eq!((switched.is_ok(), trace.is_on()), (is_made, is_made));
+    }
+}

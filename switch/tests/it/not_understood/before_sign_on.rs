@@ -28,7 +28,7 @@ async fn a_stranger_s_messages_of_other_forms_are_looked_for_a_few_times_and_all
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frame_that_has_not_ended_when_its_line_does_is_told_with_what_came_of_it() {
     let issuer = issuer().await;
-    let town = Town::start(issuer.addr(), "[iso8583]\nsign_on_timeout_ms = 1000\n").await;
+    let town = Town::start(issuer.addr(), "").await;
     let len = u8::try_from(ECHO.len()).expect("a short message");
     let counts_itself = [&[0, len + 2], ECHO].concat();
     let (had, stated) = (ECHO.len() + 2, ECHO.len() + 4);
