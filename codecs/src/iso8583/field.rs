@@ -235,15 +235,6 @@ impl Encoding {
         }
     }
 
-    /// Whether a number of units leaves no half byte to be filled up.
-    pub(super) fn is_whole(self, units: u16) -> bool {
-        match self {
-            Self::Bcd(_) => units.is_multiple_of(2),
-            Self::SignedBcd(_) => !units.is_multiple_of(2),
-            Self::Ascii | Self::Ebcdic(_) | Self::Raw | Self::Hex | Self::EbcdicHex(_) => true,
-        }
-    }
-
     /// Whether the content is bytes, shown in hexadecimal, rather than text.
     pub fn is_bytes(self) -> bool {
         match self {
@@ -438,7 +429,8 @@ impl Bcd {
     /// The position of the first byte with a half byte that breaks the class, or that is filled up
     /// with something else than the spec states.
     fn first_violation(self, content: Content, bytes: &[u8], digits: usize) -> Option<usize> {
-        if content == Content::Numeric && self.is_number(bytes, digits) {
+        if content == Content::Any || (content == Content::Numeric && self.is_number(bytes, digits))
+        {
             return None;
         }
         let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]).enumerate();
@@ -447,7 +439,6 @@ impl Bcd {
                 return *nibble != self.filler();
             }
             match content {
-                Content::Any => false,
                 Content::Track => !Content::Track.allows(self.character(*nibble)),
                 _ => *nibble > 9,
             }

@@ -125,11 +125,6 @@ impl Check {
     fn of(field: &Field) -> Self {
         match (field.encoding, field.content) {
             (Encoding::Hex | Encoding::EbcdicHex(_), _) => Self::Alone,
-            // What fills up an odd number of digits is checked whatever the content may be.
-            (Encoding::Bcd(_) | Encoding::SignedBcd(_), Content::Any) => match field.length {
-                Length::Fixed(digits) if field.encoding.is_whole(digits) => Self::Nothing,
-                Length::Fixed(_) | Length::Variable(_) => Self::Alone,
-            },
             (Encoding::Raw, _) | (_, Content::Any | Content::Binary) => Self::Nothing,
             (Encoding::Ascii, Content::Numeric) => Self::Digits,
             (Encoding::Ascii, Content::Text) => Self::Printable,
