@@ -137,7 +137,7 @@ pub(super) fn transfer(
     reader.require(3, |code| code == IDENTIFICATION, "is SCT")?;
     let bic = reader.optional(4, is_bic, "is 8 or 11 capitals and digits")?;
     reader.bound(5, 70, "is 1 to 70 characters")?;
-    let name = reader.required(5, |_| true, "is 1 to 70 characters")?;
+    let name = reader.required(5, |name| !name.trim().is_empty(), "is 1 to 70 characters")?;
     let iban = reader.iban()?;
     reader.check_bic(bic.as_deref(), version, &iban)?;
     let amount = reader.amount()?;

@@ -238,7 +238,13 @@ fn transfers() -> impl Strategy<Value = CreditTransfer> {
     ];
     let charset = prop::sample::select(vec![Charset::Utf8, Charset::Latin1, Charset::Latin9]);
     let information = prop::option::of("[A-Za-z äöü]{1,70}");
-    ("[A-Za-z äöü]{1,70}", charset, prop::option::of(1..=AMOUNT_MAX), remittance, information)
+    (
+        "[A-Za-zäöü][A-Za-z äöü]{0,69}",
+        charset,
+        prop::option::of(1..=AMOUNT_MAX),
+        remittance,
+        information,
+    )
         .prop_map(|(name, charset, cents, remittance, information)| CreditTransfer {
             version: Version::V2,
             charset,
@@ -266,4 +272,12 @@ proptest! {
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = EpcCode::parse(&bytes);
     }
+}
+
+#[test]
+fn a_name_of_nothing_but_blanks_is_missing_however_it_is_read() {
+    refused(instead(6, "        "), QrErrorKind::BadContent, "name");
+    let read = EpcCode::read(instead(6, "        ").as_bytes(), Reading::Lenient);
+    let error = read.expect_err("no name");
+    assert_eq!((error.kind, error.field.as_str()), (QrErrorKind::Missing, "name"));
 }
