@@ -282,15 +282,15 @@ async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> Re
             Reply::outcome(sending.payment, sending.folio, &outcome)
         }
         Err(error) => {
-            // The record may be whole on the disk all the same: the next start decides, and until
-            // then nobody knows.
+            // The record may be whole on the disk all the same: the next start decides. Until then
+            // the payment is under way, and neither approved nor unknown.
             static NOT_DURABLE: Seldom = Seldom::new();
             if let Some(left_out) = NOT_DURABLE.is_due() {
                 tracing::error!(payment_id = %sending.payment, error = %crate::log::chain(&error),
                     left_out, "an outcome could not be made durable");
             }
-            let unknown = Outcome::Unknown(Cause::Restart);
-            Reply::outcome(sending.payment, sending.folio, &unknown)
+            let payment = Some((sending.payment, sending.folio));
+            Reply { payment, ..Reply::in_progress(sending.payment) }
         }
     }
 }
