@@ -289,7 +289,8 @@ drive() {
         pids+=" $!"
     done
     for pid in $pids; do
-        wait "$pid" || die "a generator failed: see $out"
+        # 3: some payments ended otherwise than planned, as beyond the knee.
+        wait "$pid" || [ $? = 3 ] || die "a generator failed: see $out"
     done
 }
 

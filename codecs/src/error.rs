@@ -65,6 +65,18 @@ pub enum Step {
     Part(u8),
     /// To a data set, by identifier.
     DataSet(u8),
+    /// To a tag that the format tells by itself, by its characters or its bytes in hexadecimal; zeros
+    /// behind.
+    Tag([u8; 4]),
+}
+
+impl Step {
+    /// The step to a tag; the first characters of one that has more than four.
+    pub(crate) fn tag(name: &str) -> Self {
+        let mut characters = [0; 4];
+        characters.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
+        Self::Tag(characters)
+    }
 }
 
 impl Within {
@@ -84,6 +96,11 @@ impl fmt::Display for Within {
             Step::None => Ok(()),
             Step::Part(number) => write!(f, ".{number}"),
             Step::DataSet(id) => write!(f, ".{id:02X}"),
+            Step::Tag(name) => {
+                let text: String =
+                    name.iter().filter(|byte| **byte > 0).map(|byte| char::from(*byte)).collect();
+                write!(f, ".{}", text.escape_default())
+            }
         })
     }
 }
@@ -94,7 +111,8 @@ impl fmt::Display for Within {
 ///        in front of the MTI; for [`ErrorKind::Trailing`] the last field read. `within` leads on
 ///        to the part.
 /// Units: `offset` in bytes from the start of the message (without frame header); `need` and
-///        `have` in bytes, or for `TooLong` in the field's own units; 0 where they say nothing.
+///        `have` in bytes, or for `TooLong` in the field's own units; 0 where they say nothing. For
+///        `BadLength`, `need` is the least value of a length that counts itself and has less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub struct DecodeError {
     /// What is wrong.
@@ -140,6 +158,12 @@ impl fmt::Display for DecodeError {
             ErrorKind::ShortData => write!(f, "field {field} needs {need} bytes, {have} left")?,
             ErrorKind::ShortLength => {
                 write!(f, "length of field {field} needs {need} bytes, {have} left")?;
+            }
+            ErrorKind::BadLength if need > 0 => {
+                write!(
+                    f,
+                    "length of field {field} is less than {need}, which it counts of itself"
+                )?;
             }
             ErrorKind::BadLength => write!(f, "length of field {field} is not a number")?,
             ErrorKind::TooLong => write!(f, "field {field} has length {have}, at most {need}")?,

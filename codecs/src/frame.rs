@@ -8,6 +8,7 @@ mod error;
 mod header;
 mod length;
 mod spec;
+mod unfinished;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio_util::codec::Decoder;
@@ -17,6 +18,7 @@ pub use error::FrameError;
 pub use header::{Header, HeaderKind};
 pub use length::{Counts, LengthKind};
 pub use spec::{BODY_LEN_CEILING, BODY_LEN_DEFAULT, FrameSpec, FramingMistake, KeepAlive, Trailer};
+pub use unfinished::UnfinishedFrame;
 
 /// End of text.
 const ETX: u8 = 0x03;

@@ -3,16 +3,17 @@
 //! [`read`] takes any of the known messages, in any version and wrapper, in one walk over its
 //! bytes, and gives an [`Iso20022`] that borrows from them; there is no document tree. [`leaves`]
 //! lays a message open for the command line. [`to_message`] maps a request into the router's
-//! message, [`participant_answer`] reads a status, and [`mod@write`] makes messages. What a message
+//! message, [`participant_answer`] reads a status, and [`mod@write`] makes messages. A
+//! [`Guideline`] adds the rules of a network where the header or the caller names it. What a message
 //! may not have – document types, entities, processing instructions, more of anything than
 //! [`Limits`] allows – is an [`XmlError`] with kind, path and offset.
 
 mod amount;
 mod answer;
 mod canonical;
-mod clearing;
 mod error;
 mod escape;
+mod guideline;
 mod limits;
 mod message;
 mod message_id;
@@ -30,6 +31,7 @@ pub use canonical::{
     Transaction, Word,
 };
 pub use error::{XmlError, XmlErrorKind};
+pub use guideline::Guideline;
 pub use limits::Limits;
 pub use message::{MapError, original_keys, to_message};
 pub use message_id::{Family, MessageId};

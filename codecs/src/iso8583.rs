@@ -13,6 +13,7 @@ mod ebcdic;
 mod field;
 mod index;
 mod mask;
+mod misfit;
 mod pack;
 mod spec;
 pub mod tags;
@@ -21,13 +22,17 @@ mod unpack;
 mod value;
 
 pub use assemble::{AssembleError, Problem};
-pub use composite::{Characters, Composite, DataSet, Part, Parts, TagLayout, TagOrder};
+pub use composite::{
+    Characters, Composite, DataSet, FirstBit, Part, Parts, TagForm, TagLayout, TagOrder, TagPart,
+    Tagged,
+};
 pub use content::Content;
 pub use describe::{Described, describe};
 pub use dialect::{Dialect, Edition};
 pub use ebcdic::Page;
 pub use field::{Bcd, Counts, Encoding, Field, Length, Odd, Pad, Prefix, PrefixEncoding};
 pub use index::{Index, MESSAGE_LEN_MAX};
+pub use misfit::{Misfit, MisfitMessage};
 pub use pack::Packer;
 pub use spec::{
     BitmapEncoding, Bitmaps, FIELD_MAX, Form, Lint, MtiEncoding, RawDefaults, RawField, RawParts,

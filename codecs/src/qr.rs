@@ -5,7 +5,8 @@
 //! - [`epc`]: SEPA credit transfers;
 //! - [`symbol`]: a text as modules, SVG and PNG.
 //!
-//! Builders share the readers' rules: what is built is read before it is handed out.
+//! Builders share the readers' rules: what is built is read before it is handed out, strictly. Codes
+//! of others are read [leniently](Reading::Lenient) where that is asked for.
 
 use serde::Serialize;
 
@@ -13,6 +14,7 @@ mod crc;
 pub mod emv;
 pub mod epc;
 mod error;
+mod findings;
 pub mod pix;
 pub mod symbol;
 mod tlv;
@@ -20,6 +22,7 @@ mod tlv;
 pub use crate::charset::Charset;
 pub use crc::crc16;
 pub use error::{QrError, QrErrorKind};
+pub use findings::Reading;
 
 /// The formats of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +49,8 @@ impl Format {
 
 /// A payload read.
 ///
-/// Shape: serializes as the `expected` of the test vectors.
+/// Shape: serializes as the `expected` of the test vectors, and where there are any with `warnings`,
+///        a list of `{"kind","field","offset","message"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Decoded {
@@ -64,22 +68,30 @@ impl Decoded {
             Self::Epc(_) => "epc069-12",
         }
     }
+
+    /// What breaks a rule and was read all the same.
+    pub fn warnings(&self) -> &[QrError] {
+        match self {
+            Self::Emv(code) => code.warnings(),
+            Self::Epc(code) => code.warnings(),
+        }
+    }
 }
 
 /// Reads one payload, as a file or a pipe gives it: one line end behind it is no part of it.
 ///
 /// Errors: the first rule broken; `BadEncoding` for a merchant code that is not UTF-8.
-pub fn decode(format: Format, payload: &[u8]) -> Result<Decoded, QrError> {
+pub fn decode(format: Format, reading: Reading, payload: &[u8]) -> Result<Decoded, QrError> {
     let body = payload.strip_suffix(b"\n").unwrap_or(payload);
     let body = body.strip_suffix(b"\r").unwrap_or(body);
     match format {
-        Format::Emvco => emv::EmvCode::parse(utf8(body)?).map(Decoded::Emv),
+        Format::Emvco => emv::EmvCode::read(utf8(body)?, reading).map(Decoded::Emv),
         Format::Pix => {
-            let code = emv::EmvCode::parse(utf8(body)?)?;
+            let code = emv::EmvCode::read(utf8(body)?, reading)?;
             pix::PixCode::from_emv(&code)?;
             Ok(Decoded::Emv(code))
         }
-        Format::Epc => epc::EpcCode::parse(body).map(Decoded::Epc),
+        Format::Epc => epc::EpcCode::read(body, reading).map(Decoded::Epc),
     }
 }
 

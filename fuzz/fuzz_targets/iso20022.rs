@@ -18,14 +18,14 @@ fuzz_target!(|bytes: &[u8]| {
             let _ = to_message(&message, originator);
             let _ = (original_keys(&message, &originator), participant_answer(&message));
             // What is laid open was read, unless a rule beyond reading refuses it.
-            if let Ok(opened) = leaves(bytes) {
+            if let Ok(opened) = leaves(bytes, None) {
                 let json = serde_json::to_string(&opened).expect("texts and lists are JSON");
                 assert!(json.len() <= JSON_LEN_MAX);
             }
         }
         Err(error) => {
             assert!(error.offset <= bytes.len(), "{error}");
-            assert!(leaves(bytes).is_err(), "what cannot be read is not laid open");
+            assert!(leaves(bytes, None).is_err(), "what cannot be read is not laid open");
             let reject = MessageReject::of(&error, None, Timestamp(0));
             let version = MessageId::parse("admi.002.001.01").expect("a version");
             let mut out = BytesMut::new();

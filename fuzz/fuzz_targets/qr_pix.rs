@@ -2,12 +2,17 @@
 #![no_main]
 
 use codecs::qr::pix::{PixCode, PixTarget};
-use codecs::qr::{Format, decode};
+use codecs::qr::{Format, Reading, decode};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Err(error) = decode(Format::Pix, bytes) {
-        assert!(error.offset <= bytes.len(), "{error}");
+    let strictly = decode(Format::Pix, Reading::Strict, bytes);
+    match decode(Format::Pix, Reading::Lenient, bytes) {
+        Ok(code) => assert!(strictly.is_err() || strictly == Ok(code), "warnings alone differ"),
+        Err(error) => {
+            assert!(error.offset <= bytes.len(), "{error}");
+            assert!(strictly.is_err(), "what is read strictly is read");
+        }
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Ok(code) = PixCode::parse(text) else { return };

@@ -224,7 +224,12 @@ struct Tables<'a> {
     notices: HashMap<&'a str, Vec<&'a Notice>>,
     /// The first four digits of the references of the run.
     runs: HashSet<&'a str>,
+    /// When the first payment of the run began; none where the journal has none of it.
+    run_from: Option<&'a str>,
 }
+
+/// Digits of a reference that the harness gives (DE37).
+const RRN_DIGITS: usize = 12;
 
 impl<'a> Tables<'a> {
     fn new(evidence: &'a Evidence) -> Self {
@@ -241,9 +246,14 @@ impl<'a> Tables<'a> {
             notices.entry(notice.payment.as_str()).or_default().push(notice);
         }
         let claims = evidence.claims.iter();
+        let rrns = claims.clone().filter(|claim| claim.rrn.len() == RRN_DIGITS);
+        let claims: HashMap<_, _> = claims.map(|claim| (claim.rrn.as_str(), claim)).collect();
+        let of_run = evidence.journal.payments.iter();
+        let of_run = of_run.filter(|payment| claims.contains_key(payment.rrn.as_str()));
         Self {
-            claims: claims.clone().map(|claim| (claim.rrn.as_str(), claim)).collect(),
-            runs: claims.filter_map(|claim| claim.rrn.get(..4)).collect(),
+            run_from: of_run.map(|payment| payment.at.as_str()).min(),
+            runs: rrns.filter_map(|claim| claim.rrn.get(..4)).collect(),
+            claims,
             evidence,
             by_rrn,
             by_folio,
@@ -284,7 +294,8 @@ impl<'a> Tables<'a> {
 
     fn check_payment(&self, payment: &JournalPayment, mismatches: &mut Vec<Mismatch>) {
         let claim = self.claims.get(payment.rrn.as_str());
-        let is_of_run = payment.rrn.get(..4).is_some_and(|run| self.runs.contains(run));
+        let is_of_run = payment.rrn.len() == RRN_DIGITS
+            && payment.rrn.get(..4).is_some_and(|run| self.runs.contains(run));
         if claim.is_none() && is_of_run {
             let (folio, rrn) = (payment.folio.clone(), payment.rrn.clone());
             mismatches.push(Mismatch::WithoutCause { folio, rrn });
@@ -301,9 +312,14 @@ impl<'a> Tables<'a> {
             reversal_asked: claim.is_none(),
             issuer_net_debits: self.net_debits(payment),
             notices: self.told(payment),
-            settled: true,
+            settled: claim.is_some() || !self.is_beside_the_run(payment),
         };
         mismatches.extend(audit_payment(&facts).into_iter().map(Mismatch::Payment));
+    }
+
+    /// Whether a payment of somebody else began while the run was under way: it may be under way still.
+    fn is_beside_the_run(&self, payment: &JournalPayment) -> bool {
+        self.run_from.is_some_and(|from| !from.is_empty() && payment.at.as_str() >= from)
     }
 
     /// Debits less reversals of a payment; what the journal implies, where the participant's own
@@ -358,7 +374,8 @@ impl<'a> Tables<'a> {
         let doubles = doubles.map(|(folio, _)| Mismatch::FolioTwice { folio: (*folio).to_owned() });
         mismatches.extend(doubles);
         for (rrn, facts) in &self.evidence.issuers.payments {
-            if facts.net_debits != 0 && !self.by_folio.contains_key(rrn.as_str()) {
+            let is_newer = self.evidence.issuers.newer.contains(rrn);
+            if facts.net_debits != 0 && !is_newer && !self.by_folio.contains_key(rrn.as_str()) {
                 let key = format!("reference {rrn}").into();
                 mismatches.push(Violation::SentWithoutIntent { key }.into());
             }

@@ -1,29 +1,36 @@
 //! The result of a run: JSON with a version, and one HTML file that needs nothing else.
 
+mod answers;
 mod compare;
 mod html;
 pub mod machine;
+pub mod search;
+pub mod units;
 
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+pub use answers::AnswerCount;
 pub use compare::{Comparison, compare};
 pub use html::page;
 
 use crate::audit::AuditSummary;
 use crate::drive::record::{Counts, Second};
-use crate::drive::{DriveSettings, Run};
+use crate::drive::{DriveSettings, Entrance, Run};
 use crate::workload::Shares;
 use crate::workload::schedule::Pace;
 use machine::{Machine, ProcessUse};
+use search::{RatePoint, Search};
+use units::{duration, percent, round_duration};
 
 /// Version of the JSON; raised when a field changes its meaning.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// A result.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Report {
     /// [`SCHEMA_VERSION`] of the program that wrote it.
     pub schema_version: u32,
@@ -35,10 +42,17 @@ pub struct Report {
     pub machine: Machine,
     /// What was done.
     pub settings: Settings,
+    /// When the run was stopped before its end, milliseconds from its start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_after_ms: Option<u64>,
+    /// Requests planned, up to the stop where there was one.
+    pub planned: u64,
     /// Requests planned a second.
     pub offered_per_second: u64,
-    /// Requests answered a second, while requests were planned.
+    /// Payments approved a second, while requests were planned. Declines are no achievement.
     pub achieved_per_second: u64,
+    /// Requests answered a second, declines included, while requests were planned.
+    pub answered_per_second: u64,
     /// From the planned instant to the answer: *the* latency.
     pub latency: Quantiles,
     /// From the sending to the answer.
@@ -47,21 +61,33 @@ pub struct Report {
     pub lag: Quantiles,
     /// Counts.
     pub counts: Counts,
-    /// Answers by response code.
+    /// Answers by response code; of ISO 8583 lines alone.
     pub by_code: BTreeMap<String, u64>,
+    /// What answers other than approvals said, the most frequent first.
+    pub answers: Vec<AnswerCount>,
     /// Processes watched, this one first.
     pub processes: Vec<ProcessUse>,
     /// One entry a second.
     pub seconds: Vec<Second>,
     /// The end audit, where one was made.
     pub audit: Option<AuditSummary>,
+    /// What each rate gave, where several were held one after the other; the other figures are of the
+    /// last one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<RatePoint>,
+    /// The search that led to this run, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
 }
 
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Settings {
     /// Address loaded.
     pub target: String,
+    /// What listens there: `iso8583` or `http`.
+    pub entrance: String,
     /// `constant`, `poisson` or `max`.
     pub pace: String,
     /// Requests a second asked for; 0 for a closed loop.
@@ -72,6 +98,8 @@ pub struct Settings {
     pub connections: u32,
     /// Requests open at most on each.
     pub in_flight: u32,
+    /// An approval later than this counts as slow, milliseconds.
+    pub slow_after_ms: u64,
     /// Seed.
     pub seed: u64,
     /// Shares, in basis points.
@@ -142,8 +170,14 @@ impl Settings {
             Pace::Poisson { per_second, .. } => ("poisson", per_second),
             Pace::Max => ("max", 0),
         };
+        let entrance = match settings.entrance {
+            Entrance::Iso8583 { .. } => "iso8583",
+            Entrance::Http { .. } => "http",
+        };
         Self {
             target: settings.target.to_string(),
+            entrance: entrance.to_owned(),
+            slow_after_ms: millis(settings.slow_after),
             pace: pace.to_owned(),
             rate,
             duration_ms: millis(settings.duration),
@@ -159,18 +193,25 @@ impl Report {
     /// The figures of a run; machine, processes and audit are filled in by the caller.
     pub fn new(settings: &DriveSettings, run: &Run) -> Self {
         let recorder = &run.recorder;
-        let planned_ms = millis(settings.duration).max(1);
+        let ran_ms = millis(run.stopped_after.unwrap_or(settings.duration)).max(1);
+        let Counts { approved, declined, unknown, .. } = recorder.counts;
         let report = Self {
             schema_version: SCHEMA_VERSION,
             at: crate::clock::now().to_string(),
             settings: Settings::of(settings),
-            offered_per_second: run.planned.saturating_mul(1000) / planned_ms,
-            achieved_per_second: achieved(run, planned_ms),
+            stopped_after_ms: run.stopped_after.map(millis),
+            planned: run.planned,
+            offered_per_second: run.planned.saturating_mul(1000) / ran_ms,
+            achieved_per_second: per_second(run, ran_ms, approved, |second| second.approved),
+            answered_per_second: per_second(run, ran_ms, approved + declined + unknown, |second| {
+                second.answered
+            }),
             latency: Quantiles::of(&recorder.from_planned),
             uncorrected: Quantiles::of(&recorder.from_sent),
             lag: Quantiles::of(&recorder.lag),
             counts: recorder.counts,
             by_code: by_code(&recorder.by_code),
+            answers: answers::counted(recorder),
             seconds: recorder.seconds.clone(),
             ..Self::default()
         };
@@ -189,32 +230,77 @@ impl Report {
         serde_json::to_string_pretty(self).expect("invariant: a report has string keys")
     }
 
-    /// Reasons not to trust the figures: the harness itself was the bottleneck.
+    /// Reasons not to trust the figures: the harness itself was the bottleneck, or what was measured
+    /// is not what was planned.
     fn objections(&self) -> Vec<String> {
         let mut objections = Vec::new();
-        if self.counts.unsent > 0 {
-            objections.push(format!("{} planned requests were never sent", self.counts.unsent));
+        let counts = &self.counts;
+        if let Some(after) = self.stopped_after_ms {
+            let (after, planned) = (after * 1000, self.settings.duration_ms * 1000);
+            objections.push(format!(
+                "the run was stopped after {} of {}",
+                duration(after),
+                round_duration(planned)
+            ));
+        }
+        if counts.unsent > 0 {
+            objections.push(format!("{} planned requests were never sent", counts.unsent));
         }
         let lag_max_us = 1_000.max(self.latency.p99_us / 20);
         // With full windows the server delays the sending; that lag is the server's.
         if self.lag.p99_us > lag_max_us && self.uncorrected.p99_us < self.lag.p99_us {
             objections.push(format!(
-                "requests left {} µs late at p99, more than the server took",
-                self.lag.p99_us
+                "requests left {} late at p99, more than the server took",
+                duration(self.lag.p99_us)
             ));
         }
+        objections.extend(self.unplanned());
         objections
+    }
+
+    /// Whether the payments ended as planned: at least one approved, where some were declined, and no
+    /// more than one in a hundred otherwise than the plan has it or never sent.
+    pub fn is_as_planned(&self) -> bool {
+        let unsent = self.counts.unsent.saturating_mul(100) > self.planned;
+        self.unplanned().is_empty() && !unsent
+    }
+
+    /// Endings other than planned, where they are more than one in a hundred.
+    fn unplanned(&self) -> Vec<String> {
+        let counts = &self.counts;
+        let is_many = |count: u64| count.saturating_mul(100) > self.planned;
+        let mut told = Vec::new();
+        if counts.declined > 0 && counts.approved == 0 {
+            told.push("not one payment was approved".to_owned());
+        }
+        let most = |meaning: &str| {
+            let found = self.answers.iter().find(|answer| answer.meaning == meaning);
+            found.map_or(String::new(), |most| format!("; most often {}", most.codes()))
+        };
+        if is_many(counts.declined_unplanned) {
+            let share = percent(counts.declined_unplanned, self.planned);
+            let most = most("declined");
+            told.push(format!("{share} of the payments were declined against the plan{most}"));
+        }
+        if is_many(counts.lost_unplanned) {
+            let share = percent(counts.lost_unplanned, self.planned);
+            told.push(format!("{share} of the payments had no outcome in time"));
+        }
+        if is_many(counts.line_lost) {
+            let share = percent(counts.line_lost, self.planned);
+            told.push(format!("{share} of the payments fell with their line"));
+        }
+        told
     }
 }
 
-/// Answers a second while requests were planned; what was heard later is not counted.
-fn achieved(run: &Run, planned_ms: u64) -> u64 {
-    let whole = planned_ms / 1000;
+/// How many a second while requests were planned; what was heard later is not counted. A run of
+/// less than a second is counted as a whole.
+fn per_second(run: &Run, ran_ms: u64, in_all: u64, of: impl Fn(&Second) -> u64) -> u64 {
+    let whole = ran_ms / 1000;
     let seconds = run.recorder.seconds.iter().filter(|second| second.second < whole);
-    let answered: u64 = seconds.map(|second| second.answered).sum();
-    let Counts { approved, declined, unknown, .. } = run.recorder.counts;
-    let in_all = (approved + declined + unknown).saturating_mul(1000) / planned_ms;
-    answered.checked_div(whole).unwrap_or(in_all)
+    let counted: u64 = seconds.map(of).sum();
+    counted.checked_div(whole).unwrap_or(in_all.saturating_mul(1000) / ran_ms)
 }
 
 fn by_code(counts: &[u64; 100]) -> BTreeMap<String, u64> {

@@ -1,17 +1,20 @@
 //! Limits: which rules apply to a payment, as counters, holds and immediate refusals.
 
 mod claim;
+mod detail;
 #[cfg(test)]
 mod tests;
 
 use smallvec::SmallVec;
 
+use crate::id::Product;
 use crate::money::Money;
 use crate::plan::{Asked, Refusal};
 use crate::policy::{LimitRule, Measure, allows};
 use crate::reason::Reason;
 
 pub(crate) use claim::reservation;
+pub use detail::{BrokenLimit, Detail, ReservedLimits};
 
 /// The limits of one payment, in the order of the policy.
 pub(crate) type Limits<'a> = SmallVec<[&'a LimitRule; 8]>;
@@ -41,7 +44,12 @@ pub(crate) fn check(limits: &Limits<'_>, asked: &Asked<'_>) -> Result<(), Refusa
 fn check_product(rule: &LimitRule, asked: &Asked<'_>) -> Result<(), Refusal> {
     let Measure::ProductAllowed { products } = &rule.measure else { return Ok(()) };
     let allowed = asked.request.product.as_ref().is_some_and(|product| products.contains(product));
-    if allowed { Ok(()) } else { Err(asked.refuse(rule.reason, "product")) }
+    if allowed {
+        return Ok(());
+    }
+    let names: Vec<&str> = products.iter().map(Product::as_str).collect();
+    let limit = BrokenLimit::Products(names.join(", ").into());
+    Err(Refusal { detail: Some(Detail::Limit(limit)), ..asked.refuse(rule.reason, "product") })
 }
 
 fn check_amount(rule: &LimitRule, asked: &Asked<'_>) -> Result<(), Refusal> {
@@ -51,14 +59,14 @@ fn check_amount(rule: &LimitRule, asked: &Asked<'_>) -> Result<(), Refusal> {
     if let Some(most) = max.as_ref().filter(in_currency)
         && amount.minor > most.minor
     {
-        return Err(beyond(asked, rule.reason, "max.", *most));
+        return Err(beyond(asked, rule.reason, BrokenLimit::Most(*most)));
     }
     if let Some(least) = min.as_ref().filter(in_currency)
         && amount.minor < least.minor
     {
         let low = Reason::AmountBelowMinimum;
         let reason = if rule.reason == Reason::AmountOverLimit { low } else { rule.reason };
-        return Err(beyond(asked, reason, "min.", *least));
+        return Err(beyond(asked, reason, BrokenLimit::Least(*least)));
     }
     Ok(())
 }
@@ -76,14 +84,14 @@ fn check_remaining_debt(rule: &LimitRule, asked: &Asked<'_>) -> Result<(), Refus
     }
     let most = debt.minor.saturating_sub(must_leave.minor).max(0);
     if amount.minor > most {
-        return Err(beyond(asked, rule.reason, "max.", Money::new(most, amount.currency)));
+        let most = Money::new(most, amount.currency);
+        let limit = BrokenLimit::Remaining { least: *must_leave, most };
+        return Err(beyond(asked, rule.reason, limit));
     }
     Ok(())
 }
 
-/// A refusal that names the nearest amount allowed. "max." and "min." read the same in every
-/// language of the catalogue.
-fn beyond(asked: &Asked<'_>, reason: Reason, bound: &str, nearest: Money) -> Refusal {
-    let detail = Some(format!("{bound} {nearest}").into_boxed_str());
-    Refusal { detail, ..asked.refuse(reason, "amount") }
+/// A refusal of an amount, with the limit that it is beyond.
+fn beyond(asked: &Asked<'_>, reason: Reason, limit: BrokenLimit) -> Refusal {
+    Refusal { detail: Some(Detail::Limit(limit)), ..asked.refuse(reason, "amount") }
 }

@@ -7,6 +7,7 @@ mod tests;
 
 use crate::fee::Fees;
 use crate::id::{Folio, PaymentId};
+use crate::limit::Detail;
 use crate::message::PaymentRequest;
 use crate::money::Money;
 use crate::notice::NoticeType;
@@ -108,7 +109,7 @@ pub struct Payment {
     /// The payment it repeats, for `duplicate_transaction`.
     pub original: Option<PaymentId>,
     /// What people need beyond the reason's text.
-    pub detail: Option<Box<str>>,
+    pub detail: Option<Detail>,
 }
 
 /// What a record does beyond changing the payment.

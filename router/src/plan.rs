@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::fee::{self, Fees};
 use crate::id::{AccountId, ParticipantId};
-use crate::limit;
+use crate::limit::{self, Detail, ReservedLimits};
 use crate::message::PaymentRequest;
 use crate::money::{Currency, Money};
 use crate::policy::{ParticipantStatus, Policy, Route, allows};
@@ -38,6 +38,8 @@ pub struct Plan {
     /// From when on an earlier request may be what a repeat with a DE7 of its own repeats:
     /// [`day_began`]. Not recorded.
     pub day_began: Timestamp,
+    /// What each counter and hold of the reservation says when it refuses. Not recorded.
+    pub limits: ReservedLimits,
 }
 
 /// Candidate participants, best first.
@@ -51,7 +53,7 @@ pub struct Refusal {
     /// The name of the request field to mend, in JSON terms, where there is one.
     pub field: Option<&'static str>,
     /// What people need beyond the catalogue's text: the highest allowed amount and the like.
-    pub detail: Option<Box<str>>,
+    pub detail: Option<Detail>,
     /// The business date the refusal is recorded under.
     pub business_date: Date,
 }
@@ -84,7 +86,7 @@ pub fn plan(request: &PaymentRequest, policy: &Policy, now: Timestamp) -> Result
     let overflow = |_| asked.refuse(Reason::AmountInvalid, "amount");
     let charge = fee::charge(&policy.fees, asked.biller_id(), request.rail, request.amount)
         .map_err(overflow)?;
-    let reservation = limit::reservation(&limits, &asked, &charge)?;
+    let (reservation, limits) = limit::reservation(&limits, &asked, &charge)?;
     let routes = routes(&asked, policy);
     if routes.is_empty() {
         return Err(asked.refuse(Reason::NoRoute, None));
@@ -94,7 +96,7 @@ pub fn plan(request: &PaymentRequest, policy: &Policy, now: Timestamp) -> Result
         posting::approval(asked.source()?, &payee, request.amount, &charge).map_err(overflow)?;
     let (business_date, fees, total) = (asked.business_date, charge.fees, charge.total);
     let day_began = asked.day_began(now);
-    Ok(Plan { business_date, routes, fees, total, postings, reservation, day_began })
+    Ok(Plan { business_date, routes, fees, total, postings, reservation, day_began, limits })
 }
 
 /// When the business date of a request received now began, and an hour ago at the latest: a

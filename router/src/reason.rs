@@ -71,11 +71,11 @@ pub enum Reason {
     AmountMismatch,
     /// `2005` Currency not allowed.
     CurrencyNotAllowed,
-    /// `2006` One payment per day per customer.
+    /// `2006` Too many payments in this period.
     DailyCountExceeded,
-    /// `2007` Daily limit exceeded.
+    /// `2007` Amounts of this period exceed the limit.
     DailyAmountExceeded,
-    /// `2008` At least 1.00 must remain; pay off at a branch.
+    /// `2008` A minimum must remain; pay off at a branch.
     MustLeaveBalance,
     /// `2009` Product not accepted.
     ProductNotAllowed,
@@ -135,9 +135,9 @@ pub enum Reason {
     TerminalBlocked,
     /// `5003` Deposit overdue; collecting suspended.
     CollectorDepositOverdue,
-    /// `5004` Each deposit must be under 40,000.
+    /// `5004` Deposit over the cap.
     DepositOverCap,
-    /// `5005` Proof incomplete: … missing.
+    /// `5005` Proof incomplete.
     DepositProofIncomplete,
     /// `5006` Participant suspended.
     ParticipantSuspended,
@@ -163,6 +163,12 @@ pub enum Reason {
     /// `6010` The bank does not confirm reversals; try later: so many are owed by it that nothing
     /// new is sent to it.
     ReversalsPending,
+    /// `6011` The API has no such address.
+    PathNotFound,
+    /// `6012` The address does not take this method.
+    MethodNotAllowed,
+    /// `6013` There is no such thing, or it is another's.
+    NotFound,
 }
 
 /// May the originator try again?
@@ -249,7 +255,7 @@ impl Reason {
     }
 
     /// Every reason, in the order of the catalogue.
-    pub const ALL: [Self; 74] = [
+    pub const ALL: [Self; 77] = [
         Self::Approved,
         Self::Pending,
         Self::InsufficientFunds,
@@ -324,6 +330,9 @@ impl Reason {
         Self::SystemError,
         Self::GateUnavailable,
         Self::ReversalsPending,
+        Self::PathNotFound,
+        Self::MethodNotAllowed,
+        Self::NotFound,
     ];
 
     /// What the catalogue says of it.
@@ -393,6 +402,20 @@ mod tests {
             assert_eq!(Reason::from_no(reason.info().no), Some(reason));
         }
         assert!(TABLE.is_sorted_by_key(|row| row.no));
+    }
+
+    #[test]
+    fn no_text_of_the_catalogue_has_a_figure_or_a_name_of_one_installation() {
+        let names = ["credimax", "micronegocio", "tor "];
+        for reason in Reason::ALL {
+            for text in reason.info().texts {
+                let has_figure =
+                    text.chars().any(|letter| letter.is_ascii_digit() || letter == '…');
+                let lower = format!("{} ", text.to_lowercase());
+                let has_name = names.iter().any(|name| lower.contains(&format!(" {name}")));
+                assert!(!has_figure && !has_name, "{}: {text}", reason.info().code);
+            }
+        }
     }
 
     #[test]

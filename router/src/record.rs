@@ -1,6 +1,7 @@
 //! What the journal keeps: one record for each step of a payment, and for what changes around it.
 
 use crate::id::{AccountId, BillerId, EndpointId, Folio, ParticipantId, PaymentId, Stan};
+use crate::limit::Detail;
 use crate::message::{EarlyReversal, PaymentRequest};
 use crate::money::Money;
 use crate::outcome::{Cause, Outcome};
@@ -81,7 +82,7 @@ pub struct Refused {
     /// The payment it repeats, for `duplicate_transaction`.
     pub original: Option<PaymentId>,
     /// What people need beyond the catalogue's text.
-    pub detail: Option<Box<str>>,
+    pub detail: Option<Detail>,
 }
 
 /// A change of route before anything left.

@@ -66,14 +66,18 @@ fn told(pid: Option<u32>) -> String {
 }
 
 /// Makes the folder where it is missing, and takes the rights of others away from it and from what
-/// the switch keeps in it. The log says where there were any.
+/// the switch keeps in it. The log says where there were any, and that the folder was missing.
 ///
 /// Shape:  the folder 0700, the folders and files within it no more than 0700 and 0600.
 /// Errors: it is another user's, or one that all users share, or the system refuses.
 pub fn prepare(dir: &Path) -> Result<(), FolderError> {
     let failed = |doing| move |source| FolderError::Io { dir: dir.to_owned(), doing, source };
+    let is_there = dir.exists();
     let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(dir);
     made.map_err(failed("made"))?;
+    if !is_there {
+        tracing::warn!(folder = %dir.display(), "there was no data folder: it was made");
+    }
     let metadata = fs::metadata(dir).map_err(failed("looked at"))?;
     let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
     if owner != user && user != 0 {

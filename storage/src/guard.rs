@@ -84,6 +84,15 @@ impl ReserveAsk<'_> {
     }
 }
 
+/// A counter or hold of a reservation, by its place in the reservation's list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitPlace {
+    /// A counter.
+    Counter(usize),
+    /// A hold.
+    Hold(usize),
+}
+
 /// The guard's answer to one ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -104,13 +113,19 @@ pub enum Verdict {
         /// What could still be taken, where a counter or hold was asked for; at least 0 for
         /// a limit that is not overdrawn already.
         headroom: Option<i64>,
+        /// Which counter or hold it is, where it is one.
+        place: Option<LimitPlace>,
     },
 }
 
 impl Verdict {
     /// A reversal came before the request, and names it.
-    pub const REVERSED_BEFOREHAND: Self =
-        Self::Exceeded { reason: Reason::ReversedBeforehand, owner: None, headroom: None };
+    pub const REVERSED_BEFOREHAND: Self = Self::Exceeded {
+        reason: Reason::ReversedBeforehand,
+        owner: None,
+        headroom: None,
+        place: None,
+    };
 }
 
 /// How one reservation ends.

@@ -16,6 +16,7 @@
 
 mod begun;
 pub(crate) mod bytes;
+mod detail;
 pub(crate) mod field;
 mod lists;
 mod names;

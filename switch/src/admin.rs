@@ -1,5 +1,5 @@
-//! Health, readiness, metrics and drain, on a thread and runtime of their own: they answer when
-//! everything else is busy, and whoever may ask (`access`).
+//! Health, readiness, metrics, drain and the trace of lines, on a thread and runtime of their own:
+//! they answer when everything else is busy, and whoever may ask (`access`).
 
 pub mod access;
 mod serve;
@@ -26,6 +26,8 @@ use crate::clock;
 use crate::config::AdminConfig;
 use crate::engine::Engine;
 
+/// How long the file system may take to make the folder of the trace.
+const FOLDER_WITHIN: Duration = Duration::from_secs(5);
 /// The recorder forgets old samples at this pace.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -96,6 +98,8 @@ impl Admin {
             .route("/readyz", get(readyz))
             .route("/metrics", get(show_metrics))
             .route("/drain", post(drain))
+            .route("/trace-lines/on", post(trace_lines_on))
+            .route("/trace-lines/off", post(trace_lines_off))
             .with_state(self);
         let upkeep = async {
             let mut tick = tokio::time::interval(UPKEEP_EVERY);
@@ -164,16 +168,41 @@ async fn show_metrics(State(admin): State<Admin>) -> impl IntoResponse {
         let id = participant.id().to_string();
         metrics::gauge!("cauce_participant_in_flight", "participant" => id).set(open);
     }
+    crate::metrics::collect_process();
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (content_type, admin.metrics.render())
 }
 
 /// Begins a stop, as SIGTERM does.
 async fn drain(State(admin): State<Admin>, headers: HeaderMap) -> Response {
-    if let Err(stranger) = admin.access.may_drain(&headers) {
+    if let Err(stranger) = admin.access.may_command(&headers) {
         return stranger.into_response();
     }
     tracing::info!("asked to drain");
     admin.drain_asked.cancel();
     (StatusCode::ACCEPTED, "draining\n").into_response()
+}
+
+/// Begins to write down what goes over participants' lines.
+async fn trace_lines_on(State(admin): State<Admin>, headers: HeaderMap) -> Response {
+    if let Err(stranger) = admin.access.may_command(&headers) {
+        return stranger.into_response();
+    }
+    let trace = &admin.engine.line_trace;
+    match trace.switch_on_within(FOLDER_WITHIN).await {
+        Ok(()) => (StatusCode::OK, format!("{}\n", trace.dir().display())).into_response(),
+        Err(error) => {
+            let why = format!("{} cannot be made: {error}\n", trace.dir().display());
+            (StatusCode::INTERNAL_SERVER_ERROR, why).into_response()
+        }
+    }
+}
+
+/// Ends that.
+async fn trace_lines_off(State(admin): State<Admin>, headers: HeaderMap) -> Response {
+    if let Err(stranger) = admin.access.may_command(&headers) {
+        return stranger.into_response();
+    }
+    admin.engine.line_trace.switch_off();
+    (StatusCode::OK, "off\n").into_response()
 }

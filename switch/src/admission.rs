@@ -3,7 +3,8 @@
 //! is closed for the new one, a stranger's before one of an address that is known.
 //!
 //! A connection is *idle* while nobody waits on it: a line before its sign-on, an HTTP connection
-//! without a request of somebody who has proved who it is. Whatever is under way is never closed to make room.
+//! without a request of somebody who has proved who it is. Whatever is under way is never closed to
+//! make room.
 
 mod accept;
 mod address;
@@ -57,6 +58,7 @@ pub struct Admission {
     ceilings: Ceilings,
     state: Mutex<State>,
     log_rate: LogRate,
+    frame_log_rate: LogRate,
 }
 
 /// The place of one connection; given back when dropped.
@@ -105,7 +107,8 @@ impl Admission {
     pub fn new(ceilings: Ceilings, known: impl IntoIterator<Item = IpAddr>) -> Arc<Self> {
         let known = known.into_iter().map(Address::of);
         let state = Mutex::new(State::new(known));
-        Arc::new(Self { ceilings, state, log_rate: LogRate::default() })
+        let (log_rate, frame_log_rate) = (LogRate::each_second(), LogRate::in_bursts());
+        Arc::new(Self { ceilings, state, log_rate, frame_log_rate })
     }
 
     /// Takes a connection, idle at first; none when nothing can be closed for it. Then the caller
@@ -159,6 +162,11 @@ impl Place {
     /// out before it. None leaves this one out, too.
     pub fn may_log(&self) -> Option<u64> {
         self.admission.log_rate.may_log(self.address)
+    }
+
+    /// The same of a line about what the peer sent, of which each connection causes few.
+    pub fn may_log_frame(&self) -> Option<u64> {
+        self.admission.frame_log_rate.may_log(self.address)
     }
 
     /// Notes that somebody waits on the connection now, or nobody any more.

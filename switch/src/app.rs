@@ -9,9 +9,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use router::id::{AccountId, ParticipantId};
+use metrics_exporter_prometheus::PrometheusHandle;
+use router::id::{AccountId, BillerId, ParticipantId};
 use router::money::Money;
 use router::plan::account;
+use router::policy::Policy;
 use router::record::{AccountMovement, Record};
 use router::time::Timestamp;
 use storage::folder::{FolderError, FolderLock};
@@ -26,18 +28,19 @@ pub use self::stop::{Ended, StopTimes};
 use crate::admin::Admin;
 use crate::admin::access::Access;
 use crate::admission::{Admission, Ceilings};
-use crate::config::{AdminConfig, Config, FloatConfig, ServiceConfig};
+use crate::config::{Config, FloatConfig, ServiceConfig};
 use crate::descriptors::{self, DescriptorError};
 use crate::early::EarlyReversals;
 use crate::engine::{Engine, Parts};
-use crate::keys::Keys;
+use crate::keys::{self, Keys};
+use crate::line_trace::LineTrace;
 use crate::notice::Notices;
 use crate::outbound::Sockets;
 use crate::participant::tls::TlsError;
 use crate::participant::{Participant, Participants, dial, listen, tls};
 use crate::seal::KeyError;
 use crate::supervise::{Supervisor, Tasks};
-use crate::{clock, cluster, fingerprint, metrics, notice, payment, reversal, seal, web};
+use crate::{clock, fingerprint, metrics, notice, payment, reversal, seal, web};
 
 /// Why the switch did not start.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +76,12 @@ pub enum StartError {
     /// The file of API keys cannot be read.
     #[error("the file of API keys cannot be read")]
     Keys(#[source] io::Error),
+    /// The list of billers cannot be written.
+    #[error("the list of billers cannot be written into the data folder")]
+    Billers(#[source] io::Error),
+    /// The trace of lines cannot be written.
+    #[error("the trace of participants' lines cannot be started")]
+    LineTrace(#[source] io::Error),
     /// No thread could be started.
     #[error("a thread of the switch")]
     Thread(#[source] io::Error),
@@ -144,7 +153,7 @@ impl App {
         // the lane of another process.
         let Ports { http, doors, admin: admin_port } = Ports::open(&config).await?;
 
-        let (sealer, opened) = open_data(service).await?;
+        let (sealer, opened) = open_data(&config).await?;
         start_clock(&tasks, service, opened.recovered.last_at);
         let stans = opened.stans();
         let Opened { store, recovered, numbers, member, folder } = opened;
@@ -163,6 +172,7 @@ impl App {
             fingerprint_key: fingerprint::key(service)?,
             in_free_fields: service.in_free_fields,
             framing: service.iso8583.framing.clone(),
+            line_trace: LineTrace::start(service).map_err(StartError::LineTrace)?,
         }));
         match &member {
             None => open_floats(&engine, &config.floats).await?,
@@ -170,29 +180,22 @@ impl App {
         }
         payment::resume(&engine, &recovered.open).await?;
 
-        let node = member.as_ref().map(|member| Arc::clone(&member.node));
-        node.iter().for_each(|node| node.set_config_version(config.rules_version));
-        let access = Access::new(&service.admin, &service.data.dir);
-        let access = access.map_err(StartError::DrainToken)?;
-        let admin = Admin::new(Arc::clone(&engine), metrics, node.clone(), access);
-        let admin_at = start_admin(&admin, admin_port, &service.admin)?;
+        let node = member.as_ref().map(|member| member.node_with(config.rules_version));
+        let (admin, admin_at) = start_admin(&engine, (metrics, node.clone()), admin_port, service)?;
         let addresses = Addresses::of((&http, &doors.shared, admin_at), service);
         let own_addresses = doors.own_addresses();
 
         let reversals = reversal::run(Arc::clone(&engine), owed_queue, service.reversals);
         tasks.critical("reversals", reversals);
         if let Some(member) = member {
-            member.answer(&engine, Arc::clone(&admission));
-        }
-        if let Some(node) = &node {
-            cluster::wait_served(node).await;
+            member.answer_and_wait(&engine, &admission).await;
         }
         start_lines(&engine, doors, service, &admission)?;
         start_api(&engine, node.as_deref(), http, service, (sealer, admission))?;
         admin.set_started();
         tracing::info!(%addresses.http, %addresses.iso8583, %addresses.admin, "ready");
         let stop_times = StopTimes::of(service);
-        Ok(Self {
+        let started = Self {
             engine,
             addresses,
             own_addresses,
@@ -201,7 +204,8 @@ impl App {
             supervisor,
             drain_asked: admin.drain_asked(),
             stop_times,
-        })
+        };
+        Ok(started)
     }
 
     /// Serves until `stop` resolves, `/drain` is posted to, or something vital dies; then drains,
@@ -225,11 +229,17 @@ impl App {
             let why = store.failure().map_or_else(String::new, |why| why.to_string());
             tracing::error!("{why}; stopping at once");
             store.leave();
+            let line_trace = Arc::clone(&self.engine.line_trace);
+            stop::finish_trace(line_trace, stop::SAYING_MAX).await;
             return failed;
         }
         tracing::info!(under_way = self.engine.tasks.payments_under_way(), "draining");
         let in_time = self.supervisor.drain(grace, closing / 4).await;
-        let is_closed = stop::close(store.clone(), self.node, closing / 4 * 3).await;
+        let line_trace = Arc::clone(&self.engine.line_trace);
+        let (is_closed, ()) = tokio::join!(
+            stop::close(store.clone(), self.node, closing / 4 * 3),
+            stop::finish_trace(line_trace, closing / 4 * 3),
+        );
         let ended = if in_time && is_closed { Ended::Drained } else { Ended::CutShort };
         let ended = Ended::of_failed(store).or(early).unwrap_or(ended);
         tracing::info!(?ended, "stopped");
@@ -264,24 +274,35 @@ fn start_clock(tasks: &Tasks, service: &ServiceConfig, last_record: Option<Times
 }
 
 /// Opens the data folder and the journal, with the keys that its records need.
-async fn open_data(service: &ServiceConfig) -> Result<(Sealer, Opened), StartError> {
+/// Notes there who is served.
+async fn open_data(config: &Config) -> Result<(Sealer, Opened), StartError> {
+    let service = &config.service;
     let dir = &service.data.dir;
     storage::folder::prepare(dir)?;
     let sealer = seal::sealer(&service.seal, dir)?;
     let opened = Opened::of(service, &sealer).await?;
     seal::note_in_use(&sealer, dir)?;
+    keys::billers::note(dir, config.policy.billers.keys()).map_err(StartError::Billers)?;
     Ok((sealer, opened))
 }
 
+/// Starts the admin port, which says "starting" at first; gives its address.
 fn start_admin(
-    admin: &Admin,
+    engine: &Arc<Engine>,
+    (recorded, node): (PrometheusHandle, Option<Arc<Node>>),
     port: TcpListener,
-    config: &AdminConfig,
-) -> Result<SocketAddr, StartError> {
+    service: &ServiceConfig,
+) -> Result<(Admin, SocketAddr), StartError> {
+    let config = &service.admin;
+    let participants: Vec<_> = engine.participants.iter().map(|one| one.id()).collect();
+    let participants: Vec<&str> = participants.iter().map(ParticipantId::as_str).collect();
+    metrics::register(&participants, node.is_some());
+    let access = Access::new(config, &service.data.dir).map_err(StartError::DrainToken)?;
+    let admin = Admin::new(Arc::clone(engine), recorded, node, access);
     let address = config.listen;
     let listening = port.into_std().and_then(|port| admin.clone().start(port, config));
     let failed = |source| StartError::Listen { what: "admin.listen", address, source };
-    listening.map_err(failed)
+    listening.map_err(failed).map(|address| (admin, address))
 }
 
 /// Starts notices, and the API that shows them.
@@ -297,6 +318,7 @@ fn start_api(
     let notices = Arc::new(notices);
     tasks.critical("notices", notice::run(Arc::clone(&notices)));
     let keys = Keys::open(&service.data.dir).map_err(StartError::Keys)?;
+    keys.warn_of_unserved(|owner| serves(&engine.policy(), owner));
     let keys = match node {
         Some(node) => keys.with_common(ApiKeys::new(node.cql())),
         None => keys,
@@ -305,6 +327,11 @@ fn start_api(
     let tls = service.http.tls.as_ref().map(tls::acceptor).transpose()?;
     tasks.critical("http", web::run(api, listener, service.http.clone(), tls, admission));
     Ok(())
+}
+
+/// Whether a biller of this id is configured.
+fn serves(policy: &Policy, owner: &str) -> bool {
+    BillerId::new(owner).is_ok_and(|id| policy.billers.contains_key(&id))
 }
 
 /// The addresses that the switch listens on, but for that of other nodes.

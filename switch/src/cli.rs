@@ -4,6 +4,7 @@ mod check;
 mod clock;
 mod cluster;
 mod codec;
+mod data_folder;
 mod journal;
 mod key;
 pub mod process;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use self::process::Process;
+use self::process::ServiceProcess;
 use crate::config::{self, Config, Layers, Mistake};
 
 /// Exit code of a configuration or command line that is wrong (`EX_USAGE` of sysexits.h).
@@ -27,31 +28,31 @@ pub const EXIT_USAGE: u8 = 64;
 /// Without a command it runs the demonstration: everything on this machine, one payment of each
 /// rail, then it keeps serving.
 #[derive(Debug, Parser)]
-#[command(name = "cauce", version, after_help = EXAMPLES)]
+#[command(name = "cauce", version, after_help = EXAMPLES, max_term_width = 80)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 const EXAMPLES: &str = "Examples:
-  cauce                                    the demonstration, which keeps serving
-  cauce demo --once                        the demonstration, then exit
-  cauce check --config my.toml             every mistake in a configuration
+  cauce                                   the demonstration, which keeps serving
+  cauce demo --once                       the demonstration, then exit
+  cauce check --config my.toml            every mistake in a configuration
   cauce serve --config my.toml --config participants/bank-a.toml
   cauce key create --role biller --owner isp-ve --data ./data
-  cauce key list --data ./data             and revoke ID, rotate ID
+  cauce key list --data ./data            and revoke ID, rotate ID
   cauce codec decode --spec cauce-87 < messages.hex
-  cauce journal verify --data ./data       prove that nothing was altered or lost
-  cauce clock accept --data ./data         say that the machine's clock is right after a jump
-  cauce schema apply --config node.toml    make the tables of a cluster
-  cauce cluster status --config node.toml  nodes, lanes and gate at a glance";
+  cauce journal verify --data ./data      prove that nothing was altered or lost
+  cauce clock accept --data ./data        after a jump: the clock is right
+  cauce schema apply --config node.toml   make the tables of a cluster
+  cauce cluster status --config node.toml nodes, lanes and gate at a glance";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run everything on this machine with simulated banks and merchants
     Demo(crate::demo::DemoArgs),
     /// Run the switch; SIGTERM drains and exits 0, SIGHUP reads the rules again
-    Serve(Configured),
+    Serve(serve::ServeArgs),
     /// Check a configuration and print every mistake; exit 64 if there is any
     Check(Configured),
     /// Read, write and explain messages; check and convert their formats
@@ -90,7 +91,8 @@ pub fn main() -> ExitCode {
     // Before anything that takes time: a signal that comes earlier ends the process, and as a
     // container's first process it would not hear it at all.
     let first_argument = std::env::args_os().nth(1);
-    let listening = Process::is_wanted(first_argument.as_deref()).then(Process::start);
+    let listening =
+        ServiceProcess::is_wanted(first_argument.as_deref()).then(ServiceProcess::start);
     // One TLS provider for everything; a second call (tests) finds it there.
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     // Whatever is written is its owner's alone: 0600, and 0700 for folders.
@@ -105,9 +107,7 @@ pub fn main() -> ExitCode {
     };
     match cli.command.unwrap_or_else(|| Command::Demo(crate::demo::DemoArgs::default())) {
         Command::Demo(args) => served(listening, |process| crate::demo::main(&args, process)),
-        Command::Serve(configured) => {
-            served(listening, |process| serve::main(&configured, process))
-        }
+        Command::Serve(args) => served(listening, |process| serve::main(args, process)),
         Command::Check(configured) => check::main(&configured),
         Command::Codec(command) => codec::main(&command),
         Command::Journal(command) => journal::main(&command),
@@ -121,10 +121,10 @@ pub fn main() -> ExitCode {
 /// Runs a command that serves, in the process that has listened for signals since it began.
 #[expect(clippy::print_stderr, reason = "this is a program's own output")]
 fn served(
-    listening: Option<io::Result<Process>>,
-    run: impl FnOnce(Process) -> ExitCode,
+    listening: Option<io::Result<ServiceProcess>>,
+    run: impl FnOnce(ServiceProcess) -> ExitCode,
 ) -> ExitCode {
-    match listening.unwrap_or_else(Process::start) {
+    match listening.unwrap_or_else(ServiceProcess::start) {
         Ok(process) => run(process),
         Err(error) => {
             eprintln!("the system gives no thread, or takes no signal handler: {error}");

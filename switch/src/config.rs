@@ -6,6 +6,7 @@ mod cluster;
 mod identity;
 mod keys;
 pub mod layers;
+mod log;
 mod message_format;
 mod participant;
 pub mod read;
@@ -24,12 +25,12 @@ pub use cluster::{
 };
 pub use keys::{KeyShown, KeysConfig};
 pub use layers::{Layers, Mistake};
+pub use log::{LogConfig, LogFormat, TraceConfig};
 pub use participant::{ParticipantConfig, Reach, TlsFiles};
 pub use rules::FloatConfig;
 pub use service::{
-    ClockConfig, DataConfig, HttpConfig, InFreeFields, Iso8583Config, KeySource, LogConfig,
-    LogFormat, NoticesConfig, ReversalsConfig, SealConfig, ServiceConfig, StorageConfig,
-    TlsServerFiles,
+    ClockConfig, DataConfig, HttpConfig, InFreeFields, Iso8583Config, KeySource, NoticesConfig,
+    ReversalsConfig, SealConfig, ServiceConfig, StorageConfig, TlsServerFiles,
 };
 
 use read::Section;

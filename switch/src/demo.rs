@@ -17,10 +17,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use loadtest::simulator::merchant::MerchantError;
 use tokio::runtime::Handle;
 
 use crate::app::{Ended, StartError};
-use crate::cli::process::{self, Process, StopSignals};
+use crate::cli::process::{self, ServiceProcess, StopSignals};
 use crate::cli::{self, Configured};
 use crate::config::{self, Config, Layers, Mistake};
 use crate::{log, stop_deadline};
@@ -76,7 +77,7 @@ enum DemoError {
 
 /// How a demonstration ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
+enum TourOutcome {
     /// Everything was shown, or not all of it as it should be.
     Whole { went_well: bool },
     /// It was told to stop before the tour's end.
@@ -86,8 +87,9 @@ enum Shown {
 }
 
 /// Runs the demonstration.
-pub fn main(args: &DemoArgs, process: Process) -> ExitCode {
-    let Process { runtime, mut stop, hangup: _ } = process;
+pub fn main(args: &DemoArgs, process: ServiceProcess) -> ExitCode {
+    let ServiceProcess { runtime, stop, hangup } = process;
+    let mut stop = stop.with(hangup);
     let code = match &args.command {
         Some(DemoCommand::Bank { address }) => runtime.block_on(bank::pay(*address, &mut stop)),
         None => runtime.block_on(shown(args, &mut stop)),
@@ -111,7 +113,13 @@ async fn shown(args: &DemoArgs, stop: &mut StopSignals) -> ExitCode {
     };
     match run(args, &folder, stop).await {
         Ok((shown, ended)) => {
-            folder.leave(args.once && shown == Shown::Whole { went_well: true });
+            let has_had_its_use = match shown {
+                TourOutcome::Whole { went_well } => args.once && went_well,
+                TourOutcome::CutShort => true,
+                // The start may still be writing there.
+                TourOutcome::NotReady => false,
+            };
+            folder.leave(has_had_its_use && ended == Ended::Drained);
             exit_code(args, shown, ended)
         }
         Err(DemoError::Config(mistakes)) => {
@@ -128,18 +136,30 @@ async fn shown(args: &DemoArgs, stop: &mut StopSignals) -> ExitCode {
 
 /// What helps against an error; empty where only the operator can know.
 fn advice(error: &DemoError) -> String {
-    let DemoError::Start(error) = error else { return String::new() };
-    error.advice().unwrap_or_default()
+    match error {
+        DemoError::Start(error) => error.advice().unwrap_or_default(),
+        // Its endpoints in the switch have the address that its merchants had.
+        DemoError::Sandbox(SandboxError::Merchant(MerchantError::Io(error)))
+            if error.kind() == io::ErrorKind::AddrInUse =>
+        {
+            ": the merchants of this --data had a port that another program has now; end it, or \
+             begin a demonstration in another folder"
+                .to_owned()
+        }
+        DemoError::Config(_) | DemoError::Sandbox(_) | DemoError::Io(_) => String::new(),
+    }
 }
 
 /// 0 after everything went well, or where it served and was told to stop; a tour that was to be all
 /// and was cut short did not go well.
-fn exit_code(args: &DemoArgs, shown: Shown, ended: Ended) -> ExitCode {
+fn exit_code(args: &DemoArgs, shown: TourOutcome, ended: Ended) -> ExitCode {
     match shown {
         _ if ended != Ended::Drained => ended.exit_code(),
-        Shown::Whole { went_well: true } => ExitCode::SUCCESS,
-        Shown::CutShort | Shown::NotReady if !args.once => ExitCode::SUCCESS,
-        Shown::Whole { went_well: false } | Shown::CutShort | Shown::NotReady => ExitCode::FAILURE,
+        TourOutcome::Whole { went_well: true } => ExitCode::SUCCESS,
+        TourOutcome::CutShort | TourOutcome::NotReady if !args.once => ExitCode::SUCCESS,
+        TourOutcome::Whole { went_well: false } | TourOutcome::CutShort | TourOutcome::NotReady => {
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -147,7 +167,7 @@ async fn run(
     args: &DemoArgs,
     folder: &DataFolder,
     stop: &mut StopSignals,
-) -> Result<(Shown, Ended), DemoError> {
+) -> Result<(TourOutcome, Ended), DemoError> {
     let dir = folder.path();
     let is_continued = dir.join(told::FILE_NAME).exists();
     let mut sandbox = Sandbox::start(dir).await?;
@@ -155,7 +175,7 @@ async fn run(
     log::start(&config.service.log);
     let Some(app) = process::start(config, stop).await? else {
         screen::line("Told to stop before the switch was ready.");
-        return Ok((Shown::NotReady, Ended::Drained));
+        return Ok((TourOutcome::NotReady, Ended::Drained));
     };
     stop_deadline::watch(&app.stop_times, Handle::current())?;
     sandbox.open_endpoints(&app, dir).await?;
@@ -164,11 +184,11 @@ async fn run(
     let shown = match is_continued {
         true => told::continued(dir),
         false => tokio::select! {
-            went_well = tour::run(&app, &sandbox) => Shown::Whole { went_well },
-            () = stop.asked() => Shown::CutShort,
+            went_well = tour::run(&app, &sandbox) => TourOutcome::Whole { went_well },
+            () = stop.asked() => TourOutcome::CutShort,
         },
     };
-    let serves = !args.once && shown != Shown::CutShort;
+    let serves = !args.once && shown != TourOutcome::CutShort;
     if serves {
         told::addresses(dir, &app);
         next::tell(dir, &app, &sandbox);
@@ -180,7 +200,7 @@ async fn run(
             if serves {
                 stop.asked().await;
             }
-            if serves || shown == Shown::CutShort {
+            if serves || shown == TourOutcome::CutShort {
                 told::draining(longest);
             }
         })

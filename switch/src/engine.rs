@@ -20,6 +20,7 @@ use storage_cluster::folios::Folios;
 
 use crate::config::InFreeFields;
 use crate::early::EarlyReversals;
+use crate::line_trace::LineTrace;
 use crate::outbound::Sockets;
 use crate::participant::Participants;
 use crate::reversal::Owed;
@@ -48,6 +49,8 @@ pub struct Engine {
     pub acquirer_id: Text<11>,
     /// What becomes of a request with a card number in a field where none belongs.
     pub in_free_fields: InFreeFields,
+    /// What goes over participants' lines, written down where that is asked for.
+    pub line_trace: Arc<LineTrace>,
     fingerprint_key: FingerprintKey,
     message_len_max: usize,
     policy: ArcSwap<Policy>,
@@ -90,6 +93,8 @@ pub struct Parts {
     pub in_free_fields: InFreeFields,
     /// How messages are framed on lines that participants open.
     pub framing: Framer,
+    /// What goes over participants' lines, written down where that is asked for.
+    pub line_trace: Arc<LineTrace>,
 }
 
 impl Engine {
@@ -108,6 +113,7 @@ impl Engine {
             owed: parts.owed,
             early: parts.early,
             acquirer_id: parts.acquirer_id,
+            line_trace: parts.line_trace,
             fingerprint_key: parts.fingerprint_key,
             in_free_fields: parts.in_free_fields,
             policy: ArcSwap::new(parts.policy),

@@ -7,13 +7,14 @@
 //! nodes all know a key that one of them was told: there the hashes stand in a table of the
 //! journal's servers (`table`), whose word a node believes for a second (`common`).
 
+pub mod billers;
 mod common;
 mod file;
 mod listed;
 mod stamp;
 mod table;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -109,6 +110,18 @@ impl Keys {
         let read = Read { looked: StampReading::first(stamp, Instant::now()), known };
         let (dir, read) = (dir.to_owned(), ArcSwap::from_pointee(read));
         Ok(Self { dir, read, reading: Mutex::new(()), common: None })
+    }
+
+    /// Warns of each biller that this folder has a key for and that is not served: such a key is
+    /// refused, and was perhaps made with a slip in its owner's name before the first start.
+    pub fn warn_of_unserved(&self, is_served: impl Fn(&str) -> bool) {
+        let read = self.read.load();
+        let principals = read.known.iter().flatten().map(|(_, (principal, _))| principal);
+        let billers = principals.filter(|principal| principal.role == Role::Biller);
+        let owners: BTreeSet<&str> = billers.map(|principal| principal.owner.as_str()).collect();
+        for owner in owners.into_iter().filter(|owner| !is_served(owner)) {
+            tracing::warn!(owner, "an API key belongs to no biller of the configuration");
+        }
     }
 
     /// With those that all nodes of a cluster know.

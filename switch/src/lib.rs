@@ -18,6 +18,7 @@ pub mod engine;
 pub mod fingerprint;
 pub mod keys;
 pub mod late;
+pub mod line_trace;
 pub mod log;
 pub mod metrics;
 pub mod misplaced;

@@ -1,6 +1,7 @@
 //! The log: structured, one line an event, never a card number or a secret.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ pub fn start(config: &LogConfig) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(QUIET));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(is_coloured())
+        .with_ansi(takes_colour(&std::io::stderr()))
         .with_writer(std::io::stderr);
     // Somebody else's subscriber (a test's) may be there already; then it stays.
     match config.format {
@@ -32,12 +33,17 @@ pub fn start(config: &LogConfig) {
     };
 }
 
-/// Whether people read standard error on a terminal and want colours: files get no escape codes.
-/// Source: https://no-color.org.
-fn is_coloured() -> bool {
-    let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let is_dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-    std::io::stderr().is_terminal() && !is_refused && !is_dumb
+/// Whether colours go to a stream: it is a terminal that shows them, and they are not refused.
+/// Files and pipes get no escape codes.
+///
+/// Source: <https://no-color.org>: `NO_COLOR` counts where it is not empty.
+pub fn takes_colour(stream: &impl IsTerminal) -> bool {
+    let [no_color, term] = ["NO_COLOR", "TERM"].map(std::env::var_os);
+    stream.is_terminal() && !refuses_colour(no_color.as_deref(), term.as_deref())
+}
+
+fn refuses_colour(no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {
+    no_color.is_some_and(|value| !value.is_empty()) || term.is_some_and(|value| value == "dumb")
 }
 
 /// Prints an error with everything that caused it: `a: b: c`.
@@ -62,32 +68,42 @@ const SELDOM: Duration = Duration::from_secs(10);
 
 /// Keeps a trouble that each request meets from being told with each of them.
 #[derive(Debug)]
-pub struct Seldom(Mutex<Option<(Instant, u64)>>);
+pub struct Seldom {
+    pause: Duration,
+    /// When it was told last, and how many times it was left out since.
+    last: Mutex<(Option<Instant>, u64)>,
+}
 
 impl Seldom {
-    /// Nothing was told yet.
+    /// Nothing was told yet; told once in ten seconds.
     pub const fn new() -> Self {
-        Self(Mutex::new(None))
+        Self::every(SELDOM)
+    }
+
+    /// Nothing was told yet; told once in a time of this length.
+    pub const fn every(pause: Duration) -> Self {
+        Self { pause, last: Mutex::new((None, 0)) }
     }
 
     /// Whether to tell of the trouble now, and then how many times it was left out before.
     pub fn is_due(&self) -> Option<u64> {
-        self.is_due_at(Instant::now())
+        self.is_due_if(|| true)
     }
 
-    fn is_due_at(&self, now: Instant) -> Option<u64> {
-        let mut last = self.0.lock();
-        match &mut *last {
-            Some((told_at, left_out)) if now.duration_since(*told_at) < SELDOM => {
-                *left_out += 1;
-                None
-            }
-            told => {
-                let left_out = told.map_or(0, |(_, left_out)| left_out);
-                *told = Some((now, 0));
-                Some(left_out)
-            }
+    /// The same where something else may forbid it, which is asked only when it would be told.
+    pub fn is_due_if(&self, may_tell: impl FnOnce() -> bool) -> Option<u64> {
+        self.is_due_at(Instant::now(), may_tell)
+    }
+
+    fn is_due_at(&self, now: Instant, may_tell: impl FnOnce() -> bool) -> Option<u64> {
+        let (told_at, left_out) = &mut *self.last.lock();
+        let is_early = told_at.is_some_and(|told_at| now.duration_since(told_at) < self.pause);
+        if is_early || !may_tell() {
+            *left_out += 1;
+            return None;
         }
+        *told_at = Some(now);
+        Some(std::mem::take(left_out))
     }
 }
 
@@ -104,10 +120,31 @@ mod tests {
     #[test]
     fn what_each_request_meets_is_told_once_in_a_while_with_how_many_were_left_out() {
         let (seldom, now, ms) = (Seldom::new(), Instant::now(), Duration::from_millis(1));
-        assert_eq!(seldom.is_due_at(now), Some(0));
-        let asked = (1..=500).map(|nth| seldom.is_due_at(now + ms * nth));
-        assert_eq!(asked.flatten().count(), 0);
-        assert_eq!(seldom.is_due_at(now + SELDOM), Some(500));
-        assert_eq!(seldom.is_due_at(now + SELDOM * 2), Some(0));
+        let due = |at: Instant| seldom.is_due_at(at, || true);
+        assert_eq!(due(now), Some(0));
+        assert_eq!((1..=500).filter_map(|nth| due(now + ms * nth)).count(), 0);
+        assert_eq!(due(now + SELDOM), Some(500));
+        assert_eq!(due(now + SELDOM * 2), Some(0));
+    }
+
+    #[test]
+    fn colours_are_refused_by_a_variable_that_is_not_empty_and_by_a_dumb_terminal() {
+        let check = |no_color: Option<&str>, term: Option<&str>, expect| {
+            let refused = refuses_colour(no_color.map(OsStr::new), term.map(OsStr::new));
+            assert_eq!(refused, expect, "{no_color:?} {term:?}");
+        };
+        check(None, None, false);
+        check(Some(""), Some("xterm"), false);
+        check(Some("1"), Some("xterm"), true);
+        check(None, Some("dumb"), true);
+        let file = tempfile::tempfile().unwrap();
+        assert!(!takes_colour(&file), "a file gets no escape codes");
+    }
+
+    #[test]
+    fn what_may_not_be_told_now_is_told_as_soon_as_it_may() {
+        let (seldom, now) = (Seldom::every(Duration::from_secs(60)), Instant::now());
+        assert_eq!(seldom.is_due_at(now, || false), None);
+        assert_eq!(seldom.is_due_at(now, || true), Some(1));
     }
 }

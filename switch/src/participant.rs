@@ -30,6 +30,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::clock;
 use crate::config::ParticipantConfig;
+use crate::metrics::ParticipantFigures;
 pub use ask::{LineChoice, LineState};
 use in_flight::{Claim, Expected, InFlight, RequestKind};
 use line::Line;
@@ -79,7 +80,7 @@ const LATE_MAX: usize = 1024;
 /// Requests of one participant that are decided at once; the next wait for their turn, so that a
 /// flood of one participant's does not stand before everybody else's in each queue. A turn lasts
 /// until the intent is durable: at 5 ms each, 100,000 requests a second have one.
-const DECIDED_AT_ONCE_MAX: usize = 512;
+pub const DECIDED_AT_ONCE_MAX: usize = 512;
 
 /// One participant.
 #[derive(Debug)]
@@ -100,6 +101,8 @@ pub struct Participant {
     decisions: Semaphore,
     /// Payments that are unknown or being undone.
     owed: AtomicUsize,
+    /// What it makes of payments.
+    pub figures: ParticipantFigures,
     remote_lines: OnceLock<Arc<dyn RemoteLines>>,
 }
 
@@ -120,6 +123,7 @@ impl Participant {
             requests: Arc::new(Semaphore::new(config.requests_max)),
             decisions: Semaphore::new(DECIDED_AT_ONCE_MAX),
             owed: AtomicUsize::new(0),
+            figures: ParticipantFigures::of(config.id.as_str()),
             remote_lines: OnceLock::new(),
             config,
         }

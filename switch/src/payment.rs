@@ -52,7 +52,9 @@ pub async fn process(
     on_repeat: OnRepeat,
 ) -> Reply {
     let started = Instant::now();
-    let turn = decision_turn(engine, &request.originator).await;
+    let Some(turn) = decision_turn(engine, &request.originator).await else {
+        return measured(Reply::no_turn(), started);
+    };
     request.fingerprint = engine.fingerprint(&request);
     // Rules that need no state, and a participant that could be asked.
     let (intent, mut sending) = match prepare(engine, request) {
@@ -88,19 +90,22 @@ pub async fn process(
     measured(conclude(engine, sending, outcome).await, started)
 }
 
-/// The turn of a participant's request to be decided; a biller's requests are as many at once as it
-/// has connections.
+/// How long a request waits for its turn: as long as a stalled journal is waited for.
+const TURN_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// The turn of a participant's request to be decided, none when it did not come in time; a biller's
+/// requests are as many at once as it has connections, and need none.
 async fn decision_turn<'a>(
     engine: &'a Engine,
     originator: &Originator,
-) -> Option<SemaphorePermit<'a>> {
-    match originator {
-        Originator::Participant(id) => match engine.participants.by_id(*id) {
-            Some(participant) => Some(participant.decision_turn().await),
-            None => None,
-        },
+) -> Option<Option<SemaphorePermit<'a>>> {
+    let participant = match originator {
+        Originator::Participant(id) => engine.participants.by_id(*id),
         Originator::Biller(_) => None,
-    }
+    };
+    let Some(participant) = participant else { return Some(None) };
+    let turn = tokio::time::timeout(TURN_WAIT_MAX, participant.decision_turn()).await;
+    turn.ok().map(Some)
 }
 
 /// What becomes of a request before anything is reserved.
@@ -197,10 +202,21 @@ impl<'a> Sending<'a> {
     async fn send(&mut self, engine: &'a Engine) -> Outcome {
         loop {
             let claim = self.claim.take().expect("invariant: each try has a claim");
-            match self.participant.ask(claim, self.frame.clone()).await {
-                Ok(heard) => return self.told_by(&heard),
-                Err(NoAnswer::MaybeSent(cause)) => return Outcome::Unknown(cause),
-                Err(NoAnswer::NotSent(why)) => {
+            let asked_at = Instant::now();
+            let heard = self.participant.ask(claim, self.frame.clone()).await;
+            let figures = &self.participant.figures;
+            let outcome = match heard {
+                Ok(heard) => Ok(self.told_by(&heard)),
+                Err(NoAnswer::MaybeSent(cause)) => Ok(Outcome::Unknown(cause)),
+                Err(NoAnswer::NotSent(why)) => Err(why),
+            };
+            match outcome {
+                Ok(outcome) => {
+                    figures.concluded(&outcome, asked_at.elapsed());
+                    return outcome;
+                }
+                Err(why) => {
+                    figures.not_sent();
                     metrics::counter!("cauce_not_sent_total", "why" => why.name()).increment(1);
                     if !Box::pin(self.reroute(engine)).await {
                         return Outcome::Declined(Decline::ours(Reason::IssuerUnavailable));
@@ -266,15 +282,15 @@ async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> Re
             Reply::outcome(sending.payment, sending.folio, &outcome)
         }
         Err(error) => {
-            // The record may be whole on the disk all the same: the next start decides, and until
-            // then nobody knows.
+            // The record may be whole on the disk all the same: the next start decides. Until then
+            // the payment is under way, and neither approved nor unknown.
             static NOT_DURABLE: Seldom = Seldom::new();
             if let Some(left_out) = NOT_DURABLE.is_due() {
                 tracing::error!(payment_id = %sending.payment, error = %crate::log::chain(&error),
                     left_out, "an outcome could not be made durable");
             }
-            let unknown = Outcome::Unknown(Cause::Restart);
-            Reply::outcome(sending.payment, sending.folio, &unknown)
+            let payment = Some((sending.payment, sending.folio));
+            Reply { payment, ..Reply::in_progress(sending.payment) }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use bytes::{Bytes, BytesMut};
 use codecs::iso8583::cauce87::{self, Wire, WireAnswer};
 use router::id::{Folio, PaymentId};
+use router::limit::Detail;
 use router::outcome::{Approval, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::plan::Refusal;
@@ -34,7 +35,7 @@ pub struct Reply {
     /// The request's field to mend.
     pub field: Option<&'static str>,
     /// What people need beyond the reason's text.
-    pub detail: Option<Box<str>>,
+    pub detail: Option<Detail>,
     /// What is to stand of an approval that was reversed in part, in minor units, for an inquiry.
     pub stands_minor: Option<i64>,
 }
@@ -145,6 +146,12 @@ impl Reply {
         }
     }
 
+    /// The refusal of a request that was not decided in time; nothing of it is kept.
+    pub fn no_turn() -> Self {
+        metrics::counter!("cauce_payments_not_decided_total", "why" => "turn").increment(1);
+        Self::refused(Reason::RateLimited)
+    }
+
     /// Marks the stored answer of an earlier request.
     pub fn replayed(self) -> Self {
         Self { is_replay: true, ..self }
@@ -165,12 +172,17 @@ impl Reply {
         self.network_code.unwrap_or_else(|| de39(self.reason))
     }
 
-    /// The catalogue's text for people; a text that points at another payment names its folio.
+    /// The text for people: that of the limit that refused, with its own figures, or else the
+    /// catalogue's, with the folio of the payment it points at or the field to mend.
     pub fn text(&self, language: Language) -> Cow<'static, str> {
+        if let Some(limit) = self.detail.as_ref().and_then(|detail| detail.limit_of(self.reason)) {
+            return Cow::Owned(limit.text(language));
+        }
         let text = self.reason.info().text(language);
-        match self.original {
-            Some(folio) => Cow::Owned(text.replace('…', &folio.to_string())),
-            None => Cow::Borrowed(text),
+        match (self.original, self.field) {
+            (Some(folio), _) => Cow::Owned(format!("{text} (folio {folio})")),
+            (None, Some(field)) => Cow::Owned(format!("{text}: {field}")),
+            (None, None) => Cow::Borrowed(text),
         }
     }
 
@@ -204,10 +216,6 @@ pub fn iso8583(asked: &Asked<'_>, reply: &Reply, out: &mut BytesMut) {
     let info = reply.reason.info();
     let is_success = reply.reason == Reason::Approved;
     let text = (!is_success).then(|| reply.text(Language::Es));
-    let text = match reply.field {
-        Some(field) => text.map(|text| Cow::Owned(format!("{text}: {field}"))),
-        None => text,
-    };
     let answer = WireAnswer {
         de39: reply.de39(),
         folio: reply.payment.map(|(_, folio)| folio),

@@ -57,6 +57,11 @@ impl Api {
     }
 }
 
+/// The routes by their names in metrics; `none` is a request that no route answered.
+pub(crate) fn route_names() -> Vec<&'static str> {
+    routes::paths().chain([guard::NO_ROUTE]).collect()
+}
+
 /// Accepts connections until the switch drains. Run as a critical task.
 ///
 /// Where there is no room, an idle connection is closed for the new one, or the new one is closed.

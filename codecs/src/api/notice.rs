@@ -73,14 +73,16 @@ pub struct NoticeBody<'a> {
     pub kind: &'static str,
     /// When the event happened.
     pub timestamp: Shown<Timestamp>,
+    /// The notice: the `webhook-id` of every delivery.
+    pub id: Shown<NoticeId>,
     /// The payment as it was then.
     pub data: &'a PaymentView<'a>,
 }
 
 impl<'a> NoticeBody<'a> {
     /// A notice of an event.
-    pub fn new(kind: NoticeType, at: Timestamp, data: &'a PaymentView<'a>) -> Self {
-        Self { kind: kind.name(), timestamp: Shown(at), data }
+    pub fn new(id: NoticeId, kind: NoticeType, at: Timestamp, data: &'a PaymentView<'a>) -> Self {
+        Self { kind: kind.name(), timestamp: Shown(at), id: Shown(id), data }
     }
 
     /// Its JSON, the very bytes to sign and send.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment, Track};
 
 use super::FieldError;
 
@@ -17,8 +18,10 @@ use super::FieldError;
 ///         not passed on, because it repeats values, and a value may be a card number.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FieldError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let read = object(&mut deserializer).and_then(|body| deserializer.end().map(|()| body));
-    read.map_err(|error| field_error(bytes, &error))
+    let mut track = Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
+    let read = object(tracked).and_then(|body| deserializer.end().map(|()| body));
+    read.map_err(|error| field_error(&track.path(), &error))
 }
 
 /// Reads an object, and nothing else: a list of the members' values would pass for one.
@@ -64,27 +67,30 @@ pub(super) fn given_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     object(deserializer).map(Some)
 }
 
-fn field_error(bytes: &[u8], error: &serde_json::Error) -> FieldError {
-    let (line, column) = (error.line(), error.column());
+fn field_error(path: &Path, error: &serde_json::Error) -> FieldError {
     let message = error.to_string();
     let (field, problem) = match error.classify() {
         Category::Syntax | Category::Eof | Category::Io => (String::new(), "not valid JSON"),
-        Category::Data => {
-            let mut path = path_at(bytes, offset(bytes, line, column));
-            let problem = problem(&message);
-            if let Some(missing) = named(&message, "missing field `") {
-                path.pop();
-                path.push(missing.to_owned());
-            }
-            (path.join("."), problem)
-        }
+        Category::Data => (field_of(path, &message), problem(&message)),
     };
     let reason = match field.as_str() {
         "amount" | "amount.minor" => Reason::AmountInvalid,
         "payer.card.number" => Reason::CardInvalid,
         _ => Reason::FormatError,
     };
+    let (line, column) = (error.line(), error.column());
     FieldError::new(&field, reason, format_args!("{problem}, line {line} column {column}"))
+}
+
+/// The field that an error is about: where it was found, or what is missing or twice there.
+fn field_of(path: &Path, message: &str) -> String {
+    let known = |segment: &Segment| match segment {
+        Segment::Map { key } => Some(printable(key).to_owned()),
+        Segment::Seq { .. } | Segment::Enum { .. } | Segment::Unknown => None,
+    };
+    let within = ["missing field `", "duplicate field `"];
+    let within = within.into_iter().find_map(|before| named(message, before)).map(str::to_owned);
+    path.iter().filter_map(known).chain(within).collect::<Vec<_>>().join(".")
 }
 
 fn problem(message: &str) -> &'static str {
@@ -104,61 +110,11 @@ fn named<'a>(message: &'a str, before: &str) -> Option<&'a str> {
     message.strip_prefix(before)?.split('`').next()
 }
 
-/// The byte offset of a line and column counted from 1; column 0 is the line's start.
-fn offset(bytes: &[u8], line: usize, column: usize) -> usize {
-    let before = bytes.split_inclusive(|byte| *byte == b'\n').take(line.saturating_sub(1));
-    let start: usize = before.map(<[u8]>::len).sum();
-    (start + column).min(bytes.len())
-}
-
 /// Longest name of a field that is repeated in an error.
 const NAME_LEN_MAX: usize = 40;
 
-/// The names of the fields that enclose an offset of JSON that is valid up to there.
-fn path_at(bytes: &[u8], end: usize) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    let mut at = 0;
-    let mut expects_name = false;
-    while at < end {
-        match bytes[at] {
-            b'{' => {
-                names.push(String::new());
-                expects_name = true;
-            }
-            // The last byte before the error is where the parser stood, not what it has left.
-            b'}' if at + 1 < end => {
-                names.pop();
-            }
-            b',' => expects_name = true,
-            b':' => expects_name = false,
-            b'"' => {
-                let close = string_end(bytes, at);
-                if let (true, Some(name)) = (expects_name, names.last_mut()) {
-                    *name = printable(&bytes[at + 1..close.min(bytes.len())]);
-                }
-                at = close;
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    names
-}
-
-/// The offset of the closing quote.
-fn string_end(bytes: &[u8], open: usize) -> usize {
-    let mut at = open + 1;
-    while at < bytes.len() && bytes[at] != b'"' {
-        at += if bytes[at] == b'\\' { 2 } else { 1 };
-    }
-    at
-}
-
 /// A field's name if it looks like one; the names of fields are the originator's, too.
-fn printable(name: &[u8]) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
-    match std::str::from_utf8(name) {
-        Ok(text) if text.len() <= NAME_LEN_MAX && name.iter().all(plain) => text.to_owned(),
-        _ => "?".to_owned(),
-    }
+fn printable(name: &str) -> &str {
+    let plain = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    if name.len() <= NAME_LEN_MAX && name.bytes().all(plain) { name } else { "?" }
 }

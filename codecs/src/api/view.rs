@@ -1,5 +1,7 @@
 //! A payment as the API, notices and exports show it.
 
+use std::borrow::Cow;
+
 use router::fee::{Bearer, Fee};
 use router::id::{BillNo, BillerId, ClientRef, FloatRef, Folio, PaymentId, Product};
 use router::message::Payer;
@@ -136,7 +138,7 @@ pub struct ReasonView<'a> {
     pub text: &'static str,
     /// What people need beyond the text.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<&'a str>,
+    pub detail: Option<Cow<'a, str>>,
     /// The code the participant itself gave.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_code: Option<String>,
@@ -247,7 +249,7 @@ impl<'a> ReasonView<'a> {
             no: info.no,
             code: info.code,
             text: info.text(language),
-            detail: payment.detail.as_deref(),
+            detail: payment.detail.as_ref().map(|detail| detail.text(language)),
             network_code: network_code.map(|code| code.escape_ascii().to_string()),
         })
     }

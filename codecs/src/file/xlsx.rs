@@ -1,8 +1,8 @@
 //! Sheets: the first one of a workbook, read; one of our own, written.
 //!
 //! A workbook is a ZIP archive of XML, so a small file can unpack to a large one. Before anything
-//! is unpacked the sizes its directory states are summed up, and each part is followed to see that
-//! it unpacks to what was stated ([`UNPACKED_LEN_MAX`]). While cells are read their number and text
+//! is kept the sizes its directory states are summed up, and each part is unpacked into nothing to
+//! see that it is as long as was stated ([`UNPACKED_LEN_MAX`]). While cells are read their number and text
 //! are counted ([`CELL_COUNT_MAX`], [`TEXT_LEN_MAX`]).
 //!
 //! A cell that holds a formula gives the value the spreadsheet program computed last.
@@ -21,10 +21,9 @@ use super::value::Cell;
 use super::{FileError, formula};
 
 mod archive;
-mod inflate;
 mod write;
 
-use archive::Unfit;
+use archive::{PART_COUNT_MAX, Unfit};
 pub use write::write;
 
 /// The largest file, in bytes.
@@ -51,6 +50,10 @@ pub(super) fn rows(file: &[u8]) -> Result<Vec<Row>, FileError> {
     archive::check(file, UNPACKED_LEN_MAX).map_err(|unfit| match unfit {
         Unfit::Malformed => FileError::NotXlsx,
         Unfit::TooLarge => FileError::TooLarge { what: "bytes unpacked", max: UNPACKED_LEN_MAX },
+        Unfit::TooManyParts => {
+            let max = u64::try_from(PART_COUNT_MAX).unwrap_or(u64::MAX);
+            FileError::TooLarge { what: "parts", max }
+        }
     })?;
     // The library asserts what a well-made archive has; a hostile one is refused, not a crash.
     catch_unwind(AssertUnwindSafe(|| sheet(file))).unwrap_or(Err(FileError::NotXlsx))

@@ -9,8 +9,10 @@ use crate::decimal::{self, Grammar};
 
 /// An amount as a message states it.
 ///
-/// Shape: `money` is there when the currency is one of ISO 4217 and the digits are an amount in
-///        it: no sign, no exponent, no more digits after the point than the currency has.
+/// Shape: `money` is there when the currency is one of ISO 4217 and the text is an `xs:decimal`
+///        that is an amount in it: not below zero, no more digits after the point than the currency
+///        has, zeros not counted.
+/// Source: XML Schema part 2, 3.2.3; `ActiveCurrencyAndAmount` begins at zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Amount<'a> {
     /// The element that states it, e.g. `IntrBkSttlmAmt`.
@@ -34,7 +36,7 @@ impl<'a> Amount<'a> {
     ) -> Self {
         let money = find(&currency).and_then(|currency| {
             let minor = decimal::read(&text, Grammar::XmlSchema, currency.exponent())?;
-            Some(Money::new(minor, currency))
+            (minor >= 0).then_some(Money::new(minor, currency))
         });
         Self { element, offset, text, currency, money }
     }
@@ -81,11 +83,14 @@ mod tests {
         assert_eq!(read(".5", "USD"), Some(50));
         assert_eq!(read("5.", "USD"), Some(500));
         assert_eq!(read("1.2300", "USD"), Some(123));
+        // Public report: florin-szilagyi/ts-anaf issue 20.
+        assert_eq!(read("+125.50", "EUR"), Some(12_550));
+        assert_eq!((read("-0", "EUR"), read("-0.00", "EUR")), (Some(0), Some(0)));
     }
 
     #[test]
     fn what_is_no_amount_is_worth_nothing_known() {
-        for text in ["", ".", "-1", "+1", "1e3", "1,00", "1.234", "1.2.3", " 1", "١"] {
+        for text in ["", ".", "-1", "-0.01", "+", "1e3", "1,00", "1.234", "1.2.3", " 1", "١"] {
             assert_eq!(read(text, "USD"), None, "{text}");
         }
         assert_eq!(read("1.5", "JPY"), None);

@@ -12,7 +12,9 @@ pub type Word<'a> = Option<Cow<'a, str>>;
 ///
 /// Shape: of elements that occur more than once the first is kept, in the order of the message; of
 ///        several transactions the first (`transaction_count` tells); entries are all kept.
-///        Texts are without white space around them, and never empty.
+///        What holds for every transaction of a group or of a payment information – dates, parties,
+///        kinds of payment – is the transaction's where it states nothing of its own; the amounts of
+///        a group are not. Texts are without white space around them, and never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Iso20022<'a> {
     /// Which message it is.
@@ -85,6 +87,10 @@ pub struct Header<'a> {
     pub id: Word<'a>,
     /// `MsgDefIdr`.
     pub message: Word<'a>,
+    /// `BizSvc`, e.g. `swift.cbprplus.02`.
+    pub service: Word<'a>,
+    /// `MktPrctc/Id`, e.g. `frb.fednow.01`.
+    pub practice: Word<'a>,
     /// `CreDt`.
     pub created: Word<'a>,
     /// `PssblDplct`.
@@ -178,15 +184,15 @@ pub struct Transaction<'a> {
     /// `PmtInfId`.
     pub payment_info_id: Word<'a>,
     /// What moves: returned or reversed before settled, settled before instructed, these before
-    /// what the original stated.
+    /// what the original stated. Never a balance, a sum or a charge.
     pub amount: Option<Amount<'a>>,
     /// `CdtDbtInd` of a notified transaction, where it is stated beside that of its entry.
     pub direction: Word<'a>,
     /// `IntrBkSttlmDt`.
     pub settlement_date: Word<'a>,
-    /// `TxSts`, else `GrpSts`; in a notification that of the entry.
+    /// `TxSts`, else `PmtInfSts`, else `GrpSts`, or their like in answers to cancellations.
     pub status: Word<'a>,
-    /// Why.
+    /// Why: the reason of the level that states the status.
     pub reason: Reason<'a>,
     /// `AccptncDtTm`.
     pub accepted: Word<'a>,

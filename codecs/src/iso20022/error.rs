@@ -44,8 +44,10 @@ pub enum XmlErrorKind {
     UnknownMessage,
     /// A bank identifier code that is none.
     BadIdentifier,
-    /// The settlement currency is not one in which the agents' countries clear.
+    /// The currency is not one of the usage guideline that is applied.
     CurrencyNotAllowed,
+    /// Something else that the usage guideline forbids, or demands and does not find.
+    GuidelineBroken,
 }
 
 impl XmlErrorKind {
@@ -72,6 +74,7 @@ impl XmlErrorKind {
             Self::UnknownMessage => "unknown_message",
             Self::BadIdentifier => "bad_identifier",
             Self::CurrencyNotAllowed => "currency_not_allowed",
+            Self::GuidelineBroken => "guideline_broken",
         }
     }
 
@@ -96,7 +99,8 @@ impl XmlErrorKind {
             Self::PathsTooLong => "paths of all leaves are too long together",
             Self::UnknownMessage => "not a known message",
             Self::BadIdentifier => "not a bank identifier code",
-            Self::CurrencyNotAllowed => "currency is not cleared between these agents",
+            Self::CurrencyNotAllowed => "currency is not one of the usage guideline",
+            Self::GuidelineBroken => "usage guideline is not kept",
         }
     }
 }

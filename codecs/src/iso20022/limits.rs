@@ -6,8 +6,10 @@
 /// Source: research/codecs.md 5.4. Each is a multiple of what the widest real message uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest message of any family but camt.
+    /// Longest message of any family but camt, leaves of base64 not counted.
     pub payment_len_max: usize,
+    /// Longest message of any family but camt, enclosed documents and signatures included.
+    pub enclosing_len_max: usize,
     /// Longest camt message, and so the longest of all.
     pub report_len_max: usize,
     /// Deepest element; the root is at depth 1.
@@ -16,7 +18,7 @@ pub struct Limits {
     pub elements_max: usize,
     /// Most attributes of one element, namespace bindings included.
     pub attributes_max: usize,
-    /// Longest content of one leaf.
+    /// Longest content of one leaf that is not base64; one of base64 ends with the message.
     pub text_len_max: usize,
     /// Longest content of a leaf of admi.002, which may quote a whole message.
     pub quoted_len_max: usize,
@@ -29,9 +31,11 @@ pub struct Limits {
 impl Limits {
     /// What the switch uses.
     ///
-    /// `AddtlData` of admi.002 holds up to 20,000 characters, of up to four bytes each.
+    /// `AddtlData` of admi.002 holds up to 20,000 characters, of up to four bytes each. The schemas
+    /// allow enclosed files of 10 MB (`Max10MbBinary`), of which 6 MB are taken.
     pub const DEFAULT: Self = Self {
         payment_len_max: 256 * 1024,
+        enclosing_len_max: 8 * 1024 * 1024,
         report_len_max: 10 * 1024 * 1024,
         depth_max: 64,
         elements_max: 50_000,

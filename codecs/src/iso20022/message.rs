@@ -21,7 +21,8 @@ use router::text::{Text, TextError};
 use smallvec::SmallVec;
 
 use super::canonical::{Agent, Iso20022, Word};
-use super::clearing;
+use super::error::XmlErrorKind;
+use super::guideline::{Breach, Guideline};
 use super::message_id::Family;
 use crate::forms::is_bic;
 
@@ -46,12 +47,16 @@ fn fault(reason: Reason, path: &'static str, detail: &'static str) -> MapError {
 
 /// Maps a request into the canonical message.
 ///
-/// Errors: what is missing or makes no sense, with the reason to answer; a status, a notification
-///         or any other answer is no request.
+/// Errors: what is missing or makes no sense, with the reason to answer; what the usage guideline
+///         forbids that the header names; a status, a notification or any other answer is no request.
 pub fn to_message(request: &Iso20022<'_>, originator: ParticipantId) -> Result<Message, MapError> {
     if request.transaction_count > 1 {
         let detail = "one transaction a message is served";
         return Err(fault(Reason::ServiceNotEnabled, "NbOfTxs", detail));
+    }
+    let guideline = request.header.as_ref().and_then(Guideline::of_header);
+    if let Some(breach) = guideline.and_then(|guideline| guideline.breach(request)) {
+        return Err(of_breach(&breach));
     }
     match request.message.family {
         Family::CreditTransfer | Family::RequestToPay => {
@@ -77,6 +82,15 @@ pub fn to_message(request: &Iso20022<'_>, originator: ParticipantId) -> Result<M
         | Family::Header
         | Family::Other => Err(fault(Reason::ServiceNotEnabled, "Document", "not a request")),
     }
+}
+
+/// What a request is answered that breaks the guideline its header names.
+fn of_breach(breach: &Breach) -> MapError {
+    if breach.kind == XmlErrorKind::CurrencyNotAllowed {
+        let detail = "currency is not one of the usage guideline that the header names";
+        return fault(Reason::CurrencyNotAllowed, breach.element, detail);
+    }
+    fault(Reason::FormatError, breach.element, "the usage guideline is not kept")
 }
 
 fn payment(request: &Iso20022<'_>, originator: ParticipantId) -> Result<PaymentRequest, MapError> {
@@ -160,10 +174,6 @@ fn amount(request: &Iso20022<'_>) -> Result<Money, MapError> {
     let stated = stated.ok_or_else(|| invalid("needed and not there"))?;
     match stated.money {
         None => Err(invalid("not an amount in a known currency")),
-        Some(_) if !clearing::is_plausible(request) => {
-            let detail = "currency is not cleared between these agents";
-            Err(fault(Reason::CurrencyNotAllowed, "IntrBkSttlmAmt", detail))
-        }
         Some(money) if money.minor == 0 => Err(invalid("must be more than zero")),
         Some(money) => Ok(money),
     }

@@ -29,19 +29,23 @@ macro_rules! names {
 }
 
 names! {
-    AccptncDtTm Acct AcctSvcrRef AddtlData AddtlInf AddtlNtryInf Amt AnyBIC AppHdr Assgne Assgnmt
-    Assgnr BIC BICFI BizMsgIdr BizSvc BookgDt BrnchId Btch CardTx Case Cd CdtDbtInd CdtTrfTx
-    CdtTrfTxInf Cdtr CdtrAcct CdtrAgt CdtrRefInf ChrgBr Chrgs ChrgsInf ClrSys ClrSysId ClrSysMmbId
-    Conf CreDt CreDtTm CtctDtls CtgyPurp CxlDtls CxlId CxlRsnInf CxlStsRsnInf Dbtr DbtrAcct DbtrAgt
-    Document Dt DtTm EndToEndId ErrLctn EvtCd EvtDesc EvtParam EvtTm Fr GrpHdr GrpSts IBAN Id
-    InitgPty InstdAgt InstdAmt InstgAgt InstrId IntrBkSttlmAmt IntrBkSttlmDt Intrst LclInstrm
-    MmbId MobNb MsgDefIdr MsgId NbOfTxs Nm Ntry NtryRef Nb Orgtr OrgnlCreDtTm OrgnlEndToEndId
-    OrgnlInstrId OrgnlIntrBkSttlmAmt OrgnlIntrBkSttlmDt OrgnlMsgId OrgnlMsgNmId OrgnlPmtInfId
-    OrgnlTxId OrgnlUETR Othr Ownr PhneNb PmtInfId Prtry Prxy PssblDplct PstlAdr Purp Ref Refs
-    ReqdExctnDt RfrdDocInf RjctgPtyRsn RjctnDtTm RltdRef RmtInf Rsn RsnDesc RtrId RtrInf RtrRsnInf
-    RtrdIntrBkSttlmAmt RvsdIntrBkSttlmAmt RvslId RvslInd RvslRsnInf SchmeNm Sgntr SplmtryData Sts
-    StsId StsReqId StsRsnInf Strd SttlmMtd Svcr SvcLvl To TxDtls TxId TxInf TxInfAndSts TxSts
-    Tp TxCxlSts UETR Ustrd ValDt XpryDt
+    AccptncDtTm Acct AcctSvcrRef AddtlData AddtlInf AddtlNtryInf AddtlRtrRsnInf AddtlRvslRsnInf
+    AddtlStsRsnInf Amt AmtDtls AmtWthCcy AnyBIC AppHdr Assgne Assgnmt Assgnr Avlbty BIC BICFI Bal
+    BizMsgIdr BizSvc BookgDt BrnchId Btch CardTx Case Cd CdtDbtInd CdtInstr CdtTrfTx CdtTrfTxInf
+    Cdtr CdtrAcct CdtrAgt CdtrRefInf ChrgBr Chrgs ChrgsInf ClrSys ClrSysId ClrSysMmbId Conf CreDt
+    CreDtTm CrrctnTx CshDpst CtctDtls CtgyPurp CxlDtls CxlId CxlRsn CxlRsnInf CxlStsRsnInf Dbtr
+    DbtrAcct DbtrAgt Document DrctDbtTxInf Dt DtTm EndToEndId EqvtAmt ErrLctn EvtCd EvtDesc EvtParam
+    EvtTm Fr GrpCxlSts GrpHdr GrpSts IBAN Id InitgPty InstdAgt InstdAmt InstgAgt InstrId
+    IntrBkSttlmAmt IntrBkSttlmDt Intrst Itm LclInstrm LqdtyCdtTrf MktPrctc MmbId MobNb MsgDefIdr
+    MsgId Nb NbOfTxs NbOfTxsPerSts Nm Ntry NtryRef OrgnlCreDtTm OrgnlEndToEndId OrgnlInstdAmt
+    OrgnlInstrId OrgnlIntrBkSttlmAmt OrgnlIntrBkSttlmDt OrgnlMsgId OrgnlMsgNmId OrgnlPmtInfAndCxl
+    OrgnlPmtInfAndRvsl OrgnlPmtInfAndSts OrgnlPmtInfId OrgnlTxId OrgnlTxRef OrgnlUETR Orgtr Othr
+    Ownr PhneNb PmtInf PmtInfCxlSts PmtInfId PmtInfSts Prtry Prxy PssblDplct PstlAdr Purp Ref Refs
+    Regy ReqdExctnDt RfrdDocInf RgltryRptg RjctgPtyRsn RjctnDtTm Rltd RltdAcct RltdRef RltdRmtInf
+    RmtInf RsltnRltdInf Rsn RsnDesc RtrId RtrInf RtrRsn RtrRsnInf RtrdInstdAmt RtrdIntrBkSttlmAmt
+    RvsdInstdAmt RvsdIntrBkSttlmAmt RvslId RvslInd RvslRsn RvslRsnInf SchmeNm Sgntr SplmtryData Strd
+    Sts StsId StsReqId StsRsn StsRsnInf SttlmMtd SvcLvl Svcr Tax To Tp TxAmt TxCxlSts TxDtls TxId
+    TxInf TxInfAndSts TxSts TxsSummry UETR Undrlyg UndrlygCstmrCdtTrf Ustrd ValDt XpryDt
 }
 
 static TABLE: [Option<(&str, Name)>; SLOTS] = table();

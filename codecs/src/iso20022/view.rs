@@ -7,8 +7,8 @@ use serde::{Serialize, Serializer};
 
 use super::amount::Amount;
 use super::canonical::{Iso20022, Transaction, Word};
-use super::clearing;
 use super::error::{self, XmlError, XmlErrorKind};
+use super::guideline::Guideline;
 use super::limits::Limits;
 use super::message_id::MessageId;
 use super::read::read;
@@ -93,14 +93,14 @@ struct AmountView {
 ///
 /// Shape:  the path of a leaf names each element from the root, without prefixes, with its place
 ///         among its like-named brothers in brackets where it has any: `/Document/X/EvtParam[2]`.
-/// Errors: as of [`read`], a bank identifier code that is none, a transfer in a currency that is
-///         not cleared between its banks, and leaves whose paths are too long together.
-pub fn leaves(bytes: &[u8]) -> Result<Opened, XmlError> {
+///         The rules are those of the guideline given, and of the one that the header names.
+/// Errors: as of [`read`], a bank identifier code that is none, a rule of a guideline that is not
+///         kept, and leaves whose paths are too long together.
+pub fn leaves(bytes: &[u8], guideline: Option<Guideline>) -> Result<Opened, XmlError> {
     let message = read(bytes)?;
-    if !clearing::is_plausible(&message) {
-        let offset = message.transaction.amount.as_ref().map_or(0, |amount| amount.offset);
-        let kind = XmlErrorKind::CurrencyNotAllowed;
-        return Err(XmlError { kind, path: clearing::AMOUNT_PATH.into(), offset });
+    let named = message.header.as_ref().and_then(Guideline::of_header);
+    for guideline in guideline.into_iter().chain(named) {
+        guideline.check(&message)?;
     }
     let header = message.header.as_ref().and_then(|header| header.version);
     Ok(Opened {
@@ -114,38 +114,39 @@ pub fn leaves(bytes: &[u8]) -> Result<Opened, XmlError> {
 impl CanonicalView {
     fn of(message: &Iso20022<'_>) -> Self {
         let original = &message.original;
-        let first = |of: for<'t> fn(&'t Transaction<'_>) -> Option<&'t str>| {
-            transactions(message).find_map(of).map(str::to_owned)
-        };
+        let detail = first_detail(message);
         let own = |word: &Word<'_>| word.as_deref().map(str::to_owned);
+        let stated = |of: for<'t> fn(&'t Transaction<'_>) -> Option<&'t str>| {
+            of(&message.transaction).or_else(|| detail.and_then(of)).map(str::to_owned)
+        };
         Self {
-            msg_id: own(&message.msg_id).or_else(|| first(|of| of.msg_id.as_deref())),
+            msg_id: own(&message.msg_id).or_else(|| stated(|of| of.msg_id.as_deref())),
             created: own(&message.created),
-            instr_id: first(|of| of.instr_id.as_deref()).or_else(|| own(&original.instr_id)),
-            end_to_end_id: first(|of| of.end_to_end_id.as_deref())
+            instr_id: stated(|of| of.instr_id.as_deref()).or_else(|| own(&original.instr_id)),
+            end_to_end_id: stated(|of| of.end_to_end_id.as_deref())
                 .or_else(|| own(&original.end_to_end_id)),
-            tx_id: first(|of| of.tx_id.as_deref()).or_else(|| own(&original.tx_id)),
-            uetr: first(|of| of.uetr.as_deref()).or_else(|| own(&original.uetr)),
-            status: first(|of| of.status.as_deref()),
+            tx_id: stated(|of| of.tx_id.as_deref()).or_else(|| own(&original.tx_id)),
+            uetr: stated(|of| of.uetr.as_deref()).or_else(|| own(&original.uetr)),
+            status: stated(|of| of.status.as_deref()),
             orig_msg_id: own(&original.msg_id),
             orig_msg_name: own(&original.msg_name),
-            settlement_date: first(|of| of.settlement_date.as_deref())
+            settlement_date: stated(|of| of.settlement_date.as_deref())
                 .or_else(|| own(&original.settlement_date)),
             amount: amount(message).map(AmountView::of),
-            reason: first(|of| of.reason.code.as_deref()),
+            reason: stated(|of| of.reason.code.as_deref()),
         }
     }
 }
 
-/// The message's transaction, and those of its entries.
-fn transactions<'m, 'a>(message: &'m Iso20022<'a>) -> impl Iterator<Item = &'m Transaction<'a>> {
-    let details = message.entries.iter().flat_map(|entry| &entry.details);
-    std::iter::once(&message.transaction).chain(details)
+/// The first transaction of the first entry: what is shown of a report is all of one transaction.
+fn first_detail<'m, 'a>(message: &'m Iso20022<'a>) -> Option<&'m Transaction<'a>> {
+    message.entries.first().and_then(|entry| entry.details.first())
 }
 
 fn amount<'m, 'a>(message: &'m Iso20022<'a>) -> Option<&'m Amount<'a>> {
-    let of_entry = || message.entries.iter().find_map(|entry| entry.amount.as_ref());
-    message.transaction.amount.as_ref().or_else(of_entry)
+    let of_entry = || message.entries.first().and_then(|entry| entry.amount.as_ref());
+    let of_detail = || first_detail(message).and_then(|detail| detail.amount.as_ref());
+    message.transaction.amount.as_ref().or_else(of_entry).or_else(of_detail)
 }
 
 impl AmountView {
@@ -276,10 +277,10 @@ mod tests {
             )
         };
         for good in ["BANKCHZHXXX", "BANKVECA", "1234RO22"] {
-            assert!(leaves(message(good).as_bytes()).is_ok(), "{good}");
+            assert!(leaves(message(good).as_bytes(), None).is_ok(), "{good}");
         }
         for bad in ["NOTABIC", "bankveca", "BANK1ECA", "BANKVECAXX", "BANKVECÁ"] {
-            let error = leaves(message(bad).as_bytes()).expect_err(bad);
+            let error = leaves(message(bad).as_bytes(), None).expect_err(bad);
             assert_eq!(error.kind, XmlErrorKind::BadIdentifier);
             let path = "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf/DbtrAgt/FinInstnId/BICFI";
             assert_eq!(&*error.path, path);
@@ -291,7 +292,7 @@ mod tests {
         let message = "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08\">\
                        <FIToFICstmrCdtTrf><CdtTrfTxInf><_4111111111111111><BIC>x</BIC>\
                        </_4111111111111111></CdtTrfTxInf></FIToFICstmrCdtTrf></Document>";
-        let error = leaves(message.as_bytes()).expect_err("no code");
+        let error = leaves(message.as_bytes(), None).expect_err("no code");
         assert_eq!(error.kind, XmlErrorKind::BadIdentifier);
         assert_eq!(&*error.path, "/Document/FIToFICstmrCdtTrf/CdtTrfTxInf/?/BIC");
     }
@@ -305,7 +306,7 @@ mod tests {
              <FIToFICstmrCdtTrf>{open}{}{close}</FIToFICstmrCdtTrf></Document>",
             "<a/>".repeat(49_900)
         );
-        let error = leaves(message.as_bytes()).expect_err("paths of 385 MB");
+        let error = leaves(message.as_bytes(), None).expect_err("paths of 385 MB");
         assert_eq!((error.kind, error.kind.name()), (XmlErrorKind::PathsTooLong, "paths_too_long"));
         assert_eq!(error.path.matches("/?").count(), 60);
     }
@@ -320,7 +321,7 @@ mod tests {
              <BkToCstmrDbtCdtNtfctn><Ntfctn>{}</Ntfctn></BkToCstmrDbtCdtNtfctn></Document>",
             entry.repeat(3_570)
         );
-        let opened = leaves(report.as_bytes()).expect("a report of 49,983 elements");
+        let opened = leaves(report.as_bytes(), None).expect("a report of 49,983 elements");
         assert_eq!(opened.leaves.len(), 6 * 3_570);
         let Leaf(path, ..) = &opened.leaves[11];
         let of = "/Document/BkToCstmrDbtCdtNtfctn/Ntfctn/Ntry[2]/NtryDtls/TxDtls";

@@ -19,6 +19,7 @@ use super::message_id::MessageId;
 use super::name::Name;
 use super::namespace::{Bindings, Space};
 
+mod base64;
 mod pairs;
 mod tag;
 
@@ -90,6 +91,12 @@ pub(super) struct Walker<'a> {
     text_len_max: usize,
     /// Content of the element opened last, while it is still a leaf.
     leaf: Option<Cow<'a, str>>,
+    /// Whether that element may enclose base64: those whose names mean something are short.
+    may_enclose: bool,
+    /// Where that element's content begins.
+    content_from: usize,
+    /// Bytes of the message in leaves so far that are longer than `text_len_max`, and so base64.
+    enclosed_len: usize,
     /// Whether line ends need to be made `\n`.
     has_returns: bool,
     /// Whether text may hold the end of a CDATA section that never began.
@@ -136,6 +143,9 @@ impl<'a> Walker<'a> {
             elements: 0,
             text_len_max: limits.text_len_max,
             leaf: None,
+            may_enclose: false,
+            content_from: 0,
+            enclosed_len: 0,
             has_returns: memchr::memchr(b'\r', body).is_some(),
             has_brackets: memchr::memchr(b']', body).is_some(),
             from: 0,
@@ -184,6 +194,11 @@ impl<'a> Walker<'a> {
     /// Length of the message in bytes.
     pub(super) fn message_len(&self) -> usize {
         self.skipped + self.text.len()
+    }
+
+    /// Length in bytes of what came before the step in hand, enclosed base64 not counted.
+    pub(super) fn plain_len(&self) -> usize {
+        self.offset().saturating_sub(self.enclosed_len)
     }
 
     /// The ceilings in force.
@@ -261,10 +276,10 @@ impl<'a> Walker<'a> {
         if self.open.is_empty() {
             return Err(self.error(XmlErrorKind::Malformed));
         }
-        if let Some(leaf) = &mut self.leaf {
-            leaf.to_mut().push(c);
-        }
-        self.check_leaf()
+        let Some(leaf) = &mut self.leaf else { return Ok(()) };
+        let before = leaf.len();
+        leaf.to_mut().push(c);
+        self.check_leaf(before)
     }
 
     /// Adds a piece to the leaf, its line ends made `\n`.
@@ -272,6 +287,7 @@ impl<'a> Walker<'a> {
     /// Source: XML 1.0, 2.11.
     fn append(&mut self, piece: &'a str) -> Result<(), XmlError> {
         let Some(leaf) = &mut self.leaf else { return Ok(()) };
+        let before = leaf.len();
         if self.has_returns && piece.contains('\r') {
             leaf.to_mut().push_str(&piece.replace("\r\n", "\n").replace('\r', "\n"));
         } else if leaf.is_empty() {
@@ -279,25 +295,43 @@ impl<'a> Walker<'a> {
         } else {
             leaf.to_mut().push_str(piece);
         }
-        self.check_leaf()
+        self.check_leaf(before)
     }
 
-    fn check_leaf(&self) -> Result<(), XmlError> {
-        match &self.leaf {
-            Some(leaf) if leaf.len() > self.text_len_max => {
-                Err(self.error(XmlErrorKind::TextTooLong))
-            }
-            Some(_) | None => Ok(()),
+    /// Checks the leaf after a piece was added at `before`: what is longer than a text may be is
+    /// base64. The pieces are looked at as they come, each once.
+    fn check_leaf(&self, before: usize) -> Result<(), XmlError> {
+        let Some(leaf) = &self.leaf else { return Ok(()) };
+        if leaf.len() <= self.text_len_max {
+            return Ok(());
         }
+        let unseen = if before > self.text_len_max { before } else { 0 };
+        match self.may_enclose && base64::has_its_letters(&leaf.as_bytes()[unseen..]) {
+            true => Ok(()),
+            false => Err(self.error(XmlErrorKind::TextTooLong)),
+        }
+    }
+
+    /// Closes the leaf in hand, if there is one.
+    fn close_leaf(&mut self) -> Result<Option<Cow<'a, str>>, XmlError> {
+        let Some(leaf) = self.leaf.take() else { return Ok(None) };
+        if leaf.len() > self.text_len_max {
+            if !base64::is_whole(leaf.as_bytes()) {
+                return Err(self.error(XmlErrorKind::TextTooLong));
+            }
+            self.enclosed_len += self.from - self.content_from;
+        }
+        Ok(Some(trimmed(leaf)))
     }
 
     fn exit(&mut self, qualified: &str) -> Result<Step<'a>, XmlError> {
         if self.open.last().is_none_or(|open| open.qualified != qualified) {
             return Err(self.error(XmlErrorKind::Malformed));
         }
+        let text = self.close_leaf()?;
         self.bindings.leave(self.open.len());
         self.open.pop();
-        Ok(Step::Close { text: self.leaf.take().map(trimmed) })
+        Ok(Step::Close { text })
     }
 
     fn finish(&self) -> Result<Step<'a>, XmlError> {

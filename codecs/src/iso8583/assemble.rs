@@ -1,15 +1,21 @@
 //! A message put together from its tree: the way back from [`Spec::unpack`].
 
+use std::collections::HashSet;
+
 use bytes::{BufMut, BytesMut};
 
-use super::composite::{Composite, DataSet, Part, Parts, TLV_SET_MAX, TagLayout, TagOrder};
+mod sets;
+mod tags;
+
+use super::BITMAP;
+use super::composite::{Composite, FirstBit, Part, Parts, number_of};
 use super::content::Content;
 use super::field::{Field, Length, Pad};
 use super::index::MESSAGE_LEN_MAX;
 use super::pack::Packer;
 use super::spec::{BitmapEncoding, Spec};
 use super::tlv;
-use super::unpack::{HEADER, TLV};
+use super::unpack::{FRONT, HEADER};
 use super::value::{Tree, Value};
 use crate::error::PackError;
 
@@ -82,6 +88,9 @@ impl Spec {
             let header = bytes_of("h", header)?;
             packer.header(&header).map_err(|error| of_pack(error).at("h"))?;
         }
+        for bit in &tree.bits {
+            packer.keep_bitmap(*bit).map_err(|error| of_pack(error).at("bits"))?;
+        }
         let mut fields: Vec<(u8, &str, &Value)> = Vec::new();
         for (name, value) in &tree.fields {
             let number = number_of(name).ok_or_else(|| Problem::Undefined.at(name))?;
@@ -117,6 +126,7 @@ impl Spec {
             (Some(composite), Value::Parts(parts)) => {
                 let mut out = BytesMut::new();
                 self.composite_content(composite, path, parts, &mut out)?;
+                fill_up(field, composite, &mut out);
                 Ok(out.into())
             }
             (None, Value::Text(text)) if field.encoding.is_bytes() => bytes_of(path, text),
@@ -133,25 +143,41 @@ impl Spec {
         values: &[(String, Value)],
         out: &mut BytesMut,
     ) -> Assembled<()> {
+        if let Some((name, _)) = values.iter().find(|(_, value)| is_empty_list(value)) {
+            let problem = Problem::Shape("a list has one value at least");
+            return Err(problem.at(&format!("{path}.{name}")));
+        }
         match composite {
             Composite::Positional { parts, optional_tail } => {
+                each_once(path, values, |_| true)?;
                 self.positional(parts, *optional_tail, path, values, out)
             }
-            Composite::Bitmapped { header_len, bitmap, bitmap_bytes, skip_first: _, parts } => {
-                let layout = (*header_len, *bitmap, *bitmap_bytes);
+            Composite::Bitmapped { header_len, bitmap, bitmap_bytes, first_bit, parts } => {
+                each_once(path, values, |_| true)?;
+                let layout = (*header_len, *bitmap, *bitmap_bytes, *first_bit);
                 self.bitmapped(layout, parts, path, values, out)
             }
             Composite::BerTlv { .. } => ber_tlv(path, values, out),
-            Composite::Tagged { layout, .. } => tagged(*layout, path, values, out),
+            Composite::Tagged(tagged) => self.tagged(tagged, path, values, out),
             Composite::DataSets(sets) => self.data_sets(sets, path, values, out),
         }
     }
 
     fn part(&self, part: &Part, path: &str, value: &Value, out: &mut BytesMut) -> Assembled<()> {
-        let path = format!("{path}.{}", part.number);
-        let content = self.content(&part.field, &path, value)?;
-        part.field.check(part.number, &content).map_err(|error| of_pack(error).at(&path))?;
-        part.field.write(&content, out);
+        self.field_in(&part.field, &format!("{path}.{}", part.number), value, out)
+    }
+
+    /// A field in a field.
+    fn field_in(
+        &self,
+        field: &Field,
+        path: &str,
+        value: &Value,
+        out: &mut BytesMut,
+    ) -> Assembled<()> {
+        let content = self.content(field, path, value)?;
+        field.check(BITMAP, &content).map_err(|error| of_pack(error).at(path))?;
+        field.write(&content, out);
         Ok(())
     }
 
@@ -178,123 +204,83 @@ impl Spec {
 
     fn bitmapped(
         &self,
-        (header_len, bitmap, bitmap_bytes): (u8, BitmapEncoding, u8),
+        (header_len, bitmap, bitmap_bytes, first_bit): (u8, BitmapEncoding, u8, FirstBit),
         parts: &Parts,
         path: &str,
         values: &[(String, Value)],
         out: &mut BytesMut,
     ) -> Assembled<()> {
         if header_len > 0 {
-            let path = format!("{path}.{HEADER}");
-            let Some(Value::Text(header)) = value_of(values, HEADER) else {
-                return Err(Problem::Shape("a text is needed").at(&path));
-            };
-            let (header, allowed) = (bytes_of(&path, header)?, usize::from(header_len));
-            if header.len() != allowed {
-                return Err(Problem::Length { have: header.len(), allowed }.at(&path));
-            }
-            out.put_slice(&header);
+            header(header_len, path, values, out)?;
+        }
+        if let Some(front) = parts.get(FRONT) {
+            let value = value_of(values, &FRONT.to_string()).ok_or_else(|| {
+                Problem::Shape("this part is needed").at(&format!("{path}.{FRONT}"))
+            })?;
+            self.part(front, path, value, out)?;
+        }
+        let is_given = |part: &&Part| value_of(values, &part.number.to_string()).is_some();
+        let mut numbers: Vec<u8> = parts.iter().filter(is_given).map(|part| part.number).collect();
+        numbers.retain(|number| *number != FRONT);
+        let is_beyond = numbers.iter().any(|number| *number > bitmap_bytes * 8);
+        let is_kept = first_bit != FirstBit::Part && is_kept(path, values)?;
+        if is_kept || is_beyond {
+            numbers.push(BITMAP);
+        }
+        let grows = first_bit == FirstBit::Bitmap && (is_kept || is_beyond);
+        let mut map = vec![0_u8; usize::from(bitmap_bytes) * if grows { 2 } else { 1 }];
+        for bit in numbers.iter().map(|number| usize::from(number - 1)) {
+            map[bit / 8] |= 0x80 >> (bit % 8);
         }
         let map_at = out.len();
-        let mut map = [0_u8; 16];
-        let map = &mut map[..usize::from(bitmap_bytes)];
-        let width = bitmap.width(map.len());
-        out.put_bytes(0, width);
-        for part in parts.iter() {
+        out.put_bytes(0, bitmap.width(map.len()));
+        bitmap.write(&map, &mut out[map_at..]);
+        for part in parts.iter().filter(|part| part.number != FRONT) {
             if let Some(value) = value_of(values, &part.number.to_string()) {
-                let bit = usize::from(part.number - 1);
-                map[bit / 8] |= 0x80 >> (bit % 8);
                 self.part(part, path, value, out)?;
             }
         }
-        bitmap.write(map, &mut out[map_at..map_at + width]);
         all_known(path, values, |name| {
             (name == HEADER && header_len > 0)
-                || number_of(name).is_some_and(|number| parts.get(number).is_some())
-        })
-    }
-
-    fn data_sets(
-        &self,
-        sets: &[DataSet],
-        path: &str,
-        values: &[(String, Value)],
-        out: &mut BytesMut,
-    ) -> Assembled<()> {
-        for (name, value) in each(values) {
-            let path = format!("{path}.{name}");
-            let id = u8::from_str_radix(name, 16).map_err(|_| Problem::Undefined.at(&path))?;
-            let mut content = BytesMut::new();
-            let set = sets.iter().find(|set| set.id == id);
-            match (set, value) {
-                (_, Value::Parts(tags)) if id <= TLV_SET_MAX => {
-                    ber_tlv(&path, tags, &mut content)?;
-                }
-                (Some(set), Value::Parts(parts)) => {
-                    self.data_set(&set.parts, &path, parts, &mut content)?;
-                }
-                (_, Value::Text(data)) => content.put_slice(&bytes_of(&path, data)?),
-                (_, _) => return Err(Problem::Undefined.at(&path)),
-            }
-            let have = content.len();
-            let length = u16::try_from(have)
-                .map_err(|_| Problem::Length { have, allowed: usize::from(u16::MAX) }.at(&path))?;
-            out.put_u8(id);
-            out.put_u16(length);
-            out.put_slice(&content);
-        }
-        Ok(())
-    }
-
-    /// See `Apart::data_set` in `unpack` for the bitmap.
-    fn data_set(
-        &self,
-        parts: &Parts,
-        path: &str,
-        values: &[(String, Value)],
-        out: &mut BytesMut,
-    ) -> Assembled<()> {
-        let numbers: Vec<u8> = values.iter().filter_map(|(name, _)| number_of(name)).collect();
-        let tail = value_of(values, TLV);
-        out.put_slice(&set_bitmap(&numbers, tail.is_some()));
-        for part in parts.iter() {
-            if let Some(value) = value_of(values, &part.number.to_string()) {
-                self.part(part, path, value, out)?;
-            }
-        }
-        if let Some(tail) = tail {
-            let path = format!("{path}.{TLV}");
-            let Value::Parts(tags) = tail else {
-                return Err(Problem::Shape("an object of tags is needed").at(&path));
-            };
-            ber_tlv(&path, tags, out)?;
-        }
-        all_known(path, values, |name| {
-            name == TLV || number_of(name).is_some_and(|number| parts.get(number).is_some())
+                || number_of(name).is_some_and(|number| {
+                    parts.get(number).is_some() || (is_kept && number == BITMAP)
+                })
         })
     }
 }
 
-/// The bitmap of a data set: 16 bits, and 8 more as long as a number needs them.
-fn set_bitmap(numbers: &[u8], tail: bool) -> Vec<u8> {
-    let highest = usize::from(numbers.iter().copied().max().unwrap_or(0));
-    // Two bytes hold 14 numbers; each further byte, whose own first bit announces the next, 7.
-    let more = highest.saturating_sub(14).div_ceil(7);
-    let mut map = vec![0_u8; 2 + more];
-    let last_bit = map.len() * 8;
-    let mut set = |bit: usize| map[(bit - 1) / 8] |= 0x80 >> ((bit - 1) % 8);
-    let announces = |bit: usize| bit == 1 || (bit > 16 && bit % 8 == 1);
-    (0..more).for_each(|byte| set(if byte == 0 { 1 } else { 17 + (byte - 1) * 8 }));
-    let counted = (1..last_bit).filter(|bit| !announces(*bit));
-    for (number, bit) in (1_usize..).zip(counted) {
-        if numbers.iter().any(|wanted| usize::from(*wanted) == number) {
-            set(bit);
+/// The bytes in front of a bitmap.
+fn header(len: u8, path: &str, values: &[(String, Value)], out: &mut BytesMut) -> Assembled<()> {
+    let path = format!("{path}.{HEADER}");
+    let Some(Value::Text(header)) = value_of(values, HEADER) else {
+        return Err(Problem::Shape("a text is needed").at(&path));
+    };
+    let (header, allowed) = (bytes_of(&path, header)?, usize::from(len));
+    if header.len() != allowed {
+        return Err(Problem::Length { have: header.len(), allowed }.at(&path));
+    }
+    out.put_slice(&header);
+    Ok(())
+}
+
+/// Whether bit 1 of a bitmap is set though it announces no part: an empty text under its number.
+fn is_kept(path: &str, values: &[(String, Value)]) -> Assembled<bool> {
+    match value_of(values, &BITMAP.to_string()) {
+        None => Ok(false),
+        Some(Value::Text(text)) if text.is_empty() => Ok(true),
+        Some(_) => {
+            let problem = Problem::Shape("bit 1 announces no part, so it has no content");
+            Err(problem.at(&format!("{path}.{BITMAP}")))
         }
     }
-    if tail {
-        set(last_bit);
+}
+
+/// Data objects that do not fill a field of fixed length are followed by zeros, which mean nothing.
+fn fill_up(field: &Field, composite: &Composite, out: &mut BytesMut) {
+    let is_filled = matches!(composite, Composite::BerTlv { .. } | Composite::DataSets(_));
+    if let (true, Length::Fixed(length)) = (is_filled, field.length) {
+        out.resize(out.len().max(usize::from(length)), 0);
     }
-    map
 }
 
 fn ber_tlv(path: &str, values: &[(String, Value)], out: &mut BytesMut) -> Assembled<()> {
@@ -311,37 +297,6 @@ fn ber_tlv(path: &str, values: &[(String, Value)], out: &mut BytesMut) -> Assemb
     Ok(())
 }
 
-fn tagged(
-    layout: TagLayout,
-    path: &str,
-    values: &[(String, Value)],
-    out: &mut BytesMut,
-) -> Assembled<()> {
-    let digits = usize::from(layout.length_digits);
-    for (name, value) in each(values) {
-        let path = format!("{path}.{name}");
-        let Value::Text(text) = value else {
-            return Err(Problem::Shape("a text is needed").at(&path));
-        };
-        let (tag, value) = (latin1(&path, name)?, latin1(&path, text)?);
-        let length = format!("{:0digits$}", value.len());
-        if tag.len() != usize::from(layout.tag_len) {
-            return Err(Problem::Undefined.at(&path));
-        }
-        if length.len() > digits {
-            let allowed = 10_usize.pow(u32::from(layout.length_digits)) - 1;
-            return Err(Problem::Length { have: value.len(), allowed }.at(&path));
-        }
-        let (first, second) = match layout.order {
-            TagOrder::TagFirst => (&tag[..], length.as_bytes()),
-            TagOrder::LengthFirst => (length.as_bytes(), &tag[..]),
-        };
-        let characters = [first, second, &value].concat();
-        out.extend(characters.iter().map(|character| layout.characters.encode(*character)));
-    }
-    Ok(())
-}
-
 /// Tags with their values, one that is there many times as often.
 fn each(values: &[(String, Value)]) -> impl Iterator<Item = (&str, &Value)> {
     values.iter().flat_map(|(name, value)| {
@@ -353,13 +308,27 @@ fn each(values: &[(String, Value)]) -> impl Iterator<Item = (&str, &Value)> {
     })
 }
 
-fn value_of<'a>(values: &'a [(String, Value)], name: &str) -> Option<&'a Value> {
-    values.iter().find(|(present, _)| present == name).map(|(_, value)| value)
+fn is_empty_list(value: &Value) -> bool {
+    matches!(value, Value::Many(many) if many.is_empty())
 }
 
-/// The number of a field or part; written in one way only, so that `02` is not taken for `2`.
-fn number_of(name: &str) -> Option<u8> {
-    name.parse().ok().filter(|number: &u8| number.to_string() == name)
+/// Refuses names that are there again; only the first value would be written.
+fn each_once(
+    path: &str,
+    values: &[(String, Value)],
+    is_part: impl Fn(&str) -> bool,
+) -> Assembled<()> {
+    let mut seen = HashSet::new();
+    match values.iter().find(|(name, _)| is_part(name) && !seen.insert(name)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            Err(Problem::Shape("this part is there once only").at(&format!("{path}.{name}")))
+        }
+    }
+}
+
+fn value_of<'a>(values: &'a [(String, Value)], name: &str) -> Option<&'a Value> {
+    values.iter().find(|(present, _)| present == name).map(|(_, value)| value)
 }
 
 fn all_known(

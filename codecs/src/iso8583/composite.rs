@@ -1,6 +1,6 @@
 //! What a field may be made of.
 
-use super::field::Field;
+use super::field::{Field, Prefix};
 use super::spec::BitmapEncoding;
 
 /// The parts of a field.
@@ -21,9 +21,9 @@ pub enum Composite {
         bitmap: BitmapEncoding,
         /// Bytes of bitmap, 1..=16.
         bitmap_bytes: u8,
-        /// Whether bit 1 announces nothing.
-        skip_first: bool,
-        /// By the number of their bit.
+        /// What bit 1 announces.
+        first_bit: FirstBit,
+        /// By the number of their bit; part 0 stands in front of the bitmap.
         parts: Parts,
     },
     /// Tags of BER-TLV, as chip data is (DE55).
@@ -31,15 +31,21 @@ pub enum Composite {
         /// Tags whose values are secret, ascending; those of every card among them.
         secret_tags: Box<[u32]>,
     },
-    /// Tags and lengths of fixed width, as DE48 often is.
-    Tagged {
-        /// How they are written.
-        layout: TagLayout,
-        /// Tags whose values are secret.
-        secret_tags: Box<[Box<str>]>,
-    },
+    /// Tags of fixed width with a length each, as DE48 often is.
+    Tagged(Tagged),
     /// Data sets of ISO 8583:2003: an identifier, a length, then BER-TLV or a bitmap and parts.
     DataSets(Box<[DataSet]>),
+}
+
+/// What bit 1 of a bitmap in a field announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstBit {
+    /// Part 1.
+    Part,
+    /// Nothing.
+    Nothing,
+    /// As many bytes of bitmap again, as in a message.
+    Bitmap,
 }
 
 /// The parts of a composite, ascending by number.
@@ -57,11 +63,47 @@ pub struct Part {
     pub field: Field,
 }
 
+/// What a field of tags is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tagged {
+    /// Parts in front of the tags, in the order of the wire.
+    pub head: Parts,
+    /// How the tags are written.
+    pub layout: TagLayout,
+    /// The tags whose values are written in a way of their own, ascending.
+    pub tags: Box<[TagPart]>,
+    /// Tags whose values are secret.
+    pub secret_tags: Box<[Box<str>]>,
+}
+
+impl Tagged {
+    /// The tag of a name, where its value is written in a way of its own.
+    pub fn tag(&self, name: &str) -> Option<&TagPart> {
+        self.tags.iter().find(|tag| *tag.tag == *name)
+    }
+}
+
+/// A tag whose value is a field of its own: the tag, then what the field says, its length included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagPart {
+    /// Its characters, or its bytes in upper-case hexadecimal.
+    pub tag: Box<str>,
+    /// What people call it.
+    pub name: Box<str>,
+    /// How it is written behind its tag.
+    pub field: Field,
+}
+
 impl Parts {
     /// The part of a number.
     pub fn get(&self, number: u8) -> Option<&Part> {
         let at = self.0.binary_search_by_key(&number, |part| part.number).ok()?;
         self.0.get(at)
+    }
+
+    /// The part of a name; a number is written in one way only, so that the tag `02` is not part 2.
+    pub fn named(&self, name: &str) -> Option<&Part> {
+        self.get(number_of(name)?)
     }
 
     /// All of them.
@@ -70,17 +112,33 @@ impl Parts {
     }
 }
 
+/// The number of a field or part; written in one way only, so that `02` is not taken for `2`.
+pub(super) fn number_of(name: &str) -> Option<u8> {
+    name.parse().ok().filter(|number: &u8| number.to_string() == name)
+}
+
 /// How tags of fixed width are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TagLayout {
-    /// Characters of a tag, 1..=4.
+    /// Characters or bytes of a tag, 1..=4.
     pub tag_len: u8,
-    /// Digits of a length, 1..=4.
-    pub length_digits: u8,
+    /// How a tag is written.
+    pub tag: TagForm,
+    /// The length of a value, in bytes; none where every tag that may come is told by itself.
+    pub length: Option<Prefix>,
     /// What comes first.
     pub order: TagOrder,
-    /// How tags, lengths and values are written.
-    pub characters: Characters,
+    /// How the values are written that are not told by themselves.
+    pub value: TagForm,
+}
+
+/// How a tag or its value is written and shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TagForm {
+    /// As characters.
+    Characters(Characters),
+    /// As bytes, shown in hexadecimal.
+    Bytes,
 }
 
 /// Whether the tag or the length comes first.
@@ -88,7 +146,7 @@ pub struct TagLayout {
 pub enum TagOrder {
     /// Tag, length, value.
     TagFirst,
-    /// Length, tag, value; the length counts the value alone.
+    /// Length, tag, value.
     LengthFirst,
 }
 
@@ -128,6 +186,17 @@ pub struct DataSet {
     pub id: u8,
     /// By number, as the bitmap announces them.
     pub parts: Parts,
+}
+
+/// Whether a byte where the identifier of a data set could stand is none, and fills the field up.
+pub(super) fn is_filling(id: u8) -> bool {
+    matches!(id, 0x00 | 0xFF)
+}
+
+/// The identifier of a data set by its name: two upper-case hexadecimal digits.
+pub(super) fn set_id(name: &str) -> Option<u8> {
+    let id = u8::from_str_radix(name, 16).ok()?;
+    (format!("{id:02X}") == name && !is_filling(id)).then_some(id)
 }
 
 /// The greatest identifier of a data set that holds BER-TLV.

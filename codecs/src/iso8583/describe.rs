@@ -76,7 +76,7 @@ impl<'a> Line<'a> {
     /// What people call a part, and what that is made of.
     fn label(self, name: &str) -> (&'a str, Option<&'a Composite>) {
         let part = |parts: &'a Parts| {
-            let part = name.parse().ok().and_then(|number| parts.get(number));
+            let part = parts.named(name);
             let made_of = |field: &Field| self.spec.composite(field);
             part.map_or(("", None), |part| (&*part.name, made_of(&part.field)))
         };
@@ -85,7 +85,11 @@ impl<'a> Line<'a> {
                 part(parts)
             }
             Some(Composite::BerTlv { .. }) => (tlv::tag_label(name), None),
-            Some(Composite::Tagged { .. } | Composite::DataSets(_)) | None => ("", None),
+            Some(Composite::Tagged(tagged)) => match tagged.tag(name) {
+                Some(tag) => (&tag.name, self.spec.composite(&tag.field)),
+                None => part(&tagged.head),
+            },
+            Some(Composite::DataSets(_)) | None => ("", None),
         }
     }
 }

@@ -107,6 +107,10 @@ impl Dialect {
         &self.spec
     }
 
+    pub(super) fn shared_spec(&self) -> Arc<Spec> {
+        Arc::clone(&self.spec)
+    }
+
     /// The edition its message types name.
     pub fn edition(&self) -> Edition {
         self.edition

@@ -8,6 +8,7 @@ use crate::error::{DecodeError, ErrorKind};
 mod head;
 mod locate;
 mod present;
+mod resume;
 mod walk;
 
 pub(super) use locate::Found;
@@ -102,8 +103,9 @@ impl Spec {
     /// Finds every field of a message and checks lengths and content classes.
     ///
     /// Errors: the first thing that is wrong, with field and offset; `index` then holds the fields
-    ///         that could be read – also those behind a field whose content alone is wrong – so
-    ///         that an error answer can name the request.
+    ///         that could be read – also those behind a field whose content alone is wrong, or
+    ///         whose end cannot be told where they say themselves where they begin – so that an
+    ///         error answer can name the request.
     pub fn index(&self, bytes: &[u8], index: &mut Index) -> Result<(), DecodeError> {
         index.present = Present::default();
         index.mti = UNREAD_MTI;
@@ -144,8 +146,8 @@ impl Spec {
         walked.check_run(bytes, Check::Nothing, 0);
         let Walked { at, last, .. } = *walked;
         if at < bytes.len() && self.trailing == Trailing::Refused {
-            // The bit that announces the third bitmap is the last thing read, if nothing follows.
-            let last = if walked.has_third { last.max(THIRD) } else { last };
+            // The third bitmap is the last thing read where no field is.
+            let last = if walked.has_third && last == BITMAP { THIRD } else { last };
             return Err(ErrorKind::Trailing.at(last, at, 0, bytes.len() - at));
         }
         Ok(())
@@ -203,6 +205,9 @@ impl Spec {
             Err(error) if error.kind == ErrorKind::Trailing => present,
             Err(error) => present.below(error.field),
         };
+        if let Err(error) = &result {
+            self.resume(bytes, present, error, index);
+        }
         let mut first = None;
         let mut spoiled = Vec::new();
         for number in index.fields() {

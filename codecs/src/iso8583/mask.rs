@@ -3,11 +3,13 @@
 use router::misplaced::has_check_digit;
 use router::secret::Pan;
 
-use super::composite::{Composite, Parts};
+use super::composite::{Composite, Parts, TagForm, TagPart, set_id};
 use super::content::Content;
 use super::field::{Field, Length};
 use super::spec::Spec;
-use super::value::{Tree, Value};
+use super::value::Value;
+
+mod tree;
 
 /// The field that holds the card number.
 const PAN: u8 = 2;
@@ -21,19 +23,6 @@ const PAN_FORMS: [(usize, &[u8]); 5] =
     [(13, b"4"), (14, b"3"), (15, b"3"), (16, b"2345689"), (19, b"456")];
 
 impl Spec {
-    /// The tree with everything hidden that must not be seen.
-    ///
-    /// Shape: the card number keeps its first six and last four digits; secret fields, parts and
-    ///        tags become `[24 hidden]`; in the others, what looks like a card number and has a
-    ///        right check digit is shortened, too.
-    pub fn masked(&self, tree: Tree) -> Tree {
-        let mask = |(name, value): (String, Value)| {
-            let value = self.masked_field(name.parse().unwrap_or(0), value);
-            (name, value)
-        };
-        Tree { fields: tree.fields.into_iter().map(mask).collect(), ..tree }
-    }
-
     /// The value of a field with everything hidden that must not be seen.
     pub(super) fn masked_field(&self, number: u8, value: Value) -> Value {
         match (self.field(number), value) {
@@ -65,7 +54,7 @@ impl Spec {
     }
 
     fn masked_part(&self, composite: &Composite, name: &str, value: Value) -> Value {
-        let part = |parts: &Parts, value| match name.parse().ok().and_then(|n| parts.get(n)) {
+        let part = |parts: &Parts, value| match parts.named(name) {
             Some(part) => self.masked_value(&part.field, value),
             None => scanned(value),
         };
@@ -74,15 +63,29 @@ impl Spec {
                 part(parts, value)
             }
             Composite::BerTlv { secret_tags } => masked_tag(secret_tags, name, value),
-            Composite::Tagged { secret_tags, .. } => {
-                let is_secret = secret_tags.iter().any(|tag| **tag == *name);
-                if is_secret { hidden(value, 1) } else { scanned(value) }
+            Composite::Tagged(tagged) => {
+                let each = if tagged.layout.value == TagForm::Bytes { 2 } else { 1 };
+                match tagged.tag(name) {
+                    _ if tagged.secret_tags.iter().any(|tag| **tag == *name) => hidden(value, each),
+                    Some(tag) => self.masked_tag_part(tag, value),
+                    None => part(&tagged.head, value),
+                }
             }
             Composite::DataSets(sets) => {
-                let id = u8::from_str_radix(name, 16).ok();
-                let set = sets.iter().find(|set| Some(set.id) == id);
+                let set = sets.iter().find(|set| Some(set.id) == set_id(name));
                 self.masked_set(set.map(|set| &set.parts), value)
             }
+        }
+    }
+
+    /// A tag that is told by itself, as often as it comes.
+    fn masked_tag_part(&self, tag: &TagPart, value: Value) -> Value {
+        match value {
+            Value::Many(many) => {
+                let mask = |value| self.masked_tag_part(tag, value);
+                Value::Many(many.into_iter().map(mask).collect())
+            }
+            value => self.masked_value(&tag.field, value),
         }
     }
 
@@ -90,7 +93,7 @@ impl Spec {
         match value {
             Value::Parts(values) => {
                 let mask = |(name, value): (String, Value)| {
-                    let part = parts.zip(name.parse().ok()).and_then(|(parts, n)| parts.get(n));
+                    let part = parts.and_then(|parts| parts.named(&name));
                     let value = match part {
                         Some(part) => self.masked_value(&part.field, value),
                         None => masked_tag(&super::tlv::SECRET_TAGS, &name, value),
@@ -285,7 +288,7 @@ mod tests {
             field("46", "card 4111111111111111"),
             field("52", "123456789ABCDEF0"),
         ];
-        let tree = Tree { mti: "0200".to_owned(), header: None, fields };
+        let tree = crate::iso8583::Tree { mti: "0200".to_owned(), fields, ..Default::default() };
         let expect = vec![
             field("2", "411111******1111"),
             field("4", "411111111111"),

@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
+use super::BITMAP;
 use super::content::{HEX_DIGITS, hex_value};
 use super::field::{Bcd, Counts, Encoding, Field, Length, Odd};
 use super::index::Present;
@@ -26,6 +27,8 @@ pub struct Packer<'a> {
     after_65: Option<usize>,
     /// Where the third bitmap is, when it is the content of field 65.
     third_at: Option<usize>,
+    /// Whether there is a third bitmap even where no field of it follows.
+    keeps_third: bool,
 }
 
 const MTI_LEN: usize = 4;
@@ -52,6 +55,7 @@ impl<'a> Packer<'a> {
             maps,
             after_65: None,
             third_at: None,
+            keeps_third: false,
         }
     }
 
@@ -64,6 +68,20 @@ impl<'a> Packer<'a> {
             return Err(PackError::Length { field: HEADER, have, allowed });
         }
         self.out[self.start..self.start + have].copy_from_slice(header);
+        Ok(())
+    }
+
+    /// Sets a bit that announces a bitmap, 1 or 65, although no field of that bitmap may follow; said
+    /// before the first field.
+    ///
+    /// Errors: [`PackError::UndefinedField`] where the bit announces no bitmap in this format.
+    pub fn keep_bitmap(&mut self, bit: u8) -> Result<(), PackError> {
+        match (bit, self.spec.bitmaps, self.spec.third) {
+            (BITMAP, Bitmaps::Always128, _) => self.present.insert(BITMAP),
+            (BITMAP, Bitmaps::Auto, _) => self.make_room(THIRD),
+            (THIRD, _, ThirdBitmap::Contiguous | ThirdBitmap::InField65) => self.keeps_third = true,
+            (_, _, _) => return Err(PackError::UndefinedField { field: bit }),
+        }
         Ok(())
     }
 
@@ -156,6 +174,9 @@ impl<'a> Packer<'a> {
 
     /// Writes the bitmaps; the message is complete.
     pub fn finish(mut self) {
+        if self.keeps_third {
+            self.make_room_above(FIELD_MAX);
+        }
         let width = self.spec.bitmap.width(8);
         if let Some(at) = self.third_at {
             let third = self.present.0[2].to_be_bytes();
@@ -351,6 +372,12 @@ impl Field {
             prefix.write(self.counted(prefix, content.len()), text);
             out.put_slice(text);
         }
+        self.write_bare(content, out);
+    }
+
+    /// Appends a content, which fits, without a length.
+    #[inline]
+    pub(super) fn write_bare(&self, content: &[u8], out: &mut BytesMut) {
         if self.is_plain() { out.put_slice(content) } else { self.encode(content, out) }
     }
 

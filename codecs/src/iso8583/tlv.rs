@@ -1,7 +1,12 @@
 //! BER-TLV as chip cards use it (DE55): tag, length, value.
 //!
-//! Source: ISO/IEC 8825-1 as restricted by EMV Book 3, annex B: definite lengths only. Values of
-//! constructed tags are kept as they are.
+//! Bytes 00 and FF between and behind the objects fill a field up. They have no meaning, are passed
+//! over when objects are read, and are not written again.
+//!
+//! Source: ISO/IEC 8825-1 as restricted by EMV Book 3, annex B: definite lengths only; ISO/IEC 7816-4
+//! for FF. Values of constructed tags are kept as they are.
+
+mod filling;
 
 use bytes::{BufMut, BytesMut};
 
@@ -42,9 +47,9 @@ pub struct ShortTlv {
     pub have: usize,
 }
 
-/// The tags of some data, in their order.
+/// The tags of some data, in their order, without what fills the data up.
 pub fn read(data: &[u8]) -> Tlvs<'_> {
-    Tlvs { data, at: 0 }
+    Tlvs { data, at: 0, nesting: filling::NESTING_MAX }
 }
 
 /// See [`read`].
@@ -52,16 +57,19 @@ pub fn read(data: &[u8]) -> Tlvs<'_> {
 pub struct Tlvs<'a> {
     data: &'a [u8],
     at: usize,
+    /// Templates that are looked into before FF is taken for the first byte of a tag.
+    nesting: u8,
 }
 
 impl<'a> Iterator for Tlvs<'a> {
     type Item = Result<Tlv<'a>, ShortTlv>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        self.at += filling::len(&self.data[self.at..], self.nesting);
         if self.at >= self.data.len() {
             return None;
         }
-        let read = self.take();
+        let read = self.object();
         if read.is_err() {
             self.at = self.data.len();
         }
@@ -70,7 +78,7 @@ impl<'a> Iterator for Tlvs<'a> {
 }
 
 impl<'a> Tlvs<'a> {
-    fn take(&mut self) -> Result<Tlv<'a>, ShortTlv> {
+    fn object(&mut self) -> Result<Tlv<'a>, ShortTlv> {
         let start = self.at;
         let short = |need, have| ShortTlv { at: start, need, have };
         let rest = &self.data[start..];
@@ -101,6 +109,12 @@ fn tag(bytes: &[u8]) -> Option<(u32, usize)> {
     None
 }
 
+/// The tag that some bytes are; none where they are not exactly one, or would be read as filling.
+pub(super) fn tag_of(bytes: &[u8]) -> Option<u32> {
+    let (tag, len) = tag(bytes)?;
+    (len == bytes.len() && bytes[0] != 0).then_some(tag)
+}
+
 /// A length and the bytes it takes; none when it is cut short, indefinite or absurd.
 fn length(bytes: &[u8]) -> Option<(usize, usize)> {
     let first = *bytes.first()?;
@@ -118,12 +132,12 @@ fn length(bytes: &[u8]) -> Option<(usize, usize)> {
 /// Appends a tag.
 ///
 /// Shape:  `tag` is the tag's bytes; the shortest form of the length is written.
-/// Errors: false, and nothing appended, when `tag` is not exactly one tag or the value is longer
-///         than a length of three bytes can say.
+/// Errors: false, and nothing appended, when `tag` is not exactly one tag, when it would be read as
+///         filling, or when the value is longer than a length of three bytes can say.
 pub fn write(tag_bytes: &[u8], value: &[u8], out: &mut BytesMut) -> bool {
     let is_one_tag = tag(tag_bytes).is_some_and(|(_, len)| len == tag_bytes.len());
     let Ok(length) = u32::try_from(value.len()) else { return false };
-    if !is_one_tag || length > 0xFF_FFFF {
+    if !is_one_tag || length > 0xFF_FFFF || filling::hides(tag_bytes, value) {
         return false;
     }
     out.put_slice(tag_bytes);
@@ -210,55 +224,4 @@ const LABELS: [(&str, &str); 55] = [
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(data: &str, expect: &[(u32, &str)]) {
-        let data = hex::decode(data).expect("hexadecimal");
-        let tags: Vec<_> = read(&data).map(|tlv| tlv.expect("well made")).collect();
-        let found: Vec<_> =
-            tags.iter().map(|tlv| (tlv.tag, hex::encode_upper(tlv.value))).collect();
-        let expect: Vec<_> =
-            expect.iter().map(|(tag, value)| (*tag, (*value).to_owned())).collect();
-        assert_eq!(found, expect);
-        let mut out = BytesMut::new();
-        for Tlv { tag, value, .. } in tags {
-            assert!(write(&hex::decode(tag_name(tag)).expect("hex"), value, &mut out));
-        }
-        assert_eq!(&out[..], data);
-    }
-
-    #[test]
-    fn tags_of_one_to_three_bytes_are_read_and_written() {
-        check("9F2608112233445566778882023900", &[(0x9F26, "1122334455667788"), (0x82, "3900")]);
-        check("DF812A01AA9C0100", &[(0xDF_812A, "AA"), (0x9C, "00")]);
-        check("9F0A00", &[(0x9F0A, "")]);
-        let long = format!("72820101{}", "AB".repeat(257));
-        check(&long, &[(0x72, &"AB".repeat(257))]);
-        check(&format!("718180{}", "CD".repeat(128)), &[(0x71, &"CD".repeat(128))]);
-    }
-
-    #[test]
-    fn tags_are_called_by_their_names() {
-        assert!(LABELS.is_sorted());
-        assert_eq!(tag_label("9F26"), "application cryptogram");
-        assert_eq!(tag_label("DF01"), "");
-    }
-
-    #[test]
-    fn what_is_cut_short_is_named_by_its_place() {
-        let check = |data: &str, at: usize| {
-            let data = hex::decode(data).expect("hexadecimal");
-            let last = read(&data).last().expect("something");
-            assert_eq!(last.expect_err("short").at, at, "{}", hex::encode(&data));
-        };
-        check("9F", 0);
-        check("9C01009F26", 3);
-        check("9C0100820239", 3);
-        check("9C01008281", 3);
-        check("820280", 0);
-        check("5F81818101", 0);
-        check("8280", 0);
-        check("8284FFFFFFFF", 0);
-    }
-}
+mod tests;

@@ -3,10 +3,13 @@
 //! The index finds the fields; this goes into each of them. It is for tools, mapping and tests, and
 //! does allocate.
 
-use super::composite::{Composite, DataSet, Part, Parts, TLV_SET_MAX, TagLayout, TagOrder};
+mod sets;
+mod tags;
+
+use super::composite::{Composite, FirstBit, Part, Parts};
 use super::field::{Encoding, Field};
 use super::index::{Found, Index};
-use super::spec::{BitmapEncoding, Spec, THIRD, ThirdBitmap};
+use super::spec::{BitmapEncoding, Bitmaps, Spec, THIRD, ThirdBitmap};
 use super::value::{Tree, Value};
 use super::{BITMAP, tlv};
 use crate::error::{DecodeError, ErrorKind, Step, Within};
@@ -38,7 +41,37 @@ impl Spec {
             }
         }
         let mti = index.mti().into_iter().map(char::from).collect();
-        Ok(Tree { mti, header: header.map(hex::encode_upper), fields })
+        let bits = self.empty_bitmaps(index, bytes);
+        Ok(Tree { mti, header: header.map(hex::encode_upper), bits, masked: None, fields })
+    }
+
+    /// The bits that announce a bitmap and are set although no field of it follows.
+    fn empty_bitmaps(&self, index: &Index, bytes: &[u8]) -> Vec<u8> {
+        let leads_on = |map| {
+            let word = self.bitmap.read_word(bytes, self.head_len(map));
+            word.is_ok_and(|word| word >> 63 != 0)
+        };
+        let is_field = |number: &u8| *number != THIRD || self.third != ThirdBitmap::InField65;
+        let last = index.fields().filter(is_field).last().unwrap_or(BITMAP);
+        let has_second = match self.bitmaps {
+            Bitmaps::Single => false,
+            Bitmaps::Auto => leads_on(0),
+            Bitmaps::Always128 => true,
+        };
+        let has_third = match self.third {
+            ThirdBitmap::None => false,
+            ThirdBitmap::Contiguous => has_second && leads_on(1),
+            ThirdBitmap::InField65 => index.has(THIRD),
+        };
+        let is_first_empty = match self.bitmaps {
+            Bitmaps::Single => false,
+            Bitmaps::Auto => has_second && !has_third && last < THIRD,
+            // It announces nothing there.
+            Bitmaps::Always128 => leads_on(0),
+        };
+        let is_third_empty = has_third && last <= 128;
+        let bits = [(BITMAP, is_first_empty), (THIRD, is_third_empty)];
+        bits.into_iter().filter(|(_, is_empty)| *is_empty).map(|(bit, _)| bit).collect()
     }
 
     /// The value of one field; none where the message has it not, or it is the third bitmap.
@@ -69,8 +102,8 @@ struct Place {
 }
 
 impl Place {
-    fn part(self, number: u8) -> Self {
-        Self { within: self.within.and(Step::Part(number)), ..self }
+    fn and(self, step: Step) -> Self {
+        Self { within: self.within.and(step), ..self }
     }
 }
 
@@ -118,12 +151,12 @@ impl Apart<'_> {
             Composite::Positional { parts, optional_tail } => {
                 inner.positional(parts, *optional_tail, place, start)
             }
-            Composite::Bitmapped { header_len, bitmap, bitmap_bytes, skip_first, parts } => {
-                let layout = (*header_len, *bitmap, *bitmap_bytes, *skip_first);
+            Composite::Bitmapped { header_len, bitmap, bitmap_bytes, first_bit, parts } => {
+                let layout = (*header_len, *bitmap, *bitmap_bytes, *first_bit);
                 inner.bitmapped(layout, parts, place, start)
             }
             Composite::BerTlv { .. } => inner.ber_tlv(place, start),
-            Composite::Tagged { layout, .. } => inner.tagged(*layout, place, start),
+            Composite::Tagged(tagged) => inner.tagged(tagged, place, start),
             Composite::DataSets(sets) => inner.data_sets(sets, place, start),
         }
     }
@@ -136,18 +169,22 @@ impl Apart<'_> {
 
     /// One part that begins at `at`, and where it ends.
     fn part(self, part: &Part, place: Place, at: usize) -> Result<(Value, usize), DecodeError> {
-        let place = place.part(part.number);
+        self.field(&part.field, place.and(Step::Part(part.number)), at)
+    }
+
+    /// A field in a field that begins at `at`, and where it ends.
+    fn field(self, field: &Field, place: Place, at: usize) -> Result<(Value, usize), DecodeError> {
         let placed = |error: DecodeError| DecodeError {
             within: place.within,
             offset: self.base + error.offset,
             ..error
         };
-        let found = part.field.find(place.field, self.bytes, at).map_err(placed)?;
+        let found = field.find(place.field, self.bytes, at).map_err(placed)?;
         let content = &self.bytes[found.start..found.end];
-        if let Some(position) = part.field.first_violation(content, found.units) {
+        if let Some(position) = field.first_violation(content, found.units) {
             return Err(self.error(ErrorKind::BadContent, place, found.start + position, 0));
         }
-        Ok((self.value(&part.field, place, found)?, found.end))
+        Ok((self.value(field, place, found)?, found.end))
     }
 
     fn positional(
@@ -179,34 +216,64 @@ impl Apart<'_> {
 
     fn bitmapped(
         self,
-        (header_len, bitmap, bitmap_bytes, skip_first): (u8, BitmapEncoding, u8, bool),
+        (header_len, bitmap, bitmap_bytes, first_bit): (u8, BitmapEncoding, u8, FirstBit),
         parts: &Parts,
         place: Place,
         start: usize,
     ) -> Result<Fields, DecodeError> {
         let mut fields = Vec::new();
-        let map_at = start + usize::from(header_len);
-        let header = self.bytes.get(start..map_at);
+        let mut at = start + usize::from(header_len);
+        let header = self.bytes.get(start..at);
         let header =
-            header.ok_or_else(|| self.error(ErrorKind::ShortData, place, start, map_at - start))?;
+            header.ok_or_else(|| self.error(ErrorKind::ShortData, place, start, at - start))?;
         if header_len > 0 {
             fields.push((HEADER.to_owned(), Value::Text(hex::encode_upper(header))));
         }
-        let mut map = [0; 16];
-        let map_len = usize::from(bitmap_bytes);
-        bitmap
-            .read(self.bytes, map_at, map_len, &mut map)
-            .map_err(|error| self.error(error.kind, place, map_at, bitmap.width(map_len)))?;
-        let mut at = map_at + bitmap.width(map_len);
-        for bit in bits(&map[..map_len]).filter(|bit| !(skip_first && *bit == BITMAP)) {
+        if let Some(front) = parts.get(FRONT) {
+            let (value, end) = self.part(front, place, at)?;
+            fields.push((FRONT.to_string(), value));
+            at = end;
+        }
+        let mut map = Vec::new();
+        at = self.bitmap(bitmap, bitmap_bytes, place, at, &mut map)?;
+        let is_set = map.first().is_some_and(|byte| byte & 0x80 != 0);
+        if is_set && first_bit == FirstBit::Bitmap {
+            at = self.bitmap(bitmap, bitmap_bytes, place, at, &mut map)?;
+        }
+        let is_part = |bit: &u8| *bit != BITMAP || first_bit == FirstBit::Part;
+        // A bit that announces no part is told where the parts do not tell it.
+        let goes_beyond = bits(&map).any(|bit| bit > bitmap_bytes * 8);
+        if is_set && !is_part(&BITMAP) && !(first_bit == FirstBit::Bitmap && goes_beyond) {
+            fields.push((BITMAP.to_string(), Value::Text(String::new())));
+        }
+        for bit in bits(&map).filter(is_part) {
             let Some(part) = parts.get(bit) else {
-                return Err(self.error(ErrorKind::UndefinedField, place.part(bit), at, 0));
+                let place = place.and(Step::Part(bit));
+                return Err(self.error(ErrorKind::UndefinedField, place, at, 0));
             };
             let (value, end) = self.part(part, place, at)?;
             fields.push((bit.to_string(), value));
             at = end;
         }
         self.nothing_left(place, at).map(|()| fields)
+    }
+
+    /// Bytes of a bitmap that begins at `at`; where it ends.
+    fn bitmap(
+        self,
+        bitmap: BitmapEncoding,
+        bytes: u8,
+        place: Place,
+        at: usize,
+        map: &mut Vec<u8>,
+    ) -> Result<usize, DecodeError> {
+        let (mut read, len) = ([0; 16], usize::from(bytes));
+        let width = bitmap.width(len);
+        bitmap
+            .read(self.bytes, at, len, &mut read)
+            .map_err(|error| self.error(error.kind, place, at, width))?;
+        map.extend_from_slice(&read[..len]);
+        Ok(at + width)
     }
 
     fn ber_tlv(self, place: Place, start: usize) -> Result<Fields, DecodeError> {
@@ -221,83 +288,12 @@ impl Apart<'_> {
         }
         Ok(fields)
     }
-
-    fn tagged(self, layout: TagLayout, place: Place, start: usize) -> Result<Fields, DecodeError> {
-        let mut fields = Vec::new();
-        let mut at = start;
-        while at < self.bytes.len() {
-            let head = usize::from(layout.tag_len + layout.length_digits);
-            let short = |need| self.error(ErrorKind::ShortTlv, place, at, need);
-            let text = self.bytes.get(at..at + head).ok_or_else(|| short(head))?;
-            let (tag, length) = layout.split(text);
-            let length = layout.number(length).ok_or_else(|| short(head))?;
-            let value = self.bytes.get(at + head..at + head + length);
-            let value = value.ok_or_else(|| short(head + length))?;
-            fields.push((layout.text(tag), Value::Text(layout.text(value))));
-            at += head + length;
-        }
-        Ok(fields)
-    }
-
-    fn data_sets(
-        self,
-        sets: &[DataSet],
-        place: Place,
-        start: usize,
-    ) -> Result<Fields, DecodeError> {
-        let mut fields = Vec::new();
-        let mut at = start;
-        while at < self.bytes.len() {
-            let short = |need| self.error(ErrorKind::ShortTlv, place, at, need);
-            let head: Option<&[u8; SET_HEAD]> = self.bytes[at..].first_chunk();
-            let head = head.ok_or_else(|| short(SET_HEAD))?;
-            let [id, high, low] = *head;
-            let content = at + SET_HEAD;
-            let end = content + usize::from(u16::from_be_bytes([high, low]));
-            let data = self.bytes.get(content..end).ok_or_else(|| short(end - at))?;
-            let inner = Apart { bytes: &self.bytes[..end], ..self };
-            let place = Place { within: place.within.and(Step::DataSet(id)), ..place };
-            let set = sets.iter().find(|set| set.id == id);
-            let value = match set {
-                _ if id <= TLV_SET_MAX => Value::Parts(inner.ber_tlv(place, content)?),
-                Some(set) => Value::Parts(inner.data_set(&set.parts, place, content)?),
-                // What is not understood is kept.
-                None => Value::Text(hex::encode_upper(data)),
-            };
-            fields.push((format!("{id:02X}"), value));
-            at = end;
-        }
-        Ok(fields)
-    }
-
-    /// A data set with a bitmap of two bytes, or more while bit 1 of one says so; the last bit of
-    /// the last byte announces BER-TLV behind the parts.
-    ///
-    /// Source: ISO 8583:2003 and 2023, data set bit maps: bit 1 of the first 16 bits and of every
-    /// further 8 announces 8 more; the bits between number the parts from 1.
-    fn data_set(self, parts: &Parts, place: Place, start: usize) -> Result<Fields, DecodeError> {
-        let mut fields = Vec::new();
-        let map = set_bitmap(&self.bytes[start..])
-            .ok_or_else(|| self.error(ErrorKind::ShortTlv, place, start, 2))?;
-        let mut at = start + map.len();
-        for number in set_parts(map) {
-            let Some(part) = parts.get(number) else {
-                return Err(self.error(ErrorKind::UndefinedField, place.part(number), at, 0));
-            };
-            let (value, end) = self.part(part, place, at)?;
-            fields.push((number.to_string(), value));
-            at = end;
-        }
-        if map.last().is_some_and(|byte| byte & 1 != 0) {
-            fields.push((TLV.to_owned(), Value::Parts(self.ber_tlv(place, at)?)));
-            return Ok(fields);
-        }
-        self.nothing_left(place, at).map(|()| fields)
-    }
 }
 
 /// Identifier and length of a data set.
 pub(super) const SET_HEAD: usize = 3;
+/// The part in front of a bitmap in a field.
+pub(super) const FRONT: u8 = 0;
 /// The name of the bytes in front of a bitmap in a field.
 pub(super) const HEADER: &str = "h";
 /// The name of the BER-TLV behind the parts of a data set.
@@ -309,55 +305,6 @@ fn bits(map: &[u8]) -> impl Iterator<Item = u8> {
         let at = usize::from(bit - 1);
         map[at / 8] & (0x80 >> (at % 8)) != 0
     })
-}
-
-/// The bitmap at the start of a data set; none when it is cut short.
-fn set_bitmap(data: &[u8]) -> Option<&[u8]> {
-    let mut len = 2;
-    let mut announces = 0;
-    while data.get(announces)? & 0x80 != 0 {
-        announces = len;
-        len += 1;
-    }
-    data.get(..len)
-}
-
-/// The numbers of the parts that a data set's bitmap announces.
-fn set_parts(map: &[u8]) -> impl Iterator<Item = u8> {
-    let last_bit = map.len() * 8;
-    let counted = (1..=last_bit).filter(move |bit| {
-        let announces_more = *bit == 1 || (*bit > 16 && bit % 8 == 1);
-        !announces_more && *bit != last_bit
-    });
-    (1..=u8::MAX)
-        .zip(counted)
-        .filter(|(_, bit)| map[(bit - 1) / 8] & (0x80 >> ((bit - 1) % 8)) != 0)
-        .map(|(number, _)| number)
-}
-
-impl TagLayout {
-    /// Tag and length of a head.
-    fn split<'a>(&self, head: &'a [u8]) -> (&'a [u8], &'a [u8]) {
-        let (first, second) = head.split_at(usize::from(match self.order {
-            TagOrder::TagFirst => self.tag_len,
-            TagOrder::LengthFirst => self.length_digits,
-        }));
-        match self.order {
-            TagOrder::TagFirst => (first, second),
-            TagOrder::LengthFirst => (second, first),
-        }
-    }
-
-    fn number(&self, digits: &[u8]) -> Option<usize> {
-        digits.iter().try_fold(0, |sum, byte| {
-            let digit = self.characters.decode(*byte).wrapping_sub(b'0');
-            (digit < 10).then(|| sum * 10 + usize::from(digit))
-        })
-    }
-
-    fn text(&self, bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| char::from(self.characters.decode(*byte))).collect()
-    }
 }
 
 impl Field {

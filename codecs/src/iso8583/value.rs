@@ -1,17 +1,18 @@
 //! A message as a tree of texts, for tools: what `cauce codec` prints and reads.
 
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
-use serde::ser::{SerializeMap, SerializeSeq};
+use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+mod fields;
 
 /// The value of a field, part or tag.
 ///
 /// Shape: text as it is on the wire, padding kept, each ISO 8859-1 byte a character; bytes in
 ///        upper-case hexadecimal. Parts and tags keep their order; JSON gathers a repeated tag at
-///        its first place.
+///        its first place, and `order` lists all tags where others stand between.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// A text, or bytes in hexadecimal.
@@ -25,8 +26,9 @@ pub enum Value {
 /// A whole message.
 ///
 /// Shape: as JSON `{"mti":"0200","header":"6000030000","fields":{"2":"…","55":{"9F26":"…"}}}`;
-///        the header in hexadecimal, absent where the format has none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///        the header in hexadecimal, absent where the format has none; `bits` and `masked` are there
+///        only where they say something.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tree {
     /// Four digits.
@@ -34,6 +36,13 @@ pub struct Tree {
     /// What stands in front of the MTI, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
+    /// The bits that announce a bitmap, 1 or 65, and are set although no field of it follows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bits: Vec<u8>,
+    /// The fields in which something is masked. Without the list it is those that the format hides;
+    /// with it, a text of another field that looks masked came so from its sender.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked: Option<Vec<String>>,
     /// The fields by number, ascending.
     #[serde(with = "fields")]
     pub fields: Vec<(String, Value)>,
@@ -109,57 +118,6 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// A list of names and values as an object, in its order.
-mod fields {
-    use super::*;
-
-    pub fn serialize<S: Serializer>(
-        fields: &[(String, Value)],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let mut places: HashMap<&str, usize> = HashMap::with_capacity(fields.len());
-        let mut merged: Vec<(&str, Vec<&Value>)> = Vec::with_capacity(fields.len());
-        for (name, value) in fields {
-            match places.get(name.as_str()) {
-                Some(place) => merged[*place].1.push(value),
-                None => {
-                    places.insert(name, merged.len());
-                    merged.push((name, vec![value]));
-                }
-            }
-        }
-        let mut map = serializer.serialize_map(Some(merged.len()))?;
-        for (name, values) in merged {
-            match values[..] {
-                [value] => map.serialize_entry(name, value)?,
-                _ => map.serialize_entry(name, &values)?,
-            }
-        }
-        map.end()
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<(String, Value)>, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::Parts(fields) => Ok(fields),
-            Value::Text(_) | Value::Many(_) => Err(D::Error::custom("an object is needed")),
-        }
-    }
-
-    pub fn collect<'de, A: MapAccess<'de>>(mut map: A) -> Result<Vec<(String, Value)>, A::Error> {
-        let mut fields: Vec<(String, Value)> = Vec::new();
-        let mut names = HashSet::new();
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            if !names.insert(name.clone()) {
-                return Err(A::Error::custom("a name is given twice"));
-            }
-            fields.push((name, value));
-        }
-        Ok(fields)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +147,37 @@ mod tests {
         let tags = [("A1", "1"), ("B2", "2"), ("A1", "3")];
         let parts = tags.map(|(tag, value)| (tag.to_owned(), text(value))).to_vec();
         let json = serde_json::to_string(&Value::Parts(parts)).expect("JSON");
-        assert_eq!(json, r#"{"A1":["1","3"],"B2":"2"}"#);
+        assert_eq!(json, r#"{"A1":["1","3"],"B2":"2","order":["A1","B2","A1"]}"#);
+    }
+
+    #[test]
+    fn a_tag_that_comes_again_keeps_its_place_by_the_order() {
+        let json = r#"{"mti":"0200","fields":{"55":{"DF01":["AA","BB"],"9F1A":"0484","order":["DF01","9F1A","DF01"]}}}"#;
+        let tree: Tree = serde_json::from_str(json).expect("a message");
+        let Value::Parts(tags) = &tree.fields[0].1 else { panic!("tags") };
+        let tags: Vec<_> = tags.iter().map(|(tag, value)| (tag.as_str(), value.clone())).collect();
+        let text = |text: &str| Value::Text(text.to_owned());
+        assert_eq!(tags, [("DF01", text("AA")), ("9F1A", text("0484")), ("DF01", text("BB"))]);
+        assert_eq!(serde_json::to_string(&tree).expect("JSON"), json);
+        // Values that follow each other need no order.
+        let json = r#"{"DF01":["AA","BB"],"9F1A":"0484"}"#;
+        let value: Value = serde_json::from_str(json).expect("tags");
+        assert_eq!(serde_json::to_string(&value).expect("JSON"), json);
+    }
+
+    #[test]
+    fn an_order_that_does_not_name_every_value_is_refused() {
+        for order in [
+            r#"["A1"]"#,
+            r#"["A1","A1","B2"]"#,
+            r#"["A1","B2","B2"]"#,
+            r#"["A1",["B2"]]"#,
+            r#""A1""#,
+        ] {
+            let json = format!(r#"{{"A1":["1","2"],"B2":"3","order":{order}}}"#);
+            let refused = serde_json::from_str::<Value>(&json).is_err();
+            assert_eq!(refused, order != r#"["A1","A1","B2"]"#, "{order}");
+        }
+        assert!(serde_json::from_str::<Value>(r#"{"A1":[],"B2":"3","order":["B2"]}"#).is_err());
     }
 }

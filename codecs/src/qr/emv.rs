@@ -1,7 +1,7 @@
 //! Merchant-presented codes of EMVCo, and VietQR, which is one with fewer obligations.
 //!
 //! [`EmvCode::parse`] checks every rule of the specification and of the scheme found in the code,
-//! and keeps the objects in the order they came, so that a code is written back as it was but for
+//! [`EmvCode::read`] those that a reader needs; both keep the objects in the order they came, so that a code is written back as it was but for
 //! the letters of its checksum, which become capitals.
 //! [`MerchantPresented`] is what it means.
 //!
@@ -11,8 +11,9 @@ use router::money::{Currency, Money};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::crc::crc16;
+use super::findings::Findings;
 use super::tlv::{self, Path};
-use super::{QrError, QrErrorKind};
+use super::{QrError, QrErrorKind, Reading};
 
 mod build;
 mod rules;
@@ -65,14 +66,16 @@ pub enum Value {
     Template(Vec<(u8, String)>),
 }
 
-/// A code that keeps all the rules.
+/// A code that keeps the rules it was read by.
 ///
-/// Shape: serializes as an object of tags, nested one level, in the order of the payload.
+/// Shape: serializes as an object of tags, nested one level, in the order of the payload, and
+///        `warnings` where there are any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmvCode {
     objects: Vec<DataObject>,
     scheme: Scheme,
     merchant: MerchantPresented,
+    warnings: Vec<QrError>,
 }
 
 /// What a merchant's code says.
@@ -141,26 +144,42 @@ pub struct LanguageTemplate {
 }
 
 impl EmvCode {
-    /// Reads a payload.
+    /// Reads a payload that keeps all the rules.
     ///
     /// Shape:  the whole text of the code, nothing before or behind it.
     /// Errors: the first rule broken; `BadCrc` before the rules on content.
     pub fn parse(payload: &str) -> Result<Self, QrError> {
+        Self::read(payload, Reading::Strict)
+    }
+
+    /// Reads a payload as strictly as asked.
+    ///
+    /// Shape:  as of [`EmvCode::parse`]; read leniently, a value may be longer than its rule, and
+    ///         the account of an unknown scheme keeps its data, as text where it is no template.
+    /// Errors: as of [`EmvCode::parse`].
+    pub fn read(payload: &str, reading: Reading) -> Result<Self, QrError> {
         if payload.len() > PAYLOAD_LEN_MAX {
             let rule = "has at most 2953 bytes";
             return Err(QrError::new(QrErrorKind::TooLong, "", PAYLOAD_LEN_MAX, rule));
         }
+        let mut findings = Findings::new(reading);
         let top = tlv::objects(payload, None, 0)?;
-        rules::check_frame(payload, &top)?;
+        rules::check_frame(payload, &top, &mut findings)?;
         let mut objects = Vec::with_capacity(top.len());
         for object in &top {
-            objects.push(rules::check_object(object)?);
+            objects.push(rules::check_object(object, &mut findings)?);
         }
         let scheme = rules::scheme(&objects);
         let merchant = view::merchant(&objects, &top, scheme)?;
-        let code = Self { objects, scheme, merchant };
-        rules::check_scheme(&code, &top)?;
+        let mut code = Self { objects, scheme, merchant, warnings: Vec::new() };
+        rules::check_scheme(&code, &top, &mut findings)?;
+        code.warnings = findings.warnings;
         Ok(code)
+    }
+
+    /// What breaks a rule and was read all the same.
+    pub fn warnings(&self) -> &[QrError] {
+        &self.warnings
     }
 
     /// Whose rules it follows.
@@ -233,9 +252,12 @@ impl Initiation {
 
 impl Serialize for EmvCode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.objects.len()))?;
+        let mut map = serializer.serialize_map(None)?;
         for object in &self.objects {
             map.serialize_entry(&format!("{:02}", object.tag), &object.value)?;
+        }
+        if !self.warnings.is_empty() {
+            map.serialize_entry("warnings", &self.warnings)?;
         }
         map.end()
     }

@@ -5,7 +5,8 @@
 use router::money::{Currency, Money};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{QrError, QrErrorKind};
+use super::findings::Findings;
+use super::{QrError, QrErrorKind, Reading};
 use crate::charset::Charset;
 use crate::decimal;
 
@@ -13,6 +14,8 @@ mod rules;
 
 /// The longest payload, in bytes: a code of version 13 at level M.
 pub const PAYLOAD_LEN_MAX: usize = 331;
+/// The longest payload read leniently, in bytes: the most that any QR code holds.
+const ANY_PAYLOAD_LEN_MAX: usize = super::emv::PAYLOAD_LEN_MAX;
 /// The most elements, one a line.
 pub(super) const ELEMENT_COUNT_MAX: usize = 12;
 /// The largest amount, in cents.
@@ -85,31 +88,53 @@ pub enum LineEnd {
     CrLf,
 }
 
-/// A code that keeps all the rules.
+/// A code that keeps the rules it was read by.
 ///
 /// Shape: serializes as an object of its elements by name, without empty ones, and with
-///        `minor_units`, a string of digits, and `currency` where there is an amount.
+///        `minor_units`, a string of digits, and `currency` where there is an amount, and
+///        `warnings` where there are any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EpcCode {
     elements: Vec<String>,
     transfer: CreditTransfer,
+    warnings: Vec<QrError>,
 }
 
 impl EpcCode {
-    /// Reads a payload.
+    /// Reads a payload that keeps all the rules.
     ///
     /// Shape:  lines that end in LF or CR LF; the last may do so too, and empty ones may follow.
     /// Errors: the first rule broken.
     pub fn parse(payload: &[u8]) -> Result<Self, QrError> {
+        Self::read(payload, Reading::Strict)
+    }
+
+    /// Reads a payload as strictly as asked.
+    ///
+    /// Shape:  as of [`EpcCode::parse`]; read leniently, NUL and the blanks at the end of a line are
+    ///         cut, text may be longer than its rule, and blank lines may follow the twelfth.
+    /// Errors: as of [`EpcCode::parse`].
+    pub fn read(payload: &[u8], reading: Reading) -> Result<Self, QrError> {
+        let mut findings = Findings::new(reading);
+        if payload.len() > ANY_PAYLOAD_LEN_MAX {
+            let rule = "has at most 2953 bytes";
+            return Err(QrError::new(QrErrorKind::TooLong, "", ANY_PAYLOAD_LEN_MAX, rule));
+        }
         if payload.len() > PAYLOAD_LEN_MAX {
             let rule = "has at most 331 bytes";
-            return Err(QrError::new(QrErrorKind::TooLong, "", PAYLOAD_LEN_MAX, rule));
+            findings.allow(QrError::new(QrErrorKind::TooLong, "", PAYLOAD_LEN_MAX, rule))?;
         }
-        let lines = rules::lines(payload)?;
+        let lines = rules::lines(payload, &mut findings)?;
         let charset = rules::charset(&lines)?;
         let elements = rules::decode(&lines, charset)?;
-        let transfer = rules::transfer(&elements, charset)?;
-        Ok(Self { elements: elements.into_iter().map(|element| element.text).collect(), transfer })
+        let transfer = rules::transfer(&elements, charset, &mut findings)?;
+        let elements = elements.into_iter().map(|element| element.text).collect();
+        Ok(Self { elements, transfer, warnings: findings.warnings })
+    }
+
+    /// What breaks a rule and was read all the same.
+    pub fn warnings(&self) -> &[QrError] {
+        &self.warnings
     }
 
     /// What it says.
@@ -213,6 +238,9 @@ impl Serialize for EpcCode {
         if let Some(amount) = self.transfer.amount {
             map.serialize_entry("minor_units", &amount.minor.to_string())?;
             map.serialize_entry("currency", amount.currency.code())?;
+        }
+        if !self.warnings.is_empty() {
+            map.serialize_entry("warnings", &self.warnings)?;
         }
         map.end()
     }

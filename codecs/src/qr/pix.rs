@@ -8,6 +8,7 @@
 use router::money::{Currency, Money};
 
 use super::emv::{DataObject, EmvCode, Initiation, MerchantPresented, Scheme};
+use super::findings::Findings;
 use super::tlv::{self, Object};
 use super::{QrError, QrErrorKind};
 
@@ -23,7 +24,6 @@ const WITHDRAWAL_BANK: u8 = 3;
 const LOCATION: u8 = 25;
 const REFERENCE: u8 = 5;
 const TARGET_LEN_MAX: usize = 77;
-const REFERENCE_LEN_MAX: usize = 25;
 /// "Outros": what codes of payers without a merchant category carry.
 const NO_CATEGORY: &str = "0000";
 
@@ -105,9 +105,9 @@ fn is_uuid(text: &str) -> bool {
         && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
-/// What a key or location may be: printable, without spaces, at most 77 characters.
+/// What a key or location may be made of: printable, without spaces.
 fn is_target(text: &str) -> bool {
-    text.len() <= TARGET_LEN_MAX && text.bytes().all(|byte| byte.is_ascii_graphic())
+    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_location(text: &str) -> bool {
@@ -233,7 +233,11 @@ fn target(account: &DataObject, merchant: &MerchantPresented) -> Option<PixTarge
 }
 
 /// Checks what Pix adds to EMVCo's rules.
-pub(super) fn check(code: &EmvCode, top: &[Object<'_>]) -> Result<(), QrError> {
+pub(super) fn check(
+    code: &EmvCode,
+    top: &[Object<'_>],
+    findings: &mut Findings,
+) -> Result<(), QrError> {
     debug_assert_eq!(code.scheme(), Scheme::Pix);
     let merchant = code.merchant();
     let bad = |tag, inner, rule| Err(tlv::error_in(top, tag, inner, QrErrorKind::BadContent, rule));
@@ -245,23 +249,22 @@ pub(super) fn check(code: &EmvCode, top: &[Object<'_>]) -> Result<(), QrError> {
     }
     let mut accounts = merchant.accounts.iter().filter(|account| account.is_of(IDENTIFIER));
     if let (Some(account), None) = (accounts.next(), accounts.next()) {
-        check_account(account, merchant, top)?;
+        check_account(account, merchant, top, findings)?;
     } else {
         let rule = "stands once in a Pix code";
         return Err(tlv::error_in(top, ACCOUNT, Some(0), QrErrorKind::Duplicate, rule));
     }
-    let reference = code.text_in(62, REFERENCE);
-    let is_sound = |text: &str| {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        text == NO_REFERENCE || (text.len() <= REFERENCE_LEN_MAX && text.bytes().all(is_plain))
-    };
+    check_reference(code.text_in(62, REFERENCE), top)
+}
+
+/// Its length is EMVCo's to bound.
+fn check_reference(reference: Option<&str>, top: &[Object<'_>]) -> Result<(), QrError> {
+    let error = |kind, rule| Err(tlv::error_in(top, 62, Some(REFERENCE), kind, rule));
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     match reference {
-        Some(text) if is_sound(text) => Ok(()),
-        Some(_) => bad(62, Some(REFERENCE), "is *** or at most 25 letters and digits"),
-        None => {
-            let rule = "must be there: *** for no reference";
-            Err(tlv::error_in(top, 62, Some(REFERENCE), QrErrorKind::Missing, rule))
-        }
+        None => error(QrErrorKind::Missing, "must be there: *** for no reference"),
+        Some(text) if text == NO_REFERENCE || text.bytes().all(is_plain) => Ok(()),
+        Some(_) => error(QrErrorKind::BadContent, "is *** or at most 25 letters and digits"),
     }
 }
 
@@ -269,6 +272,7 @@ fn check_account(
     account: &DataObject,
     merchant: &MerchantPresented,
     top: &[Object<'_>],
+    findings: &mut Findings,
 ) -> Result<(), QrError> {
     let error = |inner, kind, rule| Err(tlv::error_in(top, account.tag, Some(inner), kind, rule));
     if account.inner(KEY).is_some() && account.inner(LOCATION).is_some() {
@@ -276,8 +280,14 @@ fn check_account(
     }
     let locations = merchant.others.iter().filter(|other| other.is_of(IDENTIFIER));
     for part in std::iter::once(account).chain(locations) {
+        for target in [KEY, LOCATION] {
+            if part.inner(target).is_some_and(|text| text.len() > TARGET_LEN_MAX) {
+                let (kind, rule) = (QrErrorKind::TooLong, "has at most 77 characters");
+                findings.allow(tlv::error_in(top, part.tag, Some(target), kind, rule))?;
+            }
+        }
         if part.inner(LOCATION).is_some_and(|url| !is_location(url)) {
-            let rule = "is a host and path of at most 77 characters, without https://";
+            let rule = "is a host and path, without https://";
             return Err(tlv::error_in(
                 top,
                 part.tag,
@@ -288,7 +298,7 @@ fn check_account(
         }
     }
     if account.inner(KEY).is_some_and(|key| !is_target(key)) {
-        return error(KEY, QrErrorKind::BadContent, "is a key of at most 77 characters");
+        return error(KEY, QrErrorKind::BadContent, "is a key, without spaces");
     }
     let is_bank = |bank: &str| bank.len() == 8 && bank.bytes().all(|byte| byte.is_ascii_digit());
     if account.inner(WITHDRAWAL_BANK).is_some_and(|bank| !is_bank(bank)) {

@@ -76,7 +76,7 @@ fn message(format: &Format, chance: &mut Chance) -> Tree {
             fields.push((number.to_string(), Value::Text(field.content(chance))));
         }
     }
-    Tree { mti, header, fields }
+    Tree { mti, header, fields, ..Tree::default() }
 }
 
 /// The message's bytes, which both sides write, and read as what was written.

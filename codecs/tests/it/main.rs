@@ -1,6 +1,7 @@
 //! The codecs against messages of other people, against broken ones, and against themselves.
 
 mod broken;
+mod composites;
 mod differential;
 mod file;
 mod foreign;
@@ -8,6 +9,7 @@ mod frame;
 mod iso20022;
 mod qr;
 mod regressions;
+mod reports;
 mod round_trip;
 mod security;
 mod shipped;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use codecs::qr::emv::{Crc, EmvCode};
 use codecs::qr::epc::{EpcCode, LineEnd};
 use codecs::qr::symbol::{ErrorCorrection, QUIET_ZONE, Symbol};
-use codecs::qr::{Decoded, Format, decode};
+use codecs::qr::{Decoded, Format, QrError, Reading};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
@@ -48,6 +48,11 @@ impl Vector {
     }
 }
 
+/// Reads a payload as the command line does unless it is told to be strict.
+fn decode(format: Format, payload: &[u8]) -> Result<Decoded, QrError> {
+    codecs::qr::decode(format, Reading::Lenient, payload)
+}
+
 fn all() -> Vec<Vector> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/qr");
     let files = std::fs::read_dir(folder).expect("a folder");
@@ -72,6 +77,9 @@ fn codes_of_other_projects_are_read_as_they_assert() {
         let found = serde_json::to_value(&code).expect("a shape");
         assert_eq!(Some(&found), vector.expected.as_ref(), "{}", vector.id);
         assert_eq!(code.scheme_name(), vector.scheme, "{}", vector.id);
+        assert_eq!(code.warnings(), [], "{}", vector.id);
+        let strictly = codecs::qr::decode(vector.format(), Reading::Strict, &vector.bytes());
+        assert_eq!(strictly, Ok(code), "{}", vector.id);
         taken += 1;
     }
     assert_eq!((taken, refused), (13, 8));
@@ -175,7 +183,10 @@ proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         for format in [Format::Emvco, Format::Pix, Format::Epc] {
-            let _ = decode(format, &bytes);
+            let strictly = codecs::qr::decode(format, Reading::Strict, &bytes);
+            let leniently = decode(format, &bytes);
+            // What keeps every rule is read alike, and without a warning.
+            prop_assert!(strictly.is_err() || leniently == strictly);
         }
         let _ = EpcCode::parse(&bytes);
         let _ = EmvCode::parse(&String::from_utf8_lossy(&bytes));

@@ -143,7 +143,7 @@ fn tags_that_come_again_keep_their_order() {
     assert_eq!(again.escape_ascii().to_string(), message.escape_ascii().to_string());
     assert_eq!(
         serde_json::to_string(&tree).expect("JSON"),
-        r#"{"mti":"0200","fields":{"48":{"A1":["x","z"],"B2":"y"}}}"#
+        r#"{"mti":"0200","fields":{"48":{"A1":["x","z"],"B2":"y","order":["A1","B2","A1"]}}}"#
     );
 }
 
@@ -216,4 +216,14 @@ fn many_tags_are_read_in_time_that_grows_with_them() {
     let mut again = BytesMut::new();
     spec.assemble(&tree, &mut again).expect("written");
     assert_eq!(&again[..], message.as_bytes());
+}
+
+#[test]
+fn bytes_behind_the_last_field_name_that_field_and_not_an_empty_third_bitmap() {
+    let spec = spec("63 = { content = 'ans', length = 2 }").expect("a spec");
+    let maps = |first: &str| format!("0200{first}80000000000000000000000000000000");
+    let error = fault(&spec, format!("{}ab!", maps("8000000000000002")).as_bytes());
+    assert_eq!((error.kind, error.field, error.offset), (ErrorKind::Trailing, 63, 54));
+    let error = fault(&spec, format!("{}!", maps("8000000000000000")).as_bytes());
+    assert_eq!((error.kind, error.field, error.offset), (ErrorKind::Trailing, 65, 52));
 }

@@ -191,7 +191,7 @@ fn every_example_of_the_description_loads() {
         };
         assert_eq!(Spec::lint(&text).mistakes, [], "{block}");
     }
-    assert_eq!(blocks.len(), 6);
+    assert_eq!(blocks.len(), 7);
     for name in Spec::builtin_names() {
         assert!(readme.contains(&format!("| `{name}` |")), "{name} is listed");
     }

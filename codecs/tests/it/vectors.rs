@@ -61,7 +61,7 @@ impl Vector {
     /// The expected values in the shape of a message: `0` is the MTI, `h` the header.
     fn expected(&self) -> Tree {
         let Some(Value::Parts(fields)) = self.expected.clone() else { panic!("{}", self.id) };
-        let mut tree = Tree { mti: String::new(), header: None, fields: Vec::new() };
+        let mut tree = Tree { mti: String::new(), ..Tree::default() };
         for (name, value) in fields {
             match (name.as_str(), value) {
                 ("0", Value::Text(mti)) => tree.mti = mti,

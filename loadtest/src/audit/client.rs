@@ -2,22 +2,26 @@
 
 use std::io::{self, BufRead, Write};
 
+use router::id::BillerId;
+use router::message::api_key_of;
 use router::payment::OutcomeKind;
+use router::text::Text;
 use serde::{Deserialize, Serialize};
 
 use super::AuditError;
-use crate::drive::Run;
-use crate::drive::record::{Ending, Meaning};
-use crate::workload::Workload;
+use crate::drive::api::idempotency_key;
+use crate::drive::record::{ClientAnswer, Ending, Meaning};
+use crate::drive::{DriveSettings, Entrance, Run};
 
 /// One request of the client, as it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// Number of the payment in the run.
     pub index: u64,
-    /// Reference the client gave it (DE37 of the request).
+    /// Reference the client gave it (DE37 of the request); over HTTP the digest of its idempotency
+    /// key, as the journal's export shows it.
     pub rrn: String,
-    /// STAN.
+    /// STAN; empty over HTTP.
     pub stan: String,
     /// Minor units asked for.
     pub amount_minor: i64,
@@ -32,9 +36,12 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// What the client was told; none when it heard nothing.
+    /// What the client was told; none when it heard nothing, or that the payment is under way.
     pub fn told(&self) -> Option<OutcomeKind> {
         let code = self.response_code.as_ref()?.as_bytes().try_into().ok()?;
+        if code == IN_PROGRESS {
+            return None;
+        }
         Some(match Meaning::of(code) {
             Meaning::Approved => OutcomeKind::Approved,
             Meaning::Declined => OutcomeKind::Declined,
@@ -43,17 +50,22 @@ impl Claim {
     }
 }
 
+/// DE39 of a payment that is under way.
+const IN_PROGRESS: [u8; 2] = *b"09";
+
 /// The claims of a run that kept its answers.
-pub fn claims(run: &Run, workload: &Workload) -> Vec<Claim> {
-    let claim = |answer: &crate::drive::record::ClientAnswer| {
+pub fn claims(run: &Run, settings: &DriveSettings) -> Vec<Claim> {
+    let key = RequestKey::new(run, settings);
+    let claim = |answer: &ClientAnswer| {
         let index = u64::from(answer.index);
         let is_answered = answer.ending == Ending::Answered;
         let code = String::from_utf8_lossy(&answer.response_code).into_owned();
+        let (rrn, stan) = key.of(run, answer);
         Claim {
             index,
-            rrn: format!("{:012}", run.rrn(index)),
-            stan: format!("{:06}", answer.stan),
-            amount_minor: workload.amount(index).minor,
+            rrn,
+            stan,
+            amount_minor: settings.workload.amount(index).minor,
             ending: answer.ending,
             folio: (answer.folio > 0).then(|| format!("{:012}", answer.folio)),
             response_code: is_answered.then_some(code),
@@ -61,6 +73,39 @@ pub fn claims(run: &Run, workload: &Workload) -> Vec<Claim> {
         }
     };
     run.answers().iter().map(claim).collect()
+}
+
+/// The key by which the journal knows the requests of a run.
+enum RequestKey {
+    /// Reference and STAN.
+    Trace,
+    /// The idempotency key of this biller.
+    Key(BillerId),
+}
+
+impl RequestKey {
+    fn new(run: &Run, settings: &DriveSettings) -> Self {
+        let biller = run.biller.as_deref().or(settings.workload.biller.as_deref());
+        match settings.entrance {
+            Entrance::Iso8583 { .. } => Self::Trace,
+            Entrance::Http { .. } => {
+                let biller = biller.and_then(|biller| BillerId::new(biller).ok());
+                Self::Key(biller.unwrap_or(BillerId(Text::EMPTY)))
+            }
+        }
+    }
+
+    /// Reference and STAN of a request.
+    fn of(&self, run: &Run, answer: &ClientAnswer) -> (String, String) {
+        let index = u64::from(answer.index);
+        match self {
+            Self::Trace => (format!("{:012}", run.rrn(index)), format!("{:06}", answer.stan)),
+            Self::Key(biller) => {
+                let key = idempotency_key(run.run_id, index);
+                (format!("{:032x}", api_key_of(biller, &key).0), String::new())
+            }
+        }
+    }
 }
 
 /// Writes claims, one JSON object a line.

@@ -15,7 +15,7 @@ use super::AuditError;
 ///
 /// | kind | has, beyond `sequence`, `kind`, `at` |
 /// |---|---|
-/// | `intent` | `payment`, `folio`, `originator`, `rail`, `stan`, `transmitted_at`, `terminal`, `rrn`, `amount`, `biller`, `participant`, `participant_stan` |
+/// | `intent` | `payment`, `folio`, `originator`, `rail`, `stan`, `transmitted_at`, `terminal`, `rrn`, `key`, `amount`, `biller`, `participant`, `participant_stan` |
 /// | `refused` | the same without `participant`, `participant_stan`; `outcome` of state `declined` |
 /// | `rerouted` | `payment`, `participant`, `participant_stan` |
 /// | `outcome`, `late_answer` | `payment`, `outcome` |
@@ -55,6 +55,9 @@ pub struct JournalLine {
     /// The originator's reference (DE37 of the request); empty where it gave none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rrn: Option<String>,
+    /// Digest of the originator's idempotency key, 32 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// What was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<Amount>,
@@ -119,7 +122,8 @@ pub struct JournalPayment {
     pub at: String,
     /// Where it stands.
     pub state: PaymentState,
-    /// The originator's reference.
+    /// The originator's reference (DE37); where it gave none, as over the JSON API, the digest of its
+    /// idempotency key.
     pub rrn: String,
     /// What was asked.
     pub amount: Amount,
@@ -138,6 +142,8 @@ pub struct Journal {
     pub endpoints: HashMap<String, u64>,
     /// Records that cannot follow what came before, in words.
     pub illegal: Vec<String>,
+    /// When its first record was written, RFC 3339; none where no record says so.
+    pub begins_at: Option<String>,
     by_id: HashMap<String, usize>,
 }
 
@@ -161,6 +167,9 @@ impl Journal {
 
     /// Takes the next record.
     pub fn take(&mut self, line: JournalLine) {
+        if self.begins_at.is_none() {
+            self.begins_at.clone_from(&line.at);
+        }
         match line.kind.as_str() {
             "intent" => self.begin(line, PaymentState::Sent),
             "refused" => self.begin(line, PaymentState::Declined),
@@ -187,7 +196,7 @@ impl Journal {
             first_sequence: line.sequence,
             at: line.at.unwrap_or_default(),
             state,
-            rrn: line.rrn.unwrap_or_default(),
+            rrn: line.rrn.filter(|rrn| !rrn.is_empty()).or(line.key).unwrap_or_default(),
             amount: line.amount.unwrap_or_default(),
             biller: line.biller,
             participant: line.participant,

@@ -3,61 +3,32 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use super::record::{Ending, Heard, Recorder};
-use super::template::Stamp;
+use super::record::{AnswerElements, Ending, Recorder};
+use super::shared::{Shared, rrn};
+use super::sign_on;
+use super::template::{Stamp, Template};
 use super::window::{Open, Window};
-use super::{DriveSettings, Shared, rrn};
 use crate::clock;
-use crate::simulator::acquirer::Fields;
 use crate::wire::{self, Index};
 
 const READ_BYTES: usize = 64 << 10;
-/// How long a line may take to open and sign on.
-const OPEN_DEADLINE: Duration = Duration::from_secs(5);
 /// Pause between attempts to open a line anew.
 const REOPEN_EVERY: Duration = Duration::from_millis(50);
 /// Fields of a peer's echo that come back in the answer.
 const KEPT_OF_NETWORK: u128 = wire::set(&[7, 11, 32, 70]);
 
-/// Opens a line and signs on.
-///
-/// Errors: what the system says, or `PermissionDenied` when the sign-on is not answered 00.
-pub(super) async fn open(settings: &DriveSettings) -> io::Result<TcpStream> {
-    tokio::time::timeout(OPEN_DEADLINE, sign_on(settings)).await?
-}
-
-async fn sign_on(settings: &DriveSettings) -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(settings.target).await?;
-    stream.set_nodelay(true)?;
-    let request = Fields::new()
-        .with(7, clock::transmitted_at(clock::now()))
-        .with(11, "000000")
-        .with(32, settings.acquirer_id.as_str())
-        .with(70, "001");
-    let mut frame = Vec::new();
-    wire::encode(&mut frame, *b"0800", request.iter()).map_err(io::Error::other)?;
-    stream.write_all(&frame).await?;
-    let mut answer = vec![0; usize::from(stream.read_u16().await?)];
-    stream.read_exact(&mut answer).await?;
-    let mut index = Index::new();
-    index.read(&answer).map_err(io::Error::other)?;
-    match index.value(&answer, 39) {
-        Some(b"00") => Ok(stream),
-        _ => Err(io::Error::new(ErrorKind::PermissionDenied, "sign-on refused")),
-    }
-}
-
 /// One line.
 pub(super) struct Line {
     shared: Arc<Shared>,
+    template: Arc<Template>,
+    acquirer_id: String,
     number: usize,
     window: Window,
     index: Index,
@@ -69,16 +40,29 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(shared: Arc<Shared>, number: u32) -> Self {
+    /// A line of this number that has asked nothing yet.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        template: Arc<Template>,
+        acquirer_id: &str,
+        number: u32,
+    ) -> Self {
         let settings = &shared.settings;
         Self {
-            window: Window::new(number, settings.connections, settings.in_flight),
+            window: Window::new(
+                number,
+                settings.connections,
+                settings.in_flight,
+                shared.first_round(),
+            ),
             number: usize::try_from(number).expect("invariant: lines fit memory"),
             index: Index::new(),
             out: Vec::with_capacity(READ_BYTES),
             written: 0,
             tenth: 0,
             transmitted_at: clock::transmitted_at(clock::now()),
+            acquirer_id: acquirer_id.to_owned(),
+            template,
             shared,
         }
     }
@@ -96,8 +80,7 @@ impl Line {
             self.lose_all();
             stream = token.run_until_cancelled(self.reopen()).await.flatten();
         }
-        self.shared.lines_busy.fetch_sub(1, Ordering::AcqRel);
-        self.shared.line_ended.notify_one();
+        self.shared.line_ends();
     }
 
     async fn serve(&mut self, stream: &TcpStream) -> io::Result<()> {
@@ -123,11 +106,7 @@ impl Line {
     }
 
     fn is_over(&self) -> bool {
-        let shared = &self.shared;
-        let next = shared.next.load(Ordering::Relaxed);
-        let has_ended =
-            shared.now_ns() >= shared.last_send_ns || shared.schedule.planned_ns(next).is_none();
-        has_ended && self.window.open_len() == 0
+        self.shared.is_over() && self.window.open_len() == 0
     }
 
     /// Puts every request that is due and fits the window into the buffer.
@@ -148,7 +127,7 @@ impl Line {
             };
             let stan = self.window.open(open).expect("invariant: the window has room");
             let stamp = self.stamp(&Open { stan, ..open });
-            self.shared.template.write(&mut self.out, &stamp);
+            self.template.write(&mut self.out, &stamp);
             sent += 1;
         }
         if sent > 0 {
@@ -161,7 +140,7 @@ impl Line {
             payment: self.shared.settings.workload.payment(open.index),
             stan: open.stan,
             transmitted_at: open.transmitted_at,
-            rrn: rrn(self.shared.run_number, open.index),
+            rrn: rrn(self.shared.run_number(), open.index),
         }
     }
 
@@ -223,7 +202,8 @@ impl Line {
             self.window.close(stan);
             return;
         }
-        recorder.answered(open, heard, now_ns);
+        let planned = self.shared.settings.workload.verdict(open.index);
+        recorder.answered(open, heard, planned, now_ns);
         let open = *open;
         if !self.shared.settings.workload.payment(open.index).is_repeated {
             self.window.close(open.stan);
@@ -234,18 +214,19 @@ impl Line {
             open.sent_ns = now_ns;
         }
         let stamp = self.stamp(&open);
-        self.shared.template.write_repeat(&mut self.out, &stamp);
+        self.template.write_repeat(&mut self.out, &stamp);
     }
 
-    fn heard(&self, message: &[u8]) -> Heard {
+    fn heard(&self, message: &[u8]) -> AnswerElements {
         let code = self.value(message, 39).and_then(|code| code.try_into().ok());
         let folio = self.value(message, 37).and_then(wire::number);
         let reason = self.value(message, 44).and_then(|text| text.get(..4));
         let reason = reason.and_then(wire::number).and_then(|no| u16::try_from(no).ok());
-        Heard {
+        AnswerElements {
             response_code: code.unwrap_or(*b"  "),
             folio: folio.unwrap_or(0),
             reason_no: reason.unwrap_or(0),
+            http_status: None,
         }
     }
 
@@ -292,14 +273,18 @@ impl Line {
         for open in abandoned {
             match open.first {
                 Some(_) => recorder.counts.repeats_lost += 1,
-                None => recorder.abandoned(&open, ending, now_ns),
+                None => {
+                    let planned = shared.settings.workload.verdict(open.index);
+                    recorder.abandoned(&open, ending, planned, now_ns);
+                }
             }
         }
     }
 
     async fn reopen(&mut self) -> Option<TcpStream> {
-        while self.shared.now_ns() < self.shared.last_send_ns {
-            if let Ok(stream) = open(&self.shared.settings).await {
+        while self.shared.now_ns() < self.shared.last_send_ns() {
+            if let Ok(stream) = sign_on::open(self.shared.settings.target, &self.acquirer_id).await
+            {
                 self.shared.recorder().counts.reconnects += 1;
                 return Some(stream);
             }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::workload::schedule::{Pace, Schedule};
 
 /// Lines are woken at least this often, to give up old requests and to notice the end.
@@ -84,7 +84,7 @@ fn pause_ns(shared: &Shared, tick_ns: u64) -> u64 {
 
 /// As few lines as can take what is due.
 fn lines_to_wake(shared: &Shared, now_ns: u64) -> usize {
-    if matches!(shared.schedule, Schedule::Max) || now_ns >= shared.last_send_ns {
+    if matches!(shared.schedule, Schedule::Max) || now_ns >= shared.last_send_ns() {
         return 0;
     }
     let next = shared.next.load(Ordering::Relaxed);
@@ -93,5 +93,5 @@ fn lines_to_wake(shared: &Shared, now_ns: u64) -> usize {
         let ahead = u64::try_from(*line).unwrap_or(0) * enough;
         shared.schedule.planned_ns(next + ahead).is_some_and(|planned| planned <= now_ns)
     };
-    (0..shared.wakers.len()).take_while(is_due).count()
+    (0..shared.lines()).take_while(is_due).count()
 }

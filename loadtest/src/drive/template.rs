@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use super::DriveSettings;
 use crate::simulator::acquirer::{Fields, numeric, private_data};
 use crate::wire::{self, Index, PREFIX_LEN, WireError};
-use crate::workload::{Planned, check_digit};
+use crate::workload::{Planned, Workload, check_digit};
 
 const CLIENT_DIGITS: usize = 12;
 const BIN_DIGITS: usize = 6;
@@ -37,8 +36,7 @@ impl Template {
     /// The template of a run.
     ///
     /// Errors: [`WireError::ValueLength`] when a setting does not fit its field.
-    pub(super) fn new(settings: &DriveSettings) -> Result<Self, WireError> {
-        let workload = &settings.workload;
+    pub(super) fn new(workload: &Workload, acquirer_id: &str) -> Result<Self, WireError> {
         let mut fields = Fields::new()
             .with(2, format!("{:0<16}", workload.bin))
             .with(3, workload.processing_code.as_str())
@@ -51,7 +49,7 @@ impl Template {
             .with(18, "6012")
             .with(22, "010")
             .with(25, "00")
-            .with(32, settings.acquirer_id.as_str())
+            .with(32, acquirer_id)
             .with(37, vec![b'0'; 12])
             .with(41, "LOAD0001")
             .with(42, "CAUCE-LOAD     ")

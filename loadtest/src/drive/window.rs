@@ -35,15 +35,17 @@ const STANS: u32 = 1_000_000;
 impl Window {
     /// The slots of line `line` of `lines`, `slots` each.
     ///
-    /// Shape: `lines × slots` is at most a million.
-    pub fn new(line: u32, lines: u32, slots: u32) -> Self {
+    /// Shape: `lines × slots` is at most a million. All lines of a run begin with the same round; runs
+    ///        that follow each other within a second begin with different ones.
+    pub fn new(line: u32, lines: u32, slots: u32, first_round: u32) -> Self {
         let count = usize::try_from(slots).expect("invariant: a window fits memory");
+        let round_len = lines * slots;
         Self {
             slots: vec![None; count],
-            rounds: vec![0; count],
+            rounds: vec![first_round % (STANS / round_len); count],
             free: (0..count).rev().collect(),
             first_stan: line * slots,
-            round_len: lines * slots,
+            round_len,
         }
     }
 
@@ -111,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_second_answer_finds_nothing_even_when_the_slot_is_taken_again() {
-        let mut window = Window::new(1, 2, 2);
+        let mut window = Window::new(1, 2, 2, 0);
         let stan = window.open(REQUEST).unwrap();
         assert!(window.close(stan).is_some());
         let next = window.open(REQUEST).unwrap();
@@ -122,7 +124,7 @@ mod tests {
 
     #[test]
     fn stans_of_all_lines_differ_until_a_million_are_used() {
-        let mut lines = [Window::new(0, 2, 4), Window::new(1, 2, 4)];
+        let mut lines = [Window::new(0, 2, 4, 7), Window::new(1, 2, 4, 7)];
         let mut seen = std::collections::HashSet::new();
         for _ in 0..125_000 {
             for window in &mut lines {
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_is_overdue_is_closed() {
-        let mut window = Window::new(0, 1, 2);
+        let mut window = Window::new(0, 1, 2, 0);
         window.open(REQUEST);
         window.open(Open { sent_ns: 9, ..REQUEST });
         assert!(!window.has_room());

@@ -1,6 +1,6 @@
 //! Whether one result is worse than another.
 
-use super::Report;
+use super::{Report, Settings};
 
 /// What a comparison says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,8 @@ fn objections(earlier: &Report, later: &Report) -> Vec<String> {
     }
     let of = |report: &Report| {
         let settings = &report.settings;
-        (settings.pace.clone(), settings.rate, settings.shares, settings.connections)
+        let Settings { entrance, pace, rate, shares, connections, .. } = settings.clone();
+        (entrance, pace, rate, shares, connections)
     };
     if of(earlier) != of(later) {
         objections.push("the two runs did not do the same".to_owned());

@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 pub use fields::{Fields, Order, TEST_CARD, numeric, private_data};
 
 use crate::clock;
+use crate::drive::sign_on::refusal;
 use crate::tasks::Tasks;
 use crate::wire::{self, WireError};
 use session::Session;
@@ -69,10 +70,12 @@ pub enum AcquirerError {
     #[error("the request does not fit the wire")]
     Request(#[from] WireError),
     /// The sign-on was refused.
-    #[error("sign-on was answered with {code}")]
+    #[error("the sign-on was refused: {why}")]
     SignOnRefused {
         /// DE39 of the 0810.
         code: String,
+        /// What the 0810 says, in words.
+        why: String,
     },
 }
 
@@ -209,7 +212,10 @@ impl Acquirer {
         let answer = self.network("001").await?;
         match answer.is_approved() {
             true => Ok(answer),
-            false => Err(AcquirerError::SignOnRefused { code: answer.response_code().to_owned() }),
+            false => Err(AcquirerError::SignOnRefused {
+                code: answer.response_code().to_owned(),
+                why: refusal(answer.fields.get(39), answer.fields.get(44)),
+            }),
         }
     }
 

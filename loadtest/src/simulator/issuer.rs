@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use router::time::Timestamp;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 pub use book::Effect;
 pub use conduct::{Latency, Profile, Verdict};
@@ -43,6 +44,9 @@ pub struct IssuerSettings {
     /// Whether it keeps a book.
     pub bookkeeping: Bookkeeping,
 }
+
+/// The lines of one peer sign on within this time of each other.
+const SIGN_ONS_APART: Duration = Duration::from_millis(100);
 
 /// Whether the bank remembers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -96,6 +100,8 @@ pub struct Counts {
     pub inquiries: u64,
     /// Network management requests.
     pub network: u64,
+    /// Sign-ons among them.
+    pub sign_ons: u64,
     /// Answers written, late ones and second copies included.
     pub answers: u64,
     /// Messages that could not be read or are of an unknown type.
@@ -125,6 +131,7 @@ struct Bank {
     mood: AtomicU8,
     contradicting: AtomicU32,
     counters: Counters,
+    sign_ons: watch::Sender<u64>,
 }
 
 /// A simulated issuer.
@@ -148,6 +155,7 @@ impl Issuer {
             mood: AtomicU8::new(0),
             contradicting: AtomicU32::new(settings.profile.contradicting),
             counters: Counters::default(),
+            sign_ons: watch::Sender::default(),
         });
         let tasks = Tasks::new();
         tasks.spawn(accept(listener, Arc::clone(&bank), tasks.spawner()));
@@ -224,9 +232,27 @@ impl IssuerHandle {
             reversals: read(&counters.reversals),
             inquiries: read(&counters.inquiries),
             network: read(&counters.network),
+            sign_ons: *self.bank.sign_ons.borrow(),
             answers: read(&counters.answers),
             not_understood: read(&counters.not_understood),
         }
+    }
+
+    /// How many sign-ons there were, and when there is another.
+    pub fn sign_ons(&self) -> watch::Receiver<u64> {
+        self.bank.sign_ons.subscribe()
+    }
+
+    /// Waits until a line has signed on and no other has followed for a while: a peer opens its lines
+    /// one after the other, and takes the answer to each sign-on in before it uses the line.
+    ///
+    /// Resolves at once where that has happened already; never where no peer signs on. Cancel-safe.
+    pub async fn signed_on(&self) {
+        let mut sign_ons = self.bank.sign_ons.subscribe();
+        if sign_ons.wait_for(|count| *count > 0).await.is_err() {
+            return std::future::pending().await;
+        }
+        while tokio::time::timeout(SIGN_ONS_APART, sign_ons.changed()).await.is_ok() {}
     }
 
     /// Changes how the whole bank behaves from its next message on.

@@ -3,6 +3,13 @@
 
 use crate::simulator::issuer::conduct::mix;
 
+/// Greatest rate, requests a second; no machine sends more.
+pub const RATE_MAX: u64 = 1_000_000;
+/// Requests of one run; their references have eight digits for the number.
+pub const REQUESTS_MAX: u64 = 100_000_000;
+/// Random arrivals of one run; they are drawn before it begins, 8 bytes each.
+pub const RANDOM_ARRIVALS_MAX: u64 = 20_000_000;
+
 /// How requests are spread over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
@@ -89,6 +96,19 @@ impl Schedule {
             Self::Max => None,
         }
     }
+
+    /// How many requests are planned before an instant; none for a closed loop.
+    pub fn count_before(&self, instant_ns: u64) -> Option<u64> {
+        let (mut low, mut high) = (0, self.count()?);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.planned_ns(middle).is_some_and(|planned| planned < instant_ns) {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        Some(low)
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +125,10 @@ mod tests {
         assert_eq!(schedule.planned_ns(3), Some(NANOS_PER_SECOND));
         assert_eq!(schedule.planned_ns(29), Some(9_666_666_666));
         assert_eq!(schedule.planned_ns(30), None);
+        assert_eq!(schedule.count_before(0), Some(0));
+        assert_eq!(schedule.count_before(NANOS_PER_SECOND), Some(3));
+        assert_eq!(schedule.count_before(NANOS_PER_SECOND + 1), Some(4));
+        assert_eq!(schedule.count_before(u64::MAX), Some(30));
     }
 
     #[test]

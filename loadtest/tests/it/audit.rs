@@ -263,3 +263,81 @@ fn an_issuer_s_log_gives_the_same_truth_as_its_book() {
     assert_eq!((net("1"), net("2"), net("3")), (1, 0, 0));
     assert_eq!(truth.payments["2"].debited_minor, Some(168));
 }
+
+fn logged(at: &str, mti: &str, stan: u32, payment: u64) -> String {
+    format!(
+        concat!(
+            r#"{{"at":"2026-11-23T{}.000Z","participant":"bank-a","mti":"{}","stan":"{:06}","#,
+            r#""processing_code":"000000","rrn":"{:012}","payment":"{:012}","#,
+            r#""amount":{{"currency":"MXN","minor":1000}},"answer":"00"}}"#,
+            "\n",
+        ),
+        at, mti, stan, payment, payment
+    )
+}
+
+#[test]
+fn a_bank_s_log_of_an_earlier_data_folder_is_passed_over() {
+    let log = [logged("08:00:00", "0200", 1, 7), logged("09:00:00", "0200", 2, 7)].concat();
+    let mut truth = loadtest::audit::issuer::IssuerTruth {
+        journal_from: Some("2026-11-23T08:30:00.000Z".to_owned()),
+        ..Default::default()
+    };
+    truth.add_log(log.as_bytes()).unwrap();
+    assert_eq!(truth.payments["000000000007"].net_debits, 1);
+}
+
+#[test]
+fn one_folio_debited_under_two_traces_is_debited_twice() {
+    let log = [
+        logged("08:00:00", "0200", 1, 7),
+        logged("08:00:01", "0201", 1, 7),
+        logged("08:00:02", "0200", 2, 7),
+    ]
+    .concat();
+    let mut truth = loadtest::audit::issuer::IssuerTruth::default();
+    truth.add_log(log.as_bytes()).unwrap();
+    assert_eq!(truth.payments["000000000007"].net_debits, 2);
+}
+
+#[test]
+fn what_the_bank_saw_after_the_journal_was_read_is_no_mismatch() {
+    let log = [logged("08:00:00", "0200", 1, 7), logged("09:00:00", "0200", 2, 8)].concat();
+    let mut world = World::right();
+    let issuers = &mut world.evidence.issuers;
+    issuers.journal_read_at = Some("2026-11-23T08:30:00.000Z".to_owned());
+    issuers.add_log(log.as_bytes()).unwrap();
+    let is_known = Violation::SentWithoutIntent { key: "reference 000000000007".into() };
+    assert_eq!(world.audit(), [Mismatch::Payment(is_known)]);
+}
+
+#[test]
+fn what_others_began_beside_the_run_may_be_under_way_and_what_was_left_open_before_may_not() {
+    let began = |line: &mut JournalLine, at: &str| {
+        line.at = Some(format!("2026-11-23T{at}.000Z"));
+        line.rrn = Some("123400000001".to_owned());
+    };
+    let world = |other_at: &str| {
+        let mut world = World::right();
+        world.journal[1].at = Some("2026-11-23T08:00:00.000Z".to_owned());
+        world.journal[3].at = Some("2026-11-23T08:00:01.000Z".to_owned());
+        world.journal[5].at = Some("2026-11-23T08:00:01.000Z".to_owned());
+        let mut other = intent(9);
+        began(&mut other, other_at);
+        world.journal.push(other);
+        world
+    };
+    assert_eq!(world("08:00:02").audit(), []);
+    let left = world("07:00:00").audit();
+    assert!(matches!(left[..], [Mismatch::Payment(Violation::LeftOpen { .. })]), "{left:?}");
+}
+
+#[test]
+fn a_request_over_http_is_found_by_the_key_in_the_journal() {
+    let mut world = World::right();
+    let key = "00112233445566778899aabbccddeeff";
+    world.claims[0].rrn = key.to_owned();
+    world.journal[1].rrn = None;
+    world.journal[1].key = Some(key.to_owned());
+    assert_eq!(world.audit(), []);
+}

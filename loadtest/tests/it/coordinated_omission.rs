@@ -8,8 +8,9 @@
 use std::collections::VecDeque;
 
 use loadtest::drive::Keep;
-use loadtest::drive::record::{Heard, Recorder};
+use loadtest::drive::record::{AnswerElements, Recorder};
 use loadtest::drive::window::{Open, Window};
+use loadtest::simulator::issuer::Verdict;
 use loadtest::workload::schedule::{Pace, Schedule};
 
 const RATE: u64 = 2_000;
@@ -35,8 +36,9 @@ fn a_pause_is_in_the_percentiles_as_the_formula_says() {
 
 fn simulate(lines: u32, slots: u32) -> Recorder {
     let schedule = Schedule::new(Pace::Constant { per_second: RATE }, SECONDS * NANOS);
-    let mut windows: Vec<Window> = (0..lines).map(|line| Window::new(line, lines, slots)).collect();
-    let mut recorder = Recorder::new(Keep::Figures);
+    let mut windows: Vec<Window> =
+        (0..lines).map(|line| Window::new(line, lines, slots, 0)).collect();
+    let mut recorder = Recorder::new(Keep::Figures, u64::MAX);
     let mut queue: VecDeque<(usize, u32)> = VecDeque::new();
     let (mut next, mut now_ns, mut server_free_at) = (0, 0, 0);
     while next < RATE * SECONDS || !queue.is_empty() {
@@ -61,8 +63,9 @@ fn simulate(lines: u32, slots: u32) -> Recorder {
             let Some((line, stan)) = queue.pop_front() else { break };
             server_free_at = server_free_at.max(now_ns - STEP_NS.min(now_ns)) + NANOS / CAPACITY;
             let open = windows[line].close(stan).unwrap();
-            let heard = Heard { response_code: *b"00", folio: 1, reason_no: 0 };
-            recorder.answered(&open, heard, now_ns);
+            let heard =
+                AnswerElements { response_code: *b"00", folio: 1, reason_no: 0, http_status: None };
+            recorder.answered(&open, heard, Verdict::Approve, now_ns);
         }
         now_ns += STEP_NS;
     }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use loadtest::drive::record::Meaning;
-use loadtest::drive::{DriveError, DriveSettings, Keep, Run, drive};
+use loadtest::drive::{DriveError, DriveSettings, Entrance, Keep, Run, drive};
 use loadtest::simulator::issuer::{Issuer, IssuerHandle, IssuerSettings, Verdict};
 use loadtest::workload::Workload;
 use loadtest::workload::schedule::Pace;
 use router::money::Currency;
+use tokio_util::sync::CancellationToken;
 
 fn workload(shares: &str) -> Workload {
     Workload {
@@ -30,7 +31,8 @@ async fn load(pace: Pace, shares: &str) -> (IssuerHandle, Run) {
     let issuer = issuer.unwrap();
     let settings = DriveSettings {
         target: issuer.addr(),
-        acquirer_id: "700001".to_owned(),
+        entrance: Entrance::Iso8583 { acquirer_id: "700001".to_owned() },
+        slow_after: Duration::from_millis(20),
         pace,
         duration: Duration::from_millis(400),
         connections: 4,
@@ -39,7 +41,7 @@ async fn load(pace: Pace, shares: &str) -> (IssuerHandle, Run) {
         workload: workload(shares),
         keep: Keep::Answers,
     };
-    let run = drive(settings, |_| {}).await.unwrap();
+    let run = drive(settings, &CancellationToken::new(), |_| {}).await.unwrap();
     (issuer, run)
 }
 
@@ -91,7 +93,8 @@ async fn poisson_requests_are_all_sent() {
 async fn nothing_but_this_machine_is_loaded() {
     let settings = DriveSettings {
         target: ([192, 0, 2, 1], 8583).into(),
-        acquirer_id: "700001".to_owned(),
+        entrance: Entrance::Iso8583 { acquirer_id: "700001".to_owned() },
+        slow_after: Duration::from_millis(20),
         pace: Pace::Max,
         duration: Duration::from_secs(1),
         connections: 1,
@@ -100,5 +103,8 @@ async fn nothing_but_this_machine_is_loaded() {
         workload: workload(""),
         keep: Keep::Figures,
     };
-    assert!(matches!(drive(settings, |_| {}).await, Err(DriveError::NotLoopback(_))));
+    assert!(matches!(
+        drive(settings, &CancellationToken::new(), |_| {}).await,
+        Err(DriveError::NotLoopback(_))
+    ));
 }

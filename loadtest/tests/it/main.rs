@@ -5,7 +5,11 @@
 mod acquirer_and_issuer;
 mod audit;
 mod coordinated_omission;
+mod http_port;
 mod load;
 mod merchant;
+mod program;
+mod scripted;
 mod secure_line;
+mod signals;
 mod wire_and_codec;

@@ -2,7 +2,7 @@
 
 use crate::fee::Charge;
 use crate::id::{AccountId, BillNo};
-use crate::limit::Limits;
+use crate::limit::{BrokenLimit, Limits, ReservedLimits};
 use crate::message::{Originator, digest128};
 use crate::money::Money;
 use crate::plan::{Asked, Refusal, account};
@@ -21,7 +21,8 @@ pub(crate) fn reservation(
     limits: &Limits<'_>,
     asked: &Asked<'_>,
     charge: &Charge,
-) -> Result<Reservation, Refusal> {
+) -> Result<(Reservation, ReservedLimits), Refusal> {
+    let mut reserved = ReservedLimits::default();
     let mut reservation = Reservation {
         key: asked.request.key,
         fingerprint: asked.request.fingerprint,
@@ -35,13 +36,17 @@ pub(crate) fn reservation(
                 reservation.slots.push(operation_slot(rule, asked)?);
             }
             Measure::Count { scope, window, max } => {
-                let count = Count { scope: *scope, window: *window, delta: 1, ceiling: *max };
+                let (scope, window, max) = (*scope, *window, *max);
+                let count = Count { scope, window, delta: 1, ceiling: max };
                 reservation.counters.push(count.counter(rule, asked)?);
+                reserved.counters.push(BrokenLimit::Count { max, scope, window });
             }
             Measure::Sum { scope, window, max } if max.currency == charge.total.currency => {
                 let (delta, ceiling) = (asked.request.amount.minor, max.minor);
-                let count = Count { scope: *scope, window: *window, delta, ceiling };
+                let (scope, window, max) = (*scope, *window, *max);
+                let count = Count { scope, window, delta, ceiling };
                 reservation.counters.push(count.counter(rule, asked)?);
+                reserved.counters.push(BrokenLimit::Sum { max, scope, window });
             }
             Measure::Sum { .. }
             | Measure::Amount { .. }
@@ -50,9 +55,15 @@ pub(crate) fn reservation(
         }
     }
     reservation.slots.extend(bill_slot(asked));
-    reservation.holds.extend(float_hold(asked, charge)?);
-    reservation.holds.extend(cap_hold(asked, charge));
-    Ok(reservation)
+    if let Some(hold) = float_hold(asked, charge)? {
+        reservation.holds.push(hold);
+        reserved.holds.push(None);
+    }
+    if let Some((hold, cap)) = cap_hold(asked, charge) {
+        reservation.holds.push(hold);
+        reserved.holds.push(Some(BrokenLimit::NetDebit(cap)));
+    }
+    Ok((reservation, reserved))
 }
 
 /// The same operation again on the same day. An original that is approved or undecided blocks it,
@@ -116,7 +127,7 @@ fn float_hold(asked: &Asked<'_>, charge: &Charge) -> Result<Option<Hold>, Refusa
 }
 
 /// What the asking participant will owe, which its net debit cap must still allow.
-fn cap_hold(asked: &Asked<'_>, charge: &Charge) -> Option<Hold> {
+fn cap_hold(asked: &Asked<'_>, charge: &Charge) -> Option<(Hold, Money)> {
     let participant = asked.participant?;
     let currency = charge.total.currency;
     let cap = participant.net_debit_caps.iter().find(|cap| cap.currency == currency)?;
@@ -124,7 +135,7 @@ fn cap_hold(asked: &Asked<'_>, charge: &Charge) -> Option<Hold> {
     let reason = Reason::DailyAmountExceeded;
     // The account starts at nothing and runs down to the cap below it.
     let floor_minor = cap.minor.saturating_neg();
-    Some(Hold { account, amount: charge.total, floor_minor, reason })
+    Some((Hold { account, amount: charge.total, floor_minor, reason }, *cap))
 }
 
 fn cap_account(participant: &str, amount: Money) -> AccountId {

@@ -54,9 +54,9 @@ fn both_bounds_of_an_amount_are_inclusive_and_say_their_own_reason() {
     let refused = |minor| plan(&request(minor), &policy, NOON).expect_err("a refusal");
     let (low, high) = (refused(499), refused(1_001));
     assert_eq!(low.reason, Reason::AmountBelowMinimum);
-    assert_eq!(low.detail.as_deref(), Some("min. 5.00 MXN"));
+    assert_eq!(low.detail, Some(Detail::Limit(BrokenLimit::Least(pesos(500)))));
     assert_eq!(high.reason, Reason::AmountOverLimit);
-    assert_eq!(high.detail.as_deref(), Some("max. 10.00 MXN"));
+    assert_eq!(high.detail, Some(Detail::Limit(BrokenLimit::Most(pesos(1_000)))));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_rule_is_only_for_its_billers_rails_and_products() {
     let change: [fn(&mut LimitRule); 3] = [
         |rule| rule.billers = vec![testing::biller_id("isp")],
         |rule| rule.rails = vec![Rail::Card],
-        |rule| rule.products = vec![crate::id::Product::new("tor").unwrap()],
+        |rule| rule.products = vec![Product::new("tor").unwrap()],
     ];
     for narrow in change {
         let mut rule = amount(None, Some(1));
@@ -293,4 +293,24 @@ proptest! {
             prop_assert_ne!(counter(then).key, counter(now).key);
         }
     }
+}
+
+#[test]
+fn each_counter_and_hold_says_its_own_limit() {
+    let rules = vec![
+        count(Scope::Client, Window::Day, 2),
+        sum(Scope::Operator, Window::Month, 1_000_000),
+        count(Scope::Client, Window::Month, 9),
+    ];
+    let plan = plan(&request(50_000), &limited_by(rules), NOON).expect("a plan");
+    let told = |limit: &BrokenLimit| limit.text(crate::reason::Language::En);
+    let counters: Vec<String> = plan.limits.counters.iter().map(told).collect();
+    let expect = [
+        "At most 2 payments per day per customer",
+        "At most 10000.00 MXN per month per operator",
+        "At most 9 payments per month per customer",
+    ];
+    assert_eq!(counters, expect);
+    assert_eq!(plan.limits.counters.len(), plan.reservation.counters.len());
+    assert_eq!(plan.limits.holds.len(), plan.reservation.holds.len());
 }

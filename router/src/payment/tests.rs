@@ -40,7 +40,7 @@ fn refused() -> Record {
         request: testing::request(50_000),
         reason: Reason::DuplicateTransaction,
         original: Some(PaymentId(6)),
-        detail: Some("folio 000000000001".into()),
+        detail: Some(Detail::Text("folio 000000000001".into())),
     }))
 }
 
@@ -302,7 +302,7 @@ fn a_refusal_is_final_and_names_the_payment_it_repeats() {
         Some(Outcome::Declined(Decline::ours(Reason::DuplicateTransaction)))
     );
     assert_eq!(payment.original, Some(PaymentId(6)));
-    assert_eq!(payment.detail.as_deref(), Some("folio 000000000001"));
+    assert_eq!(payment.detail, Some(Detail::Text("folio 000000000001".into())));
 }
 
 #[test]

@@ -84,17 +84,24 @@ fn the_lender_s_rules_hold_row_by_row() {
     }
 }
 
+fn told(refusal: &Refusal) -> String {
+    let detail = refusal.detail.as_ref().expect("a detail");
+    detail.text(crate::reason::Language::En).into_owned()
+}
+
 #[test]
 fn a_refusal_names_the_highest_amount_allowed_and_its_day() {
     let policy = policy();
     let mut asked = request(10_000_000);
     let refusal = refused(&asked, &policy);
-    assert_eq!(refusal.detail.as_deref(), Some("max. 99999.99 MXN"));
+    assert_eq!(told(&refusal), "At most 99999.99 MXN per transaction");
     assert_eq!(refusal.business_date.to_string(), "2026-11-23");
     owe(&mut asked, 50_000, 50_000);
-    assert_eq!(refused(&asked, &policy).detail.as_deref(), Some("max. 499.00 MXN"));
+    let refusal = refused(&asked, &policy);
+    assert_eq!(told(&refusal), "At least 1.00 MXN must remain; up to 499.00 MXN is accepted");
     owe(&mut asked, 50, 50);
-    assert_eq!(refused(&asked, &policy).detail.as_deref(), Some("max. 0.00 MXN"));
+    let refusal = refused(&asked, &policy);
+    assert_eq!(told(&refusal), "At least 1.00 MXN must remain; up to 0.00 MXN is accepted");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use router::id::{
     AccountId, BillNo, BillerId, EndpointId, Folio, Lane, ParticipantId, PaymentId, Stan,
 };
+use router::limit::{Detail, ReservedLimits};
 use router::message::{
     EarlyReversal, Fingerprint, IdempotencyKey, Originator, Payer, PaymentRequest, Rail, Trace,
 };
@@ -82,6 +83,7 @@ impl Sample {
                 postings: postings(amount),
                 reservation: self.reservation(),
                 day_began: at(self.at),
+                limits: ReservedLimits::default(),
             },
             attempt: Attempt {
                 participant: ParticipantId::new("bank-b").unwrap(),
@@ -102,7 +104,7 @@ impl Sample {
             request,
             reason,
             original: None,
-            detail: Some("most 100.00".into()),
+            detail: Some(Detail::Text("most 100.00".into())),
         }
     }
 

@@ -21,7 +21,8 @@ use router::time::Timestamp;
 use smallvec::SmallVec;
 
 use super::{
-    Balance, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Settlement, Sought, Verdict, Wants,
+    Balance, GateEpoch, GiveBack, Guard, GuardError, LimitPlace, ReserveAsk, Settlement, Sought,
+    Verdict, Wants,
 };
 use crate::settings::micros;
 use early::EarlyByHandle;
@@ -161,7 +162,8 @@ impl MemoryGuard {
         for (index, counter) in reservation.counters.iter().enumerate() {
             let before = reservation.counters[..index].iter();
             let taken = before.filter(|other| other.key == counter.key).map(|other| other.delta);
-            self.check_counter(counter, taken.map(i128::from).sum())?;
+            let taken = taken.map(i128::from).sum();
+            self.check_counter(counter, taken, LimitPlace::Counter(index))?;
         }
         for (index, hold) in reservation.holds.iter().enumerate() {
             let before = reservation.holds[..index].iter();
@@ -169,7 +171,7 @@ impl MemoryGuard {
                 (other.account, other.amount.currency) == (hold.account, hold.amount.currency)
             };
             let taken = before.filter(same).map(|other| i128::from(other.amount.minor)).sum();
-            self.check_hold(hold, taken)?;
+            self.check_hold(hold, taken, LimitPlace::Hold(index))?;
         }
         Ok(())
     }
@@ -181,10 +183,15 @@ impl MemoryGuard {
             Claim::Open => slot.reason_while_open,
             Claim::Kept | Claim::KeptUntil(_) => slot.reason_once_kept,
         };
-        Err(Verdict::Exceeded { reason, owner: Some(row.owner), headroom: None })
+        Err(Verdict::Exceeded { reason, owner: Some(row.owner), headroom: None, place: None })
     }
 
-    fn check_counter(&self, counter: &Counter, taken: i128) -> Result<(), Verdict> {
+    fn check_counter(
+        &self,
+        counter: &Counter,
+        taken: i128,
+        place: LimitPlace,
+    ) -> Result<(), Verdict> {
         let value = self.counters.get(&counter.key.0).map_or(0, |row| row.value);
         let left = i128::from(counter.ceiling) - i128::from(value) - taken;
         let left = if counter.window_end <= self.dropped_until { 0 } else { left };
@@ -192,10 +199,11 @@ impl MemoryGuard {
             return Ok(());
         }
         let headroom = Some(to_i64(left.max(0)));
-        Err(Verdict::Exceeded { reason: counter.reason, owner: None, headroom })
+        let (reason, place) = (counter.reason, Some(place));
+        Err(Verdict::Exceeded { reason, owner: None, headroom, place })
     }
 
-    fn check_hold(&self, hold: &Hold, taken: i128) -> Result<(), Verdict> {
+    fn check_hold(&self, hold: &Hold, taken: i128, place: LimitPlace) -> Result<(), Verdict> {
         let account = self.accounts.get(&(hold.account, hold.amount.currency));
         let account = account.copied().unwrap_or_default();
         let left = account.balance - account.held - taken - i128::from(hold.floor_minor);
@@ -203,7 +211,8 @@ impl MemoryGuard {
             return Ok(());
         }
         let headroom = Some(to_i64(left.max(0)));
-        Err(Verdict::Exceeded { reason: hold.reason, owner: None, headroom })
+        let (reason, place) = (hold.reason, Some(place));
+        Err(Verdict::Exceeded { reason, owner: None, headroom, place })
     }
 
     fn apply(&mut self, payment: PaymentId, at: Timestamp, reservation: &Reservation) {

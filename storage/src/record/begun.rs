@@ -2,6 +2,7 @@
 
 use router::fee::Fees;
 use router::id::{Folio, PaymentId};
+use router::limit::{Detail, ReservedLimits};
 use router::message::{Fingerprint, IdempotencyKey, PaymentRequest};
 use router::money::Money;
 use router::plan::{Plan, Routes};
@@ -49,7 +50,8 @@ const IDENTITY: u64 = 3;
 
 pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) {
     let Intent { payment, folio, at, request, plan, attempt } = intent;
-    let Plan { business_date, routes, fees, total, postings, reservation, day_began: _ } = plan;
+    let Plan { business_date, routes, fees, total, postings, reservation, day_began: _, limits: _ } =
+        plan;
     let identity = Identity { key: request.key, fingerprint: request.fingerprint };
     let reserved = Identity { key: reservation.key, fingerprint: reservation.fingerprint };
     let masked = withheld::masked(request, *payment, sealer);
@@ -129,7 +131,16 @@ pub(super) fn intent(reader: &mut Reader<'_>) -> Result<Intent, DecodeError> {
     let reserved = Identity { key: reservation.key, fingerprint: reservation.fingerprint };
     let Identity { key, fingerprint } = identity.unwrap_or(reserved);
     let IntentFields { business_date, routes, fees, total, postings, attempt, .. } = read;
-    let plan = Plan { business_date, routes, fees, total, postings, reservation, day_began: at };
+    let plan = Plan {
+        business_date,
+        routes,
+        fees,
+        total,
+        postings,
+        reservation,
+        day_began: at,
+        limits: ReservedLimits::default(),
+    };
     let request = PaymentRequest { key, fingerprint, ..request };
     Ok(Intent { payment, folio, at, request, plan, attempt })
 }
@@ -185,7 +196,7 @@ struct RefusedFields {
     business_date: Date,
     reason: Reason,
     original: Option<PaymentId>,
-    detail: Option<Box<str>>,
+    detail: Option<Detail>,
 }
 
 fields!(read refused_fields, RefusedFields {

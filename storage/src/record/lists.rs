@@ -32,8 +32,7 @@ pub(crate) fn check_lists(record: &Record) -> Result<(), ListTooLong> {
 
 /// The same for an intent.
 pub(crate) fn check_intent(intent: &Intent) -> Result<(), ListTooLong> {
-    let Plan { routes, fees, postings, reservation, business_date: _, total: _, day_began: _ } =
-        &intent.plan;
+    let Plan { routes, fees, postings, reservation, .. } = &intent.plan;
     let Reservation { holds, counters, slots, key: _, fingerprint: _ } = reservation;
     check(routes.len())?;
     check(fees.len())?;

@@ -1,6 +1,7 @@
 //! What each command of a group comes to: into the frame, or an answer at once.
 
 use router::id::PaymentId;
+use router::limit::Detail;
 use router::message::IdempotencyKey;
 use router::payment::{Effects, Progress};
 use router::reason::Reason;
@@ -9,7 +10,7 @@ use router::reservation::{Reservation, Settle};
 
 use super::group::{Ended, Group, Published, Step};
 use super::{Answer, Command, Decided, Writer};
-use crate::guard::{Begun, Guard, GuardError, Requested, ReserveAsk, Verdict, Wants};
+use crate::guard::{Begun, Guard, GuardError, LimitPlace, Requested, ReserveAsk, Verdict, Wants};
 use crate::history::History;
 use crate::journal::Backend;
 use crate::record::{self, RECORD_HEADER_LEN, Reopening};
@@ -64,9 +65,10 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             }
             Verdict::Duplicate(owner) => Decided::Duplicate(owner),
             Verdict::KeyReused(owner) => Decided::KeyReused(owner),
-            Verdict::Exceeded { reason, owner, headroom: _ } => {
+            Verdict::Exceeded { reason, owner, headroom: _, place } => {
                 let mut encoded = Vec::with_capacity(encoded.len());
-                record::encode_refused(&refusal(intent, reason, owner), &self.sealer, &mut encoded);
+                let refused = refusal(intent, reason, owner, place);
+                record::encode_refused(&refused, &self.sealer, &mut encoded);
                 self.put_refused(intent.payment, intent.request.key, &encoded, group)
             }
         }
@@ -297,7 +299,17 @@ pub(super) fn next(
 }
 
 /// The refusal that an intent becomes when a rule says no.
-fn refusal(intent: &Intent, reason: Reason, owner: Option<PaymentId>) -> Refused {
+fn refusal(
+    intent: &Intent,
+    reason: Reason,
+    owner: Option<PaymentId>,
+    place: Option<LimitPlace>,
+) -> Refused {
+    let limits = &intent.plan.limits;
+    let limit = place.and_then(|place| match place {
+        LimitPlace::Counter(index) => limits.counters.get(index).cloned(),
+        LimitPlace::Hold(index) => limits.holds.get(index).cloned().flatten(),
+    });
     Refused {
         payment: intent.payment,
         folio: intent.folio,
@@ -306,6 +318,6 @@ fn refusal(intent: &Intent, reason: Reason, owner: Option<PaymentId>) -> Refused
         request: intent.request.clone(),
         reason,
         original: owner.filter(|_| reason == Reason::DuplicateTransaction),
-        detail: None,
+        detail: limit.map(Detail::Limit),
     }
 }

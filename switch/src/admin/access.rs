@@ -2,7 +2,7 @@
 //!
 //! A page in an operator's browser can send requests to any address the browser reaches. Under a
 //! name of its own that it points here, it could even read the answers. So a request must name a
-//! host of this port, which such a page cannot, and must not come from a page at all. Draining
+//! host of this port, which such a page cannot, and must not come from a page at all. A command
 //! needs a token besides, from a file that only the switch's user can read.
 
 use std::io;
@@ -104,11 +104,11 @@ impl Access {
         }
     }
 
-    /// Whether a request may drain the switch. Reads the file, so that a token put there counts at
-    /// once. Blocks for it.
+    /// Whether a request may command the switch: drain it, trace its lines. Reads the file, so that
+    /// a token put there counts at once. Blocks for it.
     ///
     /// Errors: it may not.
-    pub fn may_drain(&self, headers: &HeaderMap) -> Result<(), Stranger> {
+    pub fn may_command(&self, headers: &HeaderMap) -> Result<(), Stranger> {
         let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let (scheme, shown) = shown.and_then(|value| value.split_once(' ')).unwrap_or_default();
         let token = std::fs::read_to_string(&self.token).inspect_err(|error| {
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let token = token.trim();
         let check = |value: &str, expect: bool| {
-            let found = access.may_drain(request(&[("authorization", value)]).headers());
+            let found = access.may_command(request(&[("authorization", value)]).headers());
             assert_eq!(found.is_ok(), expect, "{value}");
         };
         check(&format!("Bearer {token}"), true);
@@ -269,7 +269,7 @@ mod tests {
         check(token, false);
         check("Bearer ", false);
         check(&format!("Bearer {}", &token[1..]), false);
-        assert_eq!(access.may_drain(&HeaderMap::new()), Err(Stranger::Token));
+        assert_eq!(access.may_command(&HeaderMap::new()), Err(Stranger::Token));
         // The token of the next start is the same; one put there counts at once; none drains nothing.
         self::access(dir.path(), "127.0.0.1:9090");
         check(&format!("Bearer {token}"), true);

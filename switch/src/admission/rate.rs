@@ -1,4 +1,4 @@
-//! Log lines about peers that have proved nothing: few a second, however many there are.
+//! Log lines about peers that have proved nothing: few a second, however many peers there are.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -7,16 +7,14 @@ use parking_lot::Mutex;
 
 use super::Address;
 
-/// A second of log lines.
-const WINDOW: Duration = Duration::from_secs(1);
-/// Lines about one address in a second …
-const LINES_PER_ADDRESS: u32 = 1;
-/// … and about all of them.
-const LINES_MAX: u32 = 10;
-
 /// Decides whether a line about a peer is written; counts what is left out.
-#[derive(Debug, Default)]
-pub struct LogRate(Mutex<Option<Window>>);
+#[derive(Debug)]
+pub struct LogRate {
+    length: Duration,
+    lines_per_address: u32,
+    lines_max: u32,
+    window: Mutex<Option<Window>>,
+}
 
 #[derive(Debug)]
 struct Window {
@@ -28,21 +26,34 @@ struct Window {
 }
 
 impl LogRate {
+    /// For lines of which each peer causes many: one about an address each second, and ten in all.
+    pub fn each_second() -> Self {
+        let (length, window) = (Duration::from_secs(1), Mutex::new(None));
+        Self { length, lines_per_address: 1, lines_max: 10, window }
+    }
+
+    /// For lines of which each connection causes one: as many in half a minute as the other allows,
+    /// and all at once where they come at once, for whoever tries things out wants to read them all.
+    pub fn in_bursts() -> Self {
+        let (length, window) = (Duration::from_secs(30), Mutex::new(None));
+        Self { length, lines_per_address: 30, lines_max: 300, window }
+    }
+
     /// How many lines were left out before this one; none when this one is left out, too.
     pub fn may_log(&self, address: Address) -> Option<u64> {
         self.at(address, Instant::now())
     }
 
     fn at(&self, address: Address, now: Instant) -> Option<u64> {
-        let mut window = self.0.lock();
+        let mut window = self.window.lock();
         let window = window.get_or_insert_with(|| Window::new(now, 0));
-        if now.duration_since(window.began) >= WINDOW {
+        if now.duration_since(window.began) >= self.length {
             *window = Window::new(now, window.left_out);
         }
         // The table is bounded: it takes an address in only while a line may be written.
-        let is_full = window.written >= LINES_MAX;
+        let is_full = window.written >= self.lines_max;
         let of_address = window.by_address.get(&address).copied().unwrap_or(0);
-        if is_full || of_address >= LINES_PER_ADDRESS {
+        if is_full || of_address >= self.lines_per_address {
             window.left_out += 1;
             metrics::counter!("cauce_log_lines_left_out_total").increment(1);
             return None;
@@ -69,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_one_address_writes_one_line_a_second_and_says_what_it_left_out() {
-        let (rate, start) = (LogRate::default(), Instant::now());
+        let (rate, start) = (LogRate::each_second(), Instant::now());
         let written: Vec<Option<u64>> = (0..5000)
             .map(|tick| rate.at(address(1), start + Duration::from_millis(tick)))
             .filter(Option::is_some)
@@ -80,8 +91,19 @@ mod tests {
 
     #[test]
     fn a_flood_of_many_addresses_is_bounded_too() {
-        let (rate, start) = (LogRate::default(), Instant::now());
+        let (rate, start) = (LogRate::each_second(), Instant::now());
         let lines = (0..=255).filter(|last| rate.at(address(*last), start).is_some()).count();
         assert_eq!(lines, 10);
+    }
+
+    #[test]
+    fn a_burst_is_written_and_what_follows_is_bounded_as_well() {
+        let (rate, start) = (LogRate::in_bursts(), Instant::now());
+        let written = |from: u64, to: u64| {
+            let at = |tick| rate.at(address(1), start + Duration::from_millis(tick));
+            (from..to).filter_map(at).count()
+        };
+        assert_eq!(written(0, 29_999), 30);
+        assert_eq!(written(30_000, 59_999), 30);
     }
 }

@@ -121,3 +121,12 @@ fn ceilings_that_fit_stay_as_configured() {
     assert_eq!((ceilings.lines, ceilings.http, ceilings.peers), (12, 6, 2));
     assert_eq!((ceilings.per_address, ceilings.unsigned), (20, 8));
 }
+
+#[test]
+fn a_line_about_what_a_peer_sent_tells_how_many_about_all_peers_were_left_out() {
+    let admission = Admission::new(CEILINGS, []);
+    let flood = taken(&admission, Kind::Line, 1, 1);
+    let written = (0..50).filter(|_| flood[0].may_log_frame().is_some()).count();
+    let other = taken(&admission, Kind::Line, 2, 1);
+    assert_eq!((written, other[0].may_log_frame()), (30, Some(20)));
+}

@@ -97,10 +97,17 @@ impl Member {
         tasks.clone().service("floats", cluster::open_floats(engine, node, floats.to_vec()));
     }
 
-    /// Answers what other nodes ask.
-    pub fn answer(self, engine: &Arc<Engine>, admission: Arc<Admission>) {
+    /// The node, which tells the others by which rules it decides.
+    pub fn node_with(&self, rules_version: u64) -> Arc<Node> {
+        self.node.set_config_version(rules_version);
+        Arc::clone(&self.node)
+    }
+
+    /// Answers what other nodes ask, and waits until the gate serves this one.
+    pub async fn answer_and_wait(self, engine: &Arc<Engine>, admission: &Arc<Admission>) {
         let peers = cluster::Door::new(Arc::clone(engine), self.config.node.secret);
-        engine.tasks.critical("door for nodes", peers.run(self.door, admission));
+        engine.tasks.critical("door for nodes", peers.run(self.door, Arc::clone(admission)));
+        cluster::wait_served(&self.node).await;
     }
 }
 

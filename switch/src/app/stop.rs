@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster;
 use crate::config::ServiceConfig;
+use crate::line_trace::LineTrace;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub enum Ended {
 }
 
 /// How long a node may take to say its end: the next of its name then starts at once.
-const SAYING_MAX: Duration = Duration::from_millis(500);
+pub(super) const SAYING_MAX: Duration = Duration::from_millis(500);
 /// Exit code of a stop in whose time not everything was finished.
 const CUT_SHORT: u8 = 3;
 
@@ -78,6 +79,12 @@ impl StopTimes {
     pub fn longest(&self) -> Duration {
         self.grace + self.closing
     }
+}
+
+/// Writes the trace of lines to its end, within a time. What is lost then is counted and told in the
+/// log. Not cancel-safe.
+pub(super) async fn finish_trace(line_trace: Arc<LineTrace>, within: Duration) {
+    tokio::task::spawn_blocking(move || line_trace.finish(within)).await.ok();
 }
 
 /// Stops a node's threads and closes the journal; tells whether the journal was closed within its

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::{Configured, configuration, told_mistakes};
+use super::{Configured, configuration, data_folder, told_mistakes};
 use crate::clock::Reading;
 use crate::clock::evidence::{self, Agreed};
 
@@ -36,6 +36,10 @@ pub(super) fn main(command: &ClockCommand) -> ExitCode {
         Err(mistakes) => return told_mistakes(&mistakes),
     };
     let data = place.data.as_ref().unwrap_or(&config.data.dir);
+    if let Err(none) = data_folder::is_there(data) {
+        eprintln!("{none}");
+        return ExitCode::FAILURE;
+    }
     let tolerance = i64::try_from(config.clock.tolerance.as_micros()).unwrap_or(i64::MAX);
     let done = match command {
         ClockCommand::Show(_) => show(data, tolerance),

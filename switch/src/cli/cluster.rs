@@ -59,7 +59,7 @@ fn told(config: &ScyllaConfig, form: Form, (watched, tolerance): (Duration, Dura
             return ExitCode::FAILURE;
         }
     };
-    let shown = Shown::of(&status, tolerance);
+    let shown = ClusterReport::of(&status, tolerance);
     match form {
         Form::Text => print!("{}", shown.text()),
         Form::Json => match serde_json::to_string(&shown) {
@@ -72,7 +72,7 @@ fn told(config: &ScyllaConfig, form: Form, (watched, tolerance): (Duration, Dura
 
 /// The status as it is printed.
 #[derive(Debug, Serialize)]
-struct Shown {
+struct ClusterReport {
     gate: Option<Gate>,
     nodes: Vec<Node>,
     lanes: Vec<Lane>,
@@ -117,7 +117,7 @@ struct Lane {
     lag: u64,
 }
 
-impl Shown {
+impl ClusterReport {
     fn of(status: &Status, tolerance: Duration) -> Self {
         let gate = status.gate.as_ref().map(|row| Gate {
             epoch: row.epoch.0,

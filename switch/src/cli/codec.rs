@@ -15,6 +15,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use codecs::frame::Framer;
 use codecs::iso8583::{Form, Spec};
+use codecs::qr::Reading;
 
 /// What to do with messages or formats.
 #[derive(Debug, Subcommand)]
@@ -69,6 +70,7 @@ const DECODE_EXAMPLES: &str = "Examples:
   cauce codec decode --spec cauce-87 messages.hex
   cauce codec decode --spec packager.xml --framed --reveal < capture.hex
   cauce codec decode --format iso20022 < pacs008.xml
+  cauce codec decode --format iso20022 --guideline sepa < pacs008.xml
   cauce codec decode --format emvco < qr.txt";
 
 const ENCODE_EXAMPLES: &str = "Example:
@@ -105,6 +107,12 @@ pub(super) struct Decode {
     /// Other formats: one whole message on standard input
     #[arg(long, value_enum, conflicts_with = "spec")]
     format: Option<WholeFormat>,
+    /// Apply the rules of this usage guideline to an ISO 20022 message, whatever its header names
+    #[arg(long, value_enum, requires = "format")]
+    guideline: Option<Guideline>,
+    /// Refuse QR codes that are read with a warning otherwise
+    #[arg(long, requires = "format")]
+    strict: bool,
 }
 
 /// Which format to write or explain.
@@ -132,6 +140,17 @@ pub(super) enum WholeFormat {
     Pix,
     /// A QR code of a SEPA credit transfer (EPC069-12)
     Epc,
+}
+
+/// Usage guidelines of ISO 20022 messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Guideline {
+    /// Cross-border payments and reporting (CBPR+)
+    CbprPlus,
+    /// SEPA credit transfers
+    Sepa,
+    /// FedNow
+    Fednow,
 }
 
 /// Who wrote a format down.
@@ -175,8 +194,10 @@ impl std::convert::From<Came> for ExitCode {
 
 pub(super) fn main(command: &CodecCommand) -> ExitCode {
     let came = match command {
-        CodecCommand::Decode(Decode { format: Some(format), file, .. }) => {
-            source(file.as_deref()).and_then(|source| whole::decode(*format, source))
+        CodecCommand::Decode(Decode { format: Some(format), file, guideline, strict, .. }) => {
+            let reading = if *strict { Reading::Strict } else { Reading::Lenient };
+            let rules = whole::Rules { guideline: *guideline, reading };
+            source(file.as_deref()).and_then(|source| whole::decode(*format, rules, source))
         }
         CodecCommand::Decode(Decode { spec, framed, reveal, file, .. }) => {
             let messages =

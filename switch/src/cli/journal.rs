@@ -11,7 +11,7 @@ use clap::{Subcommand, ValueEnum};
 use router::record::Record;
 use storage::journal::{self, Damage};
 
-use super::Configured;
+use super::{Configured, data_folder};
 use crate::log;
 
 /// What to do with the journal of a data folder.
@@ -77,13 +77,30 @@ enum ExportError {
     Write(#[from] io::Error),
 }
 
+#[expect(clippy::print_stderr, reason = "this is a program's own output")]
 pub(super) fn main(command: &JournalCommand) -> ExitCode {
+    if let Err(none) = command.folder().map_or(Ok(()), data_folder::has_journal) {
+        eprintln!("{none}");
+        return ExitCode::FAILURE;
+    }
     match command {
         JournalCommand::Verify(at) if at.config.is_empty() => verify(&at.data),
         JournalCommand::Verify(at) => lanes::verify(at),
         JournalCommand::Dump(at) => export(at, Format::Json, None),
         JournalCommand::Export { at, format, out } => export(at, *format, out.as_deref()),
         JournalCommand::Import { data, configured } => lanes::import(data, configured),
+    }
+}
+
+impl JournalCommand {
+    /// The data folder it reads; none where it reads the lanes of a cluster.
+    fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Verify(at) | Self::Dump(at) | Self::Export { at, .. } => {
+                at.config.is_empty().then_some(&at.data)
+            }
+            Self::Import { data, .. } => Some(data),
+        }
     }
 }
 

@@ -1,19 +1,23 @@
 //! `cauce key`.
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use router::id::BillerId;
 use storage_cql::Cql;
 use storage_cql::api_keys::ApiKeys;
 
-use super::{Configured, configuration, told_mistakes};
+use super::{Configured, configuration, data_folder, told_mistakes};
 use crate::cluster::cql_settings;
 use crate::config::{Config, Mistake};
 use crate::keys::{self, KeyName, ListedKey, OldKeyEnd, Role, Rotated};
 use crate::log;
+
+/// Longest name of a key's owner.
+const OWNER_LEN_MAX: usize = 64;
 
 /// What to do with API keys. A key is named by its id, which `list` shows.
 #[derive(Debug, Subcommand)]
@@ -23,7 +27,8 @@ pub(super) enum KeyCommand {
         /// What its holder may do
         #[arg(long)]
         role: Role,
-        /// Whose it is: a biller's id, an operator's name
+        /// Whose it is: a biller's id, held against --config or what the folder's switch serves; or
+        /// an operator's name, which is held against nothing
         #[arg(long)]
         owner: String,
         #[command(flatten)]
@@ -99,12 +104,17 @@ pub(super) fn main(command: KeyCommand) -> ExitCode {
 
 fn create(role: Role, owner: &str, at: &Where) -> Result<(), Failure> {
     let config = at.config()?;
-    let names_files = !at.configured.config.is_empty();
-    let is_known = config.policy.billers.keys().any(|biller| biller.as_str() == owner);
-    if role == Role::Biller && names_files && !is_known {
-        note(format!("warning: the configuration has no biller `{owner}`"));
+    let configured = (!at.configured.config.is_empty())
+        .then(|| config.policy.billers.keys().map(|biller| biller.as_str().to_owned()).collect());
+    let place = at.place(config)?;
+    if let Keys::Folder(dir) = &place {
+        // None to make a folder for, when the owner is refused anyway.
+        owner_is_known(role, owner, configured, dir)?;
+        data_folder::made(dir).map_err(refused)?;
+    } else {
+        owner_is_one_of(role, owner, configured)?;
     }
-    let keys = at.keys(config)?;
+    let keys = place.with_faults_told();
     let key = match &keys {
         Keys::Folder(dir) => keys::create(dir, role, owner).map_err(|error| keys.failed(&error))?,
         Keys::Cluster(table) => {
@@ -115,8 +125,60 @@ fn create(role: Role, owner: &str, at: &Where) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Holds the owner of a key against the billers of the configuration, where one is named, and else
+/// against those that the folder's switch has noted.
+///
+/// Errors: there is no such biller, or the owner is no name.
+fn owner_is_known(
+    role: Role,
+    owner: &str,
+    configured: Option<Vec<String>>,
+    dir: &Path,
+) -> Result<(), Failure> {
+    let noted = || {
+        let failed = |error| refused(format!("the billers of {}: {error}", dir.display()));
+        keys::billers::noted(dir).map_err(failed)
+    };
+    let known = configured.map_or_else(noted, |known| Ok(Some(known)))?;
+    if role == Role::Biller && known.is_none() {
+        note(format!(
+            "note: no --config is named and no switch has run in {}: nothing tells whether there is \
+             a biller `{owner}`. The switch will warn at its start if there is none",
+            dir.display()
+        ));
+    }
+    owner_is_one_of(role, owner, known)
+}
+
+/// Errors: a biller's key is for none of those that are known, or the owner is no name.
+fn owner_is_one_of(role: Role, owner: &str, known: Option<Vec<String>>) -> Result<(), Failure> {
+    let is_printable = owner.chars().all(|letter| !letter.is_control());
+    if owner.trim().is_empty() || owner.len() > OWNER_LEN_MAX || !is_printable {
+        let max = OWNER_LEN_MAX;
+        return Err(refused(format!("an owner is a name of 1 to {max} printable characters")));
+    }
+    if role == Role::Operator {
+        return Ok(());
+    }
+    BillerId::new(owner).map_err(|error| refused(format!("`{owner}` is no biller: {error}")))?;
+    match known {
+        Some(known) if !known.iter().any(|id| id == owner) => {
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            Err(refused(format!(
+                "there is no biller `{owner}`; known are: {known}. A new one is known once the \
+                 switch has read it, or with --config"
+            )))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn refused(why: impl Display) -> Failure {
+    Failure::Keys(why.to_string())
+}
+
 fn list(at: &Where) -> Result<(), Failure> {
-    let keys = at.keys(at.config()?)?;
+    let keys = at.keys()?;
     let shown = match &keys {
         Keys::Folder(dir) => keys::list(dir).map_err(|error| keys.failed(&error))?.keys,
         Keys::Cluster(table) => keys::list_common(table).map_err(|error| keys.failed(&error))?,
@@ -129,7 +191,7 @@ fn list(at: &Where) -> Result<(), Failure> {
 }
 
 fn revoke(name: &KeyName, at: &Where) -> Result<(), Failure> {
-    let keys = at.keys(at.config()?)?;
+    let keys = at.keys()?;
     let revoked = match &keys {
         Keys::Folder(dir) => keys::revoke(dir, name).map_err(|error| keys.failed(&error))?,
         Keys::Cluster(table) => {
@@ -142,7 +204,7 @@ fn revoke(name: &KeyName, at: &Where) -> Result<(), Failure> {
 }
 
 fn rotate(name: &KeyName, ends: OldKeyEnd, at: &Where) -> Result<(), Failure> {
-    let keys = at.keys(at.config()?)?;
+    let keys = at.keys()?;
     let rotated = match &keys {
         Keys::Folder(dir) => keys::rotate(dir, name, ends).map_err(|error| keys.failed(&error))?,
         Keys::Cluster(table) => {
@@ -174,12 +236,13 @@ impl Where {
         configuration(&self.configured).map_err(Failure::Configuration)
     }
 
-    /// The keys that are meant. Tells what cannot be read of them before anything is done: a change
-    /// mends half a line.
-    fn keys(&self, config: Config) -> Result<Keys, Failure> {
-        let keys = self.place(config)?;
-        keys.tell_faults();
-        Ok(keys)
+    /// Keys that are there.
+    fn keys(&self) -> Result<Keys, Failure> {
+        let keys = self.place(self.config()?)?;
+        if let Keys::Folder(dir) = &keys {
+            data_folder::is_there(dir).map_err(refused)?;
+        }
+        Ok(keys.with_faults_told())
     }
 
     fn place(&self, config: Config) -> Result<Keys, Failure> {
@@ -211,12 +274,15 @@ impl Keys {
         Failure::Keys(format!("there is no API key {name} in {}", self.name()))
     }
 
-    /// Tells the lines of a data folder's file that could not be read.
-    fn tell_faults(&self) {
-        let Self::Folder(dir) = self else { return };
-        for fault in keys::list(dir).map(|listed| listed.faults).unwrap_or_default() {
-            note(format!("warning: {fault}"));
+    /// Tells the lines of a data folder's file that could not be read, before anything is done: a
+    /// change mends half a line.
+    fn with_faults_told(self) -> Self {
+        if let Self::Folder(dir) = &self {
+            for fault in keys::list(dir).map(|listed| listed.faults).unwrap_or_default() {
+                note(format!("warning: {fault}"));
+            }
         }
+        self
     }
 }
 

@@ -19,7 +19,7 @@ use crate::supervise;
 pub const BLOCKING_THREADS_MAX: usize = 256;
 
 /// A process that serves.
-pub struct Process {
+pub struct ServiceProcess {
     /// What its tasks run on.
     pub runtime: Runtime,
     /// What stops it.
@@ -28,14 +28,16 @@ pub struct Process {
     pub hangup: Signal,
 }
 
-/// SIGTERM and SIGINT, since the process began.
+/// The signals that stop it, since the process began: SIGTERM and SIGINT.
 #[derive(Debug)]
 pub struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+    /// Where it stops the process, too.
+    hangup: Option<Signal>,
 }
 
-impl Process {
+impl ServiceProcess {
     /// Starts the runtime and listens for signals: from here on none of them ends the process, and
     /// none is lost.
     ///
@@ -50,7 +52,7 @@ impl Process {
         let interrupt = signal(SignalKind::interrupt())?;
         let terminate = signal(SignalKind::terminate())?;
         drop(entered);
-        Ok(Self { runtime, stop: StopSignals { terminate, interrupt }, hangup })
+        Ok(Self { runtime, stop: StopSignals { terminate, interrupt, hangup: None }, hangup })
     }
 
     /// Whether the first argument of the command line names a command that serves.
@@ -60,12 +62,24 @@ impl Process {
 }
 
 impl StopSignals {
-    /// Resolves at a SIGTERM or SIGINT that has come since the process began and was not told of
+    /// Stops the process at the end of its terminal, too.
+    pub fn with(self, hangup: Signal) -> Self {
+        Self { hangup: Some(hangup), ..self }
+    }
+
+    /// Resolves at one of its signals that has come since the process began and was not told of
     /// before. Cancel-safe.
     pub async fn asked(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = hangup => {}
         }
     }
 }
@@ -95,7 +109,7 @@ mod tests {
     #[test]
     fn a_process_listens_for_signals_where_its_command_serves() {
         let check = |name: Option<&str>, expect| {
-            assert_eq!(Process::is_wanted(name.map(OsStr::new)), expect, "{name:?}");
+            assert_eq!(ServiceProcess::is_wanted(name.map(OsStr::new)), expect, "{name:?}");
         };
         check(None, true);
         check(Some("serve"), true);

@@ -1,30 +1,60 @@
 //! `cauce serve`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::Args;
 use storage_cluster::Node;
 use tokio::runtime::Handle;
 use tokio::signal::unix::Signal;
+use tokio::task::spawn_blocking;
 
-use super::process::{self, Process, StopSignals};
-use super::{Configured, configuration, told_mistakes};
+use super::process::{self, ServiceProcess, StopSignals};
+use super::{Configured, configuration, data_folder, told_mistakes};
 use crate::app::{Ended, StartError};
 use crate::config::Config;
 use crate::engine::Engine;
+use crate::keys::billers;
 use crate::{log, stop_deadline};
 
+/// What `cauce serve` is told.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    configured: Configured,
+    /// Write what goes over participants' lines into files of this folder, masked; as
+    /// `trace.lines` and `trace.dir` do
+    #[arg(long, value_name = "DIR")]
+    trace_lines: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    /// The configuration with what the other options add to it.
+    fn configured(self) -> Configured {
+        let mut configured = self.configured;
+        if let Some(dir) = self.trace_lines {
+            let dir = toml::Value::String(dir.display().to_string());
+            configured.set.push(format!("trace.dir={dir}"));
+            configured.set.push("trace.lines=true".to_owned());
+        }
+        configured
+    }
+}
+
 /// Runs the switch until it is told to stop.
-pub(super) fn main(configured: &Configured, process: Process) -> ExitCode {
+pub(super) fn main(args: ServeArgs, process: ServiceProcess) -> ExitCode {
+    let configured = &args.configured();
     let config = match configuration(configured) {
         Ok(config) => config,
         Err(mistakes) => return told_mistakes(&mistakes),
     };
     log::start(&config.service.log);
+    data_folder::tell_if_missing(&config.service.data.dir);
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let Process { runtime, stop, hangup } = process;
+    let ServiceProcess { runtime, stop, hangup } = process;
     let code = match runtime.block_on(serve(config, configured, stop, hangup)) {
         Ok(ended) => exit_code(ended),
         Err(error) => {
@@ -77,6 +107,16 @@ async fn serve(
     Ok(app.run_until(stop.asked()).await)
 }
 
+/// Notes who is served, for `cauce key create`. A disk that refuses it stops no reload.
+async fn note_billers(config: &Config) {
+    let dir = config.service.data.dir.clone();
+    let billers: Vec<_> = config.policy.billers.keys().copied().collect();
+    let noted = spawn_blocking(move || billers::note(&dir, billers.iter())).await;
+    if let Ok(Err(error)) = noted {
+        tracing::warn!(%error, "the list of billers cannot be written into the data folder");
+    }
+}
+
 /// Reads the rules again at each SIGHUP; a configuration with mistakes changes nothing.
 async fn reload_at(
     mut hangup: Signal,
@@ -87,6 +127,7 @@ async fn reload_at(
     while hangup.recv().await.is_some() {
         match configuration(configured) {
             Ok(config) => {
+                note_billers(&config).await;
                 engine.set_policy(config.policy);
                 if let Some(node) = node {
                     node.set_config_version(config.rules_version);

@@ -9,6 +9,7 @@ use router::text::Text;
 
 use super::admin::{self, AdminConfig};
 use super::cluster::{self, ClusterConfig, Use};
+use super::log::{self, LogConfig, TraceConfig};
 use super::read::Section;
 use crate::seal::KeyError;
 
@@ -45,6 +46,8 @@ pub struct ServiceConfig {
     pub drain_close: Duration,
     /// The log.
     pub log: LogConfig,
+    /// The trace of participants' lines.
+    pub trace: TraceConfig,
     /// DE32 of what this switch itself sends.
     pub acquirer_id: Text<11>,
 }
@@ -215,24 +218,6 @@ pub struct ClockConfig {
     pub off_max: Duration,
 }
 
-/// The log.
-#[derive(Debug, Clone)]
-pub struct LogConfig {
-    /// Level or filter.
-    pub level: String,
-    /// Form of a line.
-    pub format: LogFormat,
-}
-
-/// Form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// For machines.
-    Json,
-}
-
 const MS_MAX: u64 = 86_400_000;
 
 /// Reads the service's sections.
@@ -269,10 +254,8 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
         clock: root.section("clock", clock),
         drain_grace,
         drain_close,
-        log: root.section("log", |log| LogConfig {
-            level: log.text("level").unwrap_or_else(|| "info".to_owned()),
-            format: log.choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
-        }),
+        log: root.section("log", log::read),
+        trace: root.section("trace", log::read_trace),
         acquirer_id: root
             .section("switch", |own| own.required("acquirer_id").unwrap_or(Text::EMPTY)),
     }

@@ -21,7 +21,8 @@ impl DataFolder {
     /// Errors: it cannot be made.
     pub(super) fn new(given: Option<&Path>) -> io::Result<Self> {
         let folder = match given {
-            Some(path) => Self { path: path.to_owned(), is_own: false },
+            // Absolute: what is told of it counts in another terminal, too.
+            Some(path) => Self { path: std::path::absolute(path)?, is_own: false },
             None => {
                 let name = format!("cauce-demo-{}-{}", clock::now().millis(), std::process::id());
                 Self { path: std::env::temp_dir().join(name), is_own: true }
@@ -63,7 +64,10 @@ mod tests {
         assert!(own.path().is_dir());
         own.leave(true);
         assert!(!own.path().exists());
-        let parent = tempfile::tempdir().unwrap();
+        let root = std::env::current_dir().unwrap();
+        let parent = tempfile::tempdir_in(&root).unwrap();
+        let relative = parent.path().strip_prefix(&root).unwrap();
+        assert_eq!(DataFolder::new(Some(relative)).unwrap().path(), parent.path());
         let given = DataFolder::new(Some(&parent.path().join("data"))).unwrap();
         given.leave(true);
         assert!(given.path().is_dir());

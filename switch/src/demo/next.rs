@@ -1,6 +1,6 @@
 //! What to do next: one command for a merchant and one for a bank, to be pasted as they are.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::sandbox::{MERCHANT_LOG, Sandbox};
 use super::screen;
@@ -13,10 +13,29 @@ pub(super) fn tell(dir: &Path, app: &App, sandbox: &Sandbox) {
     screen::line("  # a merchant asks for a payment, and hears of it");
     screen::line(&merchant(&app.addresses.http.to_string(), key));
     let log = quoted(&dir.join(MERCHANT_LOG).display().to_string());
-    screen::line(&format!("  tail -n 1 {log}\n"));
+    screen::line(&format!("{}\n", in_two_lines("tail -n 1", &log)));
     screen::line("  # a bank sends a payment (0200) and gets its answer (0210)");
-    let program = std::env::args().next().unwrap_or_else(|| "cauce".to_owned());
-    screen::line(&bank(&program, &app.addresses.iso8583.to_string()));
+    screen::line(&bank(&program(), &app.addresses.iso8583.to_string()));
+}
+
+/// This program as any shell of this machine finds it: by its name where the first program of that
+/// name on the `PATH` is this one, and else by its whole path.
+fn program() -> String {
+    let Ok(whole) = std::env::current_exe() else { return "cauce".to_owned() };
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    named(&whole, std::env::split_paths(&paths))
+}
+
+fn named(whole: &Path, mut folders: impl Iterator<Item = PathBuf>) -> String {
+    let short = whole.file_name().unwrap_or_default();
+    // A folder of the PATH that is not absolute is another one in another terminal.
+    let first = folders.find_map(|folder| {
+        let found = folder.is_absolute().then(|| folder.join(short))?;
+        found.is_file().then_some(found)
+    });
+    let is_found = first.and_then(|found| found.canonicalize().ok()).as_deref() == Some(whole);
+    let name = if is_found { Path::new(short) } else { whole };
+    name.display().to_string()
 }
 
 /// One command line: `curl` of any age, and a key of idempotency that is new each second.
@@ -30,13 +49,17 @@ fn merchant(http: &str, key: &str) -> String {
     )
 }
 
-/// One command line, in two lines where the path of the program is long.
+/// One command line.
 fn bank(program: &str, iso8583: &str) -> String {
-    let program = quoted(program);
-    let short = format!("  {program} demo bank {iso8583}");
+    in_two_lines(&quoted(program), &format!("demo bank {iso8583}"))
+}
+
+/// A command line, broken in two where it is too long for one.
+fn in_two_lines(begin: &str, end: &str) -> String {
+    let short = format!("  {begin} {end}");
     match short.chars().count() {
         0..=80 => short,
-        _ => format!("  {program} \\\n    demo bank {iso8583}"),
+        _ => format!("  {begin} \\\n    {end}"),
     }
 }
 
@@ -60,6 +83,19 @@ mod tests {
             assert!(line.chars().count() <= 80, "{line}");
         }
         assert_eq!(bank("cauce", "127.0.0.1:8583"), "  cauce demo bank 127.0.0.1:8583");
+        let root = tempfile::tempdir().unwrap();
+        let [own, other] = ["own", "other"].map(|name| root.path().join(name));
+        for folder in [&own, &other] {
+            std::fs::create_dir(folder).unwrap();
+            std::fs::write(folder.join("cauce"), "").unwrap();
+        }
+        let whole = own.join("cauce").canonicalize().unwrap();
+        let check = |folders: &[&Path], expect: &str| {
+            assert_eq!(named(&whole, folders.iter().map(|path| path.to_path_buf())), expect);
+        };
+        check(&[&own, &other], "cauce");
+        check(&[&other, &own], whole.to_str().unwrap());
+        check(&[Path::new("own")], whole.to_str().unwrap());
         let path = format!("/opt/{}/it's cauce", "long".repeat(15));
         let told = bank(&path, "127.0.0.1:8583");
         let line = told.lines().next().unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Shown;
+use super::TourOutcome;
 use super::sandbox::{BILLERS, DemoBiller, ISSUER_LOG, MERCHANT_LOG, Sandbox};
 use super::screen;
 use crate::app::App;
@@ -96,10 +96,10 @@ fn participants(app: &App) -> Vec<Value> {
 }
 
 /// Says that an earlier demonstration is continued.
-pub(super) fn continued(dir: &Path) -> Shown {
+pub(super) fn continued(dir: &Path) -> TourOutcome {
     let dir = dir.display();
     screen::wrapped(&format!("Continuing the demonstration in {dir}; the tour was made before."));
-    Shown::Whole { went_well: true }
+    TourOutcome::Whole { went_well: true }
 }
 
 /// Says where everything is: addresses that answer, files that are there.

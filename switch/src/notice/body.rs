@@ -3,7 +3,7 @@
 
 use codecs::api::{NoticeBody, PaymentView};
 use router::id::Folio;
-use router::notice::NoticeType;
+use router::notice::{NoticeType, notice_id};
 use router::outcome::Outcome;
 use router::payment::{Payment, PaymentState};
 use router::reason::Language;
@@ -57,9 +57,10 @@ pub fn as_told(mut payment: Payment, kind: NoticeType) -> Payment {
 pub async fn of(store: &Store, payment: Payment, kind: NoticeType) -> Result<Vec<u8>, StoreError> {
     let original = original_folio(store, &payment).await?;
     let at = happened_at(&payment, kind);
+    let id = notice_id(payment.id, kind);
     let told = as_told(payment, kind);
     let view = PaymentView::new(&told, LANGUAGE, original);
-    Ok(NoticeBody::new(kind, at, &view).to_json())
+    Ok(NoticeBody::new(id, kind, at, &view).to_json())
 }
 
 /// Folio of the payment that a payment repeats, where it repeats one. Cancel-safe.

@@ -1,6 +1,6 @@
 //! Lines we open to participants: connect, sign on, test, and connect again when they fall.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use codecs::iso8583::cauce87;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::in_flight::{Expected, RequestKind};
-use super::line::{Backlog, Line, write_out};
+use super::line::{Backlog, Line, LineIdentity, write_out};
 use super::session::{Closed, Session};
 use super::{Participant, tls};
 use crate::clock;
@@ -103,7 +103,12 @@ async fn converse(
     let config = &participant.config;
     let framing = config.framing.as_ref().unwrap_or(&limits.framing).clone();
     let backlog = Backlog::new(limits.in_flight_max, limits.queued_bytes_max);
-    let (line, outgoing) = Line::new(framing, config.message_format.clone(), backlog);
+    let identity = LineIdentity {
+        peer: Some(reach.address),
+        participant: OnceLock::from(participant.id()),
+        trace: Some(Arc::clone(&engine.line_trace)),
+    };
+    let (line, outgoing) = Line::new(framing, config.message_format.clone(), backlog, identity);
     let line = Arc::new(line);
     engine.tasks.service("line writer", write_out(outgoing, writer, limits.write_timeout));
     let mut session = Session::opened(
@@ -168,7 +173,11 @@ async fn say(
     let answer = claim.answer().await;
     let accepted = matches!(&answer, Ok(heard) if heard.answer.de39 == *b"00");
     if !accepted {
-        tracing::warn!(participant = %participant.id(), kind = kind.code(), ?answer,
+        let de39 = answer
+            .as_ref()
+            .map_or("-".into(), |heard| heard.answer.de39.escape_ascii().to_string());
+        let peer = line.identity().peer.map(tracing::field::display);
+        tracing::warn!(participant = %participant.id(), peer, kind = kind.code(), de39,
             "network management request refused or not answered");
     }
     accepted

@@ -1,6 +1,8 @@
 //! One line to a participant: a queue of messages, bounded in frames and in bytes, and the task
 //! that frames and writes them.
 
+mod identity;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -13,8 +15,11 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use identity::{LineIdentity, UNKNOWN};
+
 use super::NotSent;
 use super::message_format::MessageFormat;
+use crate::line_trace::{Direction, EventKind, TracedFrame};
 
 /// Frames put into one write.
 const WRITE_FRAMES_MAX: usize = 512;
@@ -57,6 +62,7 @@ pub struct Line {
     waiting: Arc<Waiting>,
     backlog: Backlog,
     ended: CancellationToken,
+    identity: Arc<LineIdentity>,
 }
 
 /// What waits to be written to a line.
@@ -111,7 +117,10 @@ pub struct Outbound {
 /// What a line still has to write.
 #[derive(Debug)]
 pub struct Outgoing {
+    number: u64,
     framer: Framer,
+    message_format: Option<Arc<MessageFormat>>,
+    identity: Arc<LineIdentity>,
     queue: mpsc::Receiver<Queued>,
     waiting: Arc<Waiting>,
     ended: CancellationToken,
@@ -123,19 +132,34 @@ impl Line {
         framer: Framer,
         message_format: Option<Arc<MessageFormat>>,
         backlog: Backlog,
+        identity: LineIdentity,
     ) -> (Self, Outgoing) {
         let (queue, outgoing) = mpsc::channel(backlog.frames_max);
         let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
         let (ended, waiting) = (CancellationToken::new(), Arc::new(Waiting::default()));
+        let identity = Arc::new(identity);
         let outgoing = Outgoing {
+            number,
             framer: framer.clone(),
+            message_format: message_format.clone(),
+            identity: Arc::clone(&identity),
             queue: outgoing,
             waiting: Arc::clone(&waiting),
             ended: ended.clone(),
         };
         let signed_on = AtomicBool::new(false);
         (
-            Self { number, framer, message_format, signed_on, queue, waiting, backlog, ended },
+            Self {
+                number,
+                framer,
+                message_format,
+                signed_on,
+                queue,
+                waiting,
+                backlog,
+                ended,
+                identity,
+            },
             outgoing,
         )
     }
@@ -148,6 +172,24 @@ impl Line {
     /// How its messages are framed.
     pub fn framer(&self) -> &Framer {
         &self.framer
+    }
+
+    /// Who is at its other end.
+    pub fn identity(&self) -> &LineIdentity {
+        &self.identity
+    }
+
+    /// Notes what happened on it, if it is traced.
+    pub fn note(&self, what: impl FnOnce() -> EventKind) {
+        self.identity.note(self.number, what);
+    }
+
+    /// Notes a frame that came, if the line is traced.
+    pub fn note_received(&self, header: Option<&Header>, message: &[u8]) {
+        self.note(|| {
+            let format = self.message_format.as_ref();
+            EventKind::Frame(TracedFrame::copied(Direction::In, header, message, format))
+        });
     }
 
     /// How its messages differ from the switch's own; none where they do not.
@@ -190,6 +232,23 @@ impl Line {
             self.give_up();
             NotSent::SignedOff
         })
+    }
+
+    /// Queues an answer that is as its receiver reads it, header and all, whatever the line's own
+    /// messages look like.
+    ///
+    /// Errors: as [`Self::answer`]; the line's framing cannot carry it.
+    pub fn answer_as_is(&self, whole: Bytes) -> Result<(), NotSent> {
+        let header_len = self.framer.own_header().map_or(0, |header| header.raw().len());
+        let (header, body) = match header_len {
+            0 => (None, whole),
+            len if len < whole.len() => {
+                let header = Header::new(self.framer.spec().header, whole.slice(..len));
+                (Some(header.map_err(|_| NotSent::Unwritable)?), whole.slice(len..))
+            }
+            _ => return Err(NotSent::Unwritable),
+        };
+        self.put(Queued { message: Some(Outbound { header, body }), expires: None })
     }
 
     /// Queues a keep-alive, unless so much waits to be written that the peer hears of us anyway.
@@ -252,10 +311,24 @@ impl Line {
         let Some(message_format) = &self.message_format else { return Ok(body) };
         message_format.write(&body, self.framer.message_len_max()).map_err(|error| {
             let error = crate::log::chain(&error);
-            metrics::counter!("cauce_messages_unwritable_total").increment(1);
-            tracing::warn!(line = self.number, %error, "a message cannot be said on its line");
+            let participant = self.identity.name().to_owned();
+            metrics::counter!("cauce_messages_unwritable_total", "participant" => participant)
+                .increment(1);
+            tracing::warn!(line = self.number, participant = self.identity.name(), %error,
+                "a message cannot be said on its line");
             NotSent::Unwritable
         })
+    }
+}
+
+impl Outgoing {
+    /// Notes a frame that leaves, if the line is traced.
+    fn trace(&self, message: Option<&Outbound>) {
+        let Some(Outbound { header, body }) = message else { return };
+        self.identity.note(self.number, || {
+            let format = self.message_format.as_ref();
+            EventKind::Frame(TracedFrame::copied(Direction::Out, header.as_ref(), body, format))
+        });
     }
 }
 
@@ -291,6 +364,7 @@ pub async fn write_out(
                 metrics::counter!("cauce_requests_expired_total").increment(1);
                 continue;
             }
+            outgoing.trace(message.as_ref());
             frame(&framer, message, &mut buffer);
         }
         let writing = tokio::time::timeout(write_timeout, write_through(&mut socket, &buffer));
@@ -335,120 +409,4 @@ fn frame(framer: &Framer, message: Option<Outbound>, buffer: &mut BytesMut) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
-    use codecs::frame::FrameSpec;
-    use tokio::io::AsyncReadExt;
-
-    use super::*;
-
-    fn line(in_flight_max: usize, bytes_max: usize) -> (Line, Outgoing) {
-        let framer = Framer::new(FrameSpec { body_len_max: 4, ..FrameSpec::NAC }).expect("framing");
-        Line::new(framer, None, Backlog::new(in_flight_max, bytes_max))
-    }
-
-    fn message(body: &'static [u8]) -> Outbound {
-        Outbound { header: None, body: Bytes::from_static(body) }
-    }
-
-    #[tokio::test]
-    async fn what_is_queued_is_written_in_the_frames_of_the_line() {
-        let (line, outgoing) = line(64, 4096);
-        let later = Instant::now() + Duration::from_secs(3600);
-        line.send_now(Bytes::from_static(b"0800"), later).expect("room");
-        line.answer(message(b"08000")).expect("room");
-        line.keep_alive();
-        drop(line);
-        let mut socket = Vec::new();
-        write_out(outgoing, &mut socket, Duration::from_secs(60)).await;
-        assert_eq!(socket, b"\0\x09\x60\0\0\0\x000800\0\0");
-    }
-
-    #[test]
-    fn bytes_that_wait_have_a_ceiling_and_who_leaves_no_room_for_answers_is_given_up() {
-        let (line, _outgoing) = line(64, 10 * (FRAME_OVERHEAD + 4));
-        let later = Instant::now() + Duration::from_secs(3600);
-        let ask = || line.send_now(Bytes::from_static(b"0800"), later);
-        let taken = (0..20).filter(|_| ask().is_ok()).count();
-        assert_eq!((taken, ask()), (10, Err(NotSent::Congested)), "a request tries elsewhere");
-        assert!(!line.is_backed_up(), "requests of ours do not keep the peer from being read");
-        assert_eq!(line.answer(message(b"0810")), Err(NotSent::SignedOff));
-        assert_eq!(ask(), Err(NotSent::SignedOff), "the line has ended");
-    }
-
-    #[tokio::test]
-    async fn a_peer_is_read_again_once_it_has_taken_its_answers() {
-        let framer = Framer::new(FrameSpec::BINARY2).expect("framing");
-        let (line, outgoing) = Line::new(framer, None, Backlog::new(64, 1 << 20));
-        for _ in 0..63 {
-            line.answer(message(b"0810")).expect("room");
-        }
-        assert!(!line.is_backed_up());
-        line.answer(message(b"0810")).expect("room");
-        assert!(line.is_backed_up());
-        let mut socket = Vec::new();
-        let writing = write_out(outgoing, &mut socket, Duration::from_secs(60));
-        let reading = async {
-            line.has_room().await;
-            drop(line);
-        };
-        futures_util::future::join(writing, reading).await;
-        assert_eq!(socket.len(), 64 * 6);
-    }
-
-    #[tokio::test]
-    async fn a_message_leaves_a_connection_that_keeps_bytes_until_it_is_flushed() {
-        let (line, outgoing) = line(64, 4096);
-        let (near, mut far) = tokio::io::duplex(4096);
-        // As TLS does: what is written is taken, and stays.
-        let kept = tokio::io::BufWriter::new(near);
-        let writing = write_out(outgoing, kept, Duration::from_secs(60));
-        let later = Instant::now() + Duration::from_secs(3600);
-        line.send_now(Bytes::from_static(b"0800"), later).expect("room");
-        let reading = async {
-            let mut read = [0; 11];
-            let reading = far.read_exact(&mut read);
-            let left = tokio::time::timeout(Duration::from_secs(30), reading).await;
-            left.expect("it left").expect("read");
-            assert_eq!(&read, b"\0\x09\x60\0\0\0\x000800");
-            drop(line);
-        };
-        futures_util::future::join(writing, reading).await;
-    }
-
-    /// A connection that takes all, and whose peer never lets it be closed.
-    struct NeverClosed(Option<mpsc::Sender<()>>);
-
-    impl AsyncWrite for NeverClosed {
-        fn poll_write(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            bytes: &[u8],
-        ) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(bytes.len()))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            self.0 = None;
-            Poll::Pending
-        }
-    }
-
-    #[tokio::test]
-    async fn a_peer_that_lets_no_connection_end_keeps_it_no_longer_than_a_write() {
-        let (line, outgoing) = line(64, 4096);
-        let (asked, mut closing) = mpsc::channel(1);
-        let socket = NeverClosed(Some(asked));
-        drop(line);
-        let writing = write_out(outgoing, socket, Duration::from_millis(20));
-        let ended = tokio::time::timeout(Duration::from_secs(30), writing).await;
-        ended.expect("the writer ends");
-        assert_eq!(closing.recv().await, None, "the end was told");
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! The listener: participants that connect to us.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -8,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use super::Participant;
-use super::line::{Backlog, Line, write_out};
+use super::line::{Backlog, Line, LineIdentity, write_out};
 use super::session::{Caller, Session};
 use crate::admission::{self, Admission, Kind, Place};
 use crate::config::Iso8583Config;
@@ -39,16 +40,22 @@ pub async fn run(engine: Arc<Engine>, listener: TcpListener, door: Door) {
             continue;
         };
         let (owned, door) = (Arc::clone(&engine), door.clone());
-        engine.tasks.service("line", serve(owned, socket, place, door));
+        engine.tasks.service("line", serve(owned, socket, (peer, place), door));
     }
 }
 
-async fn serve(engine: Arc<Engine>, socket: TcpStream, place: Place, door: Door) {
+async fn serve(
+    engine: Arc<Engine>,
+    socket: TcpStream,
+    (peer, place): (SocketAddr, Place),
+    door: Door,
+) {
     let accepted_at = Instant::now();
     socket.set_nodelay(true).ok();
     tracing::debug!(peer = %place.address(), "line accepted");
     let owner = door.owner.clone();
     let caller = |certificate, place| Caller {
+        peer: Some(peer),
         owner,
         certificate,
         place: Some(Arc::new(place)),
@@ -94,7 +101,13 @@ async fn converse(
     let framing = own.and_then(|own| own.framing.as_ref()).unwrap_or(&limits.framing).clone();
     let backlog = Backlog::new(limits.in_flight_max, limits.queued_bytes_max);
     let message_format = own.and_then(|own| own.message_format.clone());
-    let (line, outgoing) = Line::new(framing, message_format, backlog);
+    let owner = caller.owner.as_ref().map(|owner| OnceLock::from(owner.id()));
+    let identity = LineIdentity {
+        peer: caller.peer,
+        participant: owner.unwrap_or_default(),
+        trace: Some(Arc::clone(&engine.line_trace)),
+    };
+    let (line, outgoing) = Line::new(framing, message_format, backlog, identity);
     let write_timeout = limits.write_timeout;
     // The connection takes its place until both its halves are closed.
     let place = caller.place.clone();

@@ -2,13 +2,15 @@
 
 mod closed;
 mod network;
+mod not_understood;
 mod reading;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use codecs::frame::{Frame, Header};
-use codecs::iso8583::cauce87::{self, Fault, MapError, Repeat, Wire, WireKind};
+use codecs::frame::{Frame, Header, UnfinishedFrame};
+use codecs::iso8583::cauce87::{self, MapError, Repeat, Wire, WireKind};
 use router::message::Message;
 use router::reason::Reason;
 use tokio::sync::Semaphore;
@@ -16,7 +18,7 @@ use tokio::time::Instant;
 
 use super::Participant;
 use super::line::{Line, Outbound};
-use super::message_format::{MessageFormat, Unread};
+use super::message_format::Unread;
 use crate::admission::Place;
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
@@ -26,6 +28,7 @@ use crate::respond::Asked;
 use crate::{late, misplaced, payment, respond, reversal};
 
 pub use closed::Closed;
+use not_understood::{LineLog, kind_of};
 use reading::LineClock;
 
 /// One line being read.
@@ -37,11 +40,16 @@ pub struct Session {
     participant: Option<Arc<Participant>>,
     caller: Caller,
     clock: LineClock,
+    /// The frame that has begun and not ended.
+    unfinished: Option<UnfinishedFrame>,
+    log: LineLog,
 }
 
 /// What is known of who called us, before its sign-on.
 #[derive(Debug, Default)]
 pub struct Caller {
+    /// Its address; none on a line that we opened.
+    pub peer: Option<SocketAddr>,
     /// Whose address it called; none where it is everybody's.
     pub owner: Option<Arc<Participant>>,
     /// The certificate it showed.
@@ -60,12 +68,23 @@ impl Caller {
             place.set_known();
         }
     }
-
-    /// Whether a log line about a peer that has not signed on may be written now.
-    fn may_log(&self) -> bool {
-        self.place.as_ref().is_none_or(|place| place.may_log().is_some())
-    }
 }
+
+/// What a message of no type of the standard is told on a line without a sign-on.
+const UNKNOWN_TYPE: MapError = MapError {
+    reason: Reason::FormatError,
+    field: 0,
+    offset: 0,
+    detail: "message type is not known",
+};
+
+/// What a request of a type that is not served is told there.
+const UNSIGNED: MapError = MapError {
+    reason: Reason::OperatorUnauthorised,
+    field: 0,
+    offset: 0,
+    detail: "there was no sign-on on this line",
+};
 
 /// A message that came in.
 struct Heard {
@@ -86,7 +105,9 @@ impl Session {
     ) -> Self {
         let permits = Arc::new(Semaphore::new(limits.in_flight_max));
         let clock = LineClock::started(caller.accepted_at);
-        Self { engine, line, limits, permits, participant: None, caller, clock }
+        let log = LineLog::new();
+        let (participant, unfinished) = (None, None);
+        Self { engine, line, limits, permits, participant, caller, clock, unfinished, log }
     }
 
     /// A line that we opened to a participant.
@@ -98,14 +119,16 @@ impl Session {
     ) -> Self {
         let permits = Arc::new(Semaphore::new(limits.in_flight_max));
         let caller = Caller::default();
-        let clock = LineClock::started(None);
-        Self { engine, line, limits, permits, participant: Some(participant), caller, clock }
+        let (clock, log) = (LineClock::started(None), LineLog::new());
+        let (participant, unfinished) = (Some(participant), None);
+        Self { engine, line, limits, permits, participant, caller, clock, unfinished, log }
     }
 
     /// Ends the line: nobody sends on it any more, what was open on it is given up.
     pub fn end(&self, closed: &Closed) {
         self.line.set_signed_on(false);
         metrics::counter!("cauce_lines_closed_total", "why" => closed.name()).increment(1);
+        self.note_end(closed);
         let (line, why) = (self.line.number(), crate::log::chain(closed));
         if let Some(participant) = &self.participant {
             tracing::info!(line, participant = %participant.id(), %why, "line ended");
@@ -141,14 +164,10 @@ impl Session {
 
     async fn take(&mut self, frame: Frame) {
         let Frame { header, body } = frame;
+        self.line.note_received(header.as_ref(), &body);
         if let Some(rejected) = header.as_ref().filter(|header| header.is_rejected()) {
             // Our own message, sent back: nobody is answered, and its originator's time runs out.
-            let code = rejected.reject_code();
-            if self.participant.is_some() || self.caller.may_log() {
-                tracing::warn!(line = self.line.number(), code, "the network rejected a message");
-            }
-            metrics::counter!("cauce_messages_refused_total", "why" => "rejected").increment(1);
-            return;
+            return self.rejected(rejected.reject_code());
         }
         let mut heard = Heard { header, bytes: body, wire: None };
         if let Some(message_format) = self.line.message_format() {
@@ -179,9 +198,7 @@ impl Session {
     /// An answer to something we asked.
     async fn answered(&self, wire: &Wire, bytes: &Bytes) {
         let Some(participant) = &self.participant else {
-            metrics::counter!("cauce_messages_refused_total", "why" => "before_sign_on")
-                .increment(1);
-            return;
+            return self.before_sign_on(false);
         };
         match cauce87::participant_answer(wire, bytes) {
             Ok(answer) => {
@@ -190,11 +207,7 @@ impl Session {
                     self.unmatched(participant, wire.kind, unmatched).await;
                 }
             }
-            Err(error) => {
-                tracing::warn!(participant = %participant.id(), %error, "answer not understood");
-                metrics::counter!("cauce_messages_refused_total", "why" => "bad_answer")
-                    .increment(1);
-            }
+            Err(error) => self.bad_answer(&error),
         }
     }
 
@@ -236,9 +249,13 @@ impl Session {
     async fn asked(&self, wire: Wire, heard: Heard) {
         let signed_on = self.participant.as_ref().filter(|_| self.line.is_signed_on());
         let Some(participant) = signed_on else {
-            metrics::counter!("cauce_messages_refused_total", "why" => "before_sign_on")
-                .increment(1);
-            return self.say(&wire, &heard, Reason::OperatorUnauthorised).await;
+            if let WireKind::Unsupported { reason, .. } = wire.kind {
+                let is_known = reason != Reason::FormatError;
+                let error = if is_known { UNSIGNED } else { UNKNOWN_TYPE };
+                return self.fault(&heard, error, kind_of(&error, wire.kind)).await;
+            }
+            let is_answered = self.say(&wire, &heard, Reason::OperatorUnauthorised).await;
+            return self.before_sign_on(is_answered);
         };
         let is_new = matches!(wire.kind, WireKind::PaymentRequest { repeat: Repeat::First });
         let is_draining = self.engine.tasks.stages().draining.is_cancelled();
@@ -248,7 +265,8 @@ impl Session {
             return;
         }
         if is_draining && is_new {
-            return self.say(&wire, &heard, Reason::IssuerUnavailable).await;
+            self.say(&wire, &heard, Reason::IssuerUnavailable).await;
+            return;
         }
         let read = cauce87::to_message(&wire, &heard.bytes, participant.id());
         let in_free_fields = self.engine.in_free_fields;
@@ -256,16 +274,14 @@ impl Session {
         let message = match read {
             Ok(message) => message,
             Err(error) => {
-                tracing::debug!(participant = %participant.id(), %error, "message refused");
-                let code = error.reason.info().code;
-                metrics::counter!("cauce_messages_refused_total", "why" => code).increment(1);
-                return self.fault(&heard, error).await;
+                let kind = kind_of(&error, wire.kind);
+                return self.fault(&heard, error, kind).await;
             }
         };
         // Never wait here: behind this request come answers that others wait for.
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
         let Some(permits) = permit.zip(participant.turn()) else {
-            metrics::counter!("cauce_messages_refused_total", "why" => "too_many").increment(1);
+            self.count_refused("too_many");
             // Nobody is told a decline of what may have been approved: repeats come again.
             if is_new {
                 self.say(&wire, &heard, Reason::RateLimited).await;
@@ -283,57 +299,25 @@ impl Session {
         });
     }
 
-    /// Answers with a reason and nothing else.
-    async fn say(&self, wire: &Wire, heard: &Heard, reason: Reason) {
+    /// Answers with a reason and nothing else; whether the answer was queued.
+    async fn say(&self, wire: &Wire, heard: &Heard, reason: Reason) -> bool {
         let mut out = BytesMut::with_capacity(128);
         respond::iso8583_reason(&Asked { wire, bytes: &heard.bytes }, reason, &mut out);
-        send_reply(&self.line, heard.header.as_ref(), out).await;
-    }
-
-    /// A message that cannot be read, or that nobody with the right key has sent.
-    async fn unread(&self, heard: &Heard, unread: &Unread) {
-        let (line, why) = (self.line.number(), unread.name());
-        metrics::counter!("cauce_messages_refused_total", "why" => why).increment(1);
-        match unread {
-            Unread::Garbled(error) => tracing::debug!(line, %error, "message refused"),
-            Unread::Unauthentic { .. } if self.caller.may_log() => {
-                let participant = self.participant.as_ref().map(|participant| participant.id());
-                let participant = participant.as_ref().map_or("-", |id| id.as_str());
-                tracing::warn!(line, participant, why, "message with no right MAC refused");
-            }
-            Unread::Unauthentic { .. } => {}
-        }
-        self.answer_fault(heard, unread).await;
-    }
-
-    /// Answers a message that makes no sense, with the place of it in what came.
-    async fn fault(&self, heard: &Heard, error: MapError) {
-        let place = |(message_format, wire): (&MessageFormat, &Bytes)| {
-            message_format.offset_of(wire, error.field)
-        };
-        let offset =
-            self.line.message_format().zip(heard.wire.as_ref()).map_or(error.offset, place);
-        self.answer_fault(heard, &MapError { offset, ..error }).await;
-    }
-
-    /// Answers a message that could not be understood, as far as it could be read.
-    async fn answer_fault(&self, heard: &Heard, fault: impl Into<Fault>) {
-        let mut out = BytesMut::with_capacity(128);
-        if cauce87::format_error_answer(&heard.bytes, fault, &mut out) {
-            send_reply(&self.line, heard.header.as_ref(), out).await;
-        }
+        send_reply(&self.line, heard.header.as_ref(), out).await
     }
 }
 
-/// Sends an answer back to where the request came from, where there is one.
-async fn send_reply(line: &Line, header: Option<&Header>, answer: BytesMut) {
+/// Sends an answer back to where the request came from, where there is one; whether it was queued.
+async fn send_reply(line: &Line, header: Option<&Header>, answer: BytesMut) -> bool {
     if answer.is_empty() {
-        return;
+        return false;
     }
     let answer = Outbound { header: header.map(Header::reply), body: answer.freeze() };
-    if line.answer(answer).is_err() {
+    let is_queued = line.answer(answer).is_ok();
+    if !is_queued {
         metrics::counter!("cauce_answers_undelivered_total").increment(1);
     }
+    is_queued
 }
 
 /// Does what a message asks.

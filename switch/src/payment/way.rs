@@ -4,6 +4,7 @@ use bytes::Bytes;
 use codecs::error::PackError;
 use codecs::iso8583::cauce87::{self, Repeat};
 use router::id::{Folio, ParticipantId};
+use router::limit::Detail;
 use router::plan::{Plan, Refusal, Routes};
 use router::reason::Reason;
 use router::record::{Attempt, Intent};
@@ -120,7 +121,8 @@ fn request_frame(
 
 /// The refusal of a request that no message to the participant can carry.
 pub(super) fn does_not_fit(plan: &Plan, error: &PackError) -> Refusal {
-    let detail = Some(format!("cannot be said to the bank: {error}").into_boxed_str());
+    let detail = format!("cannot be said to the bank: {error}").into_boxed_str();
+    let detail = Some(Detail::Text(detail));
     let business_date = plan.business_date;
     let field = error.field().and_then(cauce87::request_field);
     Refusal { reason: Reason::FormatError, field, detail, business_date }

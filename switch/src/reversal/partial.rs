@@ -5,6 +5,7 @@
 //! each other: the next may be asked for while the last is still owed. DE95 says what stands, not
 //! how much is given back, so the participant only has to be told the last one.
 
+use router::limit::Detail;
 use router::message::ReversalRequest;
 use router::money::Money;
 use router::payment::{PARTS_MAX, Payment, PaymentState};
@@ -106,7 +107,7 @@ fn reply(payment: &Payment, reason: Reason) -> Reply {
         Reason::CurrencyNotAllowed => Reply { field: Some("amount.currency"), ..reply },
         Reason::ReversalAmountMismatch => Reply {
             field: Some("amount.minor"),
-            detail: Some(format!("what stands is {stands}").into()),
+            detail: Some(Detail::Text(format!("what stands is {stands}").into())),
             ..reply
         },
         _ => reply,

@@ -61,7 +61,13 @@ impl Refusal {
 
     /// Something that is not there, or not the caller's: both look the same.
     pub(super) fn not_found(detail: &'static str) -> Self {
-        Self::http(StatusCode::NOT_FOUND, "not_found", detail)
+        Self::new(Reason::NotFound, "not_found").saying(detail)
+    }
+
+    /// An address that the API does not have.
+    pub(super) fn path_not_found() -> Self {
+        Self::new(Reason::PathNotFound, "path_not_found")
+            .saying("GET /openapi.json describes every address there is")
     }
 
     /// A payment that is not there, or not the caller's.
@@ -150,7 +156,7 @@ impl From<StoreError> for Refusal {
 /// The answer to a method that a path does not know.
 pub(super) fn method_not_allowed(language: Language, allowed: &str) -> Response {
     let detail = format!("this address takes {allowed}");
-    let refusal = Refusal::http(StatusCode::METHOD_NOT_ALLOWED, "method", detail);
+    let refusal = Refusal::new(Reason::MethodNotAllowed, "method").saying(detail);
     let mut response = refusal.into_response(language);
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
         response.headers_mut().insert(ALLOW, allowed);

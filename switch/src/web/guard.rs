@@ -22,7 +22,7 @@ use super::{Limits, asked};
 pub(super) struct RouteName(pub(super) &'static str);
 
 /// The label of requests that no route answered.
-const NO_ROUTE: &str = "none";
+pub(super) const NO_ROUTE: &str = "none";
 
 /// Answers requests. Cheap to clone.
 #[derive(Debug, Clone)]

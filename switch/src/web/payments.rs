@@ -97,8 +97,8 @@ async fn tell(api: &Api, reply: Reply, language: Language) -> Result<Response, R
             Some(field) => refusal.about(field),
             None => refusal,
         };
-        return Err(match reply.detail {
-            Some(detail) => refusal.saying(detail),
+        return Err(match &reply.detail {
+            Some(detail) => refusal.saying(detail.text(language)),
             None => refusal,
         });
     };
@@ -137,7 +137,7 @@ async fn declined(
     language: Language,
 ) -> Result<Response, Refusal> {
     let mut problem = Problem::new(reply.reason, language);
-    problem.detail = reply.detail.as_deref().map(str::to_owned);
+    problem.detail = reply.detail.as_ref().map(|detail| detail.text(language).into_owned());
     problem.field = reply.field.map(str::to_owned);
     let status = answer::status(problem.status);
     let original = original_folio(&api.engine.store, payment).await?;
@@ -266,7 +266,7 @@ pub(super) async fn reverse(
         return Err(Refusal::in_progress());
     }
     if reply.reason != Reason::Approved {
-        return Err(not_reversed(reply));
+        return Err(not_reversed(&reply, language));
     }
     let payment = api.engine.store.payment(id).await?.ok_or_else(Refusal::payment_not_found)?;
     let status = if payment.is_open() { StatusCode::ACCEPTED } else { StatusCode::OK };
@@ -274,14 +274,14 @@ pub(super) async fn reverse(
 }
 
 /// Why nothing, or not this much, is given back.
-fn not_reversed(reply: Reply) -> Refusal {
+fn not_reversed(reply: &Reply, language: Language) -> Refusal {
     let refusal = Refusal::new(reply.reason, "reversal");
     let refusal = match reply.field {
         Some(field) => refusal.about(field),
         None => refusal,
     };
-    match reply.detail {
-        Some(detail) => refusal.saying(detail),
+    match &reply.detail {
+        Some(detail) => refusal.saying(detail.text(language)),
         None => refusal,
     }
 }

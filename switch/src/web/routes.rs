@@ -6,7 +6,8 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use router::reason::Language;
+use hyper::body::Body as _;
+use router::reason::{Language, Reason};
 
 use super::answer::{self, Refusal};
 use super::asked;
@@ -107,6 +108,12 @@ struct Shared {
     limits: Limits,
 }
 
+/// The paths of all routes, each once.
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    let is_first = |at: usize| ROUTES[..at].iter().all(|route| route.path != ROUTES[at].path);
+    (0..ROUTES.len()).filter(move |at| is_first(*at)).map(|at| ROUTES[at].path)
+}
+
 /// The router of the API.
 pub(super) fn router(api: Api, limits: Limits) -> Router {
     let mut router = Router::new();
@@ -140,8 +147,13 @@ async fn serve(
 ) -> Result<Response, Refusal> {
     let Shared { api, limits } = shared;
     if call == Call::ShowOpenApi {
-        asked::no_fields(request, limits.body_bytes_max).await?;
-        return Ok(openapi());
+        // Nobody has proved anything here: no byte of a body is waited for.
+        return match request.body().is_end_stream() {
+            true => Ok(openapi()),
+            false => {
+                Err(Refusal::new(Reason::FormatError, "body").saying("this address takes no body"))
+            }
+        };
     }
     let caller = Caller::of(api, request.headers()).await?;
     if let Some(hold) = request.extensions().get::<Hold>() {
@@ -182,7 +194,7 @@ fn openapi() -> Response {
 
 async fn no_such_route(request: Request) -> Response {
     let language = asked::language(request.headers());
-    Refusal::not_found("there is no such address").into_response(language)
+    Refusal::path_not_found().into_response(language)
 }
 
 async fn no_such_method(request: Request) -> Response {
@@ -231,6 +243,18 @@ mod tests {
         let served: BTreeSet<String> =
             ROUTES.iter().map(|route| format!("{} {}", route.method.name(), route.path)).collect();
         assert_eq!(described, served);
+    }
+
+    #[test]
+    fn the_document_lists_every_code_of_the_catalogue() {
+        let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
+        let problem = &document["components"]["schemas"]["Problem"]["properties"];
+        let listed = problem["code"]["x-extensible-enum"].as_array().unwrap();
+        let listed: BTreeSet<&str> = listed.iter().map(|code| code.as_str().unwrap()).collect();
+        let failures = Reason::ALL.iter().filter(|reason| **reason != Reason::Approved);
+        let mut known: BTreeSet<&str> = failures.map(|reason| reason.info().code).collect();
+        known.insert("payment_in_progress");
+        assert_eq!(listed, known);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use crate::harness::{House, PATIENCE};
 
 /// What comes back for a request as it stands, until the port closes the connection.
-async fn answer(admin: SocketAddr, request: &str) -> String {
+pub async fn answer(admin: SocketAddr, request: &str) -> String {
     let mut socket = TcpStream::connect(admin).await.expect("a connection");
     socket.write_all(request.as_bytes()).await.expect("written");
     rest(&mut socket).await
@@ -25,7 +25,8 @@ async fn rest(socket: &mut TcpStream) -> String {
     String::from_utf8(rest).expect("text")
 }
 
-async fn status(admin: SocketAddr, line: &str, headers: &str) -> u16 {
+/// The status of a request with these headers.
+pub async fn status(admin: SocketAddr, line: &str, headers: &str) -> u16 {
     let request = format!("{line} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n");
     let answer = answer(admin, &request).await;
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());

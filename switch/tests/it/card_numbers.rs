@@ -139,7 +139,8 @@ impl Canaries {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_kept_or_shown_holds_what_looks_like_a_card_number() {
     let issuer = issuer().await;
-    let site = Site::new(issuer.addr(), "[card_numbers]\nin_free_fields = \"mask\"\n");
+    let extra = "[card_numbers]\nin_free_fields = \"mask\"\n[trace]\nlines = true\n";
+    let site = Site::new(issuer.addr(), extra);
     let running = site.start();
     let bank = site.bank().await;
     let api = site.api("isp-ve");
@@ -182,6 +183,11 @@ async fn nothing_that_is_kept_or_shown_holds_what_looks_like_a_card_number() {
     site.bank().await;
     running.stop().await;
 
+    for participant in ["bank-a", "bank-b"] {
+        let trace = site.data().join(format!("line-trace/{participant}.jsonl"));
+        let trace = std::fs::read_to_string(trace).expect("a trace");
+        assert!(trace.contains("\"400000******"), "{participant}: a masked card number");
+    }
     canaries.look_in("an answer", json!(shown).to_string().as_bytes());
     for command in [&["dump"][..], &["export"], &["export", "--format", "csv"]] {
         canaries.look_in(&command.join(" "), &journal(&site.data(), command));
@@ -226,6 +232,7 @@ async fn a_bank_gets_what_the_sender_wrote_with_the_payment_and_with_its_reversa
     let (merchant, account) = ("400000123456789", "4000001234567890");
     let request = bank.traced(bank.payment(&card_order(15_000)));
     let request = request.with(42, merchant).with(102, account);
+    site.wait_for_lines("bank-b").await;
     bank.request("0200", &request).await.expect("an answer");
     let holds = |message: &[u8], text: &str| {
         message.windows(text.len()).any(|window| window == text.as_bytes())

@@ -104,6 +104,36 @@ fn every_public_qr_code_is_read_or_refused_as_its_source_asserts() {
     }
 }
 
+#[test]
+fn a_usage_guideline_is_applied_where_the_command_names_it() {
+    let transfer =
+        fs::read(testdata("iso20022/vectors/mx-fednow-invalid-eur.xml")).expect("a file");
+    let decode = |more: &[&str]| {
+        let (code, line) = codec(&[&["decode", "--format", "iso20022"], more].concat(), &transfer);
+        let told: Value = serde_json::from_str(&line).expect("JSON");
+        (code, told["error"]["kind"].as_str().map(str::to_owned))
+    };
+    assert_eq!(decode(&[]), (0, None));
+    assert_eq!(decode(&["--guideline", "sepa"]), (0, None), "it is in euros");
+    let refused = Some("currency_not_allowed".to_owned());
+    assert_eq!(decode(&["--guideline", "fednow"]), (1, refused));
+    let settled = Some("guideline_broken".to_owned());
+    assert_eq!(decode(&["--guideline", "cbpr-plus"]), (1, settled));
+}
+
+#[test]
+fn a_code_that_is_read_with_a_warning_is_refused_by_a_strict_command() {
+    let name = "N".repeat(71);
+    let payload = format!("BCD\n002\n1\nSCT\n\n{name}\nDE89370400440532013000\nEUR1");
+    let (code, line) = codec(&["decode", "--format", "epc"], payload.as_bytes());
+    let told: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!((code, told["name"].as_str()), (0, Some(name.as_str())));
+    assert_eq!(told["warnings"][0]["field"], "name");
+    let (code, line) = codec(&["decode", "--format", "epc", "--strict"], payload.as_bytes());
+    let told: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!((code, told["error"]["kind"].as_str()), (1, Some("too_long")));
+}
+
 const ECHO: &str = "303830308220000000000000040000000000000031313233323131373232303030303432333031";
 
 #[test]
@@ -144,6 +174,28 @@ fn card_numbers_are_masked_unless_they_are_asked_for() {
     }
     let (_, clear) = codec(&["decode", "--spec", "cauce-87", "--reveal"], hex.as_bytes());
     assert!(clear.contains("4111111111111111"), "{clear}");
+}
+
+#[test]
+fn only_what_decode_has_masked_is_not_written_again() {
+    let message = br#"{"mti":"0200","fields":{"2":"4111111111111111","3":"000000","46":"card 5500000000000004","63":"CARD 541333******4111"}}"#;
+    let (_, hex) = codec(&["encode", "--spec", "cauce-87"], message);
+    let (_, clear) = codec(&["decode", "--spec", "cauce-87", "--reveal"], hex.as_bytes());
+    let (code, again) = codec(&["encode", "--spec", "cauce-87"], clear.as_bytes());
+    assert_eq!((code, again), (0, hex.clone()));
+    let (_, masked) = codec(&["decode", "--spec", "cauce-87"], hex.as_bytes());
+    let mut told: Value = serde_json::from_str(&masked).expect("JSON");
+    assert_eq!(told["masked"], json!(["2", "46"]));
+    // Field by field what was masked is put right.
+    for (number, value) in [("2", "4111111111111111"), ("46", "card 5500000000000004")] {
+        let (code, line) = codec(&["encode", "--spec", "cauce-87"], told.to_string().as_bytes());
+        let fault: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!((code, &fault["error"]["kind"]), (1, &json!("masked")), "{line}");
+        assert_eq!(fault["error"]["field"], number);
+        told["fields"][number] = json!(value);
+    }
+    let (code, again) = codec(&["encode", "--spec", "cauce-87"], told.to_string().as_bytes());
+    assert_eq!((code, again), (0, hex));
 }
 
 #[test]

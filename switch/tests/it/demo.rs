@@ -162,6 +162,37 @@ async fn the_demonstration_s_addresses_answer_its_commands_work_and_ctrl_c_says_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_demonstration_s_commands_work_in_another_folder_than_it_was_started_in() {
+    let root = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_cauce"), root.path().join("cauce"))
+        .expect("a link");
+    let file = |name| File::create(root.path().join(name)).expect("a file");
+    let mut command = Command::new("./cauce");
+    command.current_dir(root.path()).args(["demo", "--data", "data"]).args(FREE_PORTS);
+    let mut running = Running::of(command.stdout(file("out")).stderr(file("err")));
+    let out = eventually("Serving.", async || {
+        let out = std::fs::read_to_string(root.path().join("out")).expect("a file");
+        out.contains("Serving.").then_some(out)
+    })
+    .await;
+    let (_, next) = out.split_once("Next,").expect("what to do next");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let (_, tail) = next.split_once("  tail").expect("a log");
+    let (tail, bank) = tail.split_once("\n\n").expect("a bank's command");
+    let (bank, _) = bank.split_once("\n\nServing").expect("a bank's command");
+    for command in [&format!("tail{tail}"), bank] {
+        let mut shell = Command::new("sh");
+        let (code, text) = output(shell.arg("-c").arg(command).current_dir(elsewhere.path()));
+        assert_eq!(code, 0, "{command}: {text}");
+    }
+    for line in out.lines().filter(|line| !line.trim().starts_with('/')) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    let status = tokio::task::block_in_place(|| running.ended_by(Signal::TERM));
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_demonstration_hears_a_sigterm_from_its_first_moment_and_during_its_tour() {
     for _ in 0..5 {
         let mut demo = Demo::start(&[]);
@@ -172,13 +203,16 @@ async fn a_demonstration_hears_a_sigterm_from_its_first_moment_and_during_its_to
         let (left, told) = (demo.left(), out.replace('\n', " "));
         assert!(left.iter().all(|folder| told.contains(folder)), "{left:?} is named: {out}");
     }
-    for (more, code) in [(vec![], 0), (vec!["--once"], 1)] {
+    let ends =
+        [(Signal::TERM, vec![], 0), (Signal::HUP, vec![], 0), (Signal::TERM, vec!["--once"], 1)];
+    for (signal, more, code) in ends {
         let mut demo = Demo::start(&more);
         demo.wait_for("✓ approved").await;
-        let status = tokio::task::block_in_place(|| demo.running.ended_by(Signal::TERM));
+        let status = tokio::task::block_in_place(|| demo.running.ended_by(signal));
         let (out, err) = demo.told();
         assert_eq!(status.code(), Some(code), "{out}{err}");
         assert!(out.contains("\nDraining: ") && !out.contains("not built yet"), "{out}");
+        assert_eq!(demo.left(), [""; 0], "half a tour is kept by nobody: {out}");
     }
 }
 
@@ -210,4 +244,12 @@ fn a_wrong_configuration_or_command_line_exits_64_and_says_everything() {
     assert_eq!(code, 64);
     let (code, text) = output(cauce().arg("--help"));
     assert_eq!((code, text.contains("Examples:")), (0, true));
+    for command in
+        ["", "demo", "serve", "key create", "key rotate", "journal export", "codec decode"]
+    {
+        let (code, text) = output(cauce().args(command.split_whitespace()).arg("--help"));
+        assert_eq!(code, 0, "{command}");
+        let long: Vec<_> = text.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(long.is_empty(), "{command}: {long:?}");
+    }
 }

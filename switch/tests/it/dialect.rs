@@ -13,7 +13,8 @@ use switch::config::{self, Layers};
 use tempfile::TempDir;
 
 use crate::harness::{self, CONFIG, House, PATIENCE, card_order};
-use bank::{Bank, Caller, Codes, MAC_KEY, SPEC, letters};
+pub use bank::SPEC;
+use bank::{Bank, Caller, Codes, MAC_KEY, letters};
 
 /// A sign-on of the bank that calls: DE7, DE11, DE32, DE70; its answer with DE39.
 const SIGN_ON: &str =

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use crate::harness::{card_order, issuer};
+use crate::harness::{card_order, eventually, issuer};
 use crate::program::{Site, modes};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,6 +41,24 @@ async fn every_file_of_the_data_folder_is_its_owner_s_alone_and_one_that_was_ope
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_data_folder_is_not_made_in_silence_however_little_the_log_says() {
+    let issuer = issuer().await;
+    for level in ["info", "warn", "error", "off"] {
+        let site = Site::new(issuer.addr(), "");
+        for (start, expect) in [("first", 1), ("second", 0)] {
+            fs::remove_file(site.log()).ok();
+            let running = site.start_with(&["--set", &format!("log.level={level}")]);
+            site.bank().await;
+            running.stop().await;
+            let log = fs::read_to_string(site.log()).expect("a log");
+            let place = site.data().display().to_string();
+            let told = |line: &&str| line.contains("no data folder") && line.contains(&place);
+            assert_eq!(log.lines().filter(told).count(), expect, "{level}, {start} start: {log}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_process_is_kept_out_although_the_lock_s_file_was_removed() {
     let issuer = issuer().await;
     let site = Site::new(issuer.addr(), "");
@@ -67,8 +85,12 @@ async fn a_lost_sealing_key_stops_the_start_and_none_is_made_in_its_place() {
     let issuer = issuer().await;
     let site = Site::new(issuer.addr(), "");
     let running = site.start();
-    let (_, answer) = site.bank().await.pay(&card_order(15_000)).await.expect("an answer");
-    assert_eq!(answer.response_code(), "00");
+    let bank = site.bank().await;
+    eventually("the issuer to approve", async || {
+        let (_, answer) = bank.pay(&card_order(15_000)).await.expect("an answer");
+        answer.is_approved().then_some(())
+    })
+    .await;
     running.stop().await;
     let (key, aside) = (site.data().join("seal-local-1.key"), site.root.path().join("aside"));
     fs::rename(&key, &aside).expect("the key");

@@ -6,7 +6,8 @@ use std::process::{Command, Output, Stdio};
 use switch::keys::Role;
 
 use crate::api::Api;
-use crate::harness::House;
+use crate::harness::{House, eventually, issuer};
+use crate::program::Site;
 
 /// `cauce key` on a data folder.
 fn command(dir: &Path, arguments: &[&str]) -> Command {
@@ -88,6 +89,96 @@ async fn half_a_line_stops_no_switch_hides_no_key_and_is_told_with_file_and_line
     let list = Api::with_key(&house, &other).get("/v1/endpoints?biller=isp-ve").await;
     assert_eq!(list.status, 200);
     assert_eq!(String::from_utf8_lossy(&run(&dir, &["list"]).stderr), "");
+}
+
+/// What a command that did nothing has said.
+fn refused(output: &Output) -> String {
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b""[..]), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_made_for_a_biller_that_the_switch_or_the_configuration_knows_and_for_no_other() {
+    let house = House::start().await;
+    let dir = house.dir.path();
+    printed(&run(dir, &["create", "--role", "biller", "--owner", "isp-ve"]));
+    printed(&run(dir, &["create", "--role", "operator", "--owner", "desk 1"]));
+    let told = refused(&run(dir, &["create", "--role", "biller", "--owner", "isp-v"]));
+    assert!(told.contains("no biller `isp-v`") && told.contains("isp-ve, lender-mx"), "{told}");
+    for owner in ["", " ", "a\nb", &"x".repeat(65)] {
+        for role in ["biller", "operator"] {
+            refused(&run(dir, &["create", "--role", role, "--owner", owner]));
+        }
+    }
+    // The configuration's word counts for more: it may be of a switch that is yet to start.
+    let config = dir.join("shop.toml");
+    let shop = "[[billers]]\nid = \"shop-1\"\ncurrencies = [\"MXN\"]\n";
+    std::fs::write(&config, shop).expect("a file");
+    let config = config.to_str().expect("text");
+    let create = ["create", "--role", "biller", "--config", config, "--owner"];
+    printed(&run(dir, &[&create[..], &["shop-1"]].concat()));
+    let told = refused(&run(dir, &[&create[..], &["isp-ve"]].concat()));
+    assert!(told.contains("no biller `isp-ve`"), "{told}");
+    assert_eq!(listed(dir).len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_made_before_the_first_start_for_no_biller_is_warned_of_at_each_start() {
+    let issuer = issuer().await;
+    let site = Site::new(issuer.addr(), "");
+    for owner in ["isp-ve", "ips-ve"] {
+        let made = run(&site.data(), &["create", "--role", "biller", "--owner", owner]);
+        let told = String::from_utf8_lossy(&made.stderr);
+        assert!(told.contains(&format!("whether there is a biller `{owner}`")), "{told}");
+        printed(&made);
+    }
+    printed(&run(&site.data(), &["create", "--role", "operator", "--owner", "desk"]));
+    let running = site.start();
+    let read = || std::fs::read_to_string(site.log()).expect("a log");
+    eventually("a warning", async || read().contains("belongs to no biller").then_some(())).await;
+    running.stop().await;
+    let log = read();
+    let warned: Vec<_> = log.lines().filter(|line| line.contains("belongs to no biller")).collect();
+    assert!(warned.len() == 1 && warned[0].contains("ips-ve"), "{warned:?}");
+    let told = refused(&run(&site.data(), &["create", "--role", "biller", "--owner", "ips-ve"]));
+    assert!(told.contains("no biller `ips-ve`"), "{told}");
+}
+
+#[test]
+fn commands_make_no_data_folder_in_silence() {
+    let root = tempfile::tempdir().expect("a folder");
+    let (dir, deep) = (root.path().join("data"), root.path().join("no/data"));
+    let commands: [&[&str]; 9] = [
+        &["key", "list"],
+        &["key", "revoke", "key_0123456789abcdef"],
+        &["key", "rotate", "key_0123456789abcdef"],
+        &["clock", "show"],
+        &["clock", "accept"],
+        &["journal", "verify"],
+        &["journal", "dump"],
+        &["journal", "export"],
+        &["journal", "import"],
+    ];
+    let cauce = |command: &[&str]| {
+        let mut cauce = Command::new(env!("CARGO_BIN_EXE_cauce"));
+        cauce.args(command).arg("--data").arg(&dir).output().expect("an end")
+    };
+    for command in commands {
+        let told = refused(&cauce(command));
+        let expect = format!("no data folder `{}`", dir.display());
+        assert!(told.contains(&expect), "{command:?}: {told}");
+        assert!(!dir.exists(), "{command:?}");
+    }
+    let create = ["create", "--role", "biller", "--owner", "shop-1"];
+    let told = refused(&run(&deep, &create));
+    assert!(told.contains("cannot be made") && !deep.exists(), "{told}");
+    let made = run(&dir, &create);
+    let told = String::from_utf8_lossy(&made.stderr);
+    assert!(told.contains("it was made") && told.contains("biller `shop-1`"), "{told}");
+    printed(&made);
+    assert_eq!(crate::program::modes(&dir).iter().find(|(_, mode)| mode & 0o077 != 0), None);
+    let told = refused(&cauce(&["journal", "verify"]));
+    assert!(told.contains("no journal"), "{told}");
 }
 
 #[test]

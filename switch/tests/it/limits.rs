@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use router::plan::account;
 
-use crate::harness::{House, cash_order, money, net_debits};
+use crate::api::{Api, card_payment};
+use crate::harness::{House, card_order, cash_order, money, net_debits};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_parallel_payments_of_a_once_a_day_client_give_one_approval() {
@@ -77,4 +78,69 @@ async fn a_float_is_never_overdrawn_by_parallel_collectors() {
         house.engine().store.account_balance(account("float", "77"), money(0, "MXN").currency);
     let balance = balance.await.expect("the journal");
     assert_eq!((balance.balance, balance.held), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_the_amount_the_count_and_the_window_of_the_rule_that_refused() {
+    let rule = |name: &str, rest: &str| {
+        format!("[[limits]]\nname = \"{name}\"\nbillers = [\"isp-ve\"]\n{rest}\n")
+    };
+    let rules = [
+        rule("a month", "measure = \"count\"\nscope = \"client\"\nwindow = \"month\"\nmax = 9"),
+        rule("a day", "measure = \"count\"\nscope = \"client\"\nwindow = \"day\"\nmax = 2"),
+        rule(
+            "sum",
+            "measure = \"sum\"\nscope = \"biller\"\nwindow = \"month\"\nmax_minor = 50000\n\
+             currency = \"VES\"",
+        ),
+        rule("one", "measure = \"amount\"\nmax_minor = 45000\ncurrency = \"VES\""),
+    ];
+    let house = House::start_with(&rules.concat()).await;
+    let (api, bank) = (Api::of(&house, "isp-ve"), house.bank().await);
+    let body = |client: &str, minor| {
+        let mut body = card_payment(minor, "any");
+        body["client"] = client.into();
+        body.as_object_mut().expect("an object").remove("bill");
+        body
+    };
+    for key in ["1", "2"] {
+        let paid = api.pay(key, &body("C-1", 15_000)).await;
+        assert_eq!(paid.status, 201, "{}", paid.body);
+    }
+    let a_day = "At most 2 payments per day per customer";
+    for _ in 0..2 {
+        // The second one is the stored answer.
+        let refused = api.pay("3", &body("C-1", 15_000)).await;
+        assert_eq!((refused.status, refused.text("/code")), (422, "daily_count_exceeded"));
+        assert_eq!((refused.text("/detail"), refused.text("/reason/detail")), (a_day, a_day));
+    }
+    let refused = api.pay("4", &body("C-2", 30_000)).await;
+    assert_eq!(refused.text("/detail"), "At most 500.00 VES per month per biller");
+    let refused = api.pay("5", &body("C-2", 45_001)).await;
+    assert_eq!(refused.text("/detail"), "At most 450.00 VES per transaction");
+    let told = async |client: &str, minor| {
+        let mut order = card_order(minor);
+        order.private.push(("02", client.to_owned()));
+        let (_, answer) = bank.pay(&order).await.expect("an answer");
+        answer.fields.text(48).to_owned()
+    };
+    let text = told("C-1", 15_000).await;
+    assert!(text.ends_with("Maximo 2 pagos por dia por cliente"), "{text}");
+    let text = told("C-2", 45_001).await;
+    assert!(text.ends_with("Maximo 450.00 VES por transaccion"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_product_that_is_not_taken_hears_which_are() {
+    let house = House::start().await;
+    let bank = house.bank().await;
+    let mut order = cash_order("0000000000000009", 10_000, 9_000_000);
+    for (tag, value) in &mut order.private {
+        if *tag == "07" {
+            *value = "other".to_owned();
+        }
+    }
+    let (_, answer) = bank.pay(&order).await.expect("an answer");
+    let text = answer.fields.text(48).to_owned();
+    assert!(text.ends_with("Productos admitidos: credimax"), "{text}");
 }

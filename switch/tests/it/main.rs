@@ -7,6 +7,7 @@ mod scripted;
 
 mod admin;
 mod answers;
+mod backup;
 mod bad_input;
 mod card_numbers;
 mod clock;
@@ -20,7 +21,10 @@ mod keys;
 mod kill;
 mod limits;
 mod lines;
+mod load;
+mod metrics;
 mod named;
+mod not_understood;
 mod notice;
 mod ownership;
 mod partial;

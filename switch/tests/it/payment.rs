@@ -1,6 +1,8 @@
 //! One payment from an acquirer's line to the issuer and back.
 
+use router::id::ParticipantId;
 use router::payment::PaymentState;
+use switch::participant::DECIDED_AT_ONCE_MAX;
 
 use crate::harness::{House, card_order, net_debits};
 
@@ -84,4 +86,23 @@ async fn an_inquiry_tells_what_became_of_the_originator_s_own_payment() {
     let unknown = bank.inquiry_about(&bank.payment(&card_order(1)));
     let told = bank.request("0200", &unknown).await.expect("an answer");
     assert_eq!(told.response_code(), "25");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_turn_does_not_come_is_refused_and_is_taken_when_it_comes_again() {
+    let house = House::start().await;
+    let acquirer = house.bank().await;
+    let acquirer_id = ParticipantId::new("bank-a").expect("an id");
+    let participant = house.engine().participants.by_id(acquirer_id).expect("a participant");
+    let mut turns = Vec::new();
+    for _ in 0..DECIDED_AT_ONCE_MAX {
+        turns.push(participant.decision_turn().await);
+    }
+    let request = acquirer.payment(&card_order(15_000));
+    let refused = acquirer.request("0200", &request).await.expect("an answer");
+    assert_eq!((refused.response_code(), refused.fields.text(44)), ("96", "6007"));
+    assert!(house.issuer.truth().is_empty(), "nothing left for the bank");
+    drop(turns);
+    let paid = acquirer.request("0200", &request).await.expect("an answer");
+    assert_eq!(paid.response_code(), "00", "the same request");
 }

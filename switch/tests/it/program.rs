@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use loadtest::simulator::acquirer::{Acquirer, AcquirerSettings};
 use rustix::process::Signal;
 
+use crate::admin::{answer, status};
 use crate::api::Api;
 use crate::harness::{ACQUIRER, PATIENCE, eventually};
 
@@ -17,6 +18,7 @@ pub struct Site {
     pub root: tempfile::TempDir,
     pub http: SocketAddr,
     pub iso8583: SocketAddr,
+    pub admin: SocketAddr,
     config: PathBuf,
 }
 
@@ -36,7 +38,7 @@ impl Site {
         let text = format!("{text}\n[data]\ndir = \"{}\"\n{extra}\n", data.display());
         let config = root.path().join("site.toml");
         fs::write(&config, text).expect("a file");
-        Self { root, http, iso8583, config }
+        Self { root, http, iso8583, admin, config }
     }
 
     pub fn data(&self) -> PathBuf {
@@ -55,6 +57,29 @@ impl Site {
         self.root.path().join("log")
     }
 
+    /// Waits until a participant has signed on.
+    pub async fn wait_for_lines(&self, participant: &str) {
+        let none = format!("cauce_participant_lines{{participant=\"{participant}\"}} 0");
+        let series = none.trim_end_matches('0');
+        eventually(&format!("a line of {participant}"), async || {
+            let metrics = self.metrics().await;
+            (metrics.contains(series) && !metrics.contains(&none)).then_some(())
+        })
+        .await;
+    }
+
+    /// What the admin port shows at `/metrics`.
+    pub async fn metrics(&self) -> String {
+        let request = "GET /metrics HTTP/1.1\r\nConnection: close\r\n";
+        answer(self.admin, &format!("{request}Host: {}\r\n\r\n", self.admin)).await
+    }
+
+    /// The status of a command to the admin port.
+    pub async fn command_admin(&self, line: &str, token: &str) -> u16 {
+        let headers = format!("Host: {}\r\nAuthorization: Bearer {token}\r\n", self.admin);
+        status(self.admin, line, &headers).await
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cauce"));
         command.arg("serve").arg("--config").arg(&self.config);
@@ -63,9 +88,15 @@ impl Site {
 
     /// Starts it; its log is added to what is there.
     pub fn start(&self) -> Running {
+        self.start_with(&[])
+    }
+
+    /// The same with more on its command line.
+    pub fn start_with(&self, more: &[&str]) -> Running {
         let log = File::options().create(true).append(true).open(self.log()).expect("a log");
         let error = log.try_clone().expect("a log");
-        let child = self.command().stdout(Stdio::from(log)).stderr(Stdio::from(error)).spawn();
+        let mut command = self.command();
+        let child = command.args(more).stdout(Stdio::from(log)).stderr(Stdio::from(error)).spawn();
         Running(child.expect("the program"))
     }
 
@@ -130,6 +161,28 @@ impl Running {
     pub fn signal(&self, signal: Signal) {
         let pid = rustix::process::Pid::from_child(&self.0);
         rustix::process::kill_process(pid, signal).expect("a process");
+    }
+
+    /// Stops it as it stands, until [`Self::thawed`]: none of its threads runs then.
+    pub async fn frozen(&self) {
+        self.signal(Signal::STOP);
+        let is_stopped = |task: std::io::Result<fs::DirEntry>| {
+            let stat = fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
+            // Source: proc_pid_stat(5): the state stands behind the name in brackets.
+            let (_, state) = stat.rsplit_once(") ")?;
+            Some(state.starts_with('T'))
+        };
+        let tasks = format!("/proc/{}/task", self.0.id());
+        eventually("all threads to stand", async || {
+            let mut tasks = fs::read_dir(&tasks).ok()?;
+            tasks.all(|task| is_stopped(task) == Some(true)).then_some(())
+        })
+        .await;
+    }
+
+    /// Lets it go on.
+    pub fn thawed(&self) {
+        self.signal(Signal::CONT);
     }
 
     /// Waits for its end.

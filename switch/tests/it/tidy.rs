@@ -9,6 +9,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
+pub use source::files;
 use source::*;
 
 /// The members of the workspace by their folders, and what each needs of them; a new edge is a
@@ -45,7 +46,8 @@ const PURE: [(&str, &str); 2] = [
     (
         "codecs",
         "router aes bytes calamine cmac csv des fast_qr hex memchr png quick-xml rust_xlsxwriter \
-         serde serde_json smallvec subtle thiserror tokio-util toml zeroize",
+         serde serde_json serde_path_to_error smallvec subtle thiserror tokio-util toml zeroize \
+         zip",
     ),
 ];
 
@@ -64,7 +66,7 @@ const TASK_STARTS: [(&str, &str, &str); 4] = [
     ("storage/src/conformance", "tasks", "a test suite, whose callers race on purpose"),
 ];
 /// Where plain threads may start besides, and why.
-const THREAD_STARTS: [(&str, &str); 8] = [
+const THREAD_STARTS: [(&str, &str); 9] = [
     ("storage/src/", "the writer and its helpers block on the disk"),
     ("storage/cluster/src/", "a node watches the others and the gate, which block on the network"),
     ("rig/src/", "servers are processes, and a proxy's connections block"),
@@ -72,6 +74,7 @@ const THREAD_STARTS: [(&str, &str); 8] = [
     ("loadtest/src/drive/pacer", "the runtime's timers tick too coarsely to pace load"),
     ("loadtest/src/bin/", "starts the switch's own program, to have its journal exported"),
     ("switch/src/stop_deadline", "a stop ends though the runtime hangs"),
+    ("switch/src/line_trace", "the trace blocks on the disk, and no payment waits for it"),
     ("switch/src/admin", "health and metrics answer when the runtime is saturated"),
 ];
 

@@ -211,7 +211,7 @@ async fn every_error_of_http_is_a_problem() {
     let put = api.send(Method::PUT, "/v1/payments", &[], b"").await;
     assert_eq!(put.header("allow"), "POST, GET");
     let spanish = api.send(Method::GET, "/v1/x", &[("accept-language", "es-VE")], b"").await;
-    assert_eq!(spanish.text("/title"), "Mensaje con formato incorrecto");
+    assert_eq!(spanish.text("/title"), "La API no tiene esa dirección");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -363,6 +363,41 @@ async fn a_draining_switch_takes_no_new_payment() {
     assert!(answer.contains("retry-after: 1"), "{answer}");
     assert!(answer.contains("issuer_unavailable"), "{answer}");
     assert_eq!(house.issuer.truth().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_not_there_and_a_method_that_is_not_taken_have_codes_of_their_own() {
+    let house = House::start().await;
+    let api = Api::of(&house, "isp-ve");
+    let stranger = Api::with_key(&house, "");
+    for path in ["/", "/v1", "/v1/payment", "/v1/payments/", "/v1/payments/a/b/c", "/V1/payments"] {
+        for caller in [&api, &stranger] {
+            let reply = caller.get(path).await;
+            assert_eq!((reply.status, reply.text("/code")), (404, "path_not_found"), "{path}");
+            assert_eq!(reply.text("/no"), "6011");
+        }
+    }
+    let reply = api.send(Method::PUT, "/v1/payments", &[], b"").await;
+    assert_eq!((reply.status, reply.text("/code")), (405, "method_not_allowed"));
+    assert_eq!(reply.header("allow"), "POST, GET");
+    for path in ["/v1/endpoints/end_x", "/v1/endpoints?biller=other"] {
+        let reply = api.get(path).await;
+        assert_eq!((reply.status, reply.text("/code")), (404, "not_found"), "{path}");
+    }
+    let reply = api.get("/v1/payments/pay_x").await;
+    assert_eq!((reply.status, reply.text("/code")), (404, "payment_not_found"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_waits_for_no_byte_of_a_body() {
+    let house = House::start().await;
+    let mut socket = TcpStream::connect(house.app.addresses.http).await.expect("a connection");
+    let head = b"GET /openapi.json HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n";
+    socket.write_all(head).await.expect("written");
+    let mut answer = [0; 12];
+    let read = tokio::time::timeout(PATIENCE, socket.read_exact(&mut answer)).await;
+    read.expect("answered in time").expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 400");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,6 +48,23 @@ fn what_is_no_json_or_has_unknown_fields_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_field_is_named_by_its_path_whatever_stands_before_it() {
+    let twice = r#"{"rail":"c2p","amount":{"currency":"VES","minor":1,"minor":2}}"#;
+    check(twice, "amount.minor", Reason::AmountInvalid);
+    let braces =
+        format!(r#"{{"reference":"a}}\"{{,\\","metadata":{{"x":[{{}},"}}"]}},{AMOUNT},"rail":7}}"#);
+    check(&braces, "rail", Reason::FormatError);
+    let escaped = format!(r#"{{"rail":"c2p",{AMOUNT},"payer":{{"\u0064oc":7}}}}"#);
+    check(&escaped, "payer.doc", Reason::FormatError);
+    let unnamed = format!(r#"{{"rail":"c2p",{AMOUNT},"payer":{{"a b":7}}}}"#);
+    check(&unnamed, "payer.?", Reason::FormatError);
+    let unnumbered = format!(r#"{{"rail":"c2p",{AMOUNT},"payer":{{"card":{{"expiry":"3012"}}}}}}"#);
+    check(&unnumbered, "payer.card.number", Reason::CardInvalid);
+    check(&format!(r#"{{"rail":"c2p",{AMOUNT},"payer":[]}}"#), "payer", Reason::FormatError);
+    check(&format!(r#"{{"rail":"c2p",{AMOUNT}}} x"#), "", Reason::FormatError);
+}
+
+#[test]
 fn absurd_amounts_are_refused() {
     for minor in ["0", "-5", "1000000000000", "1e3", "1.5", "9223372036854775808", "\"5\"", "null"]
     {

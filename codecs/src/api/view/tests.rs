@@ -1,5 +1,7 @@
 use router::id::BillerId;
+use router::limit::{BrokenLimit, Detail};
 use router::message::IdempotencyKey;
+use router::money::Currency;
 use router::notice::NoticeType;
 use router::record::{Record, Refused};
 use router::time::Date;
@@ -36,7 +38,10 @@ fn refused() -> Payment {
         request,
         reason: Reason::AmountOverLimit,
         original: None,
-        detail: Some("at most 99,999.99".into()),
+        detail: Some(Detail::Limit(BrokenLimit::Most(Money::new(
+            9_999_999,
+            Currency::from_code("MXN").expect("a currency"),
+        )))),
     };
     Payment::begin(&Record::Refused(Box::new(refused))).expect("begins").0
 }
@@ -52,7 +57,7 @@ fn a_payment_is_shown_with_its_payer_masked() {
         \"payer\":{\"doc\":\"**********GR8\",\"phone\":\"*********0000\",\
         \"card\":\"411111******1111\"},\
         \"reason\":{\"no\":\"2001\",\"code\":\"amount_over_limit\",\
-        \"text\":\"Over the limit per transaction\",\"detail\":\"at most 99,999.99\"},\
+        \"text\":\"Over the limit per transaction\",\"detail\":\"At most 99999.99 MXN per transaction\"},\
         \"received_at\":\"2026-11-23T18:00:00.000Z\",\"concluded_at\":\"2026-11-23T18:00:00.000Z\",\
         \"metadata\":{\"cart\":[1,2]}}";
     assert_eq!(json, expect.replace("ID", &payment.id.to_string()));
@@ -62,10 +67,13 @@ fn a_payment_is_shown_with_its_payer_masked() {
 fn a_notice_wraps_the_payment_with_type_and_time() {
     let payment = refused();
     let view = PaymentView::new(&payment, Language::En, Folio::new(76));
-    let body = NoticeBody::new(NoticeType::PaymentDeclined, payment.received_at, &view).to_json();
+    let kind = NoticeType::PaymentDeclined;
+    let id = router::notice::notice_id(payment.id, kind);
+    let body = NoticeBody::new(id, kind, payment.received_at, &view).to_json();
     let value: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
     assert_eq!(value["type"], "payment.declined");
     assert_eq!(value["timestamp"], "2026-11-23T18:00:00.000Z");
+    assert_eq!(value["id"], id.to_string());
     assert_eq!(value["data"]["folio"], "000000000077");
     assert_eq!(value["data"]["original_folio"], "000000000076");
 }

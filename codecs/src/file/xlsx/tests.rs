@@ -79,20 +79,26 @@ fn a_file_that_says_it_unpacks_to_too_much_is_refused_unopened() {
     assert!(matches!(rows(&large), Err(FileError::TooLarge { what: "bytes", .. })));
 }
 
-/// An archive of `entries` directory entries, of which entry `n` has the data of part `part(n)`.
+/// An archive of `entries` directory entries, of which entry `n` has the data of part `part(n)` and
+/// a name of its own.
 fn archive(parts: &[&[u8]], entries: u16, part: impl Fn(u16) -> usize) -> Vec<u8> {
     let le = |number: usize| u32::try_from(number).expect("a short file").to_le_bytes();
     let (mut file, mut starts) = (Vec::new(), Vec::new());
     for data in parts {
         starts.push(file.len());
-        file.extend([b"PK\x03\x04".as_slice(), &[0; 26], data].concat());
+        let mut local = [b"PK\x03\x04".as_slice(), &[0; 26]].concat();
+        local[8] = 8;
+        file.extend([local.as_slice(), data].concat());
     }
     let directory_at = file.len();
-    for part in (0..entries).map(part) {
+    for number in 0..entries {
+        let part = part(number);
         let mut entry = [b"PK\x01\x02".as_slice(), &[0; 42]].concat();
         entry[10] = 8;
         entry[20..24].copy_from_slice(&le(parts[part].len()));
+        entry[28] = 2;
         entry[42..46].copy_from_slice(&le(starts[part]));
+        entry.extend(number.to_le_bytes());
         file.extend(entry);
     }
     let directory_len = file.len() - directory_at;
@@ -102,25 +108,88 @@ fn archive(parts: &[&[u8]], entries: u16, part: impl Fn(u16) -> usize) -> Vec<u8
     file
 }
 
+/// The last block of deflated data, stored and empty: RFC 1951, 3.2.4.
+const LAST: [u8; 5] = [1, 0, 0, 0xFF, 0xFF];
+const ZEROS_CRC: u32 = 0xD411957D;
+
 #[test]
 fn entries_that_share_their_data_are_refused_before_it_is_followed() {
-    // One empty stored block (RFC 1951, 3.2.4) that is the last; and many in front of it.
-    let last = [1, 0, 0, 0xFF, 0xFF];
-    let run = [&[0, 0, 0, 0xFF, 0xFF].repeat(50_000)[..], &last].concat();
+    let run = [&[0, 0, 0, 0xFF, 0xFF].repeat(50_000)[..], &LAST].concat();
     let check = |file: Vec<u8>| archive::check(&file, 0);
-    assert_eq!(check(archive(&[&run, &last], 2, usize::from)), Ok(()));
-    assert_eq!(check(archive(&[&last, &run], 2, |entry| 1 - usize::from(entry))), Ok(()));
+    assert_eq!(check(archive(&[&run, &LAST], 2, usize::from)), Ok(()));
+    assert_eq!(check(archive(&[&LAST, &run], 2, |entry| 1 - usize::from(entry))), Ok(()));
     assert_eq!(check(archive(&[&run], 2, |_| 0)), Err(Unfit::Malformed));
-    assert_eq!(check(archive(&[&run], u16::MAX, |_| 0)), Err(Unfit::Malformed));
+    assert_eq!(check(archive(&[&run], 4096, |_| 0)), Err(Unfit::Malformed));
     // The second entry begins within the data of the first.
-    let nested = archive(&[&last], 1, |_| 0);
+    let nested = archive(&[&LAST], 1, |_| 0);
     let outer = [1, 35, 0, 220, 0xFF].iter().chain(&nested[..35]).copied().collect::<Vec<u8>>();
     let mut file = archive(&[&outer], 2, |_| 0);
-    let (first, second) = (30 + outer.len(), 30 + outer.len() + 46);
+    let (first, second) = (30 + outer.len(), 30 + outer.len() + 48);
     file[first + 24..first + 28].copy_from_slice(&35_u32.to_le_bytes());
     file[second + 20..second + 24].copy_from_slice(&5_u32.to_le_bytes());
     file[second + 42..second + 46].copy_from_slice(&35_u32.to_le_bytes());
     assert_eq!(archive::check(&file, 100), Err(Unfit::Malformed));
+}
+
+#[test]
+fn a_workbook_of_more_parts_than_any_program_makes_is_refused() {
+    let parts = |count: u16| {
+        let data = vec![LAST.as_slice(); usize::from(count)];
+        archive(&data, count, usize::from)
+    };
+    assert_eq!(archive::check(&parts(4096), 0), Ok(()));
+    assert_eq!(archive::check(&parts(4097), 0), Err(Unfit::TooManyParts));
+    let refused = rows(&parts(4097));
+    assert!(matches!(refused, Err(FileError::TooLarge { what: "parts", max: 4096 })));
+}
+
+#[test]
+fn a_part_is_followed_no_further_than_to_the_length_it_states() {
+    // 100,000 zeros, by Python: `zlib.compressobj(9, zlib.DEFLATED, -15)`.
+    let zeros = "edc13101000000c2a0f54f6d0d0fa00000000000000000000000000000000000000000000000\
+                 0000000000000000000000000000000000000000000000000000000000000000000000000000\
+                 0000000000000000000000000000000000000000000000000000000000000000000000805703";
+    let zeros = hex::decode(zeros).expect("hexadecimal");
+    let stating = |length: u32| {
+        let mut file = archive(&[&zeros], 1, |_| 0);
+        let entry = 30 + zeros.len();
+        // The checksum, by Python: `zlib.crc32(bytes(100_000))`.
+        file[entry + 16..entry + 20].copy_from_slice(&ZEROS_CRC.to_le_bytes());
+        file[entry + 24..entry + 28].copy_from_slice(&length.to_le_bytes());
+        archive::check(&file, 1 << 20)
+    };
+    assert_eq!(stating(100_000), Ok(()));
+    for wrong in [0, 1, 99_999, 100_001, 1 << 20] {
+        assert_eq!(stating(wrong), Err(Unfit::Malformed), "{wrong}");
+    }
+    assert_eq!(stating((1 << 20) + 1), Err(Unfit::TooLarge));
+}
+
+#[test]
+fn an_archive_that_is_not_a_plain_one_is_refused() {
+    let plain = archive(&[&LAST], 1, |_| 0);
+    assert_eq!(archive::check(&plain, 0), Ok(()));
+    let entry = 30 + LAST.len();
+    let with = |at: usize, byte: u8| {
+        let mut file = plain.clone();
+        file[at] = byte;
+        archive::check(&file, 0)
+    };
+    assert_eq!(with(entry + 10, 12), Err(Unfit::Malformed), "another method");
+    assert_eq!(with(entry + 8, 1), Err(Unfit::Malformed), "encrypted");
+    assert_eq!(with(entry + 16, 1), Err(Unfit::Malformed), "another checksum");
+    let in_front = [b"MZ".as_slice(), &plain].concat();
+    assert_eq!(archive::check(&in_front, 0), Err(Unfit::Malformed));
+    let mut behind = [plain.as_slice(), b"x"].concat();
+    let comment_len = plain.len() - 2;
+    behind[comment_len] = 1;
+    assert_eq!(archive::check(&behind, 0), Err(Unfit::Malformed));
+    let twice = archive(&[&LAST, &LAST], 2, usize::from);
+    let mut same = twice.clone();
+    let last_name = twice.len() - 22 - 2;
+    same[last_name] = 0;
+    assert_eq!(archive::check(&twice, 0), Ok(()));
+    assert_eq!(archive::check(&same, 0), Err(Unfit::Malformed), "two parts of one name");
 }
 
 #[test]

@@ -128,12 +128,27 @@ fn what_is_missing_or_senseless_is_named() {
     ] {
         assert_eq!(refused(amount, senseless), (Reason::AmountInvalid, "IntrBkSttlmAmt"));
     }
-    let euros = refused("Ccy=\"USD\"", "Ccy=\"EUR\"");
-    assert_eq!(euros, (Reason::CurrencyNotAllowed, "IntrBkSttlmAmt"));
     let id = "<EndToEndId>E2E-FEDNOW-20240101-001</EndToEndId>";
     assert_eq!(refused(id, ""), (Reason::FormatError, "PmtId/EndToEndId"));
     let second = "<CdtTrfTxInf/></FIToFICstmrCdtTrf>";
     assert_eq!(refused("</FIToFICstmrCdtTrf>", second), (Reason::ServiceNotEnabled, "NbOfTxs"));
     let error = map(STATUS).expect_err("an answer");
     assert_eq!((error.reason, error.detail), (Reason::ServiceNotEnabled, "not a request"));
+}
+
+#[test]
+fn a_guideline_is_kept_where_the_header_names_it() {
+    let under = |practice: &str| {
+        let header = format!(
+            "<M><AppHdr xmlns='urn:iso:std:iso:20022:tech:xsd:head.001.001.02'><MktPrctc><Id>\
+             {practice}</Id></MktPrctc></AppHdr><Document"
+        );
+        let euros = edited(PAYMENT, "Ccy=\"USD\"", "Ccy=\"EUR\"");
+        let wrapped = edited(&euros, "<Document", &header);
+        let wrapped = edited(&wrapped, "</Document>", "</Document></M>");
+        map(&wrapped).map(|_| ()).map_err(|error| (error.reason, error.path))
+    };
+    assert_eq!(under("acme.01"), Ok(()));
+    assert_eq!(under("frb.fednow.01"), Err((Reason::CurrencyNotAllowed, "IntrBkSttlmAmt")));
+    assert_eq!(under("swift.cbprplus.02"), Err((Reason::FormatError, "GrpHdr/SttlmInf/SttlmMtd")));
 }

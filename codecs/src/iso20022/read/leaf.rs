@@ -1,13 +1,19 @@
 //! Puts the content of a leaf where it belongs.
+//!
+//! A message says the same things at several levels; each has a place of its own here, and
+//! [`Levels::settle`] puts them together at the end.
 
 use std::borrow::Cow;
 
 use super::Frame;
+use super::level::{Level, Levels, is_information, is_transaction};
 use super::place::{Place, Role, Side};
+use super::stated::is_stated_amount;
 use crate::iso20022::amount::Amount;
 use crate::iso20022::canonical::{
-    Account, Agent, Entry, Header, Iso20022, Party, Transaction, Word,
+    Account, Agent, Entry, Header, Iso20022, Party, Reason, Transaction, Word,
 };
+use crate::iso20022::message_id::MessageId;
 use crate::iso20022::name::Name;
 
 /// Keeps the first of several.
@@ -22,6 +28,9 @@ impl<'a> Header<'a> {
         match (place, name) {
             (Place::HeaderFrom, _) => self.from.keep(name, text),
             (Place::HeaderTo, _) => self.to.keep(name, text),
+            (Place::Practice, Name::Id) => first(&mut self.practice, text),
+            (Place::Practice, _) => {}
+            (_, Name::BizSvc) => first(&mut self.service, text),
             (_, Name::BizMsgIdr) => first(&mut self.id, text),
             (_, Name::MsgDefIdr) => first(&mut self.message, text),
             (_, Name::CreDt) => first(&mut self.created, text),
@@ -62,13 +71,21 @@ impl<'a> Account<'a> {
             _ => {}
         }
     }
+
+    fn keep_proxy(&mut self, name: Name, text: Cow<'a, str>) {
+        match name {
+            Name::Id => first(&mut self.proxy, text),
+            Name::Cd | Name::Prtry => first(&mut self.proxy_kind, text),
+            _ => {}
+        }
+    }
 }
 
 impl<'a> Transaction<'a> {
     fn keep(&mut self, place: Place, outer: Option<Name>, name: Name, text: Cow<'a, str>) {
         match (place, name) {
-            (Place::Reason, Name::Cd | Name::Prtry) => first(&mut self.reason.code, text),
-            (Place::Reason, Name::AddtlInf) => first(&mut self.reason.info, text),
+            (Place::ReasonCode, Name::Cd | Name::Prtry) => first(&mut self.reason.code, text),
+            (Place::Reason, _) => first(&mut self.reason.info, text),
             (Place::Remittance, Name::Ustrd) => first(&mut self.remittance, text),
             (Place::Remittance, Name::Ref) if outer == Some(Name::CdtrRefInf) => {
                 first(&mut self.creditor_reference, text);
@@ -113,29 +130,18 @@ impl<'a> Transaction<'a> {
             Name::PmtInfId => first(&mut self.payment_info_id, text),
             Name::CdtDbtInd => first(&mut self.direction, text),
             Name::IntrBkSttlmDt => first(&mut self.settlement_date, text),
-            // The status of the transaction says more than that of its group.
-            Name::TxSts => self.status = Some(text),
-            Name::GrpSts | Name::TxCxlSts | Name::Conf => first(&mut self.status, text),
+            Name::TxSts
+            | Name::PmtInfSts
+            | Name::GrpSts
+            | Name::TxCxlSts
+            | Name::PmtInfCxlSts
+            | Name::GrpCxlSts
+            | Name::Conf => first(&mut self.status, text),
             Name::AccptncDtTm => first(&mut self.accepted, text),
             Name::ChrgBr => first(&mut self.charge_bearer, text),
             // Plain dates in old versions.
             Name::XpryDt | Name::ReqdExctnDt => self.keep_dated(name, text),
             _ => {}
-        }
-    }
-
-    /// Keeps the amount that says most about what moves, and of equals the first.
-    fn keep_amount(&mut self, amount: Amount<'a>) {
-        fn rank(element: &str) -> u8 {
-            match element {
-                "RtrdIntrBkSttlmAmt" | "RvsdIntrBkSttlmAmt" => 0,
-                "IntrBkSttlmAmt" => 1,
-                "InstdAmt" => 2,
-                _ => 3,
-            }
-        }
-        if self.amount.as_ref().is_none_or(|kept| rank(amount.element) < rank(kept.element)) {
-            self.amount = Some(amount);
         }
     }
 }
@@ -158,145 +164,197 @@ impl<'a> Entry<'a> {
     }
 }
 
-impl<'a> Iso20022<'a> {
-    /// Begins a transaction, an entry or its details; a second transaction is only counted.
-    pub(super) fn begin(&mut self, place: Place, outer: Place, name: Option<Name>) -> Place {
-        use Name::{CdtTrfTx, CdtTrfTxInf, TxInf, TxInfAndSts};
+/// A message half read.
+pub(super) struct Draft<'a> {
+    pub message: Iso20022<'a>,
+    levels: Levels<'a>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(message: MessageId) -> Self {
+        Self { message: Iso20022::new(message), levels: Levels::default() }
+    }
+
+    /// The message, whole.
+    pub(super) fn finish(mut self) -> Iso20022<'a> {
+        self.levels.settle(&mut self.message);
+        self.message
+    }
+
+    /// Begins what an element is: a transaction, an entry, its details, a reason. Of several
+    /// transactions all but the first are only counted, with the groups around them.
+    pub(super) fn begin(&mut self, place: Place, outer: Frame, name: Option<Name>) -> Place {
         match (place, name) {
-            (Place::Body, Some(CdtTrfTxInf | TxInf | TxInfAndSts | CdtTrfTx)) => {
-                self.transaction_count += 1;
-                if self.transaction_count > 1 { Place::Skip } else { place }
+            (Place::Body | Place::Counted, Some(name)) if is_transaction(name) => {
+                self.message.transaction_count = self.message.transaction_count.saturating_add(1);
+                if self.message.transaction_count > 1 { Place::Skip } else { place }
             }
-            (Place::Entry, _) if outer != Place::Entry => {
-                self.entries.push(Entry::default());
+            (Place::Body, Some(name)) if is_information(name) => {
+                if self.message.transaction_count > 0 {
+                    return Place::Counted;
+                }
+                self.levels.begin_information();
                 place
             }
-            (Place::Details, _) if outer != Place::Details => {
-                if let Some(entry) = self.entries.last_mut() {
+            (Place::Body, Some(Name::Undrlyg | Name::CxlDtls))
+                if self.message.transaction_count > 0 =>
+            {
+                Place::Counted
+            }
+            (Place::Entry, _) if outer.place != Place::Entry => {
+                self.message.entries.push(Entry::default());
+                place
+            }
+            (Place::Details, _) if outer.place != Place::Details => {
+                if let Some(entry) = self.message.entries.last_mut() {
                     entry.details.push(Transaction::default());
                 }
                 place
             }
-            _ => place,
+            (Place::Reason, _) if outer.place != Place::Reason => {
+                self.begin_reason(outer.level, place)
+            }
+            (_, _) => place,
         }
     }
 
-    /// The transaction that leaves belong to: of the message, or of the entry begun last.
-    fn current(&mut self) -> &mut Transaction<'a> {
-        let details = self.entries.last_mut().and_then(|entry| entry.details.last_mut());
-        details.unwrap_or(&mut self.transaction)
+    /// Of several reasons the first with a code is kept, with its own explanation.
+    fn begin_reason(&mut self, level: Level, place: Place) -> Place {
+        let reason = &mut self.at(level).reason;
+        if reason.code.is_some() {
+            return Place::Skip;
+        }
+        *reason = Reason::default();
+        place
+    }
+
+    /// Where statements of a level are kept.
+    fn at(&mut self, level: Level) -> &mut Transaction<'a> {
+        let levels = &mut self.levels;
+        match level {
+            Level::Group => levels.group.get_or_insert_default(),
+            Level::Information => &mut levels.information.get_or_insert_default().stated,
+            Level::Original => levels.original.get_or_insert_default(),
+            Level::Transaction => &mut self.message.transaction,
+            Level::Details => {
+                let entry = self.message.entries.last_mut();
+                let details = entry.and_then(|entry| entry.details.last_mut());
+                details.unwrap_or(&mut self.message.transaction)
+            }
+        }
     }
 
     /// Keeps the content of a leaf named `name` within `outer`.
     pub(super) fn keep(&mut self, outer: Frame, name: Name, text: Cow<'a, str>) {
+        let level = outer.level;
         match (outer.place, name) {
-            (Place::Body | Place::Assignment, _) => self.keep_of_group(outer, name, text),
+            (Place::Body | Place::Assignment, _) => self.keep_of_body(outer, name, text),
             (Place::Settlement, Name::Cd | Name::Prtry) => {
-                first(&mut self.clearing_system, text);
+                first(&mut self.message.clearing_system, text);
             }
-            (Place::Agent(role), _) => self.agent(role).keep(name, text),
+            (Place::Agent(role), _) => self.agent(role, level).keep(name, text),
             (Place::Clearing(role), Name::Cd | Name::Prtry) => {
-                first(&mut self.agent(role).clearing_system, text);
+                first(&mut self.agent(role, level).clearing_system, text);
             }
-            (Place::Party(side), _) => self.party(side).keep(name, text),
+            (Place::Party(side), _) => self.party(side, level).keep(name, text),
             (Place::Contact(side), Name::PhneNb | Name::MobNb) => {
-                first(&mut self.party(side).phone, text);
+                first(&mut self.party(side, level).phone, text);
             }
-            (Place::Account(side), _) => self.party(side).account.keep(name, text),
-            (Place::Proxy(side), _) => self.keep_proxy(side, name, text),
+            (Place::Account(side), _) => self.party(side, level).account.keep(name, text),
+            (Place::Proxy(side), _) => self.party(side, level).account.keep_proxy(name, text),
             (Place::Entry, _) | (Place::Dated(Name::Sts | Name::BookgDt | Name::ValDt), _) => {
-                if let Some(entry) = self.entries.last_mut() {
+                if let Some(entry) = self.message.entries.last_mut() {
                     entry.keep(outer.place, name, text);
                 }
             }
-            (Place::Details, Name::MsgId) => first(&mut self.current().msg_id, text),
-            (place, _) => self.current().keep(place, outer.name, name, text),
+            (Place::Details, Name::MsgId) => first(&mut self.at(level).msg_id, text),
+            (place, _) => self.at(level).keep(place, outer.name, name, text),
         }
     }
 
-    fn keep_proxy(&mut self, side: Side, name: Name, text: Cow<'a, str>) {
-        let account = &mut self.party(side).account;
+    fn keep_of_body(&mut self, outer: Frame, name: Name, text: Cow<'a, str>) {
+        let Iso20022 { msg_id, assignment_id, created, settlement_method, original, .. } =
+            &mut self.message;
         match name {
-            Name::Id => first(&mut account.proxy, text),
-            Name::Cd | Name::Prtry => first(&mut account.proxy_kind, text),
-            _ => {}
-        }
-    }
-
-    /// Keeps an amount named `name` within `place`.
-    pub(super) fn keep_amount(&mut self, place: Place, name: Name, amount: Amount<'a>) {
-        match (place, name) {
-            (Place::Entry, Name::Amt) => {
-                if let Some(entry) = self.entries.last_mut() {
-                    entry.amount.get_or_insert(amount);
-                }
+            Name::Id if outer.name == Some(Name::Assgnmt) => first(assignment_id, text),
+            Name::MsgId => first(msg_id, text),
+            Name::CreDtTm => first(created, text),
+            Name::SttlmMtd => first(settlement_method, text),
+            Name::OrgnlMsgId => first(&mut original.msg_id, text),
+            Name::OrgnlMsgNmId => first(&mut original.msg_name, text),
+            Name::OrgnlCreDtTm => first(&mut original.created, text),
+            Name::OrgnlInstrId => first(&mut original.instr_id, text),
+            Name::OrgnlEndToEndId => first(&mut original.end_to_end_id, text),
+            Name::OrgnlTxId => first(&mut original.tx_id, text),
+            Name::OrgnlUETR => first(&mut original.uetr, text),
+            Name::OrgnlPmtInfId if outer.level == Level::Information => {
+                first(&mut self.levels.information.get_or_insert_default().original_id, text);
             }
-            (_, Name::OrgnlIntrBkSttlmAmt) => {
-                self.original.amount.get_or_insert_with(|| amount.clone());
-                self.transaction.keep_amount(amount);
-            }
-            (
-                Place::Body | Place::Details,
-                Name::IntrBkSttlmAmt
-                | Name::InstdAmt
-                | Name::RtrdIntrBkSttlmAmt
-                | Name::RvsdIntrBkSttlmAmt
-                | Name::Amt,
-            ) => self.current().keep_amount(amount),
-            _ => {}
-        }
-    }
-
-    fn keep_of_group(&mut self, outer: Frame, name: Name, text: Cow<'a, str>) {
-        match name {
-            Name::Id if outer.name == Some(Name::Assgnmt) => first(&mut self.assignment_id, text),
-            Name::MsgId => first(&mut self.msg_id, text),
-            Name::CreDtTm => first(&mut self.created, text),
-            Name::SttlmMtd => first(&mut self.settlement_method, text),
-            Name::OrgnlMsgId => first(&mut self.original.msg_id, text),
-            Name::OrgnlMsgNmId => first(&mut self.original.msg_name, text),
-            Name::OrgnlCreDtTm => first(&mut self.original.created, text),
-            Name::OrgnlInstrId => first(&mut self.original.instr_id, text),
-            Name::OrgnlEndToEndId => first(&mut self.original.end_to_end_id, text),
-            Name::OrgnlTxId => first(&mut self.original.tx_id, text),
-            Name::OrgnlUETR => first(&mut self.original.uetr, text),
-            Name::OrgnlPmtInfId => first(&mut self.original.payment_info_id, text),
-            Name::OrgnlIntrBkSttlmDt => first(&mut self.original.settlement_date, text),
-            Name::Ref if outer.name == Some(Name::RltdRef) => {
-                first(&mut self.reject.reference, text);
-            }
+            Name::OrgnlPmtInfId => first(&mut original.payment_info_id, text),
+            Name::OrgnlIntrBkSttlmDt => first(&mut original.settlement_date, text),
             _ => self.keep_of_system(outer, name, text),
         }
     }
 
     fn keep_of_system(&mut self, outer: Frame, name: Name, text: Cow<'a, str>) {
+        let Iso20022 { reject, event, .. } = &mut self.message;
         match name {
-            Name::RjctgPtyRsn => first(&mut self.reject.code, text),
-            Name::RjctnDtTm => first(&mut self.reject.rejected, text),
-            Name::ErrLctn => first(&mut self.reject.location, text),
-            Name::RsnDesc => first(&mut self.reject.description, text),
-            Name::AddtlData => first(&mut self.reject.data, text),
-            Name::EvtCd => first(&mut self.event.code, text),
-            Name::EvtParam => self.event.parameters.push(text),
-            Name::EvtDesc => first(&mut self.event.description, text),
-            Name::EvtTm => first(&mut self.event.time, text),
-            _ => self.transaction.keep(outer.place, outer.name, name, text),
+            Name::Ref if outer.name == Some(Name::RltdRef) => first(&mut reject.reference, text),
+            Name::RjctgPtyRsn => first(&mut reject.code, text),
+            Name::RjctnDtTm => first(&mut reject.rejected, text),
+            Name::ErrLctn => first(&mut reject.location, text),
+            Name::RsnDesc => first(&mut reject.description, text),
+            Name::AddtlData => first(&mut reject.data, text),
+            Name::EvtCd => first(&mut event.code, text),
+            Name::EvtParam => event.parameters.push(text),
+            Name::EvtDesc => first(&mut event.description, text),
+            Name::EvtTm => first(&mut event.time, text),
+            // Most messages say nothing else of their group, which then needs no place.
+            Name::NbOfTxs => {}
+            _ => self.at(outer.level).keep(outer.place, outer.name, name, text),
         }
     }
 
-    fn agent(&mut self, role: Role) -> &mut Agent<'a> {
+    /// Keeps an amount named `name` within `outer`.
+    pub(super) fn keep_amount(&mut self, outer: Frame, name: Name, amount: Amount<'a>) {
+        match outer.place {
+            Place::Entry => {
+                if let (Name::Amt, Some(entry)) = (name, self.message.entries.last_mut()) {
+                    entry.amount.get_or_insert(amount);
+                }
+            }
+            Place::Body if is_stated_amount(name, outer.name) => {
+                if name == Name::OrgnlIntrBkSttlmAmt {
+                    self.message.original.amount.get_or_insert_with(|| amount.clone());
+                }
+                self.at(outer.level).keep_amount(amount);
+            }
+            Place::Details if (name, outer.name) == (Name::Amt, Some(Name::TxDtls)) => {
+                self.at(outer.level).keep_amount(amount);
+            }
+            Place::Amounts if name == Name::Amt => {
+                if let Some(of @ (Name::TxAmt | Name::InstdAmt)) = outer.name {
+                    let amount = Amount { element: of.as_str(), ..amount };
+                    self.at(outer.level).keep_amount_of_details(amount);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn agent(&mut self, role: Role, level: Level) -> &mut Agent<'a> {
         match role {
-            Role::Instructing => &mut self.instructing,
-            Role::Instructed => &mut self.instructed,
-            Role::Of(side) => &mut self.party(side).agent,
+            Role::Instructing => &mut self.message.instructing,
+            Role::Instructed => &mut self.message.instructed,
+            Role::Of(side) => &mut self.party(side, level).agent,
         }
     }
 
-    fn party(&mut self, side: Side) -> &mut Party<'a> {
+    fn party(&mut self, side: Side, level: Level) -> &mut Party<'a> {
         match side {
-            Side::Debtor => &mut self.current().debtor,
-            Side::Creditor => &mut self.current().creditor,
-            Side::Initiator => &mut self.initiator,
+            Side::Debtor => &mut self.at(level).debtor,
+            Side::Creditor => &mut self.at(level).creditor,
+            Side::Initiator => &mut self.message.initiator,
         }
     }
 }

@@ -17,6 +17,8 @@ pub(super) enum Place {
     HeaderFrom,
     /// Who is to receive.
     HeaderTo,
+    /// The usage guideline that the header names.
+    Practice,
     /// The message, its groups and its transaction.
     Body,
     /// `Assgnmt`.
@@ -35,8 +37,10 @@ pub(super) enum Place {
     Clearing(Role),
     /// The clearing system that settles.
     Settlement,
-    /// Why.
+    /// Why, with explanations.
     Reason,
+    /// Why, as a code.
+    ReasonCode,
     /// What the money is for.
     Remittance,
     /// A code or a text in its stead.
@@ -47,6 +51,10 @@ pub(super) enum Place {
     Entry,
     /// Details of an entry.
     Details,
+    /// The amounts that an entry's details are made of.
+    Amounts,
+    /// Transactions after the first, which are counted.
+    Counted,
     /// Nothing the switch needs.
     Skip,
 }
@@ -71,11 +79,14 @@ impl Place {
     /// The place of an element within this one.
     pub(super) fn inner(self, name: Option<Name>) -> Self {
         use Name::*;
-        let Some(name) = name else { return self };
+        let Some(name) = name else { return self.around_unknown() };
         match (self, name) {
-            (Self::Skip, _) => Self::Skip,
+            (Self::Skip | Self::Counted, _) => self,
             (Self::Header, Fr) => Self::HeaderFrom,
             (Self::Header, To) => Self::HeaderTo,
+            (Self::Header, MktPrctc) => Self::Practice,
+            // The header of another message.
+            (Self::Header, Rltd) => Self::Skip,
             (_, SplmtryData | Sgntr | PstlAdr | BrnchId | SchmeNm) => Self::Skip,
             (Self::Header | Self::HeaderFrom | Self::HeaderTo, _) => self,
             (Self::Body | Self::Assignment | Self::Entry | Self::Details, _) => self.group(name),
@@ -83,15 +94,24 @@ impl Place {
             (Self::Account(side), Prxy) => Self::Proxy(side),
             (Self::Account(_), Ownr | Svcr | Tp) => Self::Skip,
             (Self::Agent(role), ClrSysId) => Self::Clearing(role),
-            (Self::Reason, Orgtr) => Self::Skip,
+            (Self::Reason, Rsn | StsRsn | RtrRsn | RvslRsn | CxlRsn) => Self::ReasonCode,
+            (Self::Reason, AddtlInf | AddtlStsRsnInf | AddtlRtrRsnInf | AddtlRvslRsnInf) => self,
+            (Self::Reason, _) => Self::Skip,
             (_, _) => self,
         }
+    }
+
+    /// The place of an element within this one whose name means nothing: a wrapper, but around a
+    /// reason a statement of something else.
+    fn around_unknown(self) -> Self {
+        if self == Self::Reason { Self::Skip } else { self }
     }
 
     /// Within the message, its transaction, an entry or its details.
     fn group(self, name: Name) -> Self {
         use Name::*;
         match name {
+            InitgPty | InstgAgt | InstdAgt if self.is_report() => Self::Skip,
             Dbtr => Self::Party(Side::Debtor),
             Cdtr => Self::Party(Side::Creditor),
             InitgPty => Self::Party(Side::Initiator),
@@ -110,8 +130,43 @@ impl Place {
             BookgDt | ValDt | Sts if self == Self::Entry => Self::Dated(name),
             Ntry => Self::Entry,
             TxDtls if self == Self::Entry => Self::Details,
-            Acct | Btch | CardTx | Case | Chrgs | ChrgsInf | Intrst => Self::Skip,
+            AmtDtls if self == Self::Details => Self::Amounts,
+            _ if is_beside(name) => Self::Skip,
             _ => self,
         }
     }
+
+    /// Whether it is an entry of an account, or its details.
+    fn is_report(self) -> bool {
+        matches!(self, Self::Entry | Self::Details)
+    }
+}
+
+/// Whether an element stands beside the transaction, or holds another one: balances, sums, charges,
+/// taxes, reports to authorities, the customer's transfer beneath one between banks. Their amounts,
+/// dates and parties have the names of the transaction's.
+fn is_beside(name: Name) -> bool {
+    use Name::*;
+    matches!(
+        name,
+        Acct | AmtDtls
+            | Avlbty
+            | Bal
+            | Btch
+            | CardTx
+            | Case
+            | Chrgs
+            | ChrgsInf
+            | CrrctnTx
+            | CshDpst
+            | Intrst
+            | NbOfTxsPerSts
+            | RgltryRptg
+            | RltdAcct
+            | RltdRmtInf
+            | RsltnRltdInf
+            | Tax
+            | TxsSummry
+            | UndrlygCstmrCdtTrf
+    )
 }

@@ -27,6 +27,8 @@ impl<'a> Walker<'a> {
         self.open.push(Open { qualified, local });
         self.elements += 1;
         self.leaf = Some("".into());
+        self.may_enclose = name.is_none();
+        self.content_from = to;
         self.attributes.clear();
         // `>` or `/>` is all that follows the name of most elements.
         if tag.len() > name_len + 2 {

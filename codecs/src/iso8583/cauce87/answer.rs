@@ -59,8 +59,9 @@ pub fn answer(
     answer: &WireAnswer<'_>,
     out: &mut BytesMut,
 ) -> Result<(), PackError> {
+    let mti = answer_mti(request.mti())?;
     let fields = Answering { request, bytes, answer, additional_data: answer.reason_no };
-    fields.write(out)
+    fields.write(mti, out)
 }
 
 /// What made a request impossible to understand, as its answer tells it.
@@ -95,16 +96,15 @@ impl From<&MapError> for Fault {
 /// Shape:  DE39 by the reason (30 for a format error), DE44 `6006 DE4 @37` – reason number, field,
 ///         offset – and the same in words in DE48 tag 12.
 /// Errors: false, and nothing appended, when message type or STAN could not be read or the message
-///         is itself an answer. The originator could not tell what such an answer answers.
+///         is itself an answer. The originator could not tell what such an answer answers. A message
+///         type that nobody knows is answered as the standard lays types out.
 pub fn format_error_answer(bytes: &[u8], fault: impl Into<Fault>, out: &mut BytesMut) -> bool {
     let fault = fault.into();
     let info = fault.reason.info();
     let mut index = Index::default();
     // Fails again where it failed before; what was read until there is what is repeated.
     let _ = Spec::cauce87().index(bytes, &mut index);
-    if !index.has(11) {
-        return false;
-    }
+    let Some(mti) = error_answer_mti(index.mti()).filter(|_| index.has(11)) else { return false };
     let place = format!("{} DE{} @{}", info.no, fault.field, fault.offset);
     let answer = WireAnswer {
         de39: response_code(fault.reason),
@@ -113,7 +113,9 @@ pub fn format_error_answer(bytes: &[u8], fault: impl Into<Fault>, out: &mut Byte
         ..WireAnswer::default()
     };
     let request = &index;
-    Answering { request, bytes, answer: &answer, additional_data: Some(&place) }.write(out).is_ok()
+    Answering { request, bytes, answer: &answer, additional_data: Some(&place) }
+        .write(mti, out)
+        .is_ok()
 }
 
 /// DE39 of a reason; a system error where the catalogue has none.
@@ -131,8 +133,8 @@ struct Answering<'a> {
 }
 
 impl Answering<'_> {
-    fn write(&self, out: &mut BytesMut) -> Result<(), PackError> {
-        let mut packer = Packer::begin(Spec::cauce87(), answer_mti(self.request.mti())?, out);
+    fn write(&self, mti: [u8; 4], out: &mut BytesMut) -> Result<(), PackError> {
+        let mut packer = Packer::begin(Spec::cauce87(), mti, out);
         self.echo(&mut packer, &[2, 3, 4, 7, 11, 12, 13, 15, 32, 33])?;
         match self.answer.folio {
             Some(folio) => packer.put_number(37, folio.number())?,
@@ -197,6 +199,14 @@ fn answer_mti(mti: [u8; 4]) -> Result<[u8; 4], PackError> {
         }
         _ => Err(PackError::NotARequest { mti }),
     }
+}
+
+/// The message type of the answer to a message that could not be understood, whatever its version,
+/// class and function; none for what is no request by its third digit.
+fn error_answer_mti(mti: [u8; 4]) -> Option<[u8; 4]> {
+    let [version, class, function, _] = mti;
+    let is_request = mti.iter().all(u8::is_ascii_digit) && (function - b'0').is_multiple_of(2);
+    is_request.then(|| [version, class, function + 1, b'0'])
 }
 
 #[cfg(test)]

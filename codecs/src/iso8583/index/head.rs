@@ -11,7 +11,7 @@ use super::{BITMAP_BIT, MESSAGE_LEN_MAX, MTI_LEN};
 impl Spec {
     /// Bytes of header, MTI and a number of bitmaps.
     #[inline]
-    pub(super) fn head_len(&self, maps: usize) -> usize {
+    pub(in crate::iso8583) fn head_len(&self, maps: usize) -> usize {
         usize::from(self.header_len) + self.mti.width() + maps * self.bitmap.width(8)
     }
 
@@ -99,7 +99,7 @@ impl MtiEncoding {
 impl BitmapEncoding {
     /// One bitmap of eight bytes.
     #[inline]
-    pub(super) fn read_word(self, bytes: &[u8], at: usize) -> Result<u64, DecodeError> {
+    pub(in crate::iso8583) fn read_word(self, bytes: &[u8], at: usize) -> Result<u64, DecodeError> {
         let rest = bytes.get(at..).unwrap_or_default();
         if let (Self::Binary, Some(raw)) = (self, rest.first_chunk()) {
             return Ok(u64::from_be_bytes(*raw));

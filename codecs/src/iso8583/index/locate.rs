@@ -32,7 +32,7 @@ impl Field {
                     return Err(ErrorKind::ShortLength.at(number, at, width, left));
                 };
                 let Some(value) = prefix.read(text) else {
-                    return Err(ErrorKind::BadLength.at(number, at, 0, 0));
+                    return Err(ErrorKind::BadLength.at(number, at, prefix.least(text), 0));
                 };
                 if value > prefix.max {
                     let [max, value] =

@@ -100,6 +100,7 @@ impl Walk {
 impl WalkPrefix {
     fn of(prefix: Prefix) -> Option<Self> {
         match (prefix.encoding, prefix.digits) {
+            (_, _) if prefix.own > 0 => None,
             (PrefixEncoding::Ascii, 2) => Some(Self::Ascii2),
             (PrefixEncoding::Ascii, 3) => Some(Self::Ascii3),
             (PrefixEncoding::Bcd, 1 | 2) => Some(Self::Bcd1),

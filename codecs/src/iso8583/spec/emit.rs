@@ -18,7 +18,7 @@ impl RawSpec {
             section(&mut out, &format!("defaults.{}", text(content.name())));
             lines(&mut out, of_defaults(defaults));
         }
-        fields(&mut out, "fields", &self.fields);
+        fields(&mut out, "fields", numbered(&self.fields));
         out
     }
 
@@ -85,6 +85,7 @@ fn of_field(field: &RawField) -> Pairs {
     pairs.number("length_digits", field.length_digits);
     pairs.text("length_encoding", field.length_encoding.as_ref());
     pairs.text("length_counts", field.length_counts.as_ref());
+    pairs.flag("length_includes_itself", field.length_includes_itself);
     pairs.text("odd", field.odd.as_ref());
     pairs.text("letters", field.letters.as_ref());
     pairs.text("pad", field.pad.as_ref());
@@ -102,6 +103,7 @@ fn of_parts(parts: &RawParts) -> Pairs {
     pairs.text("bitmap", parts.bitmap.as_ref());
     pairs.number("bitmap_bytes", parts.bitmap_bytes);
     pairs.flag("skip_first_bit", parts.skip_first_bit);
+    pairs.flag("bitmap_grows", parts.bitmap_grows);
     let tags = parts.secret_tags.as_ref().map(|tags| {
         let tags: Vec<String> = tags.iter().map(|tag| text(tag)).collect();
         format!("[{}]", tags.join(", "))
@@ -109,28 +111,44 @@ fn of_parts(parts: &RawParts) -> Pairs {
     pairs.number("secret_tags", tags);
     pairs.number("tag_length", parts.tag_length);
     pairs.number("length_digits", parts.length_digits);
+    pairs.text("length_encoding", parts.length_encoding.as_ref());
+    pairs.flag("length_includes_itself", parts.length_includes_itself);
+    pairs.flag("length_includes_tag", parts.length_includes_tag);
     pairs.text("order", parts.order.as_ref());
     pairs.text("encoding", parts.encoding.as_ref());
+    pairs.text("tag_encoding", parts.tag_encoding.as_ref());
+    pairs.text("value_encoding", parts.value_encoding.as_ref());
     pairs
 }
 
+/// Fields with the keys they have in their table.
+type Keyed<'a> = Vec<(String, &'a RawField)>;
+
+fn numbered(fields: &BTreeMap<Number, RawField>) -> Keyed<'_> {
+    fields.iter().map(|(number, field)| (number.to_string(), field)).collect()
+}
+
+fn named(fields: &BTreeMap<String, RawField>) -> Keyed<'_> {
+    fields.iter().map(|(name, field)| (text(name), field)).collect()
+}
+
 /// A table of fields: first those that fit on a line, then a table each for the others.
-fn fields(out: &mut String, path: &str, fields: &BTreeMap<Number, RawField>) {
+fn fields(out: &mut String, path: &str, fields: Keyed<'_>) {
     section(out, path);
-    for (number, field) in fields {
+    for (key, field) in &fields {
         let mut pairs = of_field(field);
         match &field.parts {
             Some(parts) if holds_fields(parts) => continue,
             Some(parts) => pairs.number("parts", Some(of_parts(parts).inline())),
             None => {}
         }
-        line(out, &format!("{number} = {}", pairs.inline()));
+        line(out, &format!("{key} = {}", pairs.inline()));
     }
-    for (number, field) in fields {
+    for (key, field) in &fields {
         if let Some(parts) = field.parts.as_ref().filter(|parts| holds_fields(parts)) {
-            section(out, &format!("{path}.{number}"));
+            section(out, &format!("{path}.{key}"));
             lines(out, of_field(field));
-            made_of(out, &format!("{path}.{number}.parts"), parts);
+            made_of(out, &format!("{path}.{key}.parts"), parts);
         }
     }
 }
@@ -139,15 +157,18 @@ fn made_of(out: &mut String, path: &str, parts: &RawParts) {
     section(out, path);
     lines(out, of_parts(parts));
     if !parts.fields.is_empty() {
-        fields(out, &format!("{path}.fields"), &parts.fields);
+        fields(out, &format!("{path}.fields"), numbered(&parts.fields));
+    }
+    if !parts.tags.is_empty() {
+        fields(out, &format!("{path}.tags"), named(&parts.tags));
     }
     for (id, set) in &parts.sets {
-        fields(out, &format!("{path}.sets.{}.fields", text(id)), &set.fields);
+        fields(out, &format!("{path}.sets.{}.fields", text(id)), numbered(&set.fields));
     }
 }
 
 fn holds_fields(parts: &RawParts) -> bool {
-    !parts.fields.is_empty() || !parts.sets.is_empty()
+    !parts.fields.is_empty() || !parts.tags.is_empty() || !parts.sets.is_empty()
 }
 
 fn section(out: &mut String, path: &str) {
@@ -203,6 +224,39 @@ kind = "positional"
 
 [fields.48.parts.fields.3.parts.fields]
 1 = { length = 2 }
+2 = { length = 2 }
+
+[fields.63]
+length_max = 250
+length_digits = 1
+length_encoding = "binary"
+length_includes_itself = true
+
+[fields.63.parts]
+kind = "tagged"
+tag_length = 1
+length_digits = 2
+length_encoding = "binary"
+length_includes_tag = true
+tag_encoding = "raw"
+value_encoding = "raw"
+
+[fields.63.parts.fields]
+0 = { length = 1 }
+
+[fields.63.parts.tags]
+"02" = { length = 4 }
+
+[fields.63.parts.tags."01"]
+length_max = 99
+length_digits = 2
+
+[fields.63.parts.tags."01".parts]
+kind = "bitmapped"
+bitmap_bytes = 8
+bitmap_grows = true
+
+[fields.63.parts.tags."01".parts.fields]
 2 = { length = 2 }
 "#;
 

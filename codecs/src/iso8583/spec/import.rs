@@ -1,9 +1,9 @@
 //! Formats written down by other projects, read into our own form.
 
 use serde::de::IgnoredAny;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::raw::{Number, RawField, RawSpec};
+use super::raw::{Number, RawField, RawParts, RawSpec};
 use super::{Spec, SpecError};
 
 mod compact;
@@ -110,11 +110,34 @@ pub fn import(form: Form, text: &str) -> Result<RawSpec, Vec<SpecError>> {
         Form::Jpos => jpos::read(text)?,
         Form::Moov => moov::read(text)?,
     };
+    let is_none = |number: &u8| !(2..=super::FIELD_MAX).contains(number);
+    if let Some(number) = raw.fields.keys().map(|number| number.0).find(is_none) {
+        let problem = "a field is a number of 2 to 192";
+        return Err(vec![mistake(&format!("fields.{number}"), problem)]);
+    }
     raw.mti_content = Some("any".to_owned());
-    for (Number(number), field) in &mut raw.fields {
+    hide_card_data(&mut raw.fields);
+    raw.fields.values_mut().for_each(hide_within);
+    Ok(raw)
+}
+
+/// What holds card data in the fields of a message becomes secret.
+fn hide_card_data(fields: &mut BTreeMap<Number, RawField>) {
+    for (Number(number), field) in fields {
         field.secret |= super::lint::SECRET.contains(number) || is_opaque_chip(*number, field);
     }
-    Ok(raw)
+}
+
+/// The same in the messages that stand inside a field.
+fn hide_within(field: &mut RawField) {
+    let Some(parts) = field.parts.as_deref_mut() else { return };
+    if parts.is_message() {
+        hide_card_data(&mut parts.fields);
+    }
+    let RawParts { fields, tags, sets, .. } = parts;
+    fields.values_mut().for_each(hide_within);
+    tags.values_mut().for_each(hide_within);
+    sets.values_mut().flat_map(|set| set.fields.values_mut()).for_each(hide_within);
 }
 
 /// Chip data that is not told tag from tag cannot be shown without its card number.

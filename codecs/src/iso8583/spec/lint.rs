@@ -70,13 +70,15 @@ pub(super) fn check(raw: &RawSpec) -> Vec<SpecError> {
     found
 }
 
-/// Tracks in the parts of a field that is not secret as a whole; a message authentication code is
+/// Card data in the parts of a field that is not secret as a whole; a message authentication code is
 /// no part.
 fn open_parts(key: &str, field: &RawField, found: &mut Vec<SpecError>) {
-    for (key, part) in parts_of(key, field) {
-        if part.content == Content::Track && !part.secret {
+    for (key, part) in card_parts(key, field) {
+        if !part.secret && !masks_itself(part) {
             found.push(breach(&format!("{key}.secret"), "this part must be `secret = true`"));
         }
+    }
+    for (key, part) in parts_of(key, field) {
         if part.mac {
             let problem = "a message authentication code is a field, not a part of one";
             found.push(breach(&format!("{key}.mac"), problem));
@@ -85,6 +87,19 @@ fn open_parts(key: &str, field: &RawField, found: &mut Vec<SpecError>) {
             open_parts(&key, part, found);
         }
     }
+}
+
+/// The parts that hold card data: tracks, and those of a message inside the field by their numbers.
+fn card_parts<'a>(key: &str, field: &'a RawField) -> Vec<(String, &'a RawField)> {
+    let Some(parts) = &field.parts else { return Vec::new() };
+    let mut found = parts_of(key, field);
+    found.retain(|(_, part)| part.content == Content::Track);
+    let of_message = parts.fields.iter().filter(|(number, part)| {
+        parts.is_message() && SECRET.contains(&number.0) && part.content != Content::Track
+    });
+    let at = |number: &Number| format!("{key}.parts.fields.{number}");
+    found.extend(of_message.map(|(number, part)| (at(number), part)));
+    found
 }
 
 /// The parts of a field with their keys.
@@ -96,7 +111,8 @@ fn parts_of<'a>(key: &str, field: &'a RawField) -> Vec<(String, &'a RawField)> {
         let at = move |number| format!("{key}.parts.sets.{id}.fields.{number}");
         set.fields.iter().map(move |(number, part)| (at(number), part))
     });
-    own.chain(of_sets).collect()
+    let of_tags = parts.tags.iter().map(|(tag, part)| (format!("{key}.parts.tags.{tag}"), part));
+    own.chain(of_tags).chain(of_sets).collect()
 }
 
 /// Chip data is printed tag by tag, with the secret tags hidden.

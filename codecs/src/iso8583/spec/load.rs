@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::raw::{Number, RawDefaults, RawField, RawParts, RawSpec};
+use super::raw::{Number, RawDefaults, RawField, RawSpec};
 use super::{BitmapEncoding, Bitmaps, FIELDS, MtiEncoding, Spec, SpecError, ThirdBitmap, Trailing};
-use crate::iso8583::composite::{
-    Characters, Composite, DataSet, Part, Parts, TLV_SET_MAX, TagLayout, TagOrder,
-};
+use crate::iso8583::composite::Composite;
 use crate::iso8583::content::Content;
 use crate::iso8583::ebcdic::Page;
 use crate::iso8583::field::{
@@ -14,10 +12,7 @@ use crate::iso8583::field::{
 };
 use crate::iso8583::index::Walk;
 
-/// How deep fields may be made of fields.
-const DEPTH_MAX: usize = 4;
-/// Composites of one format.
-const COMPOSITES_MAX: u16 = 1_000;
+mod parts;
 
 pub(super) fn compile(raw: &RawSpec) -> Result<Spec, Vec<SpecError>> {
     let mut mistakes = Mistakes(Vec::new());
@@ -277,6 +272,11 @@ impl Maker<'_> {
     ) -> Option<Length> {
         let key_of = |name: &str| format!("{key}.{name}");
         let (max, digits) = match (raw.length, raw.length_max, raw.length_digits) {
+            (Some(_), None, None) if raw.length_includes_itself => {
+                let problem = "there is no length in front that could count itself";
+                self.mistakes.add(&key_of("length_includes_itself"), problem);
+                return None;
+            }
             (Some(length @ 1..), None, None) => return Some(Length::Fixed(length)),
             (None, Some(max @ 1..), Some(digits @ 1..=6)) => (max, digits),
             (None, Some(1..), Some(_)) => {
@@ -295,8 +295,11 @@ impl Maker<'_> {
         };
         let prefix_encoding = self.prefix_encoding(&key_of("length_encoding"), encoding_name)?;
         let counts = self.counts(&key_of("length_counts"), counts, encoding)?;
-        let prefix = Prefix { max, digits, encoding: prefix_encoding, counts };
-        if max > prefix.capacity() {
+        let mut prefix = Prefix { max, digits, encoding: prefix_encoding, counts, own: 0 };
+        if raw.length_includes_itself {
+            prefix.own = prefix.itself();
+        }
+        if max.saturating_add(u32::from(prefix.own)) > prefix.capacity() {
             let problem = format!("length_max {max} needs more than {digits} digits");
             self.mistakes.add(&key_of("length"), problem);
             return None;
@@ -332,123 +335,5 @@ impl Maker<'_> {
             return (!is_bcd).then_some(Counts::Units);
         };
         self.mistakes.known(key, &name, &names)
-    }
-
-    /// Makes a composite and gives its place.
-    fn composite(&mut self, key: &str, raw: &RawParts, depth: usize) -> Option<u16> {
-        if depth == DEPTH_MAX {
-            self.mistakes.add(key, format!("parts nest at most {DEPTH_MAX} deep"));
-            return None;
-        }
-        let names =
-            [("positional", 0), ("bitmapped", 1), ("ber_tlv", 2), ("tagged", 3), ("data_sets", 4)];
-        let composite = match self.mistakes.known(&format!("{key}.kind"), &raw.kind, &names)? {
-            0 => Composite::Positional {
-                parts: self.parts(key, &raw.fields, depth),
-                optional_tail: raw.optional_tail,
-            },
-            1 => self.bitmapped(key, raw, depth)?,
-            2 => Composite::BerTlv { secret_tags: self.secret_tags(key, raw) },
-            3 => Composite::Tagged {
-                layout: self.tag_layout(key, raw)?,
-                secret_tags: raw
-                    .secret_tags
-                    .iter()
-                    .flatten()
-                    .map(|tag| tag.as_str().into())
-                    .collect(),
-            },
-            _ => self.data_sets(key, raw, depth),
-        };
-        let place = u16::try_from(self.composites.len()).ok();
-        let Some(place) = place.filter(|place| *place < COMPOSITES_MAX) else {
-            let problem = format!("at most {COMPOSITES_MAX} fields may be made of parts");
-            self.mistakes.add(key, problem);
-            return None;
-        };
-        self.composites.push(composite);
-        Some(place)
-    }
-
-    fn parts(&mut self, key: &str, raw: &BTreeMap<Number, RawField>, depth: usize) -> Parts {
-        if raw.is_empty() {
-            self.mistakes.add(&format!("{key}.fields"), "there are no parts");
-        }
-        let made = raw.iter().filter_map(|(Number(number), raw)| {
-            let field = self.field(&format!("{key}.fields.{number}"), raw, depth + 1)?;
-            Some(Part { number: *number, name: raw.name.as_str().into(), field })
-        });
-        Parts(made.collect())
-    }
-
-    fn bitmapped(&mut self, key: &str, raw: &RawParts, depth: usize) -> Option<Composite> {
-        let name = raw.bitmap.as_deref().unwrap_or("binary");
-        let bitmap = bitmap(&format!("{key}.bitmap"), name, self.page, self.mistakes);
-        let Some(bitmap_bytes @ 1..=16) = raw.bitmap_bytes else {
-            self.mistakes.add(&format!("{key}.bitmap_bytes"), "1 to 16 bytes are needed");
-            return None;
-        };
-        let parts = self.parts(key, &raw.fields, depth);
-        if parts.iter().any(|part| part.number == 0 || part.number > bitmap_bytes * 8) {
-            let problem = format!("a bitmap of {bitmap_bytes} bytes announces fewer parts");
-            self.mistakes.add(&format!("{key}.fields"), problem);
-        }
-        if raw.skip_first_bit && parts.get(1).is_some() {
-            let problem = "bit 1 announces nothing, so there is no part 1";
-            self.mistakes.add(&format!("{key}.fields.1"), problem);
-        }
-        let header_len = raw.header_length.unwrap_or(0);
-        let skip_first = raw.skip_first_bit;
-        Some(Composite::Bitmapped { header_len, bitmap, bitmap_bytes, skip_first, parts })
-    }
-
-    /// The secret tags of every card, and those the format adds.
-    fn secret_tags(&mut self, key: &str, raw: &RawParts) -> Box<[u32]> {
-        let mut numbers = super::super::tlv::SECRET_TAGS.to_vec();
-        for tag in raw.secret_tags.iter().flatten() {
-            match u32::from_str_radix(tag, 16) {
-                Ok(number) => numbers.push(number),
-                Err(_) => {
-                    self.mistakes.add(&format!("{key}.secret_tags"), format!("`{tag}` is no tag"));
-                }
-            }
-        }
-        numbers.sort_unstable();
-        numbers.into()
-    }
-
-    fn tag_layout(&mut self, key: &str, raw: &RawParts) -> Option<TagLayout> {
-        let (Some(tag_len @ 1..=4), Some(length_digits @ 1..=4)) =
-            (raw.tag_length, raw.length_digits)
-        else {
-            self.mistakes.add(key, "`tag_length` and `length_digits` of 1 to 4 are needed");
-            return None;
-        };
-        let orders = [("tag_first", TagOrder::TagFirst), ("length_first", TagOrder::LengthFirst)];
-        let order = raw.order.as_deref().unwrap_or("tag_first");
-        let order = self.mistakes.known(&format!("{key}.order"), order, &orders)?;
-        let key = format!("{key}.encoding");
-        let encoding = raw.encoding.as_deref().unwrap_or("ascii");
-        let characters =
-            match self.mistakes.known(&key, encoding, &[("ascii", 0), ("ebcdic", 1)])? {
-                0 => Characters::Ascii,
-                _ => Characters::Ebcdic(self.mistakes.paged(&key, self.page)),
-            };
-        Some(TagLayout { tag_len, length_digits, order, characters })
-    }
-
-    fn data_sets(&mut self, key: &str, raw: &RawParts, depth: usize) -> Composite {
-        let mut sets = Vec::new();
-        for (name, set) in &raw.sets {
-            let key = format!("{key}.sets.{name}");
-            let id = u8::from_str_radix(name, 16).ok();
-            let Some(id) = id.filter(|id| *id > TLV_SET_MAX && *id < u8::MAX) else {
-                self.mistakes.add(&key, "a data set made of parts is 71 to FE, in hexadecimal");
-                continue;
-            };
-            sets.push(DataSet { id, parts: self.parts(&key, &set.fields, depth) });
-        }
-        sets.sort_by_key(|set| set.id);
-        Composite::DataSets(sets.into())
     }
 }

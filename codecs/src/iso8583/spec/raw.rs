@@ -101,6 +101,9 @@ pub struct RawField {
     pub length_encoding: Option<String>,
     /// `units`, `digits`, `characters`, `bytes` or `nibbles`.
     pub length_counts: Option<String>,
+    /// The length in front counts its own bytes too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub length_includes_itself: bool,
     /// `left0`, `right0`, `leftF`, `rightF`: where an odd number of BCD digits is filled up.
     pub odd: Option<String>,
     /// The characters of the half bytes A to F, such as `ABC=EF`.
@@ -135,23 +138,79 @@ pub struct RawParts {
     /// Bitmapped: bit 1 announces nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub skip_first_bit: bool,
+    /// Bitmapped: bit 1 announces as many bytes of bitmap again.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub bitmap_grows: bool,
     /// BER-TLV: tags whose values are secret besides those of every card, in hexadecimal. Tagged:
     /// tags whose values are secret.
     pub secret_tags: Option<Vec<String>>,
-    /// Tagged: characters of a tag.
+    /// Tagged: characters or bytes of a tag.
     pub tag_length: Option<u8>,
-    /// Tagged: digits of a length.
+    /// Tagged: digits of a length; bytes, where it is binary.
     pub length_digits: Option<u8>,
+    /// Tagged: `ascii`, `ebcdic`, `bcd`, `binary` or `hex`; as `encoding` where absent.
+    pub length_encoding: Option<String>,
+    /// Tagged: the length counts its own bytes too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub length_includes_itself: bool,
+    /// Tagged: the length counts the tag too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub length_includes_tag: bool,
     /// Tagged: `tag_first` (the default) or `length_first`.
     pub order: Option<String>,
     /// Tagged: `ascii` (the default) or `ebcdic`.
     pub encoding: Option<String>,
-    /// Positional and bitmapped: the parts by number.
+    /// Tagged: `ascii`, `ebcdic` or `raw`; as `encoding` where absent.
+    pub tag_encoding: Option<String>,
+    /// Tagged: `ascii`, `ebcdic` or `raw`; as `encoding` where absent.
+    pub value_encoding: Option<String>,
+    /// Positional, bitmapped, and in front of tags: the parts by number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<Number, RawField>,
+    /// Tagged: the tags whose values are written in a way of their own, with their length.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, RawField>,
     /// Data sets: those made of parts, by identifier in hexadecimal.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sets: BTreeMap<String, RawSet>,
+}
+
+impl RawParts {
+    /// The keys that are there, and the kinds of parts that have them.
+    pub(super) fn stated(&self) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+        const BITMAPPED: &[&str] = &["bitmapped"];
+        const TAGGED: &[&str] = &["tagged"];
+        let keys: [(&str, bool, &[&str]); 17] = [
+            ("optional_tail", self.optional_tail, &["positional"]),
+            ("header_length", self.header_length.is_some(), BITMAPPED),
+            ("bitmap", self.bitmap.is_some(), BITMAPPED),
+            ("bitmap_bytes", self.bitmap_bytes.is_some(), BITMAPPED),
+            ("skip_first_bit", self.skip_first_bit, BITMAPPED),
+            ("bitmap_grows", self.bitmap_grows, BITMAPPED),
+            ("secret_tags", self.secret_tags.is_some(), &["ber_tlv", "tagged"]),
+            ("tag_length", self.tag_length.is_some(), TAGGED),
+            ("length_digits", self.length_digits.is_some(), TAGGED),
+            ("length_encoding", self.length_encoding.is_some(), TAGGED),
+            ("length_includes_itself", self.length_includes_itself, TAGGED),
+            ("length_includes_tag", self.length_includes_tag, TAGGED),
+            ("order", self.order.is_some(), TAGGED),
+            ("encoding", self.encoding.is_some(), TAGGED),
+            ("tag_encoding", self.tag_encoding.is_some(), TAGGED),
+            ("value_encoding", self.value_encoding.is_some(), TAGGED),
+            ("tags", !self.tags.is_empty(), TAGGED),
+        ];
+        let parts: [(&str, bool, &[&str]); 2] = [
+            ("fields", !self.fields.is_empty(), &["positional", "bitmapped", "tagged"]),
+            ("sets", !self.sets.is_empty(), &["data_sets"]),
+        ];
+        let stated = keys.into_iter().chain(parts).filter(|(_, is_stated, _)| *is_stated);
+        stated.map(|(name, _, kinds)| (name, kinds))
+    }
+
+    /// Whether it is a message inside a field, with its type in front of its bitmap.
+    pub(super) fn is_message(&self) -> bool {
+        self.kind == "bitmapped" && self.fields.contains_key(&Number(0))
+    }
 }
 
 /// A data set made of parts.

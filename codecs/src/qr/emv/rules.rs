@@ -3,6 +3,7 @@
 use router::money::Currency;
 
 use super::{CRC, CRC_HEAD, Crc, DataObject, EmvCode, MerchantPresented, Scheme, Value};
+use crate::qr::findings::Findings;
 use crate::qr::tlv::{self, Object};
 use crate::qr::{QrError, QrErrorKind, pix};
 
@@ -66,12 +67,21 @@ fn inner_rule(outer: u8, tag: u8) -> Rule {
     }
 }
 
+/// Whether an object belongs to a network or a bank, which says what is in it.
+fn is_of_scheme(tag: u8) -> bool {
+    matches!(tag, 26..=51 | 80..=99)
+}
+
 fn is_template(tag: u8) -> bool {
-    matches!(tag, 26..=51 | 62 | 64 | 80..=99)
+    is_of_scheme(tag) || matches!(tag, 62 | 64)
 }
 
 /// Checks first and last object, and the checksum.
-pub(super) fn check_frame(payload: &str, top: &[Object<'_>]) -> Result<(), QrError> {
+pub(super) fn check_frame(
+    payload: &str,
+    top: &[Object<'_>],
+    findings: &mut Findings,
+) -> Result<(), QrError> {
     let missing = |tag: u8, rule| QrError::new(QrErrorKind::Missing, format!("{tag:02}"), 0, rule);
     let first = top.first().filter(|object| object.path.tag == 0);
     let first = first.ok_or_else(|| missing(0, "must be the first object"))?;
@@ -80,7 +90,7 @@ pub(super) fn check_frame(payload: &str, top: &[Object<'_>]) -> Result<(), QrErr
     }
     let crc = top.iter().find(|object| object.path.tag == CRC);
     let crc = crc.ok_or_else(|| missing(CRC, "must be there, as the last object"))?;
-    check_value(crc, top_rule(CRC))?;
+    check_value(crc, top_rule(CRC), findings)?;
     if crc.value_offset + crc.value.len() != payload.len() {
         let rule = "must be the last object";
         return Err(QrError::new(QrErrorKind::Misplaced, crc.path, crc.offset, rule));
@@ -93,37 +103,58 @@ pub(super) fn check_frame(payload: &str, top: &[Object<'_>]) -> Result<(), QrErr
 }
 
 /// Checks one object on its own, and what is in it.
-pub(super) fn check_object(object: &Object<'_>) -> Result<DataObject, QrError> {
+pub(super) fn check_object(
+    object: &Object<'_>,
+    findings: &mut Findings,
+) -> Result<DataObject, QrError> {
     let tag = object.path.tag;
-    check_value(object, top_rule(tag))?;
+    check_value(object, top_rule(tag), findings)?;
     if !is_template(tag) {
         return Ok(DataObject::text(tag, object.value));
     }
-    let inner = tlv::objects(object.value, Some(tag), object.value_offset)?;
-    for part in &inner {
-        check_value(part, inner_rule(tag, part.path.tag))?;
-        if tag == 62 {
-            check_additional(part)?;
+    let inner = match tlv::objects(object.value, Some(tag), object.value_offset) {
+        Err(mistake) if is_of_scheme(tag) => {
+            findings.allow(mistake)?;
+            return Ok(DataObject::text(tag, object.value));
         }
+        objects => objects?,
+    };
+    for part in &inner {
+        check_part(part, findings)?;
     }
+    check_demanded(object, &inner, findings)?;
+    let inner = inner.iter().map(|part| (part.path.tag, part.value));
+    Ok(DataObject::template(tag, inner))
+}
+
+/// Checks an object within a template.
+fn check_part(part: &Object<'_>, findings: &mut Findings) -> Result<(), QrError> {
+    let outer = part.path.outer.unwrap_or_default();
+    check_value(part, inner_rule(outer, part.path.tag), findings)?;
+    if outer == 62 { check_additional(part, findings) } else { Ok(()) }
+}
+
+/// Checks that a template has what it must have.
+fn check_demanded(
+    template: &Object<'_>,
+    inner: &[Object<'_>],
+    findings: &mut Findings,
+) -> Result<(), QrError> {
+    let tag = template.path.tag;
     let demanded: &[u8] = match tag {
         62 => &[],
         64 => &[0, 1],
         _ => &[0],
     };
-    for wanted in demanded {
-        if !inner.iter().any(|part| part.path.tag == *wanted) {
-            let field = format!("{tag:02}.{wanted:02}");
-            let rule = "must be there";
-            return Err(QrError::new(QrErrorKind::Missing, field, object.value_offset, rule));
-        }
-    }
-    let inner = inner.iter().map(|part| (part.path.tag, part.value));
-    Ok(DataObject::template(tag, inner))
+    let missing = |wanted: &&u8| !inner.iter().any(|part| part.path.tag == **wanted);
+    let Some(wanted) = demanded.iter().find(missing) else { return Ok(()) };
+    let field = format!("{tag:02}.{wanted:02}");
+    let mistake = QrError::new(QrErrorKind::Missing, field, template.value_offset, "must be there");
+    if is_of_scheme(tag) { findings.allow(mistake) } else { Err(mistake) }
 }
 
 /// Consumer data asked for, and templates of payment systems, within `62`.
-fn check_additional(part: &Object<'_>) -> Result<(), QrError> {
+fn check_additional(part: &Object<'_>, findings: &mut Findings) -> Result<(), QrError> {
     match part.path.tag {
         9 => {
             let letters = part.value.as_bytes();
@@ -138,7 +169,7 @@ fn check_additional(part: &Object<'_>) -> Result<(), QrError> {
             let inner = tlv::objects(part.value, None, 0);
             let has_identifier = |found: Vec<Object<'_>>| found.iter().any(|o| o.path.tag == 0);
             if !inner.is_ok_and(has_identifier) {
-                return Err(part.error(QrErrorKind::BadContent, rule));
+                findings.allow(part.error(QrErrorKind::BadContent, rule))?;
             }
         }
         _ => {}
@@ -146,19 +177,28 @@ fn check_additional(part: &Object<'_>) -> Result<(), QrError> {
     Ok(())
 }
 
-fn check_value(object: &Object<'_>, rule: Rule) -> Result<(), QrError> {
+fn check_value(object: &Object<'_>, rule: Rule, findings: &mut Findings) -> Result<(), QrError> {
     let (shortest, longest, class, text) = rule;
     let length = object.value.chars().count();
     if length > longest && shortest < longest {
-        return Err(object.error(QrErrorKind::TooLong, too_long(longest)));
-    }
-    if !(shortest..=longest).contains(&length) {
+        let mistake = object.error(QrErrorKind::TooLong, too_long(longest));
+        if is_identifier(object) {
+            return Err(mistake);
+        }
+        findings.allow(mistake)?;
+    } else if !(shortest..=longest).contains(&length) {
         return Err(object.error(QrErrorKind::BadLength, text));
     }
     if !object.value.chars().all(|character| class.has(character)) {
         return Err(object.error(QrErrorKind::BadContent, text));
     }
     Ok(())
+}
+
+/// Whether an object names the scheme around it. Nothing can be said of a code whose schemes cannot
+/// be told.
+fn is_identifier(object: &Object<'_>) -> bool {
+    object.path.tag == 0 && object.path.outer.is_some_and(is_of_scheme)
 }
 
 fn too_long(longest: usize) -> &'static str {
@@ -223,16 +263,24 @@ pub(super) fn check_mandatory(objects: &[DataObject], scheme: Scheme) -> Result<
 }
 
 /// Checks what a scheme adds to EMVCo's rules.
-pub(super) fn check_scheme(code: &EmvCode, top: &[Object<'_>]) -> Result<(), QrError> {
+pub(super) fn check_scheme(
+    code: &EmvCode,
+    top: &[Object<'_>],
+    findings: &mut Findings,
+) -> Result<(), QrError> {
     match code.scheme {
         Scheme::Emvco => Ok(()),
-        Scheme::Pix => pix::check(code, top),
-        Scheme::VietQr => check_vietqr(code.merchant(), top),
+        Scheme::Pix => pix::check(code, top, findings),
+        Scheme::VietQr => check_vietqr(code.merchant(), top, findings),
     }
 }
 
 /// Source: NAPAS, VietQR format 1.0: beneficiary `01` holds bank `00` and account `01`.
-fn check_vietqr(merchant: &MerchantPresented, top: &[Object<'_>]) -> Result<(), QrError> {
+fn check_vietqr(
+    merchant: &MerchantPresented,
+    top: &[Object<'_>],
+    findings: &mut Findings,
+) -> Result<(), QrError> {
     let (country, currency) = VIETNAM;
     if merchant.country != country {
         return Err(tlv::error_in(top, 58, None, QrErrorKind::BadContent, "is VN in a VietQR"));
@@ -243,9 +291,11 @@ fn check_vietqr(merchant: &MerchantPresented, top: &[Object<'_>]) -> Result<(), 
     for account in merchant.accounts.iter().filter(|account| account.is_of(NAPAS)) {
         let rule = "names the bank by six digits and the account by at most 19 characters";
         let error = |kind| tlv::error_in(top, account.tag, Some(1), kind, rule);
-        let beneficiary = account.inner(1).ok_or_else(|| error(QrErrorKind::Missing))?;
-        if !is_beneficiary(beneficiary) {
-            return Err(error(QrErrorKind::BadContent));
+        match account.inner(1) {
+            Some(beneficiary) if is_beneficiary(beneficiary) => {}
+            // A service of the scheme that is not known here keeps its data.
+            Some(_) => findings.allow(error(QrErrorKind::BadContent))?,
+            None => findings.allow(error(QrErrorKind::Missing))?,
         }
     }
     Ok(())

@@ -176,6 +176,97 @@ fn a_builder_names_the_field_that_is_wrong() {
     refused(|m| m.currency = Currency::from_code("MXN").expect("pesos"), Conflict, "54");
 }
 
+/// Reads leniently: the code, and the warnings as kind and field.
+fn warned(payload: &str) -> (EmvCode, Vec<(QrErrorKind, String)>) {
+    EmvCode::parse(payload).expect_err("strictly it is refused");
+    let code = EmvCode::read(payload, Reading::Lenient);
+    let code = code.unwrap_or_else(|error| panic!("{payload}: {error}"));
+    assert_eq!(code.to_payload(), payload);
+    let warnings = code.warnings().iter().map(|w| (w.kind, w.field.clone())).collect();
+    (code, warnings)
+}
+
+#[test]
+fn what_is_longer_than_its_rule_is_read_with_a_warning() {
+    let long = |tag: &str, length: usize| format!("{tag}{length:02}{}", "a".repeat(length));
+    for (payload, field, text) in [
+        (instead("59", &long("59", 40)), "59", "a".repeat(40)),
+        (instead("60", &long("60", 16)), "60", "a".repeat(16)),
+        (with(&long("61", 99)), "61", "a".repeat(99)),
+        (with("541412345678901.00"), "54", "12345678901.00".to_owned()),
+    ] {
+        let (code, warnings) = warned(&payload);
+        assert_eq!(warnings, [(QrErrorKind::TooLong, field.to_owned())]);
+        let tag: u8 = field.parse().expect("a tag");
+        assert_eq!(code.text(tag), Some(text.as_str()));
+    }
+    let (code, warnings) = warned(&with("62340130abcdefghijklmnopqrstuvwxyzabcd"));
+    assert_eq!(warnings, [(QrErrorKind::TooLong, "62.01".to_owned())]);
+    assert_eq!(code.text_in(62, 1), Some("abcdefghijklmnopqrstuvwxyzabcd"));
+    let (_, warnings) = warned(&with("64360002es0126abcdefghijklmnopqrstuvwxyz"));
+    assert_eq!(warnings, [(QrErrorKind::TooLong, "64.01".to_owned())]);
+    let both = instead("59", &long("59", 26)).replace("6004City", &long("60", 16));
+    let resealed = sealed(&both[..both.len() - 8]);
+    assert_eq!(warned(&resealed).1.len(), 2, "all of them are told");
+}
+
+#[test]
+fn what_makes_a_code_another_one_is_refused_however_it_is_read() {
+    let identifier = "26370033abcdefghijklmnopqrstuvwxyzabcdefg";
+    for payload in [
+        instead("52", "520500000"),
+        instead("58", "5803USA"),
+        with(identifier),
+        with("5400"),
+        with("6404abcd"),
+        with("5904Shop"),
+        with("").replace("Shop", "Shap"),
+    ] {
+        assert!(EmvCode::read(&payload, Reading::Lenient).is_err(), "{payload}");
+    }
+}
+
+#[test]
+fn a_scheme_that_is_not_known_keeps_its_data() {
+    use QrErrorKind::{BadContent, BadTag, Missing, ShortData};
+    // No template at all; a template cut short; one without an identifier.
+    let (code, warnings) = warned(&with("2608BANKA-12"));
+    assert_eq!(code.text(26), Some("BANKA-12"));
+    assert_eq!(warnings, [(BadTag, "26".to_owned())]);
+    assert_eq!(code.scheme(), Scheme::Emvco);
+    let (code, warnings) = warned(&with("51080009abcd"));
+    assert_eq!(code.text(51), Some("0009abcd"));
+    assert_eq!(warnings, [(ShortData, "51.00".to_owned())]);
+    let (code, warnings) = warned(&with("30080104abcd"));
+    assert_eq!(code.text_in(30, 1), Some("abcd"));
+    assert_eq!(warnings, [(Missing, "30.00".to_owned())]);
+    let (code, _) = warned(&with("80080104abcd"));
+    assert_eq!(code.merchant().others.len(), 1);
+    let (code, warnings) = warned(&with("620850047777"));
+    assert_eq!((code.text_in(62, 50), warnings.len()), (Some("7777"), 1));
+    // A service of NAPAS that names its merchant in a way of its own.
+    let account = "38320010A0000007270114VIRTUAL-000001";
+    let (code, warnings) = warned(&sealed(&format!("000201{account}53037045802VN")));
+    assert_eq!(code.text_in(38, 1), Some("VIRTUAL-000001"));
+    assert_eq!(warnings, [(BadContent, "38.01".to_owned())]);
+}
+
+#[test]
+fn warnings_are_told_behind_the_objects_and_only_where_there_are_any() {
+    let told = |payload: &str| {
+        let code = EmvCode::read(payload, Reading::Lenient).expect("a code");
+        serde_json::to_value(&code).expect("a shape")
+    };
+    assert!(told(&with(""))["warnings"].is_null());
+    let payload = instead("60", "6016abcdefghijklmnop");
+    let offset = payload.find("abcdef").expect("the city");
+    let expect = serde_json::json!([{
+        "kind": "too_long", "field": "60", "offset": offset,
+        "message": format!("field 60 has at most 15 characters at offset {offset}"),
+    }]);
+    assert_eq!(told(&payload)["warnings"], expect);
+}
+
 fn text(longest: usize) -> impl Strategy<Value = String> {
     prop::collection::vec(prop::char::range(' ', '~'), 1..=longest)
         .prop_map(|characters| characters.into_iter().collect())

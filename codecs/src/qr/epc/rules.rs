@@ -1,5 +1,7 @@
 //! From lines to a transfer, one rule an element.
 
+use std::borrow::Cow;
+
 use router::money::Money;
 
 use super::{
@@ -8,6 +10,7 @@ use super::{
 use crate::charset::Charset;
 use crate::decimal::{self, Grammar};
 use crate::forms::{has_iban_form, has_right_check_digits, is_bic};
+use crate::qr::findings::Findings;
 use crate::qr::{QrError, QrErrorKind};
 
 pub(super) const SERVICE: &str = "BCD";
@@ -22,7 +25,7 @@ pub(super) const PRINTABLE: &str = "has no control characters";
 /// A line as it stands in the payload.
 pub(super) struct Line<'a> {
     offset: usize,
-    bytes: &'a [u8],
+    bytes: Cow<'a, [u8]>,
 }
 
 /// An element as text.
@@ -32,25 +35,72 @@ pub(super) struct Element {
 }
 
 /// Cuts a payload into at most twelve lines.
-pub(super) fn lines(payload: &[u8]) -> Result<Vec<Line<'_>>, QrError> {
+pub(super) fn lines<'a>(
+    payload: &'a [u8],
+    findings: &mut Findings,
+) -> Result<Vec<Line<'a>>, QrError> {
     // The guidelines end the last element with nothing; many generators end it with a line.
     let body = payload.strip_suffix(b"\n").unwrap_or(payload);
     let mut lines = Vec::with_capacity(ELEMENT_COUNT_MAX);
     let mut offset = 0;
     for line in body.split(|byte| *byte == b'\n') {
-        if lines.len() == ELEMENT_COUNT_MAX {
-            return Err(QrError::new(QrErrorKind::Misplaced, "", offset, "has at most 12 lines"));
+        let bytes = line.strip_suffix(b"\r").unwrap_or(line);
+        match NAMES.get(lines.len()) {
+            Some(name) => {
+                let bytes = unfilled(bytes, name, offset, findings)?;
+                lines.push(Line { offset, bytes });
+            }
+            None => {
+                let rest = &body[offset..];
+                let is_blank = rest.iter().all(|byte| is_filler(*byte) || b"\r\n".contains(byte));
+                let rule = "has at most 12 lines";
+                let mistake = QrError::new(QrErrorKind::Misplaced, "", offset, rule);
+                if is_blank {
+                    findings.allow(mistake)?
+                } else {
+                    return Err(mistake);
+                }
+                break;
+            }
         }
-        lines.push(Line { offset, bytes: line.strip_suffix(b"\r").unwrap_or(line) });
         offset += line.len() + 1;
     }
     Ok(lines)
 }
 
+/// What fills a field up to a fixed width.
+fn is_filler(byte: u8) -> bool {
+    matches!(byte, 0 | b' ' | b'\t')
+}
+
+/// A line without NUL, which is in no character set, and without blanks at its end; where every
+/// rule holds as it is.
+fn unfilled<'a>(
+    line: &'a [u8],
+    name: &str,
+    offset: usize,
+    findings: &mut Findings,
+) -> Result<Cow<'a, [u8]>, QrError> {
+    if findings.is_strict() {
+        return Ok(Cow::Borrowed(line));
+    }
+    let filled = line.iter().rev().take_while(|byte| is_filler(**byte)).count();
+    let (kept, _) = line.split_at(line.len() - filled);
+    let kept = match kept.contains(&0) {
+        true => Cow::Owned(kept.iter().copied().filter(|byte| *byte != 0).collect()),
+        false => Cow::Borrowed(kept),
+    };
+    if kept.len() < line.len() {
+        let rule = "has no NUL, and no blanks at its end: they are cut";
+        findings.allow(QrError::new(QrErrorKind::BadContent, name, offset, rule))?;
+    }
+    Ok(kept)
+}
+
 /// The character set stated in the third line.
 pub(super) fn charset(lines: &[Line<'_>]) -> Result<Charset, QrError> {
     // Stated before anything else: a payload that is no code at all should say so.
-    let service = lines.first().map(|line| line.bytes);
+    let service = lines.first().map(|line| &*line.bytes);
     if service != Some(SERVICE.as_bytes()) {
         return Err(QrError::new(QrErrorKind::BadContent, NAMES[0], 0, "is BCD"));
     }
@@ -58,14 +108,14 @@ pub(super) fn charset(lines: &[Line<'_>]) -> Result<Charset, QrError> {
     let Some(line) = lines.get(2) else {
         return Err(QrError::new(QrErrorKind::Missing, NAMES[2], 0, rule));
     };
-    let code = std::str::from_utf8(line.bytes).unwrap_or_default();
+    let code = std::str::from_utf8(&line.bytes).unwrap_or_default();
     let charset = Charset::from_code(code);
     charset.ok_or_else(|| QrError::new(QrErrorKind::BadContent, NAMES[2], line.offset, rule))
 }
 
 pub(super) fn decode(lines: &[Line<'_>], charset: Charset) -> Result<Vec<Element>, QrError> {
     let decode = |(line, name): (&Line<'_>, &str)| {
-        let text = charset.decode(line.bytes).map_err(|at| {
+        let text = charset.decode(&line.bytes).map_err(|at| {
             let rule = "is no text of the character set stated";
             QrError::new(QrErrorKind::BadEncoding, name, line.offset + at, rule)
         })?;
@@ -77,36 +127,59 @@ pub(super) fn decode(lines: &[Line<'_>], charset: Charset) -> Result<Vec<Element
     lines.iter().zip(NAMES).map(decode).collect()
 }
 
-pub(super) fn transfer(elements: &[Element], charset: Charset) -> Result<CreditTransfer, QrError> {
-    let reader = Reader(elements);
+pub(super) fn transfer(
+    elements: &[Element],
+    charset: Charset,
+    findings: &mut Findings,
+) -> Result<CreditTransfer, QrError> {
+    let mut reader = Reader { elements, findings };
     let version = reader.version()?;
     reader.require(3, |code| code == IDENTIFICATION, "is SCT")?;
     let bic = reader.optional(4, is_bic, "is 8 or 11 capitals and digits")?;
-    let name = reader.required(5, |name| at_most(name, 70), "is 1 to 70 characters")?;
+    reader.bound(5, 70, "is 1 to 70 characters")?;
+    let name = reader.required(5, |name| !name.trim().is_empty(), "is 1 to 70 characters")?;
     let iban = reader.iban()?;
     reader.check_bic(bic.as_deref(), version, &iban)?;
+    let amount = reader.amount()?;
+    reader.bound(8, 4, "is 1 to 4 letters or digits")?;
+    let purpose = reader.optional(8, is_purpose, "is 1 to 4 letters or digits")?;
+    let remittance = reader.remittance()?;
+    reader.bound(11, 70, "has at most 70 characters")?;
+    let information = reader.optional(11, |_| true, "is text")?;
     Ok(CreditTransfer {
         version,
         charset,
         bic,
         name,
         iban,
-        amount: reader.amount()?,
-        purpose: reader.optional(8, is_purpose, "is 1 to 4 letters or digits")?,
-        remittance: reader.remittance()?,
-        information: reader.optional(11, |text| at_most(text, 70), "has at most 70 characters")?,
+        amount,
+        purpose,
+        remittance,
+        information,
     })
 }
 
-struct Reader<'a>(&'a [Element]);
+struct Reader<'a> {
+    elements: &'a [Element],
+    findings: &'a mut Findings,
+}
 
 impl Reader<'_> {
+    /// Checks the length of a text.
+    fn bound(&mut self, at: usize, longest: usize, rule: &'static str) -> Result<(), QrError> {
+        if self.text(at).chars().count() <= longest {
+            return Ok(());
+        }
+        let mistake = self.error(at, QrErrorKind::TooLong, rule);
+        self.findings.allow(mistake)
+    }
+
     fn text(&self, at: usize) -> &str {
-        self.0.get(at).map_or("", |element| element.text.as_str())
+        self.elements.get(at).map_or("", |element| element.text.as_str())
     }
 
     fn error(&self, at: usize, kind: QrErrorKind, rule: &'static str) -> QrError {
-        let offset = self.0.get(at).map_or(0, |element| element.offset);
+        let offset = self.elements.get(at).map_or(0, |element| element.offset);
         QrError::new(kind, NAMES[at], offset, rule)
     }
 
@@ -182,10 +255,11 @@ impl Reader<'_> {
         Ok(Some(Money::new(amount, euro())))
     }
 
-    fn remittance(&self) -> Result<Option<Remittance>, QrError> {
-        let rule = "has at most 35 characters";
-        let structured = self.optional(9, |text| at_most(text, 35), rule)?;
-        let text = self.optional(10, |text| at_most(text, 140), "has at most 140 characters")?;
+    fn remittance(&mut self) -> Result<Option<Remittance>, QrError> {
+        self.bound(9, 35, "has at most 35 characters")?;
+        self.bound(10, 140, "has at most 140 characters")?;
+        let structured = self.optional(9, |_| true, "is a reference")?;
+        let text = self.optional(10, |_| true, "is text")?;
         match (structured, text) {
             (Some(_), Some(_)) => {
                 let rule = "does not go with a structured reference";
@@ -198,10 +272,6 @@ impl Reader<'_> {
             (None, text) => Ok(text.map(Remittance::Unstructured)),
         }
     }
-}
-
-fn at_most(text: &str, longest: usize) -> bool {
-    text.chars().count() <= longest
 }
 
 /// Up to two decimals, and a digit behind the point if there is one; no zero in front of another
@@ -219,7 +289,7 @@ fn has_idle_zero(text: &str) -> bool {
 }
 
 fn is_purpose(text: &str) -> bool {
-    text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// References of ISO 11649 are checked; those of a country's own kind are the bank's to check.

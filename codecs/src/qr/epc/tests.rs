@@ -59,7 +59,7 @@ fn lines_end_in_lf_or_cr_lf() {
 
 #[test]
 fn each_element_keeps_its_rule() {
-    use QrErrorKind::{BadCheckDigits, BadContent, BadEncoding, Conflict, Missing};
+    use QrErrorKind::{BadCheckDigits, BadContent, BadEncoding, Conflict, Missing, TooLong};
     refused("", BadContent, "service");
     refused("BCD", Missing, "charset");
     refused(instead(1, "BCE"), BadContent, "service");
@@ -71,7 +71,7 @@ fn each_element_keeps_its_rule() {
         refused(instead(5, bic), BadContent, "bic");
     }
     refused(instead(6, ""), Missing, "name");
-    refused(instead(6, &"a".repeat(71)), BadContent, "name");
+    refused(instead(6, &"a".repeat(71)), TooLong, "name");
     refused(instead(6, "a\tb"), BadContent, "name");
     refused(instead(7, ""), Missing, "iban");
     refused(instead(7, "DE71110220330123456788"), BadCheckDigits, "iban");
@@ -95,20 +95,80 @@ fn each_element_keeps_its_rule() {
     ] {
         refused(instead(8, amount), BadContent, "amount");
     }
-    refused(instead(9, "CDCBC"), BadContent, "purpose");
+    refused(instead(9, "CDCBC"), TooLong, "purpose");
     refused(instead(9, "A-"), BadContent, "purpose");
     refused(instead(10, "RF19539007547034"), BadCheckDigits, "structured_ref");
-    refused(instead(10, &"1".repeat(36)), BadContent, "structured_ref");
+    refused(instead(10, &"1".repeat(36)), TooLong, "structured_ref");
     refused(instead(11, "both"), Conflict, "text");
     refused(
         instead(10, "").replace("GDDS\n\n", &format!("GDDS\n\n{}", "a".repeat(141))),
-        BadContent,
+        TooLong,
         "text",
     );
-    refused(instead(12, &"a".repeat(71)), BadContent, "information");
+    refused(instead(12, &"a".repeat(71)), TooLong, "information");
     refused(b"BCD\n002\n1\nSCT\n\nFran\xE7ois", BadEncoding, "name");
     refused(b"BCD\n002\n6\nSCT\n\n\xD2", BadEncoding, "name");
-    refused(EXAMPLE.replace("Franz", &"ä".repeat(140)), QrErrorKind::TooLong, "");
+    refused(EXAMPLE.replace("Franz", &"ä".repeat(140)), TooLong, "");
+}
+
+/// Reads leniently: the transfer, and the fields warned of.
+fn warned(payload: impl AsRef<[u8]>) -> (CreditTransfer, Vec<String>) {
+    EpcCode::parse(payload.as_ref()).expect_err("strictly it is refused");
+    let code = EpcCode::read(payload.as_ref(), Reading::Lenient);
+    let code = code.unwrap_or_else(|error| panic!("{error}"));
+    let fields = code.warnings().iter().map(|warning| warning.field.clone()).collect();
+    (code.transfer().clone(), fields)
+}
+
+#[test]
+fn nul_and_the_blanks_at_the_end_of_a_field_are_cut() {
+    // Public report: gini/gini-mobile-ios pull request 1169.
+    let filled = b"BCD\n001\n2\nSCT\nGENODES1NUE\nAUTOHAUS EJEMPLO GMBH\0\0\0\0\0\0\0\0\0\n\
+                   DE89370400440532013000\nEUR12.3\n\n\nRechnung\n";
+    let (transfer, warnings) = warned(filled);
+    assert_eq!(transfer.name, "AUTOHAUS EJEMPLO GMBH");
+    assert_eq!(transfer.iban, "DE89370400440532013000");
+    assert_eq!(transfer.amount, Some(Money::new(1230, euro())));
+    assert_eq!(warnings, ["name"]);
+    let whole = taken(EXAMPLE);
+    // Every field may be filled up, with either line end, and so may the payload.
+    for filler in ["\0", " ", "\0 \0", "\t "] {
+        for end in ["\n", "\r\n"] {
+            let lines: Vec<_> = EXAMPLE.split('\n').map(|line| format!("{line}{filler}")).collect();
+            let (transfer, warnings) = warned(lines.join(end));
+            assert_eq!((transfer, warnings.len()), (whole.clone(), 10), "{filler:?} {end:?}");
+        }
+    }
+    let (transfer, warnings) = warned(format!("{EXAMPLE}\n\n\n\n{}", "\0".repeat(40)));
+    assert_eq!((transfer, warnings), (whole.clone(), vec![String::new()]));
+    let (transfer, _) = warned(EXAMPLE.replace("Franz M", "Fra\0nz\0 M"));
+    assert_eq!(transfer, whole);
+    // An optional field that is all filling is empty.
+    assert_eq!(warned(instead(9, "    ")).0.purpose, None);
+    for unreadable in [instead(6, "\0\0"), instead(6, "a\tb"), format!("{EXAMPLE}\n\n\n\nx")] {
+        assert!(EpcCode::read(unreadable.as_bytes(), Reading::Lenient).is_err(), "{unreadable:?}");
+    }
+}
+
+#[test]
+fn what_is_longer_than_its_rule_is_read_with_a_warning() {
+    let one = |line: usize, text: &str, field: &str| {
+        let (transfer, warnings) = warned(instead(line, text));
+        assert_eq!(warnings, [field]);
+        transfer
+    };
+    assert_eq!(one(6, &"a".repeat(71), "name").name, "a".repeat(71));
+    assert_eq!(one(12, &"i".repeat(71), "information").information, Some("i".repeat(71)));
+    assert_eq!(one(9, "CDCBC", "purpose").purpose.as_deref(), Some("CDCBC"));
+    let structured = Some(Remittance::Structured("1".repeat(36)));
+    assert_eq!(one(10, &"1".repeat(36), "structured_ref").remittance, structured);
+    let text = instead(10, "").replace("GDDS\n\n", &format!("GDDS\n\n{}", "a".repeat(300)));
+    let (transfer, warnings) = warned(text);
+    assert_eq!(transfer.remittance, Some(Remittance::Unstructured("a".repeat(300))));
+    assert_eq!(warnings, ["", "text"], "the payload is longer than it may be, too");
+    let endless = instead(12, &"i".repeat(3_000));
+    let error = EpcCode::read(endless.as_bytes(), Reading::Lenient).expect_err("no QR code");
+    assert_eq!(error.kind, QrErrorKind::TooLong);
 }
 
 #[test]
@@ -178,7 +238,13 @@ fn transfers() -> impl Strategy<Value = CreditTransfer> {
     ];
     let charset = prop::sample::select(vec![Charset::Utf8, Charset::Latin1, Charset::Latin9]);
     let information = prop::option::of("[A-Za-z äöü]{1,70}");
-    ("[A-Za-z äöü]{1,70}", charset, prop::option::of(1..=AMOUNT_MAX), remittance, information)
+    (
+        "[A-Za-zäöü][A-Za-z äöü]{0,69}",
+        charset,
+        prop::option::of(1..=AMOUNT_MAX),
+        remittance,
+        information,
+    )
         .prop_map(|(name, charset, cents, remittance, information)| CreditTransfer {
             version: Version::V2,
             charset,
@@ -206,4 +272,12 @@ proptest! {
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = EpcCode::parse(&bytes);
     }
+}
+
+#[test]
+fn a_name_of_nothing_but_blanks_is_missing_however_it_is_read() {
+    refused(instead(6, "        "), QrErrorKind::BadContent, "name");
+    let read = EpcCode::read(instead(6, "        ").as_bytes(), Reading::Lenient);
+    let error = read.expect_err("no name");
+    assert_eq!((error.kind, error.field.as_str()), (QrErrorKind::Missing, "name"));
 }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::qr::crc16;
+use crate::qr::{Reading, crc16};
 
 /// The example of the central bank's manual.
 const RANDOM_KEY: &str = "00020126580014br.gov.bcb.pix0136123e4567-e12b-12d1-a456-42665544000052040000\
@@ -70,6 +70,20 @@ fn the_rules_of_pix_are_kept() {
     };
     refused(&reseal(sealed(key, "").replace("5303986", "5303840")), BadContent, "53");
     refused(&reseal(sealed(key, "").replace("5802BR", "5802AR")), BadContent, "58");
+}
+
+#[test]
+fn a_reference_that_is_too_long_is_read_with_a_warning() {
+    let key = "0014br.gov.bcb.pix0111+5511987654";
+    let payload = bare(key, &format!("62390535{}", "a".repeat(35)));
+    refused(&payload, QrErrorKind::TooLong, "62.05");
+    let code = EmvCode::read(&payload, Reading::Lenient).expect("a code");
+    let fields: Vec<_> = code.warnings().iter().map(|warning| warning.field.as_str()).collect();
+    assert_eq!(fields, ["62.05"]);
+    let pix = PixCode::from_emv(&code).expect("a Pix code");
+    assert_eq!(pix.reference, Some("a".repeat(35)));
+    let spaced = bare(key, &format!("62390505a b c6226{}", "a".repeat(26)));
+    assert!(EmvCode::read(&spaced, Reading::Lenient).is_err(), "no reference");
 }
 
 #[test]

@@ -118,7 +118,7 @@ impl Peer {
             let value = Value::Text(text(&name)?);
             Some((name, value))
         });
-        Decoded::Values(Tree { mti, header, fields: fields.collect() })
+        Decoded::Values(Tree { mti, header, fields: fields.collect(), ..Tree::default() })
     }
 }
 

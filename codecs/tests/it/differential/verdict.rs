@@ -1,7 +1,7 @@
 //! Whether both sides say the same of a broken message – and where, on purpose, they do not.
 
 use codecs::error::{DecodeError, ErrorKind};
-use codecs::iso8583::Tree;
+use codecs::iso8583::{Tree, Value};
 
 use super::format::{Data, Format, Length, Prefix};
 use super::peer::{Decoded, Refusal};
@@ -63,7 +63,8 @@ pub fn compare(
     theirs: &Decoded,
 ) -> Result<Option<Difference>, String> {
     match (ours, theirs) {
-        (Ok(ours), Decoded::Values(theirs)) if ours == theirs => Ok(None),
+        // They do not tell whether a bitmap without fields was there.
+        (Ok(ours), Decoded::Values(theirs)) if of_values(ours) == of_values(theirs) => Ok(None),
         (Ok(_), Decoded::Values(_)) => Err("other values".to_owned()),
         (Err(error), Decoded::Refused(refusal)) if is_same(error, refusal) => Ok(None),
         (ours, theirs) => {
@@ -78,6 +79,10 @@ pub fn compare(
             }
         }
     }
+}
+
+fn of_values(tree: &Tree) -> (&str, Option<&String>, &[(String, Value)]) {
+    (&tree.mti, tree.header.as_ref(), &tree.fields)
 }
 
 /// Kind, field and position are the same.

@@ -76,12 +76,16 @@ fn packager(out: &mut String, id: &str, length: u64, class: &str, sub: &Value) {
             let header = sub.get("header").and_then(Value::as_u64).unwrap_or_default();
             let skips = sub.get("skip1").and_then(Value::as_bool) == Some(true);
             let at = if skips { "1" } else { "0" };
+            // Only a message inside a field has a header there.
+            let class = if header > 0 { "GenericPackager" } else { "GenericSubFieldPackager" };
             writeln!(
                 out,
-                "\"org.jpos.iso.packager.GenericSubFieldPackager\" bitmapField=\"{at}\" \
-                 headerLength=\"{header}\">"
+                "\"org.jpos.iso.packager.{class}\" bitmapField=\"{at}\" headerLength=\"{header}\">"
             )
             .expect("written");
+            if skips && header > 0 {
+                element(out, "0", 0, "IF_NOP", false);
+            }
             let bitmap = bitmap_class(sub["bitmap"].as_str().expect("a bitmap"));
             element(out, at, sub["size"].as_u64().expect("a size"), bitmap, false);
             fields(out, sub["fields"].as_object().expect("parts"));

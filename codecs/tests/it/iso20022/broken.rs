@@ -93,7 +93,7 @@ fn what_a_conforming_parser_refuses_is_refused_with_its_place() {
         let error = read(message.as_bytes()).expect_err(broken);
         let expected = (kind, path, message.find(at).expect("the place"));
         assert_eq!((error.kind, &*error.path, error.offset), expected, "{broken}");
-        assert_eq!(leaves(message.as_bytes()).expect_err(broken), error);
+        assert_eq!(leaves(message.as_bytes(), None).expect_err(broken), error);
     }
 }
 
@@ -148,11 +148,11 @@ fn piece() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn random_bytes_bring_nothing_down(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = leaves(&bytes);
+        let _ = leaves(&bytes, None);
     }
 
     #[test]
     fn random_markup_brings_nothing_down(pieces in prop::collection::vec(piece(), 0..40)) {
-        let _ = leaves(pieces.concat().as_bytes());
+        let _ = leaves(pieces.concat().as_bytes(), None);
     }
 }

@@ -11,78 +11,82 @@ use loadtest::audit::client::{self, Claim};
 use loadtest::audit::issuer::IssuerTruth;
 use loadtest::audit::journal::Journal;
 use loadtest::audit::{AuditSummary, Evidence, Mismatch, json_lines};
+use loadtest::clock;
 use loadtest::simulator::issuer::IssuerHandle;
 
-use crate::{print, say};
+use crate::{print, say, usage};
+
+/// What the program ends with when an audit found mismatches.
+pub const MISMATCHES: u8 = 2;
+
+const AUDIT: &str = "The audit after the run";
 
 /// Where the evidence is.
 #[derive(Debug, clap::Args)]
 pub struct EvidenceArgs {
-    /// The switch's data folder; its journal is exported with `cauce journal export`.
-    #[arg(long)]
-    pub data: Option<PathBuf>,
+    /// The switch's data folder; its journal is exported with
+    /// `cauce journal export`.
+    #[arg(long, value_name = "FOLDER", help_heading = AUDIT)]
+    data: Option<PathBuf>,
     /// An export of the journal that is there already (JSON lines).
-    #[arg(long, conflicts_with = "data")]
-    pub journal: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", conflicts_with = "data", help_heading = AUDIT)]
+    journal: Option<PathBuf>,
     /// The `cauce` program.
-    #[arg(long, default_value = "cauce")]
-    pub cauce: PathBuf,
+    #[arg(long, value_name = "PROGRAM", default_value = "cauce", help_heading = AUDIT)]
+    cauce: PathBuf,
     /// Log of the simulated issuers; may be given several times.
-    #[arg(long)]
-    pub issuer_log: Vec<PathBuf>,
+    #[arg(long, value_name = "FILE", help_heading = AUDIT)]
+    issuer_log: Vec<PathBuf>,
     /// Log of the simulated merchant.
-    #[arg(long)]
-    pub merchant_log: Option<PathBuf>,
-    /// A biller whose endpoint was there from the beginning, where the journal's export does not
-    /// say so; may be given several times.
-    #[arg(long)]
-    pub notified: Vec<String>,
-    /// Seconds in which what is under way may come to rest before it counts as a mismatch.
-    #[arg(long, default_value_t = 0)]
-    pub settle: u64,
+    #[arg(long, value_name = "FILE", help_heading = AUDIT)]
+    merchant_log: Option<PathBuf>,
+    /// A biller whose endpoint was there from the beginning, where the
+    /// journal's export does not say so; may be given several times.
+    #[arg(long, value_name = "BILLER", help_heading = AUDIT)]
+    notified: Vec<String>,
+    /// Seconds in which what is under way may come to rest before it counts as
+    /// a mismatch.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, help_heading = AUDIT)]
+    settle: u64,
 }
 
 /// Options of an audit on files.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What the client heard: `answers.jsonl` of a run.
-    #[arg(long)]
+    /// What the client heard: the file of `run --answers`.
+    #[arg(long, value_name = "FILE")]
     answers: PathBuf,
     #[command(flatten)]
     evidence: EvidenceArgs,
 }
 
 /// Repeats an audit on files.
-pub fn audit(args: &Args) -> anyhow::Result<ExitCode> {
+pub async fn audit(args: &Args) -> anyhow::Result<ExitCode> {
     if !args.evidence.is_wanted() {
-        bail!("an audit needs the journal: --data or --journal");
+        return Err(usage::wrong("an audit needs the journal: --data or --journal"));
     }
+    usage::readable(&args.answers)?;
+    args.evidence.check()?;
     let claims = client::read(open(&args.answers)?)?;
-    let summary = args.evidence.audit(claims, None)?;
-    tell(&summary);
-    Ok(exit_code(&summary))
+    let summary = args.evidence.audit(claims, None).await?;
+    lines(&summary).iter().for_each(|line| print(line));
+    Ok(ExitCode::from(if summary.mismatches == 0 { 0 } else { MISMATCHES }))
 }
 
-/// 0, or 2 when there are mismatches.
-pub fn exit_code(summary: &AuditSummary) -> ExitCode {
-    ExitCode::from(if summary.mismatches == 0 { 0 } else { 2 })
-}
-
-/// Prints what an audit found.
-pub fn tell(summary: &AuditSummary) {
-    print(&format!(
-        "audit: {} mismatches between {} requests, {} payments in the journal, {} at the issuers, \
-         {} notices about {} payments",
-        summary.mismatches,
-        summary.claims,
-        summary.payments,
-        summary.issuer_payments,
-        summary.notices,
-        summary.payments_with_notices
-    ));
-    for mismatch in &summary.first {
-        print(&format!("  {mismatch}"));
-    }
+/// What an audit found.
+pub fn lines(summary: &AuditSummary) -> Vec<String> {
+    let mut lines = vec![
+        format!(
+            "audit: {} mismatches between {} requests, {} payments in the journal,",
+            summary.mismatches, summary.claims, summary.payments
+        ),
+        format!(
+            "       {} at the issuers, {} notices about {} payments",
+            summary.issuer_payments, summary.notices, summary.payments_with_notices
+        ),
+    ];
+    lines.extend(summary.first.iter().map(|mismatch| format!("  {mismatch}")));
+    lines
 }
 
 impl EvidenceArgs {
@@ -91,8 +95,33 @@ impl EvidenceArgs {
         self.data.is_some() || self.journal.is_some()
     }
 
+    /// The switch's data folder, where it is known.
+    pub fn data(&self) -> Option<&Path> {
+        self.data.as_deref()
+    }
+
+    /// Refuses evidence that is not there before a run is made for it.
+    ///
+    /// Errors: a wrong command line.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let files = self.data.iter().chain(&self.journal).chain(&self.merchant_log);
+        files.chain(&self.issuer_log).try_for_each(|path| usage::readable(path))?;
+        if self.data.is_some() {
+            let asked = Command::new(&self.cauce).arg("--version").stdout(Stdio::null()).status();
+            if let Err(error) = asked {
+                let program = self.cauce.display();
+                return Err(usage::wrong(format!("{program} does not run: {error}; see --cauce")));
+            }
+        } else if self.journal.is_none() && (self.merchant_log.is_some() || self.settle > 0) {
+            return Err(usage::wrong("the audit needs the journal: --data or --journal"));
+        }
+        Ok(())
+    }
+
     /// Audits, again and again while something may still come to rest in the time allowed.
-    pub fn audit(
+    ///
+    /// Errors: evidence that cannot be read.
+    pub async fn audit(
         &self,
         claims: Vec<Claim>,
         issuer: Option<(&str, &IssuerHandle)>,
@@ -107,7 +136,7 @@ impl EvidenceArgs {
                 return Ok(AuditSummary::new(&evidence, &mismatches));
             }
             say(&format!("audit: {} mismatches, some under way", mismatches.len()));
-            std::thread::sleep(Duration::from_secs(1));
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 
@@ -116,20 +145,31 @@ impl EvidenceArgs {
         evidence: &mut Evidence,
         issuer: Option<(&str, &IssuerHandle)>,
     ) -> anyhow::Result<()> {
+        // What issuers and merchants know of a payment that begins after this, the journal cannot
+        // know: others may be paying beside the run.
+        let read_at = clock::now().to_string();
+        if let Some(log) = &self.merchant_log {
+            evidence.notices = Some(json_lines(open(log)?, "merchant log")?);
+        }
+        let held = |(_, issuer): (&str, &IssuerHandle)| issuer.truth();
+        let held_before = issuer.map(held).unwrap_or_default();
         evidence.journal = self.read_journal()?;
         for biller in &self.notified {
             evidence.journal.endpoints.insert(biller.clone(), 0);
         }
-        evidence.issuers = IssuerTruth::default();
+        evidence.issuers = IssuerTruth {
+            journal_from: evidence.journal.begins_at.clone(),
+            journal_read_at: Some(read_at),
+            ..IssuerTruth::default()
+        };
         for log in &self.issuer_log {
             evidence.issuers.add_log(open(log)?).with_context(|| log.display().to_string())?;
         }
         if let Some((participant, issuer)) = issuer {
-            evidence.issuers.add_effects(participant, &issuer.truth());
+            let held = issuer.truth();
+            evidence.issuers.add_effects(participant, &held);
+            evidence.issuers.add_newer(&held_before, &held);
             evidence.issuers.since = Some(issuer.started_at().to_string());
-        }
-        if let Some(log) = &self.merchant_log {
-            evidence.notices = Some(json_lines(open(log)?, "merchant log")?);
         }
         Ok(())
     }

@@ -21,15 +21,18 @@ pub struct Args {
 }
 
 /// Exits 0 when the later result is not worse, 1 when it is, 2 when nothing can be said.
-pub fn compare(args: &Args) -> anyhow::Result<ExitCode> {
-    let (earlier, later) = (read(&args.earlier)?, read(&args.later)?);
-    let (code, lines) = match loadtest::report::compare(&earlier, &later, args.noise) {
-        Comparison::NotWorse => (0, vec!["not worse".to_owned()]),
-        Comparison::Worse(lines) => (1, lines),
-        Comparison::Invalid(lines) => (2, lines),
+pub fn compare(args: &Args) -> ExitCode {
+    let read = read(&args.earlier).and_then(|earlier| Ok((earlier, read(&args.later)?)));
+    let (code, lines) = match read {
+        Err(error) => (2, vec![format!("{error:#}")]),
+        Ok((earlier, later)) => match loadtest::report::compare(&earlier, &later, args.noise) {
+            Comparison::NotWorse => (0, vec!["not worse".to_owned()]),
+            Comparison::Worse(lines) => (1, lines),
+            Comparison::Invalid(lines) => (2, lines),
+        },
     };
     lines.iter().for_each(|line| print(line));
-    Ok(ExitCode::from(code))
+    ExitCode::from(code)
 }
 
 fn read(path: &Path) -> anyhow::Result<Report> {

@@ -8,46 +8,56 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
-use loadtest::audit::client;
-use loadtest::drive::{DriveSettings, Keep, Run};
+use loadtest::audit::client::{self, Claim};
+use loadtest::drive::{DriveSettings, Keep};
+use loadtest::report::Report;
 use loadtest::report::machine::{Machine, ProcessUse};
-use loadtest::report::{Report, page};
+use loadtest::report::search::{Objective, RatePoint};
 use loadtest::simulator::issuer::IssuerHandle;
+use loadtest::workload::schedule::RATE_MAX;
+use tokio_util::sync::CancellationToken;
 
-use crate::audit::{self, EvidenceArgs};
-use crate::load::LoadArgs;
-use crate::{print, say};
+use crate::audit::EvidenceArgs;
+use crate::load::{LoadArgs, SECONDS_MAX};
+use crate::output::{self, OutputArgs};
+use crate::{stop, usage};
 
 /// Requests a second, or as many as answers allow.
 #[derive(Debug, Clone, Copy)]
 pub struct Rate(Option<u64>);
 
 impl FromStr for Rate {
-    type Err = std::num::ParseIntError;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "max" { Ok(Self(None)) } else { text.parse().map(|rate| Self(Some(rate))) }
+        if text == "max" {
+            return Ok(Self(None));
+        }
+        match text.parse() {
+            Ok(rate) if (1..=RATE_MAX).contains(&rate) => Ok(Self(Some(rate))),
+            _ => Err(format!("1 to {RATE_MAX} requests a second, or `max`")),
+        }
     }
 }
 
 /// Options of a run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Requests a second, or `max` for a closed loop.
-    #[arg(long, default_value = "1000")]
-    rate: Rate,
-    /// Seconds.
-    #[arg(long, default_value_t = 30)]
+    /// Requests a second, or `max` for a closed loop. Several rates, as
+    /// `500,1000,2000`, are held one after the other, and the page shows the
+    /// curve over them.
+    #[arg(long, default_value = "1000", value_delimiter = ',')]
+    rate: Vec<Rate>,
+    /// Seconds each rate is held.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
     duration: u64,
     /// Where to write what the client heard, for a later audit.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
-    /// Where to write the result as JSON.
-    #[arg(long)]
-    report: Option<PathBuf>,
-    /// Where to write the result as one HTML file.
-    #[arg(long)]
-    html: Option<PathBuf>,
+    /// Where the result goes.
+    #[command(flatten)]
+    output: OutputArgs,
     /// Options of the load.
     #[command(flatten)]
     pub load: LoadArgs,
@@ -56,43 +66,79 @@ pub struct Args {
     evidence: EvidenceArgs,
 }
 
-/// Makes a run, audits it where there is a journal, and reports.
-pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let is_kept = args.evidence.is_wanted() || args.answers.is_some();
-    let keep = if is_kept { Keep::Answers } else { Keep::Figures };
-    let settings = args.load.settings(args.rate.0, Duration::from_secs(args.duration), keep)?;
+/// Makes a run at each rate, audits them where there is a journal, and reports.
+pub async fn run(args: &Args, stop: &CancellationToken) -> anyhow::Result<ExitCode> {
+    let rates = args.settings()?;
+    args.output.check()?;
+    args.evidence.check()?;
+    args.answers.iter().try_for_each(|path| usage::writable(path))?;
     let issuer = args.load.host_issuer().await?;
-    let before = args.load.processes();
-    let run = args.load.drive(&settings).await?;
-    let mut report = Report::new(&settings, &run);
-    report.processes = used_since(args.load.processes(), &before);
-    report.machine = Machine::look(args.evidence.data.as_deref());
-    let code = conclude(args, &settings, &run, issuer.as_ref(), &mut report)?;
+    if !args.load.is_ready(&rates[0], issuer.as_ref(), stop).await? {
+        return Ok(stop::exit_code());
+    }
+    let (mut reports, mut claims) = (Vec::new(), Vec::new());
+    for settings in &rates {
+        let before = args.load.processes();
+        let run = args.load.drive(settings, stop).await?;
+        let mut report = Report::new(settings, &run);
+        report.processes = used_since(args.load.processes(), &before);
+        claims.extend(client::claims(&run, settings));
+        reports.push(report);
+        if stop.is_cancelled() {
+            break;
+        }
+    }
+    let is_cut_short = reports.len() < rates.len();
+    let mut last = reports.pop().unwrap_or_default();
+    if is_cut_short {
+        // Stopped between two rates: the last one held came to its end.
+        last.stopped_after_ms.get_or_insert(last.settings.duration_ms);
+    }
+    last.machine = Machine::look(args.evidence.data());
+    if rates.len() > 1 {
+        let held = reports.iter().chain([&last]);
+        last.rates = held
+            .map(|report| RatePoint::new(report.settings.rate, report, Objective::NONE))
+            .collect();
+    }
+    conclude(args, claims, issuer.as_ref(), &mut last).await?;
     if let Some(issuer) = issuer {
         issuer.stop().await.context("the hosted issuer's log")?;
     }
-    Ok(code)
+    reports.push(last);
+    Ok(output::exit_code(&reports))
 }
 
-fn conclude(
+impl Args {
+    /// The settings of each run.
+    ///
+    /// Errors: a wrong command line.
+    fn settings(&self) -> anyhow::Result<Vec<DriveSettings>> {
+        if self.rate.len() > 1 && self.rate.iter().any(|rate| rate.0.is_none()) {
+            return Err(usage::wrong("--rate max stands alone"));
+        }
+        let is_kept = self.evidence.is_wanted() || self.answers.is_some();
+        let keep = if is_kept { Keep::Answers } else { Keep::Figures };
+        let duration = Duration::from_secs(self.duration);
+        self.rate.iter().map(|rate| self.load.settings(rate.0, duration, keep)).collect()
+    }
+}
+
+async fn conclude(
     args: &Args,
-    settings: &DriveSettings,
-    run: &Run,
+    claims: Vec<Claim>,
     issuer: Option<&IssuerHandle>,
     report: &mut Report,
-) -> anyhow::Result<ExitCode> {
-    let claims = client::claims(run, &settings.workload);
+) -> anyhow::Result<()> {
     if let Some(path) = &args.answers {
         let file = File::create(path).with_context(|| path.display().to_string())?;
         client::write(&claims, BufWriter::new(file))?;
     }
     if args.evidence.is_wanted() {
         let hosted = issuer.map(|issuer| (args.load.issuer.issuer_participant.as_str(), issuer));
-        report.audit = Some(args.evidence.audit(claims, hosted)?);
+        report.audit = Some(args.evidence.audit(claims, hosted).await?);
     }
-    write_reports(args, report)?;
-    summarise(report);
-    Ok(report.audit.as_ref().map(audit::exit_code).unwrap_or_default())
+    args.output.write(report)
 }
 
 /// What each process used between two looks.
@@ -102,55 +148,4 @@ pub fn used_since(after: Vec<ProcessUse>, before: &[ProcessUse]) -> Vec<ProcessU
         None => now,
     };
     after.into_iter().map(used).collect()
-}
-
-fn write_reports(args: &Args, report: &Report) -> anyhow::Result<()> {
-    if let Some(path) = &args.report {
-        std::fs::write(path, report.to_json()).with_context(|| path.display().to_string())?;
-    }
-    if let Some(path) = &args.html {
-        std::fs::write(path, page(report)).with_context(|| path.display().to_string())?;
-    }
-    Ok(())
-}
-
-/// Prints the figures that matter.
-pub fn summarise(report: &Report) {
-    let counts = &report.counts;
-    print(&format!(
-        "offered {}/s  achieved {}/s  sent {}  approved {}  declined {}  unknown {}  no answer {}  \
-         line lost {}  unsent {}",
-        report.offered_per_second,
-        report.achieved_per_second,
-        counts.sent,
-        counts.approved,
-        counts.declined,
-        counts.unknown,
-        counts.no_answer,
-        counts.line_lost,
-        counts.unsent
-    ));
-    for (name, quantiles) in
-        [("from planned", &report.latency), ("from sending", &report.uncorrected)]
-    {
-        let named = quantiles.named();
-        let shown = named.iter().map(|(name, value)| format!("{name} {value}"));
-        print(&format!("{name} (µs): {}", shown.collect::<Vec<_>>().join("  ")));
-    }
-    for process in &report.processes {
-        print(&format!(
-            "{} ({}): {} ms of processor, {} µs for 1,000 payments, peak {} KiB",
-            process.name,
-            process.pid,
-            process.cpu_ms,
-            report.cpu_us_per_thousand(process),
-            process.peak_rss_kib
-        ));
-    }
-    if let Some(summary) = &report.audit {
-        audit::tell(summary);
-    }
-    for why in &report.invalid {
-        say(&format!("not to be used: {why}"));
-    }
 }

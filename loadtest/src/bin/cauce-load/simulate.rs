@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use loadtest::simulator::acquirer::{Acquirer, AcquirerSettings, Order};
-use loadtest::simulator::issuer::{Bookkeeping, Issuer, IssuerSettings, Latency, Profile};
+use anyhow::Context;
+use loadtest::drive::sign_on::refusal;
+use loadtest::simulator::acquirer::{Acquirer, AcquirerSettings, Answer, Fields, Order};
+use loadtest::simulator::issuer::{Bookkeeping, Counts, Issuer, IssuerSettings, Latency, Profile};
 use loadtest::simulator::merchant::{BillerEndpoint, Merchant, MerchantSettings, Script};
 use router::money::{Currency, Money};
 
-use crate::{print, say};
+use crate::stop::StopSignals;
+use crate::{print, say, usage};
 
 /// A simulator.
 #[derive(Debug, clap::Subcommand)]
@@ -28,7 +30,8 @@ pub enum Kind {
 #[derive(Debug, clap::Args)]
 pub struct IssuerArgs {
     /// Where to listen.
-    #[arg(long, default_value = "127.0.0.1:9583")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9583",
+        value_parser = usage::loopback)]
     listen: SocketAddr,
     /// Participant it plays.
     #[arg(long, default_value = "bank-a")]
@@ -40,7 +43,7 @@ pub struct IssuerArgs {
     #[arg(long)]
     truth: Option<PathBuf>,
     /// Keep no book: every request is decided by its amount alone and every reversal confirmed.
-    /// For speed runs; a book takes about 300 bytes a payment.
+    /// For speed runs; a book takes about 400 bytes a payment.
     #[arg(long)]
     forget: bool,
     /// When amounts ending in 69 are answered, milliseconds.
@@ -70,7 +73,8 @@ pub struct IssuerArgs {
 #[derive(Debug, clap::Args)]
 pub struct MerchantArgs {
     /// Where to listen.
-    #[arg(long, default_value = "127.0.0.1:9580")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9580",
+        value_parser = usage::loopback)]
     listen: SocketAddr,
     /// Where to write the notices heard.
     #[arg(long)]
@@ -84,7 +88,8 @@ pub struct MerchantArgs {
 #[derive(Debug, clap::Args)]
 pub struct AcquirerArgs {
     /// The switch's ISO 8583 address; loopback only.
-    #[arg(long, default_value = "127.0.0.1:8583")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8583",
+        value_parser = usage::target)]
     target: SocketAddr,
     /// DE32.
     #[arg(long, default_value = "700001")]
@@ -102,15 +107,18 @@ pub struct AcquirerArgs {
 
 /// Runs a simulator until it is interrupted.
 pub async fn simulate(kind: Kind) -> anyhow::Result<ExitCode> {
+    let mut signals = StopSignals::listen().context("signals cannot be heard")?;
     match kind {
-        Kind::Issuer(args) => issuer(args).await?,
-        Kind::Merchant(args) => merchant(args).await?,
-        Kind::Acquirer(args) => acquirer(args).await?,
+        Kind::Issuer(args) => issuer(args, &mut signals).await?,
+        Kind::Merchant(args) => merchant(args, &mut signals).await?,
+        Kind::Acquirer(args) => {
+            signals.unless_received(acquirer(args)).await.unwrap_or(Ok(()))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn issuer(args: IssuerArgs) -> anyhow::Result<()> {
+async fn issuer(args: IssuerArgs, signals: &mut StopSignals) -> anyhow::Result<()> {
     let min = Duration::from_micros(args.latency_us);
     let latency = match args.latency_max_us {
         Some(max) => Latency::Uniform { min, max: Duration::from_micros(max) },
@@ -127,19 +135,45 @@ async fn issuer(args: IssuerArgs) -> anyhow::Result<()> {
         profile: Profile { latency, twice, out_of_order, line_drop, contradicting },
         ..IssuerSettings::new(&args.participant)
     };
-    let issuer = Issuer::start(settings).await?;
+    let listen = settings.listen;
+    let issuer = Issuer::start(settings)
+        .await
+        .with_context(|| format!("the bank cannot listen at {listen}; see --listen"))?;
     say(&format!("issuer {} listens at {}", args.participant, issuer.addr()));
-    interrupted().await?;
-    print(&format!("{:?}", issuer.counts()));
+    let mut sign_ons = issuer.sign_ons();
+    let tell_sign_ons = async {
+        while sign_ons.changed().await.is_ok() {
+            issuer.signed_on().await;
+            let count = *sign_ons.borrow_and_update();
+            say(&format!("the switch has signed on; {count} sign-ons so far"));
+        }
+        // The bank has ended its lines; only a signal ends the program.
+        std::future::pending::<()>().await;
+    };
+    signals.unless_received(tell_sign_ons).await;
+    tell_counts(&issuer.counts());
     issuer.stop().await?;
     Ok(())
 }
 
-async fn merchant(args: MerchantArgs) -> anyhow::Result<()> {
+fn tell_counts(counts: &Counts) {
+    print(&format!(
+        "lines {}  sign-ons {}  payments {} ({} of them again)",
+        counts.lines, counts.sign_ons, counts.payments, counts.repeats
+    ));
+    print(&format!(
+        "reversals {}  inquiries {}  answers {}  not understood {}",
+        counts.reversals, counts.inquiries, counts.answers, counts.not_understood
+    ));
+}
+
+async fn merchant(args: MerchantArgs, signals: &mut StopSignals) -> anyhow::Result<()> {
     let mut billers = Vec::new();
     for biller in &args.biller {
         let (path, secret) =
-            biller.split_once('=').context("--biller takes a path, `=` and a secret")?;
+            biller.split_once('=').filter(|(path, _)| path.starts_with('/')).ok_or_else(|| {
+                usage::wrong("--biller takes a path, `=` and a secret, as /isp-ve=whsec_…")
+            })?;
         billers.push(BillerEndpoint {
             path: path.to_owned(),
             secret: secret.to_owned(),
@@ -147,44 +181,42 @@ async fn merchant(args: MerchantArgs) -> anyhow::Result<()> {
         });
     }
     let settings = MerchantSettings { listen: args.listen, log: args.log, billers };
-    let merchant = Merchant::start(settings).await?;
+    let listen = settings.listen;
+    let merchant = Merchant::start(settings)
+        .await
+        .with_context(|| format!("the merchant cannot listen at {listen}; see --listen"))?;
     say(&format!("merchant listens at {}", merchant.addr()));
-    interrupted().await?;
+    signals.received().await;
     print(&format!("{} notices heard", merchant.heard().len()));
     merchant.stop().await?;
     Ok(())
 }
 
+/// Pays once a second for as long as it is let.
 async fn acquirer(args: AcquirerArgs) -> anyhow::Result<()> {
-    if !args.target.ip().is_loopback() {
-        bail!("{} is not a loopback address", args.target);
-    }
-    let currency = Currency::from_code(&args.currency).context("not a currency of ISO 4217")?;
-    let line = Acquirer::connect(args.target, AcquirerSettings::new(&args.acquirer_id)).await?;
+    let currency = Currency::from_code(&args.currency).ok_or_else(|| {
+        usage::wrong(format!("`{}` is not a currency of ISO 4217", args.currency))
+    })?;
+    let line = Acquirer::connect(args.target, AcquirerSettings::new(&args.acquirer_id))
+        .await
+        .with_context(|| format!("no line to {} as acquirer {}", args.target, args.acquirer_id))?;
     let order = Order::card(Money::new(args.amount, currency), &args.biller);
     let mut seconds = tokio::time::interval(Duration::from_secs(1));
     loop {
-        tokio::select! {
-            interrupted = interrupted() => return interrupted,
-            _ = seconds.tick() => match line.pay(&order).await {
-                Ok((request, answer)) => print(&format!(
-                    "STAN {}  {}  folio {}  authorisation {}",
-                    request.text(11),
-                    answer.response_code(),
-                    answer.folio(),
-                    answer.authorisation()
-                )),
-                Err(error) => say(&format!("{error}")),
-            },
+        seconds.tick().await;
+        match line.pay(&order).await {
+            Ok((request, answer)) => print(&told(&request, &answer)),
+            Err(error) => say(&format!("{error}")),
         }
     }
 }
 
-async fn interrupted() -> anyhow::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        ended = tokio::signal::ctrl_c() => ended?,
-        _ = terminate.recv() => {}
-    }
-    Ok(())
+/// What came of one payment: STAN, response code, folio, and the authorisation or the reason.
+fn told(request: &Fields, answer: &Answer) -> String {
+    let (stan, code, folio) = (request.text(11), answer.response_code(), answer.folio());
+    let rest = match answer.is_approved() {
+        true => format!("authorisation {}", answer.authorisation()),
+        false => refusal(answer.fields.get(39), answer.fields.get(44)),
+    };
+    format!("STAN {stan}  {code}  folio {folio}  {rest}")
 }

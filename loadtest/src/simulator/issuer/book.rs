@@ -2,6 +2,7 @@
 //! answer it got before.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +16,7 @@ const SHARDS: usize = 256;
 
 /// DE39 of a request that was already undone when it came.
 const UNDONE_BEFORE: [u8; 2] = *b"17";
-/// DE39 of another request under a reference that is taken.
+/// DE39 of another amount under a trace that is taken, or of a repeat of something else.
 const DUPLICATE: [u8; 2] = *b"94";
 /// DE39 of a reversal or inquiry whose original is not known.
 const NOT_FOUND: [u8; 2] = *b"25";
@@ -45,9 +46,9 @@ pub struct Effect {
     pub answer: Option<[u8; 2]>,
 }
 
-/// One request, by what names it.
+/// The data elements of one request that the book goes by.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Named<'a> {
+pub(super) struct RequestElements<'a> {
     /// DE37; empty where there is none.
     pub rrn: &'a [u8],
     /// DE11.
@@ -77,14 +78,30 @@ pub(super) enum Decision {
 struct Entry {
     effect: Effect,
     verdict: Verdict,
-    trace: u64,
+    forestalled: Forestalled,
+}
+
+/// Whether the reversal of a payment came before the payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Forestalled {
+    /// It did not.
+    No,
+    /// It did, and named the trace of the payment (DE90).
+    ByTrace,
+    /// It did, and named the reference of the payment (DE37) alone.
+    ByReference,
 }
 
 /// The bank's book.
+///
+/// A payment is its trace (STAN and transmission time, DE11 and DE7), its reference (DE37) and its
+/// amount together. None of them alone names one: a switch that starts with an empty data folder
+/// gives its folios anew, and one that restarts may give its STANs anew within the same second.
 #[derive(Debug)]
 pub(super) struct Book {
     payments: Vec<Mutex<Map<Entry>>>,
-    traces: Vec<Mutex<Map<u64>>>,
+    /// The key of the latest payment of a name: trace with reference, reference, trace.
+    names: Vec<Mutex<Map<u64>>>,
 }
 
 type Map<V> = HashMap<u64, V, BuildHasherDefault<Mixed>>;
@@ -93,41 +110,75 @@ impl Book {
     pub(super) fn new() -> Self {
         Self {
             payments: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            traces: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            names: (0..SHARDS).map(|_| Mutex::default()).collect(),
         }
     }
 
     /// Decides a payment (0200, 0201), once.
-    pub(super) fn pay(&self, named: Named<'_>, is_repeat: bool) -> Decision {
-        let trace = trace_key(named.stan, named.transmitted_at);
-        let key = key(named.rrn).unwrap_or(trace);
-        let verdict = Verdict::of(named.amount_minor);
-        let mut payments = lock(&self.payments, key);
-        if let Some(entry) = payments.get_mut(&key) {
-            return entry.again(named, trace, is_repeat);
+    pub(super) fn pay(&self, request: RequestElements<'_>, is_repeat: bool) -> Decision {
+        let key = request.key();
+        if let Some(entry) = lock(&self.payments, key).get_mut(&key) {
+            return entry.again(request);
         }
-        payments.insert(key, Entry { effect: effect(named, verdict), verdict, trace });
-        drop(payments);
-        if key != trace {
-            lock(&self.traces, trace).insert(trace, key);
+        if let Some(decision) = self.pay_by_name(request, is_repeat) {
+            return decision;
         }
+        let verdict = Verdict::of(request.amount_minor);
+        let entry =
+            Entry { effect: effect(request, verdict), verdict, forestalled: Forestalled::No };
+        match lock(&self.payments, key).entry(key) {
+            // Another line was faster with the same request.
+            MapEntry::Occupied(mut taken) => return taken.get_mut().again(request),
+            MapEntry::Vacant(free) => free.insert(entry),
+        };
+        self.name(request);
         Decision::New(verdict)
+    }
+
+    /// What an earlier message makes of a payment that has its name and is not word for word the
+    /// same: the repeat of an earlier request, or a payment whose reversal came first.
+    fn pay_by_name(&self, request: RequestElements<'_>, is_repeat: bool) -> Option<Decision> {
+        let (exact, reference) = (self.look_up(request.exact()), self.look_up(request.reference()));
+        for (earlier, forestalled) in
+            [(exact, Forestalled::ByTrace), (reference, Forestalled::ByReference)]
+        {
+            let Some(earlier) = earlier else { continue };
+            let mut payments = lock(&self.payments, earlier);
+            let Some(entry) = payments.get_mut(&earlier) else { continue };
+            if entry.forestalled == forestalled {
+                let decision = entry.again(request);
+                let moved = payments.remove(&earlier)?;
+                drop(payments);
+                let key = request.key();
+                lock(&self.payments, key).insert(key, moved);
+                self.name(request);
+                return Some(decision);
+            }
+            if is_repeat {
+                return Some(entry.again(request));
+            }
+        }
+        None
     }
 
     /// Undoes a payment, once, or what is not to stand of it, and gives the response code.
     ///
     /// A reversal that comes before its original is answered "not found" and remembered: the
     /// original is declined when it comes.
-    pub(super) fn reverse(&self, named: Named<'_>, original: Option<Named<'_>>) -> [u8; 2] {
-        let Some((key, _)) = self.find(named.rrn, original) else {
-            self.forestall(named, original);
+    pub(super) fn reverse(
+        &self,
+        request: RequestElements<'_>,
+        original: Option<RequestElements<'_>>,
+    ) -> [u8; 2] {
+        let Some((key, _)) = self.find(request.rrn, original) else {
+            self.forestall(request, original);
             return NOT_FOUND;
         };
         let mut payments = lock(&self.payments, key);
-        let entry = payments.get_mut(&key).expect("invariant: entries are never removed");
+        let Some(entry) = payments.get_mut(&key) else { return NOT_FOUND };
         let effect = &mut entry.effect;
         if effect.debits > effect.reversals {
-            let stands = named.stands_minor.unwrap_or(0);
+            let stands = request.stands_minor.unwrap_or(0);
             let given_back = effect.amount_minor.saturating_sub(stands);
             effect.given_back_minor = given_back.max(effect.given_back_minor);
             effect.reversals += u8::from(stands == 0);
@@ -136,7 +187,7 @@ impl Book {
     }
 
     /// What became of a payment: its response code as an inquiry is told it.
-    pub(super) fn inquire(&self, rrn: &[u8], original: Option<Named<'_>>) -> [u8; 2] {
+    pub(super) fn inquire(&self, rrn: &[u8], original: Option<RequestElements<'_>>) -> [u8; 2] {
         let Some((_, entry)) = self.find(rrn, original) else { return NOT_FOUND };
         let is_undone = entry.effect.reversals > 0;
         match entry.verdict {
@@ -157,40 +208,89 @@ impl Book {
             .collect()
     }
 
-    fn find(&self, rrn: &[u8], original: Option<Named<'_>>) -> Option<(u64, Entry)> {
+    /// The payment that a message names: by the trace of the original (DE90) where it gives that,
+    /// together with its reference where that is known here; else the latest one of the reference.
+    fn find(&self, rrn: &[u8], original: Option<RequestElements<'_>>) -> Option<(u64, Entry)> {
         let get = |key: u64| lock(&self.payments, key).get(&key).map(|entry| (key, *entry));
-        if let Some(found) = key(rrn).and_then(get) {
-            return Some(found);
-        }
-        let original = original?;
-        let trace = trace_key(original.stan, original.transmitted_at);
-        let key = lock(&self.traces, trace).get(&trace).copied().unwrap_or(trace);
-        get(key)
+        let by_reference = self.look_up(reference_name(rrn));
+        let key = match original {
+            None => by_reference,
+            Some(original) => {
+                let original = RequestElements { rrn, ..original };
+                let exact = self.look_up(original.exact());
+                // A reference that is known under other traces alone is of another payment.
+                exact.or_else(|| match by_reference {
+                    Some(_) => None,
+                    None => self.look_up(Some(original.trace())),
+                })
+            }
+        };
+        key.and_then(get)
     }
 
-    fn forestall(&self, named: Named<'_>, original: Option<Named<'_>>) {
-        let trace_of = |named: Named<'_>| trace_key(named.stan, named.transmitted_at);
-        let trace = original.map_or_else(|| trace_of(named), trace_of);
-        let key = key(named.rrn).unwrap_or(trace);
-        let verdict = Verdict::Decline(UNDONE_BEFORE);
-        let effect = Effect { answer: None, ..effect(named, verdict) };
-        lock(&self.payments, key).insert(key, Entry { effect, verdict, trace });
-        if key != trace {
-            lock(&self.traces, trace).insert(trace, key);
+    fn look_up(&self, name: Option<u64>) -> Option<u64> {
+        let name = name?;
+        lock(&self.names, name).get(&name).copied()
+    }
+
+    /// Lets a payment be found by each of its names.
+    fn name(&self, request: RequestElements<'_>) {
+        let names = [request.exact(), request.reference(), Some(request.trace())];
+        for name in names.into_iter().flatten() {
+            lock(&self.names, name).insert(name, request.key());
         }
+    }
+
+    fn forestall(&self, request: RequestElements<'_>, original: Option<RequestElements<'_>>) {
+        let (of, forestalled) = match original {
+            Some(original) => (original, Forestalled::ByTrace),
+            None => (request, Forestalled::ByReference),
+        };
+        let of = RequestElements { rrn: request.rrn, amount_minor: request.amount_minor, ..of };
+        let verdict = Verdict::Decline(UNDONE_BEFORE);
+        let effect = Effect { answer: None, ..effect(request, verdict) };
+        let key = of.key();
+        lock(&self.payments, key).insert(key, Entry { effect, verdict, forestalled });
+        self.name(of);
     }
 }
 
+impl RequestElements<'_> {
+    /// The key of the payment.
+    fn key(&self) -> u64 {
+        let name = self.exact().unwrap_or_else(|| self.trace());
+        mix(name ^ mix(self.amount_minor))
+    }
+
+    /// The name by trace and reference; none without a reference.
+    fn exact(&self) -> Option<u64> {
+        self.reference().map(|reference| mix(self.trace() ^ reference.rotate_left(29)))
+    }
+
+    /// The name by reference; none for an empty or blank one.
+    fn reference(&self) -> Option<u64> {
+        reference_name(self.rrn)
+    }
+
+    /// The name by trace.
+    fn trace(&self) -> u64 {
+        trace_key(self.stan, self.transmitted_at)
+    }
+}
+
+fn reference_name(rrn: &[u8]) -> Option<u64> {
+    key(rrn).map(|reference| mix(reference.rotate_left(7)))
+}
+
 impl Entry {
-    fn again(&mut self, named: Named<'_>, trace: u64, is_repeat: bool) -> Decision {
-        let was_forestalled = self.effect.answer.is_none() && !self.verdict.debits();
-        if was_forestalled {
+    /// The same request once more, or the original of a reversal that came first.
+    fn again(&mut self, request: RequestElements<'_>) -> Decision {
+        if self.forestalled != Forestalled::No {
+            self.forestalled = Forestalled::No;
             self.effect.answer = Some(UNDONE_BEFORE);
             return Decision::Refused(UNDONE_BEFORE);
         }
-        let is_same =
-            self.effect.amount_minor == named.amount_minor && (is_repeat || self.trace == trace);
-        if !is_same {
+        if self.effect.amount_minor != request.amount_minor {
             return Decision::Refused(DUPLICATE);
         }
         self.effect.repeats = self.effect.repeats.saturating_add(1);
@@ -198,17 +298,17 @@ impl Entry {
     }
 }
 
-fn effect(named: Named<'_>, verdict: Verdict) -> Effect {
+fn effect(request: RequestElements<'_>, verdict: Verdict) -> Effect {
     let answer = match verdict {
         Verdict::Approve | Verdict::Late => Some(APPROVED),
         Verdict::Decline(code) => Some(code),
         Verdict::Silent => None,
     };
     Effect {
-        rrn: text(named.rrn),
-        stan: text(named.stan),
-        amount_minor: named.amount_minor,
-        currency: text(named.currency),
+        rrn: text(request.rrn),
+        stan: text(request.stan),
+        amount_minor: request.amount_minor,
+        currency: text(request.currency),
         debits: u8::from(verdict.debits()),
         reversals: 0,
         given_back_minor: 0,
@@ -262,86 +362,4 @@ impl Hasher for Mixed {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn payment(amount_minor: u64) -> Named<'static> {
-        Named {
-            rrn: b"000000000042",
-            stan: b"000007",
-            transmitted_at: b"1123211722",
-            amount_minor,
-            currency: b"484",
-            stands_minor: None,
-        }
-    }
-
-    fn only(book: &Book) -> Effect {
-        let effects = book.effects();
-        assert_eq!(effects.len(), 1);
-        effects[0]
-    }
-
-    #[test]
-    fn a_repeat_gets_the_same_answer_and_no_second_debit() {
-        let book = Book::new();
-        assert_eq!(book.pay(payment(1_000), false), Decision::New(Verdict::Approve));
-        assert_eq!(book.pay(payment(1_000), true), Decision::Repeat(Verdict::Approve));
-        assert_eq!((only(&book).debits, only(&book).repeats), (1, 1));
-    }
-
-    #[test]
-    fn another_request_under_the_same_reference_is_refused() {
-        let book = Book::new();
-        book.pay(payment(1_000), false);
-        assert_eq!(book.pay(payment(2_000), true), Decision::Refused(*b"94"));
-        let other_trace = Named { stan: b"000008", ..payment(1_000) };
-        assert_eq!(book.pay(other_trace, false), Decision::Refused(*b"94"));
-        assert_eq!(only(&book).debits, 1);
-    }
-
-    #[test]
-    fn a_reversal_finds_its_original_by_reference_or_by_trace_and_counts_once() {
-        let book = Book::new();
-        book.pay(payment(1_068), false);
-        let undo = Named { stan: b"000009", ..payment(1_068) };
-        assert_eq!(book.reverse(undo, None), *b"00");
-        let by_trace = Named { rrn: b"", ..undo };
-        assert_eq!(book.reverse(by_trace, Some(payment(1_068))), *b"00");
-        assert_eq!((only(&book).debits, only(&book).reversals), (1, 1));
-    }
-
-    #[test]
-    fn a_reversal_of_a_part_leaves_what_is_to_stand_however_often_it_comes() {
-        let book = Book::new();
-        book.pay(payment(1_000), false);
-        for stands in [700, 700, 400] {
-            let part = Named { stands_minor: Some(stands), ..payment(1_000) };
-            assert_eq!(book.reverse(part, None), *b"00");
-        }
-        let effect = only(&book);
-        assert_eq!((effect.debits, effect.reversals, effect.given_back_minor), (1, 0, 600));
-        book.reverse(payment(1_000), None);
-        let effect = only(&book);
-        assert_eq!((effect.debits, effect.reversals, effect.given_back_minor), (1, 1, 1_000));
-    }
-
-    #[test]
-    fn a_reversal_that_overtakes_its_original_makes_the_original_declined() {
-        let book = Book::new();
-        assert_eq!(book.reverse(payment(1_000), Some(payment(1_000))), *b"25");
-        assert_eq!(book.pay(payment(1_000), false), Decision::Refused(*b"17"));
-        assert_eq!(book.reverse(payment(1_000), Some(payment(1_000))), *b"00");
-        assert_eq!((only(&book).debits, only(&book).reversals), (0, 0));
-    }
-
-    #[test]
-    fn an_inquiry_tells_what_silence_hid() {
-        let book = Book::new();
-        assert_eq!(book.inquire(payment(0).rrn, None), *b"25");
-        book.pay(payment(1_068), false);
-        assert_eq!(book.inquire(payment(0).rrn, None), *b"00");
-        book.reverse(payment(1_068), None);
-        assert_eq!(book.inquire(payment(0).rrn, None), *b"17");
-    }
-}
+mod tests;

@@ -56,6 +56,14 @@ impl Verdict {
             Self::Decline(_) => false,
         }
     }
+
+    /// Whether its answer may never be heard.
+    pub fn may_be_lost(self) -> bool {
+        match self {
+            Self::Silent | Self::Late => true,
+            Self::Approve | Self::Decline(_) => false,
+        }
+    }
 }
 
 /// Extra time before each answer.

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::time::DelayQueue;
 
-use super::book::{Book, Decision, Named, key, trace_key};
+use super::book::{Book, Decision, RequestElements, key, trace_key};
 use super::conduct::{Manner, Verdict, mix};
 use super::truth::Seen;
 use super::{Bank, Mood};
@@ -149,6 +149,9 @@ impl Line {
 
     fn network(&mut self, message: &[u8]) -> Fate {
         self.count(&self.bank.counters.network);
+        if self.value(message, 70) == b"001" {
+            self.bank.sign_ons.send_modify(|count| *count += 1);
+        }
         self.reply(message, KEPT_OF_NETWORK, *b"00", None);
         self.send(Duration::ZERO);
         Fate::Stays
@@ -156,15 +159,15 @@ impl Line {
 
     fn payment(&mut self, message: &[u8], mti: [u8; 4], at: Timestamp) -> Fate {
         self.count(&self.bank.counters.payments);
-        let named = self.named(message);
+        let request = self.elements(message);
         let decision = match &self.bank.book {
-            Some(book) => book.pay(named, mti[3] == b'1'),
-            None => Decision::New(Verdict::of(named.amount_minor)),
+            Some(book) => book.pay(request, mti[3] == b'1'),
+            None => Decision::New(Verdict::of(request.amount_minor)),
         };
         if !matches!(decision, Decision::New(_)) {
             self.count(&self.bank.counters.repeats);
         }
-        let digest = self.digest(named);
+        let digest = self.digest(request);
         let (code, delay) = match decision {
             Decision::New(Verdict::Late) => (Some(*b"00"), self.bank.late_after),
             Decision::New(verdict) | Decision::Repeat(verdict) => match verdict {
@@ -193,24 +196,24 @@ impl Line {
 
     fn reversal(&mut self, message: &[u8], mti: [u8; 4], at: Timestamp) -> Fate {
         self.count(&self.bank.counters.reversals);
-        let named = self.named(message);
-        let original = original(named, self.value(message, 90));
-        let code = self.bank.book.as_ref().map_or(*b"00", |book| book.reverse(named, original));
+        let request = self.elements(message);
+        let original = original(request, self.value(message, 90));
+        let code = self.bank.book.as_ref().map_or(*b"00", |book| book.reverse(request, original));
         self.note(message, mti, at, Some(code));
         self.reply(message, KEPT, code, None);
-        let manner = self.bank.profile().manner(self.digest(named));
+        let manner = self.bank.profile().manner(self.digest(request));
         self.answer(manner, Duration::ZERO, false);
         Fate::Stays
     }
 
     fn inquiry(&mut self, message: &[u8], mti: [u8; 4], at: Timestamp) -> Fate {
         self.count(&self.bank.counters.inquiries);
-        let named = self.named(message);
-        let original = original(named, self.value(message, 90));
-        let ask = |book: &Book| book.inquire(named.rrn, original);
+        let request = self.elements(message);
+        let original = original(request, self.value(message, 90));
+        let ask = |book: &Book| book.inquire(request.rrn, original);
         let code = self.bank.book.as_ref().map_or(*b"25", ask);
         self.note(message, mti, at, Some(code));
-        let authorisation = (code == *b"00").then(|| authorisation(self.digest(named)));
+        let authorisation = (code == *b"00").then(|| authorisation(self.digest(request)));
         self.reply(message, KEPT, code, authorisation);
         self.send(Duration::ZERO);
         Fate::Stays
@@ -231,7 +234,7 @@ impl Line {
     /// Makes an answer in `scratch` that tells of half the amount.
     fn reply_of_half(&mut self, message: &[u8], code: [u8; 2]) {
         let mut half = [0; 12];
-        wire::put_number(&mut half, self.named(message).amount_minor / 2);
+        wire::put_number(&mut half, self.elements(message).amount_minor / 2);
         self.scratch.clear();
         let (request, kept) = ((&self.index, message), KEPT & !wire::bit(4));
         wire::answer(&mut self.scratch, request, kept, &[(4, &half), (39, &code)]);
@@ -258,7 +261,8 @@ impl Line {
         if self.bank.log.is_none() {
             return;
         }
-        let Named { rrn, stan, amount_minor, currency, stands_minor, .. } = self.named(message);
+        let RequestElements { rrn, stan, amount_minor, currency, stands_minor, .. } =
+            self.elements(message);
         let seen = Seen {
             participant: &self.bank.participant,
             at,
@@ -274,8 +278,8 @@ impl Line {
         seen.write(&mut self.log);
     }
 
-    fn named<'a>(&self, message: &'a [u8]) -> Named<'a> {
-        Named {
+    fn elements<'a>(&self, message: &'a [u8]) -> RequestElements<'a> {
+        RequestElements {
             rrn: self.value(message, 37),
             stan: self.value(message, 11),
             transmitted_at: self.value(message, 7),
@@ -289,9 +293,9 @@ impl Line {
         self.index.value(message, field).unwrap_or_default()
     }
 
-    fn digest(&self, named: Named<'_>) -> u64 {
-        let trace = || trace_key(named.stan, named.transmitted_at);
-        mix(self.bank.seed ^ key(named.rrn).unwrap_or_else(trace))
+    fn digest(&self, request: RequestElements<'_>) -> u64 {
+        let trace = || trace_key(request.stan, request.transmitted_at);
+        mix(self.bank.seed ^ key(request.rrn).unwrap_or_else(trace))
     }
 
     fn write(&mut self, stream: &TcpStream) -> io::Result<()> {
@@ -330,10 +334,10 @@ async fn next(late: &mut DelayQueue<Vec<u8>>) -> Option<Vec<u8>> {
 }
 
 /// What DE90 names: type of the original, its STAN, its transmission time.
-fn original<'a>(named: Named<'a>, de90: &'a [u8]) -> Option<Named<'a>> {
+fn original<'a>(request: RequestElements<'a>, de90: &'a [u8]) -> Option<RequestElements<'a>> {
     let stan = de90.get(4..10)?;
     let transmitted_at = de90.get(10..20)?;
-    Some(Named { stan, transmitted_at, ..named })
+    Some(RequestElements { stan, transmitted_at, ..request })
 }
 
 fn authorisation(digest: u64) -> [u8; 6] {

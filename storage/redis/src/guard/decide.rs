@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::Value;
 use router::id::PaymentId;
 use router::reservation::Reservation;
-use storage::guard::{Balance, ReserveAsk, Verdict, Wants};
+use storage::guard::{Balance, LimitPlace, ReserveAsk, Verdict, Wants};
 
 use super::{Call, RedisGuard, Span};
 use crate::early;
@@ -232,20 +232,24 @@ impl<'a> Course<'a> {
         let Place::Slot(index) = place else { return None };
         let slot = self.reservation()?.slots.get(index)?;
         let reason = if claim == b'o' { slot.reason_while_open } else { slot.reason_once_kept };
-        let verdict = Verdict::Exceeded { reason, owner: Some(owner), headroom: None };
+        let verdict = Verdict::Exceeded { reason, owner: Some(owner), headroom: None, place: None };
         Some(Heard::Refused(place, verdict))
     }
 
     fn refused_amount(&self, at: usize, kind: u8, index: usize, left: i128) -> Option<Heard> {
         let place = self.parts[at].place(kind, index)?;
         let reservation = self.reservation()?;
-        let reason = match place {
-            Place::Counter(index) => reservation.counters.get(index)?.reason,
-            Place::Hold(index) => reservation.holds.get(index)?.reason,
+        let (reason, limit) = match place {
+            Place::Counter(index) => {
+                (reservation.counters.get(index)?.reason, LimitPlace::Counter(index))
+            }
+            Place::Hold(index) => (reservation.holds.get(index)?.reason, LimitPlace::Hold(index)),
             Place::Slot(_) | Place::Whole => return None,
         };
         let headroom = Some(to_i64(left.max(0)));
-        Some(Heard::Refused(place, Verdict::Exceeded { reason, owner: None, headroom }))
+        let limit = Some(limit);
+        let verdict = Verdict::Exceeded { reason, owner: None, headroom, place: limit };
+        Some(Heard::Refused(place, verdict))
     }
 }
 

@@ -95,7 +95,7 @@ fn a_clock_that_jumps_ahead_and_returns_leaves_windows_keys_and_slots_alone() {
     let verdict = switch.pay(1, NOON + 2);
     let reason = Reason::DuplicateTransaction;
     let owner = Some(PaymentId(1));
-    assert_eq!(verdict, Verdict::Exceeded { reason, owner, headroom: None });
+    assert_eq!(verdict, Verdict::Exceeded { reason, owner, headroom: None, place: None });
     let mut counted = once_a_day(100, 1, NOON + 3);
     counted.slots.clear();
     let verdict = switch.ask(&counted, NOON + 3);

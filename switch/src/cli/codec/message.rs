@@ -1,16 +1,17 @@
 //! ISO 8583 messages by a format: to JSON, from JSON, in words.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use bytes::BytesMut;
 use codecs::error::DecodeError;
 use codecs::frame::{FrameError, Framer, Header, Received};
-use codecs::iso8583::{AssembleError, Index, Tree, Value, describe as described};
+use codecs::iso8583::{AssembleError, Index, Tree, describe as described};
 
 use tokio_util::codec::Decoder;
 
 use super::lines::{Fault, answer_each, bytes_of};
 use super::{Came, Job};
+use crate::log;
 
 pub(super) fn decode(job: Job, reveal: bool) -> io::Result<Came> {
     let Job { spec, framer, input } = job;
@@ -18,7 +19,7 @@ pub(super) fn decode(job: Job, reveal: bool) -> io::Result<Came> {
         let Found { header, message } = message_of(framer.as_ref(), line)?;
         let mut tree = spec.unpack(&message).map_err(of_decode)?;
         tree.header = tree.header.or(header);
-        Ok(json(&if reveal { tree } else { spec.masked(tree) }))
+        Ok(json(&if reveal { spec.revealed(tree) } else { spec.masked(tree) }))
     })
 }
 
@@ -28,7 +29,7 @@ pub(super) fn encode(job: Job) -> io::Result<Came> {
         let mut tree: Tree = serde_json::from_str(line).map_err(|error| of_json(&error))?;
         let header =
             framer.as_ref().map(|framer| header_of(framer, &mut tree)).transpose()?.flatten();
-        if let Some(field) = masked_field(&tree) {
+        if let Some(field) = spec.masked_field_of(&tree).map(shown) {
             let message =
                 format!("field {field} is masked; decode with --reveal to write it again");
             return Err(Fault {
@@ -49,7 +50,7 @@ pub(super) fn encode(job: Job) -> io::Result<Came> {
 
 pub(super) fn describe(job: Job) -> io::Result<Came> {
     let Job { spec, framer, input } = job;
-    let in_colour = wants_colour();
+    let in_colour = log::takes_colour(&io::stdout());
     answer_each(input, |line| {
         let message = message_of(framer.as_ref(), line)?.message;
         let mut index = Index::default();
@@ -62,35 +63,6 @@ pub(super) fn describe(job: Job) -> io::Result<Came> {
             Err(error) => Err(Fault { shown: Some(text.into()), ..of_decode(error) }),
         }
     })
-}
-
-/// The first field whose value is what `decode` shows in place of it.
-fn masked_field(tree: &Tree) -> Option<String> {
-    let field = tree.fields.iter().find(|(_, value)| is_masked(value))?;
-    Some(shown(&field.0))
-}
-
-fn is_masked(value: &Value) -> bool {
-    match value {
-        Value::Text(text) => {
-            let is_hidden = text.starts_with('[') && text.ends_with(" hidden]");
-            let is_shortened = text.split_once("***").is_some_and(|(before, after)| {
-                let ends_in_digit = before.ends_with(|last: char| last.is_ascii_digit());
-                ends_in_digit
-                    && after.trim_start_matches('*').starts_with(|c: char| c.is_ascii_digit())
-            });
-            is_hidden || is_shortened
-        }
-        Value::Parts(parts) => parts.iter().any(|(_, value)| is_masked(value)),
-        Value::Many(many) => many.iter().any(is_masked),
-    }
-}
-
-/// Colours are for terminals that show them, unless they are unwanted (no-color.org).
-fn wants_colour() -> bool {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb
 }
 
 /// The labels in bold.

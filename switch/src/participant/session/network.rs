@@ -8,6 +8,7 @@ use router::message::{Message, NetworkKind};
 use router::reason::Reason;
 use router::text::Text;
 
+use super::not_understood::kind_of;
 use super::{Heard, Session};
 use crate::participant::{Participant, key_exchange};
 
@@ -18,13 +19,18 @@ impl Session {
         let request = match cauce87::to_message(wire, &heard.bytes, ParticipantId(Text::EMPTY)) {
             Ok(Message::Network(request)) => request,
             Ok(Message::Payment(_) | Message::Reversal(_) | Message::Inquiry(_)) => return,
-            Err(error) => return self.fault(heard, error).await,
+            Err(error) => return self.fault(heard, error, kind_of(&error, wire.kind)).await,
         };
         let reason = match request.kind {
             NetworkKind::SignOn => match self.sign_on(&request.acquirer) {
                 Ok(()) => Reason::Approved,
-                Err(NotSignedOn::Nameless) => return self.fault(heard, NAMELESS).await,
-                Err(NotSignedOn::NotAllowed) => Reason::OperatorUnauthorised,
+                Err(refused) => {
+                    self.note_refused_sign_on(request.acquirer.as_str(), refused.name());
+                    if refused == NotSignedOn::Nameless {
+                        return self.fault(heard, NAMELESS, refused.name()).await;
+                    }
+                    Reason::OperatorUnauthorised
+                }
             },
             NetworkKind::SignOff => {
                 self.line.set_signed_on(false);
@@ -33,7 +39,10 @@ impl Session {
             NetworkKind::Echo | NetworkKind::CutOver if self.participant.is_some() => {
                 Reason::Approved
             }
-            NetworkKind::Echo | NetworkKind::CutOver => Reason::OperatorUnauthorised,
+            NetworkKind::Echo | NetworkKind::CutOver => {
+                let is_answered = self.say(wire, heard, Reason::OperatorUnauthorised).await;
+                return self.before_sign_on(is_answered);
+            }
             NetworkKind::KeyChange => return self.change_key(wire, heard).await,
         };
         self.say(wire, heard, reason).await;
@@ -47,7 +56,8 @@ impl Session {
             Some((participant.id(), participant.config.key_exchange.as_ref()?, said))
         });
         let Some((participant, exchange, (message_format, came))) = agreed else {
-            return self.say(wire, heard, Reason::ServiceNotEnabled).await;
+            self.say(wire, heard, Reason::ServiceNotEnabled).await;
+            return;
         };
         match exchange.import(message_format, came) {
             Ok(check_value) => {
@@ -89,16 +99,18 @@ impl Session {
             None if acquirer_id.is_empty() => return Err(NotSignedOn::Nameless),
             None => {
                 let named = self.engine.participants.by_acquirer(acquirer_id);
-                let here = named.filter(|named| self.is_at_its_address(named));
-                Arc::clone(here.ok_or(NotSignedOn::NotAllowed)?)
+                let named = named.ok_or(NotSignedOn::UnknownAcquirer)?;
+                if !is_at_its_address(named) {
+                    return Err(NotSignedOn::OtherAddress);
+                }
+                Arc::clone(named)
             }
         };
         if !self.has_right_certificate(&participant) {
-            if self.caller.may_log() {
-                tracing::warn!(participant = %participant.id(), "sign-on with another certificate");
-            }
-            return Err(NotSignedOn::NotAllowed);
+            return Err(NotSignedOn::OtherCertificate);
         }
+        // Set before where the address is the participant's alone.
+        let _ = self.line.identity().participant.set(participant.id());
         tracing::info!(participant = %participant.id(), line = self.line.number(), "signed on");
         self.line.set_signed_on(true);
         participant.attach(Arc::clone(&self.line));
@@ -107,19 +119,13 @@ impl Session {
         Ok(())
     }
 
-    /// Refuses a sign-on in another name than the line's participant's. A peer that has proved
-    /// nothing may send any number of these, so few are logged.
+    /// Refuses a sign-on in another name than the line's participant's.
     fn must_be_of(&self, known: &Participant, acquirer_id: &Text<11>) -> Result<(), NotSignedOn> {
-        let own = known.config.acquirer_id.as_ref();
-        if is_of(own, acquirer_id) {
-            return Ok(());
+        match (known.config.acquirer_id.as_ref(), acquirer_id) {
+            (own, acquirer_id) if is_of(own, acquirer_id) => Ok(()),
+            (Some(_), _) => Err(NotSignedOn::OtherAcquirer),
+            (None, _) => Err(NotSignedOn::NoAcquirerConfigured),
         }
-        if self.caller.may_log() {
-            let expected = own.map_or("none is configured", |own| own.as_str());
-            tracing::warn!(participant = %known.id(), de32 = %acquirer_id, acquirer_id = expected,
-                "sign-on in another name refused");
-        }
-        Err(NotSignedOn::NotAllowed)
     }
 
     /// Whether the certificate shown, if any, is this participant's: the one that is pinned for it,
@@ -132,27 +138,44 @@ impl Session {
             (None, wanted) => wanted.is_none(),
         }
     }
+}
 
-    /// Whether a participant may sign on at everybody's address: not if it has one of its own, where
-    /// its message format and its keys are known before it speaks, nor if it is one that we dial.
-    fn is_at_its_address(&self, named: &Participant) -> bool {
-        let config = &named.config;
-        let is_there =
-            config.listen.is_none() && config.message_format.is_none() && config.may_call();
-        if !is_there && self.caller.may_log() {
-            tracing::warn!(participant = %named.id(), line = self.line.number(),
-                "sign-on at everybody's address by a participant that may not call there");
-        }
-        is_there
-    }
+/// Whether a participant may sign on at everybody's address: not if it has one of its own, where
+/// its format and its keys are known before it speaks, nor if it is one that we dial.
+fn is_at_its_address(named: &Participant) -> bool {
+    let config = &named.config;
+    config.listen.is_none() && config.message_format.is_none() && config.may_call()
 }
 
 /// Why a sign-on is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NotSignedOn {
     /// It names nobody, on a line whose participant is not known.
     Nameless,
-    /// It names another participant, or shows the wrong certificate.
-    NotAllowed,
+    /// No participant has its DE32.
+    UnknownAcquirer,
+    /// It names another participant than its line's.
+    OtherAcquirer,
+    /// It has a DE32, and none is configured for the participant of its line.
+    NoAcquirerConfigured,
+    /// It shows another certificate than its participant's.
+    OtherCertificate,
+    /// Its participant may not call at this address.
+    OtherAddress,
+}
+
+impl NotSignedOn {
+    /// The name used in logs and metrics.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nameless => "no_acquirer",
+            Self::UnknownAcquirer => "unknown_acquirer",
+            Self::OtherAcquirer => "other_acquirer",
+            Self::NoAcquirerConfigured => "no_acquirer_configured",
+            Self::OtherCertificate => "other_certificate",
+            Self::OtherAddress => "other_address",
+        }
+    }
 }
 
 /// What a sign-on without DE32 is told where DE32 is needed.

@@ -88,6 +88,7 @@ impl Session {
                 match framer.decode(&mut buffer) {
                     Ok(Some(received)) => {
                         self.clock.frame_ended();
+                        self.unfinished = None;
                         match received {
                             Received::Message(frame) => self.take(frame).await,
                             Received::KeepAlive => self.line.keep_alive(),
@@ -98,6 +99,7 @@ impl Session {
                 }
             }
             self.clock.rest_is(buffer.is_empty());
+            self.unfinished = framer.unfinished(&buffer);
             if let Err(closed) = self.fill(&mut buffer, &mut socket).await {
                 return closed;
             }

@@ -209,7 +209,7 @@ pub(super) fn read(path: &str) -> String {
 }
 
 /// Every file of the repository: path from its root, and text.
-pub(super) fn files() -> Vec<(String, String)> {
+pub fn files() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let (mut found, mut folders) = (Vec::new(), vec![root.clone()]);
     while let Some(folder) = folders.pop() {

@@ -87,3 +87,31 @@ fn a_request_that_makes_no_sense_is_answered_with_its_own_reason() {
     let text = out.escape_ascii().to_string();
     assert!(text.contains("12132005 DE49 @46"), "{text}");
 }
+
+#[test]
+fn a_message_of_a_type_that_nobody_knows_is_answered_as_a_request() {
+    let check = |mti: &[u8; 4], expect: Option<&str>| {
+        let bytes = [mti, &PAYMENT[4..PAYMENT.len() - 1]].concat();
+        let answer = format_error(&bytes).map(|answer| answer[..4].to_owned());
+        assert_eq!(answer.as_deref(), expect, "{}", mti.escape_ascii());
+    };
+    check(b"0900", Some("0910"));
+    check(b"1200", Some("1210"));
+    check(b"0840", Some("0850"));
+    check(b"0999", None);
+    check(b"0610", None);
+}
+
+#[test]
+fn a_request_with_an_undefined_length_before_its_trace_is_answered() {
+    // Bits 2 3 4 7 11 49; the length of DE2 is no number.
+    let bytes = [
+        b"0200\x72\x20\x00\x00\x00\x00\x80\x00" as &[u8],
+        b"1x400000123456789000000000000001500011232117220000424",
+        b"84",
+    ]
+    .concat();
+    let answer = format_error(&bytes).expect("an answer");
+    assert!(answer.contains("1123211722000042"), "{answer}");
+    assert!(answer.contains("6006 DE2 @12"), "{answer}");
+}

@@ -48,6 +48,7 @@ fn intent() -> Intent {
         postings: smallvec![],
         reservation,
         day_began: Timestamp(0),
+        limits: Default::default(),
     };
     Intent {
         payment: PaymentId(1),

@@ -12,6 +12,7 @@ use crate::iso8583::spec::raw::{Number, RawField, RawSpec};
 
 mod classes;
 mod parts;
+mod tags;
 mod xml;
 
 use classes::{Class, Odd, Written};
@@ -21,13 +22,14 @@ use xml::Element;
 const LETTERS: &str = "ABC=EF";
 
 /// The attributes that are understood, or that say nothing about the layout.
-const ATTRIBUTES: [&str; 18] = [
+const ATTRIBUTES: [&str; 19] = [
     "bitmapField",
     "class",
     "emitBitmap",
     "firstField",
     "headerLength",
     "id",
+    "inclusive",
     "lenSize",
     "length",
     "maxValidField",
@@ -84,7 +86,7 @@ impl Reader {
             Some("65") => raw.third_bitmap = Some("in_field_65".to_owned()),
             Some(_) => self.add("third_bitmap", root, "a third bitmap is in field 65"),
         }
-        if root.attribute("emitBitmap") == Some("false") {
+        if !self.emits_bitmap("bitmap", root) {
             self.add("bitmap", root, "a message without a bitmap is not read here");
         }
         self.attributes("", root);
@@ -147,6 +149,35 @@ impl Reader {
         number
     }
 
+    /// A number that must be stated.
+    fn needed<T: std::str::FromStr>(
+        &mut self,
+        element: &Element,
+        name: &str,
+        key: &str,
+    ) -> Option<T> {
+        if element.attribute(name).is_none() {
+            self.add(key, element, format_args!("`{name}` is needed"));
+        }
+        self.number(element, name, key)
+    }
+
+    /// Whether an attribute says `true`, in upper or lower case as in Java; none where it is absent.
+    fn boolean(&mut self, element: &Element, name: &str, key: &str) -> Option<bool> {
+        let text = element.attribute(name)?;
+        match ["true", "false"].iter().position(|word| text.eq_ignore_ascii_case(word)) {
+            Some(at) => Some(at == 0),
+            None => {
+                self.add(key, element, format_args!("`{name}` is `true` or `false`"));
+                None
+            }
+        }
+    }
+
+    fn emits_bitmap(&mut self, key: &str, element: &Element) -> bool {
+        self.boolean(element, "emitBitmap", key).unwrap_or(true)
+    }
+
     /// What the class of an element is.
     fn class(&mut self, key: &str, element: &Element) -> Option<Class> {
         let key = format!("{key}.class");
@@ -172,7 +203,9 @@ impl Reader {
         let class = self.class("mti", element);
         let length: Option<u16> = self.number(element, "length", "mti");
         match class {
-            Some(Class::Field(written)) if written.prefix.is_none() && length == Some(4) => {
+            Some(Class::Field(written))
+                if written.prefix.is_none() && length == Some(4) && element.name == "isofield" =>
+            {
                 raw.mti = written.encoding.to_owned();
             }
             Some(_) => self.add("mti", element, "the message type is four digits"),
@@ -204,7 +237,7 @@ impl Reader {
         let written = match self.class(key, element)? {
             Class::Field(written) => written,
             Class::Nothing | Class::Inexpressible(_) => return None,
-            Class::Bitmap(_) | Class::Tagged(..) => {
+            Class::Bitmap(_) | Class::Bitmap64 | Class::Tagged(_) => {
                 self.add(&format!("{key}.class"), element, "this class is out of place");
                 return None;
             }
@@ -215,7 +248,8 @@ impl Reader {
             ..RawField::default()
         };
         self.length(key, element, written, &mut raw)?;
-        digits(element, written, &mut raw);
+        let in_front = self.boolean(element, "pad", &format!("{key}.pad")).unwrap_or(false);
+        digits(in_front, written, &mut raw);
         raw.pad = written.pad.map(str::to_owned);
         if within == Within::Ebcdic {
             self.as_ebcdic(key, element, &mut raw);
@@ -234,10 +268,14 @@ impl Reader {
         raw: &mut RawField,
     ) -> Option<()> {
         let key = format!("{key}.length");
-        if element.attribute("length").is_none() {
-            self.add(&key, element, "`length` is needed");
+        let length: u32 = self.needed(element, "length", &key)?;
+        raw.length_includes_itself = self.boolean(element, "inclusive", &key).unwrap_or(false);
+        // jPOS passes over the attribute at all other classes.
+        let is_binary = matches!(written.prefix, Some(("binary", ..))) && written.encoding == "raw";
+        if raw.length_includes_itself && !is_binary {
+            self.add(&key, element, "`inclusive` is for bytes behind a binary length");
+            return None;
         }
-        let length: u32 = self.number(element, "length", &key)?;
         let Some((encoding, digits, counts)) = written.prefix else {
             raw.length = u16::try_from(length).ok();
             if raw.length.is_none() {
@@ -252,7 +290,9 @@ impl Reader {
             ("nibbles", _) => length.saturating_mul(2),
             _ => length,
         };
-        raw.length_max = Some(reachable(counted, digits, base));
+        let most = reachable(u32::MAX, digits, base);
+        let own = if raw.length_includes_itself { u32::from(digits) } else { 0 };
+        raw.length_max = Some(reachable(counted, digits, base).min(most - own));
         raw.length_digits = Some(digits);
         raw.length_encoding = Some(encoding.to_owned());
         raw.length_counts = Some(counts.to_owned());
@@ -271,8 +311,7 @@ impl Reader {
 }
 
 /// How half bytes are filled up and shown.
-fn digits(element: &Element, written: Written, raw: &mut RawField) {
-    let in_front = element.attribute("pad") == Some("true");
+fn digits(in_front: bool, written: Written, raw: &mut RawField) {
     let odd = match (written.odd, in_front) {
         (Odd::Never, _) => return,
         (_, true) => "left0",

@@ -14,6 +14,7 @@ use crate::iso8583::spec::raw::{Number, RawField, RawSpec};
 
 mod names;
 mod parts;
+mod tags;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,9 +62,8 @@ struct Tag {
     length: u8,
     #[serde(default)]
     enc: String,
-    /// Where tags are filled up when they are written; they keep their characters here.
-    #[serde(rename = "padding")]
-    _padding: Option<Padding>,
+    /// Where tags are filled up when they are written; those that are not defined keep their characters.
+    padding: Option<Padding>,
     /// The order they are written in; they keep their own here.
     #[serde(rename = "sort")]
     _sort: Option<String>,
@@ -72,8 +72,9 @@ struct Tag {
     _skip_unknown: Option<bool>,
     #[serde(rename = "storeUnknownTLVTags")]
     _store_unknown: Option<bool>,
+    /// How long a tag is that is not defined.
     #[serde(rename = "prefUnknownTLV")]
-    _pref_unknown: Option<String>,
+    pref_unknown: Option<String>,
 }
 
 /// Reads a document.
@@ -144,7 +145,10 @@ impl Reader {
         if let Some(encoding) = self.bitmap_encoding("fields.1", described) {
             raw.bitmap = encoding.to_owned();
         }
-        let bitmaps = match (described.disable_auto_expand, described.length) {
+        // The encoding had this name while the length said nothing: a bitmap was eight bytes, and
+        // another where bit 1 was set. So examples/specs/spec87ascii.json of 2022 has it.
+        let length = described.length.filter(|_| described.enc != "Hex");
+        let bitmaps = match (described.disable_auto_expand, length) {
             // Whoever states sixteen bytes always writes sixteen, and leaves bit 1 alone.
             (false, Some(16)) => Some("always_128"),
             (false, _) => None,
@@ -169,16 +173,20 @@ impl Reader {
             raw.parts = Some(Box::new(self.composite(key, described)?));
             return Some(raw);
         }
-        if !names::TYPES.contains(&described.kind.as_str()) {
-            let problem = format!("type `{}` is not known here", described.kind);
-            self.add(&format!("{key}.type"), problem);
-        }
+        self.kind_of(key, described);
         let encoding = self.encoding(&format!("{key}.enc"), &described.enc)?;
         raw.encoding = Some(encoding.name.to_owned());
         raw.odd = encoding.odd.map(str::to_owned);
         self.length(key, described, &mut raw)?;
         raw.pad = self.padding(key, described.padding.as_ref());
         Some(raw)
+    }
+
+    fn kind_of(&mut self, key: &str, described: &Described) {
+        if !names::TYPES.contains(&described.kind.as_str()) {
+            let problem = format!("type `{}` is not known here", described.kind);
+            self.add(&format!("{key}.type"), problem);
+        }
     }
 
     fn length(&mut self, key: &str, described: &Described, raw: &mut RawField) -> Option<()> {

@@ -33,12 +33,25 @@ pub(super) enum Class {
     Field(Written),
     /// A bitmap, written so.
     Bitmap(&'static str),
-    /// A field in a composite of tags: characters of the tag, digits of the length.
-    Tagged(u8, u8),
+    /// A binary bitmap of eight bytes in a field, all of whose bits announce parts.
+    Bitmap64,
+    /// A field in a composite of tags.
+    Tagged(TaggedClass),
     /// It holds a place and writes nothing.
     Nothing,
     /// Known, but a specification of ours cannot say it.
     Inexpressible(&'static str),
+}
+
+/// How a class writes a tag, its length and its value, all in ASCII.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TaggedClass {
+    /// Characters of the tag; none where `token` has as many.
+    pub(super) tag_len: Option<u8>,
+    /// Digits of the length.
+    pub(super) digits: u8,
+    /// Whether the value is bytes.
+    pub(super) is_bytes: bool,
 }
 
 const TAGGED: &str = "it writes a tag or number in front of its content";
@@ -49,11 +62,32 @@ const REST: &str = "it takes whatever is left of its field";
 
 /// The class of a name such as `org.jpos.iso.IFA_LLNUM`; none where it is not known.
 pub(super) fn class(name: &str) -> Option<Class> {
-    let name = name
-        .strip_prefix("org.jpos.iso.")
-        .or_else(|| name.strip_prefix("org.jpos.tlv.packager."))
-        .or_else(|| name.strip_prefix("org.jpos.iso.packager."))?;
+    if let Some(name) = name.strip_prefix("org.jpos.tlv.packager.") {
+        return of_tlv(name);
+    }
+    if let Some(name) = name.strip_prefix("org.jpos.iso.packager.") {
+        return (name == "Base1_BITMAP126").then_some(Class::Bitmap64);
+    }
+    let name = name.strip_prefix("org.jpos.iso.")?;
     special(name).or_else(|| fixed(name).or_else(|| variable(name)).map(Class::Field))
+}
+
+/// The classes of the package for sequences of tags.
+fn of_tlv(name: &str) -> Option<Class> {
+    match name {
+        "IF_FCHAR" | "IF_FBINARY" | "IF_FSTCHAR" | "IF_FSTBINARY" => {
+            Some(Class::Inexpressible(REST))
+        }
+        "IFTB_LLBINARY" => Some(Class::Inexpressible(TAGGED)),
+        "IFB_LHBINARY" => {
+            let prefix = Some(("binary", 1, "units"));
+            Some(Class::Field(Written { encoding: "raw", prefix, odd: Odd::Never, pad: None }))
+        }
+        _ => {
+            let (digits, is_bytes) = lengthened(name.strip_prefix("IFTA_")?)?;
+            Some(Class::Tagged(TaggedClass { tag_len: None, digits, is_bytes }))
+        }
+    }
 }
 
 fn special(name: &str) -> Option<Class> {
@@ -62,22 +96,39 @@ fn special(name: &str) -> Option<Class> {
         "IFB_BITMAP" => Class::Bitmap("binary"),
         "IFE_BITMAP" => Class::Bitmap("ebcdic_hex"),
         "IF_NOP" | "IF_UNUSED" => Class::Nothing,
-        "IFA_TTLCHAR" | "IFA_TTLBINARY" => Class::Tagged(2, 1),
-        "IFA_TTLLCHAR" | "IFA_TTLLBINARY" => Class::Tagged(2, 2),
-        "IFA_TTLLLCHAR" | "IFA_TTLLLBINARY" => Class::Tagged(2, 3),
-        "IFA_TTLLLLCHAR" | "IFA_TTLLLLBINARY" => Class::Tagged(2, 4),
-        "IFA_TTTLLLCHAR" => Class::Tagged(3, 3),
         "IFA_FLLCHAR" | "IFA_FLLNUM" | "IFB_LLHFBINARY" => Class::Inexpressible(FILLED),
         "IFEB_LLNUM" | "IFEB_LLLNUM" => Class::Inexpressible(BYTES),
         "IFE_LLLEBINARY" => Class::Inexpressible(TRANSLATED),
-        "IF_FCHAR" | "IF_FBINARY" | "IF_FSTCHAR" | "IF_FSTBINARY" => Class::Inexpressible(REST),
         "IFELPE_LLLCHAR" | "IFEMC_LLCHAR" | "IFEMC_LLLCHAR" | "IFEPE_LLBINARY" | "IFEPE_LLCHAR"
         | "IFEPE_LLLCHAR" | "IFEP_LLCHAR" | "IFEP_LLLBINARY" | "IFEP_LLLCHAR" | "IFIPM_LLLCHAR"
-        | "IFMC_LLBINARY" | "IFMC_LLCHAR" | "IFMC_LLLBINARY" | "IFMC_LLLCHAR" | "IF_TCHAR"
-        | "IFTA_LLBINARY" | "IFTA_LLCHAR" | "IFTA_LLLBINARY" | "IFTA_LLLCHAR" | "IFTA_LLLNUM"
-        | "IFTA_LLNUM" | "IFTB_LLBINARY" => Class::Inexpressible(TAGGED),
-        _ => return None,
+        | "IFMC_LLBINARY" | "IFMC_LLCHAR" | "IFMC_LLLBINARY" | "IFMC_LLLCHAR" | "IF_TCHAR" => {
+            Class::Inexpressible(TAGGED)
+        }
+        _ => Class::Tagged(tagged(name)?),
     })
+}
+
+/// Names of tagged fields are a family, as many `T` as the tag has characters, as many `L` as the
+/// length has digits, and what the value is.
+fn tagged(name: &str) -> Option<TaggedClass> {
+    let rest = name.strip_prefix("IFA_")?;
+    let length = rest.trim_start_matches('T');
+    let tag_len =
+        u8::try_from(rest.len() - length.len()).ok().filter(|len| (2..=3).contains(len))?;
+    let (digits, is_bytes) = lengthened(length)?;
+    Some(TaggedClass { tag_len: Some(tag_len), digits, is_bytes })
+}
+
+/// The digits of a length, as many as there are `L`, and whether it counts bytes that are no text.
+fn lengthened(name: &str) -> Option<(u8, bool)> {
+    let kind = name.trim_start_matches('L');
+    let digits = u8::try_from(name.len() - kind.len()).ok();
+    let digits = digits.filter(|digits| (1..=4).contains(digits))?;
+    match kind {
+        "CHAR" | "NUM" => Some((digits, false)),
+        "BINARY" => Some((digits, true)),
+        _ => None,
+    }
 }
 
 fn fixed(name: &str) -> Option<Written> {
@@ -102,12 +153,13 @@ fn fixed(name: &str) -> Option<Written> {
     }
 }
 
-/// Names of variable fields are a family, `F` where odd digits are filled up with it, as many `L` as
-/// the length has digits, and what follows.
+/// Names of variable fields are a family, `F` where odd digits of BCD are filled up with it, as many
+/// `L` as the length has digits, and what follows.
 fn variable(name: &str) -> Option<Written> {
     let (family, rest) = name.split_once('_')?;
     let (odd, rest) = match rest.strip_prefix('F') {
-        Some(rest) => (Odd::F, rest),
+        Some(rest) if family == "IFB" && rest.ends_with("LNUM") => (Odd::F, rest),
+        Some(_) => return None,
         None => (Odd::Zero, rest),
     };
     let kind = rest.trim_start_matches('L');
@@ -115,7 +167,12 @@ fn variable(name: &str) -> Option<Written> {
     if !(1..=6).contains(&digits) {
         return None;
     }
+    // Two letters are one byte there.
+    let is_too_short = digits < 2 && kind.starts_with('H') && kind != "HEX";
     let bytes = digits.saturating_sub(1).max(1);
+    if is_too_short {
+        return None;
+    }
     let units = |encoding| (encoding, digits, "units");
     let binary = ("binary", bytes, "units");
     let (encoding, prefix, odd) = match (family, kind) {
@@ -149,6 +206,47 @@ mod tests {
         assert!(class("org.jpos.iso.IFA_LLNUM").is_some());
         for name in ["IFA_LLNUM", "com.acme.IFA_LLNUM", "org.jpos.iso.IFX_LLNUM", "org.jpos.iso."] {
             assert_eq!(class(name), None, "{name}");
+        }
+        // Each is in one package only, or nowhere.
+        for name in [
+            "iso.packager.IF_CHAR",
+            "iso.packager.IFTA_LLCHAR",
+            "tlv.packager.IFA_LLNUM",
+            "tlv.packager.IFA_TTLLCHAR",
+            "tlv.packager.Base1_BITMAP126",
+            "iso.Base1_BITMAP126",
+            "iso.IF_FCHAR",
+            "iso.IFTA_LLCHAR",
+            "iso.IFTB_LLBINARY",
+            "iso.IFB_LHBINARY",
+            "iso.IFE_FLLCHAR",
+            "iso.IFB_FLLHEX",
+            "iso.IFB_FLLCHAR",
+            "iso.IFA_FLLLCHAR",
+        ] {
+            assert_eq!(class(&format!("org.jpos.{name}")), None, "{name}");
+        }
+        for name in ["iso.packager.Base1_BITMAP126", "tlv.packager.IFB_LHBINARY", "iso.IFB_FLLNUM"]
+        {
+            assert!(class(&format!("org.jpos.{name}")).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn tags_and_lengths_follow_the_letters_of_the_name() {
+        let tagged = |name: &str| match class(&format!("org.jpos.{name}")) {
+            Some(Class::Tagged(TaggedClass { tag_len, digits, is_bytes })) => {
+                Some((tag_len, digits, is_bytes))
+            }
+            _ => None,
+        };
+        assert_eq!(tagged("iso.IFA_TTLCHAR"), Some((Some(2), 1, false)));
+        assert_eq!(tagged("iso.IFA_TTLLBINARY"), Some((Some(2), 2, true)));
+        assert_eq!(tagged("iso.IFA_TTTLLLCHAR"), Some((Some(3), 3, false)));
+        assert_eq!(tagged("tlv.packager.IFTA_LLLNUM"), Some((None, 3, false)));
+        for name in ["IFA_TLLCHAR", "IFA_TTCHAR", "IFA_TTLLLLLCHAR", "IFA_TTTTLLCHAR", "IFA_TTLLX"]
+        {
+            assert_eq!(tagged(&format!("iso.{name}")), None, "{name}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Described, Reader};
 use crate::iso8583::spec::raw::{Number, RawParts};
+use crate::iso8583::tlv;
 
 /// Bytes of a bitmap that grows by need, as long as it does not.
 const BITMAP_BYTES: u8 = 8;
@@ -16,12 +17,41 @@ impl Reader {
             return None;
         };
         match tag.enc.as_str() {
+            "" if tag.length > 0 => {
+                self.add(&format!("{key}.tag.enc"), "a tag with a length needs an `enc`");
+                None
+            }
             "" => Some(RawParts {
                 optional_tail: !described.prefix.ends_with(".Fixed"),
                 ..self.numbered(key, described, kind("positional"))
             }),
-            "BerTLVTag" => Some(kind("ber_tlv")),
+            "BerTLVTag" => {
+                self.ber_tlv(key, described);
+                Some(kind("ber_tlv"))
+            }
             _ => self.tagged(key, described),
+        }
+    }
+
+    /// Looks the subfields over that have tags of BER-TLV: their values are bytes whatever they say.
+    fn ber_tlv(&mut self, key: &str, described: &Described) {
+        for (name, subfield) in &described.subfields {
+            let key = format!("{key}.subfields.{name}");
+            if hex::decode(name).ok().and_then(|tag| tlv::tag_of(&tag)).is_none() {
+                self.add(&key, "this is no tag of BER-TLV");
+            }
+            if subfield.prefix != "BerTLV" {
+                self.add(&format!("{key}.prefix"), "the length behind such a tag is `BerTLV`");
+            }
+            let is_made_of_tags = subfield.tag.as_ref().is_some_and(|tag| tag.enc == "BerTLVTag");
+            match subfield.kind.as_str() {
+                "Composite" if is_made_of_tags => self.ber_tlv(&key, subfield),
+                "Composite" => self.add(&format!("{key}.tag.enc"), "`BerTLVTag` is needed here"),
+                _ => {
+                    self.kind_of(&key, subfield);
+                    self.encoding(&format!("{key}.enc"), &subfield.enc);
+                }
+            }
         }
     }
 
@@ -66,35 +96,8 @@ impl Reader {
         }
         Some(parts)
     }
-
-    /// Tags and lengths of one width. Which tags are defined does not matter: all are kept.
-    fn tagged(&mut self, key: &str, described: &Described) -> Option<RawParts> {
-        let tag = described.tag.as_ref()?;
-        let characters = self.encoding(&format!("{key}.tag.enc"), &tag.enc)?.name;
-        if !matches!(characters, "ascii" | "ebcdic") {
-            self.add(&format!("{key}.tag.enc"), "a tag is characters, or `BerTLVTag`");
-            return None;
-        }
-        let mut digits = None;
-        for (name, subfield) in &described.subfields {
-            let key = format!("{key}.subfields.{name}.prefix");
-            let found = self.prefix(&key, &subfield.prefix)?;
-            let fits = found.is_some_and(|(encoding, _)| encoding == characters);
-            if !fits || digits.is_some_and(|digits| Some(digits) != found) {
-                self.add(&key, "all lengths behind tags must be of one width, written as the tags");
-                return None;
-            }
-            digits = found;
-        }
-        Some(RawParts {
-            tag_length: Some(tag.length),
-            length_digits: digits.map(|(_, digits)| digits),
-            encoding: Some(characters.to_owned()),
-            ..kind("tagged")
-        })
-    }
 }
 
-fn kind(name: &str) -> RawParts {
+pub(super) fn kind(name: &str) -> RawParts {
     RawParts { kind: name.to_owned(), ..RawParts::default() }
 }
