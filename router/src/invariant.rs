@@ -9,12 +9,13 @@ mod audit;
 use std::collections::HashSet;
 
 use crate::id::{AccountId, PaymentId};
+use crate::ledger::Ledger;
 use crate::message::IdempotencyKey;
 use crate::money::Currency;
 use crate::notice::NoticeType;
 use crate::outcome::Outcome;
 use crate::payment::{OutcomeKind, Payment, PaymentState};
-use crate::posting::{Posting, Side};
+use crate::posting::Entry;
 use crate::reservation::Counter;
 
 pub use audit::{PaymentFacts, ToldNotice, audit_payment};
@@ -22,21 +23,37 @@ pub use audit::{PaymentFacts, ToldNotice, audit_payment};
 /// Something that must never be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
-    /// Debits and credits of one entry differ.
-    #[error("postings in {currency} are off by {off_minor} minor units (debits less credits)")]
-    PostingsUnbalanced {
+    /// The accounts of one currency do not sum to zero.
+    #[error("the accounts in {currency} sum to {off_minor} minor units instead of zero")]
+    LedgerUnbalanced {
         /// In which currency.
         currency: Currency,
-        /// Debits less credits, in minor units.
+        /// Credits less debits, in minor units.
         off_minor: i128,
     },
-    /// A posting of zero or less.
-    #[error("posting on {account} is of {minor} minor units")]
-    PostingNotPositive {
+    /// The guard has another balance of an account than its entries make.
+    #[error(
+        "account {account} has {off_minor} minor units of {currency} more in the guard than by its entries"
+    )]
+    GuardDiffers {
         /// The account.
         account: AccountId,
-        /// Its amount.
-        minor: i64,
+        /// In which currency.
+        currency: Currency,
+        /// The guard's balance less that of the entries, in minor units.
+        off_minor: i128,
+    },
+    /// A record posts something else than its payment owes there.
+    #[error(
+        "the entry moves {off_minor} minor units of {currency} more on {account} than it should"
+    )]
+    EntryDiffers {
+        /// The first account that differs.
+        account: AccountId,
+        /// In which currency.
+        currency: Currency,
+        /// What it gains by the entry, less what it should gain, in minor units.
+        off_minor: i128,
     },
     /// Money appeared on an account, or vanished from it.
     #[error("account {account} came by {gained_minor} minor units nobody gave it")]
@@ -168,28 +185,38 @@ fn state_name(state: Option<PaymentState>) -> &'static str {
     state.map_or("nothing", PaymentState::name)
 }
 
-/// The postings of one entry sum to zero in every currency, and each is more than zero.
-pub fn postings_balance(postings: &[Posting]) -> Result<(), Violation> {
-    for posting in postings {
-        let Posting { account, amount, .. } = *posting;
-        if amount.minor <= 0 {
-            return Err(Violation::PostingNotPositive { account, minor: amount.minor });
-        }
-        let currency = amount.currency;
-        let of_currency = postings.iter().filter(|line| line.amount.currency == currency);
-        let off_minor: i128 = of_currency.map(signed).sum();
+/// The accounts of each currency sum to zero.
+pub fn trial_balance(ledger: &Ledger) -> Result<(), Violation> {
+    let sums = ledger.trial_balance().into_iter();
+    match sums.into_iter().find(|sum| sum.1 != 0) {
+        None => Ok(()),
+        Some((currency, off_minor)) => Err(Violation::LedgerUnbalanced { currency, off_minor }),
+    }
+}
+
+/// The guard's balance of an account is what its entries make.
+pub fn guard_agrees(
+    ledger: &Ledger,
+    account: AccountId,
+    currency: Currency,
+    guard_minor: i128,
+) -> Result<(), Violation> {
+    match guard_minor - ledger.balance(account, currency) {
+        0 => Ok(()),
+        off_minor => Err(Violation::GuardDiffers { account, currency, off_minor }),
+    }
+}
+
+/// An entry moves what it should, on every account.
+pub fn entry_is_due(entry: &Entry, due: &Entry) -> Result<(), Violation> {
+    for line in entry.lines().iter().chain(due.lines()) {
+        let (account, currency) = (line.account, line.amount.currency);
+        let off_minor = due.net_debit(&account, currency) - entry.net_debit(&account, currency);
         if off_minor != 0 {
-            return Err(Violation::PostingsUnbalanced { currency, off_minor });
+            return Err(Violation::EntryDiffers { account, currency, off_minor });
         }
     }
     Ok(())
-}
-
-fn signed(posting: &Posting) -> i128 {
-    match posting.side {
-        Side::Debit => i128::from(posting.amount.minor),
-        Side::Credit => -i128::from(posting.amount.minor),
-    }
 }
 
 /// The figures of one account at one journal position, in minor units of its currency.

@@ -20,6 +20,7 @@
 pub mod fee;
 pub mod id;
 pub mod invariant;
+pub mod ledger;
 pub mod limit;
 pub mod message;
 pub mod misplaced;

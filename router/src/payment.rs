@@ -13,7 +13,7 @@ use crate::money::Money;
 use crate::notice::NoticeType;
 use crate::outcome::{Approval, Decline, Outcome};
 use crate::plan::{Plan, Routes};
-use crate::posting::Postings;
+use crate::posting::{self, Entry};
 use crate::record::{Attempt, Record, ReversalCause, ReversalStep};
 use crate::reservation::Settle;
 use crate::time::{Date, Timestamp};
@@ -91,7 +91,7 @@ pub struct Payment {
     /// The last participant asked, and how the request is named there.
     pub attempt: Option<Attempt>,
     /// What an approval posts.
-    pub planned_postings: Postings,
+    pub planned_entry: Entry,
     /// The outcome its originator was told; it never changes once told.
     pub outcome: Option<Outcome>,
     /// When the outcome was known, or given up.
@@ -138,14 +138,14 @@ impl Payment {
     pub fn begin(record: &Record) -> Option<(Self, Effects)> {
         match record {
             Record::Intent(intent) => {
-                let Plan { business_date, routes, fees, total, postings, .. } = intent.plan.clone();
+                let Plan { business_date, routes, fees, total, entry, .. } = intent.plan.clone();
                 let payment = Self {
                     attempt: Some(intent.attempt),
                     business_date,
                     fees,
                     total,
                     routes,
-                    planned_postings: postings,
+                    planned_entry: entry,
                     ..Self::bare(intent.payment, intent.folio, intent.at, intent.request.clone())
                 };
                 Some((payment, Effects::default()))
@@ -188,9 +188,9 @@ impl Payment {
                 self.concluded_at = Some(concluded.at);
                 self.outcome = Some(concluded.outcome.clone());
             }
-            Record::Reversal(reversal) => match reversal.step {
-                ReversalStep::Owed(cause) => self.reversal_cause = Some(cause),
-                ReversalStep::Confirmed { .. } => {
+            Record::Reversal(reversal) => match &reversal.step {
+                ReversalStep::Owed(cause) => self.reversal_cause = Some(*cause),
+                ReversalStep::Confirmed(_) => {
                     self.reversed_at.get_or_insert(reversal.at);
                 }
                 ReversalStep::PartOwed(part) => self.parts.push(PartialReversal {
@@ -293,6 +293,31 @@ impl Payment {
         Some((money(standing.amount_minor - stands), money(owed)))
     }
 
+    /// What a record posts where it follows; empty where it moves no balance, none where it cannot
+    /// follow.
+    pub fn due_entry(&self, record: &Record) -> Option<Entry> {
+        let given_back = |minor| Money::new(minor, self.request.amount.currency);
+        let settle = self.progress().apply(record).ok()?.settle;
+        let Some(share) = self.progress().share_given_back(record) else {
+            return match settle {
+                Some(Settle::Post) => Some(self.planned_entry.clone()),
+                Some(Settle::Undo) => posting::whole_reversal(&self.planned_entry, given_back(0)),
+                Some(Settle::Release) | None => Some(Entry::default()),
+            };
+        };
+        match (settle, share.to_minor) {
+            (Some(Settle::Undo), 0) => {
+                let before = share.amount_minor - share.from_minor;
+                posting::whole_reversal(&self.planned_entry, given_back(before))
+            }
+            (Some(Settle::Undo), to_minor) => {
+                let part = given_back(share.from_minor - to_minor);
+                posting::partial_reversal(&self.planned_entry, part)
+            }
+            (Some(Settle::Post | Settle::Release) | None, _) => Some(Entry::default()),
+        }
+    }
+
     /// A confirmation confirms the partial reversals before it, too: it says what stands.
     fn confirm_parts(&mut self, stands_minor: i64, at: Timestamp) {
         let covered = self.parts.iter_mut().filter(|part| part.stands_minor >= stands_minor);
@@ -358,7 +383,7 @@ impl Payment {
             total: request.amount,
             routes: Routes::new(),
             attempt: None,
-            planned_postings: Postings::new(),
+            planned_entry: Entry::default(),
             outcome: None,
             concluded_at: None,
             reversal_cause: None,

@@ -1,4 +1,5 @@
-//! The decision that needs no state: routes, fees, postings, and what must be reserved.
+//! The decision that needs no state: routes, fees, the entry of an approval, and what must be
+//! reserved.
 
 mod asked;
 #[cfg(test)]
@@ -12,7 +13,7 @@ use crate::limit::{self, Detail, ReservedLimits};
 use crate::message::PaymentRequest;
 use crate::money::{Currency, Money};
 use crate::policy::{ParticipantStatus, Policy, Route, allows};
-use crate::posting::{self, Postings};
+use crate::posting::{self, Entry};
 use crate::reason::Reason;
 use crate::reservation::Reservation;
 use crate::text::Text;
@@ -32,7 +33,7 @@ pub struct Plan {
     /// What the payer pays: amount and the payer's fees.
     pub total: Money,
     /// What an approval posts.
-    pub postings: Postings,
+    pub entry: Entry,
     /// What must be reserved first.
     pub reservation: Reservation,
     /// From when on an earlier request may be what a repeat with a DE7 of its own repeats:
@@ -86,17 +87,18 @@ pub fn plan(request: &PaymentRequest, policy: &Policy, now: Timestamp) -> Result
     let overflow = |_| asked.refuse(Reason::AmountInvalid, "amount");
     let charge = fee::charge(&policy.fees, asked.biller_id(), request.rail, request.amount)
         .map_err(overflow)?;
-    let (reservation, limits) = limit::reservation(&limits, &asked, &charge)?;
+    let (payee, cap) = (asked.payee(), asked.net_debit_cap());
+    let capped = cap.map(|(participant, _)| participant);
+    let entry = posting::approval(asked.source()?, &payee, request.amount, &charge, capped)
+        .map_err(overflow)?;
+    let (reservation, limits) = limit::reservation(&limits, &asked, &entry)?;
     let routes = routes(&asked, policy);
     if routes.is_empty() {
         return Err(asked.refuse(Reason::NoRoute, None));
     }
-    let payee = asked.payee();
-    let postings =
-        posting::approval(asked.source()?, &payee, request.amount, &charge).map_err(overflow)?;
     let (business_date, fees, total) = (asked.business_date, charge.fees, charge.total);
     let day_began = asked.day_began(now);
-    Ok(Plan { business_date, routes, fees, total, postings, reservation, day_began, limits })
+    Ok(Plan { business_date, routes, fees, total, entry, reservation, day_began, limits })
 }
 
 /// When the business date of a request received now began, and an hour ago at the latest: a

@@ -1,12 +1,11 @@
 //! What the journal keeps: one record for each step of a payment, and for what changes around it.
 
-use crate::id::{AccountId, BillerId, EndpointId, Folio, ParticipantId, PaymentId, Stan};
+use crate::id::{BillerId, EndpointId, Folio, ParticipantId, PaymentId, Stan};
 use crate::limit::Detail;
 use crate::message::{EarlyReversal, PaymentRequest};
-use crate::money::Money;
 use crate::outcome::{Cause, Outcome};
 use crate::plan::Plan;
-use crate::posting::{Posting, Postings};
+use crate::posting::Entry;
 use crate::reason::Reason;
 use crate::text::Text;
 use crate::time::{Date, Timestamp};
@@ -23,11 +22,11 @@ pub enum Record {
     /// What came of a payment.
     Outcome(Box<Concluded>),
     /// A step of undoing a payment.
-    Reversal(Reversal),
+    Reversal(Box<Reversal>),
     /// An answer that came after the payment had its outcome.
     LateAnswer(LateAnswer),
-    /// An account's balance was raised or lowered from outside a payment.
-    Account(AccountMovement),
+    /// Balances were raised or lowered from outside a payment.
+    Account(Box<AccountMovement>),
     /// A merchant's address for notices was set or removed.
     Endpoint(Endpoint),
     /// How far an endpoint's notices are delivered, so that a rebuild does not send them again.
@@ -96,7 +95,7 @@ pub struct Rerouted {
     pub attempt: Attempt,
 }
 
-/// OUTCOME: what came of a payment, with its postings.
+/// OUTCOME: what came of a payment, with its entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Concluded {
     /// The payment.
@@ -105,12 +104,12 @@ pub struct Concluded {
     pub at: Timestamp,
     /// What came of it.
     pub outcome: Outcome,
-    /// What it posted; empty unless approved.
-    pub postings: Postings,
+    /// What it posts; empty unless approved.
+    pub entry: Entry,
 }
 
 /// A step of undoing a payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reversal {
     /// The payment.
     pub payment: PaymentId,
@@ -121,15 +120,12 @@ pub struct Reversal {
 }
 
 /// The steps of undoing a payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReversalStep {
     /// It must be undone, and why.
     Owed(ReversalCause),
     /// The participant confirmed (0430, 0410) with this response code.
-    Confirmed {
-        /// DE39 of the confirmation.
-        response_code: [u8; 2],
-    },
+    Confirmed(ReversalConfirmed),
     /// A part of an approved payment must be given back; the rest stands.
     PartOwed(PartOwed),
     /// The participant confirmed that a part was given back.
@@ -151,15 +147,24 @@ pub struct PartOwed {
     pub key: Option<u128>,
 }
 
+/// A whole reversal that the participant confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReversalConfirmed {
+    /// DE39 of the confirmation.
+    pub response_code: [u8; 2],
+    /// The contra-entry of what stood of an approval; empty where nothing had been posted.
+    pub entry: Entry,
+}
+
 /// A partial reversal that the participant confirmed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartConfirmed {
     /// What stands now, in minor units of the payment's amount.
     pub stands_minor: i64,
     /// DE39 of the confirmation.
     pub response_code: [u8; 2],
     /// What is posted: the payee is debited, the source of the money is credited.
-    pub postings: [Posting; 2],
+    pub entry: Entry,
 }
 
 /// Why a payment is undone.
@@ -186,15 +191,14 @@ pub struct LateAnswer {
     pub outcome: Outcome,
 }
 
-/// An account's balance was raised (top-up, cap) or lowered from outside a payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Balances were raised or lowered from outside a payment: a top-up, room under a cap, an
+/// adjustment.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountMovement {
-    /// The account.
-    pub account: AccountId,
     /// When.
     pub at: Timestamp,
-    /// How much; negative lowers.
-    pub delta: Money,
+    /// What is posted.
+    pub entry: Entry,
 }
 
 /// A merchant's address for notices.
@@ -254,6 +258,27 @@ impl Record {
             Self::Endpoint(endpoint) => Some(endpoint.at),
             Self::EarlyReversal(early) => Some(early.at),
             Self::NoticeMark(_) => None,
+        }
+    }
+
+    /// What it posts; none where a record of its kind moves no balance, empty where this one moves
+    /// none.
+    pub fn entry(&self) -> Option<&Entry> {
+        match self {
+            Self::Outcome(concluded) => Some(&concluded.entry),
+            Self::Reversal(reversal) => match &reversal.step {
+                ReversalStep::Confirmed(confirmed) => Some(&confirmed.entry),
+                ReversalStep::PartConfirmed(part) => Some(&part.entry),
+                ReversalStep::Owed(_) | ReversalStep::PartOwed(_) => None,
+            },
+            Self::Account(movement) => Some(&movement.entry),
+            Self::Intent(_)
+            | Self::Refused(_)
+            | Self::Rerouted(_)
+            | Self::LateAnswer(_)
+            | Self::Endpoint(_)
+            | Self::NoticeMark(_)
+            | Self::EarlyReversal(_) => None,
         }
     }
 

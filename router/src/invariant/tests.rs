@@ -1,38 +1,47 @@
 use super::*;
-use crate::id::Folio;
-use crate::money::Money;
+use crate::id::{FloatRef, Folio};
+use crate::ledger::AccountBalance;
 use crate::outcome::{Approval, Cause, Decline};
 use crate::plan::account;
+use crate::posting::top_up;
 use crate::reason::Reason;
 use crate::reservation::CounterKey;
 use crate::testing::{self, NOON, pesos};
 
-fn line(name: &str, side: Side, amount: Money) -> Posting {
-    Posting { account: account("test", name), side, amount }
+#[test]
+fn the_accounts_of_a_currency_sum_to_zero() {
+    let float = account("float", "1");
+    let balance = |name, balance_minor| AccountBalance {
+        account: account(name, "1"),
+        currency: testing::currency("MXN"),
+        balance_minor,
+    };
+    let whole: Ledger = [balance("float", 500), balance("funding", -500)].into_iter().collect();
+    assert_eq!(trial_balance(&whole), Ok(()));
+    let currency = testing::currency("MXN");
+    let off: Ledger = [balance("float", 500), balance("funding", -499)].into_iter().collect();
+    let violation = Violation::LedgerUnbalanced { currency, off_minor: 1 };
+    assert_eq!(trial_balance(&off), Err(violation));
+    assert_eq!(guard_agrees(&whole, float, currency, 500), Ok(()));
+    let violation = guard_agrees(&whole, float, currency, 493).unwrap_err();
+    assert_eq!(violation, Violation::GuardDiffers { account: float, currency, off_minor: -7 });
+    assert!(violation.to_string().contains("float:1 has -7 minor units of MXN more"));
 }
 
 #[test]
-fn postings_must_be_positive_and_sum_to_zero_in_each_currency() {
-    let dollars = |minor| Money::new(minor, testing::currency("USD"));
-    let balanced = [
-        line("a", Side::Debit, pesos(10)),
-        line("b", Side::Credit, pesos(7)),
-        line("c", Side::Credit, pesos(3)),
-        line("a", Side::Debit, dollars(1)),
-        line("b", Side::Credit, dollars(1)),
-    ];
-    assert_eq!(postings_balance(&balanced), Ok(()));
-    assert_eq!(postings_balance(&[]), Ok(()));
-    let currency = testing::currency("USD");
-    assert_eq!(
-        postings_balance(&balanced[..4]),
-        Err(Violation::PostingsUnbalanced { currency, off_minor: 1 })
-    );
-    let zero = [line("a", Side::Debit, pesos(0))];
-    let account = zero[0].account;
-    assert_eq!(postings_balance(&zero), Err(Violation::PostingNotPositive { account, minor: 0 }));
-    let huge = [line("a", Side::Debit, pesos(i64::MAX)), line("b", Side::Debit, pesos(i64::MAX))];
-    assert!(postings_balance(&huge).is_err());
+fn an_entry_moves_what_is_due_and_no_more() {
+    let float = FloatRef::new("1").unwrap();
+    let due = top_up(&float, pesos(500)).unwrap();
+    assert_eq!(entry_is_due(&due, &due), Ok(()));
+    let (account, currency) = (account("funding", "1"), testing::currency("MXN"));
+    for (minor, off_minor) in [(501, -1), (-500, 1_000)] {
+        let other = top_up(&float, pesos(minor)).unwrap();
+        let first = other.lines()[0].account;
+        let off_minor = if first == account { off_minor } else { -off_minor };
+        let violation = Violation::EntryDiffers { account: first, currency, off_minor };
+        assert_eq!(entry_is_due(&other, &due), Err(violation));
+    }
+    assert!(entry_is_due(&Entry::default(), &due).is_err(), "nothing is too little");
 }
 
 #[test]

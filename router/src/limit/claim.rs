@@ -1,13 +1,14 @@
 //! The limits that depend on other payments, written down as slots, counters and holds.
 
-use crate::fee::Charge;
-use crate::id::{AccountId, BillNo};
+use smallvec::SmallVec;
+
+use crate::id::BillNo;
 use crate::limit::{BrokenLimit, Limits, ReservedLimits};
 use crate::message::{Originator, digest128};
 use crate::money::Money;
-use crate::plan::{Asked, Refusal, account};
-use crate::policy::{FloatDebits, LimitRule, Measure, Scope, Window};
-use crate::posting::Source;
+use crate::plan::{Asked, Refusal};
+use crate::policy::{LimitRule, Measure, Scope, Window};
+use crate::posting::{Entry, Source, cap_account, float_account};
 use crate::reason::Reason;
 use crate::reservation::{Counter, CounterKey, Hold, Keep, Reservation, Slot, SlotKey};
 use crate::time::Timestamp;
@@ -20,7 +21,7 @@ use crate::time::Timestamp;
 pub(crate) fn reservation(
     limits: &Limits<'_>,
     asked: &Asked<'_>,
-    charge: &Charge,
+    entry: &Entry,
 ) -> Result<(Reservation, ReservedLimits), Refusal> {
     let mut reserved = ReservedLimits::default();
     let mut reservation = Reservation {
@@ -41,7 +42,9 @@ pub(crate) fn reservation(
                 reservation.counters.push(count.counter(rule, asked)?);
                 reserved.counters.push(BrokenLimit::Count { max, scope, window });
             }
-            Measure::Sum { scope, window, max } if max.currency == charge.total.currency => {
+            Measure::Sum { scope, window, max }
+                if max.currency == asked.request.amount.currency =>
+            {
                 let (delta, ceiling) = (asked.request.amount.minor, max.minor);
                 let (scope, window, max) = (*scope, *window, *max);
                 let count = Count { scope, window, delta, ceiling };
@@ -55,13 +58,9 @@ pub(crate) fn reservation(
         }
     }
     reservation.slots.extend(bill_slot(asked));
-    if let Some(hold) = float_hold(asked, charge)? {
+    for (hold, limit) in holds(asked, entry)? {
         reservation.holds.push(hold);
-        reserved.holds.push(None);
-    }
-    if let Some((hold, cap)) = cap_hold(asked, charge) {
-        reservation.holds.push(hold);
-        reserved.holds.push(Some(BrokenLimit::NetDebit(cap)));
+        reserved.holds.push(limit);
     }
     Ok((reservation, reserved))
 }
@@ -115,32 +114,35 @@ fn bill_slot(asked: &Asked<'_>) -> Option<Slot> {
     })
 }
 
-/// What the collector's float loses, which must be in it.
-fn float_hold(asked: &Asked<'_>, charge: &Charge) -> Result<Option<Hold>, Refusal> {
-    let (float, amount) = match asked.source()? {
-        Source::Float(float, FloatDebits::Total) => (float, charge.total),
-        Source::Float(float, FloatDebits::Amount) => (float, asked.request.amount),
-        Source::Clearing(_) => return Ok(None),
+/// What an approval takes from the accounts that have a floor: the collector's float, then what the
+/// asking participant may still owe under its net debit cap. The amounts are those of the entry.
+fn holds(asked: &Asked<'_>, entry: &Entry) -> Result<Holds, Refusal> {
+    let currency = asked.request.amount.currency;
+    let mut holds = Holds::new();
+    let mut hold = |account, floor_minor, reason, limit| {
+        let minor = i64::try_from(entry.net_debit(&account, currency));
+        let minor = minor.map_err(|_| asked.refuse(Reason::AmountInvalid, "amount"))?;
+        if minor > 0 {
+            let amount = Money::new(minor, currency);
+            holds.push((Hold { account, amount, floor_minor, reason }, limit));
+        }
+        Ok(())
     };
-    let account = account("float", float.as_str());
-    Ok(Some(Hold { account, amount, floor_minor: 0, reason: Reason::FloatInsufficient }))
+    if let Source::Float(float, _) = asked.source()? {
+        hold(float_account(float), 0, Reason::FloatInsufficient, None)?;
+    }
+    if let Some((participant, cap)) = asked.net_debit_cap() {
+        // The account starts at nothing and runs down to the cap below it.
+        let (account, floor_minor) =
+            (cap_account(participant, currency), cap.minor.saturating_neg());
+        let limit = Some(BrokenLimit::NetDebit(cap));
+        hold(account, floor_minor, Reason::DailyAmountExceeded, limit)?;
+    }
+    Ok(holds)
 }
 
-/// What the asking participant will owe, which its net debit cap must still allow.
-fn cap_hold(asked: &Asked<'_>, charge: &Charge) -> Option<(Hold, Money)> {
-    let participant = asked.participant?;
-    let currency = charge.total.currency;
-    let cap = participant.net_debit_caps.iter().find(|cap| cap.currency == currency)?;
-    let account = cap_account(participant.id.as_str(), charge.total);
-    let reason = Reason::DailyAmountExceeded;
-    // The account starts at nothing and runs down to the cap below it.
-    let floor_minor = cap.minor.saturating_neg();
-    Some((Hold { account, amount: charge.total, floor_minor, reason }, *cap))
-}
-
-fn cap_account(participant: &str, amount: Money) -> AccountId {
-    account("cap", &format!("{participant}:{}", amount.currency.code()))
-}
+/// Holds, each with what it says when it refuses.
+type Holds = SmallVec<[(Hold, Option<BrokenLimit>); 2]>;
 
 struct Count {
     scope: Scope,

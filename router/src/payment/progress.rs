@@ -89,14 +89,14 @@ impl Progress {
                 (self.state, self.told) = (state, Some(OutcomeKind::of(&concluded.outcome)));
                 Ok(effects)
             }
-            Record::Reversal(reversal) => match reversal.step {
+            Record::Reversal(reversal) => match &reversal.step {
                 ReversalStep::Owed(_) if self.may_be_reversed() || self.is_owed_anew => {
                     (self.state, self.is_owed_anew) = (PaymentState::Reversing, false);
                     Ok(Effects { owes_reversal: true, ..Effects::default() })
                 }
-                ReversalStep::Confirmed { .. } if self.may_be_confirmed() => Ok(self.confirm()),
+                ReversalStep::Confirmed(_) if self.may_be_confirmed() => Ok(self.confirm()),
                 ReversalStep::PartOwed(part) if self.state == PaymentState::Approved => {
-                    self.standing = Some(Standing::owing(self.standing, &part).ok_or(illegal)?);
+                    self.standing = Some(Standing::owing(self.standing, part).ok_or(illegal)?);
                     Ok(Effects { owes_reversal: true, ..Effects::default() })
                 }
                 ReversalStep::PartConfirmed(part) if self.has_approval() => {
@@ -105,7 +105,7 @@ impl Progress {
                     Ok(Effects { settle: Some(Settle::Undo), ..Effects::default() })
                 }
                 ReversalStep::Owed(_)
-                | ReversalStep::Confirmed { .. }
+                | ReversalStep::Confirmed(_)
                 | ReversalStep::PartOwed(_)
                 | ReversalStep::PartConfirmed(_) => Err(illegal),
             },
@@ -190,9 +190,9 @@ impl Progress {
     pub fn share_given_back(self, record: &Record) -> Option<Share> {
         let Record::Reversal(reversal) = record else { return None };
         let standing = self.standing?;
-        let to_minor = match reversal.step {
+        let to_minor = match &reversal.step {
             ReversalStep::PartConfirmed(part) => part.stands_minor,
-            ReversalStep::Confirmed { .. } => 0,
+            ReversalStep::Confirmed(_) => 0,
             ReversalStep::Owed(_) | ReversalStep::PartOwed(_) => return None,
         };
         let (amount_minor, from_minor) = (standing.amount_minor, standing.confirmed_minor);

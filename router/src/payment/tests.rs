@@ -3,15 +3,15 @@ mod parts;
 use proptest::prelude::*;
 
 use super::*;
-use crate::id::{AccountId, BillerId, EndpointId, ParticipantId, Stan};
+use crate::id::{BillerId, EndpointId, FloatRef, ParticipantId, Stan};
 use crate::invariant::{parts_fit, unknown_is_owed};
 use crate::outcome::Cause;
 use crate::plan::plan;
-use crate::posting::partial_reversal;
+use crate::posting::{partial_reversal, top_up};
 use crate::reason::Reason;
 use crate::record::{
     AccountMovement, Concluded, Endpoint, Intent, LateAnswer, NoticeMark, PartConfirmed, PartOwed,
-    Refused, Rerouted, Reversal,
+    Refused, Rerouted, Reversal, ReversalConfirmed,
 };
 use crate::testing::{self, NOON};
 use crate::text::Text;
@@ -58,8 +58,8 @@ fn silence() -> Outcome {
 }
 
 fn concluded(outcome: Outcome) -> Record {
-    let postings = Postings::new();
-    Record::Outcome(Box::new(Concluded { payment: ID, at: NOON, outcome, postings }))
+    let entry = Entry::default();
+    Record::Outcome(Box::new(Concluded { payment: ID, at: NOON, outcome, entry }))
 }
 
 fn rerouted() -> Record {
@@ -67,7 +67,7 @@ fn rerouted() -> Record {
 }
 
 fn reversal(step: ReversalStep) -> Record {
-    Record::Reversal(Reversal { payment: ID, at: NOON.plus_micros(1), step })
+    Record::Reversal(Box::new(Reversal { payment: ID, at: NOON.plus_micros(1), step }))
 }
 
 fn owed() -> Record {
@@ -75,7 +75,8 @@ fn owed() -> Record {
 }
 
 fn confirmed() -> Record {
-    reversal(ReversalStep::Confirmed { response_code: *b"00" })
+    let entry = Entry::default();
+    reversal(ReversalStep::Confirmed(ReversalConfirmed { response_code: *b"00", entry }))
 }
 
 fn part_owed(from_minor: i64, stands_minor: i64) -> Record {
@@ -85,8 +86,8 @@ fn part_owed(from_minor: i64, stands_minor: i64) -> Record {
 
 fn part_confirmed(stands_minor: i64) -> Record {
     let Record::Intent(intent) = intent() else { panic!("an intent") };
-    let postings = partial_reversal(&intent.plan.postings, testing::pesos(1)).unwrap();
-    let part = PartConfirmed { stands_minor, response_code: *b"00", postings };
+    let entry = partial_reversal(&intent.plan.entry, testing::pesos(1)).unwrap();
+    let part = PartConfirmed { stands_minor, response_code: *b"00", entry };
     reversal(ReversalStep::PartConfirmed(part))
 }
 
@@ -95,13 +96,13 @@ fn late(outcome: Outcome) -> Record {
 }
 
 fn of_no_payment() -> [Record; 4] {
-    let (id, at, delta) = (EndpointId(1), NOON, testing::pesos(1));
-    let account = AccountId::new("float:1").unwrap();
+    let (id, at) = (EndpointId(1), NOON);
+    let entry = top_up(&FloatRef::new("1").unwrap(), testing::pesos(1)).unwrap();
     let biller = BillerId::new("lender").unwrap();
     let (url, types) = (None, Vec::new());
     let (sealed_secret, key_name) = (Box::default(), "k1".into());
     [
-        Record::Account(AccountMovement { account, at, delta }),
+        Record::Account(Box::new(AccountMovement { at, entry })),
         Record::Endpoint(Endpoint { id, biller, at, url, sealed_secret, key_name, types }),
         Record::NoticeMark(NoticeMark { endpoint: id, through: 1 }),
         Record::EarlyReversal(testing::early_reversal()),
@@ -131,10 +132,12 @@ struct Way {
 
 fn name_of(record: &Record) -> &'static str {
     match record {
-        Record::Reversal(Reversal { step: ReversalStep::Owed(_), .. }) => "owed",
-        Record::Reversal(Reversal { step: ReversalStep::Confirmed { .. }, .. }) => "confirmed",
-        Record::Reversal(Reversal { step: ReversalStep::PartOwed(_), .. }) => "part owed",
-        Record::Reversal(Reversal { step: ReversalStep::PartConfirmed(_), .. }) => "part confirmed",
+        Record::Reversal(reversal) => match reversal.step {
+            ReversalStep::Owed(_) => "owed",
+            ReversalStep::Confirmed(_) => "confirmed",
+            ReversalStep::PartOwed(_) => "part owed",
+            ReversalStep::PartConfirmed(_) => "part confirmed",
+        },
         Record::Intent(_)
         | Record::Refused(_)
         | Record::Rerouted(_)

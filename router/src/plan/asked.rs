@@ -1,7 +1,8 @@
 //! A request beside what every rule needs to know of it, worked out once.
 
-use crate::id::BillerId;
+use crate::id::{BillerId, ParticipantId};
 use crate::message::{Originator, PaymentRequest, Rail};
+use crate::money::Money;
 use crate::plan::Refusal;
 use crate::policy::{Biller, Float, FloatDebits, Participant, ParticipantStatus, Policy, allows};
 use crate::posting::Source;
@@ -83,6 +84,15 @@ impl<'a> Asked<'a> {
                 _,
             ) => Ok(Source::Clearing(rail)),
         }
+    }
+
+    /// The net debit cap that the payment counts against, and whose it is: the asking
+    /// participant's in the payment's currency.
+    pub(crate) fn net_debit_cap(&self) -> Option<(&'a ParticipantId, Money)> {
+        let participant = self.participant?;
+        let currency = self.request.amount.currency;
+        let cap = participant.net_debit_caps.iter().find(|cap| cap.currency == currency)?;
+        Some((&participant.id, *cap))
     }
 
     /// A refusal for a reason, with the field to mend.

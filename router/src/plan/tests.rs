@@ -225,7 +225,8 @@ fn a_float_that_loses_the_amount_alone_leaves_the_fee_with_the_collector() {
     lender.float_debits = FloatDebits::Amount;
     let planned = plan(&request(50_000), &policy, NOON).unwrap();
     assert_eq!(planned.reservation.holds[0].amount, pesos(50_000));
-    let accounts: Vec<_> = planned.postings.iter().map(|line| line.account.to_string()).collect();
+    let accounts: Vec<_> =
+        planned.entry.lines().iter().map(|line| line.account.to_string()).collect();
     let expected =
         ["float:58341122", "collector_cash:58341122", "payable:lender", "fee_income:lender"];
     assert_eq!(accounts, expected);
@@ -292,7 +293,13 @@ fn a_participant_with_a_cap_holds_what_it_will_owe() {
     let [_, cap] = planned.reservation.holds.as_slice() else { panic!("float and cap") };
     assert_eq!(cap.account, account("cap", "collector:MXN"));
     assert_eq!(cap.amount, planned.total);
+    assert_eq!(cap.floor_minor, -1);
     assert_eq!(cap.reason, Reason::DailyAmountExceeded);
+    let moved: Vec<_> = planned.entry.guarded_moves().collect();
+    let of_holds = planned.reservation.holds.iter();
+    let held: Vec<_> =
+        of_holds.map(|hold| (hold.account, hold.amount.checked_neg().unwrap())).collect();
+    assert_eq!(moved, held, "what is held is what an approval takes");
 }
 
 #[test]
@@ -301,7 +308,7 @@ fn a_merchant_that_asks_is_the_biller() {
     request.originator = Originator::Biller(testing::biller_id("lender"));
     request.biller = None;
     let planned = plan(&request, &policy(), NOON).unwrap();
-    assert!(planned.postings.iter().any(|line| line.account == account("payable", "lender")));
+    assert!(planned.entry.lines().iter().any(|line| line.account == account("payable", "lender")));
     request.originator = Originator::Biller(testing::biller_id("nobody"));
     assert_eq!(refused(&request, &policy()).reason, Reason::ServiceNotEnabled);
 }
@@ -317,7 +324,8 @@ fn without_a_biller_the_originator_is_owed_and_days_are_utc() {
     assert_eq!(planned.business_date.to_string(), "2026-11-24");
     assert!(
         planned
-            .postings
+            .entry
+            .lines()
             .iter()
             .any(|line| line.account == account("participant_payable", "collector"))
     );

@@ -2,8 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Counter, Hold, Reservation};
-use crate::money::Money;
+use super::{Counter, Reservation};
 
 /// What stands of a payment becomes less: from one amount to another.
 ///
@@ -22,9 +21,10 @@ pub struct Share {
 impl Reservation {
     /// What the reservation gives back when a share of its payment, once posted, is reversed.
     ///
-    /// Holds and sums fall by the share. Fees are held with the amount and stay, the payment still
-    /// counts as one, and its slots stay taken, until nothing stands; then all that is left is
-    /// given back. Given back share by share, the sum is the reservation itself.
+    /// Sums fall by the share. The payment still counts as one, and its slots stay taken, until
+    /// nothing stands; then all that is left is given back. Given back share by share, the sum is
+    /// the reservation itself, but for its holds: an approval ended them, and balances are moved by
+    /// entries alone.
     pub fn given_back(&self, share: Share) -> Self {
         let is_over = share.to_minor == 0;
         Self {
@@ -32,22 +32,12 @@ impl Reservation {
             fingerprint: self.fingerprint,
             slots: if is_over { self.slots.clone() } else { SmallVec::new() },
             counters: self.counters.iter().filter_map(|it| share.of_counter(it)).collect(),
-            holds: self.holds.iter().filter_map(|it| share.of_hold(it)).collect(),
+            holds: SmallVec::new(),
         }
     }
 }
 
 impl Share {
-    fn of_hold(self, hold: &Hold) -> Option<Hold> {
-        let left = |stands| match stands {
-            0 => 0,
-            _ => hold.amount.minor.saturating_sub(self.amount_minor - stands).max(0),
-        };
-        let minor = left(self.from_minor) - left(self.to_minor);
-        let amount = Money::new(minor, hold.amount.currency);
-        (minor > 0).then_some(Hold { amount, ..*hold })
-    }
-
     /// A counter of amounts adds the payment's amount, a counter of payments adds one. An amount
     /// of one minor unit has no parts, so the two cannot be mistaken for each other.
     fn of_counter(self, counter: &Counter) -> Option<Counter> {
@@ -70,7 +60,7 @@ mod tests {
     use crate::id::AccountId;
     use crate::message::{Fingerprint, IdempotencyKey};
     use crate::reason::Reason;
-    use crate::reservation::{CounterKey, Keep, Slot, SlotKey};
+    use crate::reservation::{CounterKey, Hold, Keep, Slot, SlotKey};
     use crate::testing::{NOON, pesos};
 
     const AMOUNT: i64 = 50_000;
@@ -80,10 +70,10 @@ mod tests {
         Counter { key: CounterKey(key), delta, ceiling: 90_000, window_end: NOON, reason }
     }
 
-    /// A float that pays the amount and a fee of 12.00, a count, a sum and a bill.
+    /// A float that pays the amount, a count, a sum and a bill.
     fn reservation() -> Reservation {
         let (account, reason) = (AccountId::new("float:1").unwrap(), Reason::FloatInsufficient);
-        let hold = Hold { account, amount: pesos(AMOUNT + 1_200), floor_minor: 0, reason };
+        let hold = Hold { account, amount: pesos(AMOUNT), floor_minor: 0, reason };
         let slot = Slot {
             key: SlotKey(5),
             keep: Keep::WhileApproved,
@@ -103,24 +93,24 @@ mod tests {
         Share { amount_minor: AMOUNT, from_minor, to_minor }
     }
 
-    fn figures(given: &Reservation) -> (i64, Vec<(u128, i64)>, usize) {
-        let held = given.holds.iter().map(|hold| hold.amount.minor).sum();
+    fn figures(given: &Reservation) -> (Vec<(u128, i64)>, usize) {
+        assert!(given.holds.is_empty(), "the approval ended them");
         let counters = given.counters.iter().map(|it| (it.key.0, it.delta)).collect();
-        (held, counters, given.slots.len())
+        (counters, given.slots.len())
     }
 
     #[test]
-    fn a_part_gives_its_own_amount_back_and_fee_count_and_bill_stay() {
+    fn a_part_gives_its_own_amount_back_and_count_and_bill_stay() {
         let given = reservation().given_back(share(AMOUNT, 20_000));
-        assert_eq!(figures(&given), (30_000, vec![(8, 30_000)], 0));
+        assert_eq!(figures(&given), (vec![(8, 30_000)], 0));
     }
 
     #[test]
-    fn the_last_share_gives_back_all_that_is_left_fee_count_and_bill_included() {
+    fn the_last_share_gives_back_all_that_is_left_count_and_bill_included() {
         let given = reservation().given_back(share(20_000, 0));
-        assert_eq!(figures(&given), (21_200, vec![(7, 1), (8, 20_000)], 1));
+        assert_eq!(figures(&given), (vec![(7, 1), (8, 20_000)], 1));
         let whole = reservation().given_back(share(AMOUNT, 0));
-        assert_eq!(whole, reservation());
+        assert_eq!(whole, Reservation { holds: SmallVec::new(), ..reservation() });
     }
 
     proptest! {
@@ -130,17 +120,16 @@ mod tests {
         ) {
             let stops: Vec<i64> =
                 [AMOUNT].into_iter().chain(cuts.into_iter().rev()).chain([0]).collect();
-            let (mut held, mut count, mut sum, mut slots) = (0, 0, 0, 0);
+            let (mut count, mut sum, mut slots) = (0, 0, 0);
             for step in stops.windows(2) {
                 let given = reservation().given_back(share(step[0], step[1]));
-                let (more, counters, freed) = figures(&given);
-                held += more;
+                let (counters, freed) = figures(&given);
                 slots += freed;
                 let of = |key| counters.iter().find(|it| it.0 == key).map_or(0, |it| it.1);
                 (count, sum) = (count + of(7), sum + of(8));
-                prop_assert!(more > 0);
+                prop_assert!(of(8) > 0);
             }
-            prop_assert_eq!((held, count, sum, slots), (AMOUNT + 1_200, 1, AMOUNT, 1));
+            prop_assert_eq!((count, sum, slots), (1, AMOUNT, 1));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::invariant::Violation;
+use crate::ledger::Ledger;
 use crate::reservation::Share;
 
 #[test]
@@ -58,4 +59,27 @@ fn a_confirmation_confirms_the_parts_before_it_too() {
     let payment = after(&[vec![intent(), concluded(yes())], parts.to_vec()].concat());
     assert!(payment.parts.iter().all(|part| part.confirmed_at.is_some()));
     assert_eq!((payment.part_owed(), payment.stands_minor()), (None, 10_000));
+}
+
+#[test]
+fn what_is_due_of_part_and_rest_takes_back_what_the_approval_posted() {
+    let mut payment = after(&[intent()]);
+    assert_eq!(payment.due_entry(&confirmed()), None, "it cannot follow");
+    let due = |payment: &Payment, record: &Record| payment.due_entry(record).unwrap();
+    assert_eq!(due(&payment, &concluded(no())), Entry::default());
+    let mut ledger = Ledger::default();
+    ledger.post(&due(&payment, &concluded(yes())));
+    assert!(!ledger.accounts().is_empty());
+    payment.apply(&concluded(yes())).unwrap();
+    let before_parts = due(&after(&[intent(), concluded(yes()), owed()]), &confirmed());
+    assert_eq!(before_parts.lines().len(), payment.planned_entry.lines().len());
+    payment.apply(&part_owed(50_000, 30_000)).unwrap();
+    for record in [part_confirmed(30_000), owed(), confirmed()] {
+        ledger.post(&due(&payment, &record));
+        payment.apply(&record).unwrap();
+    }
+    assert!(ledger.accounts().iter().all(|account| account.balance_minor == 0), "{ledger:?}");
+    payment.apply(&late(yes())).unwrap();
+    payment.apply(&owed()).unwrap();
+    assert_eq!(due(&payment, &confirmed()), Entry::default(), "it was taken back before");
 }
