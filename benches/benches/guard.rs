@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use router::record::{Intent, Record};
+use router::record::Intent;
 use router::reservation::{Keep, Settle};
 use storage::conformance::sample::{self, Sample};
 use storage::guard::{
@@ -38,10 +38,8 @@ fn with_limits(payment: u64) -> Sample {
 /// A guard whose float outlasts every bench.
 fn guard() -> MemoryGuard {
     let mut guard = MemoryGuard::new(KEY_RETENTION);
-    let Record::Account(movement) = sample::top_up("float:58341122", i64::MAX / 2) else {
-        unreachable!("a top-up is an account record")
-    };
-    let credits = &[Credit { movement: &movement, sequence: 1 }];
+    let entry = &sample::top_up_entry("float:58341122", i64::MAX / 2);
+    let credits = &[Credit { entry, sequence: 1 }];
     let opened = guard.give_back(&GiveBack { begun: &[], endings: &[], credits, through: 1 });
     opened.expect("a guard in memory is there");
     guard
@@ -62,6 +60,7 @@ fn reserve_and_settle(guard: &mut MemoryGuard, intents: &[Intent], verdicts: &mu
         payment: intent.payment,
         settle: Settle::Post,
         reservation: None,
+        entry: &intent.plan.entry,
         sequence: 1,
     };
     let endings: Vec<_> = intents.iter().map(end).collect();

@@ -225,22 +225,21 @@ pub struct AccountFigures {
     /// The account.
     pub account: AccountId,
     /// What it began with.
-    pub opening: i64,
+    pub opening: i128,
     /// What was put in from outside payments, less what was taken out.
-    pub topups: i64,
+    pub topups: i128,
     /// What approved payments took, less what reversals gave back.
-    pub completed: i64,
+    pub completed: i128,
     /// What payments without an outcome hold.
-    pub open: i64,
+    pub open: i128,
     /// What the guard calls available.
-    pub available: i64,
+    pub available: i128,
 }
 
 /// Opening balance and top-ups are what is completed, open and available.
 pub fn account_conserves(figures: &AccountFigures) -> Result<(), Violation> {
-    let put_in = i128::from(figures.opening) + i128::from(figures.topups);
-    let there = [figures.completed, figures.open, figures.available].map(i128::from);
-    match there.into_iter().sum::<i128>() - put_in {
+    let put_in = figures.opening + figures.topups;
+    match figures.completed + figures.open + figures.available - put_in {
         0 => Ok(()),
         gained_minor => {
             Err(Violation::AccountNotConserved { account: figures.account, gained_minor })

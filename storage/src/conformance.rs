@@ -16,6 +16,7 @@ use std::collections::HashSet;
 use router::id::Stan;
 use router::outcome::{Cause, Decline, Outcome};
 use router::payment::PaymentState;
+use router::posting::{Entry, Posting};
 use router::reason::Reason;
 use router::record::Record;
 use router::reservation::Keep;
@@ -127,7 +128,9 @@ pub async fn money_is_unavailable_early_and_available_late(store: &Store) {
     assert_eq!(balance().await, (60, 0));
     store.append(float(1).reversal_asked()).await.unwrap();
     assert_eq!(balance().await, (60, 0), "money is back when the reversal is confirmed");
-    store.append(float(1).reversal_confirmed()).await.unwrap();
+    let too_little = store.append(float(1).reversal_confirmed()).await;
+    assert_eq!(too_little.err(), Some(StoreError::EntryDiffers { kind: "reversal" }));
+    store.append(float(1).approval_reversed(0)).await.unwrap();
     assert_eq!(balance().await, (100, 0));
 }
 
@@ -168,7 +171,9 @@ pub async fn parts_are_given_back_one_by_one_and_never_beyond(store: &Store) {
     let taken = store.admit(paid(2).intent()).await.unwrap();
     assert!(matches!(taken, Admission::Refused(_)), "one minor unit stands: the slot is taken");
     store.append(first.reversal_asked()).await.unwrap();
-    store.append(first.reversal_confirmed()).await.unwrap();
+    let too_much = store.append(first.approval_reversed(0)).await;
+    assert_eq!(too_much.err(), Some(StoreError::EntryDiffers { kind: "reversal" }));
+    store.append(first.approval_reversed(39)).await.unwrap();
     assert_eq!(balance().await, (100, 0), "the rest and no more");
     let free = store.admit(paid(3).intent()).await.unwrap();
     assert!(matches!(free, Admission::Granted { .. }), "{free:?}");
@@ -193,7 +198,7 @@ pub async fn slots_are_kept_as_they_say(store: &Store) {
     assert_eq!(told(2).await, ours(Reason::BillInProgress));
     assert_eq!(told(4).await, ours(Reason::BillAlreadyPaid));
     store.append(kept(3).reversal_asked()).await.unwrap();
-    store.append(kept(3).reversal_confirmed()).await.unwrap();
+    store.append(kept(3).approval_reversed(0)).await.unwrap();
     let brief = bill(5, Keep::UntilOutcome);
     assert!(granted(&brief).await, "a reversal frees it");
     store.append(brief.approved()).await.unwrap();
@@ -297,10 +302,13 @@ pub async fn a_look_up_does_not_overtake_a_queued_payment(store: &Store) {
 
 /// A list that does not fit a record is refused by name; one that just fits is taken.
 pub async fn a_list_over_255_items_is_refused(store: &Store) {
-    let with_postings = |n, len| {
+    // One debit, and credits of one minor unit each.
+    let with_postings = |n, len: i64| {
         let mut intent = Sample::new(n).intent();
-        let line = intent.plan.postings[0];
-        intent.plan.postings = std::iter::repeat_n(line, len).collect();
+        let [debit, credit] = *intent.plan.entry.lines() else { panic!("two lines") };
+        let debit = Posting { amount: sample::money(len - 1), ..debit };
+        let credits = (1..len).map(|_| Posting { amount: sample::money(1), ..credit });
+        intent.plan.entry = Entry::new([debit].into_iter().chain(credits).collect()).unwrap();
         intent
     };
     let refused = Some(StoreError::RecordTooLong { len: 256, max: 255 });
@@ -313,7 +321,7 @@ pub async fn a_list_over_255_items_is_refused(store: &Store) {
     let fits = store.admit(with_postings(1, 255)).await;
     assert!(matches!(fits, Ok(Admission::Granted { .. })), "{fits:?}");
     let stored = store.payment(Sample::new(1).id()).await.unwrap().unwrap();
-    assert_eq!(stored.planned_postings.len(), 255);
+    assert_eq!(stored.planned_entry.lines().len(), 255);
 }
 
 /// Payments with ids of their own, admitted all at once.

@@ -10,8 +10,8 @@ mod memory;
 use router::id::{AccountId, PaymentId};
 use router::message::{EarlyReversal, Fingerprint, IdempotencyKey, PaymentRequest};
 use router::money::Currency;
+use router::posting::Entry;
 use router::reason::Reason;
-use router::record::AccountMovement;
 use router::reservation::{Reservation, Settle};
 use router::time::Timestamp;
 
@@ -138,15 +138,17 @@ pub struct Settlement<'a> {
     /// What it had reserved, or the share of that which ends here; needed by [`Settle::Undo`],
     /// whose payment may be months old.
     pub reservation: Option<&'a Reservation>,
+    /// What the record posts, empty for [`Settle::Release`]. Balances are moved by this alone.
+    pub entry: &'a Entry,
     /// Position of the record that ends it.
     pub sequence: u64,
 }
 
-/// A durable movement of an account that raises its balance.
+/// A durable entry of no payment that lowers no balance of the guard.
 #[derive(Debug, Clone, Copy)]
 pub struct Credit<'a> {
-    /// What moved.
-    pub movement: &'a AccountMovement,
+    /// What it moves.
+    pub entry: &'a Entry,
     /// Position of its record.
     pub sequence: u64,
 }
@@ -214,13 +216,9 @@ pub trait Guard: Send {
         verdicts: &mut Vec<Verdict>,
     ) -> Result<GateEpoch, GuardError>;
 
-    /// Makes what a movement will lower unavailable before its record is durable, whatever is
-    /// there. Posting `token` as a payment's reservation lowers the balance.
-    fn withhold(
-        &mut self,
-        token: PaymentId,
-        movement: &AccountMovement,
-    ) -> Result<GateEpoch, GuardError>;
+    /// Makes what an entry will take from a balance unavailable before its record is durable,
+    /// whatever is there. Posting `token` as a payment, with the entry, lowers the balance.
+    fn withhold(&mut self, token: PaymentId, entry: &Entry) -> Result<GateEpoch, GuardError>;
 
     /// Ends reservations and raises balances, once their records are durable. Ending one that is
     /// not open changes nothing, except by [`Settle::Undo`], which the caller gives once for each

@@ -34,7 +34,7 @@ pub(crate) use reader::{SegmentReader, Step};
 pub(crate) use segment::{dir_of, list, sync_dir};
 pub(crate) use tail::FileTail;
 pub use tail::{Tail, TailFrame};
-pub use verify::{Frames, Records, VerifyReport, frames, records, verify};
+pub use verify::{Frames, Records, VerifyReport, balances, frames, records, verify};
 pub use walk::Torn;
 pub(crate) use walk::{End, Start, Walked, cut, walk};
 

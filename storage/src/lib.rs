@@ -11,8 +11,9 @@
 //! 3. [`journal`]: frames in segment files, chained and checksummed; replay and verification;
 //! 4. `writer`: the one thread that decides and appends, a group at a time;
 //! 5. `live`, `follower`, `view`, [`outbox`]: what is read back;
-//! 6. [`store`]: the handle that everything outside uses;
-//! 7. [`private_file`]: small secret files beside the journal, written whole or not at all.
+//! 6. `proof`: the ledger, proven record by record;
+//! 7. [`store`]: the handle that everything outside uses;
+//! 8. [`private_file`]: small secret files beside the journal, written whole or not at all.
 //!
 //! What never happens here: a record is answered before it is durable; a hold is released before
 //! the record that ends it is durable; a failed write or sync is tried again.
@@ -27,6 +28,7 @@ pub mod journal;
 mod live;
 pub mod outbox;
 pub mod private_file;
+mod proof;
 pub mod record;
 pub mod seal;
 pub mod settings;
@@ -39,6 +41,7 @@ mod withheld;
 mod writer;
 
 pub use clock::{Clock, WallClock};
+pub use proof::LedgerProof;
 pub use seal::Sealer;
 pub use settings::Settings;
 pub use snapshot::{SnapshotError, snapshot_now};

@@ -25,6 +25,7 @@ mod request;
 mod steps;
 mod values;
 
+use router::posting::EntryError;
 use router::record::{LateAnswer, Record, Reversal};
 
 use crate::seal::Sealer;
@@ -85,6 +86,9 @@ pub enum DecodeError {
         /// Where it begins again.
         at: usize,
     },
+    /// What it posts does not balance.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
     /// More bytes than the record has fields.
     #[error("{len} bytes follow the record")]
     Trailing {
@@ -141,7 +145,7 @@ pub fn encode(record: &Record, sealer: &Sealer, out: &mut Vec<u8>) {
         Record::LateAnswer(late) => {
             framed(Kind::LateAnswer, out, |out| steps::put_late(late, None, out));
         }
-        Record::Account(movement) => framed(Kind::Account, out, put(movement)),
+        Record::Account(movement) => framed(Kind::Account, out, put(&**movement)),
         Record::Endpoint(endpoint) => framed(Kind::Endpoint, out, put(endpoint)),
         Record::NoticeMark(mark) => framed(Kind::NoticeMark, out, put(mark)),
         Record::EarlyReversal(early) => framed(Kind::EarlyReversal, out, put(early)),
@@ -227,7 +231,7 @@ pub fn decode(body: &[u8]) -> Result<Record, DecodeError> {
         Kind::Refused => Record::Refused(Box::new(begun::refused(reader_ref)?)),
         Kind::Rerouted => Record::Rerouted(Field::read(reader_ref)?),
         Kind::Outcome => Record::Outcome(Field::read(reader_ref)?),
-        Kind::Reversal => Record::Reversal(steps::reversal(reader_ref)?),
+        Kind::Reversal => Record::Reversal(Box::new(steps::reversal(reader_ref)?)),
         Kind::LateAnswer => Record::LateAnswer(steps::late(reader_ref)?),
         Kind::Account => Record::Account(Field::read(reader_ref)?),
         Kind::Endpoint => Record::Endpoint(Field::read(reader_ref)?),
@@ -241,6 +245,22 @@ pub fn decode(body: &[u8]) -> Result<Record, DecodeError> {
 /// The kind of a record's body.
 pub(crate) fn kind_of(body: &[u8]) -> Result<Kind, DecodeError> {
     open(body).map(|(kind, _)| kind)
+}
+
+/// The name of the kind, as [`Record::kind`] gives it, of a body whose fields may be unreadable.
+pub(crate) fn kind_name(body: &[u8]) -> Result<&'static str, DecodeError> {
+    Ok(match kind_of(body)? {
+        Kind::Intent => "intent",
+        Kind::Refused => "refused",
+        Kind::Rerouted => "rerouted",
+        Kind::Outcome => "outcome",
+        Kind::Reversal => "reversal",
+        Kind::LateAnswer => "late_answer",
+        Kind::Account => "account",
+        Kind::Endpoint => "endpoint",
+        Kind::NoticeMark => "notice_mark",
+        Kind::EarlyReversal => "early_reversal",
+    })
 }
 
 /// What replay needs of an intent's body.

@@ -10,19 +10,23 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
-use router::id::{EndpointId, PaymentId};
+use router::id::{AccountId, EndpointId, PaymentId};
+use router::ledger::{AccountBalance, Ledger};
 use router::record::Record;
 
 use crate::guard::MemoryGuard;
 use crate::history::History;
 use crate::journal::{Chain, Damage, End, Head, dir_of, list, sync_dir, walk};
-use crate::record::bytes::{Reader, put_blob, put_option, put_timestamp, put_u64, put_u128};
+use crate::proof::LedgerProof;
+use crate::record::bytes::{
+    Reader, put_blob, put_option, put_text, put_timestamp, put_u16, put_u64, put_u128,
+};
 use crate::record::{self, DecodeError, bodies, decode};
 use crate::settings::Settings;
 use crate::state::{OpenPayment, State};
 
 const MAGIC: &[u8; 8] = b"CAUCES\r\n";
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Snapshots kept; the older ones are for when the newest is damaged.
 const KEPT: usize = 2;
@@ -61,7 +65,7 @@ pub(crate) fn run(settings: &Settings, stop: &Receiver<()>) {
 ///
 /// The store does this by itself while it is open; this is for tools and tests.
 pub fn snapshot_now(settings: &Settings) -> Result<bool, SnapshotError> {
-    let last = files(&settings.dir)?.last().copied().unwrap_or(0);
+    let last = positions(&settings.dir)?.last().copied().unwrap_or(0);
     let segments = list(&dir_of(&settings.dir))?;
     let newer: Vec<u64> = segments.into_iter().filter(|first| *first > last).collect();
     let closed = newer.len().saturating_sub(1);
@@ -85,17 +89,41 @@ pub fn snapshot_now(settings: &Settings) -> Result<bool, SnapshotError> {
 
 /// The newest snapshot that is whole, or the state before the first record.
 pub(crate) fn load_latest(data: &Path, key_retention: Duration) -> io::Result<(State, Head)> {
-    for sequence in files(data)?.into_iter().rev() {
-        let path = path_of(data, sequence);
-        let bytes = fs::read(&path)?;
-        match parse(&bytes, key_retention) {
-            Ok(found) => return Ok(found),
-            Err(error) => {
-                tracing::warn!(%error, sequence, "a snapshot is passed over");
-            }
+    load_newest(data, u64::MAX, key_retention)
+}
+
+/// The same of the snapshots that stand at or before a record, for a look at balances alone.
+pub(crate) fn load_until(data: &Path, last: u64) -> io::Result<(State, Head)> {
+    load_newest(data, last, LedgerProof::KEY_RETENTION)
+}
+
+fn load_newest(data: &Path, last: u64, key_retention: Duration) -> io::Result<(State, Head)> {
+    for sequence in positions(data)?.into_iter().rev().filter(|sequence| *sequence <= last) {
+        if let Some(found) = read(data, sequence, key_retention)? {
+            return Ok(found);
         }
     }
     Ok((State::new(key_retention), Head::ZERO))
+}
+
+/// The snapshot of a position, for a look at balances alone; none where it is damaged.
+pub(crate) fn load(data: &Path, sequence: u64) -> io::Result<Option<(State, Head)>> {
+    read(data, sequence, LedgerProof::KEY_RETENTION)
+}
+
+fn read(data: &Path, sequence: u64, retention: Duration) -> io::Result<Option<(State, Head)>> {
+    let bytes = match fs::read(path_of(data, sequence)) {
+        // Another start of this moment has made two newer ones.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read?,
+    };
+    match parse(&bytes, retention) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) => {
+            tracing::warn!(%error, sequence, "a snapshot is passed over");
+            Ok(None)
+        }
+    }
 }
 
 fn write(data: &Path, head: &Head, state: &State) -> Result<(), SnapshotError> {
@@ -108,7 +136,7 @@ fn write(data: &Path, head: &Head, state: &State) -> Result<(), SnapshotError> {
     fs::rename(&fresh, path_of(data, head.sequence))?;
     sync_dir(&dir)?;
     sync_dir(data)?;
-    let kept = files(data)?;
+    let kept = positions(data)?;
     for old in kept.iter().rev().skip(KEPT) {
         fs::remove_file(path_of(data, *old))?;
     }
@@ -156,6 +184,7 @@ fn image(head: &Head, state: &State) -> Vec<u8> {
         put_blob(payment.history.bytes(), &mut out);
     }
     state.guard.put_image(&mut out);
+    put_ledger(&state.ledger, &mut out);
     let crc = crc32c::crc32c(&out);
     out.extend_from_slice(&crc.to_le_bytes());
     out
@@ -189,12 +218,35 @@ fn parse(bytes: &[u8], key_retention: Duration) -> Result<(State, Head), Snapsho
         state.fold.open.insert(id, OpenPayment { progress, history });
     }
     state.guard = MemoryGuard::from_image(key_retention, &mut reader)?;
+    state.ledger = read_ledger(&mut reader)?;
     reader.finish()?;
     Ok((state, head))
 }
 
+fn put_ledger(ledger: &Ledger, out: &mut Vec<u8>) {
+    let accounts = ledger.accounts();
+    put_u64(accounts.len() as u64, out);
+    for AccountBalance { account, currency, balance_minor } in accounts {
+        put_text(&account.0, out);
+        put_u16(currency.numeric(), out);
+        put_u128(balance_minor.cast_unsigned(), out);
+    }
+}
+
+fn read_ledger(reader: &mut Reader<'_>) -> Result<Ledger, DecodeError> {
+    let len = reader.u64()?;
+    let balance = |_| {
+        Ok(AccountBalance {
+            account: AccountId(reader.text()?),
+            currency: reader.currency()?,
+            balance_minor: reader.u128()?.cast_signed(),
+        })
+    };
+    (0..len).map(balance).collect()
+}
+
 /// Positions of the snapshots there are, ascending.
-fn files(data: &Path) -> io::Result<Vec<u64>> {
+pub(crate) fn positions(data: &Path) -> io::Result<Vec<u64>> {
     let mut found = Vec::new();
     let entries = match fs::read_dir(data.join("snapshots")) {
         Ok(entries) => entries,

@@ -2,13 +2,15 @@
 //! the check that both agree.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map::Entry as MapEntry;
 use std::time::Duration;
 
 use foldhash::{HashMap, HashMapExt};
 use router::id::{EndpointId, PaymentId};
+use router::ledger::Ledger;
 use router::message::EarlyReversal;
 use router::payment::{IllegalStep, PaymentState, Progress};
+use router::posting::Entry;
 use router::record::{Endpoint, Record};
 use router::reservation::{Reservation, Settle, Share};
 use router::time::Timestamp;
@@ -22,6 +24,13 @@ use crate::record::{self, DecodeError, Kind};
 pub struct State {
     pub(crate) fold: Fold,
     pub(crate) guard: MemoryGuard,
+    pub(crate) ledger: Ledger,
+}
+
+/// The guard and the ledger, which take the same entries.
+struct Books<'a> {
+    guard: &'a mut MemoryGuard,
+    ledger: &'a mut Ledger,
 }
 
 /// What a lane says beside reservations.
@@ -53,7 +62,7 @@ pub trait Reflect {
     /// A reservation ended.
     fn end(&mut self, settlement: &Settlement<'_>);
 
-    /// A balance was raised or lowered.
+    /// An entry of no payment was posted.
     fn credit(&mut self, credit: &Credit<'_>);
 
     /// A reversal came before its original.
@@ -70,11 +79,31 @@ impl Reflect for MemoryGuard {
     }
 
     fn credit(&mut self, credit: &Credit<'_>) {
-        Self::credit(self, credit.movement);
+        Self::credit(self, credit.entry);
     }
 
     fn forestall(&mut self, early: &EarlyReversal) {
         self.take_early(early);
+    }
+}
+
+impl Reflect for Books<'_> {
+    fn regrant(&mut self, ask: &ReserveAsk<'_>, _: u64) {
+        self.guard.regrant(ask.payment, ask.at, ask.wants);
+    }
+
+    fn end(&mut self, settlement: &Settlement<'_>) {
+        self.ledger.post(settlement.entry);
+        self.guard.end(settlement);
+    }
+
+    fn credit(&mut self, credit: &Credit<'_>) {
+        self.ledger.post(credit.entry);
+        self.guard.credit(credit.entry);
+    }
+
+    fn forestall(&mut self, early: &EarlyReversal) {
+        self.guard.take_early(early);
     }
 }
 
@@ -94,22 +123,30 @@ impl Reflect for Unreflected {
 impl State {
     /// Before the first record; keys are known for at least `key_retention`.
     pub fn new(key_retention: Duration) -> Self {
-        Self { fold: Fold::new(), guard: MemoryGuard::new(key_retention) }
+        let (guard, ledger) = (MemoryGuard::new(key_retention), Ledger::default());
+        Self { fold: Fold::new(), guard, ledger }
     }
 
     /// Takes the next record of the journal.
     pub fn apply(&mut self, sequence: u64, body: &[u8]) -> Result<(), Damage> {
-        self.fold.apply(sequence, body, &mut self.guard)
+        let Self { fold, guard, ledger } = self;
+        fold.apply(sequence, body, &mut Books { guard, ledger })
     }
 
     /// Takes the next frame of the journal.
     pub fn take(&mut self, frame: &TailFrame) -> Result<(), Damage> {
-        self.fold.take(frame, &mut self.guard)
+        let Self { fold, guard, ledger } = self;
+        fold.take(frame, &mut Books { guard, ledger })
     }
 
     /// All that the lane reserved, posted and gave back.
     pub fn guard(&self) -> &MemoryGuard {
         &self.guard
+    }
+
+    /// The balances of all accounts, folded from entries alone.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// The rest of it.
@@ -200,8 +237,8 @@ impl Fold {
     ) -> Result<(), Damage> {
         let Some(id) = record.payment() else { return Ok(()) };
         let open = match self.open.entry(id) {
-            Entry::Occupied(open) => open.into_mut(),
-            Entry::Vacant(closed) => {
+            MapEntry::Occupied(open) => open.into_mut(),
+            MapEntry::Vacant(closed) => {
                 match reopened(body).map_err(|error| damage(sequence, error))? {
                     Some(open) => closed.insert(open),
                     // A late answer that opens nothing again changes nothing here.
@@ -222,7 +259,9 @@ impl Fold {
             let whole = reservation.map_err(|error| damage(sequence, error))?;
             let reservation = given_back(whole, share);
             let reservation = reservation.as_ref();
-            guard.end(&Settlement { payment: id, settle, reservation, sequence });
+            let nothing = Entry::default();
+            let entry = record.entry().unwrap_or(&nothing);
+            guard.end(&Settlement { payment: id, settle, reservation, entry, sequence });
         }
         if !open.progress.is_open() {
             self.open.remove(&id);
@@ -233,7 +272,7 @@ impl Fold {
     fn around(&mut self, sequence: u64, record: &Record, guard: &mut dyn Reflect) {
         match record {
             Record::Account(movement) => {
-                guard.credit(&Credit { movement, sequence });
+                guard.credit(&Credit { entry: &movement.entry, sequence });
             }
             Record::Endpoint(endpoint) if endpoint.url.is_none() => {
                 self.endpoints.remove(&endpoint.id);

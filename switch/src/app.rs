@@ -10,10 +10,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use router::id::{AccountId, BillerId, ParticipantId};
-use router::money::Money;
-use router::plan::account;
+use router::id::{BillerId, ParticipantId};
 use router::policy::Policy;
+use router::posting::{float_account, top_up};
 use router::record::{AccountMovement, Record};
 use router::time::Timestamp;
 use storage::folder::{FolderError, FolderLock};
@@ -389,24 +388,23 @@ async fn open_floats(engine: &Engine, floats: &[FloatConfig]) -> Result<(), Stor
 
 /// Opens a float, unless the journal knows it.
 async fn open_float(engine: &Engine, float: &FloatConfig) -> Result<(), StoreError> {
-    let id: AccountId = account("float", float.float_ref.as_str());
-    if engine.store.account_is_known(id, float.opening.currency).await? {
+    let account = float_account(&float.float_ref);
+    if engine.store.account_is_known(account, float.opening.currency).await? {
         return Ok(());
     }
-    open_account(engine, id, float.opening).await
+    fund_float(engine, float).await
 }
 
-/// Gives an account what it opens with.
+/// Gives a float what it opens with.
 ///
-/// Errors: the journal's. Dropping the call may leave the account opened.
-pub(crate) async fn open_account(
-    engine: &Engine,
-    account: AccountId,
-    opening: Money,
-) -> Result<(), StoreError> {
-    let movement = AccountMovement { account, at: clock::now(), delta: opening };
-    engine.store.append(Record::Account(movement)).await?;
-    tracing::info!(%account, %opening, "float opened");
+/// Errors: the journal's. Dropping the call may leave the float opened.
+pub(crate) async fn fund_float(engine: &Engine, float: &FloatConfig) -> Result<(), StoreError> {
+    // One that opens with nothing needs no record: it has nothing either way.
+    let Ok(entry) = top_up(&float.float_ref, float.opening) else { return Ok(()) };
+    let movement = AccountMovement { at: clock::now(), entry };
+    engine.store.append(Record::Account(Box::new(movement))).await?;
+    let (float, opening) = (float.float_ref.as_str(), float.opening);
+    tracing::info!(float, %opening, "float opened");
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use router::id::{Lane, Stan};
-use router::plan::account;
+use router::posting::float_account;
 use storage::seal::Sealer;
 use storage::settings::Limits;
 use storage::{Recovered, Store};
@@ -217,9 +217,9 @@ async fn open_once(engine: &Engine, node: &Arc<Node>, float: &FloatConfig) -> Re
         Turn::Mine => {}
     }
     // Redis may not reflect yet what one who died recorded: the journal says whether it is open.
-    let (asked, account) = (Arc::clone(node), account("float", float.float_ref.as_str()));
+    let (asked, account) = (Arc::clone(node), float_account(&float.float_ref));
     if !blocking(move || asked.is_opened(account, currency)).await? {
-        let opened = app::open_account(engine, account, float.opening).await;
+        let opened = app::fund_float(engine, float).await;
         opened.map_err(|error| crate::log::chain(&error).to_string())?;
     }
     let node = Arc::clone(node);

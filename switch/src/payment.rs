@@ -11,6 +11,7 @@ use router::message::{InquiryRequest, Originator, PaymentRequest};
 use router::outcome::{Cause, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::plan::{Refusal, day_began, plan};
+use router::posting::Entry;
 use router::reason::Reason;
 use router::record::{Concluded, Intent, Record, Refused, Rerouted};
 use router::time::Timestamp;
@@ -189,7 +190,7 @@ impl<'a> Sending<'a> {
                 payment: intent.payment,
                 at: intent.at,
                 outcome: Outcome::Unknown(Cause::Restart),
-                postings: intent.plan.postings.clone(),
+                entry: intent.plan.entry.clone(),
             }),
             participant,
             claim: Some(claim),
@@ -270,7 +271,7 @@ async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> Re
     let mut concluded = sending.concluded;
     concluded.at = clock::now();
     if !matches!(outcome, Outcome::Approved(_)) {
-        concluded.postings.clear();
+        concluded.entry = Entry::default();
     }
     concluded.outcome = outcome.clone();
     match engine.store.append(Record::Outcome(concluded)).await {
@@ -411,7 +412,7 @@ pub async fn resume(engine: &Arc<Engine>, open: &[Payment]) -> Result<(), StoreE
                 payment: payment.id,
                 at: clock::now(),
                 outcome: Outcome::Unknown(Cause::Restart),
-                postings: Default::default(),
+                entry: Entry::default(),
             };
             engine.store.append(Record::Outcome(Box::new(concluded))).await?;
         }

@@ -16,8 +16,9 @@ use router::id::{Folio, PaymentId};
 use router::message::{PaymentRequest, ReversalRequest};
 use router::outcome::Outcome;
 use router::payment::{Payment, PaymentState};
+use router::posting::Entry;
 use router::reason::Reason;
-use router::record::{Attempt, Record, Reversal, ReversalCause, ReversalStep};
+use router::record::{Attempt, Record, Reversal, ReversalCause, ReversalConfirmed, ReversalStep};
 use router::secret::{CardNumber, Pan};
 use storage::StoreError;
 use tokio::sync::{Semaphore, mpsc};
@@ -234,8 +235,9 @@ async fn advance(
     {
         return Ok(ReversalStanding::Owed);
     }
-    let confirmed = ReversalStep::Confirmed { response_code: answer.de39 };
-    if !step_if_legal(engine, id, confirmed).await? {
+    let confirmed = ReversalConfirmed { response_code: answer.de39, entry: Entry::default() };
+    let step = ReversalStep::Confirmed(confirmed);
+    if !step_if_due(engine, id, step).await? {
         return Ok(ReversalStanding::Owed);
     }
     metrics::counter!("cauce_reversals_confirmed_total").increment(1);
@@ -384,12 +386,30 @@ async fn step_if_legal(
 ) -> Result<bool, StoreError> {
     match step(engine, payment, step_of).await {
         Ok(()) => Ok(true),
-        Err(StoreError::Illegal(_)) => Ok(false),
+        Err(StoreError::Illegal(_) | StoreError::EntryDiffers { .. }) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
+/// The same for a step that posts what the payment owes there as it stands now.
+async fn step_if_due(
+    engine: &Engine,
+    id: PaymentId,
+    mut step: ReversalStep,
+) -> Result<bool, StoreError> {
+    let reversal = Reversal { payment: id, at: clock::now(), step: step.clone() };
+    let payment = engine.store.payment(id).await?;
+    let due = payment.and_then(|payment| payment.due_entry(&Record::Reversal(Box::new(reversal))));
+    let Some(due) = due else { return Ok(false) };
+    match &mut step {
+        ReversalStep::Confirmed(confirmed) => confirmed.entry = due,
+        ReversalStep::PartConfirmed(part) => part.entry = due,
+        ReversalStep::Owed(_) | ReversalStep::PartOwed(_) => {}
+    }
+    step_if_legal(engine, id, step).await
+}
+
 async fn step(engine: &Engine, payment: PaymentId, step: ReversalStep) -> Result<(), StoreError> {
     let reversal = Reversal { payment, at: clock::now(), step };
-    engine.store.append(Record::Reversal(reversal)).await.map(|_| ())
+    engine.store.append(Record::Reversal(Box::new(reversal))).await.map(|_| ())
 }

@@ -134,6 +134,14 @@ impl Entry {
             (line.account, Money::new(gained, currency))
         })
     }
+
+    /// What it takes from the accounts that the guard keeps: the account and how much, more than
+    /// zero. One item for each line.
+    pub fn guarded_debits(&self) -> impl Iterator<Item = (AccountId, Money)> {
+        let debits =
+            self.lines.iter().filter(|line| line.side == Side::Debit && is_guarded(&line.account));
+        debits.map(|line| (line.account, line.amount))
+    }
 }
 
 #[cfg(test)]

@@ -243,7 +243,11 @@ impl Node {
         for row in self.inner.lanes.all()? {
             for record in storage_cql::frames::records(self.cql(), row.lane)? {
                 if let (_, Record::Account(movement)) = record?
-                    && (movement.account, movement.delta.currency) == (account, currency)
+                    && movement
+                        .entry
+                        .lines()
+                        .iter()
+                        .any(|line| (line.account, line.amount.currency) == (account, currency))
                 {
                     return Ok(true);
                 }

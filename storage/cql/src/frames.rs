@@ -17,7 +17,7 @@ use router::id::Lane;
 pub use backend::LaneBackend;
 pub use import::{ImportError, Imported, import};
 pub use tail::LaneTail;
-pub use verify::{LaneRecords, LaneReport, records, verify};
+pub use verify::{LaneRecords, LaneReport, balances, records, verify};
 
 /// Bits of a position within its lane.
 const LANE_BITS: u32 = 48;

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rig::{Redis, RedisOptions};
-use router::id::{AccountId, Lane, PaymentId};
+use router::id::{AccountId, FloatRef, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey, digest128};
 use router::money::{Currency, Money};
+use router::posting::{Entry, top_up as topped_up};
 use router::reason::Reason;
-use router::record::AccountMovement;
 use router::reservation::{Counter, CounterKey, Hold, Keep, Reservation, Settle, Slot, SlotKey};
 use router::time::Timestamp;
 use storage::guard::{
@@ -85,12 +85,20 @@ fn run(
     assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Granted));
     let begun: Vec<Begun> =
         wanted.iter().map(|(payment, wants)| Begun { payment: *payment, key: wants.key }).collect();
+    let payee = AccountId::new("payable:isp").unwrap();
+    let entries: Vec<Entry> = wanted
+        .iter()
+        .map(|(_, wants)| {
+            Entry::pair(wants.holds[0].account, payee, wants.holds[0].amount).unwrap()
+        })
+        .collect();
     let endings: Vec<Settlement<'_>> = wanted
         .iter()
-        .map(|(payment, _)| {
+        .zip(&entries)
+        .map(|((payment, _), entry)| {
             *sequence += 1;
             let (payment, settle, sequence) = (*payment, Settle::Post, *sequence);
-            Settlement { payment, settle, reservation: None, sequence }
+            Settlement { payment, settle, reservation: None, entry, sequence }
         })
         .collect();
     let group = GiveBack { begun: &begun, endings: &endings, credits: &[], through: *sequence };
@@ -138,14 +146,13 @@ fn wanted(number: u64) -> Reservation {
 
 fn top_up(guard: &mut RedisGuard) {
     let currency = Currency::from_code("MXN").unwrap();
-    let movements: Vec<AccountMovement> = (0..100)
-        .map(|number| AccountMovement {
-            account: AccountId::new(&format!("float:{number}")).unwrap(),
-            at: Timestamp(NOON),
-            delta: Money { minor: 1_000_000_000, currency },
+    let entries: Vec<Entry> = (0..100)
+        .map(|number| {
+            let float = FloatRef::new(&number.to_string()).unwrap();
+            topped_up(&float, Money { minor: 1_000_000_000, currency }).unwrap()
         })
         .collect();
     let credits: Vec<Credit<'_>> =
-        movements.iter().map(|movement| Credit { movement, sequence: 1 }).collect();
+        entries.iter().map(|entry| Credit { entry, sequence: 1 }).collect();
     guard.give_back(&GiveBack { begun: &[], endings: &[], credits: &credits, through: 1 }).unwrap();
 }

@@ -17,7 +17,7 @@ use redis::Value;
 use router::id::{AccountId, Lane, PaymentId};
 use router::message::{EarlyReversal, IdempotencyKey};
 use router::money::Currency;
-use router::record::AccountMovement;
+use router::posting::Entry;
 use storage::guard::{
     Balance, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Sought, Verdict,
 };
@@ -27,7 +27,7 @@ use crate::failure::{Failure, Why};
 use crate::gate::{Gate, Opening, open_value};
 use crate::library::Function;
 use crate::link::{Links, Round};
-use crate::pack::{self, Held};
+use crate::pack;
 use owed::Owed;
 
 /// After a failure, how long nothing is tried: a Redis that hangs costs a time-out each try.
@@ -269,20 +269,13 @@ impl RedisGuard {
         Ok(())
     }
 
-    fn withhold_once(
-        &mut self,
-        token: PaymentId,
-        movement: &AccountMovement,
-    ) -> Result<(), Failure> {
-        let (account, currency) = (movement.account, movement.delta.currency);
-        let minor = movement.delta.minor.saturating_neg();
-        let held = Held::withheld(account, currency, minor).packed();
-        let (name, minor) = (pack::account_name(account, currency), minor.to_string());
-        let group = self.gate.layout().group_of_account(account, currency);
+    fn withhold_once(&mut self, token: PaymentId, entry: &Entry) -> Result<(), Failure> {
+        let withheld = self.gate.layout().withheld(entry);
         let answers = self.exchange(|round, call| {
             let token = pack::payment(token);
-            let arguments = [&token, name.as_bytes(), minor.as_bytes(), held.as_slice()];
-            call.in_session(round, group, Function::Withhold, &arguments);
+            for (group, held) in &withheld {
+                call.in_session(round, *group, Function::Withhold, &[&token, held]);
+            }
         });
         if answers.is_err() {
             self.note_unheard([(token, IdempotencyKey(0))].into_iter());
@@ -401,13 +394,9 @@ impl Guard for RedisGuard {
         Ok(self.epoch_now())
     }
 
-    fn withhold(
-        &mut self,
-        token: PaymentId,
-        movement: &AccountMovement,
-    ) -> Result<GateEpoch, GuardError> {
+    fn withhold(&mut self, token: PaymentId, entry: &Entry) -> Result<GateEpoch, GuardError> {
         self.ready()?;
-        self.withhold_once(token, movement)?;
+        self.withhold_once(token, entry)?;
         Ok(self.epoch_now())
     }
 

@@ -3,12 +3,15 @@
 //! A group is what one function call can see: all its keys have one hash tag, so they are on one
 //! primary. In the form of one Redis there is one group, and every decision is one call.
 
+use std::collections::BTreeMap;
+
 use router::id::AccountId;
 use router::message::IdempotencyKey;
 use router::money::Currency;
+use router::posting::Entry;
 use router::reservation::{Counter, Hold, Reservation, Slot};
 
-use crate::pack::{self, Held};
+use crate::pack::{self, Held, List};
 
 /// Changes with the shape of the rows, so that versions that would misread each other do not meet.
 const FORMAT: u32 = 2;
@@ -92,6 +95,28 @@ impl Layout {
         let mixed = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
         let groups = self.prefixes.len() as u64;
         usize::try_from((mixed ^ mixed >> 33) % groups).expect("invariant: less than the groups")
+    }
+
+    /// How an entry moves the accounts of each group that has any of them: names and gains.
+    pub fn moves(&self, entry: &Entry) -> BTreeMap<usize, List> {
+        let mut moves: BTreeMap<usize, List> = BTreeMap::new();
+        for (account, gained) in entry.guarded_moves() {
+            let list = moves.entry(self.group_of_account(account, gained.currency)).or_default();
+            list.text(pack::account_name(account, gained.currency).as_bytes());
+            list.number(gained.minor);
+        }
+        moves
+    }
+
+    /// What an entry takes from the accounts of each group, as it is withheld.
+    pub fn withheld(&self, entry: &Entry) -> BTreeMap<usize, Vec<u8>> {
+        let mut held: BTreeMap<usize, Held> = BTreeMap::new();
+        for (account, taken) in entry.guarded_debits() {
+            let group = self.group_of_account(account, taken.currency);
+            let of_group = held.entry(group).or_insert_with(Held::withheld);
+            of_group.hold(account, taken.currency, taken.minor);
+        }
+        held.into_iter().map(|(group, held)| (group, held.packed())).collect()
     }
 
     /// The parts of a reservation: that of its key first, then the others in ascending order.

@@ -124,10 +124,8 @@ impl Held {
     }
 
     /// A movement's, which no key and no payment stands for.
-    pub fn withheld(account: AccountId, currency: Currency, minor: i64) -> Self {
-        let mut held = Self { is_withheld: true, ..Self::default() };
-        held.hold(account, currency, minor);
-        held
+    pub fn withheld() -> Self {
+        Self { is_withheld: true, ..Self::default() }
     }
 
     /// Nothing, where it holds nothing.

@@ -1,5 +1,6 @@
 //! What every guard must do, whatever stands around it.
 
+use router::posting::{Entry, whole_reversal};
 use router::reservation::Settle;
 
 use super::sample::{self, Sample};
@@ -13,11 +14,9 @@ use crate::guard::{Credit, GiveBack, Guard, ReserveAsk, Settlement, Verdict, Wan
 pub fn holds_stay_above_their_floor(guard: &mut dyn Guard, moves: &[(u64, u8, i64)], batch: usize) {
     let (account, currency) = (sample::account("float:1"), sample::currency());
     let opening = 1_000;
-    let router::record::Record::Account(movement) = sample::top_up("float:1", opening) else {
-        unreachable!("a top-up is an account record")
-    };
+    let entry = sample::top_up_entry("float:1", opening);
     let mut model = Model { balance: opening, open: Vec::new(), posted: Vec::new(), position: 1 };
-    let credit = Credit { movement: &movement, sequence: 1 };
+    let credit = Credit { entry: &entry, sequence: 1 };
     guard
         .give_back(&GiveBack { begun: &[], endings: &[], credits: &[credit], through: 1 })
         .unwrap();
@@ -87,7 +86,13 @@ impl Model {
             *position += 1;
             let (sequence, intent) = (*position, payment.intent());
             let reservation = Some(&intent.plan.reservation);
-            let settlement = Settlement { payment: payment.id(), settle, reservation, sequence };
+            let entry = &match settle {
+                Settle::Post => intent.plan.entry.clone(),
+                Settle::Release => Entry::default(),
+                Settle::Undo => whole_reversal(&intent.plan.entry, sample::money(0)).unwrap(),
+            };
+            let payment = payment.id();
+            let settlement = Settlement { payment, settle, reservation, entry, sequence };
             let endings = &[settlement];
             guard
                 .give_back(&GiveBack { begun: &[], endings, credits: &[], through: sequence })

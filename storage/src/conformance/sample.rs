@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use router::id::{
-    AccountId, BillNo, BillerId, EndpointId, Folio, Lane, ParticipantId, PaymentId, Stan,
+    AccountId, BillNo, BillerId, EndpointId, FloatRef, Folio, Lane, ParticipantId, PaymentId, Stan,
 };
 use router::limit::{Detail, ReservedLimits};
 use router::message::{
@@ -12,11 +12,11 @@ use router::message::{
 use router::money::{Currency, Money};
 use router::outcome::{Approval, Cause, Decline, Outcome};
 use router::plan::Plan;
-use router::posting::{Posting, Postings, Side};
+use router::posting::{Entry, partial_reversal, top_up as topped_up, whole_reversal};
 use router::reason::Reason;
 use router::record::{
     AccountMovement, Attempt, Concluded, Endpoint, Intent, LateAnswer, PartConfirmed, PartOwed,
-    Record, Refused, Reversal, ReversalCause, ReversalStep,
+    Record, Refused, Reversal, ReversalCause, ReversalConfirmed, ReversalStep,
 };
 use router::reservation::{Counter, CounterKey, Hold, Keep, Reservation, Slot, SlotKey};
 use router::secret::{CardNumber, Pan};
@@ -62,6 +62,13 @@ impl Sample {
         PaymentId::in_lane(at_ms, Lane(0), u64::try_from(random >> low).unwrap())
     }
 
+    /// What its approval posts.
+    pub fn entry(&self) -> Entry {
+        let source = self.hold.map_or("clearing:account", |(name, _)| name);
+        let amount = money(self.amount_minor());
+        Entry::pair(account(source), account("payable:isp-ve"), amount).unwrap()
+    }
+
     fn amount_minor(&self) -> i64 {
         self.hold.map_or(50_000, |(_, amount)| amount)
     }
@@ -80,7 +87,7 @@ impl Sample {
                 routes: [ParticipantId::new("bank-b").unwrap()].into_iter().collect(),
                 fees: SmallVec::new(),
                 total: money(amount),
-                postings: postings(amount),
+                entry: self.entry(),
                 reservation: self.reservation(),
                 day_began: at(self.at),
                 limits: ReservedLimits::default(),
@@ -114,18 +121,18 @@ impl Sample {
             authorisation: Text::new("123456").unwrap(),
             bank_reference: Text::new("000123456789").unwrap(),
         };
-        self.concluded(Outcome::Approved(approval), postings(self.amount_minor()))
+        self.concluded(Outcome::Approved(approval), self.entry())
     }
 
     /// Its decline by the participant.
     pub fn declined(&self) -> Record {
         let decline = Decline { reason: Reason::CardDeclined, network_code: Some(*b"05") };
-        self.concluded(Outcome::Declined(decline), Postings::new())
+        self.concluded(Outcome::Declined(decline), Entry::default())
     }
 
     /// Its silence.
     pub fn unknown(&self) -> Record {
-        self.concluded(Outcome::Unknown(Cause::Timeout), Postings::new())
+        self.concluded(Outcome::Unknown(Cause::Timeout), Entry::default())
     }
 
     /// Its reversal is owed because its outcome is not known.
@@ -143,9 +150,19 @@ impl Sample {
         self.reversal(ReversalStep::Owed(ReversalCause::Asked))
     }
 
-    /// Its reversal was confirmed.
+    /// Its reversal was confirmed; it had posted nothing.
     pub fn reversal_confirmed(&self) -> Record {
-        self.reversal(ReversalStep::Confirmed { response_code: *b"00" })
+        self.confirmed(Entry::default())
+    }
+
+    /// The reversal of its approval was confirmed, of which parts had given back so much.
+    pub fn approval_reversed(&self, given_back_minor: i64) -> Record {
+        self.confirmed(whole_reversal(&self.entry(), money(given_back_minor)).unwrap())
+    }
+
+    fn confirmed(&self, entry: Entry) -> Record {
+        let response_code = *b"00";
+        self.reversal(ReversalStep::Confirmed(ReversalConfirmed { response_code, entry }))
     }
 
     /// A part of it must be given back, so that this much stands of what stood.
@@ -157,10 +174,8 @@ impl Sample {
 
     /// The participant confirmed that this much stands.
     pub fn part_confirmed(&self, given_back_minor: i64, stands_minor: i64) -> Record {
-        let approval = postings(self.amount_minor());
-        let postings = router::posting::partial_reversal(&approval, money(given_back_minor));
-        let (postings, response_code) = (postings.unwrap(), *b"00");
-        let part = PartConfirmed { stands_minor, response_code, postings };
+        let entry = partial_reversal(&self.entry(), money(given_back_minor)).unwrap();
+        let part = PartConfirmed { stands_minor, response_code: *b"00", entry };
         self.reversal(ReversalStep::PartConfirmed(part))
     }
 
@@ -170,13 +185,13 @@ impl Sample {
         Record::LateAnswer(LateAnswer { payment: self.id(), at: at(self.at + 9), outcome })
     }
 
-    fn concluded(&self, outcome: Outcome, postings: Postings) -> Record {
+    fn concluded(&self, outcome: Outcome, entry: Entry) -> Record {
         let (payment, at) = (self.id(), at(self.at + 5));
-        Record::Outcome(Box::new(Concluded { payment, at, outcome, postings }))
+        Record::Outcome(Box::new(Concluded { payment, at, outcome, entry }))
     }
 
     fn reversal(&self, step: ReversalStep) -> Record {
-        Record::Reversal(Reversal { payment: self.id(), at: at(self.at + 7), step })
+        Record::Reversal(Box::new(Reversal { payment: self.id(), at: at(self.at + 7), step }))
     }
 
     fn request(&self, amount: Money, stan: Stan) -> PaymentRequest {
@@ -274,10 +289,16 @@ pub fn biller() -> BillerId {
     BillerId::new("isp-ve").unwrap()
 }
 
-/// Raises an account's balance; a negative amount lowers it.
+/// Raises a float's balance; a negative amount lowers it.
 pub fn top_up(name: &str, minor: i64) -> Record {
-    let (account, delta) = (account(name), money(minor));
-    Record::Account(AccountMovement { account, at: at(0), delta })
+    let entry = top_up_entry(name, minor);
+    Record::Account(Box::new(AccountMovement { at: at(0), entry }))
+}
+
+/// What such a record posts.
+pub fn top_up_entry(name: &str, minor: i64) -> Entry {
+    let float = FloatRef::new(name.strip_prefix("float:").unwrap()).unwrap();
+    topped_up(&float, money(minor)).unwrap()
 }
 
 /// A reversal that came before a payment and names all of it, for ten seconds.
@@ -306,11 +327,4 @@ pub fn endpoint(id: u128) -> Record {
         key_name: "k1".into(),
         types: Vec::new(),
     })
-}
-
-fn postings(amount: i64) -> Postings {
-    let line = |name, side| Posting { account: account(name), side, amount: money(amount) };
-    [line("clearing:account", Side::Debit), line("payable:isp-ve", Side::Credit)]
-        .into_iter()
-        .collect()
 }

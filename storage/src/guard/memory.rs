@@ -15,7 +15,7 @@ use foldhash::{HashMap, HashMapExt};
 use router::id::{AccountId, PaymentId};
 use router::message::{EarlyReversal, IdempotencyKey};
 use router::money::Currency;
-use router::record::AccountMovement;
+use router::posting::Entry;
 use router::reservation::{Counter, Hold, Keep, Reservation, Settle, Slot};
 use router::time::Timestamp;
 use smallvec::SmallVec;
@@ -253,18 +253,21 @@ impl MemoryGuard {
         self.early.put(*early, drop_at);
     }
 
-    /// Raises or lowers a balance.
-    pub(crate) fn credit(&mut self, movement: &AccountMovement) {
-        let account = (movement.account, movement.delta.currency);
-        self.accounts.entry(account).or_default().balance += i128::from(movement.delta.minor);
+    /// Raises and lowers balances as an entry says.
+    pub(crate) fn credit(&mut self, entry: &Entry) {
+        for (account, gained) in entry.guarded_moves() {
+            let row = self.accounts.entry((account, gained.currency)).or_default();
+            row.balance += i128::from(gained.minor);
+        }
     }
 
     pub(crate) fn end(&mut self, settlement: &Settlement<'_>) {
         let payment = settlement.payment;
         match settlement.settle {
-            Settle::Post => self.post(payment),
+            Settle::Post => self.post(payment, settlement.entry),
             Settle::Release => self.release(payment),
             Settle::Undo => {
+                self.credit(settlement.entry);
                 if let Some(reservation) = settlement.reservation {
                     self.undo(payment, reservation);
                 }
@@ -272,13 +275,12 @@ impl MemoryGuard {
         }
     }
 
-    fn post(&mut self, payment: PaymentId) {
+    fn post(&mut self, payment: PaymentId, entry: &Entry) {
         let Some(open) = self.open.remove(&payment) else { return };
         for (account, currency, minor) in open.holds {
-            let row = self.accounts.entry((account, currency)).or_default();
-            row.held -= i128::from(minor);
-            row.balance -= i128::from(minor);
+            self.accounts.entry((account, currency)).or_default().held -= i128::from(minor);
         }
+        self.credit(entry);
         for (slot, keep) in open.slots {
             match keep {
                 Keep::UntilOutcome => self.free(slot, payment),
@@ -302,10 +304,6 @@ impl MemoryGuard {
     }
 
     fn undo(&mut self, payment: PaymentId, reservation: &Reservation) {
-        for hold in &reservation.holds {
-            let account = self.accounts.entry((hold.account, hold.amount.currency)).or_default();
-            account.balance += i128::from(hold.amount.minor);
-        }
         for counter in &reservation.counters {
             self.give_back(counter.key.0, counter.delta);
         }
@@ -383,15 +381,13 @@ impl Guard for MemoryGuard {
         Ok(GateEpoch::ONLY)
     }
 
-    fn withhold(
-        &mut self,
-        token: PaymentId,
-        movement: &AccountMovement,
-    ) -> Result<GateEpoch, GuardError> {
-        let (account, currency) = (movement.account, movement.delta.currency);
-        let minor = movement.delta.minor.saturating_neg();
-        self.accounts.entry((account, currency)).or_default().held += i128::from(minor);
-        let holds = [(account, currency, minor)].into_iter().collect();
+    fn withhold(&mut self, token: PaymentId, entry: &Entry) -> Result<GateEpoch, GuardError> {
+        let mut holds = SmallVec::new();
+        for (account, taken) in entry.guarded_debits() {
+            let row = self.accounts.entry((account, taken.currency)).or_default();
+            row.held += i128::from(taken.minor);
+            holds.push((account, taken.currency, taken.minor));
+        }
         let open = Open { holds, counters: SmallVec::new(), slots: SmallVec::new() };
         self.open.insert(token, open);
         Ok(GateEpoch::ONLY)
@@ -399,7 +395,7 @@ impl Guard for MemoryGuard {
 
     fn give_back(&mut self, group: &GiveBack<'_>) -> Result<(), GuardError> {
         group.endings.iter().for_each(|settlement| self.end(settlement));
-        group.credits.iter().for_each(|credit| self.credit(credit.movement));
+        group.credits.iter().for_each(|credit| self.credit(credit.entry));
         Ok(())
     }
 

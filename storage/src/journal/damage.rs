@@ -50,6 +50,14 @@ pub enum Damage {
         /// The segment found instead.
         found: u64,
     },
+    /// There is no such record.
+    #[error("the journal ends with record {end}, before record {sequence}")]
+    NotReached {
+        /// The record asked for.
+        sequence: u64,
+        /// The journal's last record.
+        end: u64,
+    },
     /// The end was cut off.
     #[error("the journal ends with record {end}, before its head anchor at {anchored}")]
     CutTail {
@@ -71,6 +79,34 @@ pub enum Damage {
         sequence: u64,
         /// Why.
         source: crate::record::DecodeError,
+    },
+    /// A record posts what does not balance.
+    #[error("record {sequence}, of kind `{kind}`, breaks the ledger")]
+    Entry {
+        /// The record.
+        sequence: u64,
+        /// Its kind.
+        kind: &'static str,
+        /// On which account, and by how much.
+        source: router::posting::EntryError,
+    },
+    /// A record posts something else than it should, or moves a balance without an entry.
+    #[error("record {sequence}, of kind `{kind}`, breaks the ledger")]
+    Ledger {
+        /// The record.
+        sequence: u64,
+        /// Its kind.
+        kind: &'static str,
+        /// On which account, and by how much.
+        source: router::invariant::Violation,
+    },
+    /// The books do not balance, though no single record breaks them; or a snapshot's do not.
+    #[error("the ledger does not balance at record {sequence}")]
+    Books {
+        /// The last record taken.
+        sequence: u64,
+        /// On which account, and by how much.
+        source: router::invariant::Violation,
     },
     /// A record cannot follow the ones before it.
     #[error("record {sequence} cannot follow")]

@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use router::ledger::Ledger;
 use router::record::Record;
 
 use super::{
     Damage, End, FileTail, Head, SegmentReader, Start, Step, Tail, TailFrame, Torn, Walked,
     segment, walk,
 };
+use crate::proof::LedgerProof;
 use crate::record::{bodies, decode};
+use crate::snapshot;
 
 /// A journal whose every byte is accounted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,30 +29,77 @@ pub struct VerifyReport {
     pub torn: Option<Torn>,
     /// The head anchor, which the journal reaches or passes.
     pub anchor: Option<Head>,
+    /// Accounts whose balances sum to zero in each currency.
+    pub accounts: usize,
+    /// Snapshots whose balances are those of the records before them.
+    pub snapshots: u64,
 }
 
-/// Proves a data folder's journal: every checksum, the chain, the sequence, every record, and
-/// that it reaches its anchor.
+/// Proves a data folder's journal: every checksum, the chain, the sequence, every record and its
+/// entry, the balances at the end and at every snapshot, and that it reaches its anchor.
 ///
 /// Errors: [`Damage`] names the first thing that is wrong, and where.
 pub fn verify(data: &Path) -> Result<VerifyReport, Damage> {
+    let mut proof = LedgerProof::new();
+    let mut snapshots = Snapshots::of(data)?;
     let walked = walk(data, Start::ZERO, End::Head, |_, frame| {
-        let mut sequence = frame.first_sequence;
-        for body in bodies(frame.body) {
-            let record = body.and_then(decode);
-            record.map_err(|source| Damage::Record { sequence, source })?;
-            sequence += 1;
-        }
-        let counted = sequence - frame.first_sequence;
-        if counted == u64::from(frame.count) {
-            Ok(())
-        } else {
+        proof.take_records(frame.first_sequence, frame.body)?;
+        let counted = u64::try_from(bodies(frame.body).count()).unwrap_or(u64::MAX);
+        let sequence = frame.first_sequence + counted;
+        if counted != u64::from(frame.count) {
             let source = crate::record::DecodeError::Value { field: "record count", at: 0 };
-            Err(Damage::Record { sequence, source })
+            return Err(Damage::Record { sequence, source });
         }
+        snapshots.prove(sequence - 1, &proof)
     })?;
     let Walked { segments, frames, records, head, torn, anchor, .. } = walked;
-    Ok(VerifyReport { segments, frames, records, head, torn, anchor })
+    proof.balances(head.sequence)?;
+    let (accounts, snapshots) = (proof.ledger().accounts().len(), snapshots.proven);
+    Ok(VerifyReport { segments, frames, records, head, torn, anchor, accounts, snapshots })
+}
+
+/// The snapshots of a data folder that are whole, as they are come by.
+struct Snapshots<'a> {
+    data: &'a Path,
+    positions: Vec<u64>,
+    proven: u64,
+}
+
+impl<'a> Snapshots<'a> {
+    fn of(data: &'a Path) -> Result<Self, Damage> {
+        Ok(Self { data, positions: snapshot::positions(data)?, proven: 0 })
+    }
+
+    /// Holds the snapshot of a position against the balances there, if there is one. One that is
+    /// damaged is passed over, as by a start.
+    fn prove(&mut self, sequence: u64, proof: &LedgerProof) -> Result<(), Damage> {
+        if self.positions.contains(&sequence)
+            && let Some((state, _)) = snapshot::load(self.data, sequence)?
+        {
+            proof.agrees_with(sequence, &state)?;
+            self.proven += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The balances of every account behind a record of a data folder's journal, or behind its last one;
+/// and which record that is.
+///
+/// Reads the newest snapshot that is not behind it, and the records from there on.
+/// Errors: [`Damage::NotReached`] where the journal ends before that record.
+pub fn balances(data: &Path, at: Option<u64>) -> Result<(u64, Ledger), Damage> {
+    let last = at.unwrap_or(u64::MAX);
+    let (state, head) = snapshot::load_until(data, last)?;
+    let mut proof = LedgerProof::after(state);
+    let walked = walk(data, head, End::Head, |_, frame| {
+        proof.take_records_until(last, frame.first_sequence, frame.body)
+    })?;
+    let end = walked.head.sequence;
+    match at {
+        Some(sequence) if end < sequence => Err(Damage::NotReached { sequence, end }),
+        Some(_) | None => Ok((last.min(end), proof.into_ledger())),
+    }
 }
 
 /// The frames of a data folder whose every byte is accounted for, oldest first.

@@ -6,7 +6,7 @@ use router::limit::{Detail, ReservedLimits};
 use router::message::{Fingerprint, IdempotencyKey, PaymentRequest};
 use router::money::Money;
 use router::plan::{Plan, Routes};
-use router::posting::Postings;
+use router::posting::Entry;
 use router::reason::Reason;
 use router::record::{Attempt, Intent, Refused};
 use router::reservation::Reservation;
@@ -50,7 +50,7 @@ const IDENTITY: u64 = 3;
 
 pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) {
     let Intent { payment, folio, at, request, plan, attempt } = intent;
-    let Plan { business_date, routes, fees, total, postings, reservation, day_began: _, limits: _ } =
+    let Plan { business_date, routes, fees, total, entry, reservation, day_began: _, limits: _ } =
         plan;
     let identity = Identity { key: request.key, fingerprint: request.fingerprint };
     let reserved = Identity { key: reservation.key, fingerprint: reservation.fingerprint };
@@ -66,7 +66,7 @@ pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) {
         out.field(7, routes);
         out.field(8, fees);
         out.field(9, total);
-        out.field(10, postings);
+        out.field(10, entry);
         out.field(11, attempt);
     });
 }
@@ -106,7 +106,7 @@ struct IntentFields {
     routes: Routes,
     fees: Fees,
     total: Money,
-    postings: Postings,
+    entry: Entry,
     attempt: Attempt,
 }
 
@@ -121,7 +121,7 @@ fields!(read intent_fields, IntentFields {
     7 => routes,
     8 => fees,
     9 => total,
-    10 => postings,
+    10 => entry,
     11 => attempt,
 });
 
@@ -130,13 +130,13 @@ pub(super) fn intent(reader: &mut Reader<'_>) -> Result<Intent, DecodeError> {
     let IntentFields { payment, folio, at, reservation, identity, request, .. } = read;
     let reserved = Identity { key: reservation.key, fingerprint: reservation.fingerprint };
     let Identity { key, fingerprint } = identity.unwrap_or(reserved);
-    let IntentFields { business_date, routes, fees, total, postings, attempt, .. } = read;
+    let IntentFields { business_date, routes, fees, total, entry, attempt, .. } = read;
     let plan = Plan {
         business_date,
         routes,
         fees,
         total,
-        postings,
+        entry,
         reservation,
         day_began: at,
         limits: ReservedLimits::default(),

@@ -1,6 +1,7 @@
 //! The ceiling on lists: their length is one byte of a record.
 
 use router::plan::Plan;
+use router::posting::Entry;
 use router::record::{Intent, Record};
 use router::reservation::Reservation;
 
@@ -18,13 +19,13 @@ pub(crate) struct ListTooLong {
 pub(crate) fn check_lists(record: &Record) -> Result<(), ListTooLong> {
     match record {
         Record::Intent(intent) => check_intent(intent),
-        Record::Outcome(concluded) => check(concluded.postings.len()),
+        Record::Outcome(_) | Record::Reversal(_) | Record::Account(_) => {
+            record.entry().map_or(Ok(()), check_entry)
+        }
         Record::Endpoint(endpoint) => check(endpoint.types.len()),
         Record::Refused(_)
         | Record::Rerouted(_)
-        | Record::Reversal(_)
         | Record::LateAnswer(_)
-        | Record::Account(_)
         | Record::NoticeMark(_)
         | Record::EarlyReversal(_) => Ok(()),
     }
@@ -32,14 +33,18 @@ pub(crate) fn check_lists(record: &Record) -> Result<(), ListTooLong> {
 
 /// The same for an intent.
 pub(crate) fn check_intent(intent: &Intent) -> Result<(), ListTooLong> {
-    let Plan { routes, fees, postings, reservation, .. } = &intent.plan;
+    let Plan { routes, fees, entry, reservation, .. } = &intent.plan;
     let Reservation { holds, counters, slots, key: _, fingerprint: _ } = reservation;
     check(routes.len())?;
     check(fees.len())?;
-    check(postings.len())?;
+    check_entry(entry)?;
     check(holds.len())?;
     check(counters.len())?;
     check(slots.len())
+}
+
+fn check_entry(entry: &Entry) -> Result<(), ListTooLong> {
+    check(entry.lines().len())
 }
 
 fn check(len: usize) -> Result<(), ListTooLong> {

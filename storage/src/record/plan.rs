@@ -1,13 +1,14 @@
 //! What was planned for a payment: where it goes, what it costs, posts and reserves.
 
 use router::fee::Fee;
-use router::posting::Posting;
+use router::posting::{Entry, Posting};
 use router::record::Attempt;
 use router::reservation::{Counter, Hold, Keep, Reservation, Slot};
 use router::time::Timestamp;
 
 use super::DecodeError;
 use super::field::{Field, Reader, Writer, fields};
+use super::values::write_list;
 
 fields!(Attempt { 0 => participant, 1 => stan, 2 => transmitted_at });
 fields!(Fee { 0 => label, 1 => amount, 2 => borne_by, 3 => timing });
@@ -16,6 +17,25 @@ fields!(Reservation { 0 => key, 1 => fingerprint, 2 => slots, 3 => counters, 4 =
 fields!(Hold { 0 => account, 1 => amount, 2 => floor_minor, 3 => reason });
 fields!(Counter { 0 => key, 1 => delta, 2 => ceiling, 3 => window_end, 4 => reason });
 fields!(Slot { 0 => key, 1 => keep, 2 => reason_while_open, 3 => reason_once_kept });
+
+/// The lines, none where it is missing. Lines that do not balance are no entry.
+impl Field for Entry {
+    fn is_default(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn write(&self, out: &mut Writer<'_>) {
+        write_list(self.lines(), out);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self::new(Field::read(reader)?)?)
+    }
+
+    fn missing(_: &'static str) -> Result<Self, DecodeError> {
+        Ok(Self::default())
+    }
+}
 
 /// Two numbers that stand for a way to keep, or the time until which a slot is kept.
 impl Field for Keep {

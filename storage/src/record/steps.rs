@@ -3,15 +3,15 @@
 use router::outcome::{Approval, Decline, Outcome};
 use router::record::{
     AccountMovement, Concluded, Endpoint, LateAnswer, NoticeMark, PartConfirmed, PartOwed,
-    Rerouted, Reversal, ReversalCause, ReversalStep,
+    Rerouted, Reversal, ReversalCause, ReversalConfirmed, ReversalStep,
 };
 
 use super::DecodeError;
 use super::field::{Field, Reader, Taken, Writer, fields, variants};
 
 fields!(Rerouted { 0 => payment, 1 => at, 2 => attempt });
-fields!(Concluded { 0 => payment, 1 => at, 2 => outcome, 3 => postings });
-fields!(AccountMovement { 0 => account, 1 => at, 2 => delta });
+fields!(Concluded { 0 => payment, 1 => at, 2 => outcome, 3 => entry });
+fields!(AccountMovement { 0 => at, 1 => entry });
 fields!(Endpoint {
     0 => id,
     1 => biller,
@@ -23,7 +23,8 @@ fields!(Endpoint {
 });
 fields!(NoticeMark { 0 => endpoint, 1 => through });
 fields!(PartOwed { 0 => amount_minor, 1 => from_minor, 2 => stands_minor, 3 => key });
-fields!(PartConfirmed { 0 => stands_minor, 1 => response_code, 2 => postings });
+fields!(ReversalConfirmed { 0 => response_code, 1 => entry });
+fields!(PartConfirmed { 0 => stands_minor, 1 => response_code, 2 => entry });
 fields!(Approval { 0 => authorisation, 1 => bank_reference });
 fields!(Decline { 0 => reason, 1 => network_code });
 variants!(Outcome, "outcome", Approved = 1, Declined = 2, Unknown = 3);
@@ -43,9 +44,9 @@ impl Field for ReversalStep {
                 out.unsigned(1);
                 cause.write(out);
             }
-            Self::Confirmed { response_code } => {
+            Self::Confirmed(confirmed) => {
                 out.unsigned(2);
-                response_code.write(out);
+                confirmed.write(out);
             }
             Self::PartOwed(part) => {
                 out.unsigned(3);
@@ -64,7 +65,7 @@ impl Field for ReversalStep {
         let at = reader.at();
         match reader.code(FIELD)? {
             1 => Field::read(reader).map(Self::Owed),
-            2 => Field::read(reader).map(|response_code| Self::Confirmed { response_code }),
+            2 => Field::read(reader).map(Self::Confirmed),
             3 => Field::read(reader).map(Self::PartOwed),
             4 => Field::read(reader).map(Self::PartConfirmed),
             _ => reader.invalid(FIELD, at),
@@ -97,19 +98,6 @@ impl Field for ReversalCause {
             2 => Ok(Self::LateAnswer),
             _ => reader.invalid(FIELD, at),
         }
-    }
-}
-
-/// The two lines of an entry.
-impl<T: Field> Field for [T; 2] {
-    fn write(&self, out: &mut Writer<'_>) {
-        out.array(2);
-        self.iter().for_each(|item| item.write(out));
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        reader.array_of(2, "pair")?;
-        Ok([T::read(reader)?, T::read(reader)?])
     }
 }
 

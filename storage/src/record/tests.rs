@@ -41,6 +41,7 @@ fn samples() -> Vec<Record> {
         full.reversal_owed_for(Cause::LineLost),
         full.reversal_asked(),
         full.reversal_confirmed(),
+        full.approval_reversed(10),
         full.part_owed(40, 30),
         full.part_confirmed(10, 30),
         full.late(),
@@ -160,11 +161,11 @@ fn a_missing_field_is_its_default_or_named() {
     let sample = Sample::new(3);
     let id = sample.id().0.to_be_bytes();
     let head = [&[Kind::Outcome as u8, VERSION, 0xBF, 0x00, 0x50][..], &id].concat();
-    // An approval of field 2, which has no authorisation and no reference; no postings.
+    // An approval of field 2, which has no authorisation and no reference; no entry.
     let outcome = [0x02, 0x82, 0x01, 0xBF, 0xFF];
     let body = [&head, &[0x01, 0x18, 0x2A][..], &outcome, &[0xFF]].concat();
     let Record::Outcome(read) = decode(&body).unwrap() else { panic!() };
-    assert_eq!((read.payment, read.at, read.postings.len()), (sample.id(), Timestamp(42), 0));
+    assert_eq!((read.payment, read.at, read.entry.is_empty()), (sample.id(), Timestamp(42), true));
     let Outcome::Approved(approval) = read.outcome else { panic!() };
     assert_eq!(approval, Approval::default());
     let without_time = [&head, &outcome[..], &[0xFF]].concat();

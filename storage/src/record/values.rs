@@ -158,7 +158,7 @@ impl<T: Field> Field for Box<T> {
     }
 }
 
-fn write_list<T: Field>(items: &[T], out: &mut Writer<'_>) {
+pub(super) fn write_list<T: Field>(items: &[T], out: &mut Writer<'_>) {
     out.array(items.len());
     items.iter().for_each(|item| item.write(out));
 }

@@ -45,6 +45,12 @@ pub enum StoreError {
         /// Its kind.
         kind: &'static str,
     },
+    /// The record posts something else than its payment owes there; nothing was appended.
+    #[error("a record of kind `{kind}` posts another entry than its payment owes")]
+    EntryDiffers {
+        /// Its kind.
+        kind: &'static str,
+    },
     /// The guard gave no answer.
     #[error("the guard gave no answer")]
     Guard(#[from] GuardError),

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use router::id::PaymentId;
 use router::payment::Progress;
-use router::record::{AccountMovement, Record};
+use router::posting::Entry;
+use router::record::Record;
 use router::reservation::{Reservation, Settle};
 
 use super::take::next;
@@ -25,7 +26,7 @@ pub(super) struct Group {
     pub(super) moved: Vec<(PaymentId, Option<Progress>)>,
     pub(super) begun: Vec<Begun>,
     pub(super) ended: Vec<Ended>,
-    pub(super) credits: Vec<(AccountMovement, u64)>,
+    pub(super) credits: Vec<(Entry, u64)>,
     pub(super) around: Vec<Record>,
     pub(super) decided: Vec<Answered<Decided>>,
     pub(super) appended: Vec<Step>,
@@ -48,6 +49,7 @@ pub(super) struct Ended {
     pub(super) payment: PaymentId,
     pub(super) settle: Settle,
     pub(super) reservation: Option<Reservation>,
+    pub(super) entry: Entry,
     pub(super) sequence: u64,
 }
 
@@ -178,10 +180,9 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             return;
         }
         let endings: Vec<Settlement<'_>> = group.ended.iter().map(Ended::settlement).collect();
-        let credit = |(movement, sequence)| Credit { movement, sequence };
-        let credits =
-            group.credits.iter().map(|(movement, sequence)| credit((movement, *sequence)));
-        let credits: Vec<Credit<'_>> = credits.collect();
+        let credits = group.credits.iter();
+        let credits: Vec<Credit<'_>> =
+            credits.map(|(entry, sequence)| Credit { entry, sequence: *sequence }).collect();
         let through = self.journal.head().sequence;
         let given = GiveBack { begun: &group.begun, endings: &endings, credits: &credits, through };
         if let Err(error) = self.guard.give_back(&given) {
@@ -230,9 +231,9 @@ impl Group {
 
 impl Ended {
     fn settlement(&self) -> Settlement<'_> {
-        let Self { payment, settle, reservation, sequence } = self;
+        let Self { payment, settle, reservation, entry, sequence } = self;
         let (payment, settle, sequence) = (*payment, *settle, *sequence);
-        Settlement { payment, settle, reservation: reservation.as_ref(), sequence }
+        Settlement { payment, settle, reservation: reservation.as_ref(), entry, sequence }
     }
 }
 

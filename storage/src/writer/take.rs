@@ -1,6 +1,7 @@
 //! What each command of a group comes to: into the frame, or an answer at once.
 
 use router::id::PaymentId;
+use router::invariant::entry_is_due;
 use router::limit::Detail;
 use router::message::IdempotencyKey;
 use router::payment::{Effects, Progress};
@@ -121,6 +122,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         let was_open = progress.is_open();
         let share = progress.share_given_back(record);
         let effects = progress.apply(record)?;
+        self.check_entry(id, record, effects.settle, group)?;
         self.move_to(id, progress, group);
         let reopening = match reopening(record).filter(|_| !was_open && progress.is_open()) {
             Some(reopening) => {
@@ -138,7 +140,8 @@ impl<G: Guard, B: Backend> Writer<G, B> {
                 Settle::Undo => given_back(self.reservation_of(id, group), share),
                 Settle::Post | Settle::Release => None,
             };
-            group.ended.push(Ended { payment: id, settle, reservation, sequence });
+            let entry = record.entry().cloned().unwrap_or_default();
+            group.ended.push(Ended { payment: id, settle, reservation, entry, sequence });
         }
         Ok(Appended { sequence, effects })
     }
@@ -178,6 +181,30 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         history.reservation().ok().flatten()
     }
 
+    /// Refuses a record that posts something else than the payment owes there: what a reversal
+    /// takes back is worked out again from all records of the payment, and an approval posts
+    /// something, which no other outcome does.
+    fn check_entry(
+        &mut self,
+        id: PaymentId,
+        record: &Record,
+        settle: Option<Settle>,
+        group: &Group,
+    ) -> Result<(), StoreError> {
+        let Some(entry) = record.entry() else { return Ok(()) };
+        let is_due = match settle {
+            Some(Settle::Post) => !entry.is_empty(),
+            Some(Settle::Release) | None => entry.is_empty(),
+            Some(Settle::Undo) => {
+                let history = self.closed_in(id, group).ok_or(StoreError::UnknownPayment(id))?;
+                let payment = history.payment().map_err(|error| StoreError::unreadable(&error))?;
+                let due = payment.due_entry(record).unwrap_or_default();
+                entry_is_due(entry, &due).is_ok()
+            }
+        };
+        if is_due { Ok(()) } else { Err(StoreError::EntryDiffers { kind: record.kind() }) }
+    }
+
     fn append_around(
         &mut self,
         record: &Record,
@@ -187,15 +214,16 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         let sequence = self.journal.head().sequence + u64::from(group.count) + 1;
         match record {
             // What lowers a balance counts at once, what raises it when it is durable.
-            Record::Account(movement) if movement.delta.minor < 0 => {
+            Record::Account(movement) if movement.entry.guarded_debits().next().is_some() => {
                 let token = token_of(sequence);
-                let epoch = self.guard.withhold(token, movement)?;
+                let entry = movement.entry.clone();
+                let epoch = self.guard.withhold(token, &entry)?;
                 let decided_under = group.decided_under.map_or(epoch, |other| other.min(epoch));
                 group.decided_under = Some(decided_under);
                 let (settle, reservation) = (Settle::Post, None);
-                group.ended.push(Ended { payment: token, settle, reservation, sequence });
+                group.ended.push(Ended { payment: token, settle, reservation, entry, sequence });
             }
-            Record::Account(movement) => group.credits.push((*movement, sequence)),
+            Record::Account(movement) => group.credits.push((movement.entry.clone(), sequence)),
             Record::EarlyReversal(early) => {
                 let epoch = self.guard.forestall(early)?;
                 let decided_under = group.decided_under.map_or(epoch, |other| other.min(epoch));

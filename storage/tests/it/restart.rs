@@ -65,7 +65,7 @@ async fn keys_money_slots_and_open_payments_survive_a_restart() {
     assert!(matches!(store.admit(repeat.intent()).await, Ok(Admission::Replay(_))));
     let taken = Sample { slot: Some((5, Keep::WhileApproved)), ..Sample::new(78) };
     assert!(matches!(store.admit(taken.intent()).await, Ok(Admission::Refused(_))));
-    store.append(slotted.reversal_confirmed()).await.unwrap();
+    store.append(slotted.approval_reversed(0)).await.unwrap();
     store.append(held(2).approved()).await.unwrap();
     assert_eq!(balance(&store).await, (160, 40));
     assert!(store.append(held(2).unknown()).await.is_err(), "an outcome is told once");
@@ -116,7 +116,7 @@ async fn a_payment_closed_long_ago_can_be_reversed_across_restarts() {
     let (store, recovered) = open(&settings(&dir));
     assert_eq!(recovered.open.len(), 1);
     assert!(recovered.open[0].request.payer.card.is_some(), "a reversal can be sent");
-    store.append(held(1).reversal_confirmed()).await.unwrap();
+    store.append(held(1).approval_reversed(0)).await.unwrap();
     assert_eq!(balance(&store).await, (100, 0));
     store.close().await;
     let (store, recovered) = open(&settings(&dir));
@@ -153,7 +153,7 @@ async fn parts_of_a_payment_are_reversed_across_restarts_and_a_snapshot() {
     let (store, _) = open(&small);
     assert_eq!(balance(&store).await, (73, 0));
     store.append(held(1).reversal_asked()).await.unwrap();
-    store.append(held(1).reversal_confirmed()).await.unwrap();
+    store.append(held(1).approval_reversed(13)).await.unwrap();
     assert_eq!(balance(&store).await, (100, 0));
     store.close().await;
 }
@@ -211,7 +211,7 @@ async fn lost_read_models_are_rebuilt_as_they_were() {
         store.append(Sample::new(n).approved()).await.unwrap();
     }
     store.append(Sample::new(7).reversal_asked()).await.unwrap();
-    store.append(Sample::new(7).reversal_confirmed()).await.unwrap();
+    store.append(Sample::new(7).approval_reversed(0)).await.unwrap();
     let day = Sample::new(1).intent().plan.business_date;
     let list = async |store: &Store| {
         let page = store.payments_of_biller(sample::biller(), day, None, 100).await.unwrap();

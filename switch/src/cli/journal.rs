@@ -1,5 +1,6 @@
-//! `cauce journal`: prove, print, export.
+//! `cauce journal`: prove, print, export, and what every account has.
 
+mod balances;
 mod export;
 mod lanes;
 
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
+use router::ledger::Ledger;
 use router::record::Record;
 use storage::journal::{self, Damage};
 
@@ -17,7 +19,8 @@ use crate::log;
 /// What to do with the journal of a data folder.
 #[derive(Debug, Subcommand)]
 pub(super) enum JournalCommand {
-    /// Walk the whole chain; exit 1 and say where and what, if anything was altered or lost
+    /// Walk the whole chain and prove that the books balance; exit 1 and say where and what, if
+    /// anything was altered or lost
     Verify(Where),
     /// Print every record as one line of JSON, card numbers masked
     Dump(Where),
@@ -31,6 +34,18 @@ pub(super) enum JournalCommand {
         /// File to write; standard output without it
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+    },
+    /// Print every account with its balance: credits less debits, so that the accounts of a
+    /// currency sum to zero
+    Balances {
+        #[command(flatten)]
+        at: Where,
+        /// The balances behind this record instead of behind the last one
+        #[arg(long = "at", value_name = "POSITION")]
+        position: Option<u64>,
+        /// Form of the output
+        #[arg(long, value_enum, default_value = "text")]
+        format: TableFormat,
     },
     /// Take the journal of a data folder into a cluster that no node has joined yet
     Import {
@@ -68,6 +83,17 @@ pub(super) enum Format {
     Csv,
 }
 
+/// Form of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum TableFormat {
+    /// Columns for people
+    Text,
+    /// One JSON object a line
+    Json,
+    /// Comma-separated values with a heading
+    Csv,
+}
+
 /// Why an export ended early.
 #[derive(Debug, thiserror::Error)]
 enum ExportError {
@@ -88,6 +114,14 @@ pub(super) fn main(command: &JournalCommand) -> ExitCode {
         JournalCommand::Verify(at) => lanes::verify(at),
         JournalCommand::Dump(at) => export(at, Format::Json, None),
         JournalCommand::Export { at, format, out } => export(at, *format, out.as_deref()),
+        JournalCommand::Balances { at, position, format } if at.config.is_empty() => told(
+            journal::balances(&at.data, *position)
+                .map_err(ExportError::from)
+                .and_then(|(_, ledger)| write_balances(&ledger, *format)),
+        ),
+        JournalCommand::Balances { at, position, format } => {
+            lanes::balances(at, *position, *format)
+        }
         JournalCommand::Import { data, configured } => lanes::import(data, configured),
     }
 }
@@ -96,9 +130,10 @@ impl JournalCommand {
     /// The data folder it reads; none where it reads the lanes of a cluster.
     fn folder(&self) -> Option<&Path> {
         match self {
-            Self::Verify(at) | Self::Dump(at) | Self::Export { at, .. } => {
-                at.config.is_empty().then_some(&at.data)
-            }
+            Self::Verify(at)
+            | Self::Dump(at)
+            | Self::Export { at, .. }
+            | Self::Balances { at, .. } => at.config.is_empty().then_some(&at.data),
             Self::Import { data, .. } => Some(data),
         }
     }
@@ -132,6 +167,7 @@ fn verify(data: &Path) -> ExitCode {
         report.segments,
         hex::encode(report.head.chain.0)
     );
+    println!("{}", balanced(report.accounts, report.snapshots));
     if let Some(torn) = report.torn {
         println!("an unfinished frame at the end is not counted: {torn:?}; the next start cuts it");
     }
@@ -142,6 +178,19 @@ fn verify(data: &Path) -> ExitCode {
         None => println!("no anchor yet: a cut of whole frames at the end could not be told"),
     }
     ExitCode::SUCCESS
+}
+
+/// What a proof says of the books.
+fn balanced(accounts: usize, snapshots: u64) -> String {
+    let plural = if snapshots == 1 { "" } else { "s" };
+    format!(
+        "balanced: {accounts} accounts sum to zero in each currency, at the end and at {snapshots} \
+         snapshot{plural}"
+    )
+}
+
+fn write_balances(ledger: &Ledger, format: TableFormat) -> Result<(), ExportError> {
+    Ok(balances::write(ledger, format, &mut BufWriter::new(io::stdout().lock()))?)
 }
 
 #[expect(clippy::print_stderr, reason = "this is a program's own output")]

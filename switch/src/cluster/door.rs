@@ -240,7 +240,9 @@ async fn append(
     metrics::counter!("cauce_peer_requests_total", "result" => result).increment(1);
     match appended {
         Ok(appended) => appended.to_bytes().into_response(),
-        Err(StoreError::Illegal(step)) => (StatusCode::CONFLICT, step.to_string()).into_response(),
+        Err(error @ (StoreError::Illegal(_) | StoreError::EntryDiffers { .. })) => {
+            (StatusCode::CONFLICT, error.to_string()).into_response()
+        }
         Err(error @ StoreError::UnknownPayment(_)) => {
             (StatusCode::NOT_FOUND, error.to_string()).into_response()
         }

@@ -9,7 +9,7 @@ use router::limit::Detail;
 use router::message::ReversalRequest;
 use router::money::Money;
 use router::payment::{PARTS_MAX, Payment, PaymentState};
-use router::posting::partial_reversal;
+use router::posting::Entry;
 use router::reason::Reason;
 use router::record::{PartConfirmed, PartOwed, ReversalStep};
 use storage::StoreError;
@@ -215,14 +215,9 @@ async fn confirm(
     stands_minor: i64,
     response_code: [u8; 2],
 ) -> Result<(), StoreError> {
-    let Some(standing) = payment.standing() else { return Ok(()) };
-    let given_back = standing.confirmed_minor - stands_minor;
-    let given_back = Money::new(given_back, payment.request.amount.currency);
-    let postings = partial_reversal(&payment.planned_postings, given_back);
-    let postings = postings.expect("invariant: an approval names its source and its payee");
-    let confirmed = PartConfirmed { stands_minor, response_code, postings };
+    let confirmed = PartConfirmed { stands_minor, response_code, entry: Entry::default() };
     // Where it cannot follow, another node has recorded it.
-    if step_if_legal(engine, payment.id, ReversalStep::PartConfirmed(confirmed)).await? {
+    if step_if_due(engine, payment.id, ReversalStep::PartConfirmed(confirmed)).await? {
         metrics::counter!("cauce_reversals_confirmed_total").increment(1);
     }
     Ok(())

@@ -141,6 +141,7 @@ impl From<StoreError> for Refusal {
             StoreError::Failed
             | StoreError::Closed
             | StoreError::Illegal(_)
+            | StoreError::EntryDiffers { .. }
             | StoreError::UnknownPayment(_)
             | StoreError::NotAppendable { .. }
             | StoreError::RecordTooLong { .. }

@@ -1,6 +1,6 @@
 //! What Redis still has to be told: endings and credits of durable records, in their order.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use router::id::PaymentId;
 use router::reservation::Settle;
@@ -77,11 +77,7 @@ impl Owed {
             self.end(ending, layout, spans);
         }
         for credit in group.credits {
-            let (account, delta) = (credit.movement.account, credit.movement.delta);
-            let name = pack::account_name(account, delta.currency);
-            let at = layout.group_of_account(account, delta.currency);
-            let minor = delta.minor.to_string();
-            self.push(at, credit.sequence, b"c", name.as_bytes(), minor.as_bytes());
+            self.move_balances(layout.moves(credit.entry), credit.sequence);
         }
         // Endings and credits are each in order, and all come after those of earlier groups.
         for (queue, before) in self.groups.iter_mut().zip(before) {
@@ -107,6 +103,7 @@ impl Owed {
             Settle::Post => b"p",
             Settle::Release => b"r",
             Settle::Undo => {
+                self.move_balances(layout.moves(ending.entry), ending.sequence);
                 let parts = ending.reservation.map(|it| layout.parts(it)).unwrap_or_default();
                 for part in parts.iter().filter(|part| !part.held.is_empty()) {
                     self.push(part.group, ending.sequence, b"u", &payment, &part.held);
@@ -114,8 +111,16 @@ impl Owed {
                 return;
             }
         };
+        let moves = layout.moves(ending.entry);
         for at in self.groups_of(spans.remove(&ending.payment).as_ref()) {
-            self.push(at, ending.sequence, kind, &payment, b"");
+            let moves = moves.get(&at).map(List::packed).unwrap_or_default();
+            self.push(at, ending.sequence, kind, &payment, &moves);
+        }
+    }
+
+    fn move_balances(&mut self, moves: BTreeMap<usize, List>, sequence: u64) {
+        for (at, moves) in moves {
+            self.push(at, sequence, b"c", b"", &moves.packed());
         }
     }
 

@@ -12,11 +12,19 @@ local function take_open(base, lane, payment)
   return cmsgpack.unpack(text)
 end
 
-local function post(base, lane, payment)
+-- Balances are moved by what a record posts, and by nothing else: [account, gain, …].
+local function move(base, text)
+  if text == '' then return end
+  local moves = cmsgpack.unpack(text)
+  for index = 1, #moves, 2 do shift(base, moves[index], moves[index + 1], 1, 0) end
+end
+
+local function post(base, lane, payment, moves)
   local held = take_open(base, lane, payment)
   if not held then return end
   forget_withheld(base, lane, payment, held)
-  for index = 1, #held[3], 2 do shift(base, held[3][index], held[3][index + 1], -1, -1) end
+  for index = 1, #held[3], 2 do shift(base, held[3][index], held[3][index + 1], 0, -1) end
+  move(base, moves)
   for index = 1, #held[1], 2 do keep(base, held[1][index], payment, held[1][index + 1]) end
 end
 
@@ -33,7 +41,7 @@ local function release(base, lane, payment)
   give_up(base, payment, held)
 end
 
--- gate value, lane, session, token, account, minor, held
+-- gate value, lane, session, token, held
 local function withhold(keys, args)
   local base, lane, token = keys[1], args[2], args[4]
   local gate = call('HMGET', base .. 'gate', 'value', 'session:' .. lane)
@@ -41,26 +49,25 @@ local function withhold(keys, args)
   if gate[2] ~= args[3] then return superseded(lane) end
   -- The position of a record that never was may come again, with another movement.
   release(base, lane, token)
-  shift(base, args[5], args[6], 0, 1)
-  call('HSET', base .. 'lane:' .. lane, 'o' .. token, args[7], 'c' .. token, '')
+  local holds = cmsgpack.unpack(args[5])[3]
+  for index = 1, #holds, 2 do shift(base, holds[index], holds[index + 1], 0, 1) end
+  call('HSET', base .. 'lane:' .. lane, 'o' .. token, args[5], 'c' .. token, '')
   return 'g'
 end
 
 local function undo(base, payment, text)
-  local held = cmsgpack.unpack(text)
-  for index = 1, #held[3], 2 do shift(base, held[3][index], held[3][index + 1], 1, 0) end
-  give_up(base, payment, held)
+  give_up(base, payment, cmsgpack.unpack(text))
 end
 
 local function step(base, lane, kind, name, more)
   if kind == 'p' then
-    post(base, lane, name)
+    post(base, lane, name, more)
   elseif kind == 'r' then
     release(base, lane, name)
   elseif kind == 'u' then
     undo(base, name, more)
   elseif kind == 'c' then
-    shift(base, name, more, 1, 0)
+    move(base, more)
   end
 end
 
@@ -81,7 +88,7 @@ local function mark_of(base, lane)
 end
 
 -- gate value, lane, through, payments whose first record is durable (16 bytes each), steps
--- [kind, position, payment or account, held or minor, …] in the order of their positions
+-- [kind, position, payment or '', held or moves, …] in the order of their positions
 local function give_back(keys, args)
   local base, lane, begun = keys[1], args[2], args[4]
   local value = call('HGET', base .. 'gate', 'value')

@@ -1,8 +1,10 @@
 //! Records being replayed.
 
+use std::collections::BTreeMap;
+
 use router::id::{Lane, PaymentId};
 use router::message::EarlyReversal;
-use router::record::AccountMovement;
+use router::posting::Entry;
 use router::reservation::{Reservation, Settle};
 use router::time::Timestamp;
 use storage::guard::{Credit, Settlement, Wants};
@@ -29,9 +31,18 @@ pub(super) struct Replayed {
 
 #[derive(Debug)]
 enum What {
-    Regrant { payment: PaymentId, at: Timestamp, wants: Wanted },
-    End { payment: PaymentId, settle: Settle, reservation: Option<Box<Reservation>> },
-    Credit(AccountMovement),
+    Regrant {
+        payment: PaymentId,
+        at: Timestamp,
+        wants: Wanted,
+    },
+    End {
+        payment: PaymentId,
+        settle: Settle,
+        reservation: Option<Box<Reservation>>,
+        entry: Box<Entry>,
+    },
+    Credit(Box<Entry>),
     Early(EarlyReversal),
 }
 
@@ -80,14 +91,15 @@ impl Replay {
 
     /// A record that ends a reservation.
     pub fn end(&mut self, lane: Lane, settlement: &Settlement<'_>) {
-        let Settlement { payment, settle, reservation, sequence } = *settlement;
-        let what = What::End { payment, settle, reservation: reservation.cloned().map(Box::new) };
+        let Settlement { payment, settle, reservation, entry, sequence } = *settlement;
+        let (reservation, entry) = (reservation.cloned().map(Box::new), Box::new(entry.clone()));
+        let what = What::End { payment, settle, reservation, entry };
         self.steps.push(Replayed { lane, sequence, what });
     }
 
     /// A movement of an account, up or down.
     pub fn credit(&mut self, lane: Lane, credit: &Credit<'_>) {
-        let (sequence, what) = (credit.sequence, What::Credit(*credit.movement));
+        let (sequence, what) = (credit.sequence, What::Credit(Box::new(credit.entry.clone())));
         self.steps.push(Replayed { lane, sequence, what });
     }
 
@@ -112,14 +124,17 @@ impl Replayed {
     pub(super) fn call(&self, to: &mut Target<'_, '_>) {
         match &self.what {
             What::Regrant { payment, at, wants } => self.regrant(*payment, *at, wants, to),
-            What::End { payment, settle, reservation } => {
-                self.end(*payment, *settle, reservation.as_deref(), to);
+            What::End { payment, settle: Settle::Undo, reservation, entry } => {
+                self.undo(*payment, reservation.as_deref(), entry, to);
             }
-            What::Credit(movement) => {
-                let (account, delta) = (movement.account, movement.delta);
-                let name = pack::account_name(account, delta.currency);
-                let group = to.gate.layout().group_of_account(account, delta.currency);
-                self.step(group, [b"c", name.as_bytes(), delta.minor.to_string().as_bytes()], to);
+            What::End { payment, settle, reservation: _, entry } => {
+                let kind: &[u8] = if *settle == Settle::Post { b"p" } else { b"r" };
+                self.end(*payment, kind, entry, to);
+            }
+            What::Credit(entry) => {
+                for (group, moves) in to.gate.layout().moves(entry) {
+                    self.steps(group, &[[b"c", b"", &moves.packed()]], to);
+                }
             }
             What::Early(early) => self.forestall(early, to),
         }
@@ -169,36 +184,48 @@ impl Replayed {
         }
     }
 
-    fn end(
+    /// Told everywhere: where the payment has nothing, nothing is changed.
+    fn end(&self, payment: PaymentId, kind: &[u8], entry: &Entry, to: &mut Target<'_, '_>) {
+        let layout = to.gate.layout();
+        let (payment, moves) = (pack::payment(payment), layout.moves(entry));
+        for group in 0..layout.groups() {
+            let moves = moves.get(&group).map(List::packed).unwrap_or_default();
+            self.steps(group, &[[kind, &payment, &moves]], to);
+        }
+    }
+
+    fn undo(
         &self,
         payment: PaymentId,
-        settle: Settle,
         reservation: Option<&Reservation>,
+        entry: &Entry,
         to: &mut Target<'_, '_>,
     ) {
         let layout = to.gate.layout();
         let payment = pack::payment(payment);
-        let kind = match settle {
-            Settle::Post => b"p",
-            Settle::Release => b"r",
-            Settle::Undo => {
-                let parts = reservation.map(|it| layout.parts(it)).unwrap_or_default();
-                for part in parts.iter().filter(|part| !part.held.is_empty()) {
-                    self.step(part.group, [b"u", &payment, &part.held], to);
-                }
-                return;
+        let moves = layout.moves(entry).into_iter().map(|(group, list)| (group, list.packed()));
+        let moves: BTreeMap<usize, Vec<u8>> = moves.collect();
+        let parts = reservation.map(|it| layout.parts(it)).unwrap_or_default();
+        for group in 0..layout.groups() {
+            let moves = moves.get(&group).map(|moves| [b"c".as_slice(), b"", moves]);
+            let part = parts.iter().find(|part| part.group == group && !part.held.is_empty());
+            let part = part.map(|part| [b"u".as_slice(), &payment, &part.held]);
+            let steps: Vec<[&[u8]; 3]> = moves.into_iter().chain(part).collect();
+            if !steps.is_empty() {
+                self.steps(group, &steps, to);
             }
-        };
-        (0..layout.groups()).for_each(|group| self.step(group, [kind, &payment, b""], to));
+        }
     }
 
-    fn step(&self, group: usize, step: [&[u8]; 3], to: &mut Target<'_, '_>) {
-        let [kind, name, more] = step;
+    /// What one record does to a group, in one call.
+    fn steps(&self, group: usize, steps: &[[&[u8]; 3]], to: &mut Target<'_, '_>) {
         let mut list = List::default();
-        list.text(kind);
-        list.position(self.sequence);
-        list.text(name);
-        list.text(more);
+        for [kind, name, more] in steps {
+            list.text(kind);
+            list.position(self.sequence);
+            list.text(name);
+            list.text(more);
+        }
         let sequence = pack::within_lane(self.sequence).to_string();
         let lane = self.lane.to_string();
         let arguments = [to.value, lane.as_bytes(), sequence.as_bytes(), b"", &list.packed()];

@@ -274,8 +274,7 @@ fn what_waits_for_redis_has_a_ceiling() {
     for sequence in 2..5 {
         top_up(&mut guard, 1, sequence);
     }
-    let movement = movement("float:1", 1);
-    let credits = &[storage::guard::Credit { movement: &movement, sequence: 5 }];
+    let credits = &[storage::guard::Credit { entry: &moved("float:1", 1), sequence: 5 }];
     let group = storage::guard::GiveBack { begun: &[], endings: &[], credits, through: 5 };
     assert!(guard.give_back(&group).is_err());
 }

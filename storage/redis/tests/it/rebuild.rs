@@ -16,8 +16,10 @@ use crate::support::*;
 /// in two parts and then whole.
 fn endings() -> [(u64, Settle, Reservation, u64); 5] {
     let [first, second] = [1, 2].map(wants_all);
-    let share =
-        |from_minor, to_minor| first.given_back(Share { amount_minor: 100, from_minor, to_minor });
+    let share = |from_minor, to_minor| Reservation {
+        holds: [hold("float:1", from_minor - to_minor)].into_iter().collect(),
+        ..first.given_back(Share { amount_minor: 100, from_minor, to_minor })
+    };
     let (parts, rest) = ([share(100, 60), share(60, 1)], share(1, 0));
     let [one, two] = parts;
     [
@@ -40,16 +42,16 @@ fn wants_all(key: u128) -> Reservation {
 /// Of a lane: 1 tops up 1,000; 2 to 4 are intents; then come the endings.
 fn history(lane: Lane) -> Replay {
     let mut replay = Replay::new();
-    let movement = movement("float:1", 1_000);
-    replay.credit(lane, &Credit { movement: &movement, sequence: 1 });
+    replay.credit(lane, &Credit { entry: &moved("float:1", 1_000), sequence: 1 });
     for (sequence, number) in (2..).zip(1..4) {
         let wants = wants_all(number.into());
         let wants = Wants::Reserve(&wants);
         replay.begin(lane, sequence, payment(number), Timestamp(NOON), wants);
     }
     for (number, settle, wants, sequence) in endings() {
-        let (payment, reservation) = (payment(number), Some(&wants));
-        replay.end(lane, &Settlement { payment, settle, reservation, sequence });
+        let (payment, reservation, entry) =
+            (payment(number), Some(&wants), &entry_of(settle, &wants));
+        replay.end(lane, &Settlement { payment, settle, reservation, entry, sequence });
     }
     replay
 }
@@ -207,7 +209,8 @@ fn lanes_may_be_replayed_in_any_order() {
         let (one, two) = (wants(1), wants(2));
         first.begin(LANE, 1, payment(1), Timestamp(NOON), Wants::Reserve(&one));
         let (settle, reservation, sequence) = (Settle::Release, Some(&one), 2);
-        first.end(LANE, &Settlement { payment: payment(1), settle, reservation, sequence });
+        let (payment, entry) = (payment(1), &entry_of(settle, &one));
+        first.end(LANE, &Settlement { payment, settle, reservation, entry, sequence });
         let mut second = Replay::new();
         let owner = PaymentId::in_lane(NOON / 1_000, Lane(4), 2);
         second.begin(Lane(4), 1, owner, Timestamp(NOON + HOUR), Wants::Reserve(&two));
@@ -321,7 +324,7 @@ fn a_lane_taken_over_releases_what_has_no_record_and_obeys_its_old_writer_no_mor
     let mut old = guard(&gate);
     live(&mut old, 4);
     assert_eq!(reserve(&mut old, 8, &hundred(8)), Ok(Verdict::Granted));
-    old.withhold(payment(9), &movement("float:1", -50)).unwrap();
+    old.withhold(payment(9), &moved("float:1", -50)).unwrap();
     assert_eq!(standing(&mut old, "float:1"), (1_000, 450));
     let mut mend = gate.mend(GateEpoch(1), LANE, 0).unwrap();
     assert!(reserve(&mut old, 10, &hundred(10)).is_err());

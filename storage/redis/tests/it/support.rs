@@ -12,10 +12,11 @@ use rig::{Redis, RedisOptions};
 use router::id::{AccountId, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
 use router::money::{Currency, Money};
+use router::posting::{Entry, Posting, Postings, Side};
 use router::reason::Reason;
-use router::record::AccountMovement;
 use router::reservation::{Counter, CounterKey, Hold, Keep, Reservation, Settle, Slot, SlotKey};
 use router::time::Timestamp;
+use storage::conformance::sample;
 use storage::guard::{
     Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Settlement, Verdict, Wants,
 };
@@ -131,14 +132,30 @@ pub fn reserve(
 
 /// Puts money on `float:1` by the record of a position.
 pub fn top_up(guard: &mut dyn Guard, minor: i64, sequence: u64) {
-    let movement = movement("float:1", minor);
-    let credits = &[Credit { movement: &movement, sequence }];
+    let credits = &[Credit { entry: &moved("float:1", minor), sequence }];
     let group = GiveBack { begun: &[], endings: &[], credits, through: sequence };
     guard.give_back(&group).unwrap();
 }
 
-pub fn movement(name: &str, minor: i64) -> AccountMovement {
-    AccountMovement { account: account(name), at: Timestamp(NOON), delta: money(minor) }
+/// What puts money on a float, or takes it away; empty for nothing.
+pub fn moved(name: &str, minor: i64) -> Entry {
+    if minor == 0 { Entry::default() } else { sample::top_up_entry(name, minor) }
+}
+
+/// What a record posts that ends a reservation: an approval takes what is held, a reversal gives
+/// that back.
+pub fn entry_of(settle: Settle, reservation: &Reservation) -> Entry {
+    let (float, other) = match settle {
+        Settle::Post => (Side::Debit, Side::Credit),
+        Settle::Undo => (Side::Credit, Side::Debit),
+        Settle::Release => return Entry::default(),
+    };
+    let held = reservation.holds.iter().filter(|hold| hold.amount.minor > 0);
+    let lines = held.flat_map(|Hold { account: held, amount, .. }| {
+        let line = |account, side| Posting { account, side, amount: *amount };
+        [line(*held, float), line(account("payable:isp-ve"), other)]
+    });
+    Entry::new(lines.collect::<Postings>()).unwrap()
 }
 
 pub fn begin(guard: &mut dyn Guard, number: u64, key: u128, through: u64) {
@@ -153,8 +170,9 @@ pub fn end(
     reservation: &Reservation,
     sequence: u64,
 ) {
-    let settlement =
-        Settlement { payment: payment(number), settle, reservation: Some(reservation), sequence };
+    let (payment, entry) = (payment(number), &entry_of(settle, reservation));
+    let reservation = Some(reservation);
+    let settlement = Settlement { payment, settle, reservation, entry, sequence };
     let endings = &[settlement];
     guard.give_back(&GiveBack { begun: &[], endings, credits: &[], through: sequence }).unwrap();
 }

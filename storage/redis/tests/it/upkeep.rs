@@ -1,6 +1,7 @@
 //! Large groups of records.
 
 use router::message::IdempotencyKey;
+use router::posting::Entry;
 use router::reservation::{Reservation, Settle};
 use storage::guard::{
     Begun, Credit, GiveBack, Guard, MemoryGuard, ReserveAsk, Settlement, Verdict,
@@ -27,19 +28,21 @@ fn a_large_group_is_reflected_once_however_often_it_is_told() {
     let begun: Vec<Begun> = (0..300)
         .map(|number| Begun { payment: payment(number), key: IdempotencyKey(number.into()) })
         .collect();
+    let (posted, nothing) = (entry_of(Settle::Post, &wanted[0]), Entry::default());
     let settles = [Settle::Post, Settle::Release, Settle::Post];
     let endings: Vec<Settlement<'_>> = (0..300)
         .zip(settles.into_iter().cycle())
         .map(|(number, settle)| {
             let sequence = 302 + number;
-            Settlement { payment: payment(number), settle, reservation: None, sequence }
+            let entry = if settle == Settle::Post { &posted } else { &nothing };
+            let payment = payment(number);
+            Settlement { payment, settle, reservation: None, entry, sequence }
         })
         .collect();
-    let movement = movement("float:1", 7);
+    let entry = &moved("float:1", 7);
     // A hundred of one record, so that no call may end between them, then one of each.
     let positions = std::iter::repeat_n(370, 100).chain(602..700);
-    let credits: Vec<Credit<'_>> =
-        positions.map(|sequence| Credit { movement: &movement, sequence }).collect();
+    let credits: Vec<Credit<'_>> = positions.map(|sequence| Credit { entry, sequence }).collect();
     let group = GiveBack { begun: &begun, endings: &endings, credits: &credits, through: 700 };
     model.give_back(&group).unwrap();
     for _ in 0..3 {
@@ -55,8 +58,8 @@ fn a_group_that_is_reflected_in_part_is_made_whole() {
     let redis = redis();
     let gate = open(single(&redis));
     let mut guard = guard(&gate);
-    let movement = movement("float:1", 100);
-    let credits = [1, 2, 3].map(|sequence| Credit { movement: &movement, sequence });
+    let entry = &moved("float:1", 100);
+    let credits = [1, 2, 3].map(|sequence| Credit { entry, sequence });
     for told in 1..=3 {
         let (credits, through) = (&credits[..told], told as u64);
         guard.give_back(&GiveBack { begun: &[], endings: &[], credits, through }).unwrap();

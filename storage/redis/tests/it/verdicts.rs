@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use rig::RedisCluster;
 use router::id::PaymentId;
 use router::message::{EarlyReversal, Fingerprint, PaymentRequest};
+use router::posting::Entry;
 use router::reason::Reason;
-use router::record::AccountMovement;
 use router::reservation::{Keep, Reservation, Settle};
 use router::time::Timestamp;
 use storage::conformance::sample::{self, Sample};
@@ -169,7 +169,7 @@ struct Recorded {
 enum What {
     Begun(PaymentId, i64, bool, Reservation),
     Ended(PaymentId, Settle, Reservation),
-    Moved(AccountMovement),
+    Moved(Entry),
     Early(EarlyReversal),
 }
 
@@ -255,28 +255,30 @@ impl<'a> Pair<'a> {
         }
         let reservation = self.asked[usize::try_from(number).unwrap()].clone();
         self.record(What::Ended(payment(number), settle, reservation.clone()));
+        let entry = &entry_of(settle, &reservation);
         let (payment, reservation, sequence) = (payment(number), Some(&reservation), self.sequence);
-        self.give_back(&[], &[Settlement { payment, settle, reservation, sequence }], &[]);
+        self.give_back(&[], &[Settlement { payment, settle, reservation, entry, sequence }], &[]);
     }
 
     fn credit(&mut self, name: &str, minor: i64) {
-        let movement = movement(name, minor);
-        self.record(What::Moved(movement));
+        let entry = &moved(name, minor);
+        self.record(What::Moved(entry.clone()));
         let sequence = self.sequence;
-        self.give_back(&[], &[], &[Credit { movement: &movement, sequence }]);
+        self.give_back(&[], &[], &[Credit { entry, sequence }]);
     }
 
     fn withhold(&mut self, name: &str, minor: i64, twice: bool) {
-        let movement = movement(name, -minor);
-        self.record(What::Moved(movement));
+        let entry = &moved(name, -minor);
+        self.record(What::Moved(entry.clone()));
         let token = payment(u64::MAX - self.sequence);
-        self.model.withhold(token, &movement).unwrap();
+        self.model.withhold(token, entry).unwrap();
         // The position of a record that never was comes again.
         for _ in (0..=u8::from(twice)).filter(|_| !self.is_lost) {
-            self.ours.withhold(token, &movement).unwrap();
+            self.ours.withhold(token, entry).unwrap();
         }
         let (settle, reservation, sequence) = (Settle::Post, None, self.sequence);
-        self.give_back(&[], &[Settlement { payment: token, settle, reservation, sequence }], &[]);
+        let payment = token;
+        self.give_back(&[], &[Settlement { payment, settle, reservation, entry, sequence }], &[]);
     }
 
     fn forestall(&mut self, early: &EarlyReversal) {
@@ -345,11 +347,11 @@ fn make_whole(gate: &Gate, journal: &[Recorded], through: u64) {
             }
             What::Ended(payment, settle, reservation) => {
                 let (payment, settle, sequence) = (*payment, *settle, *sequence);
-                let reservation = Some(reservation);
-                replay.end(LANE, &Settlement { payment, settle, reservation, sequence });
+                let (entry, reservation) = (&entry_of(settle, reservation), Some(reservation));
+                replay.end(LANE, &Settlement { payment, settle, reservation, entry, sequence });
             }
-            What::Moved(movement) => {
-                replay.credit(LANE, &Credit { movement, sequence: *sequence });
+            What::Moved(entry) => {
+                replay.credit(LANE, &Credit { entry, sequence: *sequence });
             }
             What::Early(early) => replay.forestall(LANE, early),
         }

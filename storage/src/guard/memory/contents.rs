@@ -19,6 +19,11 @@ impl MemoryGuard {
         self.accounts.iter().map(|((id, currency), row)| (*id, *currency, row.balance, row.held))
     }
 
+    /// What an account has in a currency, in minor units; zero where nothing named it.
+    pub fn balance_minor(&self, account: AccountId, currency: Currency) -> i128 {
+        self.accounts.get(&(account, currency)).map_or(0, |row| row.balance)
+    }
+
     /// Counters that may still count: what each has reached, and when its window closes.
     pub fn counters(&self) -> impl Iterator<Item = (CounterKey, i64, Timestamp)> {
         let elapsed = self.time.elapsed();

@@ -68,7 +68,8 @@ impl Hourly {
         };
         self.guard.reserve(&[ask], &mut verdicts).unwrap();
         let (settle, reservation) = (Settle::Post, None);
-        let ending = Settlement { payment, settle, reservation, sequence: 1 };
+        let entry = &Entry::default();
+        let ending = Settlement { payment, settle, reservation, entry, sequence: 1 };
         let endings = &[ending];
         let group = GiveBack { begun: &[], endings, credits: &[], through: 1 };
         Guard::give_back(&mut self.guard, &group).unwrap();

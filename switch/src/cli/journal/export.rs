@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use router::message::PaymentRequest;
 use router::money::Money;
 use router::outcome::Outcome;
+use router::posting::{Entry, Posting, Side};
 use router::record::{Record, ReversalCause, ReversalStep};
 use serde::Serialize;
 
@@ -37,6 +38,9 @@ pub(super) struct Row {
     response_code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stands_minor: Option<i64>,
+    /// The lines that the record posts; they sum to zero in each currency.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    entry: Vec<Line>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,6 +81,13 @@ struct Amount {
 }
 
 #[derive(Debug, Serialize)]
+struct Line {
+    account: String,
+    side: &'static str,
+    amount: Amount,
+}
+
+#[derive(Debug, Serialize)]
 struct OutcomeColumns {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,6 +107,7 @@ impl Row {
             sequence,
             kind: record.kind(),
             payment: record.payment().map(|id| id.to_string()),
+            entry: record.entry().map(lines_of).unwrap_or_default(),
             ..Self::default()
         };
         match record {
@@ -143,12 +155,13 @@ impl Row {
                 outcome: Some(OutcomeColumns::of(&late.outcome)),
                 ..row
             },
-            Record::Account(movement) => Self {
-                at: Some(movement.at.to_string()),
-                account: Some(movement.account.to_string()),
-                delta: Some(movement.delta.into()),
-                ..row
-            },
+            Record::Account(movement) => {
+                let at = Some(movement.at.to_string());
+                let moved = movement.entry.guarded_moves().next();
+                let (account, delta) =
+                    moved.map(|(account, gained)| (account.to_string(), gained.into())).unzip();
+                Self { at, account, delta, ..row }
+            }
             Record::Endpoint(endpoint) => Self {
                 at: Some(endpoint.at.to_string()),
                 endpoint: Some(endpoint.id.to_string()),
@@ -251,13 +264,26 @@ impl OutcomeColumns {
     }
 }
 
+fn lines_of(entry: &Entry) -> Vec<Line> {
+    let line = |line: &Posting| Line {
+        account: line.account.to_string(),
+        side: match line.side {
+            Side::Debit => "debit",
+            Side::Credit => "credit",
+        },
+        amount: line.amount.into(),
+    };
+    entry.lines().iter().map(line).collect()
+}
+
 fn step_of(step: &ReversalStep) -> (&'static str, Option<&'static str>, Option<String>) {
     match step {
         ReversalStep::Owed(ReversalCause::Unknown(cause)) => ("owed", Some(cause.name()), None),
         ReversalStep::Owed(ReversalCause::Asked) => ("owed", Some("asked"), None),
         ReversalStep::Owed(ReversalCause::LateAnswer) => ("owed", Some("late_answer"), None),
-        ReversalStep::Confirmed { response_code } => {
-            ("confirmed", None, Some(String::from_utf8_lossy(response_code).into_owned()))
+        ReversalStep::Confirmed(confirmed) => {
+            let code = String::from_utf8_lossy(&confirmed.response_code).into_owned();
+            ("confirmed", None, Some(code))
         }
         ReversalStep::PartOwed(_) => ("part_owed", Some("asked"), None),
         ReversalStep::PartConfirmed(part) => {
@@ -272,6 +298,6 @@ fn stands_after(step: &ReversalStep) -> Option<i64> {
     match step {
         ReversalStep::PartOwed(part) => Some(part.stands_minor),
         ReversalStep::PartConfirmed(part) => Some(part.stands_minor),
-        ReversalStep::Owed(_) | ReversalStep::Confirmed { .. } => None,
+        ReversalStep::Owed(_) | ReversalStep::Confirmed(_) => None,
     }
 }

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use router::id::Lane;
+use router::ledger::Ledger;
 use storage::journal;
 use storage_cql::{Cql, CqlError, Lanes, frames};
 
-use super::{Format, Where, told, write};
-use crate::cli::Configured;
+use super::{Format, TableFormat, Where, balanced, told, write, write_balances};
 use crate::cli::schema::with_servers;
+use crate::cli::{Configured, EXIT_USAGE};
 use crate::cluster::cql_settings;
 use crate::log;
 
@@ -32,13 +33,16 @@ pub(super) fn verify(at: &Where) -> ExitCode {
         let mut is_whole = true;
         for lane in lanes {
             match frames::verify(cql, lane) {
-                Ok(report) => println!(
-                    "lane {lane} whole: {} records in {} frames and {} segments; chain {}",
-                    report.records,
-                    report.frames,
-                    report.segments,
-                    hex::encode(report.head.chain.0)
-                ),
+                Ok(report) => {
+                    println!(
+                        "lane {lane} whole: {} records in {} frames and {} segments; chain {}",
+                        report.records,
+                        report.frames,
+                        report.segments,
+                        hex::encode(report.head.chain.0)
+                    );
+                    println!("lane {lane} {}", balanced(report.accounts, report.snapshots));
+                }
                 Err(damage) => {
                     eprintln!("lane {lane} NOT whole: {}", log::chain(&damage));
                     is_whole = false;
@@ -46,6 +50,25 @@ pub(super) fn verify(at: &Where) -> ExitCode {
             }
         }
         if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    })
+}
+
+/// The balances of the lanes together. A position is one lane's.
+#[expect(clippy::print_stderr, reason = "this is a program's own output")]
+pub(super) fn balances(at: &Where, position: Option<u64>, format: TableFormat) -> ExitCode {
+    if position.is_some() && at.lane.is_none() {
+        eprintln!("a position is in one lane: name it with --lane");
+        return ExitCode::from(EXIT_USAGE);
+    }
+    with_lanes(at, |cql, lanes| {
+        let mut all = Ledger::default();
+        for lane in lanes {
+            match frames::balances(cql, lane, position) {
+                Ok(ledger) => all.extend(ledger.accounts()),
+                Err(damage) => return told(Err(damage.into())),
+            }
+        }
+        told(write_balances(&all, format))
     })
 }
 

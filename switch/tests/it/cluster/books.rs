@@ -9,7 +9,8 @@ use loadtest::audit::issuer::IssuerTruth;
 use loadtest::audit::journal::Journal;
 use loadtest::audit::{Evidence, Mismatch, Notice, audit};
 use router::id::{AccountId, Folio, Lane, PaymentId};
-use router::invariant::{one_approval_per_key, postings_balance};
+use router::invariant::{guard_agrees, one_approval_per_key, trial_balance};
+use router::ledger::Ledger;
 use router::message::IdempotencyKey;
 use router::money::Currency;
 use router::outcome::Outcome;
@@ -30,10 +31,11 @@ pub struct Books {
     pub export: String,
     lives: BTreeMap<PaymentId, Life>,
     outcomes: Vec<(PaymentId, Outcome)>,
-    wrong: Vec<String>,
     /// What came into each account from outside payments.
     put_in: BTreeMap<AccountId, (i64, Currency)>,
     balances: BTreeMap<AccountId, Option<Balance>>,
+    /// What all entries make.
+    ledger: Ledger,
 }
 
 /// One payment that was sent, as its records tell it.
@@ -55,9 +57,9 @@ impl Books {
             export: String::from_utf8_lossy(&exported.stdout).into_owned(),
             lives: BTreeMap::new(),
             outcomes: Vec::new(),
-            wrong: Vec::new(),
             put_in: BTreeMap::new(),
             balances: BTreeMap::new(),
+            ledger: Ledger::default(),
         };
         tokio::task::block_in_place(|| books.read_servers(town))?;
         Ok(books)
@@ -87,15 +89,13 @@ impl Books {
     }
 
     fn take(&mut self, record: Record) {
+        record.entry().into_iter().for_each(|entry| self.ledger.post(entry));
         match record {
             Record::Intent(intent) => {
                 let life = Life { intent, is_approved: false, ended: None };
                 self.lives.insert(life.intent.payment, life);
             }
             Record::Outcome(concluded) => {
-                if let Err(violation) = postings_balance(&concluded.postings) {
-                    self.wrong.push(format!("{}: {violation}", concluded.payment));
-                }
                 if let Some(life) = self.lives.get_mut(&concluded.payment) {
                     life.is_approved = matches!(concluded.outcome, Outcome::Approved(_));
                     let is_declined = matches!(concluded.outcome, Outcome::Declined(_));
@@ -104,16 +104,16 @@ impl Books {
                 self.outcomes.push((concluded.payment, concluded.outcome));
             }
             Record::Reversal(reversal) => {
-                let is_over = matches!(reversal.step, ReversalStep::Confirmed { .. });
+                let is_over = matches!(reversal.step, ReversalStep::Confirmed(_));
                 if let Some(life) = self.lives.get_mut(&reversal.payment).filter(|_| is_over) {
                     // What it reserved ends with its first reversal.
                     life.ended.get_or_insert(reversal.at);
                 }
             }
             Record::Account(movement) => {
-                let currency = movement.delta.currency;
-                let put_in = self.put_in.entry(movement.account).or_insert((0, currency));
-                put_in.0 += movement.delta.minor;
+                for (account, gained) in movement.entry.guarded_moves() {
+                    self.put_in.entry(account).or_insert((0, gained.currency)).0 += gained.minor;
+                }
             }
             Record::Refused(_)
             | Record::Rerouted(_)
@@ -157,7 +157,8 @@ impl Books {
     }
 
     fn own(&self, issuers: &IssuerTruth) -> Vec<String> {
-        let mut wrong = self.wrong.clone();
+        let mut wrong = Vec::new();
+        wrong.extend(trial_balance(&self.ledger).err().map(|violation| violation.to_string()));
         let keyed = self.outcomes.iter().filter_map(|(payment, outcome)| {
             Some((self.lives.get(payment)?.intent.request.key, outcome))
         });
@@ -180,7 +181,10 @@ impl Books {
     /// Accounts whose balance at the gate is not what the journal says, once nothing is open.
     fn balances_off(&self) -> Vec<String> {
         let mut off = Vec::new();
-        for (account, (put_in, _)) in &self.put_in {
+        for (account, (put_in, currency)) in &self.put_in {
+            let in_gate = self.balances[account].map_or(0, |balance| balance.balance.into());
+            let agrees = guard_agrees(&self.ledger, *account, *currency, in_gate);
+            off.extend(agrees.err().map(|violation| violation.to_string()));
             let holds = self.lives.values().filter(|life| life.ended.is_none());
             let (mut spent, mut held) = (0, 0);
             for life in holds {
