@@ -45,6 +45,16 @@ fn guard() -> MemoryGuard {
     guard
 }
 
+fn approved(intent: &Intent) -> Settlement<'_> {
+    Settlement {
+        payment: intent.payment,
+        settle: Settle::Post,
+        reservation: None,
+        entry: &intent.plan.entry,
+        sequence: 1,
+    }
+}
+
 fn reserve_and_settle(guard: &mut MemoryGuard, intents: &[Intent], verdicts: &mut Vec<Verdict>) {
     let asks: Vec<_> = intents
         .iter()
@@ -56,14 +66,7 @@ fn reserve_and_settle(guard: &mut MemoryGuard, intents: &[Intent], verdicts: &mu
     verdicts.clear();
     guard.reserve(&asks, verdicts).expect("a guard in memory is there");
     assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Granted));
-    let end = |intent: &Intent| Settlement {
-        payment: intent.payment,
-        settle: Settle::Post,
-        reservation: None,
-        entry: &intent.plan.entry,
-        sequence: 1,
-    };
-    let endings: Vec<_> = intents.iter().map(end).collect();
+    let endings: Vec<_> = intents.iter().map(approved).collect();
     let given =
         guard.give_back(&GiveBack { begun: &[], endings: &endings, credits: &[], through: 1 });
     given.expect("a guard in memory is there");

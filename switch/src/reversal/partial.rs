@@ -15,7 +15,7 @@ use router::record::{PartConfirmed, PartOwed, ReversalStep};
 use storage::StoreError;
 
 use super::{
-    PendingAdvice, ReversalStanding, Undoing, advise, concluded, step, step_if_legal, undo_asked,
+    PendingAdvice, ReversalStanding, Undoing, advise, concluded, step, step_if_due, undo_asked,
 };
 use crate::engine::Engine;
 use crate::respond::Reply;
