@@ -3,6 +3,7 @@
 //! Source: public reports svix/svix-webhooks issues 2199 and 2200, frain-dev/convoy issue 1927,
 //! planningcenter/developers issue 1154; RFC 6585 section 4, RFC 9110 section 10.2.3.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -68,6 +69,8 @@ async fn check(paused: Receiver) {
     let of_bill: Vec<&String> = told.iter().filter(|told| **told != payments[2]).collect();
     let order = [&payments[0], &payments[0], &payments[1], &payments[3]];
     assert_eq!(of_bill, order, "the notices of one bill keep their order");
+    let ids: HashSet<&str> = all.iter().map(|notice| notice.header("webhook-id")).collect();
+    assert_eq!(ids.len(), 4, "one id for each, however often it is sent");
     assert_eq!(shown(&api, &endpoint).await.body.get("paused_until"), None);
 }
 

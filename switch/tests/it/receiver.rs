@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use serde_json::Value;
+use switch::supervise::Supervisor;
 
 use crate::harness::eventually;
 
@@ -47,6 +48,7 @@ struct Shared {
 pub struct Receiver {
     pub url: String,
     shared: Shared,
+    _supervisor: Supervisor,
 }
 
 impl Receiver {
@@ -57,8 +59,11 @@ impl Receiver {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let url = format!("http://{}/hook", listener.local_addr().expect("its address"));
         let router = Router::new().fallback(take).with_state(shared.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, shared }
+        let supervisor = Supervisor::new();
+        supervisor.tasks().service("receiver", async move {
+            axum::serve(listener, router).await.expect("a receiver that serves");
+        });
+        Self { url, shared, _supervisor: supervisor }
     }
 
     /// A receiver that accepts everything.
