@@ -6,6 +6,7 @@
 // A suite that panics is its purpose, as in a test.
 #![allow(clippy::unwrap_used)]
 
+pub mod frozen;
 mod guards;
 mod late;
 mod named;

@@ -10,7 +10,9 @@
 mod attempt;
 pub mod body;
 mod client;
+mod gauge;
 mod lanes;
+mod pause;
 mod queue;
 mod schedule;
 pub mod sign;
@@ -25,15 +27,18 @@ use router::id::{BillerId, EndpointId, NoticeId};
 use router::notice::NoticeType;
 use router::record::{Endpoint, Record};
 use router::secret::Secret;
+use router::time::Timestamp;
 use storage::outbox::NoticeRow;
 use storage::seal::Sealer;
 use storage::{Store, StoreError};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::attempt::Target;
 use self::client::Poster;
 use self::lanes::Lanes;
+use self::pause::Pause;
 use self::worker::Worker;
 use crate::clock;
 use crate::config::NoticesConfig;
@@ -59,10 +64,17 @@ pub struct Notices {
     reach: Reach,
     poster: Poster,
     lanes: Lanes,
-    workers: Mutex<HashMap<EndpointId, CancellationToken>>,
+    workers: Mutex<HashMap<EndpointId, Served>>,
     changed: Notify,
     /// Held from the count of a biller's endpoints until one more is durable.
     making: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// An endpoint that is served here.
+struct Served {
+    /// Ends its worker.
+    stop: CancellationToken,
+    pause: Arc<Pause>,
 }
 
 /// Why an endpoint could not be made.
@@ -175,8 +187,8 @@ impl Notices {
         let Some(endpoint) = self.endpoint(id) else { return Ok(()) };
         let deleted = Endpoint { url: None, at: clock::now(), ..endpoint };
         self.store.append(Record::Endpoint(deleted)).await?;
-        if let Some(worker) = self.workers.lock().remove(&id) {
-            worker.cancel();
+        if let Some(served) = self.workers.lock().remove(&id) {
+            served.stop.cancel();
         }
         tracing::info!(endpoint = %id, "endpoint deleted");
         Ok(())
@@ -185,6 +197,11 @@ impl Notices {
     /// An endpoint that is set.
     pub fn endpoint(&self, id: EndpointId) -> Option<Endpoint> {
         self.store.endpoints().into_iter().find(|endpoint| endpoint.id == id)
+    }
+
+    /// Until when an endpoint has the pause it asked for, where it is served here.
+    pub fn paused_until(&self, id: EndpointId) -> Option<Timestamp> {
+        self.workers.lock().get(&id).and_then(|served| served.pause.until(Instant::now()))
     }
 
     /// The endpoints of a biller, oldest first.
@@ -231,7 +248,7 @@ impl Notices {
     }
 
     fn stop_workers(&self) {
-        self.workers.lock().drain().for_each(|(_, worker)| worker.cancel());
+        self.workers.lock().drain().for_each(|(_, served)| served.stop.cancel());
     }
 
     /// Starts a worker for each endpoint that is served here and has none; ends those whose endpoint
@@ -240,10 +257,10 @@ impl Notices {
         let endpoints = self.store.endpoints_here();
         let mut workers = self.workers.lock();
         let set: HashSet<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
-        workers.retain(|id, worker| {
+        workers.retain(|id, served| {
             let is_set = set.contains(id);
             if !is_set {
-                worker.cancel();
+                served.stop.cancel();
             }
             is_set
         });
@@ -251,12 +268,13 @@ impl Notices {
             if workers.contains_key(&endpoint.id) {
                 continue;
             }
-            let stop = CancellationToken::new();
-            workers.insert(endpoint.id, stop.clone());
+            let (stop, pause) = (CancellationToken::new(), Arc::<Pause>::default());
+            let served = Served { stop: stop.clone(), pause: Arc::clone(&pause) };
+            workers.insert(endpoint.id, served);
             let Some(target) = Target::of(self, &endpoint) else { continue };
             let (notices, target) = (Arc::clone(self), Arc::new(target));
             let revival = self.store.revival(endpoint.id);
-            let worker = Worker { notices, endpoint: endpoint.id, target, stop, revival };
+            let worker = Worker { notices, endpoint: endpoint.id, target, stop, revival, pause };
             self.engine.tasks.service("notices of an endpoint", worker.run());
         }
     }

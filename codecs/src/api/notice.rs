@@ -60,6 +60,9 @@ pub struct EndpointView<'a> {
     pub types: Vec<&'static str>,
     /// When it was set.
     pub created_at: Shown<Timestamp>,
+    /// Until when nothing is sent there, for it asked for a pause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_until: Option<Shown<Timestamp>>,
     /// The signing secret; told once, when it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<&'a str>,

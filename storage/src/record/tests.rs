@@ -6,6 +6,7 @@ use router::secret::Secret;
 use router::time::Timestamp;
 
 use super::*;
+use crate::conformance::frozen::{OF_A_LATER_BUILD, with_field};
 use crate::conformance::sample::{self, CARD, Sample};
 use crate::seal::SealingKey;
 
@@ -115,17 +116,6 @@ fn a_field_that_looks_like_a_card_number_is_not_in_the_bytes_and_can_be_revealed
     crate::reveal(&mut back.request, back.payment, &sealer()).unwrap();
     assert_eq!(back.request.payer.account, Some(account));
 }
-
-/// A body with its map's fields as they are and one more behind them.
-fn with_field(body: &[u8], number: u8, item: &[u8]) -> Vec<u8> {
-    let (end, fields) = body.split_last().expect("a map that ends");
-    let number: &[u8] = if number < 24 { &[number] } else { &[0x18, number] };
-    [fields, number, item, &[*end]].concat()
-}
-
-/// CBOR laid out by hand (RFC 8949): a map of a text and a list, in a tag.
-const OF_A_LATER_BUILD: &[u8] =
-    &[0xC1, 0xBF, 0x00, 0x62, b'o', b'k', 0x01, 0x9F, 0x01, 0x82, 0x02, 0x03, 0xFF, 0xFF];
 
 #[test]
 fn a_field_of_a_later_build_is_passed_over_wherever_it_stands() {

@@ -5,6 +5,7 @@
 
 mod conformance;
 mod damage;
+mod frozen;
 mod lists;
 mod restart;
 mod support;

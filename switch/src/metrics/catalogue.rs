@@ -215,6 +215,7 @@ pub(super) const METRICS: &[Metric] = &[
     ),
     counter("cauce_notices_dead_total", "Notices given up after their last attempt", &[]),
     counter("cauce_endpoints_gone_total", "Endpoints deleted because they answered 410", &[]),
+    gauge("cauce_endpoints_paused", "Endpoints that asked for a pause, by Retry-After", &[]),
     gauge("cauce_notices_owed", "Notices held to be sent, up to 4096 an endpoint", &[]),
     histogram("cauce_notice_lag_seconds", "From an event to its acceptance", &[]),
     counter("cauce_journal_records_total", "Records made durable", &[]),

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::client::{Answer, Envelope, NoAnswer};
 use super::lanes::{DeliveryOverdue, Pace, Share};
+use super::pause::Pause;
 use super::{Notices, body, sign};
 use crate::clock;
 
@@ -43,6 +44,8 @@ pub(super) struct Attempt {
 pub(super) enum NotTried {
     /// It was sent, or that was tried.
     Silent(NoAnswer),
+    /// The endpoint asked for a pause while this notice waited for a place.
+    Paused,
     /// The payment could not be read, so nothing was sent.
     Store(StoreError),
     /// The journal does not know the payment.
@@ -76,12 +79,13 @@ pub(super) async fn attempt(
     notices: Arc<Notices>,
     target: Arc<Target>,
     owed: Owed,
-    pace: Arc<Pace>,
+    (pace, pause): (Arc<Pace>, Arc<Pause>),
 ) -> Attempt {
     let work = async {
         let at = clock::now();
         let started = Instant::now();
         let (result, happened_at) = match envelope(&notices, &target, &owed, at).await {
+            Ok(_) if pause.ends_at(Instant::now()).is_some() => (Err(NotTried::Paused), at),
             Ok((envelope, happened_at)) => {
                 let answer = notices.poster.post(envelope).await;
                 (answer.map_err(NotTried::Silent), happened_at)

@@ -197,6 +197,11 @@ impl Pace {
         self.set(Lane::Slow);
     }
 
+    /// After a pause it earns its places as at first: it had more than it could take.
+    pub fn begin_anew(&self) {
+        *self.allowance.lock() = FIRST_ALLOWANCE.min(self.allowance_max);
+    }
+
     /// Learns from an attempt: one more place for each quick success, half for each broken
     /// connection. What took long was learnt when it was overdue.
     pub fn learn(&self, response: Response, took: Duration) {
@@ -268,6 +273,8 @@ mod tests {
         assert_eq!(lane(&pace), (1, Lane::Slow));
         pace.learn(Response::Accepted, SHORT);
         assert_eq!(lane(&pace), (2, Lane::Quick));
+        pace.begin_anew();
+        assert_eq!(lane(&pace), (1, Lane::Quick));
     }
 
     #[tokio::test]

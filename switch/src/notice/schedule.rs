@@ -1,10 +1,10 @@
 //! When a notice that was not accepted is tried again.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use router::time::Timestamp;
 
-/// Longest pause an endpoint may ask for with `Retry-After`.
+/// Longest pause an endpoint may ask for with `Retry-After`; README and the API's document name it.
 const ASKED_PAUSE_MAX: Duration = Duration::from_secs(3600);
 /// A pause is drawn from 80 % …
 const SHARE_MIN_PERMILLE: u32 = 800;
@@ -14,7 +14,7 @@ const SHARE_WIDTH_PERMILLE: u32 = 400;
 /// When to try again after so many attempts; none when the notice is to be given up.
 ///
 /// Shape: `attempts` counts the one that has just failed; `asked` is the endpoint's own wish and
-///        can only lengthen a pause, up to an hour; `chance` is any number, evenly drawn.
+///        can only lengthen a pause; `chance` is any number, evenly drawn.
 pub fn next_try(
     pauses: &[Duration],
     attempts: u32,
@@ -25,21 +25,34 @@ pub fn next_try(
     let position = usize::try_from(attempts.saturating_sub(1)).ok()?;
     let share = SHARE_MIN_PERMILLE + chance % (SHARE_WIDTH_PERMILLE + 1);
     let pause = pauses.get(position)?.saturating_mul(share) / 1000;
-    let pause = pause.max(asked.unwrap_or_default().min(ASKED_PAUSE_MAX));
+    let pause = pause.max(asked.unwrap_or_default());
     Some(now.plus_micros(i64::try_from(pause.as_micros()).unwrap_or(i64::MAX)))
 }
 
-/// The pause a `Retry-After` asks for: seconds, or a date.
+/// The pause a `Retry-After` asks for, up to an hour: seconds, or a date in any of HTTP's formats.
 ///
-/// Source: RFC 9110 section 10.2.3. Fractions of a second, which some servers send, are dropped.
+/// Source: RFC 9110 sections 10.2.3 and 5.6.7. Fractions of a second, which some servers send, are
+/// dropped, and other zones than GMT are taken.
 pub fn asked_pause(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     let whole = value.split('.').next().unwrap_or_default();
-    if let Ok(seconds) = whole.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+    let pause = match !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Duration::from_secs(whole.parse().unwrap_or(u64::MAX)),
+        false => {
+            let micros = date(value)?.saturating_sub(now.0);
+            Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+        }
+    };
+    Some(pause.min(ASKED_PAUSE_MAX))
+}
+
+/// A date, in microseconds since 1970.
+fn date(value: &str) -> Option<i64> {
+    if let Ok(at) = httpdate::parse_http_date(value) {
+        let since = at.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        return i64::try_from(since.as_micros()).ok();
     }
-    let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp().as_microsecond();
-    Some(Duration::from_micros(u64::try_from(at.saturating_sub(now.0)).unwrap_or(0)))
+    Some(jiff::fmt::rfc2822::parse(value).ok()?.timestamp().as_microsecond())
 }
 
 #[cfg(test)]
@@ -70,7 +83,11 @@ mod tests {
     fn an_endpoint_may_ask_for_more_time_but_not_for_less_nor_for_ever() {
         assert_eq!(pause_ms(1, Some(60), 200), Some(60_000));
         assert_eq!(pause_ms(1, Some(1), 200), Some(5_000));
-        assert_eq!(pause_ms(1, Some(1_000_000), 200), Some(3_600_000));
+        assert_eq!(asked_pause("1000000", NOW), Some(Duration::from_secs(3600)));
+        let much = "99999999999999999999999999";
+        assert_eq!(asked_pause(much, NOW), Some(Duration::from_secs(3600)));
+        let far = "Wed, 23 Nov 2033 21:17:22 GMT";
+        assert_eq!(asked_pause(far, NOW), Some(Duration::from_secs(3600)));
         assert_eq!(pause_ms(4, Some(60), 200), None);
     }
 
@@ -84,6 +101,12 @@ mod tests {
         // 1732396642 is 2024-11-23T21:17:22Z.
         check("Sat, 23 Nov 2024 21:18:22 GMT", Some(60));
         check("Sat, 23 Nov 2024 21:00:00 GMT", Some(0));
+        // The obsolete formats of RFC 9110 section 5.6.7, and a zone.
+        check("Saturday, 23-Nov-24 21:18:22 GMT", Some(60));
+        check("Sat Nov 23 21:18:22 2024", Some(60));
+        check("Sat, 23 Nov 2024 22:18:22 +0100", Some(60));
+        check(" 0 ", Some(0));
+        check("", None);
         check("soon", None);
         check("-1", None);
     }

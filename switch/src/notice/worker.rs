@@ -17,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempt::{Attempt, NotTried, Target, attempt};
 use super::client::Answer;
+use super::gauge::GaugeShare;
 use super::lanes::{Pace, Response};
+use super::pause::Pause;
 use super::queue::Queue;
 use super::{Notices, schedule};
 use crate::clock;
@@ -50,6 +52,8 @@ pub(super) struct Worker {
     pub stop: CancellationToken,
     /// Told when an old notice was revived.
     pub revival: Arc<Notify>,
+    /// The pause that the endpoint asked for.
+    pub pause: Arc<Pause>,
 }
 
 type OnTheirWay = FuturesUnordered<BoxFuture<'static, Attempt>>;
@@ -70,7 +74,8 @@ impl Worker {
         let mut queue = Queue::default();
         let pace = Arc::new(Pace::new(self.notices.config.in_flight_per_endpoint_max));
         let mut on_their_way: OnTheirWay = FuturesUnordered::new();
-        let mut owed = OwedGauge::default();
+        let mut owed = GaugeShare::of(metrics::gauge!("cauce_notices_owed"));
+        let mut paused = GaugeShare::of(metrics::gauge!("cauce_endpoints_paused"));
         let mut looks = Looks::new();
         let mut is_more = true;
         loop {
@@ -80,8 +85,9 @@ impl Worker {
             }
             self.send(&mut queue, &pace, &mut on_their_way);
             owed.set(queue.len());
-            let has_room = queue.room() > 0;
-            let wake_at = wake_at(&queue, on_their_way.len() < pace.allowance());
+            let (has_room, pause_ends_at) = (queue.room() > 0, self.pause.ends_at(Instant::now()));
+            paused.set(usize::from(pause_ends_at.is_some()));
+            let wake_at = wake_at(&queue, on_their_way.len() < pace.allowance(), pause_ends_at);
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
@@ -92,6 +98,8 @@ impl Worker {
                     }
                 }
                 () = self.revival.notified() => {
+                    // The merchant asked for a notice, so its endpoint is ready.
+                    self.pause.end();
                     queue.rewind();
                     (is_more, looks) = (true, Looks::new());
                 }
@@ -129,10 +137,12 @@ impl Worker {
     }
 
     fn send(&self, queue: &mut Queue, pace: &Arc<Pace>, on_their_way: &mut OnTheirWay) {
-        while on_their_way.len() < pace.allowance() {
+        while self.pause.ends_at(Instant::now()).is_none() && on_their_way.len() < pace.allowance()
+        {
             let Some(owed) = queue.next(clock::now()) else { return };
             let (notices, target) = (Arc::clone(&self.notices), Arc::clone(&self.target));
-            on_their_way.push(Box::pin(attempt(notices, target, owed, Arc::clone(pace))));
+            let manner = (Arc::clone(pace), Arc::clone(&self.pause));
+            on_their_way.push(Box::pin(attempt(notices, target, owed, manner)));
         }
     }
 
@@ -159,7 +169,8 @@ impl Worker {
                 pace.learn(Response::Rejected, took);
                 failed(status_class(status));
                 let asked = retry_after.filter(|_| matches!(status, 429 | 503));
-                let asked = asked.and_then(|value| schedule::asked_pause(&value, at));
+                let asked = asked.and_then(|value| schedule::asked_pause(&value, clock::now()));
+                self.pause_for(asked.unwrap_or_default(), pace);
                 self.try_again(&owed, attempted(Some(status)), asked, queue).await;
             }
             Err(NotTried::Silent(why)) => {
@@ -167,6 +178,7 @@ impl Worker {
                 failed(why.name());
                 self.try_again(&owed, attempted(None), None, queue).await;
             }
+            Err(NotTried::Paused) => queue.again(owed.sequence, owed.attempts, owed.next_at),
             Err(NotTried::Store(error)) => {
                 tracing::warn!(notice_id = %owed.notice_id, %error, "a notice could not be made");
                 queue.again(owed.sequence, owed.attempts, later(at));
@@ -178,6 +190,20 @@ impl Worker {
             }
         }
         Next::GoOn
+    }
+
+    /// The endpoint asked for a pause: it has it from all notices, and earns its places anew.
+    fn pause_for(&self, asked: Duration, pace: &Pace) {
+        if asked.is_zero() {
+            return;
+        }
+        self.pause.ask(asked, (Instant::now(), clock::now()));
+        pace.begin_anew();
+        static PAUSED: Seldom = Seldom::new();
+        if let Some(left_out) = PAUSED.is_due() {
+            let (endpoint, pause_s) = (self.endpoint, asked.as_secs());
+            tracing::info!(%endpoint, pause_s, left_out, "endpoint asked for a pause");
+        }
     }
 
     async fn try_again(
@@ -269,7 +295,10 @@ fn later(now: Timestamp) -> Timestamp {
 }
 
 /// When to look at the queue again by itself.
-fn wake_at(queue: &Queue, has_place: bool) -> Instant {
+fn wake_at(queue: &Queue, has_place: bool, pause_ends_at: Option<Instant>) -> Instant {
+    if let Some(end) = pause_ends_at {
+        return end.min(Instant::now() + LOOK_EVERY);
+    }
     let wait = match queue.next_at().filter(|_| has_place) {
         Some(at) => u64::try_from(at.0.saturating_sub(clock::now().0)).unwrap_or(0),
         None => u64::MAX,
@@ -302,28 +331,5 @@ impl Looks {
 
     fn failed(&mut self) {
         self.next_at = Instant::now() + STORE_PAUSE;
-    }
-}
-
-/// This endpoint's share of the gauge of notices owed.
-#[derive(Default)]
-struct OwedGauge(usize);
-
-impl OwedGauge {
-    fn set(&mut self, len: usize) {
-        let gauge = metrics::gauge!("cauce_notices_owed");
-        let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
-        if len >= self.0 {
-            gauge.increment(count(len - self.0));
-        } else {
-            gauge.decrement(count(self.0 - len));
-        }
-        self.0 = len;
-    }
-}
-
-impl Drop for OwedGauge {
-    fn drop(&mut self) {
-        self.set(0);
     }
 }

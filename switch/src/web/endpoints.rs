@@ -38,21 +38,21 @@ pub(super) async fn create(
             return Err(Refusal::http(StatusCode::CONFLICT, "endpoints", error.to_string()));
         }
     };
-    Ok(json(StatusCode::CREATED, &view(&made.endpoint, Some(&made.secret))))
+    Ok(json(StatusCode::CREATED, &view(api, &made.endpoint, Some(&made.secret))))
 }
 
 /// `GET /v1/endpoints`.
 pub(super) fn list(api: &Api, caller: Caller, uri: &Uri) -> Result<Response, Refusal> {
     let params = Params::of(uri, &["biller"])?;
     let endpoints = api.notices.of_biller(caller.listed(&params)?);
-    let items = endpoints.iter().map(|endpoint| view(endpoint, None)).collect();
+    let items = endpoints.iter().map(|endpoint| view(api, endpoint, None)).collect();
     Ok(json(StatusCode::OK, &Page { items, next_cursor: None }))
 }
 
 /// `GET /v1/endpoints/{id}`.
 pub(super) fn show(api: &Api, caller: Caller, id: &str) -> Result<Response, Refusal> {
     let endpoint = find(api, caller, id)?;
-    Ok(json(StatusCode::OK, &view(&endpoint, None)))
+    Ok(json(StatusCode::OK, &view(api, &endpoint, None)))
 }
 
 /// `DELETE /v1/endpoints/{id}`.
@@ -70,12 +70,13 @@ pub(super) fn find(api: &Api, caller: Caller, id: &str) -> Result<Endpoint, Refu
     seen.ok_or_else(|| Refusal::not_found("there is no such endpoint"))
 }
 
-fn view<'a>(endpoint: &'a Endpoint, secret: Option<&'a str>) -> EndpointView<'a> {
+fn view<'a>(api: &Api, endpoint: &'a Endpoint, secret: Option<&'a str>) -> EndpointView<'a> {
     EndpointView {
         id: Shown(endpoint.id),
         url: endpoint.url.as_deref().unwrap_or_default(),
         types: endpoint.types.iter().copied().map(NoticeType::name).collect(),
         created_at: Shown(endpoint.at),
+        paused_until: api.notices.paused_until(endpoint.id).map(Shown),
         secret,
     }
 }

@@ -3,6 +3,7 @@
 
 mod api;
 mod harness;
+mod receiver;
 mod scripted;
 
 mod admin;
@@ -26,6 +27,7 @@ mod metrics;
 mod named;
 mod not_understood;
 mod notice;
+mod notice_pause;
 mod ownership;
 mod partial;
 mod payment;

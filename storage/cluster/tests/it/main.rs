@@ -5,5 +5,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod conformance;
+mod frozen;
 mod gate;
 mod support;
