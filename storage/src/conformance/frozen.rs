@@ -15,8 +15,9 @@ use router::message::{Originator, PaymentRequest, Rail, Trace};
 use router::outcome::Cause;
 use router::payment::Payment;
 use router::policy::{Scope, Window};
+use router::posting::cap_movement;
 use router::reason::Reason;
-use router::record::{Attempt, Intent, NoticeMark, Record, Refused, Rerouted};
+use router::record::{AccountMovement, Attempt, Intent, NoticeMark, Record, Refused, Rerouted};
 use router::reservation::Keep;
 use router::text::Text;
 use router::time::Timestamp;
@@ -39,6 +40,7 @@ pub async fn fill(store: &Store) {
         store.append(sample::top_up(float, 1_000_000)).await.unwrap();
         store.append(sample::top_up(float, -250)).await.unwrap();
     }
+    store.append(room_under_a_cap(700)).await.unwrap();
     for endpoint in 1..=3 {
         store.append(sample::endpoint(endpoint)).await.unwrap();
     }
@@ -50,6 +52,11 @@ pub async fn fill(store: &Store) {
     }
     let mark = NoticeMark { endpoint: EndpointId(1), through: 40 };
     store.append(Record::NoticeMark(mark)).await.unwrap();
+}
+
+fn room_under_a_cap(minor: i64) -> Record {
+    let entry = cap_movement(&sample::originator(), sample::money(minor)).unwrap();
+    Record::Account(Box::new(AccountMovement { at: sample::at(0), entry }))
 }
 
 /// One payment; its number decides what becomes of it.
@@ -130,7 +137,7 @@ fn steps(payment: &Sample, n: u64) -> Vec<Record> {
             vec![payment.unknown(), payment.reversal_owed_for(cause), payment.reversal_confirmed()]
         }
         5 => vec![payment.unknown()],
-        6 => vec![payment.approved(), payment.reversal_asked(), payment.reversal_confirmed()],
+        6 => vec![payment.approved(), payment.reversal_asked(), payment.approval_reversed(0)],
         7 => vec![
             payment.approved(),
             payment.part_owed(amount, 60),
@@ -217,10 +224,10 @@ pub async fn describe(store: &Store, recovered: &Recovered) -> String {
     let mut out = String::new();
     let mut line = |text: String| writeln!(out, "{text}").unwrap();
     line(format!("records {} next folio {}", recovered.sequence, recovered.folio_next));
-    for float in FLOATS {
-        let balance = store.account_balance(sample::account(float), sample::currency()).await;
+    for name in FLOATS.into_iter().chain(["cap:bank-a:MXN"]) {
+        let balance = store.account_balance(sample::account(name), sample::currency()).await;
         let balance = balance.unwrap();
-        line(format!("account {float} balance {} held {}", balance.balance, balance.held));
+        line(format!("account {name} balance {} held {}", balance.balance, balance.held));
     }
     for endpoint in store.endpoints() {
         let router::record::Endpoint { id, biller, url, types, .. } = endpoint;
@@ -268,7 +275,7 @@ fn of_payment(payment: &Payment) -> String {
     let Payment { reversal_cause, reversed_at, parts, late_answer, attempt, .. } = payment;
     let parts: Vec<i64> = parts.iter().map(|part| part.stands_minor).collect();
     let fees: Vec<i64> = payment.fees.iter().map(|fee| fee.amount.minor).collect();
-    let lines = payment.planned_postings.iter();
+    let lines = payment.planned_entry.lines().iter();
     let postings: Vec<_> =
         lines.map(|line| (line.account.to_string(), line.amount.minor)).collect();
     let sent = attempt.map(|attempt| (attempt.participant.to_string(), attempt.stan.number()));

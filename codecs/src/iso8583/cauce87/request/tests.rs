@@ -45,7 +45,7 @@ fn intent() -> Intent {
         routes: Routes::new(),
         fees: smallvec![fee, invoiced],
         total,
-        postings: smallvec![],
+        entry: router::posting::Entry::default(),
         reservation,
         day_began: Timestamp(0),
         limits: Default::default(),
