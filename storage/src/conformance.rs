@@ -9,6 +9,7 @@
 pub mod frozen;
 mod guards;
 mod late;
+pub mod ledger;
 mod named;
 pub mod sample;
 

@@ -6,6 +6,7 @@
 mod conformance;
 mod damage;
 mod frozen;
+mod ledger;
 mod lists;
 mod restart;
 mod support;

@@ -7,4 +7,5 @@
 mod conformance;
 mod frozen;
 mod gate;
+mod ledger;
 mod support;
