@@ -43,6 +43,7 @@ const EXAMPLES: &str = "Examples:
   cauce key list --data ./data            and revoke ID, rotate ID
   cauce codec decode --spec cauce-87 < messages.hex
   cauce journal verify --data ./data      prove that nothing was altered or lost
+  cauce journal balances --data ./data    every account and what it has
   cauce clock accept --data ./data        after a jump: the clock is right
   cauce schema apply --config node.toml   make the tables of a cluster
   cauce cluster status --config node.toml nodes, lanes and gate at a glance";
@@ -58,7 +59,7 @@ enum Command {
     /// Read, write and explain messages; check and convert their formats
     #[command(subcommand)]
     Codec(codec::CodecCommand),
-    /// Prove, print or export the journal of a data folder
+    /// Prove, print or export the journal of a data folder, and the balances in it
     #[command(subcommand)]
     Journal(journal::JournalCommand),
     /// API keys

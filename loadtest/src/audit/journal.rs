@@ -3,7 +3,7 @@
 //! This is the shape `cauce journal export --format json` writes. A field that does not belong to
 //! a kind of record is left out or null; fields beyond these are passed over.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
 
 use router::payment::PaymentState;
@@ -18,10 +18,12 @@ use super::AuditError;
 /// | `intent` | `payment`, `folio`, `originator`, `rail`, `stan`, `transmitted_at`, `terminal`, `rrn`, `key`, `amount`, `biller`, `participant`, `participant_stan` |
 /// | `refused` | the same without `participant`, `participant_stan`; `outcome` of state `declined` |
 /// | `rerouted` | `payment`, `participant`, `participant_stan` |
-/// | `outcome`, `late_answer` | `payment`, `outcome` |
-/// | `reversal` | `payment`, `step` (`owed`, `confirmed`, `part_owed`, `part_confirmed`), `cause` with `owed` |
+/// | `outcome` | `payment`, `outcome`, `entry` with an approval |
+/// | `late_answer` | `payment`, `outcome` |
+/// | `reversal` | `payment`, `step` (`owed`, `confirmed`, `part_owed`, `part_confirmed`), `cause` with `owed`, `entry` with what takes an approval back |
 /// | `endpoint` | `biller`, `url` (null once deleted), `types` |
-/// | `account`, `notice_mark` | nothing the audit reads |
+/// | `account` | `entry` |
+/// | `notice_mark` | nothing the audit reads |
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalLine {
     /// Position of the record.
@@ -79,6 +81,9 @@ pub struct JournalLine {
     /// Why it is undone: `asked`, or the name of the cause of an unknown outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// What the record posts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entry: Vec<JournalPosting>,
     /// Where notices go.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
@@ -94,6 +99,17 @@ pub struct Amount {
     pub currency: String,
     /// Minor units.
     pub minor: i64,
+}
+
+/// One line of an entry.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalPosting {
+    /// The account, `kind:owner`.
+    pub account: String,
+    /// `debit` or `credit`.
+    pub side: String,
+    /// How much.
+    pub amount: Amount,
 }
 
 /// An outcome.
@@ -140,7 +156,7 @@ pub struct Journal {
     pub payments: Vec<JournalPayment>,
     /// By biller: position from which its endpoint hears of every event.
     pub endpoints: HashMap<String, u64>,
-    /// Records that cannot follow what came before, in words.
+    /// Records that cannot follow what came before, or whose entry does not balance, in words.
     pub illegal: Vec<String>,
     /// When its first record was written, RFC 3339; none where no record says so.
     pub begins_at: Option<String>,
@@ -170,6 +186,7 @@ impl Journal {
         if self.begins_at.is_none() {
             self.begins_at.clone_from(&line.at);
         }
+        self.illegal.extend(unbalanced(&line));
         match line.kind.as_str() {
             "intent" => self.begin(line, PaymentState::Sent),
             "refused" => self.begin(line, PaymentState::Declined),
@@ -233,6 +250,20 @@ impl Journal {
             Some(_) | None => drop(self.endpoints.remove(&biller)),
         }
     }
+}
+
+/// In words, where the debits of a record's entry are not its credits in some currency.
+fn unbalanced(line: &JournalLine) -> Option<String> {
+    let mut sums: BTreeMap<&str, i128> = BTreeMap::new();
+    for JournalPosting { side, amount, .. } in &line.entry {
+        let sign = if side == "debit" { 1 } else { -1 };
+        *sums.entry(&amount.currency).or_default() += sign * i128::from(amount.minor);
+    }
+    let (currency, off) = sums.into_iter().find(|(_, sum)| *sum != 0)?;
+    let JournalLine { sequence, kind, .. } = line;
+    Some(format!(
+        "record {sequence}: the entry of this {kind} is off by {off} {currency} minor units"
+    ))
 }
 
 fn next_state(state: PaymentState, line: &JournalLine) -> Option<PaymentState> {

@@ -3,7 +3,7 @@
 
 use loadtest::audit::client::Claim;
 use loadtest::audit::issuer::IssuerFacts;
-use loadtest::audit::journal::{Amount, Journal, JournalLine, JournalOutcome};
+use loadtest::audit::journal::{Amount, Journal, JournalLine, JournalOutcome, JournalPosting};
 use loadtest::audit::{Evidence, Mismatch, Notice, audit};
 use loadtest::drive::record::Ending;
 use router::invariant::Violation;
@@ -228,6 +228,31 @@ fn a_history_that_cannot_be_is_caught() {
     check(|world| world.journal.push(outcome(9, "approved")), illegal);
     check(|world| world.journal.push(intent(1)), illegal);
     check(|world| world.journal.push(reversal(2, "owed")), illegal);
+}
+
+#[test]
+fn an_entry_that_does_not_balance_is_caught() {
+    let line = |account: &str, side: &str, currency: &str, minor| JournalPosting {
+        account: account.to_owned(),
+        side: side.to_owned(),
+        amount: Amount { currency: currency.to_owned(), minor },
+    };
+    let balanced = vec![
+        line("funding:1", "debit", "MXN", 500),
+        line("float:1", "credit", "MXN", 500),
+        line("funding:1", "debit", "USD", 7),
+        line("float:1", "credit", "USD", 7),
+    ];
+    let top_up = |entry| JournalLine { kind: "account".to_owned(), entry, ..Default::default() };
+    let mut world = World::right();
+    world.journal.push(top_up(balanced.clone()));
+    assert_eq!(world.audit(), []);
+    for (at, words) in [(1, "off by -1 MXN"), (2, "off by 1 USD")] {
+        let mut off = balanced.clone();
+        off[at].amount.minor += 1;
+        let told = |found: &Mismatch| matches!(found, Mismatch::IllegalHistory(found) if found.contains(words));
+        check(|world| world.journal.push(top_up(off.clone())), told);
+    }
 }
 
 #[test]

@@ -43,6 +43,26 @@ fn the_demonstration_goes_well_and_its_journal_is_whole() {
 
     let (code, text) = output(cauce().args(["journal", "verify", "--data"]).arg(dir.path()));
     assert_eq!(code, 0, "{text}");
+    assert!(text.contains("accounts sum to zero in each currency"), "{text}");
+    let balances = |more: &[&str]| {
+        output(cauce().args(["journal", "balances", "--data"]).arg(dir.path()).args(more))
+    };
+    let (code, text) = balances(&["--format", "csv"]);
+    assert_eq!(code, 0, "{text}");
+    let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|row| row.split(',').collect()).collect();
+    for kind in ["float:", "funding:", "clearing:", "payable:"] {
+        assert!(rows.iter().any(|row| row[0].starts_with(kind)), "{kind} is missing:\n{text}");
+    }
+    let mut sums = std::collections::BTreeMap::new();
+    for row in &rows {
+        *sums.entry(row[1]).or_insert(0) += row[2].parse::<i64>().expect("minor units");
+    }
+    assert!(!sums.is_empty() && sums.values().all(|sum| *sum == 0), "{sums:?}");
+    let (code, text) = balances(&["--at", "1", "--format", "json"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = balances(&["--at", "99999999"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("before record 99999999"), "{text}");
     let (code, text) = output(cauce().args(["journal", "export", "--data"]).arg(dir.path()));
     assert_eq!(code, 0, "{text}");
     let lines: Vec<serde_json::Value> =

@@ -148,7 +148,7 @@ async fn a_key_made_before_the_first_start_for_no_biller_is_warned_of_at_each_st
 fn commands_make_no_data_folder_in_silence() {
     let root = tempfile::tempdir().expect("a folder");
     let (dir, deep) = (root.path().join("data"), root.path().join("no/data"));
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 10] = [
         &["key", "list"],
         &["key", "revoke", "key_0123456789abcdef"],
         &["key", "rotate", "key_0123456789abcdef"],
@@ -157,6 +157,7 @@ fn commands_make_no_data_folder_in_silence() {
         &["journal", "verify"],
         &["journal", "dump"],
         &["journal", "export"],
+        &["journal", "balances"],
         &["journal", "import"],
     ];
     let cauce = |command: &[&str]| {
