@@ -5,6 +5,7 @@
 
 mod conformance;
 mod damage;
+mod disk_full;
 mod frozen;
 mod ledger;
 mod lists;
