@@ -18,7 +18,7 @@ const ENTRY_HEADER_LEN: usize = 8 + 4;
 pub struct History(Vec<u8>);
 
 /// Why a history does not make a payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HistoryError {
     /// A record cannot be read.
     #[error(transparent)]

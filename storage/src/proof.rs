@@ -78,7 +78,7 @@ impl LedgerProof {
     fn take_record(&mut self, sequence: u64, body: &[u8]) -> Result<(), Damage> {
         let record = decode(body).map_err(|source| undecoded(sequence, body, source))?;
         let kind = record.kind();
-        let broken = |source| Damage::Ledger { sequence, kind, source };
+        let broken = |source| Damage::Ledger { sequence, kind, source: Box::new(source) };
         self.check_due(sequence, &record)?.map_err(broken)?;
         self.state.apply(sequence, body)?;
         for (account, moved) in record.entry().iter().flat_map(|entry| entry.guarded_moves()) {
@@ -102,7 +102,7 @@ impl LedgerProof {
     ///
     /// Errors: [`Damage::Books`] names the account and by how much it is off.
     pub fn balances(&self, sequence: u64) -> Result<(), Damage> {
-        let books = |source| Damage::Books { sequence, source };
+        let books = |source| Damage::Books { sequence, source: Box::new(source) };
         trial_balance(&self.state.ledger).map_err(books)?;
         conserves(&self.state).map_err(books)
     }
@@ -111,7 +111,7 @@ impl LedgerProof {
     ///
     /// Errors: as [`LedgerProof::balances`].
     pub fn agrees_with(&self, sequence: u64, snapshot: &State) -> Result<(), Damage> {
-        let books = |source| Damage::Books { sequence, source };
+        let books = |source| Damage::Books { sequence, source: Box::new(source) };
         trial_balance(&snapshot.ledger).map_err(books)?;
         conserves(snapshot).map_err(books)?;
         let both = [&self.state.ledger, &snapshot.ledger].map(Ledger::accounts);

@@ -44,7 +44,7 @@ const HEAD_LEN: usize = 2;
 pub const RECORD_HEADER_LEN: usize = 4;
 
 /// Why bytes are not a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// They end too early.
     #[error("record ends at byte {at}")]
@@ -88,7 +88,7 @@ pub enum DecodeError {
     },
     /// What it posts does not balance.
     #[error(transparent)]
-    Entry(#[from] EntryError),
+    Entry(#[from] Box<EntryError>),
     /// More bytes than the record has fields.
     #[error("{len} bytes follow the record")]
     Trailing {

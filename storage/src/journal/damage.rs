@@ -88,7 +88,7 @@ pub enum Damage {
         /// Its kind.
         kind: &'static str,
         /// On which account, and by how much.
-        source: router::posting::EntryError,
+        source: Box<router::posting::EntryError>,
     },
     /// A record posts something else than it should, or moves a balance without an entry.
     #[error("record {sequence}, of kind `{kind}`, breaks the ledger")]
@@ -98,7 +98,7 @@ pub enum Damage {
         /// Its kind.
         kind: &'static str,
         /// On which account, and by how much.
-        source: router::invariant::Violation,
+        source: Box<router::invariant::Violation>,
     },
     /// The books do not balance, though no single record breaks them; or a snapshot's do not.
     #[error("the ledger does not balance at record {sequence}")]
@@ -106,7 +106,7 @@ pub enum Damage {
         /// The last record taken.
         sequence: u64,
         /// On which account, and by how much.
-        source: router::invariant::Violation,
+        source: Box<router::invariant::Violation>,
     },
     /// A record cannot follow the ones before it.
     #[error("record {sequence} cannot follow")]

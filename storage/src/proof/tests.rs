@@ -62,7 +62,7 @@ fn prove(records: &[Record]) -> Result<LedgerProof, Damage> {
 
 fn broken(records: &[Record]) -> (u64, &'static str, Violation) {
     match prove(records).map(drop) {
-        Err(Damage::Ledger { sequence, kind, source }) => (sequence, kind, source),
+        Err(Damage::Ledger { sequence, kind, source }) => (sequence, kind, *source),
         other => panic!("a record that breaks the ledger, not {other:?}"),
     }
 }
@@ -126,7 +126,7 @@ fn a_record_whose_entry_does_not_balance_is_named_with_kind_account_and_differen
         panic!("an entry that does not balance")
     };
     let (account, currency) = (sample::account("funding:1"), sample::currency());
-    assert_eq!(source, EntryError::Unbalanced { account, currency, off_minor: -1 });
+    assert_eq!(*source, EntryError::Unbalanced { account, currency, off_minor: -1 });
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_snapshot_with_other_balances_is_found() {
         panic!("other balances")
     };
     let account = sample::account("float:1");
-    assert_eq!(source, Violation::AccountNotConserved { account, gained_minor: -1 });
+    assert_eq!(*source, Violation::AccountNotConserved { account, gained_minor: -1 });
 
     // A guard that gained something without an entry.
     let mut other = prove(&[sample::top_up("float:1", 1_000)]).unwrap().state;
@@ -201,5 +201,5 @@ fn a_snapshot_with_other_balances_is_found() {
         panic!("other balances")
     };
     let currency = sample::currency();
-    assert_eq!(source, Violation::GuardDiffers { account, currency, off_minor: 5 });
+    assert_eq!(*source, Violation::GuardDiffers { account, currency, off_minor: 5 });
 }

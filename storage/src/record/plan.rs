@@ -29,7 +29,7 @@ impl Field for Entry {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self::new(Field::read(reader)?)?)
+        Self::new(Field::read(reader)?).map_err(|error| DecodeError::Entry(Box::new(error)))
     }
 
     fn missing(_: &'static str) -> Result<Self, DecodeError> {

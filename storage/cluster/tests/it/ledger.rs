@@ -14,12 +14,9 @@ use storage_cql::frames::{self, LaneTail};
 
 use crate::support::{PATIENCE, World, served, stop};
 
-/// `LEDGER_SEED` in the environment runs one case again; its seed is printed.
+/// `LEDGER_SEED` in the environment runs one case again.
 fn seed() -> u64 {
-    let seed =
-        std::env::var("LEDGER_SEED").map_or_else(|_| rand::random(), |it| it.parse().unwrap());
-    println!("LEDGER_SEED={seed}");
-    seed
+    std::env::var("LEDGER_SEED").map_or_else(|_| rand::random(), |it| it.parse().unwrap())
 }
 
 /// Steps of a run. One that the gate does not decide, because it is being rebuilt, is left out.
@@ -37,7 +34,9 @@ async fn steps(run: &mut LedgerRun, node: &Node, count: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_position_of_a_lane_balances_whatever_the_gate_forgets() {
-    let mut run = LedgerRun::new(seed());
+    let seed = seed();
+    println!("LEDGER_SEED={seed}");
+    let mut run = LedgerRun::new(seed);
     let (redis, world) = tokio::task::spawn_blocking(|| {
         let redis = Redis::start(RedisOptions::default()).unwrap();
         let world = World::over(&redis.url());
