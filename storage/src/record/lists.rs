@@ -19,7 +19,10 @@ pub(crate) fn check_lists(record: &Record) -> Result<(), ListTooLong> {
     match record {
         Record::Intent(intent) => check_intent(intent),
         Record::Outcome(concluded) => check(concluded.postings.len()),
-        Record::Endpoint(endpoint) => check(endpoint.types.len()),
+        Record::Endpoint(endpoint) => {
+            check(endpoint.types.len())?;
+            check(endpoint.old_secrets.len())
+        }
         Record::Refused(_)
         | Record::Rerouted(_)
         | Record::Reversal(_)

@@ -241,6 +241,9 @@ async fn append(
     match appended {
         Ok(appended) => appended.to_bytes().into_response(),
         Err(StoreError::Illegal(step)) => (StatusCode::CONFLICT, step.to_string()).into_response(),
+        Err(error @ StoreError::EndpointChanged) => {
+            (StatusCode::PRECONDITION_FAILED, error.to_string()).into_response()
+        }
         Err(error @ StoreError::UnknownPayment(_)) => {
             (StatusCode::NOT_FOUND, error.to_string()).into_response()
         }
