@@ -17,7 +17,10 @@ mod problem;
 mod reversal;
 mod view;
 
-pub use notice::{EndpointBody, EndpointView, NoticeBody, NoticeState, NoticeView, parse_endpoint};
+pub use notice::{
+    EndpointBody, EndpointPatchBody, EndpointView, NoticeBody, NoticeState, NoticeView,
+    parse_endpoint, parse_endpoint_patch,
+};
 pub use payer::{CardBody, PayerBody};
 pub use payment::{PaymentBody, parse_payment};
 pub use problem::Problem;

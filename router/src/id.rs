@@ -156,6 +156,11 @@ generated_id!(
     EndpointId,
     "end_"
 );
+generated_id!(
+    /// One signing secret of an endpoint. Never told; its seal is bound to it.
+    SecretId,
+    "sec_"
+);
 
 /// The journal a payment is written in: one writer's own part of it.
 ///

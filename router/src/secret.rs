@@ -6,6 +6,8 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::id::SecretId;
+
 /// A primary account number: 12 to 19 digits.
 ///
 /// Its digits leave through [`Pan::expose_for_wire`] (codecs) and [`Pan::expose_for_sealing`]
@@ -155,6 +157,23 @@ pub struct SealedTexts {
 impl fmt::Debug for SealedTexts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "texts sealed under {}", self.key_name)
+    }
+}
+
+/// An encrypted signing secret, as it is stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedSecret {
+    /// Which secret; one id seals one secret only.
+    pub id: SecretId,
+    /// Name of the key that sealed it.
+    pub key_name: Box<str>,
+    /// AES-256-GCM ciphertext and tag.
+    pub ciphertext: Box<[u8]>,
+}
+
+impl fmt::Debug for SealedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "secret {} sealed under {}", self.id, self.key_name)
     }
 }
 

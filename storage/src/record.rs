@@ -17,6 +17,7 @@
 mod begun;
 pub(crate) mod bytes;
 mod detail;
+mod endpoint;
 pub(crate) mod field;
 mod lists;
 mod names;

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use router::id::{EndpointId, PaymentId};
-use router::secret::{Pan, SealedPan, SealedTexts, Secret};
+use router::id::{PaymentId, SecretId};
+use router::secret::{Pan, SealedPan, SealedSecret, SealedTexts, Secret};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -81,15 +81,6 @@ impl NamedKey {
     }
 }
 
-/// A secret as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SealedSecret {
-    /// Name of the key that sealed it.
-    pub key_name: Box<str>,
-    /// Ciphertext and tag.
-    pub ciphertext: Box<[u8]>,
-}
-
 impl Sealer {
     /// A sealer with these keys, of which the one named `active` seals.
     pub fn new(active: &str, keys: Vec<SealingKey>) -> Result<Self, SealError> {
@@ -151,21 +142,17 @@ impl Sealer {
         self.open_bytes(&sealed.key_name, &sealed.ciphertext, payment.0, Role::Texts)
     }
 
-    /// Seals the signing secret of an endpoint. One endpoint id seals one secret only: a changed
-    /// secret belongs to a new endpoint.
-    pub fn seal_secret(&self, secret: &Secret, endpoint: EndpointId) -> SealedSecret {
-        let ciphertext = self.seal_bytes(secret.expose(), endpoint.0, Role::Endpoint);
-        SealedSecret { key_name: self.active_key_name().into(), ciphertext }
+    /// Seals a signing secret of an endpoint. One id seals one secret only: another secret of the
+    /// same endpoint has another id.
+    pub fn seal_secret(&self, secret: &Secret, id: SecretId) -> SealedSecret {
+        let ciphertext = self.seal_bytes(secret.expose(), id.0, Role::SigningSecret);
+        SealedSecret { id, key_name: self.active_key_name().into(), ciphertext }
     }
 
-    /// Opens the signing secret of an endpoint.
-    pub fn open_secret(
-        &self,
-        key_name: &str,
-        ciphertext: &[u8],
-        endpoint: EndpointId,
-    ) -> Result<Secret, SealError> {
-        let bytes = self.open_bytes(key_name, ciphertext, endpoint.0, Role::Endpoint)?;
+    /// Opens a signing secret of an endpoint.
+    pub fn open_secret(&self, sealed: &SealedSecret) -> Result<Secret, SealError> {
+        let SealedSecret { id, key_name, ciphertext } = sealed;
+        let bytes = self.open_bytes(key_name, ciphertext, id.0, Role::SigningSecret)?;
         Ok(Secret::new(bytes.as_slice()))
     }
 
@@ -203,22 +190,22 @@ impl std::fmt::Debug for Sealer {
     }
 }
 
-/// What kind of value an id seals. Payments and endpoints draw their ids apart, and a payment seals
+/// What kind of value an id seals. Payments and secrets draw their ids apart, and a payment seals
 /// its card and its texts, but no two nonces may ever meet under one key.
 #[derive(Clone, Copy)]
 enum Role {
     Card,
-    Endpoint,
+    SigningSecret,
     Texts,
 }
 
-/// The low 96 bits of the id; an endpoint's have the top bit turned, those of texts the next one.
+/// The low 96 bits of the id; a signing secret's have the top bit turned, those of texts the next one.
 fn nonce(id: u128, role: Role) -> Nonce {
     let mut bytes = [0; 12];
     bytes.copy_from_slice(&id.to_be_bytes()[4..]);
     match role {
         Role::Card => {}
-        Role::Endpoint => bytes[0] ^= 0x80,
+        Role::SigningSecret => bytes[0] ^= 0x80,
         Role::Texts => bytes[0] ^= 0x40,
     }
     Nonce::assume_unique_for_key(bytes)
@@ -230,7 +217,7 @@ fn authenticated(name: &str, id: u128, role: Role) -> Vec<u8> {
     bytes.push(0);
     bytes.push(match role {
         Role::Card => b'c',
-        Role::Endpoint => b'e',
+        Role::SigningSecret => b'e',
         Role::Texts => b't',
     });
     bytes.extend_from_slice(&id.to_be_bytes());
@@ -274,14 +261,15 @@ mod tests {
     }
 
     #[test]
-    fn a_card_s_seal_is_not_an_endpoint_s() {
+    fn a_card_s_seal_is_not_a_signing_secret_s_and_each_secret_has_its_own() {
         let sealer = Sealer::new("k1", vec![key("k1", 1)]).unwrap();
         let secret = Secret::new(*b"whsec_fictional");
-        let sealed = sealer.seal_secret(&secret, EndpointId(9));
-        let reopened = sealer.open_secret(&sealed.key_name, &sealed.ciphertext, EndpointId(9));
-        assert_eq!(reopened, Ok(secret));
+        let sealed = sealer.seal_secret(&secret, SecretId(9));
+        assert_eq!(sealer.open_secret(&sealed), Ok(secret));
         let card = sealer.seal(&pan(), PaymentId(9));
-        assert!(sealer.open_secret("k1", &card.ciphertext, EndpointId(9)).is_err());
+        let as_card = SealedSecret { ciphertext: card.ciphertext, ..sealed.clone() };
+        assert!(sealer.open_secret(&as_card).is_err());
+        assert!(sealer.open_secret(&SealedSecret { id: SecretId(8), ..sealed }).is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod answer;
 mod elsewhere;
+mod endpoints;
 mod error;
 mod failure;
 mod notices;

@@ -9,6 +9,7 @@
 
 mod attempt;
 pub mod body;
+mod change;
 mod client;
 mod gauge;
 mod lanes;
@@ -18,12 +19,12 @@ mod schedule;
 pub mod sign;
 mod worker;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use router::id::{BillerId, EndpointId, NoticeId};
+use router::id::{BillerId, EndpointId, NoticeId, SecretId};
 use router::notice::NoticeType;
 use router::record::{Endpoint, Record};
 use router::secret::Secret;
@@ -36,6 +37,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::attempt::Target;
+pub use self::change::EndpointPatch;
 use self::client::Poster;
 use self::lanes::Lanes;
 use self::pause::Pause;
@@ -68,6 +70,8 @@ pub struct Notices {
     changed: Notify,
     /// Held from the count of a biller's endpoints until one more is durable.
     making: Arc<tokio::sync::Mutex<()>>,
+    /// Held while an endpoint is changed: on this node, one change comes after the other.
+    changing: tokio::sync::Mutex<()>,
 }
 
 /// An endpoint that is served here.
@@ -75,6 +79,8 @@ struct Served {
     /// Ends its worker.
     stop: CancellationToken,
     pause: Arc<Pause>,
+    /// The version of the endpoint that cannot be sent to, where it has no worker for that.
+    refused: Option<u32>,
 }
 
 /// Why an endpoint could not be made.
@@ -89,13 +95,23 @@ pub enum EndpointError {
         /// The ceiling.
         max: usize,
     },
+    /// Its secret was changed as often as it may be for now.
+    #[error(
+        "{max} old secrets of the endpoint still sign; its secret can be changed when one ends"
+    )]
+    TooManySecrets {
+        /// The ceiling.
+        max: usize,
+    },
+    /// The endpoint is not there, or no more.
+    #[error("the endpoint is deleted")]
+    Deleted,
     /// The journal gave no answer.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// An endpoint that was just made.
-#[derive(Debug)]
+/// An endpoint that has a new secret.
 pub struct NewEndpoint {
     /// The endpoint.
     pub endpoint: Endpoint,
@@ -116,8 +132,20 @@ impl Notices {
         let poster = Poster::new(&config, reach, tasks, sockets);
         let lanes = Lanes::new(config.in_flight_max);
         let (workers, changed) = (Mutex::default(), Notify::new());
-        let making = Arc::default();
-        Self { engine, store, sealer, config, reach, poster, lanes, workers, changed, making }
+        let (making, changing) = Default::default();
+        Self {
+            engine,
+            store,
+            sealer,
+            config,
+            reach,
+            poster,
+            lanes,
+            workers,
+            changed,
+            making,
+            changing,
+        }
     }
 
     /// Makes an endpoint durable and begins to serve it.
@@ -157,14 +185,15 @@ impl Notices {
         let at = clock::now();
         let id = EndpointId::from_parts(at.millis(), rand::random());
         let secret = sign::new_secret();
-        let sealed = self.sealer.seal_secret(&secret, id);
+        let secret_id = SecretId::from_parts(at.millis(), rand::random());
         let endpoint = Endpoint {
             id,
             biller,
             at,
+            version: 1,
             url: Some(url.into()),
-            sealed_secret: sealed.ciphertext,
-            key_name: sealed.key_name,
+            secret: self.sealer.seal_secret(&secret, secret_id),
+            old_secrets: Vec::new(),
             types,
         };
         let (store, record) = (self.store.clone(), Record::Endpoint(endpoint.clone()));
@@ -180,23 +209,9 @@ impl Notices {
         Ok((endpoint, secret))
     }
 
-    /// Deletes an endpoint; nothing more is sent to it. Of one that is not there, does nothing.
-    ///
-    /// Errors: the store's. Dropping the call may leave the endpoint deleted.
-    pub async fn delete(&self, id: EndpointId) -> Result<(), StoreError> {
-        let Some(endpoint) = self.endpoint(id) else { return Ok(()) };
-        let deleted = Endpoint { url: None, at: clock::now(), ..endpoint };
-        self.store.append(Record::Endpoint(deleted)).await?;
-        if let Some(served) = self.workers.lock().remove(&id) {
-            served.stop.cancel();
-        }
-        tracing::info!(endpoint = %id, "endpoint deleted");
-        Ok(())
-    }
-
     /// An endpoint that is set.
     pub fn endpoint(&self, id: EndpointId) -> Option<Endpoint> {
-        self.store.endpoints().into_iter().find(|endpoint| endpoint.id == id)
+        self.store.endpoint(id)
     }
 
     /// Until when an endpoint has the pause it asked for, where it is served here.
@@ -256,25 +271,29 @@ impl Notices {
     fn keep_workers(self: &Arc<Self>) {
         let endpoints = self.store.endpoints_here();
         let mut workers = self.workers.lock();
-        let set: HashSet<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
+        let set: HashMap<EndpointId, u32> =
+            endpoints.iter().map(|endpoint| (endpoint.id, endpoint.version)).collect();
         workers.retain(|id, served| {
-            let is_set = set.contains(id);
-            if !is_set {
+            let version = set.get(id);
+            if version.is_none() {
                 served.stop.cancel();
             }
-            is_set
+            version.is_some_and(|version| served.refused.is_none_or(|refused| refused == *version))
         });
         for endpoint in endpoints {
             if workers.contains_key(&endpoint.id) {
                 continue;
             }
+            let target = Target::of(self, &endpoint);
+            let refused = target.is_none().then_some(endpoint.version);
             let (stop, pause) = (CancellationToken::new(), Arc::<Pause>::default());
-            let served = Served { stop: stop.clone(), pause: Arc::clone(&pause) };
+            let served = Served { stop: stop.clone(), pause: Arc::clone(&pause), refused };
             workers.insert(endpoint.id, served);
-            let Some(target) = Target::of(self, &endpoint) else { continue };
-            let (notices, target) = (Arc::clone(self), Arc::new(target));
-            let revival = self.store.revival(endpoint.id);
-            let worker = Worker { notices, endpoint: endpoint.id, target, stop, revival, pause };
+            let Some(target) = target else { continue };
+            let target = Mutex::new((Arc::new(target), endpoint.version));
+            let (notices, endpoint) = (Arc::clone(self), endpoint.id);
+            let revival = self.store.revival(endpoint);
+            let worker = Worker { notices, endpoint, target, stop, revival, pause };
             self.engine.tasks.service("notices of an endpoint", worker.run());
         }
     }

@@ -20,11 +20,28 @@ pub struct EndpointBody {
     pub types: Vec<String>,
 }
 
+/// `PATCH /v1/endpoints/{id}`; what is not named stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointPatchBody {
+    /// Where notices go, `http://` or `https://`.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// Types it wants; all where the list is empty.
+    #[serde(default)]
+    pub types: Option<Vec<String>>,
+}
+
 /// Longest address.
 const URL_LEN_MAX: usize = 2048;
 
 /// Reads the body of `POST /v1/endpoints`.
 pub fn parse_endpoint(bytes: &[u8]) -> Result<EndpointBody, FieldError> {
+    parse::json(bytes)
+}
+
+/// Reads the body of `PATCH /v1/endpoints/{id}`.
+pub fn parse_endpoint_patch(bytes: &[u8]) -> Result<EndpointPatchBody, FieldError> {
     parse::json(bytes)
 }
 
@@ -34,19 +51,38 @@ impl EndpointBody {
     ///
     /// Errors: names `url` or the entry of `types`.
     pub fn checked(self) -> Result<(String, Vec<NoticeType>), FieldError> {
-        let error = |field: &str, detail| Err(FieldError::new(field, Reason::FormatError, detail));
-        if self.url.len() > URL_LEN_MAX {
-            return error("url", "must be at most 2048 characters");
-        }
-        let mut types = Vec::new();
-        for (position, name) in self.types.iter().enumerate() {
-            match NoticeType::from_name(name) {
-                Some(kind) => types.push(kind),
-                None => return error(&format!("types[{position}]"), "not a type of notice"),
-            }
-        }
-        Ok((self.url, types))
+        Ok((checked_url(self.url)?, checked_types(&self.types)?))
     }
+}
+
+impl EndpointPatchBody {
+    /// The address and the types, checked, each where it is named.
+    ///
+    /// Errors: as [`EndpointBody::checked`].
+    pub fn checked(self) -> Result<(Option<String>, Option<Vec<NoticeType>>), FieldError> {
+        let types = self.types.as_deref().map(checked_types).transpose()?;
+        Ok((self.url.map(checked_url).transpose()?, types))
+    }
+}
+
+fn checked_url(url: String) -> Result<String, FieldError> {
+    if url.len() > URL_LEN_MAX {
+        let detail = "must be at most 2048 characters";
+        return Err(FieldError::new("url", Reason::FormatError, detail));
+    }
+    Ok(url)
+}
+
+fn checked_types(names: &[String]) -> Result<Vec<NoticeType>, FieldError> {
+    let mut types = Vec::new();
+    for (position, name) in names.iter().enumerate() {
+        let kind = NoticeType::from_name(name).ok_or_else(|| {
+            let field = format!("types[{position}]");
+            FieldError::new(&field, Reason::FormatError, "not a type of notice")
+        })?;
+        types.push(kind);
+    }
+    Ok(types)
 }
 
 /// An endpoint as it is shown.
@@ -63,6 +99,9 @@ pub struct EndpointView<'a> {
     /// Until when nothing is sent there, for it asked for a pause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused_until: Option<Shown<Timestamp>>,
+    /// Until when a secret before this one signs too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_secret_until: Option<Shown<Timestamp>>,
     /// The signing secret; told once, when it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<&'a str>,
@@ -150,5 +189,22 @@ mod tests {
         check(r#"{"types":[]}"#, Err("url"));
         check(&format!(r#"{{"url":"{}"}}"#, "x".repeat(2049)), Err("url"));
         check(r#"{"url":"https://a","secret":"x"}"#, Err("secret"));
+    }
+
+    #[test]
+    fn a_patch_names_what_changes_and_nothing_else_of_an_endpoint() {
+        let check = |json: &str, expect: Result<(Option<&str>, Option<usize>), &str>| {
+            let patch = parse_endpoint_patch(json.as_bytes()).and_then(EndpointPatchBody::checked);
+            let patch = patch.map(|(url, types)| (url, types.map(|types| types.len())));
+            let patch = patch.as_ref().map(|(url, types)| (url.as_deref(), *types));
+            assert_eq!(patch.map_err(|error| error.field.as_str()), expect, "{json}");
+        };
+        check("{}", Ok((None, None)));
+        check(r#"{"url":"https://a/b"}"#, Ok((Some("https://a/b"), None)));
+        check(r#"{"types":[]}"#, Ok((None, Some(0))));
+        check(r#"{"types":["payment.approved"]}"#, Ok((None, Some(1))));
+        check(r#"{"types":["payment.approved","x"]}"#, Err("types[1]"));
+        check(r#"{"secret":"x"}"#, Err("secret"));
+        check(&format!(r#"{{"url":"{}"}}"#, "x".repeat(2049)), Err("url"));
     }
 }

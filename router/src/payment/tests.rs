@@ -3,7 +3,7 @@ mod parts;
 use proptest::prelude::*;
 
 use super::*;
-use crate::id::{BillerId, EndpointId, FloatRef, ParticipantId, Stan};
+use crate::id::{BillerId, EndpointId, FloatRef, ParticipantId, SecretId, Stan};
 use crate::invariant::{parts_fit, unknown_is_owed};
 use crate::outcome::Cause;
 use crate::plan::plan;
@@ -13,6 +13,7 @@ use crate::record::{
     AccountMovement, Concluded, Endpoint, Intent, LateAnswer, NoticeMark, PartConfirmed, PartOwed,
     Refused, Rerouted, Reversal, ReversalConfirmed,
 };
+use crate::secret::SealedSecret;
 use crate::testing::{self, NOON};
 use crate::text::Text;
 
@@ -100,10 +101,13 @@ fn of_no_payment() -> [Record; 4] {
     let entry = top_up(&FloatRef::new("1").unwrap(), testing::pesos(1)).unwrap();
     let biller = BillerId::new("lender").unwrap();
     let (url, types) = (None, Vec::new());
-    let (sealed_secret, key_name) = (Box::default(), "k1".into());
+    let secret =
+        SealedSecret { id: SecretId(1), key_name: "k1".into(), ciphertext: Box::default() };
+    let endpoint =
+        Endpoint { id, biller, at, version: 2, url, secret, old_secrets: Vec::new(), types };
     [
         Record::Account(Box::new(AccountMovement { at, entry })),
-        Record::Endpoint(Endpoint { id, biller, at, url, sealed_secret, key_name, types }),
+        Record::Endpoint(endpoint),
         Record::NoticeMark(NoticeMark { endpoint: id, through: 1 }),
         Record::EarlyReversal(testing::early_reversal()),
     ]

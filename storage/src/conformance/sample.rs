@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use router::id::{
-    AccountId, BillNo, BillerId, EndpointId, FloatRef, Folio, Lane, ParticipantId, PaymentId, Stan,
+    AccountId, BillNo, BillerId, EndpointId, FloatRef, Folio, Lane, ParticipantId, PaymentId,
+    SecretId, Stan,
 };
 use router::limit::{Detail, ReservedLimits};
 use router::message::{
@@ -15,11 +16,11 @@ use router::plan::Plan;
 use router::posting::{Entry, partial_reversal, top_up as topped_up, whole_reversal};
 use router::reason::Reason;
 use router::record::{
-    AccountMovement, Attempt, Concluded, Endpoint, Intent, LateAnswer, PartConfirmed, PartOwed,
-    Record, Refused, Reversal, ReversalCause, ReversalConfirmed, ReversalStep,
+    AccountMovement, Attempt, Concluded, Endpoint, Intent, LateAnswer, OldSecret, PartConfirmed,
+    PartOwed, Record, Refused, Reversal, ReversalCause, ReversalConfirmed, ReversalStep,
 };
 use router::reservation::{Counter, CounterKey, Hold, Keep, Reservation, Slot, SlotKey};
-use router::secret::{CardNumber, Pan};
+use router::secret::{CardNumber, Pan, SealedSecret};
 use router::text::Text;
 use router::time::{Date, Timestamp};
 use smallvec::SmallVec;
@@ -323,8 +324,28 @@ pub fn endpoint(id: u128) -> Record {
         biller: biller(),
         at: at(0),
         url: Some("https://merchant.example/notices".into()),
-        sealed_secret: Box::from(*b"sealed"),
-        key_name: "k1".into(),
+        version: 1,
+        secret: sealed_secret(1),
+        old_secrets: Vec::new(),
         types: Vec::new(),
     })
+}
+
+/// The next version of that endpoint: its secret was changed twice.
+pub fn endpoint_with_old_secrets(id: u128) -> Record {
+    let Record::Endpoint(endpoint) = endpoint(id) else { panic!("an endpoint") };
+    let old = |id, second| OldSecret { secret: sealed_secret(id), ends_at: at(second) };
+    Record::Endpoint(Endpoint {
+        version: 2,
+        at: at(7),
+        secret: sealed_secret(3),
+        old_secrets: vec![old(2, 9), old(1, 8)],
+        ..endpoint
+    })
+}
+
+/// A sealed secret that nothing opens.
+pub fn sealed_secret(id: u128) -> SealedSecret {
+    let ciphertext = Box::from(*b"sealed");
+    SealedSecret { id: SecretId(id), key_name: "k1".into(), ciphertext }
 }

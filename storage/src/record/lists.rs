@@ -22,7 +22,10 @@ pub(crate) fn check_lists(record: &Record) -> Result<(), ListTooLong> {
         Record::Outcome(_) | Record::Reversal(_) | Record::Account(_) => {
             record.entry().map_or(Ok(()), check_entry)
         }
-        Record::Endpoint(endpoint) => check(endpoint.types.len()),
+        Record::Endpoint(endpoint) => {
+            check(endpoint.types.len())?;
+            check(endpoint.old_secrets.len())
+        }
         Record::Refused(_)
         | Record::Rerouted(_)
         | Record::LateAnswer(_)

@@ -2,8 +2,8 @@
 
 use router::outcome::{Approval, Decline, Outcome};
 use router::record::{
-    AccountMovement, Concluded, Endpoint, LateAnswer, NoticeMark, PartConfirmed, PartOwed,
-    Rerouted, Reversal, ReversalCause, ReversalConfirmed, ReversalStep,
+    AccountMovement, Concluded, LateAnswer, NoticeMark, PartConfirmed, PartOwed, Rerouted,
+    Reversal, ReversalCause, ReversalConfirmed, ReversalStep,
 };
 
 use super::DecodeError;
@@ -12,15 +12,6 @@ use super::field::{Field, Reader, Taken, Writer, fields, variants};
 fields!(Rerouted { 0 => payment, 1 => at, 2 => attempt });
 fields!(Concluded { 0 => payment, 1 => at, 2 => outcome, 3 => entry });
 fields!(AccountMovement { 0 => at, 1 => entry });
-fields!(Endpoint {
-    0 => id,
-    1 => biller,
-    2 => at,
-    3 => url,
-    4 => sealed_secret,
-    5 => key_name,
-    6 => types,
-});
 fields!(NoticeMark { 0 => endpoint, 1 => through });
 fields!(PartOwed { 0 => amount_minor, 1 => from_minor, 2 => stands_minor, 3 => key });
 fields!(ReversalConfirmed { 0 => response_code, 1 => entry });

@@ -48,6 +48,7 @@ fn samples() -> Vec<Record> {
         full.late(),
         sample::top_up("float:1", -7),
         sample::endpoint(4),
+        sample::endpoint_with_old_secrets(4),
         Record::NoticeMark(NoticeMark { endpoint, through: 12 }),
         Record::EarlyReversal(sample::early_reversal(&full)),
     ]

@@ -2,7 +2,7 @@
 
 use router::id::{
     AccountId, BillNo, BillerId, ClientRef, EndpointId, FloatRef, Folio, OperatorId, ParticipantId,
-    PaymentId, Product, Stan,
+    PaymentId, Product, SecretId, Stan,
 };
 use router::message::{Fingerprint, IdempotencyKey};
 use router::money::{Currency, Money};
@@ -297,4 +297,4 @@ macro_rules! wrapped {
 }
 
 wrapped!(AccountId, BillNo, BillerId, ClientRef, CounterKey, EndpointId, Fingerprint, FloatRef);
-wrapped!(IdempotencyKey, OperatorId, ParticipantId, PaymentId, Product, SlotKey);
+wrapped!(IdempotencyKey, OperatorId, ParticipantId, PaymentId, Product, SecretId, SlotKey);

@@ -79,11 +79,17 @@ impl Store {
             detail: format!("the record sent here: {error}").into(),
         };
         let record = record::decode(body).map_err(unreadable)?;
-        let lane = match record.payment() {
-            Some(id) if self.is_elsewhere(id) => id.lane(),
-            Some(_) => return Box::pin(self.append(record)).await,
-            // What belongs to no payment is any node's own to say.
-            None => return Err(StoreError::NotAppendable { kind: record.kind() }),
+        let lane = match (record.payment(), &record) {
+            (Some(id), _) if self.is_elsewhere(id) => id.lane(),
+            (Some(_), _) => return Box::pin(self.append(record)).await,
+            // Its server alone says which of two changes comes first.
+            (None, Record::Endpoint(changed)) => match self.home_of(changed.id) {
+                Some(home) if home == self.lane() => return Box::pin(self.append(record)).await,
+                Some(home) => home,
+                None => return Err(StoreError::EndpointChanged),
+            },
+            // What else belongs to no payment is any node's own to say.
+            (None, _) => return Err(StoreError::NotAppendable { kind: record.kind() }),
         };
         match self.held(lane) {
             Some(store) => Box::pin(store.append(record)).await,

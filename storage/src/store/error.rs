@@ -39,6 +39,10 @@ pub enum StoreError {
     /// The record's payment is not known.
     #[error("payment {0} is not known")]
     UnknownPayment(PaymentId),
+    /// The endpoint was changed or deleted meanwhile, so a change made from an earlier version of
+    /// it was not appended.
+    #[error("the endpoint was changed or deleted meanwhile")]
+    EndpointChanged,
     /// The record begins a payment; that goes through `admit` or `refuse`.
     #[error("a record of kind `{kind}` cannot be appended by itself")]
     NotAppendable {

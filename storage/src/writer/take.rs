@@ -6,7 +6,7 @@ use router::limit::Detail;
 use router::message::IdempotencyKey;
 use router::payment::{Effects, Progress};
 use router::reason::Reason;
-use router::record::{Intent, Record, Refused};
+use router::record::{Endpoint, Intent, Record, Refused};
 use router::reservation::{Reservation, Settle};
 
 use super::group::{Ended, Group, Published, Step};
@@ -213,6 +213,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
     ) -> Result<Appended, StoreError> {
         let sequence = self.journal.head().sequence + u64::from(group.count) + 1;
         match record {
+            Record::Endpoint(endpoint) => self.check_version(endpoint, group)?,
             // What lowers a balance counts at once, what raises it when it is durable.
             Record::Account(movement) if movement.entry.guarded_debits().next().is_some() => {
                 let token = token_of(sequence);
@@ -234,6 +235,27 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         self.put(encoded, group);
         group.around.push(record.clone());
         Ok(Appended { sequence, effects: Effects::default() })
+    }
+
+    /// A change of an endpoint follows the version that it was made from.
+    fn check_version(&self, changed: &Endpoint, group: &Group) -> Result<(), StoreError> {
+        if changed.version <= 1 {
+            return Ok(());
+        }
+        let of_group = group.around.iter().rev().find_map(|record| match record {
+            Record::Endpoint(endpoint) if endpoint.id == changed.id => {
+                Some(endpoint.url.is_some().then_some(endpoint.version))
+            }
+            _ => None,
+        });
+        let durable = || {
+            let endpoints = self.shared.endpoints.lock();
+            endpoints.get(&changed.id).map(|homed| homed.endpoint.version)
+        };
+        match of_group.unwrap_or_else(durable) {
+            Some(version) if version.checked_add(1) == Some(changed.version) => Ok(()),
+            Some(_) | None => Err(StoreError::EndpointChanged),
+        }
     }
 
     /// Copies an encoded record into the frame; gives its position.

@@ -6,6 +6,7 @@
 mod conformance;
 mod damage;
 mod disk_full;
+mod endpoints;
 mod frozen;
 mod ledger;
 mod lists;

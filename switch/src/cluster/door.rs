@@ -243,6 +243,9 @@ async fn append(
         Err(error @ (StoreError::Illegal(_) | StoreError::EntryDiffers { .. })) => {
             (StatusCode::CONFLICT, error.to_string()).into_response()
         }
+        Err(error @ StoreError::EndpointChanged) => {
+            (StatusCode::PRECONDITION_FAILED, error.to_string()).into_response()
+        }
         Err(error @ StoreError::UnknownPayment(_)) => {
             (StatusCode::NOT_FOUND, error.to_string()).into_response()
         }

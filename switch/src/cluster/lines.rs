@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use http::StatusCode;
-use router::id::{EndpointId, Lane, ParticipantId, Stan};
-use router::secret::Secret;
+use router::id::{Lane, ParticipantId, SecretId, Stan};
+use router::secret::{SealedSecret, Secret};
 use storage::seal::Sealer;
 use storage_cluster::Node;
 
@@ -175,7 +175,7 @@ fn lane_of(note: &str) -> Option<Lane> {
 
 /// `id (16) · length of the key's name (1) · name · ciphertext`.
 fn seal(sealer: &Sealer, message: &Bytes) -> Bytes {
-    let id = EndpointId(rand::random());
+    let id = SecretId(rand::random());
     let sealed = sealer.seal_secret(&Secret::new(message.as_ref()), id);
     let mut out = id.0.to_be_bytes().to_vec();
     out.push(u8::try_from(sealed.key_name.len()).unwrap_or(u8::MAX));
@@ -190,8 +190,9 @@ pub(super) fn open(sealer: &Sealer, sealed: &[u8]) -> Option<Bytes> {
     let (len, rest) = rest.split_first()?;
     let (name, ciphertext) = rest.split_at_checked(usize::from(*len))?;
     let name = std::str::from_utf8(name).ok()?;
-    let id = EndpointId(u128::from_be_bytes(*id));
-    let message = sealer.open_secret(name, ciphertext, id).ok()?;
+    let (key_name, ciphertext) = (name.into(), ciphertext.into());
+    let sealed = SealedSecret { id: SecretId(u128::from_be_bytes(*id)), key_name, ciphertext };
+    let message = sealer.open_secret(&sealed).ok()?;
     Some(Bytes::copy_from_slice(message.expose()))
 }
 

@@ -137,6 +137,7 @@ impl Peers for HttpPeers {
                     state: PaymentState::Received,
                     record: "step at another node",
                 }),
+                Refused::EndpointChanged => StoreError::EndpointChanged,
                 Refused::Other(detail) => elsewhere(format!("{address}: {detail}")),
             })
         })
@@ -181,6 +182,8 @@ impl Way {
 enum Refused {
     /// The step cannot follow what happened before.
     Illegal,
+    /// The endpoint is not at the version that its change was made from.
+    EndpointChanged,
     Other(String),
 }
 
@@ -190,6 +193,7 @@ fn read((status, body): (StatusCode, Bytes)) -> Result<Appended, Refused> {
             Appended::from_bytes(&body).map_err(|error| Refused::Other(error.to_string()))
         }
         StatusCode::CONFLICT => Err(Refused::Illegal),
+        StatusCode::PRECONDITION_FAILED => Err(Refused::EndpointChanged),
         _ => Err(Refused::Other(format!("{status}: {}", String::from_utf8_lossy(&body)))),
     }
 }

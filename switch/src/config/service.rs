@@ -190,6 +190,8 @@ pub struct NoticesConfig {
     pub in_flight_max: usize,
     /// Endpoints of one biller.
     pub endpoints_per_biller_max: usize,
+    /// How long an old signing secret signs beside its successor.
+    pub secret_overlap: Duration,
     /// Whether endpoints may be on loopback and private networks.
     pub dangerous_allow_private_addresses: bool,
 }
@@ -358,6 +360,9 @@ fn key_source(keys: &mut Section<'_>, name: &str) -> Option<KeySource> {
     None
 }
 
+/// Longest time that an old signing secret may sign beside its successor: 30 days.
+const SECRET_OVERLAP_S_MAX: u64 = 2_592_000;
+
 fn notices(section: &mut Section<'_>) -> NoticesConfig {
     let retry_after: Vec<Duration> =
         section.numbers("retry_after_s").into_iter().map(Duration::from_secs).collect();
@@ -370,6 +375,11 @@ fn notices(section: &mut Section<'_>) -> NoticesConfig {
         in_flight_per_endpoint_max: section.size("in_flight_per_endpoint_max", 1..=10_000, 32),
         in_flight_max: section.size("in_flight_max", 1..=100_000, 512),
         endpoints_per_biller_max: section.size("endpoints_per_biller_max", 1..=1000, 16),
+        secret_overlap: Duration::from_secs(section.number(
+            "secret_overlap_s",
+            0..=SECRET_OVERLAP_S_MAX,
+            86_400,
+        )),
         dangerous_allow_private_addresses: section.flag("dangerous_allow_private_addresses"),
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Uri;
 use router::record::Endpoint;
-use router::secret::Secret;
 use router::time::Timestamp;
 use storage::StoreError;
 use storage::outbox::Owed;
@@ -15,13 +14,15 @@ use tokio::time::Instant;
 use super::client::{Answer, Envelope, NoAnswer};
 use super::lanes::{DeliveryOverdue, Pace, Share};
 use super::pause::Pause;
-use super::{Notices, body, sign};
+use super::sign::Secrets;
+use super::{Notices, body};
 use crate::clock;
 
 /// Where an endpoint's notices go, and what signs them.
 pub(super) struct Target {
-    uri: Uri,
-    secret: Secret,
+    /// Its address.
+    pub uri: Uri,
+    secrets: Secrets,
     /// The places of its biller's endpoints.
     share: Arc<Share>,
 }
@@ -63,9 +64,9 @@ impl Target {
                 return None;
             }
         };
-        let (name, sealed) = (&endpoint.key_name, &endpoint.sealed_secret);
-        match notices.sealer.open_secret(name, sealed, endpoint.id) {
-            Ok(secret) => Some(Self { uri, secret, share: notices.lanes.share(endpoint.biller) }),
+        let share = notices.lanes.share(endpoint.biller);
+        match Secrets::open(&notices.sealer, endpoint) {
+            Ok(secrets) => Some(Self { uri, secrets, share }),
             Err(error) => {
                 tracing::error!(endpoint = %endpoint.id, %error, "endpoint's secret does not open");
                 None
@@ -115,7 +116,7 @@ async fn envelope(
     let happened_at = body::happened_at(&payment, owed.kind);
     let body = body::of(store, payment, owed.kind).await.map_err(NotTried::Store)?;
     let (id, timestamp) = (owed.notice_id.to_string(), at.0.div_euclid(1_000_000));
-    let signature = sign::signature(&target.secret, &id, timestamp, &body);
+    let signature = target.secrets.sign(&id, timestamp, &body, at);
     let uri = target.uri.clone();
     let body = Bytes::from(body);
     Ok((Envelope { uri, id, timestamp, signature, body }, happened_at))

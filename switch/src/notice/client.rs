@@ -171,6 +171,7 @@ mod tests {
             in_flight_per_endpoint_max: 1,
             in_flight_max: 1,
             endpoints_per_biller_max: 1,
+            secret_overlap: Duration::ZERO,
             dangerous_allow_private_addresses: false,
         };
         let supervisor = Supervisor::new();

@@ -95,6 +95,18 @@ impl Queue {
         }
     }
 
+    /// What waits for its time is due now: it is sent to another address than the one that failed.
+    pub fn hurry(&mut self, now: Timestamp) {
+        let waiting: Vec<Due> = self.due.iter().filter(|(at, ..)| *at > now).copied().collect();
+        for due in waiting {
+            let (_, turn, sequence) = due;
+            let Some(held) = self.owed.get_mut(&sequence) else { continue };
+            held.notice.next_at = now;
+            self.due.remove(&due);
+            self.due.insert((now, turn, sequence));
+        }
+    }
+
     /// Gives a notice whose time has come, and holds its key back.
     pub fn next(&mut self, now: Timestamp) -> Option<Owed> {
         let due = self.due.first().copied().filter(|(at, _, _)| *at <= now)?;
@@ -282,6 +294,20 @@ mod tests {
         assert_eq!(sent(&mut queue, Timestamp(10)), [0; 0]);
         queue.again(3, 1, Timestamp(20));
         assert_eq!(sent(&mut queue, Timestamp(20)), [3]);
+    }
+
+    #[test]
+    fn what_waits_for_its_time_can_be_made_due_and_keeps_the_order_of_its_bill() {
+        let mut queue = Queue::default();
+        let waiting = |sequence, at| Owed { next_at: Timestamp(at), ..owed(sequence, bill("A")) };
+        take_in(&mut queue, vec![waiting(1, 900), owed(2, bill("A")), owed(3, bill("B"))]);
+        assert_eq!(sent(&mut queue, Timestamp(10)), [3]);
+        queue.again(3, 1, Timestamp(800));
+        queue.hurry(Timestamp(10));
+        assert_eq!(queue.next_at(), Some(Timestamp(10)));
+        assert_eq!(sent(&mut queue, Timestamp(10)), [1, 3]);
+        queue.settled(1);
+        assert_eq!(sent(&mut queue, Timestamp(10)), [2]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use parking_lot::Mutex;
 use router::id::EndpointId;
 use router::time::Timestamp;
 use storage::StoreError;
@@ -46,8 +47,8 @@ pub(super) struct Worker {
     pub notices: Arc<Notices>,
     /// The endpoint's id.
     pub endpoint: EndpointId,
-    /// Where its notices go; none while its address is not allowed.
-    pub target: Arc<Target>,
+    /// Where its notices go, and the version of the endpoint that says so.
+    pub target: Mutex<(Arc<Target>, u32)>,
     /// Cancelled when the endpoint is deleted.
     pub stop: CancellationToken,
     /// Told when an old notice was revived.
@@ -137,13 +138,34 @@ impl Worker {
     }
 
     fn send(&self, queue: &mut Queue, pace: &Arc<Pace>, on_their_way: &mut OnTheirWay) {
+        let target = self.target(queue);
         while self.pause.ends_at(Instant::now()).is_none() && on_their_way.len() < pace.allowance()
         {
             let Some(owed) = queue.next(clock::now()) else { return };
-            let (notices, target) = (Arc::clone(&self.notices), Arc::clone(&self.target));
+            let (notices, target) = (Arc::clone(&self.notices), Arc::clone(&target));
             let manner = (Arc::clone(pace), Arc::clone(&self.pause));
             on_their_way.push(Box::pin(attempt(notices, target, owed, manner)));
         }
+    }
+
+    /// Where notices go, and what signs them, as of the endpoint's last change. What failed, and a
+    /// pause that was asked for, was the business of the address before.
+    fn target(&self, queue: &mut Queue) -> Arc<Target> {
+        let mut current = self.target.lock();
+        let version = self.notices.store.endpoint_version(self.endpoint);
+        if version.is_some_and(|version| version != current.1)
+            && let Some(endpoint) = self.notices.endpoint(self.endpoint)
+        {
+            current.1 = endpoint.version;
+            if let Some(changed) = Target::of(&self.notices, &endpoint) {
+                if changed.uri != current.0.uri {
+                    self.pause.end();
+                    queue.hurry(clock::now());
+                }
+                current.0 = Arc::new(changed);
+            }
+        }
+        Arc::clone(&current.0)
     }
 
     /// Notes what became of an attempt.

@@ -135,6 +135,10 @@ impl From<StoreError> for Refusal {
             StoreError::Guard(_) | StoreError::Elsewhere { .. } => {
                 Self::new(Reason::GateUnavailable, "gate_unavailable")
             }
+            StoreError::EndpointChanged => {
+                let detail = "the endpoint was changed or deleted meanwhile; try again";
+                Self::http(StatusCode::CONFLICT, "endpoint_changed", detail)
+            }
             StoreError::Overloaded | StoreError::Stalled { .. } => {
                 Self::new(Reason::RateLimited, "overloaded")
             }

@@ -2,7 +2,7 @@
 
 use axum::extract::Request;
 use axum::response::Response;
-use codecs::api::{EndpointView, Page, Shown, parse_endpoint};
+use codecs::api::{EndpointView, Page, Shown, parse_endpoint, parse_endpoint_patch};
 use http::{StatusCode, Uri};
 use router::id::EndpointId;
 use router::notice::NoticeType;
@@ -13,8 +13,8 @@ use super::answer::{Refusal, json, no_content};
 use super::asked::{self, Params};
 use super::caller::Caller;
 use super::{Api, Limits};
-use crate::misplaced;
-use crate::notice::EndpointError;
+use crate::notice::{EndpointError, EndpointPatch};
+use crate::{clock, misplaced};
 
 /// `POST /v1/endpoints`: tells the signing secret, this once.
 pub(super) async fn create(
@@ -27,17 +27,7 @@ pub(super) async fn create(
     let body = asked::json_body(request, limits.body_bytes_max).await?;
     let (url, types) = parse_endpoint(&body)?.checked()?;
     misplaced::address_without(&url)?;
-    let made = match api.notices.create(biller, &url, types).await {
-        Ok(made) => made,
-        Err(EndpointError::Store(error)) => return Err(error.into()),
-        Err(error @ EndpointError::Address(_)) => {
-            let refusal = Refusal::new(Reason::FormatError, "address");
-            return Err(refusal.about("url").saying(error.to_string()));
-        }
-        Err(error @ EndpointError::TooMany { .. }) => {
-            return Err(Refusal::http(StatusCode::CONFLICT, "endpoints", error.to_string()));
-        }
-    };
+    let made = api.notices.create(biller, &url, types).await?;
     Ok(json(StatusCode::CREATED, &view(api, &made.endpoint, Some(&made.secret))))
 }
 
@@ -63,6 +53,55 @@ pub(super) async fn delete(api: &Api, caller: Caller, id: &str) -> Result<Respon
     Ok(no_content())
 }
 
+/// `PATCH /v1/endpoints/{id}`: another address, or other types.
+pub(super) async fn patch(
+    api: &Api,
+    caller: Caller,
+    id: &str,
+    limits: Limits,
+    request: Request,
+) -> Result<Response, Refusal> {
+    caller.biller()?;
+    let endpoint = find(api, caller, id)?;
+    let body = asked::json_body(request, limits.body_bytes_max).await?;
+    let (url, types) = parse_endpoint_patch(&body)?.checked()?;
+    if let Some(url) = &url {
+        misplaced::address_without(url)?;
+    }
+    let changed = api.notices.patch(endpoint.id, &EndpointPatch { url, types }).await?;
+    Ok(json(StatusCode::OK, &view(api, &changed, None)))
+}
+
+/// `POST /v1/endpoints/{id}/rotate-secret`: tells the new signing secret, this once.
+pub(super) async fn rotate_secret(
+    api: &Api,
+    caller: Caller,
+    id: &str,
+) -> Result<Response, Refusal> {
+    caller.biller()?;
+    let endpoint = find(api, caller, id)?;
+    let made = api.notices.rotate_secret(endpoint.id).await?;
+    Ok(json(StatusCode::OK, &view(api, &made.endpoint, Some(&made.secret))))
+}
+
+impl From<EndpointError> for Refusal {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::Store(error) => error.into(),
+            EndpointError::Deleted => Self::not_found("there is no such endpoint"),
+            error @ EndpointError::Address(_) => {
+                Self::new(Reason::FormatError, "address").about("url").saying(error.to_string())
+            }
+            error @ EndpointError::TooMany { .. } => {
+                Self::http(StatusCode::CONFLICT, "endpoints", error.to_string())
+            }
+            error @ EndpointError::TooManySecrets { .. } => {
+                Self::http(StatusCode::CONFLICT, "secrets", error.to_string())
+            }
+        }
+    }
+}
+
 /// An endpoint that the caller may see.
 pub(super) fn find(api: &Api, caller: Caller, id: &str) -> Result<Endpoint, Refusal> {
     let found = id.parse::<EndpointId>().ok().and_then(|id| api.notices.endpoint(id));
@@ -71,12 +110,14 @@ pub(super) fn find(api: &Api, caller: Caller, id: &str) -> Result<Endpoint, Refu
 }
 
 fn view<'a>(api: &Api, endpoint: &'a Endpoint, secret: Option<&'a str>) -> EndpointView<'a> {
+    let old_secrets = endpoint.old_secrets_at(clock::now());
     EndpointView {
         id: Shown(endpoint.id),
         url: endpoint.url.as_deref().unwrap_or_default(),
         types: endpoint.types.iter().copied().map(NoticeType::name).collect(),
-        created_at: Shown(endpoint.at),
+        created_at: Shown(endpoint.created_at()),
         paused_until: api.notices.paused_until(endpoint.id).map(Shown),
+        old_secret_until: old_secrets.map(|old| old.ends_at).max().map(Shown),
         secret,
     }
 }

@@ -28,7 +28,9 @@ enum Call {
     CreateEndpoint,
     ListEndpoints,
     ShowEndpoint,
+    PatchEndpoint,
     DeleteEndpoint,
+    RotateSecret,
     ListNotices,
     RedeliverNotice,
     ShowOpenApi,
@@ -47,10 +49,11 @@ struct Route {
 enum Verb {
     Get,
     Post,
+    Patch,
     Delete,
 }
 
-const ROUTES: [Route; 11] = [
+const ROUTES: [Route; 13] = [
     Route { method: Verb::Post, path: "/v1/payments", call: Call::CreatePayment },
     Route { method: Verb::Get, path: "/v1/payments", call: Call::ListPayments },
     Route { method: Verb::Get, path: "/v1/payments/{id}", call: Call::ShowPayment },
@@ -58,7 +61,13 @@ const ROUTES: [Route; 11] = [
     Route { method: Verb::Post, path: "/v1/endpoints", call: Call::CreateEndpoint },
     Route { method: Verb::Get, path: "/v1/endpoints", call: Call::ListEndpoints },
     Route { method: Verb::Get, path: "/v1/endpoints/{id}", call: Call::ShowEndpoint },
+    Route { method: Verb::Patch, path: "/v1/endpoints/{id}", call: Call::PatchEndpoint },
     Route { method: Verb::Delete, path: "/v1/endpoints/{id}", call: Call::DeleteEndpoint },
+    Route {
+        method: Verb::Post,
+        path: "/v1/endpoints/{id}/rotate-secret",
+        call: Call::RotateSecret,
+    },
     Route { method: Verb::Get, path: "/v1/notices", call: Call::ListNotices },
     Route { method: Verb::Post, path: "/v1/notices/{id}/redeliver", call: Call::RedeliverNotice },
     Route { method: Verb::Get, path: "/openapi.json", call: Call::ShowOpenApi },
@@ -71,12 +80,16 @@ impl Call {
     /// Whether its body may have members. No call passes over a body.
     fn takes_fields(self) -> bool {
         match self {
-            Self::CreatePayment | Self::ReversePayment | Self::CreateEndpoint => true,
+            Self::CreatePayment
+            | Self::ReversePayment
+            | Self::CreateEndpoint
+            | Self::PatchEndpoint => true,
             Self::ListPayments
             | Self::ShowPayment
             | Self::ListEndpoints
             | Self::ShowEndpoint
             | Self::DeleteEndpoint
+            | Self::RotateSecret
             | Self::ListNotices
             | Self::RedeliverNotice
             | Self::ShowOpenApi => false,
@@ -89,6 +102,7 @@ impl Verb {
         match self {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
+            Self::Patch => MethodFilter::PATCH,
             Self::Delete => MethodFilter::DELETE,
         }
     }
@@ -97,6 +111,7 @@ impl Verb {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
     }
@@ -178,7 +193,9 @@ async fn serve(
         Call::CreateEndpoint => endpoints::create(api, caller, *limits, request).await,
         Call::ListEndpoints => endpoints::list(api, caller, &uri),
         Call::ShowEndpoint => endpoints::show(api, caller, id),
+        Call::PatchEndpoint => endpoints::patch(api, caller, id, *limits, request).await,
         Call::DeleteEndpoint => endpoints::delete(api, caller, id).await,
+        Call::RotateSecret => endpoints::rotate_secret(api, caller, id).await,
         Call::ListNotices => notices::list(api, caller, &uri).await,
         Call::RedeliverNotice => notices::redeliver(api, caller, id, &uri).await,
         Call::ShowOpenApi => Ok(openapi()),

@@ -17,6 +17,7 @@ mod codec;
 mod demo;
 mod dialect;
 mod duplicate;
+mod endpoint_changes;
 mod folder;
 mod keys;
 mod kill;

@@ -70,8 +70,8 @@ impl Books {
             self.payments.insert(id, (payment, planned));
             return;
         }
-        let (payment, held) = self.payments.get_mut(&id).expect("a record of a known payment");
-        let effects = payment.apply(record).expect("a legal step");
+        let (payment, held) = self.payments.get_mut(&id).unwrap();
+        let effects = payment.apply(record).unwrap();
         if effects.settle.is_some() {
             let held = std::mem::take(held);
             self.hold(&held, -1);

@@ -6,7 +6,7 @@ use router::message::PaymentRequest;
 use router::money::Money;
 use router::outcome::Outcome;
 use router::posting::{Entry, Posting, Side};
-use router::record::{Record, ReversalCause, ReversalStep};
+use router::record::{AccountMovement, Record, ReversalCause, ReversalStep};
 use serde::Serialize;
 
 /// One record. Members that a kind does not have are left out.
@@ -155,13 +155,7 @@ impl Row {
                 outcome: Some(OutcomeColumns::of(&late.outcome)),
                 ..row
             },
-            Record::Account(movement) => {
-                let at = Some(movement.at.to_string());
-                let moved = movement.entry.guarded_moves().next();
-                let (account, delta) =
-                    moved.map(|(account, gained)| (account.to_string(), gained.into())).unzip();
-                Self { at, account, delta, ..row }
-            }
+            Record::Account(movement) => row.moved(movement),
             Record::Endpoint(endpoint) => Self {
                 at: Some(endpoint.at.to_string()),
                 endpoint: Some(endpoint.id.to_string()),
@@ -173,6 +167,15 @@ impl Row {
             Record::NoticeMark(mark) => Self { endpoint: Some(mark.endpoint.to_string()), ..row },
             Record::EarlyReversal(early) => Self { at: Some(early.at.to_string()), ..row },
         }
+    }
+
+    /// The first account that the guard keeps, and what it gained, beside the whole entry.
+    fn moved(self, movement: &AccountMovement) -> Self {
+        let at = Some(movement.at.to_string());
+        let moved = movement.entry.guarded_moves().next();
+        let (account, delta) =
+            moved.map(|(account, gained)| (account.to_string(), gained.into())).unzip();
+        Self { at, account, delta, ..self }
     }
 
     /// Writes the row as CSV, in the order of [`Row::CSV_HEADING`].

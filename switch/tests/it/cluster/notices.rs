@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::Method;
 use loadtest::simulator::merchant::{HeardNotice, Script};
 use rig::{Redis, RedisOptions};
 use serde_json::{Value, json};
@@ -114,7 +115,12 @@ async fn one_node_tells_a_merchant_what_all_nodes_owe_it() {
     payments_of_one_bill_at_two_nodes_do_not_overtake_each_other(&shop).await;
     both_nodes_tell_of_all_notices_and_send_each_again(&shop).await;
     what_another_node_left_unknown_is_told_and_then_its_undoing(&shop).await;
+    let secret = a_node_that_does_not_serve_changes_the_secret(&shop).await;
     another_node_goes_on_when_the_one_that_serves_is_killed(&shop).await;
+    // Until here, the takeover included, the merchant has believed the old secret alone.
+    shop.town.merchant.set_secret(&path_of(BILLER), &secret).expect("a secret");
+    let last = shop.pay(1, "B-rotated").await;
+    shop.heard_of(&[&last], 1).await;
     assert_eq!(shop.town.merchant.disbelieved(), 0, "every signature was right");
 }
 
@@ -165,6 +171,23 @@ async fn what_another_node_left_unknown_is_told_and_then_its_undoing(shop: &Shop
     let kinds: Vec<&str> = heard.iter().map(|notice| notice.kind.as_str()).collect();
     assert_eq!(kinds, ["payment.unknown", "payment.reversed"]);
     shop.delivered(10).await;
+}
+
+/// Gives the new secret; the old one signs beside it.
+async fn a_node_that_does_not_serve_changes_the_secret(shop: &Shop) -> String {
+    let path = format!("/v1/endpoints/{}", shop.endpoint);
+    let rotated = shop.api(1).post(&format!("{path}/rotate-secret"), &json!({})).await;
+    assert_eq!(rotated.status, 200, "{}", rotated.body);
+    let until = rotated.text("/old_secret_until");
+    within("both nodes to tell when the old secret ends", NODE_MAX, async || {
+        let shown = [shop.api(0).get(&path).await, shop.api(1).get(&path).await];
+        shown.iter().all(|reply| reply.text("/old_secret_until") == until).then_some(())
+    })
+    .await;
+    let (api, json) = (shop.api(1), [("content-type", "application/json")]);
+    let changed = api.send(Method::PATCH, &path, &json, b"{\"types\":[]}").await;
+    assert_eq!(changed.text("/old_secret_until"), until, "a later change keeps it");
+    rotated.text("/secret").to_owned()
 }
 
 async fn another_node_goes_on_when_the_one_that_serves_is_killed(shop: &Shop) {
