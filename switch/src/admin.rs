@@ -168,9 +168,8 @@ async fn show_metrics(State(admin): State<Admin>) -> impl IntoResponse {
         let id = participant.id().to_string();
         metrics::gauge!("cauce_participant_in_flight", "participant" => id).set(open);
     }
-    crate::metrics::collect_process();
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (content_type, admin.metrics.render())
+    (content_type, crate::metrics::render(&admin.metrics))
 }
 
 /// Begins a stop, as SIGTERM does.

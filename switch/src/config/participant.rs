@@ -10,6 +10,7 @@ use codecs::security::{KeyAlgorithm, KeyName, KeyUsage, PinFormat};
 use router::id::{ParticipantId, Stan};
 use router::text::Text;
 
+use super::framing;
 use super::keys::KeysConfig;
 use super::message_format::{self, Traffic};
 use super::read::Section;
@@ -102,7 +103,13 @@ pub(super) struct Entry {
 }
 
 /// Reads all `[[participants]]`.
-pub(super) fn read_entries(root: &mut Section<'_>, keys: &KeysConfig) -> Vec<Entry> {
+///
+/// `framing` is that of everybody's address, which holds where a participant says none.
+pub(super) fn read_entries(
+    root: &mut Section<'_>,
+    keys: &KeysConfig,
+    framing: &Framer,
+) -> Vec<Entry> {
     let mut seen: Vec<ParticipantId> = Vec::new();
     let mut acquirers: Vec<Text<11>> = Vec::new();
     let mut mac_keys: Vec<KeyName> = Vec::new();
@@ -114,7 +121,7 @@ pub(super) fn read_entries(root: &mut Section<'_>, keys: &KeysConfig) -> Vec<Ent
             }
             seen.push(id);
         }
-        let entry = read_one(section, id, keys);
+        let entry = read_one(section, id, keys, framing);
         if let Some(acquirer_id) = entry.lines.acquirer_id {
             if acquirers.contains(&acquirer_id) {
                 section.mistake("acquirer_id", format!("another participant has `{acquirer_id}`"));
@@ -134,12 +141,18 @@ pub(super) fn read_entries(root: &mut Section<'_>, keys: &KeysConfig) -> Vec<Ent
     entries.into_iter().flatten().collect()
 }
 
-fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>, keys: &KeysConfig) -> Entry {
+fn read_one(
+    section: &mut Section<'_>,
+    id: Option<ParticipantId>,
+    keys: &KeysConfig,
+    framing_of_all: &Framer,
+) -> Entry {
     let id = id.unwrap_or(ParticipantId(Text::EMPTY));
     section.choice("codec", &[("cauce-87", ())]);
     section.choice("on_unknown", &[("reverse", ())]);
     let acquirer_id = section.parsed("acquirer_id");
-    let (reach, listen, framing) = (reach(section), section.parsed("listen"), framing(section));
+    let (reach, listen, framing) =
+        (reach(section), section.parsed("listen"), framing::read(section));
     if listen.is_some() && acquirer_id.is_none() {
         section.mistake("listen", "needs acquirer_id, by which it signs on");
     }
@@ -152,6 +165,13 @@ fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>, keys: &KeysCon
     }
     let traffic = Traffic { is_asked: reach.is_some(), signs_on: listen.is_some() };
     let said = message_format::read(section, keys, traffic);
+    let framing = match &said.header {
+        Some(header) => {
+            let said = framing.as_ref().unwrap_or(framing_of_all);
+            framing::with_header_of_format(section, header, said)
+        }
+        None => framing,
+    };
     let partial_reversals = partial_reversals(section, said.message_format.as_deref());
     let lines = ParticipantConfig {
         id,
@@ -202,22 +222,6 @@ fn reach(section: &mut Section<'_>) -> Option<Reach> {
     let tls = section.has("tls").then(|| section.section("tls", tls)).flatten();
     let address = address?;
     Some(Reach { address, lines, echo_interval, reconnect_min, reconnect_max, tls })
-}
-
-/// A framing of lines: the name of a preset, or a table of its parts.
-pub(super) fn framing(section: &mut Section<'_>) -> Option<Framer> {
-    let mistakes = match Framer::from_value(section.value("framing")?) {
-        Ok(framer) => return Some(framer),
-        Err(mistakes) => mistakes,
-    };
-    for mistake in mistakes {
-        let key = match mistake.key.as_str() {
-            "" => "framing".to_owned(),
-            key => format!("framing.{key}"),
-        };
-        section.mistake(&key, mistake.problem);
-    }
-    None
 }
 
 fn pin_rule(section: &mut Section<'_>, keys: &KeysConfig) -> Option<PinRule> {

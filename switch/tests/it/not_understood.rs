@@ -2,6 +2,7 @@
 //! in the log, counted. And the trace of lines. Messages are laid out by hand after ISO 8583:1987.
 
 mod before_sign_on;
+mod types;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -198,6 +199,24 @@ fn cases() -> Vec<Case> {
             framed(ECHO),
             Some((b"0810", b"000042")),
             "other_format",
+            "0",
+            0,
+        ),
+        case(
+            "ASCII with a bitmap of letters and no TPDU on a BCD port",
+            At::Banco,
+            framed(b"0800822000000000000004000000000000001123211722000042301" as &[u8]),
+            Some((b"0810", b"000042")),
+            "other_format",
+            "0",
+            0,
+        ),
+        case(
+            "an unknown field behind no TPDU",
+            At::Banco,
+            framed(undefined),
+            Some((b"\x02\x10", b"\0\0\x42")),
+            "missing_header",
             "0",
             0,
         ),
