@@ -100,6 +100,7 @@ impl Admin {
             .route("/drain", post(drain))
             .route("/trace-lines/on", post(trace_lines_on))
             .route("/trace-lines/off", post(trace_lines_off))
+            .fallback(|| async { (StatusCode::NOT_FOUND, PATHS) })
             .with_state(self);
         let upkeep = async {
             let mut tick = tokio::time::interval(UPKEEP_EVERY);
@@ -115,6 +116,10 @@ impl Admin {
         }
     }
 }
+
+/// What a path that is none is told.
+const PATHS: &str = "there is no such path; there are GET /healthz /readyz /metrics, and POST /drain \
+                     /trace-lines/on /trace-lines/off\n";
 
 /// The process lives and its journal works.
 async fn healthz(State(admin): State<Admin>) -> impl IntoResponse {

@@ -114,7 +114,7 @@ pub(super) fn read_entries(
     let mut acquirers: Vec<Text<11>> = Vec::new();
     let mut mac_keys: Vec<KeyName> = Vec::new();
     let entries = root.tables("participants", |section| {
-        let id: Option<ParticipantId> = section.required("id");
+        let id: Option<ParticipantId> = section.id("id");
         if let Some(id) = id {
             if seen.contains(&id) {
                 section.mistake("id", format!("there is another participant `{id}`"));
@@ -152,11 +152,11 @@ fn read_one(
     section.choice("on_unknown", &[("reverse", ())]);
     let acquirer_id = section.parsed("acquirer_id");
     let (reach, listen, framing) =
-        (reach(section), section.parsed("listen"), framing::read(section));
-    if listen.is_some() && acquirer_id.is_none() {
+        (reach(section), section.socket_address("listen", "0.0.0.0:8601"), framing::read(section));
+    if listen.is_some() && !section.has("acquirer_id") {
         section.mistake("listen", "needs acquirer_id, by which it signs on");
     }
-    if reach.is_none() && listen.is_none() {
+    if !section.has("connect") && !section.has("listen") {
         for name in ["framing", "dialect", "mac", "key_exchange"] {
             if section.has(name) {
                 section.mistake(name, "needs connect or listen: at everybody's address nobody is known before the sign-on");
@@ -211,7 +211,7 @@ fn partial_reversals(section: &mut Section<'_>, message_format: Option<&MessageF
 }
 
 fn reach(section: &mut Section<'_>) -> Option<Reach> {
-    let address = section.parsed("connect");
+    let address = section.socket_address("connect", "192.0.2.10:8583");
     let lines = section.size("lines", 1..=64, 1);
     let echo_interval = millis(section, "echo_interval_ms", 30_000);
     let reconnect_min = millis(section, "reconnect_min_ms", 200);
@@ -302,6 +302,40 @@ mod tests {
             ]),
         );
         check("framing = \"nac\"", Err(&["participants[0].framing"]));
+    }
+
+    #[test]
+    fn an_id_is_a_name_that_files_labels_and_addresses_can_hold() {
+        for id in ["", "bank a", "../x", ".", "-x", "bank/a", "b\u{e4}nk"] {
+            for table in ["participants", "billers"] {
+                let text = format!("[[{table}]]\nid = \"{id}\"\nconnect = \"127.0.0.1:1\"\n");
+                let text = if table == "billers" { text.replace("connect", "name") } else { text };
+                let layers = Layers::compiled_in().with_text("test.toml", &text).expect("layers");
+                let found = load(&layers).expect_err(id);
+                let is_told = found.iter().any(|it| it.key == format!("{table}[0].id"));
+                assert!(is_told, "{id}: {found:?}");
+            }
+        }
+        for id in ["bank-a", "0134", "B_2.ve"] {
+            let text = format!("[[participants]]\nid = \"{id}\"\n");
+            let layers = Layers::compiled_in().with_text("test.toml", &text).expect("layers");
+            assert!(load(&layers).is_ok(), "{id}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_port_is_one_mistake_and_tells_what_is_expected() {
+        for key in ["connect", "listen"] {
+            let text = format!(
+                "[[participants]]\nid = \"bank-a\"\nacquirer_id = \"1\"\n{key} = \"127.0.0.1\"\n\
+                 framing = \"nac\"\n"
+            );
+            let layers = Layers::compiled_in().with_text("test.toml", &text).expect("layers");
+            let found = load(&layers).expect_err("a mistake");
+            let [mistake] = &found[..] else { panic!("{found:?}") };
+            let begins = "`127.0.0.1` is not an IP address with a port, such as ";
+            assert!(mistake.problem.starts_with(begins), "{mistake}");
+        }
     }
 
     #[test]
