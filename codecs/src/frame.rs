@@ -98,6 +98,28 @@ impl Framer {
         &self.spec
     }
 
+    /// The same framing with a header of `len` bytes, which the length counts: five bytes are a TPDU,
+    /// any other number is repeated in answers as it came. Zero takes nothing away.
+    ///
+    /// Shape:  a framing without header.
+    /// Errors: the header does not fit the framing, or has more than 255 bytes.
+    pub fn with_header_of(self, len: usize) -> Result<Self, Vec<FramingMistake>> {
+        let header = match u8::try_from(len) {
+            Ok(0) => return Ok(self),
+            Ok(len) if len == HeaderKind::TPDU_LEN => HeaderKind::Tpdu,
+            Ok(len) => HeaderKind::Fixed(len),
+            Err(_) => {
+                return Err(vec![FramingMistake::new("header_len", "1 to 255 bytes are allowed")]);
+            }
+        };
+        // Without a header, a length that does not count it says the same as one that does.
+        let counts = match self.spec.counts {
+            Counts::Message | Counts::HeaderAndMessage => Counts::HeaderAndMessage,
+            Counts::LengthAndMessage | Counts::All => Counts::All,
+        };
+        Self::new(FrameSpec { header, counts, ..self.spec })
+    }
+
     /// The header of what this side sends unasked, where the line has headers.
     pub fn own_header(&self) -> Option<&Header> {
         self.own_header.as_ref()

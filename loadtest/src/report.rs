@@ -225,6 +225,11 @@ impl Report {
         process.cpu_ms.saturating_mul(1_000_000) / (approved + declined + unknown).max(1)
     }
 
+    /// The same for one payment, µs, rounded down.
+    pub fn cpu_us_a_payment(&self, process: &ProcessUse) -> u64 {
+        self.cpu_us_per_thousand(process) / 1_000
+    }
+
     /// The report as indented JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("invariant: a report has string keys")

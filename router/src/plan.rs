@@ -94,11 +94,21 @@ pub fn plan(request: &PaymentRequest, policy: &Policy, now: Timestamp) -> Result
     let (reservation, limits) = limit::reservation(&limits, &asked, &entry)?;
     let routes = routes(&asked, policy);
     if routes.is_empty() {
-        return Err(asked.refuse(Reason::NoRoute, None));
+        return Err(no_route(&asked, policy));
     }
     let (business_date, fees, total) = (asked.business_date, charge.fees, charge.total);
     let day_began = asked.day_began(now);
     Ok(Plan { business_date, routes, fees, total, entry, reservation, day_began, limits })
+}
+
+/// Tells a rail that nothing here serves from a payer's bank that is not reached.
+fn no_route(asked: &Asked<'_>, policy: &Policy) -> Refusal {
+    let rail = asked.request.rail;
+    if policy.routes.iter().any(|route| route.rails.is_empty() || route.rails.contains(&rail)) {
+        return asked.refuse(Reason::NoRoute, None);
+    }
+    let detail = format!("the rail {} is not served here", rail.name());
+    asked.refuse_saying(Reason::NoRoute, None, detail)
 }
 
 /// When the business date of a request received now began, and an hour ago at the latest: a

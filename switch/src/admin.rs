@@ -100,6 +100,7 @@ impl Admin {
             .route("/drain", post(drain))
             .route("/trace-lines/on", post(trace_lines_on))
             .route("/trace-lines/off", post(trace_lines_off))
+            .fallback(|| async { (StatusCode::NOT_FOUND, PATHS) })
             .with_state(self);
         let upkeep = async {
             let mut tick = tokio::time::interval(UPKEEP_EVERY);
@@ -115,6 +116,10 @@ impl Admin {
         }
     }
 }
+
+/// What a path that is none is told.
+const PATHS: &str = "there is no such path; there are GET /healthz /readyz /metrics, and POST /drain \
+                     /trace-lines/on /trace-lines/off\n";
 
 /// The process lives and its journal works.
 async fn healthz(State(admin): State<Admin>) -> impl IntoResponse {
@@ -168,9 +173,8 @@ async fn show_metrics(State(admin): State<Admin>) -> impl IntoResponse {
         let id = participant.id().to_string();
         metrics::gauge!("cauce_participant_in_flight", "participant" => id).set(open);
     }
-    crate::metrics::collect_process();
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (content_type, admin.metrics.render())
+    (content_type, crate::metrics::render(&admin.metrics))
 }
 
 /// Begins a stop, as SIGTERM does.

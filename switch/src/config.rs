@@ -3,6 +3,7 @@
 
 mod admin;
 mod cluster;
+mod framing;
 mod identity;
 mod keys;
 pub mod layers;
@@ -61,7 +62,7 @@ pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
     let mut root = Section::root(layers);
     let service = service::read(&mut root);
     let keys = keys::read(&mut root);
-    let entries = participant::read_entries(&mut root, &keys);
+    let entries = participant::read_entries(&mut root, &keys, &service.iso8583.framing);
     let participants = rules::lines_of(&entries);
     let unpinned = identity::check(&root, layers, &service, &entries);
     let (policy, floats) = rules::read(&mut root, entries);

@@ -137,7 +137,7 @@ async fn shown(args: &DemoArgs, stop: &mut StopSignals) -> ExitCode {
 /// What helps against an error; empty where only the operator can know.
 fn advice(error: &DemoError) -> String {
     match error {
-        DemoError::Start(error) => error.advice().unwrap_or_default(),
+        DemoError::Start(error) => error.advice("cauce demo --set").unwrap_or_default(),
         // Its endpoints in the switch have the address that its merchants had.
         DemoError::Sandbox(SandboxError::Merchant(MerchantError::Io(error)))
             if error.kind() == io::ErrorKind::AddrInUse =>

@@ -88,7 +88,7 @@ async fn take(
     metrics::counter!("cauce_late_answers_total",
         "participant" => participant.id().to_string(), "outcome" => name)
     .increment(1);
-    tracing::warn!(payment_id = %id, participant = %participant.id(), outcome = name,
+    tracing::warn!(payment_id = %id, participant = participant.id().as_str(), outcome = name,
         state = payment.state.name(), owes_reversal, "late answer recorded");
     if owes_reversal {
         engine.owed.push(id);
@@ -112,7 +112,7 @@ async fn find(
 /// An answer to no request that is known. An approval among them is for an operator to look at.
 fn warn_of_unknown(participant: &Participant, answer: &ParticipantAnswer) {
     if answer.de39 == *b"00" {
-        tracing::warn!(participant = %participant.id(), stan = %answer.stan,
+        tracing::warn!(participant = participant.id().as_str(), stan = %answer.stan,
             "approval of no request that is known");
     }
 }

@@ -19,6 +19,8 @@ const SECONDS: [f64; 19] = [
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
     1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 ];
+/// Seconds of processor time that this process took, of all processors.
+const CPU_SECONDS: &str = "process_cpu_seconds_total";
 /// Upper bounds of batch-size buckets.
 const SIZES: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
@@ -50,9 +52,14 @@ pub fn register(participants: &[&str], is_one_of_many: bool) {
     metrics::gauge!("cauce_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1);
 }
 
-/// Reads what the system knows of this process.
-pub fn collect_process() {
+/// All metrics as text for Prometheus, with what the system knows of this process now.
+pub fn render(handle: &PrometheusHandle) -> String {
     metrics_process::Collector::default().collect();
+    let text = handle.render();
+    // A counter of this facade has whole numbers, so the fraction of seconds stands in a gauge.
+    let [gauge, counter] =
+        ["gauge", "counter"].map(|kind| format!("# TYPE {CPU_SECONDS} {kind}\n"));
+    text.replacen(&gauge, &counter, 1)
 }
 
 /// The labels of each series: every value of a dimension with every value of the others.

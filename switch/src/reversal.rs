@@ -263,7 +263,7 @@ async fn advise(
 ) -> Result<Option<(ParticipantAnswer, LineChoice)>, StoreError> {
     let Some(original) = payment.attempt else { return Ok(None) };
     let Some(participant) = engine.participants.by_id(original.participant) else {
-        tracing::error!(participant = %original.participant, payment_id = %payment.id,
+        tracing::error!(participant = original.participant.as_str(), payment_id = %payment.id,
             "a reversal is owed to a participant that is no longer configured");
         return Ok(None);
     };

@@ -6,8 +6,6 @@ use bytes::{Bytes, BytesMut};
 
 use super::FrameError;
 
-/// Bytes of a TPDU: protocol, destination (2), source (2).
-const TPDU_LEN: usize = 5;
 /// Bytes of a BASE1-like header of a message that was not rejected.
 const BASE1_LEN: usize = 22;
 /// Bytes of a BASE1-like header that tells a reject code, at least.
@@ -42,12 +40,15 @@ pub struct Header {
 }
 
 impl HeaderKind {
+    /// Bytes of a TPDU: protocol, destination (2), source (2).
+    pub const TPDU_LEN: u8 = 5;
+
     /// Bytes the shortest such header takes.
     pub(super) fn len_min(self) -> usize {
         match self {
             Self::None => 0,
             Self::Fixed(len) => len.into(),
-            Self::Tpdu => TPDU_LEN,
+            Self::Tpdu => Self::TPDU_LEN.into(),
             Self::Base1 => BASE1_LEN,
         }
     }

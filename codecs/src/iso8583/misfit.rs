@@ -66,7 +66,7 @@ impl MisfitMessage {
         let others = others.filter(|format| format.name() != own.name());
         let mut formats = std::iter::once(Arc::clone(&own)).chain(others);
         let has_tpdu = whole.len() > TPDU_LEN && whole[0] == TPDU_ID;
-        formats.find_map(|format| {
+        let found = formats.find_map(|format| {
             let is_own = Arc::ptr_eq(&format, &own);
             let places = [(0, true), (TPDU_LEN, has_tpdu), (header.len(), true)];
             let places = places.into_iter().filter(|(at, is_place)| {
@@ -89,7 +89,19 @@ impl MisfitMessage {
                     home,
                 })
             })
-        })
+        });
+        let is_tpdu_missing = header.len() == TPDU_LEN && !has_tpdu;
+        found.or_else(|| is_tpdu_missing.then(|| Self::without_header(&own, &whole)).flatten())
+    }
+
+    /// A message of the line's own format without the line's header, in which something else is wrong
+    /// behind the trace number.
+    fn without_header(own: &Arc<Spec>, whole: &[u8]) -> Option<Self> {
+        let mut index = Index::default();
+        // Fails again where it failed before; what was read until there is what counts.
+        let _ = own.index(whole, &mut index);
+        let (format, home) = as_home(own, &index, whole)?;
+        Some(Self { misfit: Misfit::MissingHeader, format, header: None, home })
     }
 
     /// The name of the format it is written in.
@@ -126,6 +138,11 @@ impl MisfitMessage {
 fn read_whole(format: &Arc<Spec>, bytes: &[u8]) -> Option<(Dialect, Bytes)> {
     let mut index = Index::default();
     format.index(bytes, &mut index).ok()?;
+    as_home(format, &index, bytes)
+}
+
+/// What was read of a message, where it is of a type of the standard and has a trace number.
+fn as_home(format: &Arc<Spec>, index: &Index, bytes: &[u8]) -> Option<(Dialect, Bytes)> {
     let mti = index.mti();
     let is_type = matches!(mti, [b'0'..=b'2', b'1'..=b'8', b'0'..=b'5', b'0'..=b'5']);
     if !is_type || !index.has(TRACE) {
@@ -170,6 +187,14 @@ mod tests {
     fn a_message_without_the_line_s_header_is_found() {
         let (header, message) = ECHO.split_at(5);
         check(None, header, message, Some((Misfit::MissingHeader, b"0810")));
+    }
+
+    #[test]
+    fn a_message_without_the_line_s_header_is_found_though_a_field_of_it_is_wrong() {
+        // Bits 5 7 11 of BCD, the trace number behind; then a field that the format does not define.
+        let own = b"\x08\0\x02\x20\0\0\0\0\0\x01\x11\x23\x21\x17\x22\0\0\x42\0";
+        let (header, message) = own.split_at(5);
+        check(Some("iso87-bcd"), header, message, Some((Misfit::MissingHeader, b"\x08\x10")));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) const THIRD: u8 = 65;
 pub(super) const FIELDS: usize = 193;
 
 /// A message format: how header, MTI, bitmaps and each field are written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Spec {
     name: Box<str>,
     pub(super) header_len: u16,
@@ -210,6 +210,11 @@ impl Spec {
     /// Bytes in front of the MTI.
     pub fn header_len(&self) -> usize {
         usize::from(self.header_len)
+    }
+
+    /// The same format behind a line whose framing has cut the header off.
+    pub fn without_header(&self) -> Self {
+        Self { header_len: 0, ..self.clone() }
     }
 
     /// How a field is written; none where it is not defined.

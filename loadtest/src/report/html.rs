@@ -41,6 +41,7 @@ fn write_page(out: &mut String, report: &Report) -> std::fmt::Result {
         write!(out, "<p class=\"lead\">{}</p>", escape(&search.verdict()))?;
         over_rates(out, &search.tried, Some(search.objective))?;
     } else if !report.rates.is_empty() {
+        write!(out, "<p class=\"lead\">{}</p>", escape(&held(&report.rates)))?;
         over_rates(out, &report.rates, None)?;
     }
     tables::headline(out, report)?;
@@ -64,7 +65,20 @@ fn over_rates(
     tried.sort_by_key(|point| point.rate);
     latency_over_rates(out, &tried, objective)?;
     throughput_over_rates(out, &tried)?;
-    tables::rates(out, &tried)
+    let served = if objective.is_some() { "served" } else { "as planned" };
+    tables::rates(out, &tried, served)
+}
+
+/// What became of several rates without an objective, in one sentence.
+fn held(rates: &[RatePoint]) -> String {
+    let went_well = rates.iter().filter(|point| point.is_served()).count();
+    let count = rates.len();
+    let how = match went_well {
+        _ if went_well == count => "at each the payments ended as planned".to_owned(),
+        0 => "at none the payments ended as planned".to_owned(),
+        _ => format!("at {went_well} of them the payments ended as planned"),
+    };
+    format!("{count} rates were held one after the other: {how}.")
 }
 
 /// A value of each rate.

@@ -44,9 +44,12 @@ pub fn round_duration(us: u64) -> String {
     }
 }
 
-/// How much a part is of a whole, in per cent; "under 0.1 %" for next to nothing.
+/// How much a part is of a whole, in per cent, rounded half up; "under 0.1 %" for next to nothing, and
+/// 100 % for the whole alone.
 pub fn percent(part: u64, whole: u64) -> String {
-    let tenths = u128::from(part) * 1_000 / u128::from(whole.max(1));
+    let (part_of, whole_of) = (u128::from(part), u128::from(whole.max(1)));
+    let rounded = (part_of * 2_000 + whole_of) / (whole_of * 2);
+    let tenths = if part < whole { rounded.min(999) } else { rounded };
     match tenths {
         0 if part > 0 => "under 0.1 %".to_owned(),
         1_000.. => format!("{} %", tenths / 10),
@@ -79,6 +82,8 @@ mod tests {
     #[test]
     fn a_share_is_told_in_per_cent() {
         let check = |part, whole, expect: &str| assert_eq!(percent(part, whole), expect);
+        check(16, 240, "6.7 %");
+        check(99_999, 100_000, "99.9 %");
         check(0, 10, "0.0 %");
         check(1, 3, "33.3 %");
         check(1, 100_000, "under 0.1 %");

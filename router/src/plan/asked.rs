@@ -1,6 +1,7 @@
 //! A request beside what every rule needs to know of it, worked out once.
 
 use crate::id::{BillerId, ParticipantId};
+use crate::limit::Detail;
 use crate::message::{Originator, PaymentRequest, Rail};
 use crate::money::Money;
 use crate::plan::Refusal;
@@ -101,6 +102,16 @@ impl<'a> Asked<'a> {
         Refusal { reason, field: field.into(), detail: None, business_date }
     }
 
+    /// The same, with what people need beyond the reason's text.
+    pub(crate) fn refuse_saying(
+        &self,
+        reason: Reason,
+        field: impl Into<Option<&'static str>>,
+        detail: String,
+    ) -> Refusal {
+        Refusal { detail: Some(Detail::Text(detail.into())), ..self.refuse(reason, field) }
+    }
+
     /// The rules that need no limit: may this party ask, is this an amount, is it taken.
     pub(crate) fn check(&self) -> Result<(), Refusal> {
         let PaymentRequest { originator, amount, rail, payer, .. } = self.request;
@@ -121,7 +132,9 @@ impl<'a> Asked<'a> {
             return known.and_then(|()| self.source().map(|_| ()));
         };
         if !allows(&biller.currencies, Some(&amount.currency)) {
-            return Err(self.refuse(Reason::CurrencyNotAllowed, "amount"));
+            let codes: Vec<&str> = biller.currencies.iter().map(|one| one.code()).collect();
+            let detail = format!("allowed: {}", codes.join(", "));
+            return Err(self.refuse_saying(Reason::CurrencyNotAllowed, "amount", detail));
         }
         if !allows(&biller.rails, Some(rail)) {
             return Err(self.refuse(Reason::ServiceNotEnabled, "rail"));

@@ -138,6 +138,30 @@ fn the_first_broken_rule_in_the_catalogue_s_order_is_the_one_told() {
 }
 
 #[test]
+fn a_rail_that_nothing_serves_and_a_currency_that_is_not_taken_are_told_with_what_is() {
+    let mut policy = policy();
+    policy.routes.iter_mut().for_each(|route| route.rails = vec![Rail::Account]);
+    let mut request = request(100);
+    request.rail = Rail::Wallet;
+    policy.billers.values_mut().for_each(|biller| biller.rails.clear());
+    let told = |request: &PaymentRequest, policy: &Policy| {
+        let refusal = refused(request, policy);
+        (refusal.reason, refusal.detail)
+    };
+    let text = |text: &str| Some(Detail::Text(text.into()));
+    let expect = (Reason::NoRoute, text("the rail wallet is not served here"));
+    assert_eq!(told(&request, &policy), expect);
+    policy.routes[0].rails = vec![Rail::Wallet];
+    policy.routes[0].to.clear();
+    assert_eq!(told(&request, &policy), (Reason::NoRoute, None), "served, and no bank is reached");
+    let taken = vec![testing::currency("MXN"), testing::currency("VES")];
+    policy.billers.values_mut().for_each(|biller| biller.currencies = taken.clone());
+    request.amount.currency = testing::currency("ARS");
+    let expect = (Reason::CurrencyNotAllowed, text("allowed: MXN, VES"));
+    assert_eq!(told(&request, &policy), expect);
+}
+
+#[test]
 fn a_suspended_participant_neither_asks_nor_is_asked() {
     let mut policy = policy();
     let suspend = |policy: &mut Policy, name| {

@@ -6,7 +6,8 @@ use super::StartError;
 
 impl StartError {
     /// What the operator can do about it, to be said behind the error; none where only he can know.
-    pub fn advice(&self) -> Option<String> {
+    /// `set` is how a value is set on the command line that he used, such as `--set`.
+    pub fn advice(&self, set: &str) -> Option<String> {
         let Self::Listen { what, address, source } = self else { return None };
         let (ip, port) = (address.ip(), address.port());
         let host = address.to_string();
@@ -19,7 +20,7 @@ impl StartError {
                 ),
                 key => format!(
                     ": another program has port {port}; end it, or choose another port with \
-                     `--set {key}={host}:PORT` (0 takes any that is free)"
+                     `{set} {key}={host}:PORT` (0 takes any that is free)"
                 ),
             }),
             ErrorKind::AddrNotAvailable => Some(format!(": this machine has no address {ip}")),
@@ -43,10 +44,10 @@ mod tests {
         let check = |what, kind: ErrorKind, expect: &str| {
             let address = "127.0.0.1:8080".parse().expect("an address");
             let error = StartError::Listen { what, address, source: io::Error::from(kind) };
-            let advice = error.advice().unwrap_or_default();
+            let advice = error.advice("cauce demo --set").unwrap_or_default();
             assert!(advice.contains(expect), "{advice}");
         };
-        check("http.listen", ErrorKind::AddrInUse, "--set http.listen=127.0.0.1:PORT");
+        check("http.listen", ErrorKind::AddrInUse, "`cauce demo --set http.listen=127.0.0.1:PORT`");
         check("admin.listen", ErrorKind::AddrInUse, "--set admin.listen=127.0.0.1:PORT");
         check("participants.listen", ErrorKind::AddrInUse, "another `listen`");
         check("http.listen", ErrorKind::AddrNotAvailable, "has no address 127.0.0.1");

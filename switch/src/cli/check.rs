@@ -22,13 +22,25 @@ pub(super) fn main(configured: &Configured) -> ExitCode {
             println!("participant {}: {}", participant.id, message_format);
         }
     }
-    println!(
-        "ok: {} participants, {} billers, {} routes, {} fees, {} limits",
-        config.participants.len(),
-        config.policy.billers.len(),
-        config.policy.routes.len(),
-        config.policy.fees.len(),
-        config.policy.limits.len()
-    );
+    let policy = &config.policy;
+    let needed = [
+        (config.participants.len(), "participant"),
+        (policy.billers.len(), "biller"),
+        (policy.routes.len(), "route"),
+    ];
+    let missing: Vec<&str> =
+        needed.iter().filter(|(count, _)| *count == 0).map(|(_, what)| *what).collect();
+    if !missing.is_empty() {
+        println!("note: nothing can be paid yet: there is no {}", missing.join(", no "));
+    }
+    let rules = [(policy.fees.len(), "fee"), (policy.limits.len(), "limit")];
+    let counts: Vec<String> =
+        needed.iter().chain(&rules).map(|(count, what)| counted(*count, what)).collect();
+    println!("ok: {}", counts.join(", "));
     ExitCode::SUCCESS
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }

@@ -58,7 +58,7 @@ pub(super) fn main(args: ServeArgs, process: ServiceProcess) -> ExitCode {
     let code = match runtime.block_on(serve(config, configured, stop, hangup)) {
         Ok(ended) => exit_code(ended),
         Err(error) => {
-            let advice = error.advice().unwrap_or_default();
+            let advice = error.advice("--set").unwrap_or_default();
             tracing::error!(error = %log::chain(&error), "the switch did not start{advice}");
             ExitCode::FAILURE
         }

@@ -40,6 +40,9 @@ pub(super) struct Traffic {
 pub(super) struct Said {
     pub(super) message_format: Option<Arc<MessageFormat>>,
     pub(super) key_exchange: Option<Arc<KeyExchange>>,
+    /// Name of the format and the bytes it has in front of the message type, which the framing of
+    /// the lines cuts off; none where it has none.
+    pub(super) header: Option<(String, usize)>,
 }
 
 /// Reads `dialect`, `mac` and `key_exchange` of a participant.
@@ -61,7 +64,8 @@ pub(super) fn read(section: &mut Section<'_>, keys: &KeysConfig, traffic: Traffi
         (None, true) => plain(),
         (None, false) => None,
     };
-    let (Some(said), key_exchange) = (said, exchange.flatten()) else { return Said::default() };
+    let (Some(mut said), key_exchange) = (said, exchange.flatten()) else { return Said::default() };
+    let header = said.cut_header();
     let key_field = key_exchange.as_ref().map(|exchange| exchange.field);
     if let Some(field) = key_field
         && (said.spec.field(field).is_none() || Dialect::NEEDED.contains(&field))
@@ -82,7 +86,11 @@ pub(super) fn read(section: &mut Section<'_>, keys: &KeysConfig, traffic: Traffi
             }
         },
     };
-    Said { message_format: message_format.map(Arc::new), key_exchange: key_exchange.map(Arc::new) }
+    Said {
+        message_format: message_format.map(Arc::new),
+        key_exchange: key_exchange.map(Arc::new),
+        header,
+    }
 }
 
 /// A dialect as it is written down.
@@ -96,6 +104,16 @@ struct Written {
 impl Written {
     fn of(spec: Arc<Spec>, edition: Edition) -> Self {
         Self { spec, edition, ignored: Vec::new(), droppable: None }
+    }
+
+    /// Takes the header out of the format: the framing of the lines cuts it off.
+    fn cut_header(&mut self) -> Option<(String, usize)> {
+        let (name, len) = (self.spec.name().to_owned(), self.spec.header_len());
+        if len == 0 {
+            return None;
+        }
+        self.spec = Arc::new(self.spec.without_header());
+        Some((name, len))
     }
 
     /// The dialect; the field of a key that changes is none of ours, unless it holds our texts.

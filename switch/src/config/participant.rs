@@ -10,6 +10,7 @@ use codecs::security::{KeyAlgorithm, KeyName, KeyUsage, PinFormat};
 use router::id::{ParticipantId, Stan};
 use router::text::Text;
 
+use super::framing;
 use super::keys::KeysConfig;
 use super::message_format::{self, Traffic};
 use super::read::Section;
@@ -102,19 +103,25 @@ pub(super) struct Entry {
 }
 
 /// Reads all `[[participants]]`.
-pub(super) fn read_entries(root: &mut Section<'_>, keys: &KeysConfig) -> Vec<Entry> {
+///
+/// `framing` is that of everybody's address, which holds where a participant says none.
+pub(super) fn read_entries(
+    root: &mut Section<'_>,
+    keys: &KeysConfig,
+    framing: &Framer,
+) -> Vec<Entry> {
     let mut seen: Vec<ParticipantId> = Vec::new();
     let mut acquirers: Vec<Text<11>> = Vec::new();
     let mut mac_keys: Vec<KeyName> = Vec::new();
     let entries = root.tables("participants", |section| {
-        let id: Option<ParticipantId> = section.required("id");
+        let id: Option<ParticipantId> = section.id("id");
         if let Some(id) = id {
             if seen.contains(&id) {
                 section.mistake("id", format!("there is another participant `{id}`"));
             }
             seen.push(id);
         }
-        let entry = read_one(section, id, keys);
+        let entry = read_one(section, id, keys, framing);
         if let Some(acquirer_id) = entry.lines.acquirer_id {
             if acquirers.contains(&acquirer_id) {
                 section.mistake("acquirer_id", format!("another participant has `{acquirer_id}`"));
@@ -134,16 +141,22 @@ pub(super) fn read_entries(root: &mut Section<'_>, keys: &KeysConfig) -> Vec<Ent
     entries.into_iter().flatten().collect()
 }
 
-fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>, keys: &KeysConfig) -> Entry {
+fn read_one(
+    section: &mut Section<'_>,
+    id: Option<ParticipantId>,
+    keys: &KeysConfig,
+    framing_of_all: &Framer,
+) -> Entry {
     let id = id.unwrap_or(ParticipantId(Text::EMPTY));
     section.choice("codec", &[("cauce-87", ())]);
     section.choice("on_unknown", &[("reverse", ())]);
     let acquirer_id = section.parsed("acquirer_id");
-    let (reach, listen, framing) = (reach(section), section.parsed("listen"), framing(section));
-    if listen.is_some() && acquirer_id.is_none() {
+    let (reach, listen, framing) =
+        (reach(section), section.socket_address("listen", "0.0.0.0:8601"), framing::read(section));
+    if listen.is_some() && !section.has("acquirer_id") {
         section.mistake("listen", "needs acquirer_id, by which it signs on");
     }
-    if reach.is_none() && listen.is_none() {
+    if !section.has("connect") && !section.has("listen") {
         for name in ["framing", "dialect", "mac", "key_exchange"] {
             if section.has(name) {
                 section.mistake(name, "needs connect or listen: at everybody's address nobody is known before the sign-on");
@@ -152,6 +165,13 @@ fn read_one(section: &mut Section<'_>, id: Option<ParticipantId>, keys: &KeysCon
     }
     let traffic = Traffic { is_asked: reach.is_some(), signs_on: listen.is_some() };
     let said = message_format::read(section, keys, traffic);
+    let framing = match &said.header {
+        Some(header) => {
+            let said = framing.as_ref().unwrap_or(framing_of_all);
+            framing::with_header_of_format(section, header, said)
+        }
+        None => framing,
+    };
     let partial_reversals = partial_reversals(section, said.message_format.as_deref());
     let lines = ParticipantConfig {
         id,
@@ -191,7 +211,7 @@ fn partial_reversals(section: &mut Section<'_>, message_format: Option<&MessageF
 }
 
 fn reach(section: &mut Section<'_>) -> Option<Reach> {
-    let address = section.parsed("connect");
+    let address = section.socket_address("connect", "192.0.2.10:8583");
     let lines = section.size("lines", 1..=64, 1);
     let echo_interval = millis(section, "echo_interval_ms", 30_000);
     let reconnect_min = millis(section, "reconnect_min_ms", 200);
@@ -202,22 +222,6 @@ fn reach(section: &mut Section<'_>) -> Option<Reach> {
     let tls = section.has("tls").then(|| section.section("tls", tls)).flatten();
     let address = address?;
     Some(Reach { address, lines, echo_interval, reconnect_min, reconnect_max, tls })
-}
-
-/// A framing of lines: the name of a preset, or a table of its parts.
-pub(super) fn framing(section: &mut Section<'_>) -> Option<Framer> {
-    let mistakes = match Framer::from_value(section.value("framing")?) {
-        Ok(framer) => return Some(framer),
-        Err(mistakes) => mistakes,
-    };
-    for mistake in mistakes {
-        let key = match mistake.key.as_str() {
-            "" => "framing".to_owned(),
-            key => format!("framing.{key}"),
-        };
-        section.mistake(&key, mistake.problem);
-    }
-    None
 }
 
 fn pin_rule(section: &mut Section<'_>, keys: &KeysConfig) -> Option<PinRule> {
@@ -298,6 +302,40 @@ mod tests {
             ]),
         );
         check("framing = \"nac\"", Err(&["participants[0].framing"]));
+    }
+
+    #[test]
+    fn an_id_is_a_name_that_files_labels_and_addresses_can_hold() {
+        for id in ["", "bank a", "../x", ".", "-x", "bank/a", "b\u{e4}nk"] {
+            for table in ["participants", "billers"] {
+                let text = format!("[[{table}]]\nid = \"{id}\"\nconnect = \"127.0.0.1:1\"\n");
+                let text = if table == "billers" { text.replace("connect", "name") } else { text };
+                let layers = Layers::compiled_in().with_text("test.toml", &text).expect("layers");
+                let found = load(&layers).expect_err(id);
+                let is_told = found.iter().any(|it| it.key == format!("{table}[0].id"));
+                assert!(is_told, "{id}: {found:?}");
+            }
+        }
+        for id in ["bank-a", "0134", "B_2.ve"] {
+            let text = format!("[[participants]]\nid = \"{id}\"\n");
+            let layers = Layers::compiled_in().with_text("test.toml", &text).expect("layers");
+            assert!(load(&layers).is_ok(), "{id}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_port_is_one_mistake_and_tells_what_is_expected() {
+        for key in ["connect", "listen"] {
+            let text = format!(
+                "[[participants]]\nid = \"bank-a\"\nacquirer_id = \"1\"\n{key} = \"127.0.0.1\"\n\
+                 framing = \"nac\"\n"
+            );
+            let layers = Layers::compiled_in().with_text("test.toml", &text).expect("layers");
+            let found = load(&layers).expect_err("a mistake");
+            let [mistake] = &found[..] else { panic!("{found:?}") };
+            let begins = "`127.0.0.1` is not an IP address with a port, such as ";
+            assert!(mistake.problem.starts_with(begins), "{mistake}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -85,10 +86,42 @@ impl<'a> Section<'a> {
 
     /// A text that must be there and read as a `T`.
     pub fn required<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
-        if self.table.get(name).is_none() {
-            self.mistake(name, "is missing");
+        match self.table.get(name) {
+            None => self.mistake(name, "is missing"),
+            Some(value) if value.as_str() == Some("") => self.mistake(name, "is empty"),
+            Some(_) => {}
         }
         self.parsed(name)
+    }
+
+    /// The id of something, which must be there: it stands in labels of metrics, names of files and
+    /// addresses of the API, so it has few kinds of characters.
+    pub fn id<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let text = self.table.get(name).and_then(Value::as_str).unwrap_or_default();
+        let begins_well = text.starts_with(|letter: char| letter.is_ascii_alphanumeric());
+        if !text.is_empty() && !(begins_well && text.bytes().all(is_allowed)) {
+            self.mistake(
+                name,
+                format!(
+                    "`{text}`: an id has letters, digits, `-`, `_` and `.`, a letter or digit first"
+                ),
+            );
+            self.take(name);
+            return None;
+        }
+        self.required(name)
+    }
+
+    /// An address of a socket, where it is there; `example` is such a one.
+    pub fn socket_address(&mut self, name: &str, example: &str) -> Option<SocketAddr> {
+        let text = self.text(name)?;
+        let address = text.parse().ok();
+        if address.is_none() {
+            let problem = format!("`{text}` is not an IP address with a port, such as {example}");
+            self.mistake(name, problem);
+        }
+        address
     }
 
     /// A text that, where it is there, must read as a `T`.

@@ -121,7 +121,7 @@ fn float_rule(
 }
 
 fn biller(section: &mut Section<'_>) -> Option<Biller> {
-    let id = section.required("id");
+    let id = section.id("id");
     section.text("name");
     let zone = match section.text("time_zone") {
         Some(name) => zone::by_name(&name).unwrap_or_else(|| {

@@ -298,7 +298,7 @@ fn framing(section: &mut Section<'_>) -> Framer {
         section.choice("header", &[("none", HeaderKind::None), ("tpdu", HeaderKind::Tpdu)]);
     let body_len_max = section.size("frame_bytes_max", 64..=65_535, 4096);
     let spec = match section.value("framing") {
-        Some(toml::Value::Table(_)) => match super::participant::framing(section) {
+        Some(toml::Value::Table(_)) => match super::framing::read(section) {
             Some(framer) => return framer,
             None => FrameSpec::BINARY2,
         },

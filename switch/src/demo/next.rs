@@ -12,8 +12,7 @@ pub(super) fn tell(dir: &Path, app: &App, sandbox: &Sandbox) {
     screen::line("\nNext, in another terminal of this machine:\n");
     screen::line("  # a merchant asks for a payment, and hears of it");
     screen::line(&merchant(&app.addresses.http.to_string(), key));
-    let log = quoted(&dir.join(MERCHANT_LOG).display().to_string());
-    screen::line(&format!("{}\n", in_two_lines("tail -n 1", &log)));
+    screen::line(&format!("{}\n", notice(&dir.join(MERCHANT_LOG).display().to_string())));
     screen::line("  # a bank sends a payment (0200) and gets its answer (0210)");
     screen::line(&bank(&program(), &app.addresses.iso8583.to_string()));
 }
@@ -38,14 +37,26 @@ fn named(whole: &Path, mut folders: impl Iterator<Item = PathBuf>) -> String {
     name.display().to_string()
 }
 
-/// One command line: `curl` of any age, and a key of idempotency that is new each second.
+/// One command line: `curl` of any age, and a key of idempotency that is new each second. The answer
+/// is shown, and kept for [`notice`].
 fn merchant(http: &str, key: &str) -> String {
     format!(
-        "  curl -sS http://{http}/v1/payments \\\n    \
+        "  PAID=$(curl -sS http://{http}/v1/payments \\\n    \
            -H 'Authorization: Bearer {key}' \\\n    \
            -H \"Idempotency-Key: $(date +%s)\" -H 'Content-Type: application/json' \\\n    \
            -d '{{\"rail\":\"account\",\"amount\":{{\"currency\":\"VES\",\"minor\":12300}},\n        \
-           \"payer\":{{\"account\":\"01020000000000000001\"}}}}'; echo"
+           \"payer\":{{\"account\":\"01020000000000000001\"}}}}'); echo \"$PAID\""
+    )
+}
+
+/// Waits for the notice of that payment, a few seconds at most: it comes a moment after the answer.
+fn notice(log: &str) -> String {
+    let log = quoted(log);
+    format!(
+        "  ID=$(echo \"$PAID\" | grep -o 'pay_[0-9A-Za-z]*' | head -n 1)\n  \
+           for second in 1 2 3 4 5; do\n    \
+           grep \"$ID\" {log} \\\n    \
+           && break; sleep 1; done"
     )
 }
 
@@ -80,6 +91,9 @@ mod tests {
     fn commands_fit_80_columns_and_paths_are_quoted_for_a_shell() {
         let key = format!("ck_{}", "x".repeat(43));
         for line in merchant("127.0.0.1:65535", &key).lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        for line in notice("/tmp/cauce-demo-1234567/merchant.jsonl").lines() {
             assert!(line.chars().count() <= 80, "{line}");
         }
         assert_eq!(bank("cauce", "127.0.0.1:8583"), "  cauce demo bank 127.0.0.1:8583");

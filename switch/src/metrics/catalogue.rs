@@ -54,7 +54,11 @@ const fn histogram(
 
 /// The metrics of every switch.
 pub(super) const METRICS: &[Metric] = &[
-    gauge("cauce_build_info", "The version that runs; always 1", &[]),
+    gauge(
+        "cauce_build_info",
+        "The version that runs; always 1",
+        &[Of("version", || vec![env!("CARGO_PKG_VERSION")])],
+    ),
     counter(
         "cauce_payments_total",
         "Payments decided or refused, by reason",

@@ -63,11 +63,11 @@ async fn open(
     let socket = match connected {
         Ok(Ok(socket)) => socket,
         Ok(Err(error)) => {
-            tracing::warn!(participant = %id, address = %reach.address, %error, "cannot connect");
+            tracing::warn!(participant = id.as_str(), address = %reach.address, %error, "cannot connect");
             return false;
         }
         Err(_) => {
-            tracing::warn!(participant = %id, address = %reach.address, "connecting takes too long");
+            tracing::warn!(participant = id.as_str(), address = %reach.address, "connecting takes too long");
             return false;
         }
     };
@@ -78,14 +78,14 @@ async fn open(
     let secured = match tls::connect(files, socket) {
         Ok(handshake) => tokio::time::timeout(limits.sign_on_timeout, handshake).await,
         Err(error) => {
-            tracing::error!(participant = %id, %error, "TLS files cannot be used");
+            tracing::error!(participant = id.as_str(), %error, "TLS files cannot be used");
             return false;
         }
     };
     match secured {
         Ok(Ok(socket)) => converse(engine, participant, reach, limits, socket).await,
         Ok(Err(error)) => {
-            tracing::warn!(participant = %id, %error, "TLS handshake failed");
+            tracing::warn!(participant = id.as_str(), %error, "TLS handshake failed");
             false
         }
         Err(_) => false,
@@ -139,7 +139,7 @@ async fn stay_signed_on(
     }
     line.set_signed_on(true);
     participant.attach(Arc::clone(line));
-    tracing::info!(participant = %participant.id(), line = line.number(), "signed on");
+    tracing::info!(participant = participant.id().as_str(), line = line.number(), "signed on");
     loop {
         tokio::time::sleep(reach.echo_interval).await;
         if !say(engine, participant, line, NetworkKind::Echo).await {
@@ -177,8 +177,13 @@ async fn say(
             .as_ref()
             .map_or("-".into(), |heard| heard.answer.de39.escape_ascii().to_string());
         let peer = line.identity().peer.map(tracing::field::display);
-        tracing::warn!(participant = %participant.id(), peer, kind = kind.code(), de39,
-            "network management request refused or not answered");
+        tracing::warn!(
+            participant = participant.id().as_str(),
+            peer,
+            kind = kind.code(),
+            de39,
+            "network management request refused or not answered"
+        );
     }
     accepted
 }

@@ -76,7 +76,7 @@ pub fn translate(
     let translated = to.keys.translate_pin(&block, pan, from.current(), to.current(), &fill);
     let translated = translated.map_err(|error| {
         metrics::counter!("cauce_pins_refused_total", "why" => error.kind.name()).increment(1);
-        tracing::warn!(participant = %request.originator.as_str(), %error, "PIN block refused");
+        tracing::warn!(participant = request.originator.as_str(), %error, "PIN block refused");
         fault
     })?;
     // Both formats have eight bytes.

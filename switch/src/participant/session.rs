@@ -131,7 +131,7 @@ impl Session {
         self.note_end(closed);
         let (line, why) = (self.line.number(), crate::log::chain(closed));
         if let Some(participant) = &self.participant {
-            tracing::info!(line, participant = %participant.id(), %why, "line ended");
+            tracing::info!(line, participant = participant.id().as_str(), %why, "line ended");
             return participant.detach(&self.line);
         }
         if matches!(closed, Closed::Displaced) {

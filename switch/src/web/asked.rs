@@ -129,8 +129,10 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<&str, Refusal> {
         let refusal = Refusal::new(Reason::FormatError, "idempotency_key");
         Err(refusal.saying(detail).about("Idempotency-Key"))
     };
-    let (Some(value), None) = (given.next(), given.next()) else {
-        return refusal("the header must be given once");
+    let value = match (given.next(), given.next()) {
+        (Some(value), None) => value,
+        (None, _) => return refusal("the header is missing"),
+        (Some(_), Some(_)) => return refusal("the header must be given once"),
     };
     let key = value.as_bytes();
     let is_printable = key.iter().all(|byte| (b' '..=b'~').contains(byte));

@@ -48,6 +48,9 @@ async fn the_admin_port_answers_its_own_names_and_no_web_page() {
         assert_eq!(status(admin, &get, &page).await, 403, "{path}");
     }
     assert_eq!(status(admin, "HEAD /healthz", &format!("Host: {admin}\r\n")).await, 200);
+    let lost = format!("GET /health HTTP/1.1\r\nConnection: close\r\nHost: {admin}\r\n\r\n");
+    let told = answer(admin, &lost).await;
+    assert!(told.contains(" 404 ") && told.contains("/healthz /readyz /metrics"), "{told}");
     let old = answer(admin, "GET /healthz HTTP/1.0\r\n\r\n").await;
     assert!(old.contains(" 200 ") && old.ends_with("ok\n"), "{old}");
 }

@@ -71,6 +71,19 @@ async fn every_metric_has_help_and_type_and_stands_at_0_before_the_first_payment
     ] {
         assert!(text.lines().any(|line| line == series), "{series}");
     }
+    let series = |name: &str| -> Vec<&str> {
+        let is_of =
+            |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        text.lines().filter(is_of).collect()
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        series("cauce_build_info"),
+        [format!("cauce_build_info{{version=\"{version}\"}} 1")]
+    );
+    let [processor] = series("process_cpu_seconds_total")[..] else { panic!("one series") };
+    assert!(processor.contains('.'), "hundredths of a second count: {processor}");
+    assert!(text.contains("# TYPE process_cpu_seconds_total counter\n"));
     for begins in
         ["cauce_build_info{version=\"", "process_resident_memory_bytes ", "process_open_fds "]
     {

@@ -2,6 +2,7 @@
 //! in the log, counted. And the trace of lines. Messages are laid out by hand after ISO 8583:1987.
 
 mod before_sign_on;
+mod types;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -202,6 +203,24 @@ fn cases() -> Vec<Case> {
             0,
         ),
         case(
+            "ASCII with a bitmap of letters and no TPDU on a BCD port",
+            At::Banco,
+            framed(b"0800822000000000000004000000000000001123211722000042301" as &[u8]),
+            Some((b"0810", b"000042")),
+            "other_format",
+            "0",
+            0,
+        ),
+        case(
+            "an unknown field behind no TPDU",
+            At::Banco,
+            framed(undefined),
+            Some((b"\x02\x10", b"\0\0\x42")),
+            "missing_header",
+            "0",
+            0,
+        ),
+        case(
             "BCD on an ASCII port",
             At::Everybody,
             framed(ECHO_BCD),
@@ -323,6 +342,9 @@ async fn a_participant_s_frames_are_told_once_a_line_and_minute_and_all_are_coun
     let peer = socket.local_addr().expect("an address");
     let told = ["not understood".to_owned(), format!("peer={peer}"), "\"bank-a\"".to_owned()];
     assert_eq!(town.logged(&told).len(), 1);
+    // One search finds all that is said of a participant.
+    let signed_on = ["signed on".to_owned(), "participant=\"bank-a\"".to_owned()];
+    assert_eq!(town.logged(&signed_on).len(), 1);
     town.running.stop().await;
 }
 

@@ -3,6 +3,7 @@
 use super::import::{Form, form_of, import};
 use super::raw::{Number, RawField, RawSpec};
 use super::{Spec, SpecError};
+use crate::frame::FrameSpec;
 use crate::iso8583::content::Content;
 
 mod doubts;
@@ -48,6 +49,11 @@ pub(super) fn check(raw: &RawSpec) -> Vec<SpecError> {
     let mut found = Vec::new();
     if raw.name.is_empty() {
         found.push(breach("name", "a format needs a name"));
+    }
+    let presets = FrameSpec::PRESETS.map(|(name, _)| name);
+    if let Some(name) = raw.framing.as_deref().filter(|name| !presets.contains(name)) {
+        let problem = format!("`{name}` is not one of {}", presets.join(", "));
+        found.push(breach("framing", &problem));
     }
     for (Number(number), field) in &raw.fields {
         let key = format!("fields.{number}");

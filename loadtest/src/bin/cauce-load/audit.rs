@@ -34,7 +34,8 @@ pub struct EvidenceArgs {
     /// The `cauce` program.
     #[arg(long, value_name = "PROGRAM", default_value = "cauce", help_heading = AUDIT)]
     cauce: PathBuf,
-    /// Log of the simulated issuers; may be given several times.
+    /// Log of simulated issuers in other processes; may be given several times.
+    /// The bank in this process (--issuer-listen) is audited without it.
     #[arg(long, value_name = "FILE", help_heading = AUDIT)]
     issuer_log: Vec<PathBuf>,
     /// Log of the simulated merchant.
@@ -66,9 +67,10 @@ pub async fn audit(args: &Args) -> anyhow::Result<ExitCode> {
         return Err(usage::wrong("an audit needs the journal: --data or --journal"));
     }
     usage::readable(&args.answers)?;
-    args.evidence.check()?;
+    args.evidence.check(None)?;
+    args.evidence.check_data()?;
     let claims = client::read(open(&args.answers)?)?;
-    let summary = args.evidence.audit(claims, None).await?;
+    let summary = args.evidence.audit(claims, None, None).await?;
     lines(&summary).iter().for_each(|line| print(line));
     Ok(ExitCode::from(if summary.mismatches == 0 { 0 } else { MISMATCHES }))
 }
@@ -100,12 +102,14 @@ impl EvidenceArgs {
         self.data.as_deref()
     }
 
-    /// Refuses evidence that is not there before a run is made for it.
+    /// Refuses evidence that is not there before a run is made for it; the data folder is looked at
+    /// by [`EvidenceArgs::check_data`]. `truth` is the file of the hosted bank.
     ///
     /// Errors: a wrong command line.
-    pub fn check(&self) -> anyhow::Result<()> {
-        let files = self.data.iter().chain(&self.journal).chain(&self.merchant_log);
-        files.chain(&self.issuer_log).try_for_each(|path| usage::readable(path))?;
+    pub fn check(&self, truth: Option<&Path>) -> anyhow::Result<()> {
+        let files = self.journal.iter().chain(&self.merchant_log).map(PathBuf::as_path);
+        let logs = self.other_issuer_logs(truth);
+        files.chain(logs).try_for_each(usage::readable)?;
         if self.data.is_some() {
             let asked = Command::new(&self.cauce).arg("--version").stdout(Stdio::null()).status();
             if let Err(error) = asked {
@@ -118,6 +122,28 @@ impl EvidenceArgs {
         Ok(())
     }
 
+    /// Refuses a data folder that is not there. The switch makes it when it starts.
+    ///
+    /// Errors: a wrong command line.
+    pub fn check_data(&self) -> anyhow::Result<()> {
+        self.data.iter().try_for_each(|path| usage::readable(path))
+    }
+
+    /// The logs of the issuers in other processes, each once: what the hosted bank writes to `truth`
+    /// it tells the audit itself.
+    fn other_issuer_logs(&self, truth: Option<&Path>) -> Vec<&Path> {
+        let mut seen: Vec<PathBuf> = truth.map(one_name).into_iter().collect();
+        let mut logs = Vec::new();
+        for log in &self.issuer_log {
+            let name = one_name(log);
+            if !seen.contains(&name) {
+                seen.push(name);
+                logs.push(log.as_path());
+            }
+        }
+        logs
+    }
+
     /// Audits, again and again while something may still come to rest in the time allowed.
     ///
     /// Errors: evidence that cannot be read.
@@ -125,11 +151,12 @@ impl EvidenceArgs {
         &self,
         claims: Vec<Claim>,
         issuer: Option<(&str, &IssuerHandle)>,
+        truth: Option<&Path>,
     ) -> anyhow::Result<AuditSummary> {
         let give_up = Instant::now() + Duration::from_secs(self.settle);
         let mut evidence = Evidence { claims, ..Evidence::default() };
         loop {
-            self.gather(&mut evidence, issuer)?;
+            self.gather(&mut evidence, issuer, truth)?;
             let mismatches = loadtest::audit::audit(&evidence);
             let may_settle = mismatches.iter().any(Mismatch::may_settle);
             if !may_settle || Instant::now() >= give_up {
@@ -144,6 +171,7 @@ impl EvidenceArgs {
         &self,
         evidence: &mut Evidence,
         issuer: Option<(&str, &IssuerHandle)>,
+        truth: Option<&Path>,
     ) -> anyhow::Result<()> {
         // What issuers and merchants know of a payment that begins after this, the journal cannot
         // know: others may be paying beside the run.
@@ -162,7 +190,7 @@ impl EvidenceArgs {
             journal_read_at: Some(read_at),
             ..IssuerTruth::default()
         };
-        for log in &self.issuer_log {
+        for log in self.other_issuer_logs(truth) {
             evidence.issuers.add_log(open(log)?).with_context(|| log.display().to_string())?;
         }
         if let Some((participant, issuer)) = issuer {
@@ -195,7 +223,42 @@ impl EvidenceArgs {
     }
 }
 
+/// One name for a file, however its path is written, whether it is there or not.
+fn one_name(path: &Path) -> PathBuf {
+    let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.canonicalize().unwrap_or_else(|_| absolute())
+}
+
 fn open(path: &Path) -> anyhow::Result<impl BufRead + use<>> {
     let file = File::open(path).with_context(|| path.display().to_string())?;
     Ok(BufReader::with_capacity(1 << 20, file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        evidence: EvidenceArgs,
+    }
+
+    #[test]
+    fn the_hosted_bank_s_own_file_and_a_log_given_twice_are_read_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let [truth, other] = ["truth.jsonl", "other.jsonl"].map(|name| dir.path().join(name));
+        let elsewise = dir.path().join(".").join("truth.jsonl");
+        let logs = [&truth, &elsewise, &other, &other].map(|path| path.display().to_string());
+        let arguments = logs.iter().flat_map(|log| ["--issuer-log", log]);
+        let cli = Cli::try_parse_from(std::iter::once("audit").chain(arguments)).unwrap();
+        std::fs::write(&other, "").unwrap();
+        let evidence = cli.evidence;
+        assert_eq!(evidence.other_issuer_logs(Some(&truth)), [other.as_path()]);
+        evidence.check(Some(&truth)).expect("the hosted bank's file need not be there");
+        std::fs::write(&truth, "").unwrap();
+        assert_eq!(evidence.other_issuer_logs(Some(&truth)), [other.as_path()]);
+        assert_eq!(evidence.other_issuer_logs(None), [truth.as_path(), other.as_path()]);
+    }
 }

@@ -96,9 +96,10 @@ pub struct IssuerArgs {
     /// When the hosted issuer answers late payments, milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 30_000, help_heading = BANK)]
     issuer_late_ms: u64,
-    /// Where the hosted issuer writes what it saw.
+    /// Where the hosted issuer writes what it saw, for later. The audit of this
+    /// run knows it without the file.
     #[arg(long, value_name = "FILE", help_heading = BANK)]
-    issuer_truth: Option<PathBuf>,
+    pub issuer_truth: Option<PathBuf>,
 }
 
 impl LoadArgs {

@@ -118,11 +118,11 @@ fn summary(report: &Report) -> Vec<String> {
     }
     for process in &report.processes {
         lines.push(format!(
-            "{} ({}): {} ms of processor, {} µs for 1,000 payments",
+            "{} ({}): {} ms of processor, {} a payment",
             process.name,
             process.pid,
             process.cpu_ms,
-            report.cpu_us_per_thousand(process)
+            duration(report.cpu_us_a_payment(process))
         ));
     }
     lines.extend(report.audit.as_ref().map(audit::lines).unwrap_or_default());
@@ -172,6 +172,9 @@ fn repeats(report: &Report) -> Option<String> {
     })
 }
 
+/// Code of the reason for which a switch refuses a biller that it does not serve.
+const SERVICE_NOT_ENABLED: &str = "service_not_enabled";
+
 /// What answers other than approvals said.
 fn answers(report: &Report) -> Vec<String> {
     if report.answers.is_empty() {
@@ -187,6 +190,9 @@ fn answers(report: &Report) -> Vec<String> {
         ),
     }];
     lines.extend(report.answers.iter().take(ANSWERS_SHOWN).map(ToString::to_string));
+    if report.answers.iter().any(|answer| answer.reason == SERVICE_NOT_ENABLED) {
+        lines.push("           the biller or its currency: see --biller and --currency".to_owned());
+    }
     if report.answers.len() > ANSWERS_SHOWN {
         lines.push(format!("           and {} more kinds", report.answers.len() - ANSWERS_SHOWN));
     }

@@ -70,12 +70,14 @@ pub struct Args {
 pub async fn run(args: &Args, stop: &CancellationToken) -> anyhow::Result<ExitCode> {
     let rates = args.settings()?;
     args.output.check()?;
-    args.evidence.check()?;
+    args.evidence.check(args.load.issuer.issuer_truth.as_deref())?;
     args.answers.iter().try_for_each(|path| usage::writable(path))?;
     let issuer = args.load.host_issuer().await?;
     if !args.load.is_ready(&rates[0], issuer.as_ref(), stop).await? {
         return Ok(stop::exit_code());
     }
+    // Not before: the switch that was waited for makes its folder.
+    args.evidence.check_data()?;
     let (mut reports, mut claims) = (Vec::new(), Vec::new());
     for settings in &rates {
         let before = args.load.processes();
@@ -136,7 +138,8 @@ async fn conclude(
     }
     if args.evidence.is_wanted() {
         let hosted = issuer.map(|issuer| (args.load.issuer.issuer_participant.as_str(), issuer));
-        report.audit = Some(args.evidence.audit(claims, hosted).await?);
+        let truth = args.load.issuer.issuer_truth.as_deref();
+        report.audit = Some(args.evidence.audit(claims, hosted, truth).await?);
     }
     args.output.write(report)
 }

@@ -145,7 +145,8 @@ async fn issuer(args: IssuerArgs, signals: &mut StopSignals) -> anyhow::Result<(
         while sign_ons.changed().await.is_ok() {
             issuer.signed_on().await;
             let count = *sign_ons.borrow_and_update();
-            say(&format!("the switch has signed on; {count} sign-ons so far"));
+            let plural = if count == 1 { "" } else { "s" };
+            say(&format!("the switch has signed on; {count} sign-on{plural} so far"));
         }
         // The bank has ended its lines; only a signal ends the program.
         std::future::pending::<()>().await;

@@ -159,21 +159,21 @@ fn latencies(out: &mut String, report: &Report) -> Result {
     write!(out, "</table>")
 }
 
-/// Every rate, in the order given.
-pub(super) fn rates(out: &mut String, rates: &[&RatePoint]) -> Result {
+/// Every rate, in the order given; `served` is the word for one that counts.
+pub(super) fn rates(out: &mut String, rates: &[&RatePoint], served: &str) -> Result {
     write!(
         out,
         "<h2>Rates tried</h2><table><tr><th class=\"n\">offered / s\
-         <th class=\"n\">approved / s<th class=\"n\">median<th class=\"n\">p99<th>served"
+         <th class=\"n\">approved / s<th class=\"n\">median<th class=\"n\">p99<th>{served}"
     )?;
     for point in rates {
-        let served = match point.is_served() {
+        let word = match point.is_served() {
             true => "<span class=\"good\">yes</span>",
             false => "<span class=\"bad\">no</span>",
         };
         write!(
             out,
-            "<tr><td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td>{served}",
+            "<tr><td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td>{word}",
             grouped(point.rate),
             grouped(point.approved_per_second),
             duration(point.p50_us),
@@ -181,7 +181,7 @@ pub(super) fn rates(out: &mut String, rates: &[&RatePoint]) -> Result {
         )?;
         if !point.is_served() {
             let why = escape(&point.why_not.join("; "));
-            write!(out, "<tr class=\"why\"><td colspan=\"5\" class=\"bad\">not served: {why}")?;
+            write!(out, "<tr class=\"why\"><td colspan=\"5\" class=\"bad\">not {served}: {why}")?;
         }
     }
     write!(out, "</table>")
@@ -203,7 +203,7 @@ pub(super) fn environment(out: &mut String, report: &Report) -> Result {
     write!(
         out,
         "</p><div class=\"scroll\"><table><tr><th>process<th class=\"n\">processor time\
-         <th class=\"n\">for 1,000 payments<th class=\"n\">peak memory"
+         <th class=\"n\">a payment<th class=\"n\">peak memory"
     )?;
     for process in &report.processes {
         write!(
@@ -211,7 +211,7 @@ pub(super) fn environment(out: &mut String, report: &Report) -> Result {
             "<tr><td>{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{} MiB",
             escape(&process.name),
             duration(process.cpu_ms.saturating_mul(1000)),
-            duration(report.cpu_us_per_thousand(process)),
+            duration(report.cpu_us_a_payment(process)),
             grouped(process.peak_rss_kib / 1024)
         )?;
     }

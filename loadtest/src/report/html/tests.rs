@@ -105,6 +105,20 @@ fn a_search_is_shown_as_a_curve_over_rates() {
 }
 
 #[test]
+fn rates_without_an_objective_are_said_to_be_as_planned_or_not() {
+    let page = page(&Report { rates: points(), ..report() });
+    let count = points().len();
+    for text in [
+        &format!("<p class=\"lead\">{count} rates were held one after the other: at "),
+        "<th>as planned",
+        "not as planned: p99 90.0 ms",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!page.contains("<th>served"));
+}
+
+#[test]
 fn declines_are_named_and_are_no_achievement() {
     let counts = Counts { sent: 28, declined: 28, declined_unplanned: 28, ..Counts::default() };
     let answers = vec![crate::report::AnswerCount {

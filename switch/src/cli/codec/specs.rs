@@ -48,9 +48,7 @@ fn told(path: &Path, mistakes: &[SpecError]) -> String {
 
 /// The framing a format states, else two bytes of length.
 pub(super) fn framer(spec: &Spec) -> anyhow::Result<Framer> {
-    // The name that compact JSON has for it.
-    let name =
-        spec.framing().map_or("binary2", |name| if name == "len2be" { "binary2" } else { name });
+    let name = spec.framing().unwrap_or("binary2");
     Framer::from_value(&toml::Value::String(name.to_owned())).map_err(|mistakes| {
         let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("framing of `{}`: {}", spec.name(), told.join("; "))

@@ -111,7 +111,11 @@ impl Session {
         }
         // Set before where the address is the participant's alone.
         let _ = self.line.identity().participant.set(participant.id());
-        tracing::info!(participant = %participant.id(), line = self.line.number(), "signed on");
+        tracing::info!(
+            participant = participant.id().as_str(),
+            line = self.line.number(),
+            "signed on"
+        );
         self.line.set_signed_on(true);
         participant.attach(Arc::clone(&self.line));
         self.caller.has_signed_on();

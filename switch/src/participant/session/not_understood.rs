@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use codecs::error::{DecodeError, HEADER};
-use codecs::frame::FrameError;
+use codecs::frame::{FrameError, Header, HeaderKind};
 use codecs::iso8583::cauce87::{self, Fault, MapError, WireKind};
-use codecs::iso8583::{Dialect, MTI, MisfitMessage};
+use codecs::iso8583::{Dialect, MTI, Misfit, MisfitMessage};
 use router::reason::Reason;
 
 use super::{Closed, Heard, Session, send_reply};
@@ -70,9 +70,13 @@ impl Session {
         let fault = Fault::from(unread);
         let (field, is_answered) = match unread {
             Unread::Garbled(error) => {
-                let is_in_own_form = is_in_own_form(error, &heard.bytes);
+                let seems_own = is_in_own_form(error, &heard.bytes);
+                let is_in_own_form = seems_own && has_header(heard);
                 if !is_in_own_form && let Some(other) = self.misfit(heard) {
                     return self.answer_misfit(&other);
+                }
+                if seems_own && !is_in_own_form {
+                    return self.note_no_header();
                 }
                 let mut is_answered = self.answer_fault(heard, fault.clone()).await;
                 // What has another form was answered above: no message is searched twice.
@@ -120,6 +124,14 @@ impl Session {
         let field = MTI.to_string().into();
         let text = fault.text.into();
         self.note(&BadMessage { kind: other.misfit.name(), field, offset: 0, text, is_answered });
+    }
+
+    /// A message that is whole in no form, and whose first bytes are no header of the line: what was
+    /// read behind them is none of its fields, so it is not answered.
+    fn note_no_header(&self) {
+        let (field, text) = (FRAME.into(), "no TPDU stands in front of the message".into());
+        let kind = Misfit::MissingHeader.name();
+        self.note(&BadMessage { kind, field, offset: 0, text, is_answered: false });
     }
 
     /// Whether there was an answer that could be queued.
@@ -251,6 +263,14 @@ impl Session {
         });
         of_line.map(|of_line| LeftOut { of_line, of_peers })
     }
+}
+
+/// Whether a message came behind the header of its line. A TPDU says so by its first byte, whose
+/// upper half is 6.
+fn has_header(heard: &Heard) -> bool {
+    let is_tpdu = |header: &&Header| header.kind() == HeaderKind::Tpdu;
+    let header = heard.header.as_ref().filter(is_tpdu);
+    header.is_none_or(|header| header.raw().first().is_some_and(|id| id >> 4 == 6))
 }
 
 /// Whether a message that cannot be read is in the form of its line all the same, by its message type

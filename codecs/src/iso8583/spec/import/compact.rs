@@ -99,7 +99,11 @@ pub(super) fn read(json: &str) -> Result<RawSpec, Vec<SpecError>> {
     Ok(RawSpec {
         name: compact.name,
         description: compact.note,
-        framing: compact.framing,
+        // The name that this form has for the preset.
+        framing: compact.framing.map(|name| match name.as_str() {
+            "len2be" => "binary2".to_owned(),
+            _ => name,
+        }),
         header_length: Some(compact.header).filter(|length| *length > 0),
         mti: compact.mti,
         mti_content: None,
