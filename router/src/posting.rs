@@ -135,7 +135,7 @@ mod tests {
     fn lines(source: Source<'_>, amount: i64, on_top: i64, kept_back: i64) -> Vec<String> {
         let fixed = |minor, bearer| fee(FeeBasis::Fixed(pesos(minor)), bearer, FeeTiming::Net);
         let rules = [fixed(on_top, Bearer::Payer), fixed(kept_back, Bearer::Merchant)];
-        let charge = charge(&rules, None, Rail::P2c, pesos(amount)).unwrap();
+        let charge = charge(&rules, pesos(amount)).unwrap();
         let postings = approval(source, &isp(), pesos(amount), &charge).unwrap();
         assert_eq!(postings_balance(&postings), Ok(()));
         let print =
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_participant_and_a_biller_of_one_name_have_accounts_of_their_own() {
-        let charge = charge(&[], None, Rail::P2c, pesos(100)).unwrap();
+        let charge = charge(&[], pesos(100)).unwrap();
         let payee = Originator::Participant(ParticipantId::new("isp").unwrap());
         let postings = approval(Source::Clearing(Rail::P2c), &payee, pesos(100), &charge).unwrap();
         let accounts: Vec<_> = postings.iter().map(|line| line.account.to_string()).collect();
@@ -205,7 +205,7 @@ mod tests {
         // The whole amount is kept back, so that no line of the approval names what is payable.
         for kept_back in [300, 10_000] {
             let rules = [fixed(100, Bearer::Payer), fixed(kept_back, Bearer::Merchant)];
-            let charge = charge(&rules, None, Rail::CashFloat, pesos(10_000)).unwrap();
+            let charge = charge(&rules, pesos(10_000)).unwrap();
             let source = Source::Float(&float, FloatDebits::Amount);
             let approved = approval(source, &isp(), pesos(10_000), &charge).unwrap();
             let lines = partial_reversal(&approved, pesos(4_000)).unwrap();
@@ -239,7 +239,7 @@ mod tests {
                 Source::Float(&float, FloatDebits::Total),
                 Source::Float(&float, FloatDebits::Amount),
             ][source];
-            let charge = charge(&rules, None, Rail::Card, pesos(amount)).unwrap();
+            let charge = charge(&rules, pesos(amount)).unwrap();
             let postings = approval(source, &isp(), pesos(amount), &charge).unwrap();
             prop_assert_eq!(postings_balance(&postings), Ok(()));
             prop_assert!(postings.len() >= 2);

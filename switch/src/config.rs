@@ -11,6 +11,7 @@ mod message_format;
 mod participant;
 pub mod read;
 mod rules;
+mod rules_version;
 mod service;
 mod zone;
 
@@ -72,21 +73,8 @@ pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
     let mut warnings = warnings(&service, &keys, &participants);
     warnings.extend(floats_of_nobody(&policy));
     warnings.extend(unpinned);
-    let (policy, rules_version) = (Arc::new(policy), rules_version(layers));
+    let (policy, rules_version) = (Arc::new(policy), rules_version::of(layers));
     Ok(Config { service, keys, participants, floats, policy, rules_version, warnings })
-}
-
-/// Tables that all nodes must have in common.
-const COMMON: [&str; 7] =
-    ["participants", "billers", "routes", "fees", "limits", "floats", "net_debit_caps"];
-
-/// Tables sort by key, so equal rules have equal digests whatever files they stand in.
-fn rules_version(layers: &Layers) -> u64 {
-    let common = layers.table().iter().filter(|(name, _)| COMMON.contains(&name.as_str()));
-    let text: String = common.map(|(name, value)| format!("{name} = {value}\n")).collect();
-    let high = router::message::digest128(&[text.as_bytes()]) >> 64;
-    // Kept where numbers have a sign.
-    u64::try_from(high).expect("invariant: 64 bits are left") >> 1
 }
 
 /// Combinations that work but can hurt.
@@ -206,7 +194,19 @@ mod tests {
         let rules = "[[participants]]\nid = \"bank-a\"\nkind = \"bank\"\n";
         let same = "[http]\nlisten = \"127.0.0.1:1\"\n[[participants]]\nkind = \"bank\"\nid = \"bank-a\"\n";
         assert_eq!(version(rules), version(same), "addresses are a node's own");
-        assert_ne!(version(rules), version(&rules.replace("bank-a", "bank-b")));
+        for other in [
+            rules.replace("bank-a", "bank-b"),
+            format!("{rules}[[participants]]\nid = \"bank-b\"\n"),
+            format!("{rules}currencies = [\"MXN\", \"VES\"]\n"),
+            format!("{rules}response_timeout_ms = 4000\n"),
+            format!("{rules}dangerous_unpinned = true\n"),
+            format!("{rules}[[billers]]\nid = \"isp\"\n"),
+        ] {
+            assert_ne!(version(rules), version(&other), "{other}");
+        }
+        let ordered = format!("{rules}currencies = [\"MXN\", \"VES\"]\n");
+        let otherwise = format!("{rules}currencies = [\"VES\", \"MXN\"]\n");
+        assert_ne!(version(&ordered), version(&otherwise), "what has an order keeps it");
     }
 
     #[test]

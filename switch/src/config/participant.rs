@@ -1,5 +1,6 @@
 //! Participants, as far as their lines are concerned.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -103,31 +104,24 @@ pub(super) struct Entry {
 
 /// Reads all `[[participants]]`.
 pub(super) fn read_entries(root: &mut Section<'_>, keys: &KeysConfig) -> Vec<Entry> {
-    let mut seen: Vec<ParticipantId> = Vec::new();
-    let mut acquirers: Vec<Text<11>> = Vec::new();
-    let mut mac_keys: Vec<KeyName> = Vec::new();
+    let mut seen: HashSet<ParticipantId> = HashSet::new();
+    let mut acquirers: HashSet<Text<11>> = HashSet::new();
+    let mut mac_keys: HashSet<KeyName> = HashSet::new();
     let entries = root.tables("participants", |section| {
         let id: Option<ParticipantId> = section.required("id");
-        if let Some(id) = id {
-            if seen.contains(&id) {
-                section.mistake("id", format!("there is another participant `{id}`"));
-            }
-            seen.push(id);
+        if let Some(id) = id.filter(|id| !seen.insert(*id)) {
+            section.mistake("id", format!("there is another participant `{id}`"));
         }
         let entry = read_one(section, id, keys);
-        if let Some(acquirer_id) = entry.lines.acquirer_id {
-            if acquirers.contains(&acquirer_id) {
-                section.mistake("acquirer_id", format!("another participant has `{acquirer_id}`"));
-            }
-            acquirers.push(acquirer_id);
+        if let Some(acquirer_id) = entry.lines.acquirer_id.filter(|id| !acquirers.insert(*id)) {
+            section.mistake("acquirer_id", format!("another participant has `{acquirer_id}`"));
         }
         if let Some(rule) =
             entry.lines.message_format.as_ref().and_then(|message_format| message_format.mac())
         {
-            if mac_keys.contains(&rule.key) {
+            if !mac_keys.insert(rule.key) {
                 section.mistake("mac", format!("another participant has key `{}`", rule.key));
             }
-            mac_keys.push(rule.key);
         }
         id.map(|_| entry)
     });

@@ -17,15 +17,16 @@ pub struct Section<'a> {
     layers: &'a Layers,
     table: &'a Table,
     path: String,
-    asked: HashSet<String>,
+    /// Keys of the table that were asked for.
+    asked: HashSet<&'a str, foldhash::fast::RandomState>,
     mistakes: Rc<RefCell<Vec<Mistake>>>,
 }
 
 impl<'a> Section<'a> {
     /// The whole configuration.
     pub fn root(layers: &'a Layers) -> Self {
-        let mistakes = Rc::default();
-        Self { layers, table: layers.table(), path: String::new(), asked: HashSet::new(), mistakes }
+        let (table, path, mistakes) = (layers.table(), String::new(), Rc::default());
+        Self { layers, table, path, asked: HashSet::default(), mistakes }
     }
 
     /// Ends the reading: every mistake, in the order it was found.
@@ -61,8 +62,9 @@ impl<'a> Section<'a> {
             None => &[],
         };
         let mut out = Vec::with_capacity(elements.len());
+        let list = self.key(name);
         for (at, element) in elements.iter().enumerate() {
-            let path = format!("{}[{at}]", self.key(name));
+            let path = format!("{list}[{at}]");
             match element {
                 Value::Table(table) => out.push(read(&mut self.child(table, path))),
                 other => self.expected(name, "a list of tables", other),
@@ -235,8 +237,9 @@ impl<'a> Section<'a> {
     }
 
     fn take(&mut self, name: &str) -> Option<&'a Value> {
-        self.asked.insert(name.to_owned());
-        self.table.get(name)
+        let (key, value) = self.table.get_key_value(name)?;
+        self.asked.insert(key);
+        Some(value)
     }
 
     fn key(&self, name: &str) -> String {
@@ -245,7 +248,8 @@ impl<'a> Section<'a> {
 
     fn child(&self, table: &'a Table, path: String) -> Section<'a> {
         let mistakes = Rc::clone(&self.mistakes);
-        Section { layers: self.layers, table, path, asked: HashSet::new(), mistakes }
+        let asked = HashSet::with_capacity_and_hasher(table.len(), Default::default());
+        Section { layers: self.layers, table, path, asked, mistakes }
     }
 
     fn expected(&self, name: &str, expected: &str, found: &Value) {
@@ -263,9 +267,7 @@ impl<'a> Section<'a> {
 
 impl Drop for Section<'_> {
     fn drop(&mut self) {
-        let unknown: Vec<&String> =
-            self.table.keys().filter(|key| !self.asked.contains(*key)).collect();
-        for key in unknown {
+        for key in self.table.keys().filter(|key| !self.asked.contains(key.as_str())) {
             self.mistake(key, "unknown key");
         }
     }

@@ -1,0 +1,165 @@
+//! Where the rules that may apply to a payment stand in their list.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use smallvec::SmallVec;
+
+use super::amounts::{AmountRanges, BLOCKS_MAX};
+use super::criteria::{Attributes, Criteria, Rule};
+use crate::id::{BillerId, Product};
+use crate::message::Rail;
+use crate::money::Currency;
+
+/// Positions of rules in their list, ascending.
+pub(super) type Positions = SmallVec<[u32; 4]>;
+
+/// The criterion that a rule is found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FoundBy {
+    Biller,
+    Product,
+    BankCode,
+    CardPrefix,
+    Currency,
+    Rail,
+    Amount,
+}
+
+impl FoundBy {
+    /// All of them; of two that lead to equally many rules the first is taken.
+    const ALL: [Self; 7] = [
+        Self::Biller,
+        Self::Product,
+        Self::BankCode,
+        Self::CardPrefix,
+        Self::Currency,
+        Self::Rail,
+        Self::Amount,
+    ];
+}
+
+/// Where rules stand in their list. Each is listed under one of its criteria, namely the one whose
+/// values the fewest rules name, and there under each value.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Index {
+    /// Rules that name nothing.
+    of_all: Positions,
+    billers: HashMap<BillerId, Positions>,
+    products: HashMap<Product, Positions>,
+    bank_codes: HashMap<Box<str>, Positions>,
+    card_prefixes: HashMap<Box<str>, Positions>,
+    currencies: HashMap<Currency, Positions>,
+    rails: HashMap<Rail, Positions>,
+    amounts: AmountRanges,
+}
+
+impl Index {
+    /// The index of a list of rules.
+    pub fn of<R: Rule>(rules: &[R]) -> Self {
+        let listed = || (0_u32..).zip(rules.iter().map(Rule::criteria));
+        let mut by_every_criterion = Self::default();
+        for (position, criteria) in listed() {
+            for found_by in FoundBy::ALL.into_iter().filter(|it| *it != FoundBy::Amount) {
+                by_every_criterion.add(found_by, &criteria, position);
+            }
+        }
+        let mut index = Self::default();
+        for (position, criteria) in listed() {
+            match by_every_criterion.best(&criteria) {
+                Some(found_by) => index.add(found_by, &criteria, position),
+                None => index.of_all.push(position),
+            }
+        }
+        index
+    }
+
+    /// The positions of all rules that may apply to a payment, ascending, each once.
+    pub fn candidates(&self, payment: &Attributes<'_>) -> SmallVec<[u32; 16]> {
+        let first = payment.card_first.as_ref().filter(|_| !self.card_prefixes.is_empty());
+        let prefixes = (0..=first.map_or(0, |first| first.len())).filter_map(|len| {
+            let prefix = std::str::from_utf8(&first?[..len]).ok()?;
+            self.card_prefixes.get(prefix)
+        });
+        let by_value = [
+            Some(&self.of_all),
+            payment.biller.and_then(|biller| self.billers.get(biller)),
+            payment.product.and_then(|product| self.products.get(product)),
+            payment.bank_code.and_then(|code| self.bank_codes.get(code.as_str())),
+            self.currencies.get(&payment.amount.currency),
+            self.rails.get(&payment.rail),
+        ];
+        let by_amount = self.amounts.of(payment.amount.minor);
+        let mut found = SmallVec::new();
+        let mut lists = 0;
+        for list in by_value.into_iter().flatten().chain(prefixes).chain(by_amount) {
+            found.extend_from_slice(list);
+            lists += usize::from(!list.is_empty());
+        }
+        if lists > 1 {
+            found.sort_unstable();
+            found.dedup();
+        }
+        found
+    }
+
+    /// The criterion of a rule that leads to the fewest rules, whichever value a payment has; none
+    /// where the rule names nothing.
+    fn best(&self, criteria: &Criteria<'_>) -> Option<FoundBy> {
+        let found = FoundBy::ALL.into_iter().filter_map(|found_by| {
+            self.longest(found_by, criteria).map(|longest| (longest, found_by))
+        });
+        found.min_by_key(|(longest, _)| *longest).map(|(_, found_by)| found_by)
+    }
+
+    /// Length of the longest list that a value named by a rule leads to.
+    fn longest(&self, found_by: FoundBy, criteria: &Criteria<'_>) -> Option<usize> {
+        match found_by {
+            FoundBy::Biller => longest(&self.billers, criteria.billers),
+            FoundBy::Product => longest(&self.products, criteria.products),
+            FoundBy::BankCode => longest(&self.bank_codes, criteria.bank_codes),
+            FoundBy::CardPrefix => longest(&self.card_prefixes, criteria.card_prefixes),
+            FoundBy::Currency => longest(&self.currencies, criteria.currencies),
+            FoundBy::Rail => longest(&self.rails, criteria.rails),
+            // Worth its many blocks only where everything else leads to more rules than that.
+            FoundBy::Amount => {
+                let is_named = criteria.min_minor.is_some() || criteria.max_minor.is_some();
+                is_named.then_some(BLOCKS_MAX)
+            }
+        }
+    }
+
+    /// Lists a rule under each value of one of its criteria.
+    fn add(&mut self, found_by: FoundBy, criteria: &Criteria<'_>, position: u32) {
+        match found_by {
+            FoundBy::Biller => add(&mut self.billers, criteria.billers, position),
+            FoundBy::Product => add(&mut self.products, criteria.products, position),
+            FoundBy::BankCode => add(&mut self.bank_codes, criteria.bank_codes, position),
+            FoundBy::CardPrefix => add(&mut self.card_prefixes, criteria.card_prefixes, position),
+            FoundBy::Currency => add(&mut self.currencies, criteria.currencies, position),
+            FoundBy::Rail => add(&mut self.rails, criteria.rails, position),
+            FoundBy::Amount => {
+                let least = criteria.min_minor.unwrap_or(i64::MIN);
+                let most = criteria.max_minor.unwrap_or(i64::MAX);
+                self.amounts.add(least, most, position);
+            }
+        }
+    }
+}
+
+fn longest<K: Eq + Hash>(lists: &HashMap<K, Positions>, named: &[K]) -> Option<usize> {
+    named.iter().map(|value| lists.get(value).map_or(0, |list| list.len())).max()
+}
+
+fn add<K: Eq + Hash + Clone>(lists: &mut HashMap<K, Positions>, named: &[K], position: u32) {
+    for value in named {
+        let list = match lists.get_mut(value) {
+            Some(list) => list,
+            None => lists.entry(value.clone()).or_default(),
+        };
+        // A rule may name a value twice.
+        if list.last() != Some(&position) {
+            list.push(position);
+        }
+    }
+}
