@@ -3,6 +3,7 @@
 
 mod admin;
 mod cluster;
+mod document;
 mod identity;
 mod keys;
 pub mod layers;

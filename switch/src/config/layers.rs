@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use toml::{Table, Value};
 
+use super::document;
+
 const DEFAULTS: &str = include_str!("../../../config/default.toml");
 const ENVIRONMENT_PREFIX: &str = "CAUCE_";
 
@@ -76,7 +78,7 @@ impl Layers {
 
     /// Adds a file's text; it wins over what is there.
     pub fn with_text(mut self, source: &str, text: &str) -> Result<Self, Vec<Mistake>> {
-        let table: Table = text.parse().map_err(|error| vec![not_toml(source, text, &error)])?;
+        let table = document::parse(text).map_err(|error| vec![not_toml(source, text, &error)])?;
         merge(&mut self.table, table, "", &source.into(), &mut self.origins);
         Ok(self)
     }

@@ -116,12 +116,10 @@ pub(super) fn read_entries(root: &mut Section<'_>, keys: &KeysConfig) -> Vec<Ent
         if let Some(acquirer_id) = entry.lines.acquirer_id.filter(|id| !acquirers.insert(*id)) {
             section.mistake("acquirer_id", format!("another participant has `{acquirer_id}`"));
         }
-        if let Some(rule) =
-            entry.lines.message_format.as_ref().and_then(|message_format| message_format.mac())
-        {
-            if !mac_keys.insert(rule.key) {
-                section.mistake("mac", format!("another participant has key `{}`", rule.key));
-            }
+        let format = entry.lines.message_format.as_ref();
+        let mac_key = format.and_then(|format| format.mac()).map(|rule| rule.key);
+        if let Some(key) = mac_key.filter(|key| !mac_keys.insert(*key)) {
+            section.mistake("mac", format!("another participant has key `{key}`"));
         }
         id.map(|_| entry)
     });
