@@ -217,6 +217,20 @@ mod tests {
     }
 
     #[test]
+    fn each_element_of_a_list_is_told_with_the_file_that_it_stands_in() {
+        let bad = "[[fees]]\nlabel = \"f\"\nbasis_points = 1\nbearer = \"payer\"\n";
+        let good = bad.replace("bearer", "borne_by");
+        let layers = Layers::compiled_in()
+            .with_text("a.toml", &format!("{good}{bad}"))
+            .and_then(|layers| layers.with_text("b.toml", &format!("{bad}{good}{bad}")))
+            .expect("layers");
+        let mistakes = load(&layers).expect_err("mistakes");
+        let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        let unknown = ["a.toml: fees[1]", "b.toml: fees[2]", "b.toml: fees[4]"];
+        assert_eq!(told, unknown.map(|place| format!("{place}.bearer: unknown key")));
+    }
+
+    #[test]
     fn later_layers_win_and_lists_of_tables_add_up() {
         let layers = Layers::compiled_in()
             .with_text("a.toml", "[http]\nlisten = \"127.0.0.1:1\"\n[[participants]]\nid = \"a\"\n")

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Weak};
 
-use router::id::{EndpointId, Lane};
+use router::id::{BillerId, EndpointId, Lane};
 use router::record::{Endpoint, NoticeMark, Record};
 use router::time::Timestamp;
 use tokio::sync::{Notify, oneshot, watch};
@@ -22,13 +22,19 @@ use crate::view::{Homed, ViewError};
 use crate::writer::Command;
 
 impl Store {
-    /// Endpoints that are set.
-    pub fn endpoints(&self) -> Vec<Endpoint> {
-        let endpoints = self.inner.shared.endpoints.lock();
-        endpoints.values().map(|homed| homed.endpoint.clone()).collect()
+    /// An endpoint that is set.
+    pub fn endpoint(&self, id: EndpointId) -> Option<Endpoint> {
+        self.inner.shared.endpoints.lock().get(&id).map(|homed| homed.endpoint.clone())
     }
 
-    /// Those of them that are served here: this store's lane is where they were set last.
+    /// The endpoints of a biller, oldest first.
+    pub fn endpoints_of(&self, biller: BillerId) -> Vec<Endpoint> {
+        let endpoints = self.inner.shared.endpoints.lock();
+        let of_biller = endpoints.values().map(|homed| &homed.endpoint);
+        of_biller.filter(|endpoint| endpoint.biller == biller).cloned().collect()
+    }
+
+    /// Endpoints that are served here: this store's lane is where they were set last.
     pub fn endpoints_here(&self) -> Vec<Endpoint> {
         let endpoints = self.inner.shared.endpoints.lock();
         let here = |homed: &&Homed| homed.home == self.lane();

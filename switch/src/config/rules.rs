@@ -287,8 +287,8 @@ fn known_billers(section: &mut Section<'_>, billers: &HashMap<BillerId, Biller>)
 
 fn rails(section: &mut Section<'_>) -> Vec<Rail> {
     let mut rails = Vec::new();
-    for name in section.texts("rails") {
-        match Rail::from_name(&name) {
+    for name in section.strs("rails") {
+        match Rail::from_name(name) {
             Some(rail) => rails.push(rail),
             None => section.mistake("rails", format!("there is no rail `{name}`")),
         }
@@ -298,8 +298,8 @@ fn rails(section: &mut Section<'_>) -> Vec<Rail> {
 
 fn currencies(section: &mut Section<'_>) -> Vec<Currency> {
     let mut currencies = Vec::new();
-    for code in section.texts("currencies") {
-        match Currency::from_code(&code) {
+    for code in section.strs("currencies") {
+        match Currency::from_code(code) {
             Some(currency) => currencies.push(currency),
             None => section.mistake("currencies", format!("`{code}` is not an ISO 4217 code")),
         }
