@@ -25,8 +25,10 @@ impl<R: Rule> RuleList<R> {
     /// The rules that apply to a payment, in their order.
     pub fn matching<'a>(&'a self, payment: Attributes<'a>) -> impl Iterator<Item = &'a R> {
         let candidates = self.index.candidates(&payment);
-        let rules = candidates.into_iter().map(|position| &self.rules[position as usize]);
-        rules.filter(move |rule| rule.criteria().allow(&payment))
+        candidates.into_iter().filter_map(move |listed| {
+            let rule = &self.rules[listed.position as usize];
+            (listed.is_decided || rule.criteria().allow(&payment)).then_some(rule)
+        })
     }
 }
 

@@ -5,12 +5,12 @@
 
 use std::collections::HashMap;
 
-use super::index::Positions;
+use super::index::{ListedRule, Positions};
 
 /// Blocks that a range is cut into at most, and that an amount is looked for in at most.
 pub(super) const BLOCKS_MAX: usize = 128;
 
-/// Positions of rules by the amounts they name.
+/// Rules by the amounts they name.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AmountRanges {
     blocks: HashMap<Block, Positions>,
@@ -27,14 +27,14 @@ struct Block {
 
 impl AmountRanges {
     /// Adds a rule for amounts from `least` to `most`, both inclusive.
-    pub fn add(&mut self, least: i64, most: i64, position: u32) {
+    pub fn add(&mut self, least: i64, most: i64, rule: ListedRule) {
         for block in blocks(least, most) {
             self.lengths |= 1 << block.bits;
-            self.blocks.entry(block).or_default().push(position);
+            self.blocks.entry(block).or_default().push(rule);
         }
     }
 
-    /// The positions of all rules that an amount is in the range of, in no order.
+    /// The rules that an amount is in the range of, in no order.
     pub fn of(&self, amount_minor: i64) -> impl Iterator<Item = &Positions> {
         let lengths = (0..u64::BITS).filter(|bits| self.lengths >> bits & 1 == 1);
         lengths
@@ -62,13 +62,13 @@ mod tests {
     use super::*;
 
     fn found(ranges: &AmountRanges, amount: i64) -> Vec<u32> {
-        ranges.of(amount).flatten().copied().collect()
+        ranges.of(amount).flatten().map(|rule| rule.position).collect()
     }
 
     #[test]
     fn every_amount_is_in_the_range_of_all_amounts_once() {
         let mut ranges = AmountRanges::default();
-        ranges.add(i64::MIN, i64::MAX, 7);
+        ranges.add(i64::MIN, i64::MAX, ListedRule::of_all(7));
         for amount in [i64::MIN, -1, 0, 1, 12_345, i64::MAX] {
             assert_eq!(found(&ranges, amount), [7], "{amount}");
         }
@@ -77,8 +77,8 @@ mod tests {
     #[test]
     fn an_empty_range_holds_nothing() {
         let mut ranges = AmountRanges::default();
-        ranges.add(10, 9, 1);
-        ranges.add(i64::MAX, i64::MIN, 2);
+        ranges.add(10, 9, ListedRule::of_all(1));
+        ranges.add(i64::MAX, i64::MIN, ListedRule::of_all(2));
         assert_eq!(found(&ranges, 9), Vec::<u32>::new());
         assert!(ranges.blocks.is_empty());
     }
@@ -92,7 +92,7 @@ mod tests {
         ) {
             let most = least.saturating_add(len);
             let mut ranges = AmountRanges::default();
-            ranges.add(least, most, 1);
+            ranges.add(least, most, ListedRule::of_all(1));
             prop_assert!(ranges.blocks.len() <= BLOCKS_MAX);
             for amount in [least.saturating_add(off), most.saturating_add(off), least, most] {
                 let expect: &[u32] = if (least..=most).contains(&amount) { &[1] } else { &[] };

@@ -57,6 +57,11 @@ pub struct Attributes<'a> {
 }
 
 impl Criteria<'_> {
+    /// Whether they name amounts.
+    pub(super) fn names_amounts(&self) -> bool {
+        self.min_minor.is_some() || self.max_minor.is_some()
+    }
+
     /// Whether they all match a payment.
     pub(super) fn allow(&self, payment: &Attributes<'_>) -> bool {
         let Attributes { biller, rail, product, amount, bank_code, card_first } = payment;

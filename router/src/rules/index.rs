@@ -11,8 +11,57 @@ use crate::id::{BillerId, Product};
 use crate::message::Rail;
 use crate::money::Currency;
 
-/// Positions of rules in their list, ascending.
-pub(super) type Positions = SmallVec<[u32; 4]>;
+/// Rules in their order.
+pub(super) type Positions = SmallVec<[ListedRule; 3]>;
+
+/// A rule as it is listed under a value: what the value leaves open is told beside it where it can
+/// be, for most payments then need not look at the rule itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ListedRule {
+    /// Where it stands in the list of all rules.
+    pub position: u32,
+    /// A bit for each rail that it is for.
+    rails: u8,
+    /// Whether the value and the rail are all that it names.
+    pub is_decided: bool,
+}
+
+impl ListedRule {
+    fn new(found_by: FoundBy, criteria: &Criteria<'_>, position: u32) -> Self {
+        let rails = match criteria.rails {
+            [] => u8::MAX,
+            rails => rails.iter().fold(0, |bits, rail| bits | bit(*rail)),
+        };
+        let is_named = |other: FoundBy| match other {
+            FoundBy::Biller => !criteria.billers.is_empty(),
+            FoundBy::Product => !criteria.products.is_empty(),
+            FoundBy::BankCode => !criteria.bank_codes.is_empty(),
+            FoundBy::CardPrefix => !criteria.card_prefixes.is_empty(),
+            FoundBy::Currency => !criteria.currencies.is_empty(),
+            FoundBy::Amount => criteria.names_amounts(),
+            FoundBy::Rail => false,
+        };
+        let is_open = FoundBy::ALL.into_iter().any(|other| other != found_by && is_named(other));
+        Self { position, rails, is_decided: !is_open }
+    }
+
+    /// A rule that names nothing.
+    pub fn of_all(position: u32) -> Self {
+        Self { position, rails: u8::MAX, is_decided: true }
+    }
+}
+
+fn bit(rail: Rail) -> u8 {
+    match rail {
+        Rail::P2c => 1,
+        Rail::C2p => 1 << 1,
+        Rail::Card => 1 << 2,
+        Rail::Psd2 => 1 << 3,
+        Rail::Wallet => 1 << 4,
+        Rail::Account => 1 << 5,
+        Rail::CashFloat => 1 << 6,
+    }
+}
 
 /// The criterion that a rule is found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,14 +117,14 @@ impl Index {
         for (position, criteria) in listed() {
             match by_every_criterion.best(&criteria) {
                 Some(found_by) => index.add(found_by, &criteria, position),
-                None => index.of_all.push(position),
+                None => index.of_all.push(ListedRule::of_all(position)),
             }
         }
         index
     }
 
-    /// The positions of all rules that may apply to a payment, ascending, each once.
-    pub fn candidates(&self, payment: &Attributes<'_>) -> SmallVec<[u32; 16]> {
+    /// The rules that may apply to a payment, in their order, each once.
+    pub fn candidates(&self, payment: &Attributes<'_>) -> SmallVec<[ListedRule; 16]> {
         let first = payment.card_first.as_ref().filter(|_| !self.card_prefixes.is_empty());
         let prefixes = (0..=first.map_or(0, |first| first.len())).filter_map(|len| {
             let prefix = std::str::from_utf8(&first?[..len]).ok()?;
@@ -90,15 +139,16 @@ impl Index {
             self.rails.get(&payment.rail),
         ];
         let by_amount = self.amounts.of(payment.amount.minor);
-        let mut found = SmallVec::new();
+        let rail = bit(payment.rail);
+        let mut found: SmallVec<[ListedRule; 16]> = SmallVec::new();
         let mut lists = 0;
         for list in by_value.into_iter().flatten().chain(prefixes).chain(by_amount) {
-            found.extend_from_slice(list);
+            found.extend(list.iter().filter(|rule| rule.rails & rail != 0).copied());
             lists += usize::from(!list.is_empty());
         }
         if lists > 1 {
-            found.sort_unstable();
-            found.dedup();
+            found.sort_unstable_by_key(|rule| rule.position);
+            found.dedup_by_key(|rule| rule.position);
         }
         found
     }
@@ -122,26 +172,24 @@ impl Index {
             FoundBy::Currency => longest(&self.currencies, criteria.currencies),
             FoundBy::Rail => longest(&self.rails, criteria.rails),
             // Worth its many blocks only where everything else leads to more rules than that.
-            FoundBy::Amount => {
-                let is_named = criteria.min_minor.is_some() || criteria.max_minor.is_some();
-                is_named.then_some(BLOCKS_MAX)
-            }
+            FoundBy::Amount => criteria.names_amounts().then_some(BLOCKS_MAX),
         }
     }
 
     /// Lists a rule under each value of one of its criteria.
     fn add(&mut self, found_by: FoundBy, criteria: &Criteria<'_>, position: u32) {
+        let rule = ListedRule::new(found_by, criteria, position);
         match found_by {
-            FoundBy::Biller => add(&mut self.billers, criteria.billers, position),
-            FoundBy::Product => add(&mut self.products, criteria.products, position),
-            FoundBy::BankCode => add(&mut self.bank_codes, criteria.bank_codes, position),
-            FoundBy::CardPrefix => add(&mut self.card_prefixes, criteria.card_prefixes, position),
-            FoundBy::Currency => add(&mut self.currencies, criteria.currencies, position),
-            FoundBy::Rail => add(&mut self.rails, criteria.rails, position),
+            FoundBy::Biller => add(&mut self.billers, criteria.billers, rule),
+            FoundBy::Product => add(&mut self.products, criteria.products, rule),
+            FoundBy::BankCode => add(&mut self.bank_codes, criteria.bank_codes, rule),
+            FoundBy::CardPrefix => add(&mut self.card_prefixes, criteria.card_prefixes, rule),
+            FoundBy::Currency => add(&mut self.currencies, criteria.currencies, rule),
+            FoundBy::Rail => add(&mut self.rails, criteria.rails, rule),
             FoundBy::Amount => {
                 let least = criteria.min_minor.unwrap_or(i64::MIN);
                 let most = criteria.max_minor.unwrap_or(i64::MAX);
-                self.amounts.add(least, most, position);
+                self.amounts.add(least, most, rule);
             }
         }
     }
@@ -151,15 +199,15 @@ fn longest<K: Eq + Hash>(lists: &HashMap<K, Positions>, named: &[K]) -> Option<u
     named.iter().map(|value| lists.get(value).map_or(0, |list| list.len())).max()
 }
 
-fn add<K: Eq + Hash + Clone>(lists: &mut HashMap<K, Positions>, named: &[K], position: u32) {
+fn add<K: Eq + Hash + Clone>(lists: &mut HashMap<K, Positions>, named: &[K], rule: ListedRule) {
     for value in named {
         let list = match lists.get_mut(value) {
             Some(list) => list,
             None => lists.entry(value.clone()).or_default(),
         };
         // A rule may name a value twice.
-        if list.last() != Some(&position) {
-            list.push(position);
+        if list.last() != Some(&rule) {
+            list.push(rule);
         }
     }
 }

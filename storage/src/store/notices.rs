@@ -22,7 +22,13 @@ use crate::view::{Homed, ViewError};
 use crate::writer::Command;
 
 impl Store {
-    /// An endpoint that is set.
+    /// Endpoints that are set.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        let endpoints = self.inner.shared.endpoints.lock();
+        endpoints.values().map(|homed| homed.endpoint.clone()).collect()
+    }
+
+    /// One of them.
     pub fn endpoint(&self, id: EndpointId) -> Option<Endpoint> {
         self.inner.shared.endpoints.lock().get(&id).map(|homed| homed.endpoint.clone())
     }
@@ -34,7 +40,7 @@ impl Store {
         of_biller.filter(|endpoint| endpoint.biller == biller).cloned().collect()
     }
 
-    /// Endpoints that are served here: this store's lane is where they were set last.
+    /// Those of them that are served here: this store's lane is where they were set last.
     pub fn endpoints_here(&self) -> Vec<Endpoint> {
         let endpoints = self.inner.shared.endpoints.lock();
         let here = |homed: &&Homed| homed.home == self.lane();
