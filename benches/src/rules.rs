@@ -1,6 +1,8 @@
 //! The rules the benches plan by: a card payment meets none of the limits, a collector's cash
 //! payment all of them.
 
+use std::sync::Arc;
+
 use router::fee::{Bearer, FeeTiming};
 use router::id::{BillerId, FloatRef, Product};
 use router::message::{Originator, Rail};
@@ -30,20 +32,77 @@ pub fn policy() -> Policy {
             Route { card_prefixes: vec!["411111".into()], ..route(Rail::Account, &["bank-b"]) },
             route(Rail::Account, &["bank-a", "bank-b"]),
             route(Rail::CashFloat, &["bank-a"]),
-        ],
+        ]
+        .into(),
         fees: vec![
             fee("isp-ve", FeeBasis::Share { basis_points: 300 }, Bearer::Merchant),
             fee("lender", FeeBasis::Fixed(pesos(1_200)), Bearer::Payer),
-        ],
-        limits: lender_limits(),
+        ]
+        .into(),
+        limits: lender_limits().into(),
         floats: [(FloatRef::new("58341122").expect("invariant: a reference"), float())].into(),
     }
+}
+
+/// The rules of many billers, [`numbered_biller`] by number: each has a route, three limits and two
+/// fees.
+///
+/// Shape:  one biller at least.
+pub fn policy_of(billers: usize) -> Policy {
+    let ids = || (0..billers).map(numbered_biller);
+    let zone = Arc::new(Zone { offsets: vec![(Timestamp(i64::MIN), -6 * 3600)] });
+    let known = |id: BillerId| Biller { zone: Arc::clone(&zone), id, ..biller("lender") };
+    let RuleSets { routes, fees, limits } = rules_of(billers);
+    Policy {
+        billers: ids().map(|id| (id, known(id))).collect(),
+        routes: routes.into(),
+        fees: fees.into(),
+        limits: limits.into(),
+        ..policy()
+    }
+}
+
+/// Rules that are not indexed yet.
+#[derive(Debug, Clone)]
+pub struct RuleSets {
+    /// Routes.
+    pub routes: Vec<Route>,
+    /// Fees.
+    pub fees: Vec<FeeRule>,
+    /// Limits.
+    pub limits: Vec<LimitRule>,
+}
+
+/// The rules of [`policy_of`].
+pub fn rules_of(billers: usize) -> RuleSets {
+    let ids = || (0..billers).map(numbered_biller);
+    let routes = ids().map(|id| Route { billers: vec![id], ..route(Rail::CashFloat, &["bank-a"]) });
+    let fees = ids().flat_map(|id| {
+        [
+            fee(id.as_str(), FeeBasis::Fixed(pesos(1_200)), Bearer::Payer),
+            fee(id.as_str(), FeeBasis::Share { basis_points: 300 }, Bearer::Merchant),
+        ]
+    });
+    let limits = ids().flat_map(|id| {
+        let kinds = lender_limits().into_iter().step_by(2);
+        kinds.map(move |rule| LimitRule {
+            name: format!("{} of {id}", rule.name).into(),
+            billers: vec![id],
+            ..rule
+        })
+    });
+    RuleSets { routes: routes.collect(), fees: fees.collect(), limits: limits.collect() }
+}
+
+/// The biller of a number, in [`policy_of`].
+pub fn numbered_biller(number: usize) -> BillerId {
+    biller_id(&format!("biller-{number}"))
 }
 
 /// Of either acquirer.
 fn float() -> Float {
     let owner = Some(Originator::Participant(participant("collector")));
-    Float { owner, drawers: vec![Originator::Participant(participant("acquirer"))] }
+    Float { owner, drawers: [Originator::Participant(participant("acquirer"))].into() }
 }
 
 fn lender_limits() -> Vec<LimitRule> {
@@ -97,7 +156,7 @@ fn biller(name: &str) -> Biller {
         id: biller_id(name),
         currencies: Vec::new(),
         rails: Vec::new(),
-        zone: Zone { offsets: vec![(Timestamp(i64::MIN), -6 * 3600)] },
+        zone: Arc::new(Zone { offsets: vec![(Timestamp(i64::MIN), -6 * 3600)] }),
         float_debits: FloatDebits::Total,
     }
 }
@@ -113,6 +172,7 @@ fn pesos(minor: i64) -> Money {
 
 #[cfg(test)]
 mod tests {
+    use router::message::PaymentRequest;
     use router::plan::plan;
 
     use super::*;
@@ -125,6 +185,19 @@ mod tests {
         assert!(reserved.slots.is_empty() && reserved.counters.is_empty());
         assert!(reserved.holds.is_empty());
         assert_eq!((planned.routes.len(), planned.fees.len()), (2, 1));
+    }
+
+    #[test]
+    fn each_of_many_billers_has_a_route_three_limits_and_two_fees() {
+        let policy = policy_of(3);
+        for number in 0..3 {
+            let request =
+                PaymentRequest { biller: Some(numbered_biller(number)), ..cash_payment() };
+            let planned = plan(&request, &policy, NOW).unwrap();
+            assert_eq!((planned.routes.len(), planned.fees.len()), (1, 2));
+            assert_eq!(planned.reservation.counters.len(), 1);
+        }
+        assert_eq!((policy.routes.len(), policy.limits.len(), policy.fees.len()), (3, 9, 6));
     }
 
     #[test]

@@ -2,10 +2,8 @@
 
 use smallvec::SmallVec;
 
-use crate::id::BillerId;
-use crate::message::Rail;
 use crate::money::{Money, MoneyError, Rounding};
-use crate::policy::{FeeBasis, FeeRule, allows};
+use crate::policy::{FeeBasis, FeeRule};
 use crate::text::Text;
 
 /// One itemised fee of one payment.
@@ -55,24 +53,20 @@ pub struct Charge {
     pub total: Money,
 }
 
-/// Computes the fees of one payment: one line for each rule that matches.
+/// Computes the fees of one payment: one line for each rule that applies to it.
 ///
 /// Shape:  amount > 0.
 /// Units:  minor units of the amount's currency; a share rounds half up, once per rule. A fixed
 ///         fee is charged only on a payment in its own currency.
 /// Errors: `Overflow` when a fee or the total leaves i64.
-pub fn charge(
-    rules: &[FeeRule],
-    biller: Option<&BillerId>,
-    rail: Rail,
+pub fn charge<'a>(
+    rules: impl IntoIterator<Item = &'a FeeRule>,
     amount: Money,
 ) -> Result<Charge, MoneyError> {
     let none = Money::zero(amount.currency);
     let mut charge = Charge { fees: Fees::new(), on_top: none, kept_back: none, total: amount };
     for rule in rules {
-        if allows(&rule.billers, biller) && allows(&rule.rails, Some(&rail)) {
-            charge.add(rule, amount)?;
-        }
+        charge.add(rule, amount)?;
     }
     charge.total = amount.checked_add(charge.on_top)?;
     Ok(charge)
@@ -110,6 +104,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::message::Rail;
+    use crate::rules::{Attributes, RuleList};
     use crate::testing::{self, fee, pesos};
 
     const NET: FeeTiming = FeeTiming::Net;
@@ -119,7 +115,16 @@ mod tests {
     }
 
     fn of(rules: &[FeeRule], minor: i64) -> Charge {
-        charge(rules, Some(&testing::biller_id("isp")), Rail::P2c, pesos(minor)).unwrap()
+        let isp = testing::biller_id("isp");
+        let payment = Attributes {
+            biller: Some(&isp),
+            rail: Rail::P2c,
+            product: None,
+            amount: pesos(minor),
+            bank_code: None,
+            card_first: None,
+        };
+        charge(RuleList::from(rules.to_vec()).matching(payment), pesos(minor)).unwrap()
     }
 
     #[test]
@@ -169,7 +174,7 @@ mod tests {
     #[test]
     fn a_total_that_does_not_fit_is_an_error_and_never_wraps() {
         let rules = [fee(share(10_000), Bearer::Payer, NET)];
-        let charge = charge(&rules, None, Rail::P2c, pesos(i64::MAX));
+        let charge = charge(&rules, pesos(i64::MAX));
         assert_eq!(charge, Err(MoneyError::Overflow));
     }
 

@@ -34,6 +34,7 @@ pub mod posting;
 pub mod reason;
 pub mod record;
 pub mod reservation;
+pub mod rules;
 pub mod secret;
 #[cfg(test)]
 mod testing;

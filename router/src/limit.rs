@@ -10,25 +10,14 @@ use smallvec::SmallVec;
 use crate::id::Product;
 use crate::money::Money;
 use crate::plan::{Asked, Refusal};
-use crate::policy::{LimitRule, Measure, allows};
+use crate::policy::{LimitRule, Measure};
 use crate::reason::Reason;
 
 pub(crate) use claim::reservation;
 pub use detail::{BrokenLimit, Detail, ReservedLimits};
 
-/// The limits of one payment, in the order of the policy.
+/// The limits that apply to one payment, in the order of the policy.
 pub(crate) type Limits<'a> = SmallVec<[&'a LimitRule; 8]>;
-
-/// The limits that are about this request.
-pub(crate) fn matching<'a>(rules: &'a [LimitRule], asked: &Asked<'_>) -> Limits<'a> {
-    let request = asked.request;
-    let about = |rule: &&LimitRule| {
-        allows(&rule.rails, Some(&request.rail))
-            && allows(&rule.billers, asked.biller_id())
-            && allows(&rule.products, request.product.as_ref())
-    };
-    rules.iter().filter(about).collect()
-}
 
 /// The limits that a request passes or breaks by itself, in the catalogue's order: product, then
 /// amount, then remaining debt.

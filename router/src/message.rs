@@ -95,7 +95,7 @@ pub enum Channel {
 }
 
 /// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Originator {
     /// A network participant acting as acquirer.
     Participant(ParticipantId),

@@ -12,7 +12,7 @@ use crate::id::{AccountId, ParticipantId};
 use crate::limit::{self, Detail, ReservedLimits};
 use crate::message::PaymentRequest;
 use crate::money::{Currency, Money};
-use crate::policy::{ParticipantStatus, Policy, Route, allows};
+use crate::policy::{ParticipantStatus, Policy, allows};
 use crate::posting::{self, Entry};
 use crate::reason::Reason;
 use crate::reservation::Reservation;
@@ -82,11 +82,11 @@ pub fn account(kind: &str, owner: &str) -> AccountId {
 pub fn plan(request: &PaymentRequest, policy: &Policy, now: Timestamp) -> Result<Plan, Refusal> {
     let asked = Asked::new(request, policy, now);
     asked.check()?;
-    let limits = limit::matching(&policy.limits, &asked);
+    let attributes = asked.attributes();
+    let limits = policy.limits.matching(attributes).collect();
     limit::check(&limits, &asked)?;
     let overflow = |_| asked.refuse(Reason::AmountInvalid, "amount");
-    let charge = fee::charge(&policy.fees, asked.biller_id(), request.rail, request.amount)
-        .map_err(overflow)?;
+    let charge = fee::charge(policy.fees.matching(attributes), request.amount).map_err(overflow)?;
     let (payee, cap) = (asked.payee(), asked.net_debit_cap());
     let capped = cap.map(|(participant, _)| participant);
     let entry = posting::approval(asked.source()?, &payee, request.amount, &charge, capped)
@@ -122,7 +122,7 @@ pub fn day_began(request: &PaymentRequest, policy: &Policy, now: Timestamp) -> T
 fn routes(asked: &Asked<'_>, policy: &Policy) -> Routes {
     let mut routes = Routes::new();
     let currency = &asked.request.amount.currency;
-    for route in policy.routes.iter().filter(|route| leads(route, asked)) {
+    for route in policy.routes.matching(asked.attributes()) {
         for candidate in &route.to {
             if !routes.contains(candidate) && may_be_asked(candidate, policy, currency) {
                 routes.push(*candidate);
@@ -137,24 +137,4 @@ fn may_be_asked(id: &ParticipantId, policy: &Policy, currency: &Currency) -> boo
         participant.status == ParticipantStatus::Active
             && allows(&participant.currencies, Some(currency))
     })
-}
-
-fn leads(route: &Route, asked: &Asked<'_>) -> bool {
-    let PaymentRequest { rail, amount, payer, .. } = asked.request;
-    allows(&route.rails, Some(rail))
-        && allows(&route.currencies, Some(&amount.currency))
-        && allows(&route.billers, asked.biller_id())
-        && route.min_minor.is_none_or(|least| amount.minor >= least)
-        && route.max_minor.is_none_or(|most| amount.minor <= most)
-        && matches_any(&route.bank_codes, payer.bank_code.as_ref(), |code, wanted| {
-            code.as_str() == wanted
-        })
-        && matches_any(&route.card_prefixes, payer.card.as_ref(), |card, prefix| {
-            card.masked().first.starts_with(prefix.as_bytes())
-        })
-}
-
-fn matches_any<T>(wanted: &[Box<str>], value: Option<&T>, is: impl Fn(&T, &str) -> bool) -> bool {
-    let any = |value| wanted.iter().any(|wanted| is(value, wanted));
-    wanted.is_empty() || value.is_some_and(any)
 }

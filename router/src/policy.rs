@@ -1,13 +1,15 @@
 //! The rules a payment is planned by, validated and ready to use: who may ask, where it may go,
 //! what it costs, what limits it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::fee::{Bearer, FeeTiming};
 use crate::id::{BillerId, FloatRef, ParticipantId, Product};
 use crate::message::{Originator, Rail};
 use crate::money::{Currency, Money};
 use crate::reason::Reason;
+use crate::rules::RuleList;
 use crate::text::Text;
 use crate::time::Zone;
 
@@ -19,11 +21,11 @@ pub struct Policy {
     /// Billers by id.
     pub billers: HashMap<BillerId, Biller>,
     /// Routes, best first; all that match are candidates, in this order.
-    pub routes: Vec<Route>,
+    pub routes: RuleList<Route>,
     /// Fees, each itemised on its own; all that match apply.
-    pub fees: Vec<FeeRule>,
+    pub fees: RuleList<FeeRule>,
     /// Limits; all that match apply.
-    pub limits: Vec<LimitRule>,
+    pub limits: RuleList<LimitRule>,
     /// Collectors' floats by reference. Nobody draws on one that is not here.
     pub floats: HashMap<FloatRef, Float>,
 }
@@ -34,7 +36,7 @@ pub struct Float {
     /// Whose money it is; none means that nobody may draw on it yet.
     pub owner: Option<Originator>,
     /// Who else may draw on it.
-    pub drawers: Vec<Originator>,
+    pub drawers: HashSet<Originator>,
 }
 
 impl Float {
@@ -75,8 +77,8 @@ pub struct Biller {
     pub currencies: Vec<Currency>,
     /// Rails it takes; empty means any.
     pub rails: Vec<Rail>,
-    /// Whose calendar days its limits count.
-    pub zone: Zone,
+    /// Whose calendar days its limits count; one value for all billers of a zone.
+    pub zone: Arc<Zone>,
     /// What a collector's float loses.
     pub float_debits: FloatDebits,
 }

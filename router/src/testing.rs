@@ -1,5 +1,7 @@
 //! Values for the tests of this crate. All names and numbers are fictional.
 
+use std::sync::Arc;
+
 use crate::fee::{Bearer, FeeTiming};
 use crate::id::{BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
 use crate::message::{
@@ -105,7 +107,7 @@ pub(crate) fn biller(name: &str) -> Biller {
         id: biller_id(name),
         currencies: Vec::new(),
         rails: Vec::new(),
-        zone: Zone { offsets: vec![(Timestamp(i64::MIN), -6 * 3600)] },
+        zone: Arc::new(Zone { offsets: vec![(Timestamp(i64::MIN), -6 * 3600)] }),
         float_debits: FloatDebits::Total,
     }
 }
@@ -145,27 +147,29 @@ pub(crate) fn policy() -> Policy {
     let must_leave = pesos(100);
     let fixed = FeeBasis::Fixed(pesos(1_200));
     let owner = Some(Originator::Participant(participant_id("collector")));
-    let drawers = vec![
+    let drawers = [
         Originator::Participant(participant_id("bank-a")),
         Originator::Participant(participant_id("bank-b")),
         Originator::Biller(biller_id("lender")),
         Originator::Biller(biller_id("nobody")),
-    ];
+    ]
+    .into();
     let float = Float { owner, drawers };
     Policy {
         participants: ["collector", "bank-a", "bank-b"]
             .map(|name| (participant_id(name), participant(name)))
             .into(),
         billers: [(biller_id("lender"), biller("lender"))].into(),
-        routes: vec![route(&["bank-a"]), route(&["bank-b", "bank-a"])],
-        fees: vec![fee(fixed, Bearer::Payer, FeeTiming::Net)],
+        routes: vec![route(&["bank-a"]), route(&["bank-b", "bank-a"])].into(),
+        fees: vec![fee(fixed, Bearer::Payer, FeeTiming::Net)].into(),
         limits: vec![
             limit("once-a-day", once, Reason::DailyCountExceeded),
             limit("repeat", Measure::RepeatedOperation, Reason::DuplicateTransaction),
             limit("debt", Measure::RemainingDebt { must_leave }, Reason::MustLeaveBalance),
             limit("amount", Measure::Amount { min, max }, Reason::AmountOverLimit),
             limit("product", Measure::ProductAllowed { products }, Reason::ProductNotAllowed),
-        ],
+        ]
+        .into(),
         floats: ["58341122", "2"]
             .map(|float_ref| (FloatRef::new(float_ref).unwrap(), float.clone()))
             .into(),

@@ -53,6 +53,8 @@ pub(crate) struct Follower {
     /// The same in journal order; those that are written already are passed over.
     order: VecDeque<(u64, PaymentId, Instant)>,
     endpoints: HashMap<BillerId, Vec<Endpoint>>,
+    /// Whose each of them is.
+    billers: HashMap<EndpointId, BillerId>,
     /// A rebuild owes no notice up to these.
     marks: BTreeMap<EndpointId, u64>,
     position: ViewPosition,
@@ -102,6 +104,7 @@ impl Follower {
             pending: HashMap::new(),
             order: VecDeque::new(),
             endpoints: HashMap::new(),
+            billers: HashMap::new(),
             marks,
             views,
             refresh: None,
@@ -336,10 +339,12 @@ impl Follower {
     }
 
     fn set_endpoint(&mut self, endpoint: Endpoint) {
-        for endpoints in self.endpoints.values_mut() {
+        let before = self.billers.remove(&endpoint.id);
+        if let Some(endpoints) = before.and_then(|biller| self.endpoints.get_mut(&biller)) {
             endpoints.retain(|known| known.id != endpoint.id);
         }
         if endpoint.url.is_some() {
+            self.billers.insert(endpoint.id, endpoint.biller);
             self.endpoints.entry(endpoint.biller).or_default().push(endpoint);
         }
     }

@@ -3,6 +3,7 @@
 
 mod admin;
 mod cluster;
+mod document;
 mod framing;
 mod identity;
 mod keys;
@@ -12,6 +13,7 @@ mod message_format;
 mod participant;
 pub mod read;
 mod rules;
+mod rules_version;
 mod service;
 mod zone;
 
@@ -73,21 +75,8 @@ pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
     let mut warnings = warnings(&service, &keys, &participants);
     warnings.extend(floats_of_nobody(&policy));
     warnings.extend(unpinned);
-    let (policy, rules_version) = (Arc::new(policy), rules_version(layers));
+    let (policy, rules_version) = (Arc::new(policy), rules_version::of(layers));
     Ok(Config { service, keys, participants, floats, policy, rules_version, warnings })
-}
-
-/// Tables that all nodes must have in common.
-const COMMON: [&str; 7] =
-    ["participants", "billers", "routes", "fees", "limits", "floats", "net_debit_caps"];
-
-/// Tables sort by key, so equal rules have equal digests whatever files they stand in.
-fn rules_version(layers: &Layers) -> u64 {
-    let common = layers.table().iter().filter(|(name, _)| COMMON.contains(&name.as_str()));
-    let text: String = common.map(|(name, value)| format!("{name} = {value}\n")).collect();
-    let high = router::message::digest128(&[text.as_bytes()]) >> 64;
-    // Kept where numbers have a sign.
-    u64::try_from(high).expect("invariant: 64 bits are left") >> 1
 }
 
 /// Combinations that work but can hurt.
@@ -207,13 +196,39 @@ mod tests {
         let rules = "[[participants]]\nid = \"bank-a\"\nkind = \"bank\"\n";
         let same = "[http]\nlisten = \"127.0.0.1:1\"\n[[participants]]\nkind = \"bank\"\nid = \"bank-a\"\n";
         assert_eq!(version(rules), version(same), "addresses are a node's own");
-        assert_ne!(version(rules), version(&rules.replace("bank-a", "bank-b")));
+        for other in [
+            rules.replace("bank-a", "bank-b"),
+            format!("{rules}[[participants]]\nid = \"bank-b\"\n"),
+            format!("{rules}currencies = [\"MXN\", \"VES\"]\n"),
+            format!("{rules}response_timeout_ms = 4000\n"),
+            format!("{rules}dangerous_unpinned = true\n"),
+            format!("{rules}[[billers]]\nid = \"isp\"\n"),
+        ] {
+            assert_ne!(version(rules), version(&other), "{other}");
+        }
+        let ordered = format!("{rules}currencies = [\"MXN\", \"VES\"]\n");
+        let otherwise = format!("{rules}currencies = [\"VES\", \"MXN\"]\n");
+        assert_ne!(version(&ordered), version(&otherwise), "what has an order keeps it");
     }
 
     #[test]
     fn a_file_that_is_not_toml_is_told_with_its_line() {
         let found = mistakes("[http\nlisten = 1\n");
         assert!(found[0].starts_with("test.toml: line 1"), "{found:?}");
+    }
+
+    #[test]
+    fn each_element_of_a_list_is_told_with_the_file_that_it_stands_in() {
+        let bad = "[[fees]]\nlabel = \"f\"\nbasis_points = 1\nbearer = \"payer\"\n";
+        let good = bad.replace("bearer", "borne_by");
+        let layers = Layers::compiled_in()
+            .with_text("a.toml", &format!("{good}{bad}"))
+            .and_then(|layers| layers.with_text("b.toml", &format!("{bad}{good}{bad}")))
+            .expect("layers");
+        let mistakes = load(&layers).expect_err("mistakes");
+        let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        let unknown = ["a.toml: fees[1]", "b.toml: fees[2]", "b.toml: fees[4]"];
+        assert_eq!(told, unknown.map(|place| format!("{place}.bearer: unknown key")));
     }
 
     #[test]

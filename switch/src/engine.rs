@@ -126,9 +126,9 @@ impl Engine {
         self.policy.load()
     }
 
-    /// Puts other rules in force, for payments from now on.
-    pub fn set_policy(&self, policy: Arc<Policy>) {
-        self.policy.store(policy);
+    /// Puts other rules in force, for payments from now on; gives those that were.
+    pub fn set_policy(&self, policy: Arc<Policy>) -> Arc<Policy> {
+        self.policy.swap(policy)
     }
 
     /// How the switch presents itself to a participant.

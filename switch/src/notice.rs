@@ -221,10 +221,7 @@ impl Notices {
 
     /// The endpoints of a biller, oldest first.
     pub fn of_biller(&self, biller: BillerId) -> Vec<Endpoint> {
-        let mut endpoints = self.store.endpoints();
-        endpoints.retain(|endpoint| endpoint.biller == biller);
-        endpoints.sort_by_key(|endpoint| endpoint.id);
-        endpoints
+        self.store.endpoints_of(biller)
     }
 
     /// Finds a notice in the log of an endpoint, among its newest 20,000.

@@ -273,6 +273,7 @@ impl Participant {
 pub struct Participants {
     by_id: HashMap<ParticipantId, Arc<Participant>>,
     by_acquirer: HashMap<Text<11>, Arc<Participant>>,
+    by_certificate: HashMap<[u8; 32], Arc<Participant>>,
 }
 
 impl Participants {
@@ -283,6 +284,9 @@ impl Participants {
             let participant = Arc::new(Participant::new(config, stans.clone()));
             if let Some(acquirer_id) = participant.config.acquirer_id {
                 all.by_acquirer.insert(acquirer_id, Arc::clone(&participant));
+            }
+            if let Some(certificate) = participant.config.certificate_sha256 {
+                all.by_certificate.insert(certificate, Arc::clone(&participant));
             }
             all.by_id.insert(participant.id(), participant);
         }
@@ -301,7 +305,7 @@ impl Participants {
 
     /// The one that a client certificate is pinned for, by its fingerprint.
     pub fn by_certificate(&self, fingerprint: &[u8; 32]) -> Option<&Arc<Participant>> {
-        self.iter().find(|one| one.config.certificate_sha256.as_ref() == Some(fingerprint))
+        self.by_certificate.get(fingerprint)
     }
 
     /// All of them.

@@ -14,7 +14,7 @@ const HOUR: i64 = 3_600_000_000;
 
 /// The lender's rules with these limits instead.
 fn limited_by(limits: Vec<LimitRule>) -> Policy {
-    Policy { limits, ..testing::policy() }
+    Policy { limits: limits.into(), ..testing::policy() }
 }
 
 fn reserve(request: &PaymentRequest, policy: &Policy, now: Timestamp) -> Reservation {
@@ -285,7 +285,7 @@ proptest! {
         let window = if monthly { Window::Month } else { Window::Day };
         let mut policy = limited_by(vec![count(Scope::Client, window, 1)]);
         let lender = policy.billers.get_mut(&testing::biller_id("lender")).unwrap();
-        lender.zone = Zone { offsets };
+        lender.zone = Zone { offsets }.into();
         let (now, then) = (Timestamp(at * 1_000_000), Timestamp((at + later) * 1_000_000));
         let counter = |now| only_counter(&request(100), &policy, now);
         prop_assert!(counter(now).window_end > now);

@@ -8,6 +8,7 @@ use crate::plan::Refusal;
 use crate::policy::{Biller, Float, FloatDebits, Participant, ParticipantStatus, Policy, allows};
 use crate::posting::Source;
 use crate::reason::Reason;
+use crate::rules::Attributes;
 use crate::time::{Date, Timestamp, Zone};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
@@ -53,6 +54,19 @@ impl<'a> Asked<'a> {
     /// The merchant that is paid, where there is one.
     pub(crate) fn biller_id(&self) -> Option<&'a BillerId> {
         self.biller_id
+    }
+
+    /// What rules may name of the payment.
+    pub(crate) fn attributes(&self) -> Attributes<'a> {
+        let PaymentRequest { rail, product, amount, payer, .. } = self.request;
+        Attributes {
+            biller: self.biller_id,
+            rail: *rail,
+            product: product.as_ref(),
+            amount: *amount,
+            bank_code: payer.bank_code.as_ref(),
+            card_first: payer.card.as_ref().map(|card| card.masked().first),
+        }
     }
 
     /// Who is owed the money: the merchant, or else the originator.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::id::{BillNo, FloatRef, OperatorId, Product};
 use crate::message::{Originator, Rail};
-use crate::policy::{FloatDebits, Measure};
+use crate::policy::{FloatDebits, Measure, Route};
 use crate::reservation::Keep;
 use crate::testing::{self, NOON, pesos, policy, request};
 
@@ -107,7 +107,7 @@ fn a_refusal_names_the_highest_amount_allowed_and_its_day() {
 #[test]
 fn the_first_broken_rule_in_the_catalogue_s_order_is_the_one_told() {
     let mut policy = policy();
-    policy.routes.clear();
+    policy.routes = Default::default();
     let mut request = request(10_000_000);
     request.remaining_debt = Some(pesos(1));
     request.product = product("tor");
@@ -140,7 +140,8 @@ fn the_first_broken_rule_in_the_catalogue_s_order_is_the_one_told() {
 #[test]
 fn a_rail_that_nothing_serves_and_a_currency_that_is_not_taken_are_told_with_what_is() {
     let mut policy = policy();
-    policy.routes.iter_mut().for_each(|route| route.rails = vec![Rail::Account]);
+    policy.routes =
+        vec![Route { rails: vec![Rail::Account], ..testing::route(&["bank-b"]) }].into();
     let mut request = request(100);
     request.rail = Rail::Wallet;
     policy.billers.values_mut().for_each(|biller| biller.rails.clear());
@@ -151,8 +152,7 @@ fn a_rail_that_nothing_serves_and_a_currency_that_is_not_taken_are_told_with_wha
     let text = |text: &str| Some(Detail::Text(text.into()));
     let expect = (Reason::NoRoute, text("the rail wallet is not served here"));
     assert_eq!(told(&request, &policy), expect);
-    policy.routes[0].rails = vec![Rail::Wallet];
-    policy.routes[0].to.clear();
+    policy.routes = vec![Route { rails: vec![Rail::Wallet], ..testing::route(&[]) }].into();
     assert_eq!(told(&request, &policy), (Reason::NoRoute, None), "served, and no bank is reached");
     let taken = vec![testing::currency("MXN"), testing::currency("VES")];
     policy.billers.values_mut().for_each(|biller| biller.currencies = taken.clone());
@@ -180,7 +180,8 @@ fn a_suspended_participant_neither_asks_nor_is_asked() {
 #[test]
 fn a_participant_is_not_asked_in_a_currency_it_does_not_take_nor_if_nobody_knows_it() {
     let mut policy = policy();
-    policy.routes.insert(0, testing::route(&["nobody"]));
+    policy.routes =
+        [testing::route(&["nobody"])].into_iter().chain(policy.routes.iter().cloned()).collect();
     let bank = policy.participants.get_mut(&testing::participant_id("bank-a")).unwrap();
     bank.currencies = vec![testing::currency("USD")];
     let routes = plan(&request(100), &policy, NOON).unwrap().routes;
@@ -219,12 +220,12 @@ fn a_route_is_taken_only_when_all_its_criteria_match() {
     for (name, narrow, expect) in cases {
         let mut route = testing::route(&["bank-a"]);
         narrow(&mut route);
-        let policy = Policy { routes: vec![route], ..policy() };
+        let policy = Policy { routes: vec![route].into(), ..policy() };
         assert_eq!(plan(&with_card, &policy, NOON).is_ok(), *expect, "{name}");
     }
     let mut by_card = testing::route(&["bank-a"]);
     by_card.card_prefixes = vec!["4".into()];
-    let policy = Policy { routes: vec![by_card], ..policy() };
+    let policy = Policy { routes: vec![by_card].into(), ..policy() };
     assert_eq!(refused(&request(10_000), &policy).reason, Reason::NoRoute);
 }
 
@@ -340,7 +341,8 @@ fn a_merchant_that_asks_is_the_biller() {
 #[test]
 fn without_a_biller_the_originator_is_owed_and_days_are_utc() {
     let mut policy = policy();
-    policy.limits.retain(|rule| rule.measure != Measure::RepeatedOperation);
+    let rules = policy.limits.iter().filter(|rule| rule.measure != Measure::RepeatedOperation);
+    policy.limits = rules.cloned().collect();
     let mut request = request(50_000);
     request.biller = None;
     let late = NOON.plus_micros(7 * 3_600_000_000); // 2026-11-24T01:00Z, still the 23rd in Mexico
@@ -357,7 +359,7 @@ fn without_a_biller_the_originator_is_owed_and_days_are_utc() {
 
 #[test]
 fn an_amount_whose_total_does_not_fit_is_invalid() {
-    let policy = Policy { limits: Vec::new(), ..policy() };
+    let policy = Policy { limits: Default::default(), ..policy() };
     assert_eq!(refused(&request(i64::MAX), &policy).reason, Reason::AmountInvalid);
 }
 

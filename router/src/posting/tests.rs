@@ -18,7 +18,7 @@ fn float() -> FloatRef {
 fn lines(source: Source<'_>, amount: i64, on_top: i64, kept_back: i64) -> Vec<String> {
     let fixed = |minor, bearer| fee(FeeBasis::Fixed(pesos(minor)), bearer, FeeTiming::Net);
     let rules = [fixed(on_top, Bearer::Payer), fixed(kept_back, Bearer::Merchant)];
-    let charge = charge(&rules, None, Rail::P2c, pesos(amount)).unwrap();
+    let charge = charge(&rules, pesos(amount)).unwrap();
     let entry = approval(source, &isp(), pesos(amount), &charge, None).unwrap();
     let print = |line: &Posting| format!("{:?} {} {}", line.side, line.account, line.amount.minor);
     entry.lines().iter().map(print).collect()
@@ -66,7 +66,7 @@ fn a_float_loses_what_its_biller_s_rule_says() {
 
 #[test]
 fn a_participant_and_a_biller_of_one_name_have_accounts_of_their_own() {
-    let charge = charge(&[], None, Rail::P2c, pesos(100)).unwrap();
+    let charge = charge(&[], pesos(100)).unwrap();
     let payee = Originator::Participant(ParticipantId::new("isp").unwrap());
     let source = Source::Clearing(Rail::P2c);
     let entry = approval(source, &payee, pesos(100), &charge, None).unwrap();
@@ -83,7 +83,7 @@ fn a_part_goes_back_from_the_payee_to_the_source_and_no_fee_with_it() {
     // The whole amount is kept back, so that no line of the approval names what is payable.
     for kept_back in [300, 10_000] {
         let rules = [fixed(100, Bearer::Payer), fixed(kept_back, Bearer::Merchant)];
-        let charge = charge(&rules, None, Rail::CashFloat, pesos(10_000)).unwrap();
+        let charge = charge(&rules, pesos(10_000)).unwrap();
         let source = Source::Float(&float, FloatDebits::Amount);
         let approved = approval(source, &isp(), pesos(10_000), &charge, None).unwrap();
         let part = partial_reversal(&approved, pesos(4_000)).unwrap();
@@ -107,7 +107,7 @@ fn any_fee() -> impl Strategy<Value = FeeRule> {
 fn a_payment_under_a_cap_uses_it_and_a_part_gives_room_back() {
     let float = float();
     let bank = ParticipantId::new("bank-a").unwrap();
-    let charge = charge(&[], None, Rail::CashFloat, pesos(900)).unwrap();
+    let charge = charge(&[], pesos(900)).unwrap();
     let source = Source::Float(&float, FloatDebits::Total);
     let approved = approval(source, &isp(), pesos(900), &charge, Some(&bank)).unwrap();
     let part = partial_reversal(&approved, pesos(400)).unwrap();
@@ -158,7 +158,7 @@ proptest! {
             Source::Float(&float, FloatDebits::Total),
             Source::Float(&float, FloatDebits::Amount),
         ][source];
-        let charge = charge(&rules, None, Rail::Card, pesos(amount)).unwrap();
+        let charge = charge(&rules, pesos(amount)).unwrap();
         let capped = is_capped.then_some(&bank);
         let approved = approval(source, &isp(), pesos(amount), &charge, capped).unwrap();
         prop_assert!(approved.lines().len() >= 2);

@@ -268,19 +268,19 @@ fn policy() -> Policy {
         id: BillerId::new(name).unwrap(),
         currencies: Vec::new(),
         rails: Vec::new(),
-        zone: Zone { offsets: vec![(Timestamp(i64::MIN), 0)] },
+        zone: Zone { offsets: vec![(Timestamp(i64::MIN), 0)] }.into(),
         float_debits,
     };
     let billers = [biller(BILLERS[0], FloatDebits::Total), biller(BILLERS[1], FloatDebits::Amount)];
     let drawers = ACQUIRERS.map(|name| Originator::Participant(ParticipantId::new(name).unwrap()));
-    let float = Float { owner: None, drawers: drawers.to_vec() };
+    let float = Float { owner: None, drawers: drawers.into() };
     let floats = FLOATS.map(|name| (FloatRef::new(name).unwrap(), float.clone()));
     Policy {
         participants: participants.map(|it| (it.id, it)).into(),
         billers: billers.map(|it| (it.id, it)).into(),
-        routes: vec![route()],
-        fees: fees(),
-        limits: vec![sum_of_a_day()],
+        routes: vec![route()].into(),
+        fees: fees().into(),
+        limits: vec![sum_of_a_day()].into(),
         floats: HashMap::from(floats),
     }
 }

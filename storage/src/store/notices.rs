@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Weak};
 
-use router::id::{EndpointId, Lane};
+use router::id::{BillerId, EndpointId, Lane};
 use router::record::{Endpoint, NoticeMark, Record};
 use router::time::Timestamp;
 use tokio::sync::{Notify, oneshot, watch};
@@ -26,6 +26,13 @@ impl Store {
     pub fn endpoints(&self) -> Vec<Endpoint> {
         let endpoints = self.inner.shared.endpoints.lock();
         endpoints.values().map(|homed| homed.endpoint.clone()).collect()
+    }
+
+    /// The endpoints of a biller, oldest first.
+    pub fn endpoints_of(&self, biller: BillerId) -> Vec<Endpoint> {
+        let endpoints = self.inner.shared.endpoints.lock();
+        let of_biller = endpoints.values().map(|homed| &homed.endpoint);
+        of_biller.filter(|endpoint| endpoint.biller == biller).cloned().collect()
     }
 
     /// Those of them that are served here: this store's lane is where they were set last.

@@ -8,12 +8,12 @@ use clap::Args;
 use storage_cluster::Node;
 use tokio::runtime::Handle;
 use tokio::signal::unix::Signal;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, spawn_blocking};
 
 use super::process::{self, ServiceProcess, StopSignals};
 use super::{Configured, configuration, data_folder, told_mistakes};
 use crate::app::{Ended, StartError};
-use crate::config::Config;
+use crate::config::{Config, Mistake};
 use crate::engine::Engine;
 use crate::keys::billers;
 use crate::{log, stop_deadline};
@@ -117,6 +117,20 @@ async fn note_billers(config: &Config) {
     }
 }
 
+/// Reads the configuration outside the runtime: 600,000 rules take seconds.
+async fn read_again(configured: &Configured) -> Result<Config, Vec<Mistake>> {
+    let configured = configured.clone();
+    match spawn_blocking(move || configuration(&configured))
+        .await
+        .map_err(JoinError::try_into_panic)
+    {
+        Ok(read) => read,
+        Err(Ok(panicked)) => std::panic::resume_unwind(panicked),
+        // The runtime ends, and this task with it.
+        Err(Err(_)) => std::future::pending().await,
+    }
+}
+
 /// Reads the rules again at each SIGHUP; a configuration with mistakes changes nothing.
 async fn reload_at(
     mut hangup: Signal,
@@ -125,10 +139,12 @@ async fn reload_at(
     configured: &Configured,
 ) {
     while hangup.recv().await.is_some() {
-        match configuration(configured) {
+        match read_again(configured).await {
             Ok(config) => {
                 note_billers(&config).await;
-                engine.set_policy(config.policy);
+                let before = engine.set_policy(config.policy);
+                // Many rules take their time to go, too.
+                drop(spawn_blocking(move || drop(before)));
                 if let Some(node) = node {
                     node.set_config_version(config.rules_version);
                 }

@@ -1,8 +1,13 @@
 //! What tells a participant from anybody else who knows its DE32: a certificate that is pinned for
 //! it alone, or an address of its own.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use router::id::ParticipantId;
+
 use super::layers::Layers;
-use super::participant::{Entry, ParticipantConfig};
+use super::participant::{self, ParticipantConfig};
 use super::read::Section;
 use super::service::ServiceConfig;
 
@@ -12,15 +17,24 @@ pub(super) fn check(
     root: &Section<'_>,
     layers: &Layers,
     service: &ServiceConfig,
-    entries: &[Entry],
+    entries: &[participant::Entry],
 ) -> Vec<String> {
     let mut warnings = Vec::new();
+    let mut pinned: HashMap<[u8; 32], ParticipantId> = HashMap::new();
     for (at, entry) in entries.iter().enumerate() {
         let (lines, key) = (&entry.lines, format!("participants[{at}]"));
-        let earlier = entries[..at].iter().map(|entry| &entry.lines);
-        if let Some(twin) = earlier.clone().find(|other| is_pinned_as(other, lines)) {
-            let problem = format!("the same certificate is pinned for participant `{}`", twin.id);
-            root.mistake(&format!("{key}.certificate_sha256"), problem);
+        if let Some(certificate) = lines.certificate_sha256 {
+            match pinned.entry(certificate) {
+                Entry::Vacant(first) => {
+                    first.insert(lines.id);
+                }
+                Entry::Occupied(twin) => {
+                    let twin = twin.get();
+                    let problem =
+                        format!("the same certificate is pinned for participant `{twin}`");
+                    root.mistake(&format!("{key}.certificate_sha256"), problem);
+                }
+            }
         }
         let source = layers.origin(&key);
         if let Some(unpinned) = unpinned(lines, service) {
@@ -63,10 +77,6 @@ fn unpinned(lines: &ParticipantConfig, service: &ServiceConfig) -> Option<Unpinn
         (true, true) | (false, false) => Some(Unpinned::Warned),
         (false, true) => None,
     }
-}
-
-fn is_pinned_as(one: &ParticipantConfig, other: &ParticipantConfig) -> bool {
-    one.certificate_sha256.is_some() && one.certificate_sha256 == other.certificate_sha256
 }
 
 /// A certificate is asked for by the authorities it must be signed by.

@@ -1,5 +1,6 @@
 //! The keys that messages are authenticated with, by name.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ pub struct KeysConfig {
     pub store: Arc<SoftwareKeyStore>,
     /// What may be shown of each.
     pub shown: Vec<KeyShown>,
+    /// Where each stands in that list.
+    by_name: HashMap<KeyName, usize>,
 }
 
 /// What may be shown of a key.
@@ -59,7 +62,8 @@ fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
 impl KeysConfig {
     /// What may be shown of a key of this name and use.
     pub(super) fn find(&self, name: &KeyName, usage: KeyUsage) -> Option<&KeyShown> {
-        self.shown.iter().find(|key| key.name == *name && key.usage == usage)
+        let shown = self.by_name.get(name).and_then(|at| self.shown.get(*at));
+        shown.filter(|key| key.usage == usage)
     }
 }
 
@@ -76,8 +80,10 @@ pub(super) fn read(root: &mut Section<'_>) -> KeysConfig {
                 }
             };
             section.section(&text, |section| {
-                let shown = name.and_then(|name| one(section, &keys.store, name));
-                keys.shown.extend(shown);
+                if let Some(shown) = name.and_then(|name| one(section, &keys.store, name)) {
+                    keys.by_name.insert(shown.name, keys.shown.len());
+                    keys.shown.push(shown);
+                }
             });
         }
     });

@@ -4,8 +4,11 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use toml::{Table, Value};
+
+use super::document;
 
 const DEFAULTS: &str = include_str!("../../../config/default.toml");
 const ENVIRONMENT_PREFIX: &str = "CAUCE_";
@@ -32,20 +35,51 @@ impl fmt::Display for Mistake {
 #[derive(Debug, Clone)]
 pub struct Layers {
     table: Table,
-    origin: HashMap<String, String>,
+    origins: Origins,
+}
+
+/// Where values came from, by their dotted keys.
+#[derive(Debug, Clone, Default)]
+struct Origins {
+    keys: HashMap<String, Arc<str>>,
+    /// For each list, from which of its elements on they came from where.
+    lists: HashMap<String, Vec<(usize, Arc<str>)>>,
+}
+
+impl Origins {
+    fn add(&mut self, key: String, source: &Arc<str>) {
+        self.keys.insert(key, Arc::clone(source));
+    }
+
+    /// Notes a list's elements from one on; none were noted behind it.
+    fn add_elements(&mut self, key: &str, from: usize, source: &Arc<str>) {
+        let starts = self.lists.entry(key.to_owned()).or_default();
+        starts.retain(|(start, _)| *start < from);
+        starts.push((from, Arc::clone(source)));
+    }
+
+    /// Where this very key came from, or this element of a list: `routes[7]`.
+    fn of(&self, key: &str) -> Option<&Arc<str>> {
+        let Some((list, at)) = key.strip_suffix(']').and_then(|key| key.rsplit_once('[')) else {
+            return self.keys.get(key);
+        };
+        let (starts, at) = (self.lists.get(list)?, at.parse().ok()?);
+        let behind = starts.partition_point(|(start, _)| *start <= at);
+        starts.get(behind.checked_sub(1)?).map(|(_, source)| source)
+    }
 }
 
 impl Layers {
     /// The defaults alone.
     pub fn compiled_in() -> Self {
-        let empty = Self { table: Table::new(), origin: HashMap::new() };
+        let empty = Self { table: Table::new(), origins: Origins::default() };
         empty.with_text("default.toml", DEFAULTS).expect("invariant: the compiled-in file parses")
     }
 
     /// Adds a file's text; it wins over what is there.
     pub fn with_text(mut self, source: &str, text: &str) -> Result<Self, Vec<Mistake>> {
-        let table: Table = text.parse().map_err(|error| vec![not_toml(source, text, &error)])?;
-        merge(&mut self.table, table, "", source, &mut self.origin);
+        let table = document::parse(text).map_err(|error| vec![not_toml(source, text, &error)])?;
+        merge(&mut self.table, table, "", &source.into(), &mut self.origins);
         Ok(self)
     }
 
@@ -110,8 +144,8 @@ impl Layers {
     pub(super) fn origin(&self, key: &str) -> String {
         let mut key = key;
         loop {
-            if let Some(source) = self.origin.get(key) {
-                return source.clone();
+            if let Some(source) = self.origins.of(key) {
+                return source.to_string();
             }
             match key.rfind(['.', '[']) {
                 Some(end) => key = &key[..end],
@@ -128,7 +162,7 @@ impl Layers {
             Value::Table(table)
         });
         if let Value::Table(table) = layer {
-            merge(&mut self.table, table, "", source, &mut self.origin);
+            merge(&mut self.table, table, "", &source.into(), &mut self.origins);
         }
     }
 }
@@ -140,40 +174,30 @@ fn literal(text: &str) -> Value {
     parsed.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-fn merge(
-    into: &mut Table,
-    from: Table,
-    prefix: &str,
-    source: &str,
-    origin: &mut HashMap<String, String>,
-) {
+fn merge(into: &mut Table, from: Table, prefix: &str, source: &Arc<str>, origins: &mut Origins) {
     for (name, value) in from {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match (into.get_mut(&name), value) {
             (Some(Value::Table(into)), Value::Table(from)) => {
-                merge(into, from, &key, source, origin);
+                merge(into, from, &key, source, origins);
             }
             (Some(Value::Array(into)), Value::Array(from)) if from.iter().any(Value::is_table) => {
-                for (element, at) in from.into_iter().zip(into.len()..) {
-                    origin.insert(format!("{key}[{at}]"), source.to_owned());
-                    into.push(element);
-                }
+                origins.add_elements(&key, into.len(), source);
+                into.extend(from);
             }
             (_, Value::Array(from)) => {
-                for at in 0..from.len() {
-                    origin.insert(format!("{key}[{at}]"), source.to_owned());
-                }
-                origin.insert(key, source.to_owned());
+                origins.add_elements(&key, 0, source);
+                origins.add(key, source);
                 into.insert(name, Value::Array(from));
             }
             (_, Value::Table(from)) => {
                 let mut inner = Table::new();
-                merge(&mut inner, from, &key, source, origin);
-                origin.insert(key, source.to_owned());
+                merge(&mut inner, from, &key, source, origins);
+                origins.add(key, source);
                 into.insert(name, Value::Table(inner));
             }
             (_, value) => {
-                origin.insert(key, source.to_owned());
+                origins.add(key, source);
                 into.insert(name, value);
             }
         }

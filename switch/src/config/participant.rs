@@ -1,5 +1,6 @@
 //! Participants, as far as their lines are concerned.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -110,31 +111,22 @@ pub(super) fn read_entries(
     keys: &KeysConfig,
     framing: &Framer,
 ) -> Vec<Entry> {
-    let mut seen: Vec<ParticipantId> = Vec::new();
-    let mut acquirers: Vec<Text<11>> = Vec::new();
-    let mut mac_keys: Vec<KeyName> = Vec::new();
+    let mut seen: HashSet<ParticipantId> = HashSet::new();
+    let mut acquirers: HashSet<Text<11>> = HashSet::new();
+    let mut mac_keys: HashSet<KeyName> = HashSet::new();
     let entries = root.tables("participants", |section| {
         let id: Option<ParticipantId> = section.id("id");
-        if let Some(id) = id {
-            if seen.contains(&id) {
-                section.mistake("id", format!("there is another participant `{id}`"));
-            }
-            seen.push(id);
+        if let Some(id) = id.filter(|id| !seen.insert(*id)) {
+            section.mistake("id", format!("there is another participant `{id}`"));
         }
         let entry = read_one(section, id, keys, framing);
-        if let Some(acquirer_id) = entry.lines.acquirer_id {
-            if acquirers.contains(&acquirer_id) {
-                section.mistake("acquirer_id", format!("another participant has `{acquirer_id}`"));
-            }
-            acquirers.push(acquirer_id);
+        if let Some(acquirer_id) = entry.lines.acquirer_id.filter(|id| !acquirers.insert(*id)) {
+            section.mistake("acquirer_id", format!("another participant has `{acquirer_id}`"));
         }
-        if let Some(rule) =
-            entry.lines.message_format.as_ref().and_then(|message_format| message_format.mac())
-        {
-            if mac_keys.contains(&rule.key) {
-                section.mistake("mac", format!("another participant has key `{}`", rule.key));
-            }
-            mac_keys.push(rule.key);
+        let format = entry.lines.message_format.as_ref();
+        let mac_key = format.and_then(|format| format.mac()).map(|rule| rule.key);
+        if let Some(key) = mac_key.filter(|key| !mac_keys.insert(*key)) {
+            section.mistake("mac", format!("another participant has key `{key}`"));
         }
         id.map(|_| entry)
     });

@@ -17,16 +17,20 @@ use super::layers::{Layers, Mistake};
 pub struct Section<'a> {
     layers: &'a Layers,
     table: &'a Table,
-    path: String,
-    asked: HashSet<String>,
+    /// Its dotted key, or that of the list that it is an element of.
+    path: Rc<str>,
+    /// Which element.
+    element: Option<usize>,
+    /// Keys of the table that were asked for.
+    asked: HashSet<&'a str, foldhash::fast::RandomState>,
     mistakes: Rc<RefCell<Vec<Mistake>>>,
 }
 
 impl<'a> Section<'a> {
     /// The whole configuration.
     pub fn root(layers: &'a Layers) -> Self {
-        let mistakes = Rc::default();
-        Self { layers, table: layers.table(), path: String::new(), asked: HashSet::new(), mistakes }
+        let (table, path, mistakes) = (layers.table(), Rc::from(""), Rc::default());
+        Self { layers, table, path, element: None, asked: HashSet::default(), mistakes }
     }
 
     /// Ends the reading: every mistake, in the order it was found.
@@ -47,8 +51,8 @@ impl<'a> Section<'a> {
             }
             None => &EMPTY,
         };
-        let path = self.key(name);
-        read(&mut self.child(table, path))
+        let path = self.key(name).into();
+        read(&mut self.child(table, path, None))
     }
 
     /// Reads each table of a list of tables.
@@ -62,10 +66,12 @@ impl<'a> Section<'a> {
             None => &[],
         };
         let mut out = Vec::with_capacity(elements.len());
+        let list: Rc<str> = self.key(name).into();
         for (at, element) in elements.iter().enumerate() {
-            let path = format!("{}[{at}]", self.key(name));
             match element {
-                Value::Table(table) => out.push(read(&mut self.child(table, path))),
+                Value::Table(table) => {
+                    out.push(read(&mut self.child(table, Rc::clone(&list), Some(at))));
+                }
                 other => self.expected(name, "a list of tables", other),
             }
         }
@@ -74,9 +80,13 @@ impl<'a> Section<'a> {
 
     /// A text; none when it is missing or empty.
     pub fn text(&mut self, name: &str) -> Option<String> {
+        self.str(name).map(str::to_owned)
+    }
+
+    fn str(&mut self, name: &str) -> Option<&'a str> {
         match self.take(name)? {
             Value::String(text) if text.is_empty() => None,
-            Value::String(text) => Some(text.clone()),
+            Value::String(text) => Some(text),
             other => {
                 self.expected(name, "a text", other);
                 None
@@ -126,7 +136,7 @@ impl<'a> Section<'a> {
 
     /// A text that, where it is there, must read as a `T`.
     pub fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
-        let text = self.text(name)?;
+        let text = self.str(name)?;
         match text.parse() {
             Ok(value) => Some(value),
             Err(error) => {
@@ -190,7 +200,12 @@ impl<'a> Section<'a> {
 
     /// A list whose elements are texts; empty when it is missing.
     pub fn texts(&mut self, name: &str) -> Vec<String> {
-        self.list(name, "a list of texts", |value| value.as_str().map(str::to_owned))
+        self.strs(name).into_iter().map(str::to_owned).collect()
+    }
+
+    /// [`Section::texts`] where they stand.
+    pub fn strs(&mut self, name: &str) -> Vec<&'a str> {
+        self.list(name, "a list of texts", Value::as_str)
     }
 
     /// A list of whole numbers that are not negative; empty when it is missing.
@@ -203,7 +218,7 @@ impl<'a> Section<'a> {
     /// A list of texts that each read as a `T`.
     pub fn parsed_list<T: FromStr<Err: Display>>(&mut self, name: &str) -> Vec<T> {
         let mut out = Vec::new();
-        for text in self.texts(name) {
+        for text in self.strs(name) {
             match text.parse() {
                 Ok(value) => out.push(value),
                 Err(error) => self.mistake(name, format!("`{text}`: {error}")),
@@ -214,7 +229,7 @@ impl<'a> Section<'a> {
 
     /// One of a closed list of words; the first when it is missing.
     pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> T {
-        let Some(text) = self.text(name) else { return choices[0].1 };
+        let Some(text) = self.str(name) else { return choices[0].1 };
         if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
             return *value;
         }
@@ -250,7 +265,7 @@ impl<'a> Section<'a> {
         &mut self,
         name: &str,
         expected: &str,
-        read: impl Fn(&Value) -> Option<T>,
+        read: impl Fn(&'a Value) -> Option<T>,
     ) -> Vec<T> {
         let elements = match self.take(name) {
             Some(Value::Array(elements)) => elements,
@@ -268,17 +283,24 @@ impl<'a> Section<'a> {
     }
 
     fn take(&mut self, name: &str) -> Option<&'a Value> {
-        self.asked.insert(name.to_owned());
-        self.table.get(name)
+        let (key, value) = self.table.get_key_value(name)?;
+        self.asked.insert(key);
+        Some(value)
     }
 
     fn key(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+        let path = &self.path;
+        match self.element {
+            Some(at) => format!("{path}[{at}].{name}"),
+            None if path.is_empty() => name.to_owned(),
+            None => format!("{path}.{name}"),
+        }
     }
 
-    fn child(&self, table: &'a Table, path: String) -> Section<'a> {
-        let mistakes = Rc::clone(&self.mistakes);
-        Section { layers: self.layers, table, path, asked: HashSet::new(), mistakes }
+    fn child(&self, table: &'a Table, path: Rc<str>, element: Option<usize>) -> Section<'a> {
+        let (layers, mistakes) = (self.layers, Rc::clone(&self.mistakes));
+        let asked = HashSet::with_capacity_and_hasher(table.len(), Default::default());
+        Section { layers, table, path, element, asked, mistakes }
     }
 
     fn expected(&self, name: &str, expected: &str, found: &Value) {
@@ -296,9 +318,7 @@ impl<'a> Section<'a> {
 
 impl Drop for Section<'_> {
     fn drop(&mut self) {
-        let unknown: Vec<&String> =
-            self.table.keys().filter(|key| !self.asked.contains(*key)).collect();
-        for key in unknown {
+        for key in self.table.keys().filter(|key| !self.asked.contains(key.as_str())) {
             self.mistake(key, "unknown key");
         }
     }

@@ -1,6 +1,6 @@
 //! The rules: billers, routes, fees, limits, floats.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use router::fee::{Bearer, FeeTiming};
 use router::id::{BillerId, FloatRef, ParticipantId};
@@ -15,7 +15,7 @@ use router::text::Text;
 
 use super::participant::{Entry, ParticipantConfig};
 use super::read::Section;
-use super::zone;
+use super::zone::Zones;
 
 /// A float to open at the first start.
 #[derive(Debug, Clone)]
@@ -47,8 +47,9 @@ pub(super) fn read(root: &mut Section<'_>, entries: Vec<Entry>) -> (Policy, Vec<
     let participants: HashMap<ParticipantId, Participant> =
         entries.into_iter().map(|entry| (entry.rules.id, entry.rules)).collect();
     let mut billers: HashMap<BillerId, Biller> = HashMap::new();
+    let mut zones = Zones::default();
     root.tables("billers", |section| {
-        if let Some(biller) = biller(section) {
+        if let Some(biller) = biller(section, &mut zones) {
             if billers.contains_key(&biller.id) {
                 section.mistake("id", format!("there is another biller `{}`", biller.id));
             }
@@ -65,13 +66,12 @@ pub(super) fn read(root: &mut Section<'_>, entries: Vec<Entry>) -> (Policy, Vec<
     });
     let routes = root.tables("routes", |section| route(section, &participants, &billers));
     let fees = root.tables("fees", |section| fee(section, &billers));
-    let mut names: Vec<Box<str>> = Vec::new();
+    let mut names: HashSet<Box<str>> = HashSet::new();
     let limits = root.tables("limits", |section| {
         let limit = limit(section, &billers)?;
-        if names.contains(&limit.name) {
+        if !names.insert(limit.name.clone()) {
             section.mistake("name", format!("there is another limit `{}`", limit.name));
         }
-        names.push(limit.name.clone());
         Some(limit)
     });
     let mut rules: HashMap<FloatRef, Float> = HashMap::new();
@@ -89,7 +89,7 @@ pub(super) fn read(root: &mut Section<'_>, entries: Vec<Entry>) -> (Policy, Vec<
         floats: rules,
         participants,
         billers,
-        routes,
+        routes: routes.into(),
         fees: fees.into_iter().flatten().collect(),
         limits: limits.into_iter().flatten().collect(),
     };
@@ -120,11 +120,11 @@ fn float_rule(
     Float { owner, drawers }
 }
 
-fn biller(section: &mut Section<'_>) -> Option<Biller> {
+fn biller(section: &mut Section<'_>, zones: &mut Zones) -> Option<Biller> {
     let id = section.id("id");
     section.text("name");
     let zone = match section.text("time_zone") {
-        Some(name) => zone::by_name(&name).unwrap_or_else(|| {
+        Some(name) => zones.by_name(&name).unwrap_or_else(|| {
             section.mistake("time_zone", format!("`{name}` is not an IANA time zone"));
             Default::default()
         }),
@@ -287,8 +287,8 @@ fn known_billers(section: &mut Section<'_>, billers: &HashMap<BillerId, Biller>)
 
 fn rails(section: &mut Section<'_>) -> Vec<Rail> {
     let mut rails = Vec::new();
-    for name in section.texts("rails") {
-        match Rail::from_name(&name) {
+    for name in section.strs("rails") {
+        match Rail::from_name(name) {
             Some(rail) => rails.push(rail),
             None => section.mistake("rails", format!("there is no rail `{name}`")),
         }
@@ -298,8 +298,8 @@ fn rails(section: &mut Section<'_>) -> Vec<Rail> {
 
 fn currencies(section: &mut Section<'_>) -> Vec<Currency> {
     let mut currencies = Vec::new();
-    for code in section.texts("currencies") {
-        match Currency::from_code(&code) {
+    for code in section.strs("currencies") {
+        match Currency::from_code(code) {
             Some(currency) => currencies.push(currency),
             None => section.mistake("currencies", format!("`{code}` is not an ISO 4217 code")),
         }

@@ -1,5 +1,8 @@
 //! IANA time zones as the plain offset lists the core computes with.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use jiff::Timestamp as JiffTimestamp;
 use jiff::tz::TimeZone;
 use router::time::{Timestamp, Zone};
@@ -8,8 +11,23 @@ use router::time::{Timestamp, Zone};
 const FIRST_YEAR_SECONDS: i64 = 1_577_836_800; // 2020-01-01
 const LAST_YEAR_SECONDS: i64 = 4_102_444_800; // 2100-01-01
 
-/// The zone of an IANA name such as `America/Mexico_City`.
-pub(super) fn by_name(name: &str) -> Option<Zone> {
+/// The zones that were named, each worked out once: all billers of a zone share it.
+#[derive(Debug, Default)]
+pub(super) struct Zones(HashMap<String, Option<Arc<Zone>>>);
+
+impl Zones {
+    /// The zone of an IANA name such as `America/Mexico_City`; none where there is none.
+    pub fn by_name(&mut self, name: &str) -> Option<Arc<Zone>> {
+        if let Some(known) = self.0.get(name) {
+            return known.clone();
+        }
+        let zone = by_name(name).map(Arc::new);
+        self.0.insert(name.to_owned(), zone.clone());
+        zone
+    }
+}
+
+fn by_name(name: &str) -> Option<Zone> {
     let zone = TimeZone::get(name).ok()?;
     let start = JiffTimestamp::from_second(FIRST_YEAR_SECONDS).ok()?;
     let end = JiffTimestamp::from_second(LAST_YEAR_SECONDS).ok()?;
@@ -33,5 +51,13 @@ mod tests {
         assert_eq!(rome.offset_seconds(change.plus_micros(-1)), 3600);
         assert_eq!(rome.offset_seconds(change), 7200);
         assert_eq!(by_name("Mars/Olympus"), None);
+    }
+
+    #[test]
+    fn a_zone_that_many_billers_name_is_there_once() {
+        let mut zones = Zones::default();
+        let [one, two] = ["Europe/Rome"; 2].map(|name| zones.by_name(name).expect("a zone"));
+        assert!(Arc::ptr_eq(&one, &two));
+        assert!(zones.by_name("Mars/Olympus").is_none() && zones.by_name("Mars/Olympus").is_none());
     }
 }

@@ -25,6 +25,10 @@ use crate::line_trace::{Direction, EventKind, TracedFrame};
 const WRITE_FRAMES_MAX: usize = 512;
 /// A write buffer that grew above this is given back.
 const WRITE_BUFFER_KEPT: usize = 256 * 1024;
+/// What a line keeps for writing that has had nothing to write for a while.
+const QUIET_BUFFER_KEPT: usize = 4 * 1024;
+/// How long that is.
+const QUIET: Duration = Duration::from_secs(1);
 /// Bytes counted for a frame beside its message.
 const FRAME_OVERHEAD: usize = 64;
 
@@ -322,6 +326,25 @@ impl Line {
 }
 
 impl Outgoing {
+    /// Waits for frames to write; none come any more when it gives zero. After a time without any
+    /// the memory of both buffers is given back. Cancel-safe.
+    async fn next(
+        &mut self,
+        frames: &mut Vec<Queued>,
+        buffer: &mut BytesMut,
+        quiet: Duration,
+    ) -> usize {
+        let kept = buffer.capacity() + frames.capacity() * size_of::<Queued>();
+        if kept > QUIET_BUFFER_KEPT {
+            let next = self.queue.recv_many(frames, WRITE_FRAMES_MAX);
+            if let Ok(len) = tokio::time::timeout(quiet, next).await {
+                return len;
+            }
+            (*frames, *buffer) = (Vec::new(), BytesMut::new());
+        }
+        self.queue.recv_many(frames, WRITE_FRAMES_MAX).await
+    }
+
     /// Notes a frame that leaves, if the line is traced.
     fn trace(&self, message: Option<&Outbound>) {
         let Some(Outbound { header, body }) = message else { return };
@@ -347,7 +370,7 @@ pub async fn write_out(
     // Both grow with use: a line that says little costs little.
     let mut frames: Vec<Queued> = Vec::new();
     let mut buffer = BytesMut::new();
-    while outgoing.queue.recv_many(&mut frames, WRITE_FRAMES_MAX).await != 0 {
+    while outgoing.next(&mut frames, &mut buffer, QUIET).await != 0 {
         // Let the payments that are ready now queue their frames too: one write for all of them.
         tokio::task::yield_now().await;
         while frames.len() < WRITE_FRAMES_MAX

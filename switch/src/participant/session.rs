@@ -3,6 +3,7 @@
 mod closed;
 mod network;
 mod not_understood;
+mod read_buffer;
 mod reading;
 
 use std::net::SocketAddr;

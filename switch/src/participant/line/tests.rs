@@ -115,3 +115,15 @@ async fn a_peer_that_lets_no_connection_end_keeps_it_no_longer_than_a_write() {
     ended.expect("the writer ends");
     assert_eq!(closing.recv().await, None, "the end was told");
 }
+
+#[tokio::test]
+async fn a_line_that_was_busy_gives_its_write_buffers_back_when_it_is_quiet() {
+    let (line, mut outgoing) = line(64, 1 << 20);
+    let (mut frames, mut buffer) = (Vec::with_capacity(512), BytesMut::with_capacity(1 << 16));
+    let next = outgoing.next(&mut frames, &mut buffer, Duration::ZERO);
+    let silence = tokio::time::timeout(Duration::from_millis(50), next).await;
+    assert!(silence.is_err(), "nothing was queued");
+    assert_eq!((frames.capacity(), buffer.capacity()), (0, 0));
+    line.answer(message(b"0810")).expect("room");
+    assert_eq!(outgoing.next(&mut frames, &mut buffer, Duration::ZERO).await, 1);
+}

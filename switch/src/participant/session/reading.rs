@@ -2,20 +2,20 @@
 //! that no later byte moves: of the sign-on from the moment the line was accepted, of a frame from
 //! its first byte.
 
+use std::io;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use codecs::frame::Received;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::time::Instant;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::codec::Decoder;
 
+use super::read_buffer::{self, ReadBuffer};
 use super::{Closed, Session};
 
-/// Size of the read buffer of a participant, a quarter of which each read has at least.
-const READ_BUFFER_BYTES: usize = 64 * 1024;
-/// The same of a line before its sign-on.
-const UNSIGNED_BUFFER_BYTES: usize = 4 * 1024;
+/// How long a line must be silent to give the memory back that it does not need.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// The instants a line's deadlines count from.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Session {
     /// Reads the line until it ends, and says why it ended. Not cancel-safe.
     pub async fn read(&mut self, mut socket: impl AsyncRead + Unpin) -> Closed {
         let mut framer = self.line.framer().clone();
-        let mut buffer = BytesMut::with_capacity(UNSIGNED_BUFFER_BYTES);
+        let mut buffer = ReadBuffer::new();
         let mut at_a_time = 0;
         loop {
             loop {
@@ -85,7 +85,7 @@ impl Session {
                     at_a_time = 0;
                     tokio::task::yield_now().await;
                 }
-                match framer.decode(&mut buffer) {
+                match framer.decode(&mut buffer.bytes) {
                     Ok(Some(received)) => {
                         self.clock.frame_ended();
                         self.unfinished = None;
@@ -98,8 +98,8 @@ impl Session {
                     Err(error) => return Closed::Frame(error),
                 }
             }
-            self.clock.rest_is(buffer.is_empty());
-            self.unfinished = framer.unfinished(&buffer);
+            self.clock.rest_is(buffer.bytes.is_empty());
+            self.unfinished = framer.unfinished(&buffer.bytes);
             if let Err(closed) = self.fill(&mut buffer, &mut socket).await {
                 return closed;
             }
@@ -148,36 +148,27 @@ impl Session {
 
     async fn fill(
         &mut self,
-        buffer: &mut BytesMut,
+        buffer: &mut ReadBuffer,
         socket: &mut (impl AsyncRead + Unpin),
     ) -> Result<(), Closed> {
         let deadline = self.deadline();
-        self.reserve(buffer);
+        buffer.make_room();
         let read = tokio::select! {
-            read = tokio::time::timeout_at(deadline.at, socket.read_buf(buffer)) => read,
+            read = read_until(deadline.at, QUIET, (buffer, socket)) => read,
             closed = self.interrupted() => return Err(closed),
         };
         match read {
             Err(_) => Err(deadline.late),
             Ok(Ok(0)) => Err(Closed::ByPeer),
-            Ok(Ok(_)) => {
+            Ok(Ok(len)) => {
+                // Little for a stranger.
+                let is_known = self.participant.is_some();
+                let len_max = if is_known { read_buffer::LEN_MAX } else { read_buffer::LEN_MIN };
+                buffer.was_filled(len, len + buffer.room(), len_max);
                 self.clock.heard();
                 Ok(())
             }
             Ok(Err(error)) => Err(Closed::Read(error)),
-        }
-    }
-
-    /// Makes room for the next read: little for a stranger.
-    fn reserve(&self, buffer: &mut BytesMut) {
-        if self.participant.is_none() {
-            return buffer.reserve(UNSIGNED_BUFFER_BYTES / 4);
-        }
-        let room = buffer.capacity() - buffer.len();
-        if room < READ_BUFFER_BYTES / 4 {
-            let mut larger = BytesMut::with_capacity(READ_BUFFER_BYTES + buffer.len());
-            larger.extend_from_slice(buffer);
-            *buffer = larger;
         }
     }
 
@@ -195,5 +186,45 @@ impl Session {
             () = self.line.ended() => Closed::NotReading,
             () = displaced => Closed::Displaced,
         }
+    }
+}
+
+/// Reads once. A line that is quiet for so long gives its large buffer back before it waits on.
+///
+/// Errors: nothing came in time. Cancel-safe.
+async fn read_until(
+    deadline: Instant,
+    quiet: Duration,
+    (buffer, socket): (&mut ReadBuffer, &mut (impl AsyncRead + Unpin)),
+) -> Result<io::Result<usize>, Elapsed> {
+    let quiet_from = Instant::now() + quiet;
+    if buffer.is_large() && quiet_from < deadline {
+        if let Ok(read) = timeout_at(quiet_from, socket.read_buf(&mut buffer.bytes)).await {
+            return Ok(read);
+        }
+        buffer.shrink();
+    }
+    timeout_at(deadline, socket.read_buf(&mut buffer.bytes)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_quiet_line_gives_its_large_buffer_back_and_goes_on_reading() {
+        let (mut peer, mut socket) = tokio::io::duplex(64);
+        let mut buffer = ReadBuffer::large();
+        buffer.bytes.extend_from_slice(b"half ");
+        let until = Instant::now() + Duration::from_millis(50);
+        let silence = read_until(until, Duration::ZERO, (&mut buffer, &mut socket)).await;
+        assert!(silence.is_err() && !buffer.is_large());
+        peer.write_all(b"a frame").await.expect("room");
+        let until = Instant::now() + Duration::from_secs(60);
+        let read = read_until(until, Duration::ZERO, (&mut buffer, &mut socket)).await;
+        assert_eq!(read.expect("in time").expect("bytes"), 7);
+        assert_eq!(&buffer.bytes[..], b"half a frame");
     }
 }
