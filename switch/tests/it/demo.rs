@@ -202,10 +202,10 @@ async fn the_demonstration_s_commands_work_in_another_folder_than_it_was_started
     .await;
     let (_, next) = out.split_once("Next,").expect("what to do next");
     let elsewhere = tempfile::tempdir().expect("a folder");
-    let (_, tail) = next.split_once("  tail").expect("a log");
-    let (tail, bank) = tail.split_once("\n\n").expect("a bank's command");
+    let (_, merchant) = next.split_once("hears of it\n").expect("a merchant's command");
+    let (merchant, bank) = merchant.split_once("\n\n").expect("a bank's command");
     let (bank, _) = bank.split_once("\n\nServing").expect("a bank's command");
-    for command in [&format!("tail{tail}"), bank] {
+    for command in [merchant, bank] {
         let mut shell = Command::new("sh");
         let (code, text) = output(shell.arg("-c").arg(command).current_dir(elsewhere.path()));
         assert_eq!(code, 0, "{command}: {text}");
@@ -250,7 +250,7 @@ async fn a_port_that_is_taken_names_the_option_that_helps_and_leaves_no_folder()
         let status = tokio::task::block_in_place(|| demo.running.ended());
         let (out, err) = demo.told();
         assert_eq!(status.code(), Some(1), "{out}{err}");
-        let option = format!("--set {key}=127.0.0.1:PORT");
+        let option = format!("`cauce demo --set {key}=127.0.0.1:PORT`");
         assert!(err.contains(&address.to_string()) && err.contains(&option), "{err}");
         assert_eq!(demo.left(), [""; 0], "{out}");
     }
@@ -276,5 +276,33 @@ fn a_wrong_configuration_or_command_line_exits_64_and_says_everything() {
         assert_eq!(code, 0, "{command}");
         let long: Vec<_> = text.lines().filter(|line| line.chars().count() > 80).collect();
         assert!(long.is_empty(), "{command}: {long:?}");
+    }
+}
+
+#[test]
+fn what_check_and_lint_let_through_can_be_used() {
+    let (code, text) = output(cauce().arg("check"));
+    assert_eq!(code, 0, "{text}");
+    let note = "nothing can be paid yet: there is no participant, no biller, no route";
+    assert!(text.contains(note), "{text}");
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("pays.toml");
+    let pays = "[[participants]]\nid = \"bank-a\"\nconnect = \"127.0.0.1:1\"\n[[billers]]\n\
+                id = \"shop-1\"\n[[routes]]\nto = [\"bank-a\"]\n";
+    std::fs::write(&file, pays).expect("a file");
+    let (code, text) = output(cauce().args(["check", "--config"]).arg(&file));
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("ok: 1 participant, 1 biller, 1 route, 0 fees, 0 limits"), "{text}");
+    assert!(!text.contains("nothing can be paid"), "{text}");
+    let format = |framing: &str| {
+        format!(
+            "name = \"a\"\nframing = \"{framing}\"\nmti = \"ascii\"\nbitmap = \"binary\"\n[fields]\n"
+        )
+    };
+    for (framing, expect) in [("binary2", 0), ("nac", 0), ("binary2x", 1), ("len2be", 1)] {
+        std::fs::write(&file, format(framing)).expect("a file");
+        let (code, text) = output(cauce().args(["codec", "lint"]).arg(&file));
+        let is_told = text.contains(&format!("framing: `{framing}` is not one of binary2, "));
+        assert_eq!((code, is_told), (expect, expect == 1), "{framing}: {text}");
     }
 }

@@ -110,6 +110,12 @@ impl EvidenceArgs {
         let files = self.journal.iter().chain(&self.merchant_log).map(PathBuf::as_path);
         let logs = self.other_issuer_logs(truth);
         files.chain(logs).try_for_each(usage::readable)?;
+        // The switch that the run waits for makes this folder, but none that it would be in.
+        let around = self.data.as_deref().and_then(|data| std::path::absolute(data).ok());
+        if let Some(parent) = around.as_deref().and_then(Path::parent).filter(|it| !it.is_dir()) {
+            let data = around.as_deref().unwrap_or(parent).display();
+            return Err(usage::wrong(format!("{data}: there is no folder {}", parent.display())));
+        }
         if self.data.is_some() {
             let asked = Command::new(&self.cauce).arg("--version").stdout(Stdio::null()).status();
             if let Err(error) = asked {
