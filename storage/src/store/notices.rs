@@ -28,19 +28,14 @@ impl Store {
         endpoints.values().map(|homed| homed.endpoint.clone()).collect()
     }
 
-    /// One of them.
-    pub fn endpoint(&self, id: EndpointId) -> Option<Endpoint> {
-        self.inner.shared.endpoints.lock().get(&id).map(|homed| homed.endpoint.clone())
-    }
-
-    /// The endpoints of a biller, oldest first.
+    /// Those of a biller, oldest first.
     pub fn endpoints_of(&self, biller: BillerId) -> Vec<Endpoint> {
         let endpoints = self.inner.shared.endpoints.lock();
         let of_biller = endpoints.values().map(|homed| &homed.endpoint);
         of_biller.filter(|endpoint| endpoint.biller == biller).cloned().collect()
     }
 
-    /// Those of them that are served here: this store's lane is where they were set last.
+    /// Those that are served here: this store's lane is where they were set last.
     pub fn endpoints_here(&self) -> Vec<Endpoint> {
         let endpoints = self.inner.shared.endpoints.lock();
         let here = |homed: &&Homed| homed.home == self.lane();
