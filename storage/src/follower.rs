@@ -14,16 +14,16 @@ use std::time::{Duration, Instant};
 use foldhash::{HashMap, HashMapExt};
 use router::id::{BillerId, EndpointId, PaymentId};
 use router::notice::NoticeType;
-use router::payment::Progress;
+use router::payment::{Effects, Progress};
 use router::record::{Endpoint, Record};
 
 use crate::history::History;
-use crate::journal::{Damage, Tail};
+use crate::journal::{Damage, PLACE_EVERY, Tail, TailFrame};
 use crate::outbox;
 use crate::record;
 use crate::shared::Shared;
 use crate::store::StoreFailure;
-use crate::view::{Facts, Homed, Rows, ViewError, ViewPosition, Views};
+use crate::view::{Facts, Homed, Positions, Rows, ViewError, ViewPosition, Views};
 use view_retry::{ViewRetry, chain};
 
 /// A payment without outcome is written when it is this old.
@@ -56,6 +56,10 @@ pub(crate) struct Follower {
     /// A rebuild owes no notice up to these.
     marks: BTreeMap<EndpointId, u64>,
     position: ViewPosition,
+    /// Whether rows hold records; otherwise positions.
+    keeps_records: bool,
+    /// Where the last frame whose place was noted begins in its segment.
+    last_place: Option<u64>,
     refresh: Option<Refresh>,
     retry: ViewRetry,
 }
@@ -69,13 +73,17 @@ struct Refresh {
 struct Pending {
     facts: Facts,
     progress: Progress,
-    history: History,
+    positions: Positions,
+    /// The records themselves, for a store of rows that keeps them.
+    history: Option<History>,
 }
 
 /// What one turn writes.
 struct Turn {
     rows: Rows,
-    /// Rows of this turn, which the batch does not show to readers yet.
+    /// Payments whose rows this turn makes: later steps of them are told by these.
+    made: HashMap<PaymentId, Pending>,
+    /// Rows read to be made longer, which the batch does not show to readers yet.
     rewritten: HashMap<PaymentId, History>,
     written: Vec<(PaymentId, u64)>,
     owes: bool,
@@ -103,6 +111,8 @@ impl Follower {
             order: VecDeque::new(),
             endpoints: HashMap::new(),
             marks,
+            keeps_records: views.keeps_records(),
+            last_place: None,
             views,
             refresh: None,
             retry,
@@ -173,6 +183,7 @@ impl Follower {
         let durable = self.shared.durable();
         let mut turn = Turn {
             rows: Rows::default(),
+            made: HashMap::new(),
             rewritten: HashMap::new(),
             written: Vec::new(),
             owes: false,
@@ -180,6 +191,7 @@ impl Follower {
         };
         while turn.records < BATCH_RECORDS_MAX && self.tail.next_sequence() <= durable {
             let frame = self.retry.ask(|| Ok(self.tail.next_frame()?))?;
+            self.note_place(&frame, &mut turn);
             for (sequence, body) in (frame.first_sequence..).zip(record::bodies(&frame.body)) {
                 let unreadable = |source| Damage::Record { sequence, source };
                 self.take(sequence, body.map_err(unreadable)?, &mut turn)?;
@@ -193,21 +205,37 @@ impl Follower {
         self.commit(followed, turn)
     }
 
+    /// Notes where a frame begins, once in so many bytes of a segment.
+    fn note_place(&mut self, frame: &TailFrame, turn: &mut Turn) {
+        let Some(offset) = frame.offset.filter(|_| !self.keeps_records) else { return };
+        let is_near = |last: u64| (last..last + PLACE_EVERY).contains(&offset);
+        if !self.last_place.is_some_and(is_near) {
+            turn.rows.places.push((frame.first_sequence, offset));
+            self.last_place = Some(offset);
+        }
+    }
+
+    /// A payment at the record that begins it.
+    fn begun(&self, sequence: u64, body: &[u8], facts: Facts, progress: Progress) -> Pending {
+        let history = self.keeps_records.then(|| History::new(sequence, body));
+        Pending { facts, progress, positions: Positions::new(sequence), history }
+    }
+
     fn take(&mut self, sequence: u64, body: &[u8], turn: &mut Turn) -> Result<(), FollowError> {
         let unreadable = |source| Damage::Record { sequence, source };
         match record::decode(body).map_err(unreadable)? {
             Record::Intent(intent) => {
                 let request = &intent.request;
                 let facts = Facts::of(intent.folio, intent.plan.business_date, request);
-                let (progress, history) = (Progress::SENT, History::new(sequence, body));
-                self.pending.insert(intent.payment, Pending { facts, progress, history });
+                let pending = self.begun(sequence, body, facts, Progress::SENT);
+                self.pending.insert(intent.payment, pending);
                 self.order.push_back((sequence, intent.payment, Instant::now()));
             }
             Record::Refused(refused) => {
                 let facts = Facts::of(refused.folio, refused.business_date, &refused.request);
-                let (progress, history) = (Progress::REFUSED, History::new(sequence, body));
                 self.owe(sequence, refused.payment, NoticeType::PaymentDeclined, &facts, turn);
-                self.write(refused.payment, Pending { facts, progress, history }, turn);
+                let pending = self.begun(sequence, body, facts, Progress::REFUSED);
+                self.write(refused.payment, pending, turn);
             }
             Record::Endpoint(endpoint) => {
                 turn.rows.endpoints.push((endpoint.id, body.to_vec()));
@@ -232,22 +260,25 @@ impl Follower {
         turn: &mut Turn,
     ) -> Result<(), FollowError> {
         let Some(id) = record.payment() else { return Ok(()) };
-        if let Some(pending) = self.pending.get_mut(&id) {
-            let effects = pending.progress.apply(record);
-            let effects = effects.map_err(|source| Damage::Step { sequence, source })?;
-            pending.history.push(sequence, body);
-            let facts = pending.facts.clone();
-            let is_open = pending.progress.is_open();
+        if let Some(mut pending) = self.pending.remove(&id) {
+            let effects = pending.step(sequence, body, record)?;
             if let Some(kind) = effects.notice {
-                self.owe(sequence, id, kind, &facts, turn);
+                self.owe(sequence, id, kind, &pending.facts, turn);
             }
             // What a notice tells of is written with it: another node may be who sends it.
-            let is_told = effects.notice.is_some();
-            if (!is_open || is_told)
-                && let Some(pending) = self.pending.remove(&id)
-            {
+            if pending.progress.is_open() && effects.notice.is_none() {
+                self.pending.insert(id, pending);
+            } else {
                 self.write(id, pending, turn);
             }
+            return Ok(());
+        }
+        if let Some(mut made) = turn.made.remove(&id) {
+            let effects = made.step(sequence, body, record)?;
+            if let Some(kind) = effects.notice {
+                self.owe(sequence, id, kind, &made.facts, turn);
+            }
+            turn.put_row(id, made);
             return Ok(());
         }
         self.step_of_written(sequence, body, record, turn)
@@ -292,12 +323,9 @@ impl Follower {
         Ok(())
     }
 
-    fn write(&mut self, id: PaymentId, pending: Pending, turn: &mut Turn) {
-        let Pending { facts, progress: _, history } = pending;
-        turn.rows.histories.push((id, history.clone()));
-        turn.rows.pointers.push((id, facts));
-        turn.written.push((id, history.last_sequence()));
-        turn.rewritten.insert(id, history);
+    fn write(&self, id: PaymentId, pending: Pending, turn: &mut Turn) {
+        turn.rows.pointers.push((id, pending.facts.clone()));
+        turn.put_row(id, pending);
     }
 
     /// Writes payments without outcome: the old ones, or all.
@@ -374,6 +402,36 @@ impl Follower {
             true => Ok(self.views.write(rows, position)?),
             false => self.retry.ask(|| Ok(self.views.write(rows.clone(), position)?)),
         }
+    }
+}
+
+impl Pending {
+    /// Takes the payment's next record.
+    fn step(
+        &mut self,
+        sequence: u64,
+        body: &[u8],
+        record: &Record,
+    ) -> Result<Effects, FollowError> {
+        let effects = self.progress.apply(record);
+        let effects = effects.map_err(|source| Damage::Step { sequence, source })?;
+        self.positions.push(sequence);
+        if let Some(history) = &mut self.history {
+            history.push(sequence, body);
+        }
+        Ok(effects)
+    }
+}
+
+impl Turn {
+    /// Writes the row of a payment as it is now.
+    fn put_row(&mut self, id: PaymentId, made: Pending) {
+        match &made.history {
+            Some(history) => self.rows.histories.push((id, history.clone())),
+            None => self.rows.positions.push((id, made.positions.clone())),
+        }
+        self.written.push((id, made.positions.last()));
+        self.made.insert(id, made);
     }
 }
 

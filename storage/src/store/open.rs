@@ -92,20 +92,20 @@ fn replay(settings: &Settings) -> Result<(State, Walked), OpenError> {
 /// The read models; ones that cannot be opened, are laid out otherwise, or know more than the
 /// journal, are made anew.
 fn views(settings: &Settings, head: u64) -> Result<LocalViews, OpenError> {
-    let dir = settings.dir.join("views");
-    match usable(&dir, settings.view_cache_bytes, head) {
+    let dir = LocalViews::dir_of(&settings.dir);
+    match usable(settings, head) {
         Ok(Some(views)) => return Ok(views),
         Ok(None) => tracing::warn!("the read models are of another journal or layout: rebuilt"),
         Err(error) => tracing::warn!(%error, "the read models cannot be opened and are rebuilt"),
     }
     fs::remove_dir_all(&dir).map_err(failed("cleared of its read models"))?;
-    let views = LocalViews::open(&dir, settings.view_cache_bytes)?;
+    let views = LocalViews::open(&settings.dir, settings.view_cache_bytes)?;
     views.is_current()?;
     Ok(views)
 }
 
-fn usable(dir: &Path, cache_bytes: u64, head: u64) -> Result<Option<LocalViews>, ViewError> {
-    let views = LocalViews::open(dir, cache_bytes)?;
+fn usable(settings: &Settings, head: u64) -> Result<Option<LocalViews>, ViewError> {
+    let views = LocalViews::open(&settings.dir, settings.view_cache_bytes)?;
     let is_usable = views.is_current()? && views.position()?.noticed <= head;
     Ok(is_usable.then_some(views))
 }
