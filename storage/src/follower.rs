@@ -4,6 +4,7 @@
 //! so that most payments cost one row and its pointers; one that has none yet is written when it
 //! is a second old, or when a reader asks. Notices are derived on the way.
 
+mod turn;
 mod view_retry;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,16 +15,17 @@ use std::time::{Duration, Instant};
 use foldhash::{HashMap, HashMapExt};
 use router::id::{BillerId, EndpointId, PaymentId};
 use router::notice::NoticeType;
-use router::payment::{Effects, Progress};
+use router::payment::Progress;
 use router::record::{Endpoint, Record};
 
 use crate::history::History;
 use crate::journal::{Damage, PLACE_EVERY, Tail, TailFrame};
 use crate::outbox;
-use crate::record;
+use crate::record::{self, Kind};
 use crate::shared::Shared;
 use crate::store::StoreFailure;
 use crate::view::{Facts, Homed, Positions, Rows, ViewError, ViewPosition, Views};
+use turn::{Pending, Turn};
 use view_retry::{ViewRetry, chain};
 
 /// A payment without outcome is written when it is this old.
@@ -68,26 +70,6 @@ pub(crate) struct Follower {
 struct Refresh {
     every: Duration,
     last: Instant,
-}
-
-struct Pending {
-    facts: Facts,
-    progress: Progress,
-    positions: Positions,
-    /// The records themselves, for a store of rows that keeps them.
-    history: Option<History>,
-}
-
-/// What one turn writes.
-struct Turn {
-    rows: Rows,
-    /// Payments whose rows this turn makes: later steps of them are told by these.
-    made: HashMap<PaymentId, Pending>,
-    /// Rows read to be made longer, which the batch does not show to readers yet.
-    rewritten: HashMap<PaymentId, History>,
-    written: Vec<(PaymentId, u64)>,
-    owes: bool,
-    records: usize,
 }
 
 impl Follower {
@@ -181,14 +163,7 @@ impl Follower {
     pub fn turn(&mut self, flush_all: bool) -> Result<usize, FollowError> {
         self.refresh_endpoints()?;
         let durable = self.shared.durable();
-        let mut turn = Turn {
-            rows: Rows::default(),
-            made: HashMap::new(),
-            rewritten: HashMap::new(),
-            written: Vec::new(),
-            owes: false,
-            records: 0,
-        };
+        let mut turn = Turn::new();
         while turn.records < BATCH_RECORDS_MAX && self.tail.next_sequence() <= durable {
             let frame = self.retry.ask(|| Ok(self.tail.next_frame()?))?;
             self.note_place(&frame, &mut turn);
@@ -223,14 +198,36 @@ impl Follower {
 
     fn take(&mut self, sequence: u64, body: &[u8], turn: &mut Turn) -> Result<(), FollowError> {
         let unreadable = |source| Damage::Record { sequence, source };
-        match record::decode(body).map_err(unreadable)? {
-            Record::Intent(intent) => {
-                let request = &intent.request;
-                let facts = Facts::of(intent.folio, intent.plan.business_date, request);
+        match record::kind_of(body).map_err(unreadable)? {
+            Kind::Intent => {
+                let intent = record::intent_request(body).map_err(unreadable)?;
+                let facts = Facts::of(intent.folio, intent.business_date, &intent.request);
                 let pending = self.begun(sequence, body, facts, Progress::SENT);
                 self.pending.insert(intent.payment, pending);
                 self.order.push_back((sequence, intent.payment, Instant::now()));
             }
+            Kind::Refused
+            | Kind::Rerouted
+            | Kind::Outcome
+            | Kind::Reversal
+            | Kind::LateAnswer
+            | Kind::Endpoint => {
+                let record = record::decode_step(body).map_err(unreadable)?;
+                self.take_whole(sequence, body, record, turn)?;
+            }
+            Kind::NoticeMark | Kind::Account | Kind::EarlyReversal => {}
+        }
+        Ok(())
+    }
+
+    fn take_whole(
+        &mut self,
+        sequence: u64,
+        body: &[u8],
+        record: Record,
+        turn: &mut Turn,
+    ) -> Result<(), FollowError> {
+        match record {
             Record::Refused(refused) => {
                 let facts = Facts::of(refused.folio, refused.business_date, &refused.request);
                 self.owe(sequence, refused.payment, NoticeType::PaymentDeclined, &facts, turn);
@@ -241,7 +238,10 @@ impl Follower {
                 turn.rows.endpoints.push((endpoint.id, body.to_vec()));
                 self.set_endpoint(endpoint);
             }
-            Record::NoticeMark(_) | Record::Account(_) | Record::EarlyReversal(_) => {}
+            Record::Intent(_)
+            | Record::NoticeMark(_)
+            | Record::Account(_)
+            | Record::EarlyReversal(_) => {}
             record @ (Record::Rerouted(_)
             | Record::Outcome(_)
             | Record::Reversal(_)
@@ -402,36 +402,6 @@ impl Follower {
             true => Ok(self.views.write(rows, position)?),
             false => self.retry.ask(|| Ok(self.views.write(rows.clone(), position)?)),
         }
-    }
-}
-
-impl Pending {
-    /// Takes the payment's next record.
-    fn step(
-        &mut self,
-        sequence: u64,
-        body: &[u8],
-        record: &Record,
-    ) -> Result<Effects, FollowError> {
-        let effects = self.progress.apply(record);
-        let effects = effects.map_err(|source| Damage::Step { sequence, source })?;
-        self.positions.push(sequence);
-        if let Some(history) = &mut self.history {
-            history.push(sequence, body);
-        }
-        Ok(effects)
-    }
-}
-
-impl Turn {
-    /// Writes the row of a payment as it is now.
-    fn put_row(&mut self, id: PaymentId, made: Pending) {
-        match &made.history {
-            Some(history) => self.rows.histories.push((id, history.clone())),
-            None => self.rows.positions.push((id, made.positions.clone())),
-        }
-        self.written.push((id, made.positions.last()));
-        self.made.insert(id, made);
     }
 }
 

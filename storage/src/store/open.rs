@@ -11,12 +11,11 @@ use router::id::Lane;
 use super::{OpenError, Parts, Recovered, Store};
 use crate::folder::{self, FolderLock};
 use crate::guard::MemoryGuard;
-use crate::journal::{Damage, End, FileTail, Files, Walked, cut, dir_of, sync_dir, walk};
-use crate::record::bodies;
+use crate::journal::{Damage, FileTail, Files, cut, dir_of, sync_dir};
+use crate::replay::replay;
 use crate::seal::Sealer;
 use crate::settings::Settings;
 use crate::snapshot;
-use crate::state::State;
 use crate::view::local::LocalViews;
 use crate::view::{ViewError, Views};
 
@@ -28,7 +27,7 @@ impl Store {
     pub fn open(settings: Settings, sealer: Sealer) -> Result<(Self, Recovered), OpenError> {
         let began = Instant::now();
         let lock = lock(&settings.dir)?;
-        let (mut state, walked) = replay(&settings)?;
+        let (mut state, walked) = replay(&settings).map_err(unreplayed)?;
         if let Some(torn) = &walked.torn {
             tracing::warn!(
                 segment = torn.segment,
@@ -75,20 +74,6 @@ fn lock(dir: &Path) -> Result<FolderLock, OpenError> {
     Ok(lock)
 }
 
-/// The state as the last good snapshot and the journal after it give it.
-fn replay(settings: &Settings) -> Result<(State, Walked), OpenError> {
-    let (mut state, head) =
-        snapshot::load_latest(&settings.dir, settings.key_retention).map_err(failed("read"))?;
-    let walked = walk(&settings.dir, head, End::Head, |_, frame| {
-        for (sequence, body) in (frame.first_sequence..).zip(bodies(frame.body)) {
-            let body = body.map_err(|source| Damage::Record { sequence, source })?;
-            state.apply(sequence, body)?;
-        }
-        Ok::<(), Damage>(())
-    })?;
-    Ok((state, walked))
-}
-
 /// The read models; ones that cannot be opened, are laid out otherwise, or know more than the
 /// journal, are made anew.
 fn views(settings: &Settings, head: u64) -> Result<LocalViews, OpenError> {
@@ -108,6 +93,13 @@ fn usable(settings: &Settings, head: u64) -> Result<Option<LocalViews>, ViewErro
     let views = LocalViews::open(&settings.dir, settings.view_cache_bytes)?;
     let is_usable = views.is_current()? && views.position()?.noticed <= head;
     Ok(is_usable.then_some(views))
+}
+
+fn unreplayed(damage: Damage) -> OpenError {
+    match damage {
+        Damage::Io(source) => OpenError::Io { doing: "read", source },
+        damage => OpenError::from(damage),
+    }
 }
 
 fn failed(doing: &'static str) -> impl FnOnce(io::Error) -> OpenError {

@@ -75,6 +75,9 @@ impl LocalViews {
         for day in (first..=last).rev() {
             let ids_of_day = keys::ids_of_day(day);
             let (begin, end) = (from.max(*ids_of_day.start()), to.min(*ids_of_day.end()));
+            if begin > end {
+                continue;
+            }
             let range = keys::name_key(name, begin)..=keys::name_key(name, end);
             let wanted = (Wanted::Last, limit - ids.len());
             let found =
