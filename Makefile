@@ -2,10 +2,10 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz bench fmt fmt-check lint doc deny
+.PHONY: help run test fuzz bench bench-start fmt fmt-check lint doc deny
 
 help: ## List these verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Start the switch with its demonstration, all on this machine
 	cargo run --release
@@ -19,6 +19,9 @@ fuzz: ## Run every fuzz target from the seeds of the test data (needs cargo-fuzz
 bench: ## Measure: the benchmarks, then one run of load
 	cargo bench -p benches
 	benches/run.sh
+
+bench-start: ## Measure a start after a crash: FOLDER and PAYMENTS say where and how many
+	cargo bench -p benches --bench start -- $(FOLDER) $(PAYMENTS)
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -4,11 +4,14 @@
 use std::fmt;
 use std::fs::{File, remove_file};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Instant;
 
 const WRITES: usize = 2_000;
 const WRITE_BYTES: usize = 4096;
+/// What the system counts allocated space in.
+const BLOCK_BYTES: u64 = 512;
 
 /// What [`probe`] measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,4 +54,16 @@ fn append(path: &Path) -> io::Result<Vec<u128>> {
         Ok(began.elapsed().as_micros())
     };
     (0..WRITES).map(|_| one()).collect()
+}
+
+/// Bytes that a folder and everything in it take on the disk, as they are allocated; none where
+/// there is no folder.
+pub fn allocated(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let of = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => allocated(&entry.path()),
+        Ok(metadata) => metadata.blocks() * BLOCK_BYTES,
+        Err(_) => 0,
+    };
+    entries.map(of).sum()
 }

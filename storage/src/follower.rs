@@ -4,6 +4,7 @@
 //! so that most payments cost one row and its pointers; one that has none yet is written when it
 //! is a second old, or when a reader asks. Notices are derived on the way.
 
+mod turn;
 mod view_retry;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,12 +19,13 @@ use router::payment::Progress;
 use router::record::{Endpoint, Record};
 
 use crate::history::History;
-use crate::journal::{Damage, Tail};
+use crate::journal::{Damage, PLACE_EVERY, Tail, TailFrame};
 use crate::outbox;
-use crate::record;
+use crate::record::{self, Kind};
 use crate::shared::Shared;
 use crate::store::StoreFailure;
-use crate::view::{Facts, Homed, Rows, ViewError, ViewPosition, Views};
+use crate::view::{Facts, Homed, Positions, Rows, ViewError, ViewPosition, Views};
+use turn::{Pending, Turn};
 use view_retry::{ViewRetry, chain};
 
 /// A payment without outcome is written when it is this old.
@@ -58,6 +60,10 @@ pub(crate) struct Follower {
     /// A rebuild owes no notice up to these.
     marks: BTreeMap<EndpointId, u64>,
     position: ViewPosition,
+    /// Whether rows hold records; otherwise positions.
+    keeps_records: bool,
+    /// Where the last frame whose place was noted begins in its segment.
+    last_place: Option<u64>,
     refresh: Option<Refresh>,
     retry: ViewRetry,
 }
@@ -66,22 +72,6 @@ pub(crate) struct Follower {
 struct Refresh {
     every: Duration,
     last: Instant,
-}
-
-struct Pending {
-    facts: Facts,
-    progress: Progress,
-    history: History,
-}
-
-/// What one turn writes.
-struct Turn {
-    rows: Rows,
-    /// Rows of this turn, which the batch does not show to readers yet.
-    rewritten: HashMap<PaymentId, History>,
-    written: Vec<(PaymentId, u64)>,
-    owes: bool,
-    records: usize,
 }
 
 impl Follower {
@@ -106,6 +96,8 @@ impl Follower {
             endpoints: HashMap::new(),
             billers: HashMap::new(),
             marks,
+            keeps_records: views.keeps_records(),
+            last_place: None,
             views,
             refresh: None,
             retry,
@@ -174,15 +166,10 @@ impl Follower {
     pub fn turn(&mut self, flush_all: bool) -> Result<usize, FollowError> {
         self.refresh_endpoints()?;
         let durable = self.shared.durable();
-        let mut turn = Turn {
-            rows: Rows::default(),
-            rewritten: HashMap::new(),
-            written: Vec::new(),
-            owes: false,
-            records: 0,
-        };
+        let mut turn = Turn::new();
         while turn.records < BATCH_RECORDS_MAX && self.tail.next_sequence() <= durable {
             let frame = self.retry.ask(|| Ok(self.tail.next_frame()?))?;
+            self.note_place(&frame, &mut turn);
             for (sequence, body) in (frame.first_sequence..).zip(record::bodies(&frame.body)) {
                 let unreadable = |source| Damage::Record { sequence, source };
                 self.take(sequence, body.map_err(unreadable)?, &mut turn)?;
@@ -196,27 +183,68 @@ impl Follower {
         self.commit(followed, turn)
     }
 
+    /// Notes where a frame begins, once in so many bytes of a segment.
+    fn note_place(&mut self, frame: &TailFrame, turn: &mut Turn) {
+        let Some(offset) = frame.offset.filter(|_| !self.keeps_records) else { return };
+        let is_near = |last: u64| (last..last + PLACE_EVERY).contains(&offset);
+        if !self.last_place.is_some_and(is_near) {
+            turn.rows.places.push((frame.first_sequence, offset));
+            self.last_place = Some(offset);
+        }
+    }
+
+    /// A payment at the record that begins it.
+    fn begun(&self, sequence: u64, body: &[u8], facts: Facts, progress: Progress) -> Pending {
+        let history = self.keeps_records.then(|| History::new(sequence, body));
+        Pending { facts, progress, positions: Positions::new(sequence), history }
+    }
+
     fn take(&mut self, sequence: u64, body: &[u8], turn: &mut Turn) -> Result<(), FollowError> {
         let unreadable = |source| Damage::Record { sequence, source };
-        match record::decode(body).map_err(unreadable)? {
-            Record::Intent(intent) => {
-                let request = &intent.request;
-                let facts = Facts::of(intent.folio, intent.plan.business_date, request);
-                let (progress, history) = (Progress::SENT, History::new(sequence, body));
-                self.pending.insert(intent.payment, Pending { facts, progress, history });
+        match record::kind_of(body).map_err(unreadable)? {
+            Kind::Intent => {
+                let intent = record::intent_request(body).map_err(unreadable)?;
+                let facts = Facts::of(intent.folio, intent.business_date, &intent.request);
+                let pending = self.begun(sequence, body, facts, Progress::SENT);
+                self.pending.insert(intent.payment, pending);
                 self.order.push_back((sequence, intent.payment, Instant::now()));
             }
+            Kind::Refused
+            | Kind::Rerouted
+            | Kind::Outcome
+            | Kind::Reversal
+            | Kind::LateAnswer
+            | Kind::Endpoint => {
+                let record = record::decode_step(body).map_err(unreadable)?;
+                self.take_whole(sequence, body, record, turn)?;
+            }
+            Kind::NoticeMark | Kind::Account | Kind::EarlyReversal => {}
+        }
+        Ok(())
+    }
+
+    fn take_whole(
+        &mut self,
+        sequence: u64,
+        body: &[u8],
+        record: Record,
+        turn: &mut Turn,
+    ) -> Result<(), FollowError> {
+        match record {
             Record::Refused(refused) => {
                 let facts = Facts::of(refused.folio, refused.business_date, &refused.request);
-                let (progress, history) = (Progress::REFUSED, History::new(sequence, body));
                 self.owe(sequence, refused.payment, NoticeType::PaymentDeclined, &facts, turn);
-                self.write(refused.payment, Pending { facts, progress, history }, turn);
+                let pending = self.begun(sequence, body, facts, Progress::REFUSED);
+                self.write(refused.payment, pending, turn);
             }
             Record::Endpoint(endpoint) => {
                 turn.rows.endpoints.push((endpoint.id, body.to_vec()));
                 self.set_endpoint(endpoint);
             }
-            Record::NoticeMark(_) | Record::Account(_) | Record::EarlyReversal(_) => {}
+            Record::Intent(_)
+            | Record::NoticeMark(_)
+            | Record::Account(_)
+            | Record::EarlyReversal(_) => {}
             record @ (Record::Rerouted(_)
             | Record::Outcome(_)
             | Record::Reversal(_)
@@ -235,22 +263,25 @@ impl Follower {
         turn: &mut Turn,
     ) -> Result<(), FollowError> {
         let Some(id) = record.payment() else { return Ok(()) };
-        if let Some(pending) = self.pending.get_mut(&id) {
-            let effects = pending.progress.apply(record);
-            let effects = effects.map_err(|source| Damage::Step { sequence, source })?;
-            pending.history.push(sequence, body);
-            let facts = pending.facts.clone();
-            let is_open = pending.progress.is_open();
+        if let Some(mut pending) = self.pending.remove(&id) {
+            let effects = pending.step(sequence, body, record)?;
             if let Some(kind) = effects.notice {
-                self.owe(sequence, id, kind, &facts, turn);
+                self.owe(sequence, id, kind, &pending.facts, turn);
             }
             // What a notice tells of is written with it: another node may be who sends it.
-            let is_told = effects.notice.is_some();
-            if (!is_open || is_told)
-                && let Some(pending) = self.pending.remove(&id)
-            {
+            if pending.progress.is_open() && effects.notice.is_none() {
+                self.pending.insert(id, pending);
+            } else {
                 self.write(id, pending, turn);
             }
+            return Ok(());
+        }
+        if let Some(mut made) = turn.made.remove(&id) {
+            let effects = made.step(sequence, body, record)?;
+            if let Some(kind) = effects.notice {
+                self.owe(sequence, id, kind, &made.facts, turn);
+            }
+            turn.put_row(id, made);
             return Ok(());
         }
         self.step_of_written(sequence, body, record, turn)
@@ -295,12 +326,9 @@ impl Follower {
         Ok(())
     }
 
-    fn write(&mut self, id: PaymentId, pending: Pending, turn: &mut Turn) {
-        let Pending { facts, progress: _, history } = pending;
-        turn.rows.histories.push((id, history.clone()));
-        turn.rows.pointers.push((id, facts));
-        turn.written.push((id, history.last_sequence()));
-        turn.rewritten.insert(id, history);
+    fn write(&self, id: PaymentId, pending: Pending, turn: &mut Turn) {
+        turn.rows.pointers.push((id, pending.facts.clone()));
+        turn.put_row(id, pending);
     }
 
     /// Writes payments without outcome: the old ones, or all.

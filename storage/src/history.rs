@@ -8,7 +8,7 @@ use router::reservation::Reservation;
 
 use crate::record::bytes::{Reader, put_blob, put_u64};
 use crate::record::{DecodeError, Kind, decode, intent_head, kind_of, put_without_history};
-use crate::view::Facts;
+use crate::view::{Facts, Positions};
 
 /// Bytes before each body: its position, and its length.
 const ENTRY_HEADER_LEN: usize = 8 + 4;
@@ -68,6 +68,11 @@ impl History {
     /// Position of the last record; 0 when there is none or it cannot be read.
     pub fn last_sequence(&self) -> u64 {
         self.iter().filter_map(Result::ok).last().map_or(0, |(sequence, _)| sequence)
+    }
+
+    /// Where the records stand.
+    pub(crate) fn positions(&self) -> Positions {
+        self.iter().filter_map(Result::ok).map(|(sequence, _)| sequence).collect()
     }
 
     /// The same records, none of which carries a history: what another record may carry. Were

@@ -30,6 +30,7 @@ pub mod outbox;
 pub mod private_file;
 mod proof;
 pub mod record;
+mod replay;
 pub mod seal;
 pub mod settings;
 mod shared;
@@ -42,6 +43,7 @@ mod writer;
 
 pub use clock::{Clock, WallClock};
 pub use proof::LedgerProof;
+pub use replay::{Replayed, replay_now};
 pub use seal::Sealer;
 pub use settings::Settings;
 pub use snapshot::{SnapshotError, snapshot_now};

@@ -30,7 +30,7 @@ use router::posting::EntryError;
 use router::record::{LateAnswer, Record, Reversal};
 
 use crate::seal::Sealer;
-pub(crate) use begun::{IntentHead, RefusedHead};
+pub(crate) use begun::{IntentHead, IntentRequest, RefusedHead};
 use bytes::put_u32;
 use field::{Field, Reader, Writer};
 pub use lists::LIST_LEN_MAX;
@@ -243,6 +243,24 @@ pub fn decode(body: &[u8]) -> Result<Record, DecodeError> {
     Ok(record)
 }
 
+/// Reads the body of a record that follows, without what an outcome posted: all that says where its
+/// payment stands.
+pub(crate) fn decode_step(body: &[u8]) -> Result<Record, DecodeError> {
+    let (kind, mut reader) = open(body)?;
+    match kind {
+        Kind::Outcome => Ok(Record::Outcome(Box::new(steps::concluded_alone(&mut reader)?))),
+        Kind::Intent
+        | Kind::Refused
+        | Kind::Rerouted
+        | Kind::Reversal
+        | Kind::LateAnswer
+        | Kind::Account
+        | Kind::Endpoint
+        | Kind::NoticeMark
+        | Kind::EarlyReversal => decode(body),
+    }
+}
+
 /// The kind of a record's body.
 pub(crate) fn kind_of(body: &[u8]) -> Result<Kind, DecodeError> {
     open(body).map(|(kind, _)| kind)
@@ -268,6 +286,12 @@ pub(crate) fn kind_name(body: &[u8]) -> Result<&'static str, DecodeError> {
 pub(crate) fn intent_head(body: &[u8]) -> Result<IntentHead, DecodeError> {
     let (_, mut reader) = open(body)?;
     begun::intent_head(&mut reader)
+}
+
+/// What rows need of an intent's body: it is read no further.
+pub(crate) fn intent_request(body: &[u8]) -> Result<IntentRequest, DecodeError> {
+    let (_, mut reader) = open(body)?;
+    begun::intent_request(&mut reader)
 }
 
 /// What replay needs of a refusal's body.

@@ -250,7 +250,6 @@ impl Fold {
         let share = open.progress.share_given_back(record);
         let effects = open.progress.apply(record);
         let effects = effects.map_err(|source| Damage::Step { sequence, source })?;
-        open.history.push(sequence, body);
         if let Some(settle) = effects.settle {
             let reservation = match settle {
                 Settle::Undo => open.history.reservation(),
@@ -263,7 +262,10 @@ impl Fold {
             let entry = record.entry().unwrap_or(&nothing);
             guard.end(&Settlement { payment: id, settle, reservation, entry, sequence });
         }
-        if !open.progress.is_open() {
+        // Most payments end with this record: nothing is kept of those.
+        if open.progress.is_open() {
+            open.history.push(sequence, body);
+        } else {
             self.open.remove(&id);
         }
         Ok(())

@@ -1,13 +1,14 @@
 //! The read models: derived from the journal, behind it by a little, deleted without loss.
 //!
-//! Rows of one payment: its history by id; and, pointing to the id, one row each by folio, by
+//! Rows of one payment: its records by id; and, pointing to the id, one row each by folio, by
 //! biller and day, by the originator's terminal and trace, by its terminal and its reference (DE37), and
-//! by idempotency key. And the notices
-//! owed, by endpoint. On one machine they stand in an embedded store (`local`), which leaves
-//! the keys to the guard; elsewhere in tables that all nodes read.
+//! by idempotency key. And the notices owed, by endpoint. On one machine they stand in an embedded
+//! store (`local`), which holds the positions of the records in the journal and leaves the keys to
+//! the guard; elsewhere in tables that all nodes read, with the records themselves.
 
 mod keys;
 pub(crate) mod local;
+mod positions;
 
 use std::ops::RangeInclusive;
 
@@ -18,6 +19,7 @@ use router::time::{Date, Timestamp};
 
 pub use crate::history::History;
 pub use keys::{Facts, NamedBy, TraceName};
+pub use positions::Positions;
 
 /// Rows of one STAN and DE7 that are looked at: of all terminals that have both.
 pub const TRACE_ROWS_MAX: usize = 1_024;
@@ -68,8 +70,12 @@ pub struct Homed {
 /// Rows to be written together. Of two rows of one key the later counts.
 #[derive(Debug, Clone, Default)]
 pub struct Rows {
-    /// What is known of payments.
+    /// What is known of payments: their records …
     pub histories: Vec<(PaymentId, History)>,
+    /// … or where these stand, for a store that points into the journal.
+    pub positions: Vec<(PaymentId, Positions)>,
+    /// Where frames begin in their segments: the first record, and the offset.
+    pub places: Vec<(u64, u64)>,
     /// What payments are found by; written once, with a payment's first row.
     pub pointers: Vec<(PaymentId, Facts)>,
     /// Endpoints set or removed, as record bodies.
@@ -91,6 +97,10 @@ pub struct NoticeBytes {
 pub trait Views: Send + Sync {
     /// Whether small reads and writes take microseconds, so that a task may make them.
     fn is_near(&self) -> bool;
+
+    /// Whether rows hold the records of payments; otherwise they hold positions in the journal, and
+    /// the records are read there.
+    fn keeps_records(&self) -> bool;
 
     /// How far they have come.
     fn position(&self) -> Result<ViewPosition, ViewError>;

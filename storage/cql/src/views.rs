@@ -195,6 +195,10 @@ impl Views for CqlViews {
         false
     }
 
+    fn keeps_records(&self) -> bool {
+        true
+    }
+
     fn position(&self) -> Result<ViewPosition, ViewError> {
         self.ask(self.read_position())
     }

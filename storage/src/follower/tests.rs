@@ -8,7 +8,7 @@ use router::time::{Date, Timestamp};
 
 use super::*;
 use crate::conformance::sample::{Sample, endpoint};
-use crate::journal::{Head, TailFrame};
+use crate::journal::{Files, Head, Journal, dir_of};
 use crate::seal::{Sealer, SealingKey};
 use crate::view::local::LocalViews;
 use crate::view::{NamedBy, NoticeBytes, TraceName};
@@ -23,6 +23,18 @@ fn encoded(record: &Record) -> Vec<u8> {
     let mut bytes = Vec::new();
     record::encode(record, &sealer(), &mut bytes);
     bytes
+}
+
+/// The journal of these records in a data folder, each in a frame of its own, for rows to point into.
+fn write_journal(data: &std::path::Path, records: &[Vec<u8>]) {
+    std::fs::create_dir_all(dir_of(data)).unwrap();
+    let files = Files::open(data.to_owned(), None, 1 << 20, Duration::ZERO).unwrap();
+    let mut journal = Journal::new(files, Head::ZERO);
+    for record in records {
+        journal.begin();
+        journal.frame_mut().extend_from_slice(record);
+        journal.commit(1, None).unwrap();
+    }
 }
 
 /// The frames after a position, each of one record.
@@ -53,6 +65,7 @@ fn a_notice_is_owed_though_the_history_of_its_payment_was_written_before_a_crash
         sample.reversal_confirmed(),
     ]
     .map(|record| encoded(&record));
+    write_journal(dir.path(), &steps);
     let mut history = History::new(1, &steps[0][record::RECORD_HEADER_LEN..]);
     for (sequence, step) in (2..).zip(&steps[1..]) {
         history.push(sequence, &step[record::RECORD_HEADER_LEN..]);
@@ -66,7 +79,7 @@ fn a_notice_is_owed_though_the_history_of_its_payment_was_written_before_a_crash
             EndpointId(5),
             encoded(&endpoint(5)).split_off(record::RECORD_HEADER_LEN),
         )],
-        notices: Vec::new(),
+        ..Rows::default()
     };
     views.write(rows, ViewPosition { written: 2, noticed: 2 }).unwrap();
     let shared = Arc::new(Shared::new(Head { sequence: 4, ..Head::ZERO }, 2));
@@ -103,6 +116,10 @@ impl Away {
 impl Views for Away {
     fn is_near(&self) -> bool {
         false
+    }
+
+    fn keeps_records(&self) -> bool {
+        self.rows.keeps_records()
     }
 
     fn position(&self) -> Result<ViewPosition, ViewError> {
@@ -220,6 +237,7 @@ fn read_models_that_are_away_are_asked_until_they_are_back_and_nothing_is_lost()
     let views = away(dir.path(), 3, 2);
     let sample = Sample::new(1);
     let steps = reversed(&sample);
+    write_journal(dir.path(), &steps);
     let shared = Arc::new(Shared::new(Head::ZERO, 0));
     let tail = Box::new(Frames(1, VecDeque::from(steps)));
     let follow = |views: &Arc<Away>| Arc::clone(views) as Arc<dyn Views>;

@@ -27,6 +27,8 @@ pub struct TailFrame {
     pub count: u32,
     /// The chain over everything up to it, as it says.
     pub chain: Chain,
+    /// Where it begins in its segment file; none where it stands in no file.
+    pub offset: Option<u64>,
     /// The records, one after another.
     pub body: Vec<u8>,
 }
@@ -43,14 +45,14 @@ impl TailFrame {
             return Err(FrameFault::Checksum);
         }
         let frame::Header { count, first_sequence, chain, .. } = parsed;
-        Ok(Self { first_sequence, count, chain, body: body.to_vec() })
+        Ok(Self { first_sequence, count, chain, offset: None, body: body.to_vec() })
     }
 
     /// The frame of `count` records, one after another in `body`, that comes after `previous`.
     pub fn after(previous: &Head, count: u32, body: Vec<u8>) -> Self {
         let first_sequence = previous.sequence + 1;
         let chain = previous.chain.next(first_sequence, count, &body);
-        Self { first_sequence, count, chain, body }
+        Self { first_sequence, count, chain, offset: None, body }
     }
 
     /// Its header and body, as every form of the journal keeps them.
@@ -150,7 +152,8 @@ impl Tail for FileTail {
                         continue;
                     }
                     self.next_sequence = end;
-                    return Ok(TailFrame { first_sequence, count, chain, body });
+                    let offset = Some(offset);
+                    return Ok(TailFrame { first_sequence, count, chain, offset, body });
                 }
                 Step::End => self.next_segment(segment)?,
                 Step::Bad(fault) => {

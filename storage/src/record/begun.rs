@@ -34,6 +34,14 @@ pub(crate) struct RefusedHead {
     pub fingerprint: Fingerprint,
 }
 
+/// What the rows of a payment are made of.
+pub(crate) struct IntentRequest {
+    pub payment: PaymentId,
+    pub folio: Folio,
+    pub business_date: Date,
+    pub request: PaymentRequest,
+}
+
 /// The request's own key and fingerprint, as its originator would give them again.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Identity {
@@ -47,6 +55,8 @@ fields!(Identity { 0 => key, 1 => fingerprint });
 const RESERVATION: u64 = 3;
 /// The same of a refusal.
 const IDENTITY: u64 = 3;
+/// The number of the field behind which stands nothing of an intent that rows are made of.
+const BUSINESS_DATE: u64 = 6;
 
 pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) {
     let Intent { payment, folio, at, request, plan, attempt } = intent;
@@ -91,6 +101,36 @@ pub(super) fn intent_head(reader: &mut Reader<'_>) -> Result<IntentHead, DecodeE
         folio: there(folio, "folio")?,
         at: there(at, "at")?,
         reservation: there(reservation, "reservation")?,
+    })
+}
+
+pub(super) fn intent_request(reader: &mut Reader<'_>) -> Result<IntentRequest, DecodeError> {
+    let (mut payment, mut folio, mut business_date) = (None, None, None);
+    let (mut reservation, mut identity, mut request) =
+        (None::<Reservation>, None::<Identity>, None);
+    reader.map(|number, reader| {
+        match number {
+            0 => payment = Some(Field::read(reader)?),
+            1 => folio = Some(Field::read(reader)?),
+            RESERVATION => reservation = Some(Field::read(reader)?),
+            4 => identity = Field::read(reader)?,
+            5 => request = Some(Field::read(reader)?),
+            BUSINESS_DATE => {
+                business_date = Some(Field::read(reader)?);
+                return Ok(Taken::Enough);
+            }
+            _ => return Ok(Taken::Unknown),
+        }
+        Ok(Taken::Known)
+    })?;
+    let Reservation { key, fingerprint, .. } = there(reservation, "reservation")?;
+    let Identity { key, fingerprint } = identity.unwrap_or(Identity { key, fingerprint });
+    let request: PaymentRequest = there(request, "request")?;
+    Ok(IntentRequest {
+        payment: there(payment, "payment")?,
+        folio: there(folio, "folio")?,
+        business_date: there(business_date, "business date")?,
+        request: PaymentRequest { key, fingerprint, ..request },
     })
 }
 

@@ -1,6 +1,7 @@
 //! The records that follow, and those that belong to no payment.
 
 use router::outcome::{Approval, Decline, Outcome};
+use router::posting::Entry;
 use router::record::{
     AccountMovement, Concluded, LateAnswer, NoticeMark, PartConfirmed, PartOwed, Rerouted,
     Reversal, ReversalCause, ReversalConfirmed, ReversalStep,
@@ -11,6 +12,31 @@ use super::field::{Field, Reader, Taken, Writer, fields, variants};
 
 fields!(Rerouted { 0 => payment, 1 => at, 2 => attempt });
 fields!(Concluded { 0 => payment, 1 => at, 2 => outcome, 3 => entry });
+/// The field of what an outcome posted: the last.
+const ENTRY: u64 = 3;
+
+/// An outcome without what it posted.
+pub(super) fn concluded_alone(reader: &mut Reader<'_>) -> Result<Concluded, DecodeError> {
+    let (mut payment, mut at, mut outcome) = (None, None, None);
+    reader.map(|number, reader| {
+        match number {
+            0 => payment = Some(Field::read(reader)?),
+            1 => at = Some(Field::read(reader)?),
+            2 => outcome = Some(Field::read(reader)?),
+            ENTRY => return Ok(Taken::Enough),
+            _ => return Ok(Taken::Unknown),
+        }
+        Ok(Taken::Known)
+    })?;
+    let missing = |field| DecodeError::Missing { field };
+    Ok(Concluded {
+        payment: payment.ok_or(missing("payment"))?,
+        at: at.ok_or(missing("at"))?,
+        outcome: outcome.ok_or(missing("outcome"))?,
+        entry: Entry::default(),
+    })
+}
+
 fields!(AccountMovement { 0 => at, 1 => entry });
 fields!(NoticeMark { 0 => endpoint, 1 => through });
 fields!(PartOwed { 0 => amount_minor, 1 => from_minor, 2 => stands_minor, 3 => key });

@@ -55,6 +55,35 @@ fn samples() -> Vec<Record> {
 }
 
 #[test]
+fn what_rows_need_of_an_intent_is_what_the_whole_intent_says() {
+    let mut repeat = Sample::new(4).intent();
+    repeat.request.key = router::message::IdempotencyKey(99);
+    for intent in [Sample::new(3).intent(), repeat] {
+        let bytes = encoded(&Record::Intent(Box::new(intent.clone())));
+        let read = intent_request(&bytes[RECORD_HEADER_LEN..]).unwrap();
+        let names = (read.payment, read.folio, read.business_date);
+        assert_eq!(names, (intent.payment, intent.folio, intent.plan.business_date));
+        assert_eq!(read.request.key, intent.request.key);
+        assert_eq!(read.request.fingerprint, intent.request.fingerprint);
+        assert_eq!(read.request.trace, intent.request.trace);
+        assert_eq!(read.request.biller, intent.request.biller);
+    }
+}
+
+#[test]
+fn a_step_without_what_it_posted_leads_where_the_whole_one_does() {
+    use router::payment::Progress;
+    let sample = Sample { hold: Some(("float:1", 40)), ..Sample::new(3) };
+    for record in [sample.approved(), sample.declined(), sample.unknown()] {
+        let bytes = encoded(&record);
+        let step = decode_step(&bytes[RECORD_HEADER_LEN..]).unwrap();
+        let [mut whole, mut alone] = [Progress::SENT; 2];
+        assert_eq!(whole.apply(&record).unwrap(), alone.apply(&step).unwrap());
+        assert_eq!((whole, step.payment(), step.at()), (alone, record.payment(), record.at()));
+    }
+}
+
+#[test]
 fn every_kind_comes_back_as_it_was() {
     for record in samples() {
         let bytes = encoded(&record);

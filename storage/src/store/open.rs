@@ -11,12 +11,11 @@ use router::id::Lane;
 use super::{OpenError, Parts, Recovered, Store};
 use crate::folder::{self, FolderLock};
 use crate::guard::MemoryGuard;
-use crate::journal::{Damage, End, FileTail, Files, Walked, cut, dir_of, sync_dir, walk};
-use crate::record::bodies;
+use crate::journal::{Damage, FileTail, Files, cut, dir_of, sync_dir};
+use crate::replay::replay;
 use crate::seal::Sealer;
 use crate::settings::Settings;
 use crate::snapshot;
-use crate::state::State;
 use crate::view::local::LocalViews;
 use crate::view::{ViewError, Views};
 
@@ -28,7 +27,7 @@ impl Store {
     pub fn open(settings: Settings, sealer: Sealer) -> Result<(Self, Recovered), OpenError> {
         let began = Instant::now();
         let lock = lock(&settings.dir)?;
-        let (mut state, walked) = replay(&settings)?;
+        let (mut state, walked) = replay(&settings).map_err(unreplayed)?;
         if let Some(torn) = &walked.torn {
             tracing::warn!(
                 segment = torn.segment,
@@ -75,39 +74,32 @@ fn lock(dir: &Path) -> Result<FolderLock, OpenError> {
     Ok(lock)
 }
 
-/// The state as the last good snapshot and the journal after it give it.
-fn replay(settings: &Settings) -> Result<(State, Walked), OpenError> {
-    let (mut state, head) =
-        snapshot::load_latest(&settings.dir, settings.key_retention).map_err(failed("read"))?;
-    let walked = walk(&settings.dir, head, End::Head, |_, frame| {
-        for (sequence, body) in (frame.first_sequence..).zip(bodies(frame.body)) {
-            let body = body.map_err(|source| Damage::Record { sequence, source })?;
-            state.apply(sequence, body)?;
-        }
-        Ok::<(), Damage>(())
-    })?;
-    Ok((state, walked))
-}
-
 /// The read models; ones that cannot be opened, are laid out otherwise, or know more than the
 /// journal, are made anew.
 fn views(settings: &Settings, head: u64) -> Result<LocalViews, OpenError> {
-    let dir = settings.dir.join("views");
-    match usable(&dir, settings.view_cache_bytes, head) {
+    let dir = LocalViews::dir_of(&settings.dir);
+    match usable(settings, head) {
         Ok(Some(views)) => return Ok(views),
         Ok(None) => tracing::warn!("the read models are of another journal or layout: rebuilt"),
         Err(error) => tracing::warn!(%error, "the read models cannot be opened and are rebuilt"),
     }
     fs::remove_dir_all(&dir).map_err(failed("cleared of its read models"))?;
-    let views = LocalViews::open(&dir, settings.view_cache_bytes)?;
+    let views = LocalViews::open(&settings.dir, settings.view_cache_bytes)?;
     views.is_current()?;
     Ok(views)
 }
 
-fn usable(dir: &Path, cache_bytes: u64, head: u64) -> Result<Option<LocalViews>, ViewError> {
-    let views = LocalViews::open(dir, cache_bytes)?;
+fn usable(settings: &Settings, head: u64) -> Result<Option<LocalViews>, ViewError> {
+    let views = LocalViews::open(&settings.dir, settings.view_cache_bytes)?;
     let is_usable = views.is_current()? && views.position()?.noticed <= head;
     Ok(is_usable.then_some(views))
+}
+
+fn unreplayed(damage: Damage) -> OpenError {
+    match damage {
+        Damage::Io(source) => OpenError::Io { doing: "read", source },
+        damage => OpenError::from(damage),
+    }
 }
 
 fn failed(doing: &'static str) -> impl FnOnce(io::Error) -> OpenError {

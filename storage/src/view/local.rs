@@ -1,9 +1,18 @@
-//! The read models of one machine: an embedded LSM store beside the journal.
+//! The look-ups of one machine: rows that point into the journal, and the notices owed.
+//!
+//! Rows of payments are gathered in memory and written as sorted files, many at once: they pass no
+//! log of their own, for the journal has all they tell. Notices and endpoints are written at once.
+
+mod find;
+mod recent;
+mod runs;
+mod tables;
 
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch};
+use parking_lot::RwLock;
 use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
 use router::record::Record;
@@ -14,29 +23,35 @@ use super::{
     keys,
 };
 use crate::history::History;
+use crate::journal::{Damage, RecordReader};
 use crate::record::bytes::{Reader, put_u64};
 use crate::record::decode;
 use crate::settings::READ_MODEL_FILES_MAX;
+use recent::Recent;
+use tables::Tables;
 
-/// The keyspaces.
+/// Rows in memory, then in tables; and the journal that they point into.
 pub(crate) struct LocalViews {
     db: Database,
-    by_id: Keyspace,
-    by_folio: Keyspace,
-    by_biller: Keyspace,
-    by_trace: Keyspace,
-    by_name: Keyspace,
+    tables: Tables,
     outbox: Keyspace,
     meta: Keyspace,
+    recent: RwLock<Recent>,
+    records: RecordReader,
+    /// Payments whose rows are in memory before they are written to tables.
+    gathered_max: usize,
 }
 
-/// The read models' own log, which a start after a crash reads again.
-const JOURNALING_LEN_MAX: u64 = 256 << 20;
-const MEMTABLE_LEN_MAX: u64 = 64 << 20;
-/// Histories from this length on are kept beside the tree, so that merges move their keys alone.
-const HISTORY_LEN_APART: u32 = 128;
+/// The embedded store's own log, which a start after a crash reads again: notices alone are in it.
+const JOURNALING_LEN_MAX: u64 = 64 << 20;
+const MEMTABLE_LEN_MAX: u64 = 16 << 20;
+/// Payments whose rows are in memory alone, some 250 bytes each: a start after a crash makes so many
+/// anew from the journal.
+const GATHERED_MAX: usize = 65_536;
+/// The part of the memory for blocks that holds frames of the journal.
+const FRAMES_PART: u64 = 4;
 /// How keys and rows are laid out; rows laid out otherwise are made anew.
-const LAYOUT: u8 = 3;
+const LAYOUT: u8 = 4;
 const LAYOUT_KEY: &[u8] = b"layout";
 const POSITION: &[u8] = b"position";
 const ENDPOINT: &[u8] = b"endpoint:";
@@ -49,28 +64,30 @@ impl From<fjall::Error> for ViewError {
 }
 
 impl LocalViews {
-    pub fn open(dir: &Path, cache_bytes: u64) -> Result<Self, ViewError> {
-        let db = Database::builder(dir)
-            .cache_size(cache_bytes)
+    /// Opens the rows of a data folder.
+    pub fn open(data: &Path, cache_bytes: u64) -> Result<Self, ViewError> {
+        let frames = cache_bytes / FRAMES_PART;
+        let db = Database::builder(Self::dir_of(data))
+            .cache_size(cache_bytes - frames)
             .worker_threads(1)
             .max_cached_files(Some(READ_MODEL_FILES_MAX))
             .max_journaling_size(JOURNALING_LEN_MAX)
             .open()?;
         let plain = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_LEN_MAX);
-        let apart = || {
-            let options = KvSeparationOptions::default().separation_threshold(HISTORY_LEN_APART);
-            plain().with_kv_separation(Some(options))
-        };
         Ok(Self {
-            by_id: db.keyspace("by_id", apart)?,
-            by_folio: db.keyspace("by_folio", plain)?,
-            by_biller: db.keyspace("by_biller", plain)?,
-            by_trace: db.keyspace("by_trace", plain)?,
-            by_name: db.keyspace("by_name", plain)?,
+            tables: Tables::open(&db)?,
             outbox: db.keyspace("outbox", plain)?,
             meta: db.keyspace("meta", plain)?,
             db,
+            recent: RwLock::default(),
+            records: RecordReader::new(data, usize::try_from(frames).unwrap_or(usize::MAX)),
+            gathered_max: GATHERED_MAX,
         })
+    }
+
+    /// The folder of the rows in a data folder.
+    pub fn dir_of(data: &Path) -> PathBuf {
+        data.join("views")
     }
 
     /// Whether the rows are laid out as this version does it; notes so in ones without rows.
@@ -92,37 +109,40 @@ impl LocalViews {
         batch.insert(&self.meta, POSITION, bytes);
     }
 
-    /// Moves the rows into a batch, in the order of their keys: neighbours share the search for
-    /// their place. A later row of one key replaces the earlier.
-    fn put_rows(&self, rows: Rows, batch: &mut OwnedWriteBatch) {
-        let id = |id: PaymentId| id.0.to_be_bytes();
-        let histories = rows.histories.into_iter().map(|(payment, row)| (id(payment), row));
-        for (key, value) in latest(histories.collect()) {
-            batch.insert(&self.by_id, key, value.bytes());
+    /// Writes what the journal alone does not tell, with how far it was derived; nothing where
+    /// there is none, for what is derived again without notices and endpoints changes nothing.
+    fn put_owed(&self, rows: Rows, noticed: u64) -> Result<(), ViewError> {
+        if rows.notices.is_empty() && rows.endpoints.is_empty() {
+            return Ok(());
         }
-        let (mut folios, mut traces, mut billers) = (Vec::new(), Vec::new(), Vec::new());
-        let mut names = Vec::new();
-        for (payment, facts) in &rows.pointers {
-            folios.push((facts.folio.number().to_be_bytes(), id(*payment)));
-            traces.extend(facts.trace.as_ref().map(|name| keys::trace_key(name, *payment)));
-            names.extend(facts.names().map(|name| keys::name_key(&name, *payment)));
-            let biller = facts.biller.as_ref();
-            billers.extend(biller.map(|biller| keys::biller_key(biller, facts.date, *payment)));
-        }
-        for (key, value) in latest(folios) {
-            batch.insert(&self.by_folio, key, value);
-        }
-        let keyspaces = [&self.by_trace, &self.by_name, &self.by_biller];
-        for (keyspace, mut keys) in keyspaces.into_iter().zip([traces, names, billers]) {
-            keys.sort_unstable();
-            keys.into_iter().for_each(|key| batch.insert(keyspace, key, []));
-        }
+        let mut batch = self.db.batch();
         for (endpoint, sequence, row) in rows.notices {
             batch.insert(&self.outbox, keys::outbox_key(endpoint, sequence), row);
         }
         for (endpoint, row) in rows.endpoints {
             batch.insert(&self.meta, [ENDPOINT, &endpoint.0.to_be_bytes()].concat(), row);
         }
+        let written = self.position()?.written;
+        self.put_position(ViewPosition { written, noticed }, &mut batch);
+        Ok(batch.commit()?)
+    }
+
+    /// Moves the gathered rows into tables. Readers find them all the time.
+    fn seal(&self) -> Result<(), ViewError> {
+        let sealing = self.recent.write().seal();
+        self.tables.put(&sealing)?;
+        let noticed = self.position()?.noticed.max(sealing.position.noticed);
+        let mut batch = self.db.batch();
+        self.put_position(ViewPosition { noticed, ..sealing.position }, &mut batch);
+        batch.commit()?;
+        self.recent.write().sealing = None;
+        Ok(())
+    }
+}
+
+impl From<Damage> for ViewError {
+    fn from(damage: Damage) -> Self {
+        Self::lasting(damage)
     }
 }
 
@@ -150,27 +170,39 @@ impl Views for LocalViews {
         Ok(endpoints)
     }
 
-    fn write(&self, rows: Rows, position: ViewPosition) -> Result<(), ViewError> {
-        let mut batch = self.db.batch();
-        self.put_rows(rows, &mut batch);
-        self.put_position(position, &mut batch);
-        Ok(batch.commit()?)
+    fn keeps_records(&self) -> bool {
+        false
+    }
+
+    fn write(&self, mut rows: Rows, position: ViewPosition) -> Result<(), ViewError> {
+        let is_full = {
+            let mut recent = self.recent.write();
+            recent.gathered.take(&mut rows, position);
+            recent.gathered.payments >= self.gathered_max
+        };
+        self.put_owed(rows, position.noticed)?;
+        if is_full { self.seal() } else { Ok(()) }
     }
 
     fn history(&self, id: PaymentId) -> Result<Option<History>, ViewError> {
-        let found = self.by_id.get(id.0.to_be_bytes())?;
-        Ok(found.map(|bytes| History::from_bytes(&bytes)))
+        match self.positions(id)? {
+            Some(positions) => self.records_at(&positions),
+            None => Ok(None),
+        }
     }
 
     fn id_of_folio(&self, folio: Folio) -> Result<Option<PaymentId>, ViewError> {
-        let found = self.by_folio.get(folio.number().to_be_bytes())?;
-        Ok(found.and_then(|bytes| keys::payment_id(&bytes)))
+        let key = folio.number().to_be_bytes();
+        let recent = self.recent.read().all().find_map(|rows| rows.by_folio.get(&key).copied());
+        match recent {
+            Some(id) => Ok(Some(PaymentId(u128::from_be_bytes(id)))),
+            None => Ok(self.tables.by_folio.get(key)?.and_then(|id| keys::payment_id(&id))),
+        }
     }
 
     fn id_of_trace(&self, name: &TraceName) -> Result<Option<PaymentId>, ViewError> {
         let [first, last] = [0, u128::MAX].map(|id| keys::trace_key(name, PaymentId(id)));
-        let row = self.by_trace.range(first..=last).next_back();
-        Ok(row.map(fjall::Guard::key).transpose()?.and_then(|key| keys::last_id(&key)))
+        Ok(self.trace_ids(&(first..=last), 1)?.pop())
     }
 
     fn ids_of_name(
@@ -179,23 +211,16 @@ impl Views for LocalViews {
         within: RangeInclusive<Timestamp>,
         limit: usize,
     ) -> Result<Vec<PaymentId>, ViewError> {
-        let (rows, rows_max) = match name {
-            NamedBy::Trace(originator, stan, transmitted_at) => {
-                let prefix = keys::trace_prefix(originator, *stan, transmitted_at);
-                (self.by_trace.prefix(prefix), TRACE_ROWS_MAX)
-            }
+        let within_ms = within.start().millis()..=within.end().millis();
+        let mut ids = match name {
+            NamedBy::Trace(originator, stan, transmitted_at) => self
+                .trace_ids(&keys::trace_keys(originator, *stan, transmitted_at), TRACE_ROWS_MAX)?,
             NamedBy::Rrn(..) | NamedBy::Terminal(..) => {
-                let key = |id| keys::name_key(name, id);
-                let from = key(PaymentId::from_parts(within.start().millis(), 0));
-                let to = key(PaymentId::from_parts(within.end().millis().saturating_add(1), 0));
-                (self.by_name.range(from..to), limit)
+                let [from, to] =
+                    [within_ms.start(), within_ms.end()].map(|ms| keys::ids_of_ms(*ms));
+                self.named_ids(name, (*from.start(), *to.end()), limit)?
             }
         };
-        let mut ids = Vec::new();
-        for row in rows.rev().take(rows_max) {
-            ids.extend(keys::last_id(&row.key()?));
-        }
-        let within_ms = within.start().millis()..=within.end().millis();
         ids.retain(|id| within_ms.contains(&id.unix_ms()));
         ids.sort_unstable_by(|one, other| other.cmp(one));
         ids.truncate(limit);
@@ -218,17 +243,12 @@ impl Views for LocalViews {
         limit: usize,
     ) -> Result<Vec<PaymentId>, ViewError> {
         let first = after.map_or(PaymentId(0), |after| PaymentId(after.0.saturating_add(1)));
-        let from = keys::biller_key(biller, date, first);
-        let to = keys::biller_key(biller, date, PaymentId(u128::MAX));
-        let mut ids = Vec::new();
-        for row in self.by_biller.range(from..=to).take(limit) {
-            let key = row.key()?;
-            ids.extend(keys::last_id(&key));
-        }
-        Ok(ids)
+        let [from, to] = [first, PaymentId(u128::MAX)].map(|id| keys::biller_key(biller, date, id));
+        self.biller_ids(&(from..=to), limit)
     }
 
     fn persist(&self) -> Result<(), ViewError> {
+        self.seal()?;
         Ok(self.db.persist(fjall::PersistMode::SyncAll)?)
     }
 
@@ -283,10 +303,5 @@ fn notice_bytes(row: fjall::Guard) -> Result<NoticeBytes, ViewError> {
     Ok(NoticeBytes { sequence: keys::outbox_sequence(&key), row: row.to_vec() })
 }
 
-/// Sorted by key, the last row of each key only: rows of one batch have no order of their own.
-fn latest<K: Ord, V>(mut rows: Vec<(K, V)>) -> Vec<(K, V)> {
-    rows.reverse();
-    rows.sort_by(|(one, _), (other, _)| one.cmp(other));
-    rows.dedup_by(|(later, _), (kept, _)| later == kept);
-    rows
-}
+#[cfg(test)]
+mod tests;

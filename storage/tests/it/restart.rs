@@ -1,6 +1,7 @@
 //! What a restart finds is what there was.
 
 use std::fs;
+use std::path::Path;
 
 use router::id::EndpointId;
 use router::outcome::Cause;
@@ -12,6 +13,7 @@ use storage::folder::FolderError;
 use storage::journal::{records, verify};
 use storage::outbox::{Attempted, Delivery, ReadThrough};
 use storage::{Admission, OpenError, Settings, Store};
+use tempfile::TempDir;
 
 use crate::support::{fresh, open, sealer, settings};
 
@@ -233,6 +235,55 @@ async fn lost_read_models_are_rebuilt_as_they_were() {
         ),
         before
     );
+    store.close().await;
+}
+
+/// A copy of a folder as a crash at this moment would leave it; nothing may be written meanwhile.
+fn crashed(dir: &Path) -> TempDir {
+    let copy = fresh();
+    let output = std::process::Command::new("cp")
+        .arg("-a")
+        .arg(dir.join("."))
+        .arg(copy.path())
+        .output()
+        .expect("coreutils has `cp`");
+    assert!(output.status.success(), "{output:?}");
+    copy
+}
+
+#[tokio::test]
+async fn look_ups_that_were_in_memory_alone_are_there_after_a_crash() {
+    let dir = fresh();
+    let (store, _) = open(&settings(&dir));
+    store.append(sample::endpoint(4)).await.unwrap();
+    for n in 1..=30 {
+        store.admit(Sample::new(n).intent()).await.unwrap();
+        if n > 3 {
+            store.append(Sample::new(n).approved()).await.unwrap();
+        }
+    }
+    store.settled().await.unwrap();
+    let copy = crashed(dir.path());
+    store.close().await;
+
+    let (store, recovered) = open(&settings(&copy));
+    assert_eq!(recovered.open.len(), 3);
+    for n in 1..=3 {
+        store.append(Sample::new(n).approved()).await.unwrap();
+    }
+    let day = Sample::new(1).intent().plan.business_date;
+    let page = store.payments_of_biller(sample::biller(), day, None, 100).await.unwrap();
+    assert_eq!(page.payments.len(), 30);
+    for payment in page.payments {
+        assert_eq!(payment.state, PaymentState::Approved);
+        let by_folio = store.payment_by_folio(payment.folio).await.unwrap();
+        assert_eq!(by_folio.map(|found| found.id), Some(payment.id));
+    }
+    let owed = store.outbox_page(EndpointId(4), &ReadThrough::default(), 100).await.unwrap().rows;
+    let mut told: Vec<_> = owed.iter().map(|owed| owed.payment).collect();
+    told.sort();
+    let all: Vec<_> = (1..=30).map(|n| Sample::new(n).id()).collect();
+    assert_eq!(told, all, "each is owed once");
     store.close().await;
 }
 

@@ -1,0 +1,144 @@
+//! Looking for rows: those in memory first, for they leave it when they are in tables.
+
+use std::ops::RangeInclusive;
+
+use fjall::Keyspace;
+use router::id::PaymentId;
+
+use super::LocalViews;
+use super::recent::RecentRows;
+use super::runs::Runs;
+use super::tables::{self, Wanted};
+use crate::history::History;
+use crate::journal::Place;
+use crate::view::keys::{self, BillerKey, NameKey, TraceKey};
+use crate::view::{NamedBy, Positions, ViewError};
+
+impl LocalViews {
+    /// Keys of a range, ascending: of the rows in memory and of those in tables.
+    fn keys<const LEN: usize>(
+        &self,
+        rows: impl Fn(&RecentRows) -> &Runs<[u8; LEN], ()>,
+        table: &Keyspace,
+        range: &RangeInclusive<[u8; LEN]>,
+        (wanted, limit): (Wanted, usize),
+    ) -> Result<Vec<[u8; LEN]>, ViewError> {
+        // In this order: rows leave memory when they are in tables.
+        let mut keys: Vec<[u8; LEN]> = Vec::new();
+        for recent in self.recent.read().all() {
+            keys.extend(match wanted {
+                Wanted::First => rows(recent).first_keys(range, limit),
+                Wanted::Last => rows(recent).last_keys(range, limit),
+            });
+        }
+        keys.extend(tables::keys(table, range, (wanted, limit))?);
+        keys.sort_unstable();
+        keys.dedup();
+        match wanted {
+            Wanted::First => keys.truncate(limit),
+            Wanted::Last => drop(keys.drain(..keys.len().saturating_sub(limit))),
+        }
+        Ok(keys)
+    }
+
+    pub(super) fn trace_ids(
+        &self,
+        range: &RangeInclusive<TraceKey>,
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, ViewError> {
+        let (table, wanted) = (&self.tables.by_trace, (Wanted::Last, limit));
+        let keys = self.keys(|recent| &recent.by_trace, table, range, wanted)?;
+        Ok(keys.iter().filter_map(keys::last_id).collect())
+    }
+
+    pub(super) fn biller_ids(
+        &self,
+        range: &RangeInclusive<BillerKey>,
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, ViewError> {
+        let (table, wanted) = (&self.tables.by_biller, (Wanted::First, limit));
+        let keys = self.keys(|recent| &recent.by_biller, table, range, wanted)?;
+        Ok(keys.iter().filter_map(keys::last_id).collect())
+    }
+
+    /// Ids of recent payments within bounds, day by day from the last.
+    pub(super) fn named_ids(
+        &self,
+        name: &NamedBy,
+        (from, to): (PaymentId, PaymentId),
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, ViewError> {
+        let Some(days) = self.days_of_names()? else { return Ok(Vec::new()) };
+        let first = keys::day_of(from).max(*days.start());
+        let last = keys::day_of(to).min(*days.end());
+        let mut ids = Vec::new();
+        for day in (first..=last).rev() {
+            let ids_of_day = keys::ids_of_day(day);
+            let (begin, end) = (from.max(*ids_of_day.start()), to.min(*ids_of_day.end()));
+            if begin > end {
+                continue;
+            }
+            let range = keys::name_key(name, begin)..=keys::name_key(name, end);
+            let wanted = (Wanted::Last, limit - ids.len());
+            let found =
+                self.keys(|recent| &recent.by_name, &self.tables.by_name, &range, wanted)?;
+            ids.extend(found.iter().rev().filter_map(keys::last_id));
+            if ids.len() >= limit {
+                break;
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The days of the names there are; none without any.
+    fn days_of_names(&self) -> Result<Option<RangeInclusive<u32>>, ViewError> {
+        let all = [0; size_of::<NameKey>()]..=[u8::MAX; size_of::<NameKey>()];
+        let table = &self.tables.by_name;
+        let at = |wanted| self.keys(|recent| &recent.by_name, table, &all, (wanted, 1));
+        let (first, last) = (at(Wanted::First)?, at(Wanted::Last)?);
+        Ok(first
+            .first()
+            .zip(last.first())
+            .map(|(first, last)| keys::day_in(first)..=keys::day_in(last)))
+    }
+
+    pub(super) fn positions(&self, id: PaymentId) -> Result<Option<Positions>, ViewError> {
+        let id = id.0.to_be_bytes();
+        let recent = self.recent.read().all().find_map(|rows| rows.by_id.get(&id).cloned());
+        match recent {
+            Some(positions) => Ok(Some(positions)),
+            None => self.tables.positions(id),
+        }
+    }
+
+    /// The last place that is noted up to a position.
+    fn place(&self, sequence: u64) -> Result<Option<Place>, ViewError> {
+        let key = sequence.to_be_bytes();
+        let recent = self.recent.read().all().find_map(|rows| rows.places.last_up_to(&key));
+        let (first, offset) = match recent {
+            Some(found) => found,
+            None => {
+                let Some(row) = self.tables.places.range(..=key).next_back() else {
+                    return Ok(None);
+                };
+                let (key, offset) = row.into_inner()?;
+                let whole = |bytes: &[u8]| <[u8; 8]>::try_from(bytes).ok();
+                let Some(found) = whole(&key).zip(whole(&offset)) else { return Ok(None) };
+                (found.0, u64::from_be_bytes(found.1))
+            }
+        };
+        Ok(Some(Place { first_sequence: u64::from_be_bytes(first), offset }))
+    }
+
+    /// The records at positions; none where the journal has not all of them any more.
+    pub(super) fn records_at(&self, positions: &Positions) -> Result<Option<History>, ViewError> {
+        let mut history = History::default();
+        for sequence in positions.iter() {
+            match self.records.body(sequence, || self.place(sequence))? {
+                Some(body) => history.push(sequence, &body),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(history))
+    }
+}

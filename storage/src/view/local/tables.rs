@@ -1,0 +1,96 @@
+//! The tables of the rows: sorted files, each written once, in keyspaces of the embedded store.
+//!
+//! Keys begin with what grows with time – an id, a folio, a day, a transmission time – so that later
+//! files seldom have keys between those of earlier ones, and merging them moves little.
+
+use std::ops::RangeInclusive;
+
+use fjall::config::CompressionPolicy;
+use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions};
+
+use super::recent::RecentRows;
+use crate::view::{Positions, ViewError};
+
+/// The keyspaces of payments.
+pub(super) struct Tables {
+    pub by_id: Keyspace,
+    pub by_folio: Keyspace,
+    pub by_trace: Keyspace,
+    pub by_name: Keyspace,
+    pub by_biller: Keyspace,
+    pub places: Keyspace,
+}
+
+/// Which end of a range is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wanted {
+    First,
+    Last,
+}
+
+impl Tables {
+    pub fn open(db: &Database) -> Result<Self, ViewError> {
+        let compressed = || {
+            let lz4 = CompressionPolicy::all(CompressionType::Lz4);
+            KeyspaceCreateOptions::default().data_block_compression_policy(lz4)
+        };
+        Ok(Self {
+            by_id: db.keyspace("by_id", compressed)?,
+            by_folio: db.keyspace("by_folio", compressed)?,
+            by_trace: db.keyspace("by_trace", compressed)?,
+            by_name: db.keyspace("by_name", compressed)?,
+            by_biller: db.keyspace("by_biller", compressed)?,
+            places: db.keyspace("places", compressed)?,
+        })
+    }
+
+    /// Writes rows as new files, durably. Should it end half-way, the same rows may be put again.
+    pub fn put(&self, rows: &RecentRows) -> Result<(), ViewError> {
+        let keys_only = |key: &[u8]| (key.to_vec(), Vec::new());
+        put(&self.places, rows.places.rows(), |(key, offset)| {
+            (key.to_vec(), offset.to_be_bytes().to_vec())
+        })?;
+        put(&self.by_id, rows.by_id.rows(), |(key, row)| (key.to_vec(), row.to_bytes()))?;
+        put(&self.by_folio, rows.by_folio.rows(), |(key, id)| (key.to_vec(), id.to_vec()))?;
+        put(&self.by_trace, rows.by_trace.rows(), |(key, ())| keys_only(&key))?;
+        put(&self.by_name, rows.by_name.rows(), |(key, ())| keys_only(&key))?;
+        put(&self.by_biller, rows.by_biller.rows(), |(key, ())| keys_only(&key))
+    }
+
+    pub fn positions(&self, id: [u8; 16]) -> Result<Option<Positions>, ViewError> {
+        let found = self.by_id.get(id)?;
+        found.map(|row| Positions::from_bytes(&row).map_err(ViewError::lasting)).transpose()
+    }
+}
+
+/// Some keys of a range, from the end that is wanted.
+pub(super) fn keys<const LEN: usize>(
+    keyspace: &Keyspace,
+    range: &RangeInclusive<[u8; LEN]>,
+    (wanted, limit): (Wanted, usize),
+) -> Result<Vec<[u8; LEN]>, ViewError> {
+    let rows = keyspace.range(range.clone());
+    let key = |row: fjall::Guard| -> Result<Option<[u8; LEN]>, ViewError> {
+        Ok(row.key()?.as_ref().try_into().ok())
+    };
+    let found: Result<Vec<Option<[u8; LEN]>>, ViewError> = match wanted {
+        Wanted::First => rows.take(limit).map(key).collect(),
+        Wanted::Last => rows.rev().take(limit).map(key).collect(),
+    };
+    Ok(found?.into_iter().flatten().collect())
+}
+
+fn put<K, V>(
+    keyspace: &Keyspace,
+    rows: Vec<(K, V)>,
+    row: impl Fn((K, V)) -> (Vec<u8>, Vec<u8>),
+) -> Result<(), ViewError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut file = keyspace.start_ingestion()?;
+    for (key, value) in rows.into_iter().map(row) {
+        file.write(key, value)?;
+    }
+    Ok(file.finish()?)
+}
