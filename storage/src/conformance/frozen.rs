@@ -340,7 +340,7 @@ pub(crate) const OF_A_LATER_BUILD: &[u8] =
 
 /// A body with its map's fields as they are and one more behind them.
 pub(crate) fn with_field(body: &[u8], number: u8, item: &[u8]) -> Vec<u8> {
-    let (end, fields) = body.split_last().expect("a map that ends");
+    let (end, fields) = body.split_last().unwrap();
     let number: &[u8] = if number < 24 { &[number] } else { &[0x18, number] };
     [fields, number, item, &[*end]].concat()
 }
