@@ -19,7 +19,8 @@ mod view;
 
 pub use notice::{
     EndpointBody, EndpointPatchBody, EndpointView, NoticeBody, NoticeState, NoticeView,
-    parse_endpoint, parse_endpoint_patch,
+    RecoveryBody, RecoveryView, TestNoticeBody, TestNoticeData, TestView, parse_endpoint,
+    parse_endpoint_patch, parse_recovery,
 };
 pub use payer::{CardBody, PayerBody};
 pub use payment::{PaymentBody, parse_payment};

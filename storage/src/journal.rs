@@ -7,9 +7,11 @@
 //! chain = SHA-256(previous chain · first sequence · records · body)
 //! ```
 //! Integers are little-endian. The checksum covers everything of the frame but the magic and
-//! itself. A frame that is not whole at the very end was never acknowledged and is cut; damage
-//! anywhere else is an error that names its place.
+//! itself. A segment's file is written ahead with zeros, and what is still zero behind its last frame
+//! is no part of the journal. A frame that is not whole at the very end was never acknowledged and is
+//! cut; damage anywhere else is an error that names its place.
 
+mod ahead;
 mod anchor;
 mod chain;
 mod damage;
@@ -24,10 +26,10 @@ mod walk;
 
 use router::id::Lane;
 
-pub(crate) use anchor::{read_anchor, write_anchor};
+pub(crate) use anchor::read_anchor;
 pub use chain::{Chain, Head};
 pub use damage::Damage;
-pub(crate) use files::Files;
+pub(crate) use files::{Files, SegmentEnd};
 pub use frame::Frame;
 pub(crate) use frame::HEADER_LEN as FRAME_HEADER_LEN;
 pub(crate) use lookup::{PLACE_EVERY, Place, RecordReader};
@@ -89,6 +91,11 @@ pub trait Backend: Send {
 
     /// Notes how far the journal certainly reaches, so that a cut end shows.
     fn anchor(&mut self, head: &Head) -> Result<(), BackendError>;
+
+    /// Notes where the journal ends; nothing is appended after it.
+    fn close(&mut self, head: &Head) -> Result<(), BackendError> {
+        self.anchor(head)
+    }
 }
 
 /// The writing end: numbers records, chains frames, hands them to its backend.
@@ -133,5 +140,9 @@ impl<B: Backend> Journal<B> {
 
     pub fn anchor(&mut self) -> Result<(), BackendError> {
         self.backend.anchor(&self.head)
+    }
+
+    pub fn close(&mut self) -> Result<(), BackendError> {
+        self.backend.close(&self.head)
     }
 }

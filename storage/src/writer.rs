@@ -153,7 +153,9 @@ impl<G: Guard, B: Backend> Writer<G, B> {
     }
 
     fn close(&mut self) {
-        self.anchor();
+        if let Err(error) = self.journal.close() {
+            self.fail(&error);
+        }
     }
 
     fn anchor(&mut self) {

@@ -15,8 +15,10 @@ mod gauge;
 mod lanes;
 mod pause;
 mod queue;
+mod recovery;
 mod schedule;
 pub mod sign;
+mod test_notice;
 mod worker;
 
 use std::collections::HashMap;
@@ -41,6 +43,8 @@ pub use self::change::EndpointPatch;
 use self::client::Poster;
 use self::lanes::Lanes;
 use self::pause::Pause;
+pub use self::recovery::{Recovery, RecoveryMode};
+pub use self::test_notice::Tested;
 use self::worker::Worker;
 use crate::clock;
 use crate::config::NoticesConfig;
@@ -103,6 +107,9 @@ pub enum EndpointError {
         /// The ceiling.
         max: usize,
     },
+    /// Nothing can be sent to it.
+    #[error("nothing can be sent to the endpoint: its address is not allowed any more")]
+    Unusable,
     /// The endpoint is not there, or no more.
     #[error("the endpoint is deleted")]
     Deleted,

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Critical tasks that may die before anyone looks.
 const DEATHS_LEN_MAX: usize = 64;
@@ -21,9 +22,16 @@ const DEATHS_LEN_MAX: usize = 64;
 #[derive(Debug, Clone)]
 pub struct Tasks {
     payments: TaskTracker,
+    line_requests: TaskTracker,
     services: TaskTracker,
     stages: Stages,
     deaths: mpsc::Sender<&'static str>,
+}
+
+/// A request that is worked on.
+#[derive(Debug)]
+pub struct UnderWay {
+    _counted: TaskTrackerToken,
 }
 
 /// The two moments of a stop: first nothing new is taken, then what is left is ended.
@@ -53,7 +61,8 @@ impl Supervisor {
     pub fn new() -> Self {
         let (deaths, died) = mpsc::channel(DEATHS_LEN_MAX);
         let (payments, services) = (TaskTracker::new(), TaskTracker::new());
-        Self { tasks: Tasks { payments, services, stages: Stages::default(), deaths }, died }
+        let (line_requests, stages) = (TaskTracker::new(), Stages::default());
+        Self { tasks: Tasks { payments, line_requests, services, stages, deaths }, died }
     }
 
     /// What starts tasks.
@@ -107,6 +116,17 @@ impl Tasks {
         self.payments.spawn(guarded("payment", work));
     }
 
+    /// Starts the task that works on the requests of one line, each of which is
+    /// [under way](Self::under_way); a drain waits for those, and not for the line.
+    pub fn line_requests(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.line_requests.spawn(guarded("line requests", work));
+    }
+
+    /// Notes a request that is worked on, until the note is dropped; a drain waits for it.
+    pub fn under_way(&self) -> UnderWay {
+        UnderWay { _counted: self.payments.token() }
+    }
+
     /// Starts a task that serves as long as the switch runs, or one of many such (a line, a
     /// connection); its end is its own business.
     pub fn service(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
@@ -143,9 +163,13 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Connections {
     }
 }
 
-async fn guarded(name: &'static str, work: impl Future<Output = ()>) {
-    if AssertUnwindSafe(work).catch_unwind().await.is_err() {
-        metrics::counter!("cauce_task_panics_total", "task" => name).increment(1);
-        tracing::error!(task = name, "a task panicked; this is a defect of the switch");
-    }
+/// Ends with the work, also where that panics. It takes no more room than the work does: an `async`
+/// block would keep it twice.
+pub fn guarded(name: &'static str, work: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    AssertUnwindSafe(work).catch_unwind().map(move |ended| {
+        if ended.is_err() {
+            metrics::counter!("cauce_task_panics_total", "task" => name).increment(1);
+            tracing::error!(task = name, "a task panicked; this is a defect of the switch");
+        }
+    })
 }

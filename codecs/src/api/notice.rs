@@ -32,6 +32,86 @@ pub struct EndpointPatchBody {
     pub types: Option<Vec<String>>,
 }
 
+/// `POST /v1/endpoints/{id}/recover`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecoveryBody {
+    /// From when on, RFC 3339.
+    pub since: String,
+    /// Whether to count alone, and send nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// Reads the body of `POST /v1/endpoints/{id}/recover`.
+pub fn parse_recovery(bytes: &[u8]) -> Result<RecoveryBody, FieldError> {
+    parse::json(bytes)
+}
+
+/// What a recovery found and did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecoveryView {
+    /// From when on.
+    pub since: Shown<Timestamp>,
+    /// Notices given up since.
+    pub given_up: usize,
+    /// Those of them that are sent once more.
+    pub sent_again: usize,
+}
+
+/// What came of a test notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TestView {
+    /// Its `webhook-id`.
+    pub id: Shown<NoticeId>,
+    /// Where it went.
+    pub endpoint: Shown<EndpointId>,
+    /// Whether it was taken with a 2xx.
+    pub accepted: bool,
+    /// HTTP status of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Why there was no answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<&'static str>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// What a test notice says: the body that is signed and sent.
+#[derive(Debug, Serialize)]
+pub struct TestNoticeBody {
+    /// `endpoint.test`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// When it was asked for.
+    pub timestamp: Shown<Timestamp>,
+    /// Its `webhook-id`.
+    pub id: Shown<NoticeId>,
+    /// What it is about.
+    pub data: TestNoticeData,
+}
+
+/// What a test notice is about.
+#[derive(Debug, Serialize)]
+pub struct TestNoticeData {
+    /// The endpoint it goes to.
+    pub endpoint: Shown<EndpointId>,
+}
+
+impl TestNoticeBody {
+    /// A test of an endpoint.
+    pub fn new(id: NoticeId, at: Timestamp, endpoint: EndpointId) -> Self {
+        let data = TestNoticeData { endpoint: Shown(endpoint) };
+        Self { kind: "endpoint.test", timestamp: Shown(at), id: Shown(id), data }
+    }
+
+    /// Its JSON, the very bytes to sign and send.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("invariant: texts serialise")
+    }
+}
+
 /// Longest address.
 const URL_LEN_MAX: usize = 2048;
 
@@ -189,6 +269,18 @@ mod tests {
         check(r#"{"types":[]}"#, Err("url"));
         check(&format!(r#"{{"url":"{}"}}"#, "x".repeat(2049)), Err("url"));
         check(r#"{"url":"https://a","secret":"x"}"#, Err("secret"));
+    }
+
+    #[test]
+    fn a_test_notice_says_what_it_is_and_which_endpoint_it_tries() {
+        let body = TestNoticeBody::new(NoticeId(1), Timestamp(0), EndpointId(2)).to_json();
+        let body = String::from_utf8(body).unwrap();
+        let ids = (NoticeId(1), EndpointId(2));
+        let expected = format!(
+            r#"{{"type":"endpoint.test","timestamp":"1970-01-01T00:00:00.000Z","id":"{}","data":{{"endpoint":"{}"}}}}"#,
+            ids.0, ids.1
+        );
+        assert_eq!(body, expected);
     }
 
     #[test]

@@ -3,12 +3,68 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam::channel::{Sender, TrySendError, bounded};
+use parking_lot::Mutex;
 
 use super::{Chain, Head, sync_dir};
 
 const MAGIC: &[u8; 8] = b"CAUCEH\r\n";
 const LEN: usize = 52;
+
+/// The thread that replaces the anchor, so that the journal does not wait for it.
+pub(super) struct AnchorThread {
+    data: PathBuf,
+    heads: Option<Sender<Head>>,
+    failure: Arc<Mutex<Option<io::Error>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl AnchorThread {
+    pub fn start(data: PathBuf) -> io::Result<Self> {
+        let (heads, asked) = bounded::<Head>(1);
+        let failure = Arc::new(Mutex::new(None));
+        let (folder, failed) = (data.clone(), Arc::clone(&failure));
+        let thread = std::thread::Builder::new().name("journal-anchor".to_owned());
+        let thread = thread.spawn(move || {
+            for head in asked {
+                if let Err(error) = write_anchor(&folder, &head) {
+                    *failed.lock() = Some(error);
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { data, heads: Some(heads), failure, thread: Some(thread) })
+    }
+
+    /// Has the anchor replaced; one that is being replaced already stands for this one.
+    ///
+    /// Errors: an earlier one could not be written.
+    pub fn write(&self, head: &Head) -> io::Result<()> {
+        match self.heads.as_ref().map(|heads| heads.try_send(*head)) {
+            Some(Ok(()) | Err(TrySendError::Full(_))) => Ok(()),
+            Some(Err(TrySendError::Disconnected(_))) | None => Err(self.failure()),
+        }
+    }
+
+    /// Ends the thread and writes the last anchor; returns when it is durable.
+    pub fn close(&mut self, head: &Head) -> io::Result<()> {
+        self.heads = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+        write_anchor(&self.data, head)
+    }
+
+    fn failure(&self) -> io::Error {
+        let failure = self.failure.lock().take();
+        failure.unwrap_or_else(|| io::Error::other("the thread that writes it is gone"))
+    }
+}
 
 /// Replaces the anchor, durably.
 pub(crate) fn write_anchor(data: &Path, head: &Head) -> io::Result<()> {

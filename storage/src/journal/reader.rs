@@ -9,6 +9,8 @@ use super::frame::{self, HEADER_LEN, MAGIC};
 use super::{Chain, Head, segment};
 
 const READ_AHEAD: usize = 1 << 20;
+/// Read at once where the writer has overtaken what was read ahead: little is there yet.
+const READ_FRESH: usize = 64 << 10;
 
 /// What is wrong with the bytes where a frame should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +50,22 @@ impl FrameRead<'_> {
 pub(crate) enum Step<'a> {
     Frame(FrameRead<'a>),
     End,
+    /// Zeros, where a frame may be written yet.
+    Blank,
     Bad(FrameFault),
+}
+
+/// What lies behind the last frame that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// Nothing but zeros: room written ahead.
+    Blank,
+    /// Bytes of a frame that was never whole, so many.
+    Torn(u64),
+    /// A frame stands behind bytes that are none.
+    Damaged,
+    /// A frame that was being written when it was looked for.
+    Whole,
 }
 
 /// A segment being read.
@@ -58,6 +75,8 @@ pub(crate) struct SegmentReader {
     buffer: Vec<u8>,
     filled: usize,
     buffer_at: u64,
+    /// How much is read at once.
+    read_len: usize,
 }
 
 impl SegmentReader {
@@ -65,7 +84,8 @@ impl SegmentReader {
     pub fn open(dir: &Path, first_sequence: u64) -> io::Result<(Self, Result<Head, FrameFault>)> {
         let file = File::open(segment::path_of(dir, first_sequence))?;
         let buffer = Vec::new();
-        let mut reader = Self { file, offset: 0, buffer, filled: 0, buffer_at: 0 };
+        let read_len = READ_AHEAD;
+        let mut reader = Self { file, offset: 0, buffer, filled: 0, buffer_at: 0, read_len };
         let header = reader.bytes(0, segment::HEADER_LEN)?;
         let header = <&[u8; segment::HEADER_LEN]>::try_from(header).ok().and_then(segment::parse);
         reader.offset = segment::HEADER_LEN as u64;
@@ -87,17 +107,13 @@ impl SegmentReader {
         self.offset = offset;
     }
 
-    /// Forgets what was read ahead: the file may have grown over it since.
-    pub fn forget_ahead(&mut self) {
-        self.filled = 0;
-    }
-
     /// Reads the next frame; stays where it is unless there is a good one.
     pub fn next(&mut self) -> io::Result<Step<'_>> {
         let offset = self.offset;
-        let len = match self.probe(offset)? {
+        let len = match self.probe_anew(offset)? {
             Probe::Good(len) => len,
             Probe::End => return Ok(Step::End),
+            Probe::Blank => return Ok(Step::Blank),
             Probe::Bad(fault) => return Ok(Step::Bad(fault)),
         };
         self.offset += len as u64;
@@ -109,8 +125,47 @@ impl SegmentReader {
         Ok(Step::Frame(FrameRead { offset, first_sequence, count, chain, body }))
     }
 
+    /// What stands at the reader's place, where no good frame was found. Frames may be written in
+    /// the meantime: what counts is the frame there after all else was read.
+    pub fn rest(&mut self, fault: FrameFault) -> io::Result<Rest> {
+        let end = match fault {
+            FrameFault::Short => self.file_len()?,
+            FrameFault::SegmentHeader | FrameFault::NoMagic | FrameFault::Checksum => {
+                self.written_end()?
+            }
+        };
+        if end <= self.offset && fault != FrameFault::Short {
+            return Ok(Rest::Blank);
+        }
+        let is_damaged = self.any_frame_after()?;
+        self.filled = 0;
+        Ok(match self.probe(self.offset)? {
+            Probe::Good(_) => Rest::Whole,
+            Probe::Bad(_) | Probe::Blank | Probe::End if is_damaged => Rest::Damaged,
+            Probe::Bad(_) | Probe::Blank | Probe::End => {
+                Rest::Torn(end.saturating_sub(self.offset))
+            }
+        })
+    }
+
+    /// Behind the last byte that is not zero.
+    fn written_end(&mut self) -> io::Result<u64> {
+        let (mut at, mut end) = (self.offset, self.offset);
+        self.filled = 0;
+        loop {
+            let window = self.bytes(at, READ_AHEAD)?;
+            if window.is_empty() {
+                return Ok(end);
+            }
+            if let Some(last) = window.iter().rposition(|byte| *byte != 0) {
+                end = at + last as u64 + 1;
+            }
+            at += window.len() as u64;
+        }
+    }
+
     /// Whether a whole frame stands anywhere after the bad bytes at the reader's place.
-    pub fn any_frame_after(&mut self) -> io::Result<bool> {
+    fn any_frame_after(&mut self) -> io::Result<bool> {
         let end = self.file_len()?;
         let mut at = self.offset + 1;
         while at < end {
@@ -130,16 +185,29 @@ impl SegmentReader {
         Ok(false)
     }
 
+    /// As [`Self::probe`]; what was read ahead is read again before it counts as no frame, for the
+    /// file may have been written since.
+    fn probe_anew(&mut self, offset: u64) -> io::Result<Probe> {
+        let probed = self.probe(offset)?;
+        if matches!(probed, Probe::Good(_)) {
+            return Ok(probed);
+        }
+        (self.filled, self.read_len) = (0, READ_FRESH);
+        self.probe(offset)
+    }
+
     fn probe(&mut self, offset: u64) -> io::Result<Probe> {
         let header = self.bytes(offset, HEADER_LEN)?;
         if header.is_empty() {
             return Ok(Probe::End);
         }
         let Ok(header) = <[u8; HEADER_LEN]>::try_from(header) else {
-            return Ok(Probe::Bad(FrameFault::Short));
+            let is_blank = header.iter().all(|byte| *byte == 0);
+            return Ok(if is_blank { Probe::Blank } else { Probe::Bad(FrameFault::Short) });
         };
         let Some(parsed) = frame::parse(&header) else {
-            return Ok(Probe::Bad(FrameFault::NoMagic));
+            let is_blank = header == [0; HEADER_LEN];
+            return Ok(if is_blank { Probe::Blank } else { Probe::Bad(FrameFault::NoMagic) });
         };
         let len = HEADER_LEN + parsed.body_len;
         // A length that was damaged must not make us allocate.
@@ -163,7 +231,8 @@ impl SegmentReader {
     /// Up to `len` bytes from an offset; fewer at the end of the file.
     fn bytes(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
         if !self.holds(offset, len) {
-            self.fill(offset, len.max(READ_AHEAD))?;
+            self.fill(offset, len.max(self.read_len))?;
+            self.read_len = (self.read_len * 2).min(READ_AHEAD);
         }
         let start = usize::try_from(offset - self.buffer_at).expect("invariant: in the buffer");
         let end = self.filled.min(start + len);
@@ -191,5 +260,6 @@ impl SegmentReader {
 enum Probe {
     Good(usize),
     End,
+    Blank,
     Bad(FrameFault),
 }

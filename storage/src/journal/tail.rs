@@ -155,16 +155,8 @@ impl Tail for FileTail {
                     let offset = Some(offset);
                     return Ok(TailFrame { first_sequence, count, chain, offset, body });
                 }
-                Step::End => self.next_segment(segment)?,
-                Step::Bad(fault) => {
-                    reader.forget_ahead();
-                    match reader.next()? {
-                        Step::Frame(_) => reader.seek(offset),
-                        Step::End | Step::Bad(_) => {
-                            return Err(Damage::Frame { segment, offset, fault });
-                        }
-                    }
-                }
+                Step::End | Step::Blank => self.next_segment(segment)?,
+                Step::Bad(fault) => return Err(Damage::Frame { segment, offset, fault }),
             }
         }
     }

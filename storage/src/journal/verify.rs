@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use router::ledger::Ledger;
 use router::record::Record;
 
+use super::reader::Rest;
 use super::{
-    Damage, End, FileTail, Head, SegmentReader, Start, Step, Tail, TailFrame, Torn, Walked,
-    segment, walk,
+    Damage, End, FileTail, FrameFault, Head, SegmentReader, Start, Step, Tail, TailFrame, Torn,
+    Walked, segment, walk,
 };
 use crate::proof::LedgerProof;
 use crate::record::{bodies, decode};
@@ -179,14 +180,8 @@ impl Records {
         let frame = match reader.next()? {
             Step::Frame(frame) => frame,
             Step::End => return self.next_segment(),
-            // Where the journal is being written, or was torn.
-            Step::Bad(fault) => {
-                let later = segment::list(&self.dir)?.into_iter().any(|first| first > segment);
-                if later || reader.any_frame_after()? {
-                    return Err(Damage::Frame { segment, offset, fault });
-                }
-                return Ok(false);
-            }
+            Step::Blank => return self.past(segment, FrameFault::NoMagic),
+            Step::Bad(fault) => return self.past(segment, fault),
         };
         let (expected, found) = (self.next_sequence, frame.first_sequence);
         if found != expected {
@@ -201,6 +196,21 @@ impl Records {
         self.next_sequence += records.len() as u64;
         self.waiting = records.into_iter();
         Ok(true)
+    }
+
+    /// Goes on where no frame can be read: where the journal is being written, was torn, or has room.
+    fn past(&mut self, segment: u64, fault: FrameFault) -> Result<bool, Damage> {
+        let Some((_, reader)) = self.reader.as_mut() else { return Ok(false) };
+        let offset = reader.offset();
+        match reader.rest(fault)? {
+            Rest::Whole => Ok(true),
+            Rest::Blank => self.next_segment(),
+            Rest::Torn(_) => {
+                let later = segment::list(&self.dir)?.into_iter().any(|first| first > segment);
+                if later { Err(Damage::Frame { segment, offset, fault }) } else { Ok(false) }
+            }
+            Rest::Damaged => Err(Damage::Frame { segment, offset, fault }),
+        }
     }
 
     fn next_segment(&mut self) -> Result<bool, Damage> {

@@ -4,9 +4,9 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
 
-use super::reader::FrameRead;
+use super::reader::{FrameRead, Rest};
 use super::segment::{self, path_of, sync_dir};
-use super::{Damage, FrameFault, Head, SegmentReader, Step, read_anchor};
+use super::{Damage, FrameFault, Head, SegmentEnd, SegmentReader, Step, read_anchor};
 
 /// An unfinished frame at the very end. It was never acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,18 @@ pub(crate) struct Walked {
     pub head: Head,
     /// The last segment, if there is any.
     pub segment: Option<u64>,
+    /// Where its last frame ends.
+    pub segment_end: u64,
     pub torn: Option<Torn>,
     pub anchor: Option<Head>,
+}
+
+impl Walked {
+    /// Where the last segment is written on, if there is one.
+    pub fn last_segment(&self) -> Option<SegmentEnd> {
+        let offset = self.segment_end;
+        self.segment.map(|first_sequence| SegmentEnd { first_sequence, offset })
+    }
 }
 
 /// Where a walk begins: at the segment that continues after this head.
@@ -70,6 +80,7 @@ pub(crate) fn walk<E: From<Damage>>(
         records: 0,
         head: start,
         segment: None,
+        segment_end: 0,
         torn: None,
         anchor,
     };
@@ -95,10 +106,7 @@ fn walk_segment<E: From<Damage>>(
     let expected = walked.head.sequence + 1;
     let (mut reader, before) = SegmentReader::open(dir, segment).map_err(io)?;
     match before {
-        Err(fault) => {
-            reader.seek(0);
-            return torn_or_damage(&mut reader, segment, is_last, fault, walked);
-        }
+        Err(fault) => return headless(&mut reader, segment, is_last, fault, walked),
         Ok(before) if before.sequence + 1 != segment || segment != expected => {
             return Err(Damage::MissingSegment { expected, found: segment }.into());
         }
@@ -110,17 +118,47 @@ fn walk_segment<E: From<Damage>>(
     walked.segments += 1;
     walked.segment = Some(segment);
     loop {
-        match reader.next().map_err(io)? {
+        walked.segment_end = reader.offset();
+        let fault = match reader.next().map_err(io)? {
             Step::Frame(frame) => {
                 follows(segment, &frame, walked)?;
                 visit(segment, &frame)?;
+                continue;
             }
             Step::End => return Ok(()),
-            Step::Bad(fault) => {
-                return torn_or_damage(&mut reader, segment, is_last, fault, walked);
+            Step::Blank => FrameFault::NoMagic,
+            Step::Bad(fault) => fault,
+        };
+        match reader.rest(fault).map_err(io)? {
+            Rest::Whole => {}
+            Rest::Blank => return Ok(()),
+            Rest::Torn(len) if is_last => {
+                walked.torn = Some(Torn { segment, offset: reader.offset(), len });
+                return Ok(());
+            }
+            Rest::Torn(_) | Rest::Damaged => {
+                return Err(Damage::Frame { segment, offset: reader.offset(), fault }.into());
             }
         }
     }
+}
+
+/// A segment without a whole header is torn when it is the last and nothing follows in it.
+fn headless<E: From<Damage>>(
+    reader: &mut SegmentReader,
+    segment: u64,
+    is_last: bool,
+    fault: FrameFault,
+    walked: &mut Walked,
+) -> Result<(), E> {
+    let io = |error: io::Error| E::from(Damage::Io(error));
+    reader.seek(0);
+    if !is_last || reader.rest(fault).map_err(io)? == Rest::Damaged {
+        return Err(Damage::Frame { segment, offset: 0, fault }.into());
+    }
+    let len = reader.file_len().map_err(io)?;
+    walked.torn = Some(Torn { segment, offset: 0, len });
+    Ok(())
 }
 
 fn follows(segment: u64, frame: &FrameRead<'_>, walked: &mut Walked) -> Result<(), Damage> {
@@ -142,24 +180,6 @@ fn follows(segment: u64, frame: &FrameRead<'_>, walked: &mut Walked) -> Result<(
         }
         Some(_) | None => Ok(()),
     }
-}
-
-/// An unfinished last frame is torn; anything else is damage.
-fn torn_or_damage<E: From<Damage>>(
-    reader: &mut SegmentReader,
-    segment: u64,
-    is_last: bool,
-    fault: FrameFault,
-    walked: &mut Walked,
-) -> Result<(), E> {
-    let offset = reader.offset();
-    let io = |error: io::Error| E::from(Damage::Io(error));
-    if !is_last || reader.any_frame_after().map_err(io)? {
-        return Err(Damage::Frame { segment, offset, fault }.into());
-    }
-    let len = reader.file_len().map_err(io)?.saturating_sub(offset);
-    walked.torn = Some(Torn { segment, offset, len });
-    Ok(())
 }
 
 fn held_against_anchor(walked: &Walked) -> Result<(), Damage> {

@@ -42,7 +42,7 @@ impl Store {
         let written = views.position()?.written;
         let files = Files::open(
             settings.dir.clone(),
-            walked.segment,
+            walked.last_segment(),
             settings.segment_len_max,
             settings.fsync_delay,
         );

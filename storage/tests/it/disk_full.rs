@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use router::payment::PaymentState;
 use storage::conformance::sample::{self, Sample};
@@ -59,6 +60,8 @@ async fn fill_and_go_on(data: &Path, room: u64) -> bool {
     let settings = Settings { segment_len_max: 64 << 10, ..Settings::new(data) };
     let (store, _) = Store::open(settings.clone(), sealer()).unwrap();
     store.append(sample::top_up("float:1", 1_000_000)).await.unwrap();
+    // What is written ahead by then is room that the journal has.
+    written_ahead(&data.join("segment.tmp"), settings.segment_len_max);
     let ballast = data.with_extension("ballast");
     leave(room, &ballast);
     let (mut approved, mut refused) = (Vec::new(), false);
@@ -98,6 +101,15 @@ async fn pay(store: &Store, payment: &Sample) -> Result<(), StoreError> {
     let admitted = store.admit(payment.intent()).await?;
     assert!(matches!(admitted, Admission::Granted { .. }), "{admitted:?}");
     store.append(payment.approved()).await.map(drop)
+}
+
+/// Waits until the file of the next segment has its length.
+fn written_ahead(path: &Path, len: u64) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while fs::metadata(path).map_or(0, |file| file.len()) < len {
+        assert!(Instant::now() < deadline, "no file is written ahead");
+        std::thread::yield_now();
+    }
 }
 
 /// Fills the file system but for so many bytes.

@@ -3,6 +3,7 @@
 // Helpers outside test functions may panic too.
 #![allow(clippy::unwrap_used)]
 
+mod ahead;
 mod conformance;
 mod damage;
 mod disk_full;

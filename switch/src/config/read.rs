@@ -110,7 +110,7 @@ impl<'a> Section<'a> {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         let text = self.table.get(name).and_then(Value::as_str).unwrap_or_default();
         let begins_well = text.starts_with(|letter: char| letter.is_ascii_alphanumeric());
-        if !text.is_empty() && !(begins_well && text.bytes().all(is_allowed)) {
+        if !(text.is_empty() || begins_well && text.bytes().all(is_allowed)) {
             self.mistake(
                 name,
                 format!(

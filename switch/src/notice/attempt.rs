@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Uri;
+use router::id::NoticeId;
 use router::record::Endpoint;
 use router::time::Timestamp;
 use storage::StoreError;
@@ -24,7 +25,7 @@ pub(super) struct Target {
     pub uri: Uri,
     secrets: Secrets,
     /// The places of its biller's endpoints.
-    share: Arc<Share>,
+    pub share: Arc<Share>,
 }
 
 /// What became of one attempt.
@@ -75,6 +76,15 @@ impl Target {
     }
 }
 
+impl Target {
+    /// A notice, signed at a time.
+    pub(super) fn envelope(&self, id: NoticeId, at: Timestamp, body: Vec<u8>) -> Envelope {
+        let (id, timestamp) = (id.to_string(), at.0.div_euclid(1_000_000));
+        let signature = self.secrets.sign(&id, timestamp, &body, at);
+        Envelope { uri: self.uri.clone(), id, timestamp, signature, body: Bytes::from(body) }
+    }
+}
+
 /// Signs and posts one notice, once there is a place for it.
 pub(super) async fn attempt(
     notices: Arc<Notices>,
@@ -115,9 +125,5 @@ async fn envelope(
     let payment = found.ok_or(NotTried::UnknownPayment)?;
     let happened_at = body::happened_at(&payment, owed.kind);
     let body = body::of(store, payment, owed.kind).await.map_err(NotTried::Store)?;
-    let (id, timestamp) = (owed.notice_id.to_string(), at.0.div_euclid(1_000_000));
-    let signature = target.secrets.sign(&id, timestamp, &body, at);
-    let uri = target.uri.clone();
-    let body = Bytes::from(body);
-    Ok((Envelope { uri, id, timestamp, signature, body }, happened_at))
+    Ok((target.envelope(owed.notice_id, at, body), happened_at))
 }

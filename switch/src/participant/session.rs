@@ -5,9 +5,10 @@ mod network;
 mod not_understood;
 mod read_buffer;
 mod reading;
+mod requests;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use codecs::frame::{Frame, Header, UnfinishedFrame};
@@ -31,6 +32,7 @@ use crate::{late, misplaced, payment, respond, reversal};
 pub use closed::Closed;
 use not_understood::{LineLog, kind_of};
 use reading::LineClock;
+use requests::{LineRequest, LineRequests};
 
 /// One line being read.
 pub struct Session {
@@ -44,6 +46,7 @@ pub struct Session {
     /// The frame that has begun and not ended.
     unfinished: Option<UnfinishedFrame>,
     log: LineLog,
+    requests: OnceLock<LineRequests>,
 }
 
 /// What is known of who called us, before its sign-on.
@@ -108,7 +111,19 @@ impl Session {
         let clock = LineClock::started(caller.accepted_at);
         let log = LineLog::new();
         let (participant, unfinished) = (None, None);
-        Self { engine, line, limits, permits, participant, caller, clock, unfinished, log }
+        let requests = OnceLock::new();
+        Self {
+            engine,
+            line,
+            limits,
+            permits,
+            participant,
+            caller,
+            clock,
+            unfinished,
+            log,
+            requests,
+        }
     }
 
     /// A line that we opened to a participant.
@@ -122,7 +137,19 @@ impl Session {
         let caller = Caller::default();
         let (clock, log) = (LineClock::started(None), LineLog::new());
         let (participant, unfinished) = (Some(participant), None);
-        Self { engine, line, limits, permits, participant, caller, clock, unfinished, log }
+        let requests = OnceLock::new();
+        Self {
+            engine,
+            line,
+            limits,
+            permits,
+            participant,
+            caller,
+            clock,
+            unfinished,
+            log,
+            requests,
+        }
     }
 
     /// Ends the line: nobody sends on it any more, what was open on it is given up.
@@ -289,15 +316,19 @@ impl Session {
             }
             return;
         };
-        let (engine, line) = (Arc::clone(&self.engine), Arc::clone(&self.line));
+        let under_way = self.engine.tasks.under_way();
         let wire = Box::new(wire);
-        self.engine.tasks.payment(async move {
-            let reply = work(&engine, message, is_draining).await;
-            let mut out = BytesMut::with_capacity(256);
-            respond::iso8583(&Asked { wire: &wire, bytes: &heard.bytes }, &reply, &mut out);
-            send_reply(&line, heard.header.as_ref(), out).await;
-            drop(permits);
-        });
+        let request = LineRequest { message, wire, heard, is_draining, permits, under_way };
+        if !self.requests().hand_over(request) {
+            self.count_refused("too_many");
+        }
+    }
+
+    /// Where this line's requests are worked on, from its first one.
+    fn requests(&self) -> &LineRequests {
+        self.requests.get_or_init(|| {
+            LineRequests::start(&self.engine, &self.line, self.limits.in_flight_max)
+        })
     }
 
     /// Answers with a reason and nothing else; whether the answer was queued.
@@ -322,7 +353,7 @@ async fn send_reply(line: &Line, header: Option<&Header>, answer: BytesMut) -> b
 }
 
 /// Does what a message asks.
-async fn work(engine: &Arc<Engine>, message: Message, is_draining: bool) -> respond::Reply {
+async fn reply_to(engine: &Arc<Engine>, message: Message, is_draining: bool) -> respond::Reply {
     match message {
         // A repeat while we drain: its stored answer, but no new payment.
         Message::Payment(request) if is_draining => {

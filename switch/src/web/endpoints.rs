@@ -2,18 +2,22 @@
 
 use axum::extract::Request;
 use axum::response::Response;
-use codecs::api::{EndpointView, Page, Shown, parse_endpoint, parse_endpoint_patch};
+use codecs::api::{
+    EndpointView, Page, RecoveryView, Shown, TestView, parse_endpoint, parse_endpoint_patch,
+    parse_recovery,
+};
 use http::{StatusCode, Uri};
 use router::id::EndpointId;
 use router::notice::NoticeType;
 use router::reason::Reason;
 use router::record::Endpoint;
+use router::time::Timestamp;
 
 use super::answer::{Refusal, json, no_content};
 use super::asked::{self, Params};
 use super::caller::Caller;
 use super::{Api, Limits};
-use crate::notice::{EndpointError, EndpointPatch};
+use crate::notice::{EndpointError, EndpointPatch, Recovery, RecoveryMode, Tested};
 use crate::{clock, misplaced};
 
 /// `POST /v1/endpoints`: tells the signing secret, this once.
@@ -84,6 +88,47 @@ pub(super) async fn rotate_secret(
     Ok(json(StatusCode::OK, &view(api, &made.endpoint, Some(&made.secret))))
 }
 
+/// `POST /v1/endpoints/{id}/test`: what came of a test notice.
+pub(super) async fn test(api: &Api, caller: Caller, id: &str) -> Result<Response, Refusal> {
+    caller.biller()?;
+    let endpoint = find(api, caller, id)?;
+    let Tested { id, result, took } = api.notices.test(&endpoint).await?;
+    let view = TestView {
+        id: Shown(id),
+        endpoint: Shown(endpoint.id),
+        accepted: result.is_ok_and(|status| (200..=299).contains(&status)),
+        status: result.ok(),
+        why: result.err(),
+        took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+    };
+    Ok(json(StatusCode::OK, &view))
+}
+
+/// `POST /v1/endpoints/{id}/recover`: counts what was given up, and sends it once more.
+pub(super) async fn recover(
+    api: &Api,
+    caller: Caller,
+    id: &str,
+    limits: Limits,
+    request: Request,
+) -> Result<Response, Refusal> {
+    caller.biller()?;
+    let endpoint = find(api, caller, id)?;
+    let body = asked::json_body(request, limits.body_bytes_max).await?;
+    let body = parse_recovery(&body)?;
+    let since: jiff::Timestamp = body.since.parse().map_err(|_| {
+        let refusal = Refusal::new(Reason::FormatError, "body").about("since");
+        refusal.saying("must be a time such as 2026-11-30T19:05:04Z")
+    })?;
+    let (mode, status) = match body.dry_run {
+        true => (RecoveryMode::Count, StatusCode::OK),
+        false => (RecoveryMode::Send, StatusCode::ACCEPTED),
+    };
+    let since = Timestamp(since.as_microsecond());
+    let Recovery { given_up, revived } = api.notices.recover(endpoint.id, since, mode).await?;
+    Ok(json(status, &RecoveryView { since: Shown(since), given_up, sent_again: revived }))
+}
+
 impl From<EndpointError> for Refusal {
     fn from(error: EndpointError) -> Self {
         match error {
@@ -97,6 +142,9 @@ impl From<EndpointError> for Refusal {
             }
             error @ EndpointError::TooManySecrets { .. } => {
                 Self::http(StatusCode::CONFLICT, "secrets", error.to_string())
+            }
+            error @ EndpointError::Unusable => {
+                Self::http(StatusCode::CONFLICT, "address", error.to_string())
             }
         }
     }

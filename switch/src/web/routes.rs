@@ -31,6 +31,8 @@ enum Call {
     PatchEndpoint,
     DeleteEndpoint,
     RotateSecret,
+    TestEndpoint,
+    RecoverNotices,
     ListNotices,
     RedeliverNotice,
     ShowOpenApi,
@@ -53,7 +55,7 @@ enum Verb {
     Delete,
 }
 
-const ROUTES: [Route; 13] = [
+const ROUTES: [Route; 15] = [
     Route { method: Verb::Post, path: "/v1/payments", call: Call::CreatePayment },
     Route { method: Verb::Get, path: "/v1/payments", call: Call::ListPayments },
     Route { method: Verb::Get, path: "/v1/payments/{id}", call: Call::ShowPayment },
@@ -68,6 +70,8 @@ const ROUTES: [Route; 13] = [
         path: "/v1/endpoints/{id}/rotate-secret",
         call: Call::RotateSecret,
     },
+    Route { method: Verb::Post, path: "/v1/endpoints/{id}/test", call: Call::TestEndpoint },
+    Route { method: Verb::Post, path: "/v1/endpoints/{id}/recover", call: Call::RecoverNotices },
     Route { method: Verb::Get, path: "/v1/notices", call: Call::ListNotices },
     Route { method: Verb::Post, path: "/v1/notices/{id}/redeliver", call: Call::RedeliverNotice },
     Route { method: Verb::Get, path: "/openapi.json", call: Call::ShowOpenApi },
@@ -83,13 +87,15 @@ impl Call {
             Self::CreatePayment
             | Self::ReversePayment
             | Self::CreateEndpoint
-            | Self::PatchEndpoint => true,
+            | Self::PatchEndpoint
+            | Self::RecoverNotices => true,
             Self::ListPayments
             | Self::ShowPayment
             | Self::ListEndpoints
             | Self::ShowEndpoint
             | Self::DeleteEndpoint
             | Self::RotateSecret
+            | Self::TestEndpoint
             | Self::ListNotices
             | Self::RedeliverNotice
             | Self::ShowOpenApi => false,
@@ -196,6 +202,8 @@ async fn serve(
         Call::PatchEndpoint => endpoints::patch(api, caller, id, *limits, request).await,
         Call::DeleteEndpoint => endpoints::delete(api, caller, id).await,
         Call::RotateSecret => endpoints::rotate_secret(api, caller, id).await,
+        Call::TestEndpoint => endpoints::test(api, caller, id).await,
+        Call::RecoverNotices => endpoints::recover(api, caller, id, *limits, request).await,
         Call::ListNotices => notices::list(api, caller, &uri).await,
         Call::RedeliverNotice => notices::redeliver(api, caller, id, &uri).await,
         Call::ShowOpenApi => Ok(openapi()),

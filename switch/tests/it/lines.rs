@@ -8,7 +8,7 @@ use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{ACQUIRER, House, PATIENCE, card_order};
+use crate::harness::{ACQUIRER, House, PATIENCE, card_order, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn before_sign_on_everything_is_refused() {
@@ -56,6 +56,26 @@ async fn echo_and_cut_over_are_answered_and_key_change_is_refused() {
     for (code, answer) in [("301", "00"), ("201", "00"), ("101", "58")] {
         assert_eq!(bank.network(code).await.expect("an answer").response_code(), answer);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_line_asked_before_it_closed_comes_to_its_end() {
+    let house = House::start().await;
+    let (line, other) = (house.bank().await, house.bank().await);
+    // …69 takes the whole time limit.
+    let request = line.payment(&card_order(15_069));
+    let tasks = &house.engine().tasks;
+    let asked = eventually("the payment to be under way", async || {
+        (0 < tasks.payments_under_way()).then_some(())
+    });
+    tokio::select! {
+        _ = line.request("0200", &request) => panic!("answered before the time limit"),
+        () = asked => {}
+    }
+    drop(line);
+    eventually("the payment's end", async || (tasks.payments_under_way() == 0).then_some(())).await;
+    let repeat = other.repeat("0200", &request).await.expect("an answer");
+    assert_eq!((repeat.response_code(), repeat.fields.text(44)), ("68", "6002"));
 }
 
 /// Authority, server and two clients, as PEM files in a folder.

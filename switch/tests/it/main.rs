@@ -28,6 +28,7 @@ mod metrics;
 mod named;
 mod not_understood;
 mod notice;
+mod notice_by_hand;
 mod notice_pause;
 mod ownership;
 mod partial;

@@ -13,7 +13,7 @@ use crate::api::{Api, card_payment};
 use crate::harness::{House, PATIENCE, eventually, start_app};
 
 /// A merchant with these addresses, each an endpoint of `isp-ve`; and their endpoints' ids.
-async fn merchant(api: &Api, scripts: &[(&str, Script)]) -> (MerchantHandle, Vec<String>) {
+pub async fn merchant(api: &Api, scripts: &[(&str, Script)]) -> (MerchantHandle, Vec<String>) {
     let billers = scripts.iter().map(|(path, script)| BillerEndpoint {
         path: (*path).to_owned(),
         secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned(),

@@ -1,0 +1,77 @@
+//! Recovery: after an outage of a merchant, what was given up is sent once more.
+
+use router::id::EndpointId;
+use router::time::Timestamp;
+use storage::StoreError;
+use storage::outbox::{Delivery, NoticeRow};
+
+use super::{Notices, SEARCH_LEN_MAX, SEARCH_PAGE_LEN};
+
+/// Notices revived by one call; who asks again has the next.
+const REVIVED_MAX: usize = 500;
+
+/// Whether to send what was given up, or to count it alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecoveryMode {
+    /// Counts.
+    Count,
+    /// Counts and sends.
+    Send,
+}
+
+/// What a recovery found and did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovery {
+    /// Notices given up since, before it.
+    pub given_up: usize,
+    /// Those of them that are owed again, oldest first.
+    pub revived: usize,
+}
+
+impl Notices {
+    /// Owes again what was given up since a time, among an endpoint's newest 20,000 notices: 500 in
+    /// one call, oldest first. Each goes at once, with the whole schedule before it.
+    ///
+    /// Errors: the store's; what was revived until then is. The same holds for a dropped call.
+    pub async fn recover(
+        &self,
+        endpoint: EndpointId,
+        since: Timestamp,
+        mode: RecoveryMode,
+    ) -> Result<Recovery, StoreError> {
+        let rows = self.given_up(endpoint, since).await?;
+        let given_up = rows.len();
+        let wanted = match mode {
+            RecoveryMode::Count => 0,
+            RecoveryMode::Send => given_up.min(REVIVED_MAX),
+        };
+        for row in rows.iter().rev().take(wanted) {
+            self.redeliver(row).await?;
+        }
+        if wanted > 0 {
+            tracing::info!(%endpoint, given_up, revived = wanted, "notices are sent once more");
+        }
+        Ok(Recovery { given_up, revived: wanted })
+    }
+
+    /// Notices whose last attempt was made since a time and that were given up with it, newest
+    /// first.
+    async fn given_up(
+        &self,
+        endpoint: EndpointId,
+        since: Timestamp,
+    ) -> Result<Vec<NoticeRow>, StoreError> {
+        let (mut rows, mut from) = (Vec::new(), None);
+        for _ in 0..SEARCH_LEN_MAX / SEARCH_PAGE_LEN {
+            let page = self.store.notices(endpoint, from.as_ref(), SEARCH_PAGE_LEN).await?;
+            rows.extend(page.rows.into_iter().filter(|row| {
+                row.delivery == Delivery::Dead && row.last_at.is_some_and(|at| since <= at)
+            }));
+            if page.next.is_none() {
+                break;
+            }
+            from = page.next;
+        }
+        Ok(rows)
+    }
+}

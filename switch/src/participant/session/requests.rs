@@ -1,0 +1,148 @@
+//! The requests of one line while they are worked on: one task polls them all.
+//!
+//! What wakes a request wakes the task, and however many requests have become ready by then are gone
+//! on with in one turn: the runtime schedules a line, not each of its payments. The requests of one
+//! line share a processor; those of several lines do not. A request that panics ends alone, and the
+//! requests that a line leaves behind when it closes are finished.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use codecs::iso8583::cauce87::Wire;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use router::message::Message;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use super::{Heard, reply_to, send_reply};
+use crate::engine::Engine;
+use crate::participant::line::Line;
+use crate::respond::{self, Asked};
+use crate::supervise::{UnderWay, guarded};
+
+/// Requests taken over at once.
+const TAKEN_MAX: usize = 64;
+
+/// A request that has its place among those of its line and of its participant.
+pub(super) struct LineRequest {
+    pub message: Message,
+    pub wire: Box<Wire>,
+    pub heard: Heard,
+    /// The switch drains: nothing new is sent.
+    pub is_draining: bool,
+    /// Its places, given back when it is answered.
+    pub permits: (OwnedSemaphorePermit, OwnedSemaphorePermit),
+    /// What a drain waits for.
+    pub under_way: UnderWay,
+}
+
+/// Hands requests to the task that works on those of a line.
+#[derive(Debug)]
+pub(super) struct LineRequests(mpsc::Sender<LineRequest>);
+
+impl LineRequests {
+    /// Starts the task. It ends when the handle is dropped and the last request is answered.
+    pub fn start(engine: &Arc<Engine>, line: &Arc<Line>, requests_max: usize) -> Self {
+        let (sender, requests) = mpsc::channel(requests_max);
+        let (engine, line) = (Arc::clone(engine), Arc::clone(line));
+        let tasks = engine.tasks.clone();
+        tasks.line_requests(async move {
+            work_on_all(requests, |request| answer(&engine, &line, request)).await;
+        });
+        Self(sender)
+    }
+
+    /// Hands one over; false when it cannot be worked on.
+    ///
+    /// Shape: no more at once than the task was started for.
+    pub fn hand_over(&self, request: LineRequest) -> bool {
+        self.0.try_send(request).is_ok()
+    }
+}
+
+/// Works on all that is handed over, at once, until nothing more can come and all of it is done.
+async fn work_on_all<R, W: Future<Output = ()>>(
+    mut requests: mpsc::Receiver<R>,
+    work: impl Fn(R) -> W,
+) {
+    let mut under_way = FuturesUnordered::new();
+    let mut taken = Vec::new();
+    let mut is_open = true;
+    while is_open || !under_way.is_empty() {
+        tokio::select! {
+            biased;
+            count = requests.recv_many(&mut taken, TAKEN_MAX), if is_open => {
+                is_open = count != 0;
+                under_way.extend(taken.drain(..).map(|request| guarded("payment", work(request))));
+            }
+            Some(()) = under_way.next(), if !under_way.is_empty() => {}
+        }
+    }
+}
+
+async fn answer(engine: &Arc<Engine>, line: &Line, request: LineRequest) {
+    let LineRequest { message, wire, heard, is_draining, permits, under_way } = request;
+    let reply = reply_to(engine, message, is_draining).await;
+    let mut out = BytesMut::with_capacity(256);
+    respond::iso8583(&Asked { wire: &wire, bytes: &heard.bytes }, &reply, &mut out);
+    send_reply(line, heard.header.as_ref(), out).await;
+    drop((permits, under_way));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_panics_takes_no_other_of_its_line_with_it() {
+        let (sender, requests) = mpsc::channel(8);
+        let (go, gone) = tokio::sync::watch::channel(false);
+        for request in 0..4 {
+            sender.send(request).await.unwrap();
+        }
+        let done = RefCell::new(Vec::new());
+        let work = async |request: u32| {
+            gone.clone().wait_for(|go| *go).await.unwrap();
+            assert_ne!(request, 1, "a defect");
+            done.borrow_mut().push(request);
+        };
+        // The line is gone before the first request is answered.
+        drop(sender);
+        let open = async { go.send_replace(true) };
+        futures_util::future::join(work_on_all(requests, work), open).await;
+        done.borrow_mut().sort_unstable();
+        assert_eq!(*done.borrow(), [0, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_waits_holds_up_no_later_one() {
+        let (sender, requests) = mpsc::channel(8);
+        let answered = tokio::sync::Notify::new();
+        let work = async |request: u32| match request {
+            0 => answered.notified().await,
+            _ => answered.notify_one(),
+        };
+        let asked = async {
+            sender.send(0).await.unwrap();
+            tokio::task::yield_now().await;
+            sender.send(1).await.unwrap();
+            drop(sender);
+        };
+        futures_util::future::join(work_on_all(requests, work), asked).await;
+    }
+
+    /// What one request's work takes while it waits. Each is moved when it is taken over, and a
+    /// thousand may wait at once.
+    #[test]
+    fn the_work_on_a_request_is_small() {
+        fn len<A, B, C, W>(_: impl Fn(A, B, C) -> W) -> usize {
+            size_of::<W>()
+        }
+        let work = |engine: &'static Arc<Engine>, line: &'static Line, request| {
+            answer(engine, line, request)
+        };
+        assert!(len(work) <= 4096, "{} bytes", len(work));
+    }
+}
