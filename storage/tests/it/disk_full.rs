@@ -13,6 +13,8 @@ use storage::{Admission, Settings, Store, StoreError};
 
 use crate::support::sealer;
 
+/// The test, which runs itself again in a small file system.
+const THIS: &str = "disk_full::nothing_is_answered_that_a_full_disk_did_not_take";
 /// Names the folder of the small file system for the process that runs in it.
 const SMALL: &str = "CAUCE_TEST_SMALL_FILE_SYSTEM";
 /// The size of the file system.
@@ -28,12 +30,16 @@ const PAYMENTS: u64 = 400;
 /// answered. The store takes nothing more, and goes on once it is started again with room.
 #[test]
 fn nothing_is_answered_that_a_full_disk_did_not_take() {
+    if let Some(dir) = std::env::var_os(SMALL) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        return runtime.block_on(fill_at_each_write(Path::new(&dir)));
+    }
     let dir = tempfile::tempdir().unwrap();
     let mount = format!("mount -t tmpfs -o size={SIZE} tmpfs \"${SMALL}\" && exec \"$0\" \"$@\"");
     let output = Command::new("unshare")
         .args(["--mount", "--map-root-user", "sh", "-c", &mount])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "disk_full::in_a_small_file_system", "--ignored", "--nocapture"])
+        .args(["--exact", THIS, "--nocapture"])
         .env(SMALL, dir.path())
         .output()
         .expect("util-linux has `unshare`");
@@ -42,11 +48,7 @@ fn nothing_is_answered_that_a_full_disk_did_not_take() {
     assert!(told.contains("1 passed"), "{told}");
 }
 
-#[tokio::test]
-#[ignore = "runs in a file system of its own, which the test above makes"]
-async fn in_a_small_file_system() {
-    let dir = std::env::var_os(SMALL).expect("the test above names it");
-    let dir = Path::new(&dir);
+async fn fill_at_each_write(dir: &Path) {
     let mut refused = 0;
     for round in 0..ROUNDS {
         refused += u64::from(fill_and_go_on(&dir.join(round.to_string()), round * PAGE).await);
