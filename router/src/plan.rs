@@ -104,7 +104,7 @@ pub fn plan(request: &PaymentRequest, policy: &Policy, now: Timestamp) -> Result
 /// Tells a rail that nothing here serves from a payer's bank that is not reached.
 fn no_route(asked: &Asked<'_>, policy: &Policy) -> Refusal {
     let rail = asked.request.rail;
-    if policy.routes.iter().any(|route| route.rails.is_empty() || route.rails.contains(&rail)) {
+    if policy.routes.is_about(rail) {
         return asked.refuse(Reason::NoRoute, None);
     }
     let detail = format!("the rail {} is not served here", rail.name());

@@ -9,6 +9,9 @@ mod tests;
 
 use std::ops::Deref;
 
+use crate::message::Rail;
+use crate::policy::allows;
+
 pub use criteria::{Attributes, Criteria, Rule};
 use index::Index;
 
@@ -19,9 +22,16 @@ use index::Index;
 pub struct RuleList<R> {
     rules: Vec<R>,
     index: Index,
+    /// The rails of which any rule may be.
+    rails: Vec<Rail>,
 }
 
 impl<R: Rule> RuleList<R> {
+    /// Whether any rule may be about a rail.
+    pub fn is_about(&self, rail: Rail) -> bool {
+        self.rails.contains(&rail)
+    }
+
     /// The rules that apply to a payment, in their order.
     pub fn matching<'a>(&'a self, payment: Attributes<'a>) -> impl Iterator<Item = &'a R> {
         let candidates = self.index.candidates(&payment);
@@ -38,7 +48,12 @@ impl<R: Rule> From<Vec<R>> for RuleList<R> {
             rule.sort_criteria();
         }
         let index = Index::of(&rules);
-        Self { rules, index }
+        let named = |rail: &Rail| {
+            let names = |rule: &R| allows(rule.criteria().rails, Some(rail));
+            rules.iter().any(names)
+        };
+        let rails = Rail::ALL.into_iter().filter(named).collect();
+        Self { rules, index, rails }
     }
 }
 
@@ -50,7 +65,7 @@ impl<R: Rule> FromIterator<R> for RuleList<R> {
 
 impl<R> Default for RuleList<R> {
     fn default() -> Self {
-        Self { rules: Vec::new(), index: Index::default() }
+        Self { rules: Vec::new(), index: Index::default(), rails: Vec::new() }
     }
 }
 

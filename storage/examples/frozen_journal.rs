@@ -1,7 +1,7 @@
 //! Makes the journal that the tests keep for one version of the records.
 //!
 //! ```text
-//! cargo run -p storage --example frozen_journal -- storage/testdata/journals/v1
+//! cargo run -p storage --example frozen_journal -- storage/testdata/journals/v2
 //! ```
 //! The folder must not exist. It gets the journal as a store leaves it, and `known.txt` with what
 //! a store knows that reads it. Do this once when a version is released, and never again: every

@@ -135,6 +135,11 @@ impl Follower {
 
     /// Follows until told to stop, then writes everything there is.
     pub fn run(mut self, stop: &Arc<AtomicBool>) {
+        self.follow(stop);
+        self.views.close();
+    }
+
+    fn follow(&mut self, stop: &Arc<AtomicBool>) {
         self.retry.stop = Arc::clone(stop);
         loop {
             let is_last = stop.load(Ordering::Acquire);

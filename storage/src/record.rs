@@ -37,8 +37,8 @@ pub use lists::LIST_LEN_MAX;
 pub(crate) use lists::{ListTooLong, check_intent, check_lists};
 pub(crate) use names::{notice_type, put_notice_type};
 
-/// Version of the encoding that is written.
-const VERSION: u8 = 1;
+/// Version of the encoding that is written. Version 1 had no numbered fields and was never released.
+const VERSION: u8 = 2;
 /// Bytes of a body before its fields: kind and version.
 const HEAD_LEN: usize = 2;
 /// Bytes before a record's body.

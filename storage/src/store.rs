@@ -137,6 +137,11 @@ impl Store {
         record::check_lists(&record)?;
         let mut encoded = Vec::with_capacity(ENCODED_LEN);
         record::encode(&record, &self.inner.sealer, &mut encoded);
+        self.append_as(record, encoded).await
+    }
+
+    /// The same with the record's bytes, which may hold fields of a later build.
+    async fn append_as(&self, record: Record, encoded: Vec<u8>) -> Result<Appended, StoreError> {
         self.fits(&encoded)?;
         if let Some(id) = record.payment().filter(|id| self.is_elsewhere(*id)) {
             return self.append_elsewhere(id.lane(), record, encoded).await;

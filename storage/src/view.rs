@@ -115,6 +115,10 @@ pub trait Views: Send + Sync {
     /// Makes everything durable, so that the next start finds it written.
     fn persist(&self) -> Result<(), ViewError>;
 
+    /// Ends what works on the rows in the background: when this returns, nothing is written any
+    /// more. Reads go on; writes fail.
+    fn close(&self);
+
     /// The records of a payment.
     fn history(&self, id: PaymentId) -> Result<Option<History>, ViewError>;
 

@@ -216,6 +216,10 @@ impl Views for CqlViews {
         Ok(())
     }
 
+    fn close(&self) {
+        // Nothing works in the background: a write has its answer before it returns.
+    }
+
     fn history(&self, id: PaymentId) -> Result<Option<History>, ViewError> {
         let (lane, moment) = place::of_payment(id);
         let row = self.cql.row::<(Vec<u8>,)>(&HISTORY, (lane, moment, blob(id.0)));

@@ -139,6 +139,10 @@ impl Views for Away {
         self.rows.persist()
     }
 
+    fn close(&self) {
+        self.rows.close();
+    }
+
     fn history(&self, id: PaymentId) -> Result<Option<History>, ViewError> {
         self.lose(&self.reads_lost)?;
         self.rows.history(id)

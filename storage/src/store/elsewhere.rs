@@ -68,23 +68,25 @@ impl Store {
         let _ = self.inner.others.set(others);
     }
 
-    /// Appends a record that another node has encoded and sent here.
+    /// Appends a record that another node has encoded and sent here, as it is: fields of a later
+    /// build stay.
     ///
     /// Errors: besides those of [`Store::append`], [`StoreError::Elsewhere`] when the record
     /// cannot be read or its lane is not held here. As cancel-safe as that.
     pub async fn append_encoded(&self, encoded: &[u8]) -> Result<Appended, StoreError> {
-        let body = encoded.get(RECORD_HEADER_LEN..).unwrap_or_default();
         let unreadable = |error: record::DecodeError| StoreError::Elsewhere {
             lane: self.lane(),
             detail: format!("the record sent here: {error}").into(),
         };
-        let record = record::decode(body).map_err(unreadable)?;
+        let record = one_record(encoded).map_err(unreadable)?;
         let lane = match (record.payment(), &record) {
             (Some(id), _) if self.is_elsewhere(id) => id.lane(),
-            (Some(_), _) => return Box::pin(self.append(record)).await,
+            (Some(_), _) => return Box::pin(self.append_sent(record, encoded)).await,
             // Its server alone says which of two changes comes first.
             (None, Record::Endpoint(changed)) => match self.home_of(changed.id) {
-                Some(home) if home == self.lane() => return Box::pin(self.append(record)).await,
+                Some(home) if home == self.lane() => {
+                    return Box::pin(self.append_sent(record, encoded)).await;
+                }
                 Some(home) => home,
                 None => return Err(StoreError::EndpointChanged),
             },
@@ -92,9 +94,17 @@ impl Store {
             (None, _) => return Err(StoreError::NotAppendable { kind: record.kind() }),
         };
         match self.held(lane) {
-            Some(store) => Box::pin(store.append(record)).await,
+            Some(store) => Box::pin(store.append_sent(record, encoded)).await,
             None => Err(StoreError::Elsewhere { lane, detail: "it is not held here".into() }),
         }
+    }
+
+    async fn append_sent(&self, record: Record, encoded: &[u8]) -> Result<Appended, StoreError> {
+        if matches!(record, Record::Intent(_) | Record::Refused(_)) {
+            return Err(StoreError::NotAppendable { kind: record.kind() });
+        }
+        record::check_lists(&record)?;
+        self.append_as(record, encoded.to_vec()).await
     }
 
     pub(super) async fn append_elsewhere(
@@ -163,5 +173,15 @@ impl Store {
     /// Whether other lanes' payments may turn up in the read models.
     pub(super) fn has_others(&self) -> bool {
         self.inner.others.get().is_some()
+    }
+}
+
+/// The record that bytes are, from the first to the last.
+fn one_record(encoded: &[u8]) -> Result<Record, record::DecodeError> {
+    let mut bodies = record::bodies(encoded);
+    let body = bodies.next().unwrap_or(Ok(&[]))?;
+    match encoded.len().saturating_sub(RECORD_HEADER_LEN + body.len()) {
+        0 => record::decode(body),
+        len => Err(record::DecodeError::Trailing { len }),
     }
 }

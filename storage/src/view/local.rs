@@ -32,7 +32,8 @@ use tables::Tables;
 
 /// Rows in memory, then in tables; and the journal that they point into.
 pub(crate) struct LocalViews {
-    db: Database,
+    /// None once it is closed.
+    db: RwLock<Option<Database>>,
     tables: Tables,
     outbox: Keyspace,
     meta: Keyspace,
@@ -74,15 +75,23 @@ impl LocalViews {
             .max_journaling_size(JOURNALING_LEN_MAX)
             .open()?;
         let plain = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_LEN_MAX);
-        Ok(Self {
+        let views = Self {
             tables: Tables::open(&db)?,
             outbox: db.keyspace("outbox", plain)?,
             meta: db.keyspace("meta", plain)?,
-            db,
+            db: RwLock::new(Some(db)),
             recent: RwLock::default(),
             records: RecordReader::new(data, usize::try_from(frames).unwrap_or(usize::MAX)),
             gathered_max: GATHERED_MAX,
-        })
+        };
+        // Where nothing is added until the end, the end leaves it where it was.
+        views.recent.write().gathered.position = views.position()?;
+        Ok(views)
+    }
+
+    fn db(&self) -> Result<Database, ViewError> {
+        let open = self.db.read().clone();
+        open.ok_or_else(|| ViewError::lasting("the read models are closed"))
     }
 
     /// The folder of the rows in a data folder.
@@ -115,7 +124,7 @@ impl LocalViews {
         if rows.notices.is_empty() && rows.endpoints.is_empty() {
             return Ok(());
         }
-        let mut batch = self.db.batch();
+        let mut batch = self.db()?.batch();
         for (endpoint, sequence, row) in rows.notices {
             batch.insert(&self.outbox, keys::outbox_key(endpoint, sequence), row);
         }
@@ -132,7 +141,7 @@ impl LocalViews {
         let sealing = self.recent.write().seal();
         self.tables.put(&sealing)?;
         let noticed = self.position()?.noticed.max(sealing.position.noticed);
-        let mut batch = self.db.batch();
+        let mut batch = self.db()?.batch();
         self.put_position(ViewPosition { noticed, ..sealing.position }, &mut batch);
         batch.commit()?;
         self.recent.write().sealing = None;
@@ -249,7 +258,12 @@ impl Views for LocalViews {
 
     fn persist(&self) -> Result<(), ViewError> {
         self.seal()?;
-        Ok(self.db.persist(fjall::PersistMode::SyncAll)?)
+        Ok(self.db()?.persist(fjall::PersistMode::SyncAll)?)
+    }
+
+    fn close(&self) {
+        // The store waits for its threads when it is dropped; reads need it no more.
+        drop(self.db.write().take());
     }
 
     fn notices_after(

@@ -198,8 +198,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             Some(Settle::Undo) => {
                 let history = self.closed_in(id, group).ok_or(StoreError::UnknownPayment(id))?;
                 let payment = history.payment().map_err(|error| StoreError::unreadable(&error))?;
-                let due = payment.due_entry(record).unwrap_or_default();
-                entry_is_due(entry, &due).is_ok()
+                payment.due_entry(record).is_some_and(|due| entry_is_due(entry, &due).is_ok())
             }
         };
         if is_due { Ok(()) } else { Err(StoreError::EntryDiffers { kind: record.kind() }) }

@@ -55,7 +55,7 @@ async fn the_journal_of_every_released_version_reads_as_it_did_when_it_was_writt
 
 #[tokio::test]
 async fn a_journal_that_a_later_build_wrote_reads_as_far_as_this_build_knows_it() {
-    let kept = kept().join("v1");
+    let kept = kept().join("v2");
     let (dir, later) = (unpacked(&kept), fresh());
     frozen::write_as_a_later_build(dir.path(), later.path());
     let [here, there] = [dir.path(), later.path()].map(|dir| journal::verify(dir).unwrap());
@@ -67,7 +67,7 @@ async fn a_journal_that_a_later_build_wrote_reads_as_far_as_this_build_knows_it(
 
 #[test]
 fn the_journal_kept_has_records_of_every_kind() {
-    let dir = unpacked(&kept().join("v1"));
+    let dir = unpacked(&kept().join("v2"));
     let kinds: std::collections::BTreeSet<_> =
         journal::records(dir.path()).map(|record| record.unwrap().1.kind()).collect();
     assert_eq!(kinds.len(), 10, "{kinds:?}");

@@ -158,6 +158,8 @@ fn read_one(
     let traffic = Traffic { is_asked: reach.is_some(), signs_on: listen.is_some() };
     let said = message_format::read(section, keys, traffic);
     let framing = match &said.header {
+        // What is wrong with a framing was told already.
+        Some(_) if framing.is_none() && section.has("framing") => None,
         Some(header) => {
             let said = framing.as_ref().unwrap_or(framing_of_all);
             framing::with_header_of_format(section, header, said)

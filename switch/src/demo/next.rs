@@ -54,7 +54,7 @@ fn notice(log: &str) -> String {
     let log = quoted(log);
     format!(
         "  ID=$(echo \"$PAID\" | grep -o 'pay_[0-9A-Za-z]*' | head -n 1)\n  \
-           for second in 1 2 3 4 5; do\n    \
+           [ -n \"$ID\" ] && for second in 1 2 3 4 5; do\n    \
            grep \"$ID\" {log} \\\n    \
            && break; sleep 1; done"
     )

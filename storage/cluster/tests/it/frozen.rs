@@ -13,7 +13,7 @@ use crate::support::{PATIENCE, World, stop};
 /// know, is taken over and read as far as this build knows it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_reads_what_a_node_of_a_later_build_wrote() {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/journals/v1");
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/journals/v2");
     let known = std::fs::read_to_string(kept.join("known.txt")).unwrap();
     let expected: Vec<&str> = known.lines().filter(|line| line.contains(" received ")).collect();
     let (node, _) = tokio::task::spawn_blocking(move || {

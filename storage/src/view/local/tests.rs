@@ -81,6 +81,22 @@ fn a_payment_is_found_in_memory_in_tables_and_after_a_start() {
 }
 
 #[test]
+fn a_start_and_a_stop_with_nothing_between_leave_the_position_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let views = open(dir.path(), 4);
+    for (n, rows) in (1..).zip(rows(dir.path(), 3)) {
+        views.write(rows, ViewPosition { written: n, noticed: n }).unwrap();
+    }
+    views.persist().unwrap();
+    drop(views);
+    for _ in 0..2 {
+        let views = open(dir.path(), 4);
+        assert_eq!(views.position().unwrap(), ViewPosition { written: 3, noticed: 3 });
+        views.persist().unwrap();
+    }
+}
+
+#[test]
 fn rows_that_are_on_their_way_into_tables_are_found() {
     let dir = tempfile::tempdir().unwrap();
     let views = open(dir.path(), usize::MAX);
