@@ -11,6 +11,7 @@ mod attempt;
 pub mod body;
 mod change;
 mod client;
+mod current;
 mod gauge;
 mod lanes;
 mod pause;
@@ -41,6 +42,7 @@ use tokio_util::sync::CancellationToken;
 use self::attempt::Target;
 pub use self::change::EndpointPatch;
 use self::client::Poster;
+use self::current::CurrentTarget;
 use self::lanes::Lanes;
 use self::pause::Pause;
 pub use self::recovery::{Recovery, RecoveryMode};
@@ -294,10 +296,11 @@ impl Notices {
             let served = Served { stop: stop.clone(), pause: Arc::clone(&pause), refused };
             workers.insert(endpoint.id, served);
             let Some(target) = target else { continue };
-            let target = Mutex::new((Arc::new(target), endpoint.version));
+            let addressed = Mutex::new(target.uri.clone());
+            let current = Arc::new(CurrentTarget::new(&endpoint, Arc::new(target)));
             let (notices, endpoint) = (Arc::clone(self), endpoint.id);
             let revival = self.store.revival(endpoint);
-            let worker = Worker { notices, endpoint, target, stop, revival, pause };
+            let worker = Worker { notices, endpoint, current, addressed, stop, revival, pause };
             self.engine.tasks.service("notices of an endpoint", worker.run());
         }
     }

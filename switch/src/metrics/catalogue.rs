@@ -361,6 +361,7 @@ fn notice_failures() -> Vec<&'static str> {
         "connect",
         "broken",
         "gone",
+        "address_changed",
         "redirect",
         "status_429",
         "status_4xx",

@@ -13,6 +13,7 @@ use storage::outbox::Owed;
 use tokio::time::Instant;
 
 use super::client::{Answer, Envelope, NoAnswer};
+use super::current::CurrentTarget;
 use super::lanes::{DeliveryOverdue, Pace, Share};
 use super::pause::Pause;
 use super::sign::Secrets;
@@ -23,6 +24,8 @@ use crate::clock;
 pub(super) struct Target {
     /// Its address.
     pub uri: Uri,
+    /// The version of the endpoint that says so.
+    pub version: u32,
     secrets: Secrets,
     /// The places of its biller's endpoints.
     pub share: Arc<Share>,
@@ -32,6 +35,8 @@ pub(super) struct Target {
 pub(super) struct Attempt {
     /// The notice.
     pub owed: Owed,
+    /// Where it was sent; none when it was not, or was broken off.
+    pub target: Option<Arc<Target>>,
     /// When it was made.
     pub at: Timestamp,
     /// When the event happened that it tells of.
@@ -48,6 +53,8 @@ pub(super) enum NotTried {
     Silent(NoAnswer),
     /// The endpoint asked for a pause while this notice waited for a place.
     Paused,
+    /// The endpoint was changed meanwhile so that nothing can be sent to it.
+    Unusable,
     /// The payment could not be read, so nothing was sent.
     Store(StoreError),
     /// The journal does not know the payment.
@@ -67,7 +74,7 @@ impl Target {
         };
         let share = notices.lanes.share(endpoint.biller);
         match Secrets::open(&notices.sealer, endpoint) {
-            Ok(secrets) => Some(Self { uri, secrets, share }),
+            Ok(secrets) => Some(Self { uri, version: endpoint.version, secrets, share }),
             Err(error) => {
                 tracing::error!(endpoint = %endpoint.id, %error, "endpoint's secret does not open");
                 None
@@ -85,45 +92,45 @@ impl Target {
     }
 }
 
-/// Signs and posts one notice, once there is a place for it.
+/// Signs and posts one notice, once there is a place for it: to where the endpoint is then.
 pub(super) async fn attempt(
     notices: Arc<Notices>,
-    target: Arc<Target>,
+    current: Arc<CurrentTarget>,
     owed: Owed,
     (pace, pause): (Arc<Pace>, Arc<Pause>),
 ) -> Attempt {
     let work = async {
         let at = clock::now();
         let started = Instant::now();
-        let (result, happened_at) = match envelope(&notices, &target, &owed, at).await {
-            Ok(_) if pause.ends_at(Instant::now()).is_some() => (Err(NotTried::Paused), at),
-            Ok((envelope, happened_at)) => {
-                let answer = notices.poster.post(envelope).await;
-                (answer.map_err(NotTried::Silent), happened_at)
-            }
-            Err(not_tried) => (Err(not_tried), at),
+        let (result, happened_at, target) = match made(&notices, &owed).await {
+            Ok(_) if pause.ends_at(Instant::now()).is_some() => (Err(NotTried::Paused), at, None),
+            Ok((body, happened_at)) => match current.of_now(&notices) {
+                Some(target) => {
+                    let envelope = target.envelope(owed.notice_id, at, body);
+                    let answer = notices.poster.post(envelope).await;
+                    (answer.map_err(NotTried::Silent), happened_at, Some(target))
+                }
+                None => (Err(NotTried::Unusable), at, None),
+            },
+            Err(not_tried) => (Err(not_tried), at, None),
         };
-        (at, happened_at, started.elapsed(), result)
+        (at, happened_at, started.elapsed(), result, target)
     };
     let asked = Instant::now();
-    let done = notices.lanes.with_place(&target.share, &pace, work).await;
-    let (at, happened_at, took, result) = done.unwrap_or_else(|DeliveryOverdue| {
+    let done = notices.lanes.with_place(&current.share, &pace, work).await;
+    let (at, happened_at, took, result, target) = done.unwrap_or_else(|DeliveryOverdue| {
         let (at, silent) = (clock::now(), NotTried::Silent(NoAnswer::Overdue));
-        (at, at, asked.elapsed(), Err(silent))
+        (at, at, asked.elapsed(), Err(silent), None)
     });
-    Attempt { owed, at, happened_at, took, result }
+    Attempt { owed, target, at, happened_at, took, result }
 }
 
-async fn envelope(
-    notices: &Notices,
-    target: &Target,
-    owed: &Owed,
-    at: Timestamp,
-) -> Result<(Envelope, Timestamp), NotTried> {
+/// The body of a notice, and when the event happened that it tells of.
+async fn made(notices: &Notices, owed: &Owed) -> Result<(Vec<u8>, Timestamp), NotTried> {
     let store = &notices.engine.store;
     let found = store.payment(owed.payment).await.map_err(NotTried::Store)?;
     let payment = found.ok_or(NotTried::UnknownPayment)?;
     let happened_at = body::happened_at(&payment, owed.kind);
     let body = body::of(store, payment, owed.kind).await.map_err(NotTried::Store)?;
-    Ok((target.envelope(owed.notice_id, at, body), happened_at))
+    Ok((body, happened_at))
 }

@@ -88,7 +88,29 @@ impl Notices {
     ///
     /// Errors: [`EndpointError::Store`]. Dropping the call may leave the endpoint deleted.
     pub async fn delete(&self, id: EndpointId) -> Result<(), EndpointError> {
-        let deleted = self.change(id, |endpoint, _| Ok(Endpoint { url: None, ..endpoint.clone() }));
+        self.delete_if(id, |_| true).await
+    }
+
+    /// The same, if the endpoint is still at a version.
+    ///
+    /// Errors: [`EndpointError::Store`]; [`StoreError::EndpointChanged`] when it was changed since.
+    pub(super) async fn delete_version(
+        &self,
+        id: EndpointId,
+        version: u32,
+    ) -> Result<(), EndpointError> {
+        self.delete_if(id, |endpoint| endpoint.version == version).await
+    }
+
+    async fn delete_if(
+        &self,
+        id: EndpointId,
+        is_meant: impl Fn(&Endpoint) -> bool,
+    ) -> Result<(), EndpointError> {
+        let deleted = self.change(id, |endpoint, _| match is_meant(endpoint) {
+            true => Ok(Endpoint { url: None, ..endpoint.clone() }),
+            false => Err(StoreError::EndpointChanged.into()),
+        });
         match deleted.await {
             Ok(_) => {}
             Err(EndpointError::Deleted) => return Ok(()),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use http::Uri;
 use parking_lot::Mutex;
 use router::id::EndpointId;
 use router::time::Timestamp;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempt::{Attempt, NotTried, Target, attempt};
 use super::client::Answer;
+use super::current::CurrentTarget;
 use super::gauge::GaugeShare;
 use super::lanes::{Pace, Response};
 use super::pause::Pause;
@@ -47,8 +49,10 @@ pub(super) struct Worker {
     pub notices: Arc<Notices>,
     /// The endpoint's id.
     pub endpoint: EndpointId,
-    /// Where its notices go, and the version of the endpoint that says so.
-    pub target: Mutex<(Arc<Target>, u32)>,
+    /// Where its notices go.
+    pub current: Arc<CurrentTarget>,
+    /// The address that the pause and the times of the queue belong to.
+    pub addressed: Mutex<Uri>,
     /// Cancelled when the endpoint is deleted.
     pub stop: CancellationToken,
     /// Told when an old notice was revived.
@@ -138,39 +142,43 @@ impl Worker {
     }
 
     fn send(&self, queue: &mut Queue, pace: &Arc<Pace>, on_their_way: &mut OnTheirWay) {
-        let target = self.target(queue);
+        if self.heed_change(queue).is_none() {
+            return;
+        }
         while self.pause.ends_at(Instant::now()).is_none() && on_their_way.len() < pace.allowance()
         {
             let Some(owed) = queue.next(clock::now()) else { return };
-            let (notices, target) = (Arc::clone(&self.notices), Arc::clone(&target));
+            let (notices, current) = (Arc::clone(&self.notices), Arc::clone(&self.current));
             let manner = (Arc::clone(pace), Arc::clone(&self.pause));
-            on_their_way.push(Box::pin(attempt(notices, target, owed, manner)));
+            on_their_way.push(Box::pin(attempt(notices, current, owed, manner)));
         }
     }
 
-    /// Where notices go, and what signs them, as of the endpoint's last change. What failed, and a
-    /// pause that was asked for, was the business of the address before.
-    fn target(&self, queue: &mut Queue) -> Arc<Target> {
-        let mut current = self.target.lock();
-        let version = self.notices.store.endpoint_version(self.endpoint);
-        if version.is_some_and(|version| version != current.1)
-            && let Some(endpoint) = self.notices.endpoint(self.endpoint)
-        {
-            current.1 = endpoint.version;
-            if let Some(changed) = Target::of(&self.notices, &endpoint) {
-                if changed.uri != current.0.uri {
-                    self.pause.end();
-                    queue.hurry(clock::now());
-                }
-                current.0 = Arc::new(changed);
-            }
+    /// Where notices go, and what signs them, as of the endpoint's last change; none while nothing
+    /// can be sent there. What failed, and a pause that was asked for, was the business of the
+    /// address before.
+    fn heed_change(&self, queue: &mut Queue) -> Option<Arc<Target>> {
+        let target = self.current.of_now(&self.notices)?;
+        let mut addressed = self.addressed.lock();
+        if target.uri != *addressed {
+            *addressed = target.uri.clone();
+            self.pause.end();
+            queue.hurry(clock::now());
         }
-        Arc::clone(&current.0)
+        Some(target)
+    }
+
+    /// Whether an attempt went to an address that the endpoint had before its last change.
+    fn is_of_address_before(&self, attempt: &Attempt) -> bool {
+        let addressed = self.addressed.lock();
+        attempt.target.as_ref().is_some_and(|target| target.uri != *addressed)
     }
 
     /// Notes what became of an attempt.
     async fn settle(&self, attempt: Attempt, queue: &mut Queue, pace: &Pace) -> Next {
-        let Attempt { owed, at, happened_at, took, result } = attempt;
+        self.heed_change(queue);
+        let is_of_before = self.is_of_address_before(&attempt);
+        let Attempt { owed, target, at, happened_at, took, result } = attempt;
         let attempted = |status| Attempted { at, status, attempts: owed.attempts + 1 };
         match result {
             Ok(Answer { status, .. }) if (200..=299).contains(&status) => {
@@ -183,9 +191,15 @@ impl Worker {
                 self.noted(store.notice_done(self.endpoint, owed.sequence, attempted).await);
                 queue.settled(owed.sequence);
             }
+            Ok(_) | Err(NotTried::Silent(_)) if is_of_before => {
+                // It speaks for an address that is the endpoint's no more. The new one is asked.
+                failed("address_changed");
+                queue.again(owed.sequence, owed.attempts, clock::now());
+            }
             Ok(Answer { status: 410, .. }) => {
                 failed("gone");
-                return self.gone(&owed, attempted(Some(410))).await;
+                let version = target.map_or(0, |target| target.version);
+                return self.gone((&owed, version), attempted(Some(410)), queue).await;
             }
             Ok(Answer { status, retry_after }) => {
                 pace.learn(Response::Rejected, took);
@@ -201,6 +215,7 @@ impl Worker {
                 self.try_again(&owed, attempted(None), None, queue).await;
             }
             Err(NotTried::Paused) => queue.again(owed.sequence, owed.attempts, owed.next_at),
+            Err(NotTried::Unusable) => queue.again(owed.sequence, owed.attempts, owed.next_at),
             Err(NotTried::Store(error)) => {
                 tracing::warn!(notice_id = %owed.notice_id, %error, "a notice could not be made");
                 queue.again(owed.sequence, owed.attempts, later(at));
@@ -264,15 +279,24 @@ impl Worker {
         queue.settled(owed.sequence);
     }
 
-    /// 410: the endpoint wants no more notices, ever.
-    async fn gone(&self, owed: &Owed, attempted: Attempted) -> Next {
+    /// 410: the endpoint wants no more notices, ever. One that was changed since the notice was
+    /// sent, or that cannot be deleted now, is asked again by the schedule.
+    async fn gone(
+        &self,
+        (owed, version): (&Owed, u32),
+        attempted: Attempted,
+        queue: &mut Queue,
+    ) -> Next {
+        if let Err(error) = self.notices.delete_version(self.endpoint, version).await {
+            let endpoint = self.endpoint;
+            tracing::error!(%endpoint, %error, "endpoint answered 410 and could not be deleted");
+            self.try_again(owed, attempted, None, queue).await;
+            return Next::GoOn;
+        }
         tracing::warn!(endpoint = %self.endpoint, "endpoint answered 410 and is deleted");
         metrics::counter!("cauce_endpoints_gone_total").increment(1);
         let store = &self.notices.store;
         self.noted(store.notice_dead(self.endpoint, owed.sequence, attempted).await);
-        if let Err(error) = self.notices.delete(self.endpoint).await {
-            tracing::error!(endpoint = %self.endpoint, %error, "endpoint could not be deleted");
-        }
         Next::Stop
     }
 

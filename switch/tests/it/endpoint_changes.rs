@@ -204,3 +204,30 @@ async fn what_is_owed_goes_to_the_new_address_at_once_and_in_the_types_that_are_
     assert_eq!((told.len(), &body["type"]), (2, &json!("payment.declined")));
     assert_eq!(busy.received().len(), 1, "nothing more went to the old address");
 }
+
+/// The old address answers so when the endpoint has another one already.
+async fn check_late_answer(status: u16, retry_after: Option<&'static str>) {
+    let house = House::start().await;
+    let shop = Shop::open(&house).await;
+    let old = Receiver::holding(move |_| (status, retry_after.map(str::to_owned))).await;
+    assert_eq!(shop.patch(&json!({"url": old.url})).await.status, 200);
+    shop.api.pay("order-1", &card_payment(15_000, "B-1")).await;
+    old.wait_for(1).await;
+    assert_eq!(shop.patch(&json!({"url": shop.receiver.url})).await.status, 200);
+    old.release();
+    shop.receiver.wait_for(1).await;
+    shop.notice("B-2").await;
+    let shown = shop.api.get(&shop.path()).await;
+    assert_eq!((shown.status, shown.body.get("paused_until")), (200, None), "{}", shown.body);
+    assert_eq!((old.received().len(), shop.receiver.received().len()), (1, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_410_of_the_old_address_deletes_no_endpoint_that_has_another() {
+    check_late_answer(410, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_429_of_the_old_address_pauses_no_endpoint_that_has_another() {
+    check_late_answer(429, Some("3600")).await;
+}

@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use serde_json::Value;
 use switch::supervise::Supervisor;
+use tokio::sync::Semaphore;
 
 use crate::harness::eventually;
 
@@ -42,6 +43,8 @@ type Script = dyn Fn(usize) -> (u16, Option<String>) + Send + Sync;
 struct Shared {
     received: Arc<Mutex<Vec<Received>>>,
     script: Arc<Script>,
+    /// Closed where no answer is held back.
+    gate: Arc<Semaphore>,
 }
 
 /// A receiver; it ends with the test's runtime.
@@ -55,7 +58,17 @@ impl Receiver {
     pub async fn start(
         script: impl Fn(usize) -> (u16, Option<String>) + Send + Sync + 'static,
     ) -> Self {
-        let shared = Shared { received: Arc::default(), script: Arc::new(script) };
+        let receiver = Self::holding(script).await;
+        receiver.release();
+        receiver
+    }
+
+    /// A receiver that holds its answers back until [`Receiver::release`].
+    pub async fn holding(
+        script: impl Fn(usize) -> (u16, Option<String>) + Send + Sync + 'static,
+    ) -> Self {
+        let gate = Arc::new(Semaphore::new(0));
+        let shared = Shared { received: Arc::default(), script: Arc::new(script), gate };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let url = format!("http://{}/hook", listener.local_addr().expect("its address"));
         let router = Router::new().fallback(take).with_state(shared.clone());
@@ -64,6 +77,11 @@ impl Receiver {
             axum::serve(listener, router).await.expect("a receiver that serves");
         });
         Self { url, shared, _supervisor: supervisor }
+    }
+
+    /// Holds no answer back any more.
+    pub fn release(&self) {
+        self.shared.gate.close();
     }
 
     /// A receiver that accepts everything.
@@ -97,6 +115,8 @@ async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> 
         received.push(Received { at: Instant::now(), headers, body });
         received.len() - 1
     };
+    // An error is the gate's end.
+    shared.gate.acquire().await.ok();
     let (status, retry_after) = (shared.script)(position);
     let status = StatusCode::from_u16(status).expect("a status");
     match retry_after {
