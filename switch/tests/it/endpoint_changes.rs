@@ -231,3 +231,22 @@ async fn a_late_410_of_the_old_address_deletes_no_endpoint_that_has_another() {
 async fn a_late_429_of_the_old_address_pauses_no_endpoint_that_has_another() {
     check_late_answer(429, Some("3600")).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_410_that_deleted_nothing_the_endpoint_is_asked_again() {
+    let house = House::start_with("[notices]\nretry_after_s = [1, 1, 1]\n").await;
+    let shop = Shop::open(&house).await;
+    let gone = Receiver::holding(|_| (410, None)).await;
+    assert_eq!(shop.patch(&json!({"url": gone.url})).await.status, 200);
+    shop.api.pay("order-1", &card_payment(15_000, "B-1")).await;
+    gone.wait_for(1).await;
+    // The answer is to a version that is not the endpoint's any more.
+    let types = json!({"types": ["payment.approved", "payment.declined"]});
+    assert_eq!(shop.patch(&types).await.status, 200);
+    gone.release();
+    eventually("the endpoint to be deleted", async || {
+        (shop.api.get(&shop.path()).await.status == 404).then_some(())
+    })
+    .await;
+    assert_eq!(gone.received().len(), 2);
+}
