@@ -8,6 +8,7 @@ mod failure;
 mod notices;
 mod open;
 mod read;
+mod revival;
 mod start;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ use router::id::{EndpointId, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey, PaymentRequest};
 use router::payment::PaymentState;
 use router::record::{Intent, Record, Refused};
-use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 pub use crate::guard::Balance;
 use crate::live::{WAITERS_MAX, Wait};
@@ -33,10 +34,11 @@ use crate::shared::Shared;
 use crate::view::{TraceName, Views};
 use crate::writer::{Command, Decided};
 pub use answer::{Admission, Appended, Page, Recovered, Stats};
-pub use elsewhere::{Appending, OtherLane, OtherLanes, Others, Reviving};
+pub use elsewhere::{Appending, OtherLane, OtherLanes, Others, Revived, Reviving};
 pub use error::{OpenError, StoreError};
 pub use failure::StoreFailure;
 pub use read::OutcomeWait;
+pub use revival::Revival;
 pub use start::Parts;
 
 /// Reads off the runtime's threads at once: where they go to this machine's disk …
@@ -66,7 +68,7 @@ struct Inner {
     /// Outboxes of other lanes, for the endpoints that are served here.
     other_outboxes: Mutex<BTreeMap<Lane, Arc<Outbox>>>,
     /// How those are woken who serve endpoints with a notice that was revived.
-    revivals: Mutex<BTreeMap<EndpointId, Weak<Notify>>>,
+    revivals: Mutex<BTreeMap<EndpointId, Weak<Revival>>>,
     sealer: Sealer,
     /// Turns of reads that leave the runtime's threads.
     reads: Arc<Semaphore>,

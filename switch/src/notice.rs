@@ -34,6 +34,7 @@ use router::secret::Secret;
 use router::time::Timestamp;
 use storage::outbox::NoticeRow;
 use storage::seal::Sealer;
+use storage::store::Revived;
 use storage::{Store, StoreError};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
@@ -261,10 +262,15 @@ impl Notices {
     ///
     /// Errors: the store's.
     pub async fn redeliver(&self, row: &NoticeRow) -> Result<(), StoreError> {
-        let revived = self.store.revive(row.endpoint, row.owed.sequence, clock::now()).await;
-        revived.inspect_err(|error| {
+        let (endpoint, asked_at) = (row.endpoint, clock::now());
+        self.revive(Revived { endpoint, asked_at, sequences: vec![row.owed.sequence] }).await
+    }
+
+    async fn revive(&self, revived: Revived) -> Result<(), StoreError> {
+        let endpoint = revived.endpoint;
+        self.store.revive(revived).await.inspect_err(|error| {
             let error = crate::log::chain(error);
-            tracing::warn!(endpoint = %row.endpoint, %error, "a notice was not revived");
+            tracing::warn!(%endpoint, %error, "notices were not revived");
         })
     }
 

@@ -15,11 +15,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use router::id::{AccountId, EndpointId, Lane};
+use router::id::{AccountId, Lane};
 use router::money::Currency;
 use router::record::Record;
 use storage::guard::GateEpoch;
-use storage::store::{Appending, Reviving};
+use storage::store::{Appending, Revived, Reviving};
 use storage::{Recovered, Sealer, Store, StoreFailure};
 use storage_cql::once::{Once, Turn};
 use storage_cql::{Control, Cql, CqlError, LaneRow, Lanes, Nodes, Owner};
@@ -91,9 +91,9 @@ pub trait Peers: Send + Sync {
     /// Has the node at an address append a record to a lane it holds.
     fn append(&self, address: &str, lane: Lane, encoded: Vec<u8>) -> Appending;
 
-    /// Has the node at an address revive a notice – endpoint and position – of an endpoint that
-    /// the owner of a lane it holds serves.
-    fn revive(&self, address: &str, lane: Lane, notice: (EndpointId, u64)) -> Reviving;
+    /// Has the node at an address revive notices of an endpoint that the owner of a lane it holds
+    /// serves.
+    fn revive(&self, address: &str, lane: Lane, revived: Revived) -> Reviving;
 }
 
 /// A node that runs. Stop it before its stores are closed.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use router::id::{EndpointId, Lane, PaymentId};
 use router::payment::{Payment, PaymentState};
 use router::record::Record;
+use router::time::Timestamp;
 
 use super::{Admission, Appended, OutcomeWait, Store, StoreError};
 use crate::live::{WAITERS_MAX, Wait};
@@ -21,6 +22,17 @@ use crate::view::Views;
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How long what another node has made durable may be unseen here.
 pub(super) const UNSEEN_MAX: Duration = Duration::from_millis(1_500);
+
+/// Notices of one endpoint that are to be sent once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revived {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// When somebody asked for it; the notices are due from then.
+    pub asked_at: Timestamp,
+    /// Their positions.
+    pub sequences: Vec<u64>,
+}
 
 /// The stores of other lanes, as one store sees them.
 pub trait Others: Send + Sync {
@@ -34,8 +46,8 @@ pub trait Others: Send + Sync {
     /// it.
     fn append(&self, lane: Lane, encoded: Vec<u8>) -> Appending;
 
-    /// Has the node that holds a lane revive a notice, as [`Store::revive_here`] does it.
-    fn revive(&self, lane: Lane, endpoint: EndpointId, sequence: u64) -> Reviving;
+    /// Has the node that holds a lane revive notices, as [`Store::revive_here`] does it.
+    fn revive(&self, lane: Lane, revived: Revived) -> Reviving;
 }
 
 /// All lanes of the journal, as far as who delivers their notices must know them.

@@ -9,9 +9,9 @@ use std::sync::{Arc, Weak};
 use router::id::{BillerId, EndpointId, Lane};
 use router::record::{Endpoint, NoticeMark, Record};
 use router::time::Timestamp;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
-use super::{Inner, OtherLane, Store, StoreError};
+use super::{Inner, OtherLane, Revival, Revived, Store, StoreError};
 use crate::journal::Head;
 use crate::outbox::{
     Attempted, Delivery, LanePage, LogCursor, NoticePage, Outbox, OwedPage, ReadThrough, log_page,
@@ -20,6 +20,10 @@ use crate::outbox::{
 use crate::record;
 use crate::view::{Homed, ViewError};
 use crate::writer::Command;
+
+/// Notices another node is asked to revive at once: as many as it does well within the time that it
+/// has to answer.
+const REVIVED_AT_ONCE: usize = 50;
 
 impl Store {
     /// Endpoints that are set.
@@ -93,49 +97,49 @@ impl Store {
         self.note(endpoint, sequence, attempted, (Delivery::Dead, Timestamp(0))).await
     }
 
-    /// Sends a notice once more, whatever became of it: has whoever serves its endpoint do it.
+    /// Sends notices once more, whatever became of them: has whoever serves their endpoint do it.
     ///
-    /// Errors: the store's; [`StoreError::Elsewhere`] when the server cannot be reached. Dropping
-    /// the call may leave the notice revived.
-    pub async fn revive(
-        &self,
-        endpoint: EndpointId,
-        sequence: u64,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    /// Errors: the store's; [`StoreError::Elsewhere`] when the server cannot be reached; some may be
+    /// revived all the same. Dropping the call may leave them revived.
+    pub async fn revive(&self, revived: Revived) -> Result<(), StoreError> {
         // One that was deleted meanwhile is owed nothing.
-        let Some(home) = self.home_of(endpoint) else { return Ok(()) };
+        let Some(home) = self.home_of(revived.endpoint) else { return Ok(()) };
         match self.inner.others.get() {
             Some(others) if home != self.lane() && others.held(home).is_none() => {
-                others.revive(home, endpoint, sequence).await
+                for sequences in revived.sequences.chunks(REVIVED_AT_ONCE) {
+                    let part = Revived { sequences: sequences.to_vec(), ..revived };
+                    others.revive(home, part).await?;
+                }
+                Ok(())
             }
-            Some(_) | None => self.revive_here(endpoint, sequence, now).await,
+            Some(_) | None => self.revive_here(revived).await,
         }
     }
 
     /// The same, for an endpoint that is served by this store or by one that this node holds
-    /// besides: owes the notice again at `now`, and wakes who serves the endpoint.
+    /// besides: owes the notices again, then tells once who serves the endpoint.
     ///
     /// Errors: [`StoreError::Elsewhere`] when the endpoint is served by another node.
-    pub async fn revive_here(
-        &self,
-        endpoint: EndpointId,
-        sequence: u64,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub async fn revive_here(&self, revived: Revived) -> Result<(), StoreError> {
+        let Revived { endpoint, asked_at, sequences } = revived;
         let Some(home) = self.home_of(endpoint) else { return Ok(()) };
         let server = if home == self.lane() { Some(self.clone()) } else { self.held(home) };
         let elsewhere = |lane, detail: &str| StoreError::Elsewhere { lane, detail: detail.into() };
         let server = server.ok_or_else(|| elsewhere(home, "its endpoint is not served here"))?;
-        let lane = Head::lane_of(sequence);
-        let outbox = server.inner.outbox_of(lane);
-        let outbox = outbox.ok_or_else(|| elsewhere(lane, "it is not known yet"))?;
+        let mut owed = Vec::with_capacity(sequences.len());
+        for sequence in sequences {
+            let lane = Head::lane_of(sequence);
+            let outbox = server.inner.outbox_of(lane);
+            owed.push((outbox.ok_or_else(|| elsewhere(lane, "it is not known yet"))?, sequence));
+        }
         let inner = Arc::clone(&server.inner);
         let revive = move || {
-            outbox.revive(endpoint, sequence, now)?;
+            let mut owed = owed.iter();
+            let revived = owed
+                .try_for_each(|(outbox, sequence)| outbox.revive(endpoint, *sequence, asked_at));
             // Here, since the caller may be gone by now: who reads again in vain loses nothing.
-            inner.tell_revived(endpoint);
-            Ok(())
+            inner.tell_revived(endpoint, asked_at);
+            Ok(revived?)
         };
         self.blocking(revive).await?;
         if server.inner.other_lanes.is_some() {
@@ -149,14 +153,14 @@ impl Store {
         Ok(())
     }
 
-    /// Told when a notice of an endpoint that is served here was revived: read from the start.
-    pub fn revival(&self, endpoint: EndpointId) -> Arc<Notify> {
+    /// Told when notices of an endpoint that is served here were revived: read from the start.
+    pub fn revival(&self, endpoint: EndpointId) -> Arc<Revival> {
         let mut revivals = self.inner.revivals.lock();
         if let Some(known) = revivals.get(&endpoint).and_then(Weak::upgrade) {
             return known;
         }
         revivals.retain(|_, waiting| waiting.strong_count() > 0);
-        let told = Arc::new(Notify::new());
+        let told = Arc::new(Revival::default());
         revivals.insert(endpoint, Arc::downgrade(&told));
         told
     }
@@ -221,9 +225,9 @@ impl Store {
 }
 
 impl Inner {
-    fn tell_revived(&self, endpoint: EndpointId) {
+    fn tell_revived(&self, endpoint: EndpointId, asked_at: Timestamp) {
         if let Some(server) = self.revivals.lock().get(&endpoint).and_then(Weak::upgrade) {
-            server.notify_one();
+            server.revived(asked_at);
         }
     }
 

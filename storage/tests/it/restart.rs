@@ -12,6 +12,7 @@ use storage::conformance::sample::{self, Sample};
 use storage::folder::FolderError;
 use storage::journal::{records, verify};
 use storage::outbox::{Attempted, Delivery, ReadThrough};
+use storage::store::Revived;
 use storage::{Admission, OpenError, Settings, Store};
 use tempfile::TempDir;
 
@@ -315,7 +316,8 @@ async fn delivered_notices_stay_delivered_over_restarts_and_rebuilds() {
     let log = store.notices(endpoint, None, 10).await.unwrap().rows;
     let log: Vec<_> = log.iter().map(|row| row.delivery).collect();
     assert_eq!(log, [Delivery::Retrying, Delivery::Dead, Delivery::Delivered]);
-    store.revive(endpoint, owed[1].sequence, sample::at(60)).await.unwrap();
+    let sequences = vec![owed[1].sequence];
+    store.revive(Revived { endpoint, asked_at: sample::at(60), sequences }).await.unwrap();
     assert_eq!(
         store.outbox_page(endpoint, &ReadThrough::default(), 10).await.unwrap().rows.len(),
         2,

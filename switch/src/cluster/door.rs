@@ -208,18 +208,19 @@ async fn revive(
     State(door): State<Door>,
     Extension(hold): Extension<Hold>,
     headers: HeaderMap,
-    notice: Bytes,
+    notices: Bytes,
 ) -> StatusCode {
-    if !door.knows(REVIVE, (&hold, &headers), &notice) {
+    if !door.knows(REVIVE, (&hold, &headers), &notices) {
         metrics::counter!("cauce_peer_requests_total", "result" => "unknown").increment(1);
         return StatusCode::UNAUTHORIZED;
     }
-    let Some((endpoint, sequence)) = read_revived(&notice) else { return StatusCode::BAD_REQUEST };
-    match door.engine.store.revive_here(endpoint, sequence, clock::now()).await {
+    let Some(revived) = read_revived(&notices) else { return StatusCode::BAD_REQUEST };
+    let endpoint = revived.endpoint;
+    match door.engine.store.revive_here(revived).await {
         Ok(()) => StatusCode::OK,
         Err(error) => {
             let error = crate::log::chain(&error);
-            tracing::warn!(%endpoint, %error, "a notice was not revived for another node");
+            tracing::warn!(%endpoint, %error, "notices were not revived for another node");
             StatusCode::SERVICE_UNAVAILABLE
         }
     }

@@ -10,8 +10,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioTimer;
 use router::id::{EndpointId, Lane, ParticipantId};
 use router::payment::{IllegalStep, PaymentState};
+use router::time::Timestamp;
 use storage::StoreError;
-use storage::store::{Appended, Appending, Reviving};
+use storage::store::{Appended, Appending, Revived, Reviving};
 use storage_cluster::Peers;
 use tokio::time::timeout;
 
@@ -143,8 +144,8 @@ impl Peers for HttpPeers {
         })
     }
 
-    fn revive(&self, address: &str, lane: Lane, notice: (EndpointId, u64)) -> Reviving {
-        let asked = self.ask(address, REVIVE, revived(notice));
+    fn revive(&self, address: &str, lane: Lane, revived: Revived) -> Reviving {
+        let asked = self.ask(address, REVIVE, revived_bytes(&revived));
         let elsewhere = move |detail: String| StoreError::Elsewhere { lane, detail: detail.into() };
         let address = address.to_owned();
         Box::pin(async move {
@@ -156,16 +157,23 @@ impl Peers for HttpPeers {
     }
 }
 
-/// A notice as nodes tell each other of it: endpoint and position.
-pub fn revived((endpoint, sequence): (EndpointId, u64)) -> Vec<u8> {
-    [&endpoint.0.to_be_bytes()[..], &sequence.to_be_bytes()].concat()
+/// Notices as nodes tell each other of them: endpoint, when they were asked for, positions.
+pub fn revived_bytes(revived: &Revived) -> Vec<u8> {
+    let Revived { endpoint, asked_at, sequences } = revived;
+    let mut bytes = [&endpoint.0.to_be_bytes()[..], &asked_at.0.to_be_bytes()].concat();
+    bytes.extend(sequences.iter().flat_map(|sequence| sequence.to_be_bytes()));
+    bytes
 }
 
 /// Reads that.
-pub fn read_revived(bytes: &[u8]) -> Option<(EndpointId, u64)> {
-    let (endpoint, sequence) = bytes.split_first_chunk::<16>()?;
-    let sequence = sequence.try_into().ok()?;
-    Some((EndpointId(u128::from_be_bytes(*endpoint)), u64::from_be_bytes(sequence)))
+pub fn read_revived(bytes: &[u8]) -> Option<Revived> {
+    let (endpoint, rest) = bytes.split_first_chunk::<16>()?;
+    let (asked_at, rest) = rest.split_first_chunk::<8>()?;
+    let (sequences, rest) = rest.as_chunks::<8>();
+    let sequences = sequences.iter().map(|sequence| u64::from_be_bytes(*sequence)).collect();
+    let endpoint = EndpointId(u128::from_be_bytes(*endpoint));
+    let asked_at = Timestamp(i64::from_be_bytes(*asked_at));
+    rest.is_empty().then_some(Revived { endpoint, asked_at, sequences })
 }
 
 impl Way {

@@ -79,7 +79,7 @@ impl Notices {
             })
             .await?;
         self.changed.notify_one();
-        self.store.revival(id).notify_one();
+        self.store.revival(id).wake();
         tracing::info!(endpoint = %id, "endpoint changed");
         Ok(endpoint)
     }
@@ -136,7 +136,8 @@ impl Notices {
             let endpoint = self.endpoint(id).ok_or(EndpointError::Deleted)?;
             let at = clock::now().max(endpoint.at.plus_micros(1));
             let version = endpoint.version.saturating_add(1);
-            let changed = Endpoint { at, version, ..next(&endpoint, at)? };
+            let next = next(&endpoint, at)?;
+            let changed = Endpoint { at, version, ..next };
             match self.store.change_endpoint(changed.clone()).await {
                 Ok(()) => return Ok(changed),
                 Err(error @ StoreError::EndpointChanged) => refused = error,

@@ -20,22 +20,32 @@ pub struct Pause {
 struct End {
     at: Instant,
     told: Timestamp,
+    /// When the endpoint asked for a pause last.
+    asked_at: Timestamp,
 }
 
 impl Pause {
     /// Nothing is sent for this long from now. A shorter pause ends none that lasts longer.
     pub fn ask(&self, pause: Duration, now: (Instant, Timestamp)) {
         let micros = i64::try_from(pause.as_micros()).unwrap_or(i64::MAX);
-        let asked = End { at: now.0 + pause, told: now.1.plus_micros(micros) };
+        let asked = End { at: now.0 + pause, told: now.1.plus_micros(micros), asked_at: now.1 };
         let mut end = self.end.lock();
-        if end.is_none_or(|end| end.at < asked.at) {
-            *end = Some(asked);
+        match &mut *end {
+            Some(longer) if longer.at >= asked.at => {
+                longer.asked_at = longer.asked_at.max(asked.asked_at);
+            }
+            Some(_) | None => *end = Some(asked),
         }
     }
 
     /// Ends it early.
     pub fn end(&self) {
         *self.end.lock() = None;
+    }
+
+    /// Ends it early, unless the endpoint has asked for a pause since a time.
+    pub fn end_if_asked_before(&self, time: Timestamp) {
+        self.end.lock().take_if(|end| end.asked_at < time);
     }
 
     /// When it ends; none when there is none now.
@@ -75,6 +85,20 @@ mod tests {
         }
         let end = start + seconds(10);
         assert_eq!((pause.ends_at(end), pause.until(end)), (None, None));
+    }
+
+    #[test]
+    fn a_pause_that_was_asked_for_after_a_recovery_began_stays() {
+        let (pause, start) = (Pause::default(), Instant::now());
+        pause.ask(seconds(3600), (start, WALL));
+        pause.end_if_asked_before(WALL);
+        assert!(pause.ends_at(start).is_some());
+        let later = WALL.plus_micros(2);
+        pause.ask(seconds(1), (start, later));
+        pause.end_if_asked_before(WALL.plus_micros(1));
+        assert_eq!(pause.ends_at(start), Some(start + seconds(3600)));
+        pause.end_if_asked_before(WALL.plus_micros(3));
+        assert_eq!(pause.ends_at(start), None);
     }
 
     #[test]

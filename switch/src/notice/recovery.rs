@@ -4,8 +4,10 @@ use router::id::EndpointId;
 use router::time::Timestamp;
 use storage::StoreError;
 use storage::outbox::{Delivery, NoticeRow};
+use storage::store::Revived;
 
 use super::{Notices, SEARCH_LEN_MAX, SEARCH_PAGE_LEN};
+use crate::clock;
 
 /// Notices revived by one call; who asks again has the next.
 const REVIVED_MAX: usize = 500;
@@ -30,7 +32,8 @@ pub struct Recovery {
 
 impl Notices {
     /// Owes again what was given up since a time, among an endpoint's newest 20,000 notices: 500 in
-    /// one call, oldest first. Each goes at once, with the whole schedule before it.
+    /// one call, oldest first. Each goes at once, with the whole schedule before it. A pause that the
+    /// endpoint asked for before ends; one that it asks for meanwhile does not.
     ///
     /// Errors: the store's; what was revived until then is. The same holds for a dropped call.
     pub async fn recover(
@@ -39,16 +42,17 @@ impl Notices {
         since: Timestamp,
         mode: RecoveryMode,
     ) -> Result<Recovery, StoreError> {
+        let asked_at = clock::now();
         let rows = self.given_up(endpoint, since).await?;
         let given_up = rows.len();
         let wanted = match mode {
             RecoveryMode::Count => 0,
             RecoveryMode::Send => given_up.min(REVIVED_MAX),
         };
-        for row in rows.iter().rev().take(wanted) {
-            self.redeliver(row).await?;
-        }
+        let oldest = rows.iter().rev().take(wanted);
+        let sequences: Vec<u64> = oldest.map(|row| row.owed.sequence).collect();
         if wanted > 0 {
+            self.revive(Revived { endpoint, asked_at, sequences }).await?;
             tracing::info!(%endpoint, given_up, revived = wanted, "notices are sent once more");
         }
         Ok(Recovery { given_up, revived: wanted })

@@ -13,7 +13,7 @@ use router::id::EndpointId;
 use router::time::Timestamp;
 use storage::StoreError;
 use storage::outbox::{Attempted, Owed};
-use tokio::sync::Notify;
+use storage::store::Revival;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -55,8 +55,8 @@ pub(super) struct Worker {
     pub addressed: Mutex<Uri>,
     /// Cancelled when the endpoint is deleted.
     pub stop: CancellationToken,
-    /// Told when an old notice was revived.
-    pub revival: Arc<Notify>,
+    /// Told when old notices were revived, or the endpoint was changed.
+    pub revival: Arc<Revival>,
     /// The pause that the endpoint asked for.
     pub pause: Arc<Pause>,
 }
@@ -102,12 +102,12 @@ impl Worker {
                         return;
                     }
                 }
-                () = self.revival.notified() => {
+                asked_at = self.revival.told() => if let Some(asked_at) = asked_at {
                     // The merchant asked for a notice, so its endpoint is ready.
-                    self.pause.end();
+                    self.pause.end_if_asked_before(asked_at);
                     queue.rewind();
                     (is_more, looks) = (true, Looks::new());
-                }
+                },
                 changed = signal.changed(), if has_room && !is_more => match changed {
                     Ok(()) => is_more = true,
                     Err(_) => break,

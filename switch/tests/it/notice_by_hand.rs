@@ -128,3 +128,36 @@ async fn a_recovery_of_another_biller_s_endpoint_or_since_no_time_is_refused() {
     }
     assert_eq!(api.post(&path, &since).await.status, 202);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_asks_for_a_pause_in_a_recovery_has_it() {
+    let house = House::start_with("[notices]\nretry_after_s = []\n").await;
+    let api = Api::of(&house, "isp-ve");
+    // Three notices are given up; the first that is sent again is answered by a pause.
+    let receiver = Receiver::start(|position| match position {
+        0..3 => (500, None),
+        _ => (429, Some("3600".to_owned())),
+    })
+    .await;
+    let path = set(&api, &receiver.url).await;
+    let since = Timestamp::now().to_string();
+    for number in 0..3 {
+        api.pay(&format!("order-{number}"), &card_payment(15_000 + number, "B-1")).await;
+    }
+    receiver.wait_for(3).await;
+    let recover = async |dry_run: bool| {
+        let body = json!({"since": since, "dry_run": dry_run});
+        api.post(&format!("{path}/recover"), &body).await
+    };
+    eventually("three notices to be given up", async || {
+        (recover(true).await.body["given_up"] == json!(3)).then_some(())
+    })
+    .await;
+    assert_eq!(recover(false).await.body["sent_again"], json!(3));
+    receiver.wait_for(4).await;
+    eventually("the pause to be told", async || {
+        (!api.get(&path).await.text("/paused_until").is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(receiver.received().len(), 4, "the two others wait for the pause's end");
+}

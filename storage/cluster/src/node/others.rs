@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use router::id::{EndpointId, Lane};
-use storage::store::{Appending, Others, Reviving};
+use router::id::Lane;
+use storage::store::{Appending, Others, Revived, Reviving};
 use storage::{Store, StoreError};
 
 use super::{Node, Peers};
@@ -30,9 +30,9 @@ impl Others for OthersOf {
         }
     }
 
-    fn revive(&self, lane: Lane, endpoint: EndpointId, sequence: u64) -> Reviving {
+    fn revive(&self, lane: Lane, revived: Revived) -> Reviving {
         match self.node.inner.address_of(lane) {
-            Ok(address) => self.peers.revive(&address, lane, (endpoint, sequence)),
+            Ok(address) => self.peers.revive(&address, lane, revived),
             Err(detail) => Box::pin(async move { Err(unreachable(lane, detail)) }),
         }
     }
