@@ -124,7 +124,7 @@ impl Notices {
     }
 
     /// Makes the next version of an endpoint durable, as `next` makes it from the one that stands
-    /// at a time, which is later than that version.
+    /// at a time, which is later than that version. Where that changes nothing, does nothing.
     async fn change(
         &self,
         id: EndpointId,
@@ -137,6 +137,9 @@ impl Notices {
             let at = clock::now().max(endpoint.at.plus_micros(1));
             let version = endpoint.version.saturating_add(1);
             let next = next(&endpoint, at)?;
+            if next == endpoint {
+                return Ok(endpoint);
+            }
             let changed = Endpoint { at, version, ..next };
             match self.store.change_endpoint(changed.clone()).await {
                 Ok(()) => return Ok(changed),

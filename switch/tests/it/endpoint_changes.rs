@@ -250,3 +250,30 @@ async fn after_a_410_that_deleted_nothing_the_endpoint_is_asked_again() {
     .await;
     assert_eq!(gone.received().len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_types_ends_no_pause_and_a_change_of_nothing_writes_no_version() {
+    let house = House::start().await;
+    let shop = Shop::open(&house).await;
+    let busy = Receiver::start(|_| (503, Some("3600".to_owned()))).await;
+    assert_eq!(shop.patch(&json!({"url": busy.url})).await.status, 200);
+    shop.api.pay("order-1", &card_payment(15_000, "B-1")).await;
+    let paused_until = async || shop.api.get(&shop.path()).await.text("/paused_until").to_owned();
+    let until = eventually("the pause to be told", async || {
+        Some(paused_until().await).filter(|until| !until.is_empty())
+    })
+    .await;
+    let types = json!({"types": ["payment.approved"]});
+    for body in [json!({}), json!({"url": busy.url}), types.clone(), types] {
+        assert_eq!(shop.patch(&body).await.status, 200);
+    }
+    // A paused endpoint has no other sign that its worker was woken: one that ended the pause would
+    // send at once.
+    shop.api.pay("order-2", &card_payment(15_000, "B-2")).await;
+    let other = Receiver::accepting().await;
+    let made = shop.api.post("/v1/endpoints", &json!({"url": other.url})).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    shop.api.pay("order-3", &card_payment(15_000, "B-3")).await;
+    other.wait_for(1).await;
+    assert_eq!((busy.received().len(), paused_until().await), (1, until));
+}
