@@ -42,6 +42,8 @@ const STORE_PAUSE: Duration = Duration::from_millis(500);
 const STOP_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Longest wait without looking at the clock again: the wall clock may be set.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// While nothing can be sent to the endpoint, pause between two looks at its last change.
+const UNUSABLE_LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// What one worker needs to know.
 pub(super) struct Worker {
@@ -88,11 +90,15 @@ impl Worker {
                 signal.borrow_and_update();
                 is_more = self.read(&mut queue, &mut looks).await;
             }
-            self.send(&mut queue, &pace, &mut on_their_way);
+            let can_send = self.send(&mut queue, &pace, &mut on_their_way);
             owed.set(queue.len());
             let (has_room, pause_ends_at) = (queue.room() > 0, self.pause.ends_at(Instant::now()));
             paused.set(usize::from(pause_ends_at.is_some()));
-            let wake_at = wake_at(&queue, on_their_way.len() < pace.allowance(), pause_ends_at);
+            let has_place = on_their_way.len() < pace.allowance();
+            let wake_at = match can_send {
+                true => wake_at(&queue, has_place, pause_ends_at),
+                false => Instant::now() + UNUSABLE_LOOK_EVERY,
+            };
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
@@ -141,17 +147,19 @@ impl Worker {
         }
     }
 
-    fn send(&self, queue: &mut Queue, pace: &Arc<Pace>, on_their_way: &mut OnTheirWay) {
+    /// Sends what is due and has a place; false where nothing can be sent to the endpoint.
+    fn send(&self, queue: &mut Queue, pace: &Arc<Pace>, on_their_way: &mut OnTheirWay) -> bool {
         if self.heed_change(queue).is_none() {
-            return;
+            return false;
         }
         while self.pause.ends_at(Instant::now()).is_none() && on_their_way.len() < pace.allowance()
         {
-            let Some(owed) = queue.next(clock::now()) else { return };
+            let Some(owed) = queue.next(clock::now()) else { break };
             let (notices, current) = (Arc::clone(&self.notices), Arc::clone(&self.current));
             let manner = (Arc::clone(pace), Arc::clone(&self.pause));
             on_their_way.push(Box::pin(attempt(notices, current, owed, manner)));
         }
+        true
     }
 
     /// Where notices go, and what signs them, as of the endpoint's last change; none while nothing

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::Method;
 use jiff::Timestamp;
+use router::record::Endpoint;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use switch::keys::Role;
@@ -267,6 +268,8 @@ async fn a_change_of_types_ends_no_pause_and_a_change_of_nothing_writes_no_versi
     for body in [json!({}), json!({"url": busy.url}), types.clone(), types] {
         assert_eq!(shop.patch(&body).await.status, 200);
     }
+    let versions = house.app.engine.store.endpoints().into_iter().map(|set| set.version);
+    assert_eq!(versions.collect::<Vec<_>>(), [3], "made, moved, and its types changed once");
     // A paused endpoint has no other sign that its worker was woken: one that ended the pause would
     // send at once.
     shop.api.pay("order-2", &card_payment(15_000, "B-2")).await;
@@ -276,4 +279,27 @@ async fn a_change_of_types_ends_no_pause_and_a_change_of_nothing_writes_no_versi
     shop.api.pay("order-3", &card_payment(15_000, "B-3")).await;
     other.wait_for(1).await;
     assert_eq!((busy.received().len(), paused_until().await), (1, until));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nothing_can_be_sent_to_the_new_address_nothing_goes_to_the_old_one() {
+    let house = House::start().await;
+    let shop = Shop::open(&house).await;
+    shop.notice("B-1").await;
+    // An address that was allowed when it was set, and is no more.
+    let store = &house.app.engine.store;
+    let endpoint = store.endpoints().swap_remove(0);
+    let url = Some("http://user@127.0.0.1/".into());
+    let refused = Endpoint { version: endpoint.version + 1, url, ..endpoint };
+    store.change_endpoint(refused).await.expect("a change");
+    shop.api.pay("order-2", &card_payment(15_000, "B-2")).await;
+    let other = Receiver::accepting().await;
+    let made = shop.api.post("/v1/endpoints", &json!({"url": other.url})).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    shop.api.pay("order-3", &card_payment(15_000, "B-3")).await;
+    other.wait_for(1).await;
+    let new = Receiver::accepting().await;
+    assert_eq!(shop.patch(&json!({"url": new.url})).await.status, 200);
+    new.wait_for(2).await;
+    assert_eq!(shop.receiver.received().len(), 1);
 }
