@@ -1,5 +1,6 @@
 //! What the threads of a store tell each other.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use parking_lot::Mutex;
 use router::id::{EndpointId, Lane};
-use router::record::Record;
+use router::record::{Endpoint, Record};
 use tokio::sync::{Notify, watch};
 
 use crate::journal::Head;
@@ -15,11 +16,25 @@ use crate::live::Live;
 use crate::store::StoreFailure;
 use crate::view::Homed;
 
+/// How long a deleted endpoint is remembered. Read models from before its deletion, which another
+/// node may have read already, would bring it back; they are seconds old, never so long.
+const DELETED_KEPT: Duration = Duration::from_secs(3600);
+
+/// A deleted endpoint.
+struct Deleted {
+    /// The version that deleted it.
+    version: u32,
+    /// When that was learnt of.
+    at: Instant,
+}
+
 /// Positions, signals and figures.
 pub(crate) struct Shared {
     pub live: Live,
     pub head: Mutex<Head>,
-    pub endpoints: Mutex<std::collections::BTreeMap<EndpointId, Homed>>,
+    pub endpoints: Mutex<BTreeMap<EndpointId, Homed>>,
+    /// Endpoints deleted lately; locked after `endpoints`.
+    deleted: Mutex<BTreeMap<EndpointId, Deleted>>,
     /// Turns true once, for ever.
     pub failed: watch::Sender<bool>,
     /// Why, from the moment that it is true.
@@ -94,6 +109,7 @@ impl Shared {
             live: Live::new(),
             head: Mutex::new(head),
             endpoints: Mutex::default(),
+            deleted: Mutex::default(),
             failed: watch::Sender::new(false),
             failure: Mutex::default(),
             written: watch::Sender::new(followed),
@@ -115,11 +131,7 @@ impl Shared {
     pub fn take_around(&self, home: Lane, records: Vec<Record>) {
         for record in records {
             if let Record::Endpoint(endpoint) = record {
-                let mut endpoints = self.endpoints.lock();
-                match endpoint.url {
-                    Some(_) => endpoints.insert(endpoint.id, Homed { home, endpoint }),
-                    None => endpoints.remove(&endpoint.id),
-                };
+                self.take_endpoint(&mut self.endpoints.lock(), Homed { home, endpoint });
             }
         }
     }
@@ -129,18 +141,25 @@ impl Shared {
     pub fn take_endpoints(&self, all: &[Homed]) {
         let mut endpoints = self.endpoints.lock();
         for homed in all {
-            let endpoint = &homed.endpoint;
-            let known = endpoints.get(&endpoint.id);
-            match known.is_some_and(|known| known.endpoint.at > endpoint.at) {
-                true => {}
-                false if endpoint.url.is_some() => {
-                    endpoints.insert(endpoint.id, homed.clone());
-                }
-                false => {
-                    endpoints.remove(&endpoint.id);
-                }
+            let Endpoint { id, version, .. } = homed.endpoint;
+            let known = endpoints.get(&id).map(|known| known.endpoint.version);
+            let deleted = self.deleted.lock().get(&id).map(|deleted| deleted.version);
+            if known.max(deleted).is_none_or(|known| known <= version) {
+                self.take_endpoint(&mut endpoints, homed.clone());
             }
         }
+    }
+
+    fn take_endpoint(&self, endpoints: &mut BTreeMap<EndpointId, Homed>, homed: Homed) {
+        let Endpoint { id, version, .. } = homed.endpoint;
+        if homed.endpoint.url.is_some() {
+            endpoints.insert(id, homed);
+            return;
+        }
+        endpoints.remove(&id);
+        let mut deleted = self.deleted.lock();
+        deleted.retain(|_, deleted| deleted.at.elapsed() < DELETED_KEPT);
+        deleted.insert(id, Deleted { version, at: Instant::now() });
     }
 
     pub fn durable(&self) -> u64 {
@@ -232,5 +251,56 @@ impl Shared {
         self.failure.lock().get_or_insert(why);
         self.failed.send_replace(true);
         self.room.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::sample;
+
+    const ID: EndpointId = EndpointId(4);
+
+    /// The endpoint at a version, as the read models tell of it or a record sets it.
+    fn set(version: u32) -> Homed {
+        let Record::Endpoint(endpoint) = sample::endpoint(ID.0) else { panic!("an endpoint") };
+        // The time is the same for all: the version alone counts.
+        Homed { home: Lane(0), endpoint: Endpoint { version, ..endpoint } }
+    }
+
+    fn deleted(version: u32) -> Homed {
+        let Homed { home, endpoint } = set(version);
+        Homed { home, endpoint: Endpoint { url: None, ..endpoint } }
+    }
+
+    fn version(shared: &Shared) -> Option<u32> {
+        shared.endpoints.lock().get(&ID).map(|homed| homed.endpoint.version)
+    }
+
+    #[test]
+    fn read_models_of_before_a_deletion_bring_no_endpoint_back() {
+        for is_record in [true, false] {
+            let shared = Shared::new(Head::ZERO, 0);
+            shared.take_endpoints(&[set(2)]);
+            assert_eq!(version(&shared), Some(2));
+            match is_record {
+                true => shared.take_around(Lane(0), vec![Record::Endpoint(deleted(3).endpoint)]),
+                false => shared.take_endpoints(&[deleted(3)]),
+            }
+            for known in [set(2), set(1), deleted(3), set(2)] {
+                shared.take_endpoints(&[known]);
+                assert_eq!(version(&shared), None);
+            }
+        }
+    }
+
+    #[test]
+    fn read_models_of_before_a_change_do_not_undo_it() {
+        let shared = Shared::new(Head::ZERO, 0);
+        shared.take_around(Lane(0), vec![Record::Endpoint(set(3).endpoint)]);
+        for (told, expect) in [(set(2), 3), (deleted(2), 3), (set(3), 3), (set(4), 4)] {
+            shared.take_endpoints(&[told]);
+            assert_eq!(version(&shared), Some(expect));
+        }
     }
 }
