@@ -145,7 +145,9 @@ async fn a_slow_answer_is_an_approval_and_is_counted_as_slow() {
     let counts = run.recorder.counts;
     assert_eq!((counts.slow, counts.no_answer), (counts.approved, 0));
     assert!(counts.approved > 0, "{counts:?}");
-    assert!(run.recorder.from_planned.min() >= 149_000, "in microseconds, three digits exact");
+    // In microseconds, three digits exact. A refusal, which a loaded machine may bring about, is fast.
+    let slow = run.recorder.from_planned.count_between(149_000, u64::MAX);
+    assert!(slow >= counts.approved, "{slow} of {counts:?}");
 }
 
 #[tokio::test]
