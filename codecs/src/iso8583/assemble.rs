@@ -129,6 +129,9 @@ impl Spec {
                 fill_up(field, composite, &mut out);
                 Ok(out.into())
             }
+            (Some(Composite::Tagged(tagged)), Value::Text(text)) if tagged.or_bytes => {
+                bytes_of(path, text)
+            }
             (None, Value::Text(text)) if field.encoding.is_bytes() => bytes_of(path, text),
             (None, Value::Text(text)) => Ok(padded(field, latin1(path, text)?)),
             (Some(_), _) => Err(Problem::Shape("an object of parts is needed").at(path)),

@@ -2,6 +2,7 @@
 
 use super::field::{Field, Prefix};
 use super::spec::BitmapEncoding;
+use super::value::Value;
 
 /// The parts of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,9 +75,17 @@ pub struct Tagged {
     pub tags: Box<[TagPart]>,
     /// Tags whose values are secret.
     pub secret_tags: Box<[Box<str>]>,
+    /// Whether a content that is no such tags from its first byte to its last is kept as bytes.
+    pub or_bytes: bool,
 }
 
 impl Tagged {
+    /// Whether a content that may be bytes is tags: there is one, and all have printable names.
+    pub(super) fn are_plain(&self, parts: &[(String, Value)]) -> bool {
+        let is_plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_graphic());
+        !parts.is_empty() && parts.iter().all(|(name, _)| is_plain(name))
+    }
+
     /// The tag of a name, where its value is written in a way of its own.
     pub fn tag(&self, name: &str) -> Option<&TagPart> {
         self.tags.iter().find(|tag| *tag.tag == *name)

@@ -135,7 +135,15 @@ impl Apart<'_> {
             };
             return parts.map(Value::Parts).map_err(on_wire);
         }
-        self.parts_of(composite, place, found.start, found.end).map(Value::Parts)
+        let parts = self.parts_of(composite, place, found.start, found.end);
+        match (composite, parts) {
+            (Composite::Tagged(tagged), parts) if tagged.or_bytes => {
+                let bytes = || Value::Text(text(field, content, found.units));
+                let parts = parts.ok().filter(|parts| tagged.are_plain(parts));
+                Ok(parts.map_or_else(bytes, Value::Parts))
+            }
+            (_, parts) => parts.map(Value::Parts),
+        }
     }
 
     fn parts_of(

@@ -121,6 +121,63 @@ fn tables_may_have_a_bcd_length_that_counts_their_number_too() {
     assert_eq!(unwritable(&of(layout), r#"{"2":"A"}"#), ("48.2".to_owned(), "undefined_field"));
 }
 
+/// A format whose field 48 is bytes, with more keys.
+fn of_bytes(name: &str, keys: &str) -> Spec {
+    spec(&format!(
+        "name = 't'\nmti = 'ascii'\nbitmap = 'hex'\n[fields.48]\nname = '{name}'\ncontent = 'b'\n\
+         length_max = 999\nlength_digits = 3\n{keys}"
+    ))
+}
+
+// Public report: j8583 (SourceForge), DE63 of terminals: the field is given as bytes named "tables".
+#[test]
+fn a_field_of_bytes_that_is_named_tables_is_read_as_tables_where_it_holds_them() {
+    let tables = of_bytes("tables", "");
+    check(&tables, "0005 3232 414243 0004 3237 5859", r#"{"22":"ABC","27":"XY"}"#);
+    check(&tables, "0002 3031", r#"{"01":""}"#);
+    // The same number twice, and once more behind another.
+    check(&tables, "0003 3232 41 0003 3232 42", r#"{"22":["A","B"]}"#);
+    // What is no tables from the first byte to the last stays as it came.
+    for other in [
+        "",
+        "0005",
+        "0005 3232 4142",
+        "0003 3232 41 00",
+        "0001 3232",
+        "0004 0102 4142",
+        "00A2 3232",
+    ] {
+        let shown = other.replace(' ', "");
+        check(&tables, other, &format!("\"{shown}\""));
+    }
+    // Another name says nothing of tables.
+    check(&of_bytes("private data", ""), "0003 3232 41", r#""0003323241""#);
+}
+
+#[test]
+fn tags_of_a_field_of_bytes_may_give_way_to_bytes() {
+    let parts =
+        "[fields.48.parts]\nkind = 'tagged'\ntag_length = 2\nlength_digits = 2\nor_bytes = true";
+    let open = of_bytes("more", parts);
+    check(&open, "3031 3032 4142", r#"{"01":"AB"}"#);
+    check(&open, "3031 3033 4142", r#""303130334142""#);
+    assert_eq!(unwritable(&open, r#""3""#), ("48".to_owned(), "bad_value"));
+    // Which bytes are secret cannot be told, so all of them are hidden.
+    let secret = of_bytes("more", &format!("{parts}\nsecret_tags = ['01']"));
+    let shown = |content: &str| {
+        let tree = secret.unpack(&bytes(&message(content))).expect("a message");
+        serde_json::to_string(&secret.masked(tree)).expect("JSON")
+    };
+    assert!(shown("3031 3033 4142").contains(r#""48":"[6 hidden]""#));
+    assert!(shown("3031 3032 4142").contains(r#""48":{"01":"[2 hidden]"}"#));
+    let text = text_of("kind = 'tagged'\ntag_length = 2\nlength_digits = 2\nor_bytes = true");
+    let problem = Spec::from_toml(&text).expect_err("refused").remove(0).to_string();
+    assert!(
+        problem.contains("only a field of content `b` in encoding `raw` can be bytes"),
+        "{problem}"
+    );
+}
+
 // Public reports: moov-io/iso8583 issue 315, and its docs/composite-fields.md.
 #[test]
 fn tags_may_be_bytes_and_each_a_field_of_its_own() {

@@ -118,6 +118,7 @@ fn of_parts(parts: &RawParts) -> Pairs {
     pairs.text("encoding", parts.encoding.as_ref());
     pairs.text("tag_encoding", parts.tag_encoding.as_ref());
     pairs.text("value_encoding", parts.value_encoding.as_ref());
+    pairs.flag("or_bytes", parts.or_bytes);
     pairs
 }
 

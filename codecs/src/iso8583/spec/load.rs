@@ -13,6 +13,7 @@ use crate::iso8583::field::{
 use crate::iso8583::index::Walk;
 
 mod parts;
+mod tables;
 
 pub(super) fn compile(raw: &RawSpec) -> Result<Spec, Vec<SpecError>> {
     let mut mistakes = Mistakes(Vec::new());
@@ -152,10 +153,17 @@ impl Maker<'_> {
         let length_counts = of(&raw.length_counts, defaults.length_counts);
         let length = self.length(key, raw, length_encoding, length_counts, encoding)?;
         let pad = self.pad(key, of(&raw.pad, defaults.pad))?;
+        let key_of_parts = format!("{key}.parts");
         let parts = match &raw.parts {
-            Some(parts) => Some(self.composite(&format!("{key}.parts"), parts, depth)?),
+            Some(parts) => Some(self.composite(&key_of_parts, parts, depth)?),
+            None if tables::is_so_named(raw, encoding) => {
+                Some(self.composite(&key_of_parts, &tables::parts(), depth)?)
+            }
             None => None,
         };
+        if parts.is_some() && raw.parts.as_ref().is_some_and(|parts| parts.or_bytes) {
+            self.bytes_alone(&key_of_parts, raw, encoding);
+        }
         if parts.is_some() && matches!(encoding, Encoding::Bcd(_) | Encoding::SignedBcd(_)) {
             let problem = "a field made of parts is written in bytes; let its parts be BCD";
             self.mistakes.add(&format!("{key}.encoding"), problem);

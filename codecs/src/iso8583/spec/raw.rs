@@ -164,6 +164,9 @@ pub struct RawParts {
     pub tag_encoding: Option<String>,
     /// Tagged: `ascii`, `ebcdic` or `raw`; as `encoding` where absent.
     pub value_encoding: Option<String>,
+    /// Tagged: a content that is no such tags from its first byte to its last is kept as bytes.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub or_bytes: bool,
     /// Positional, bitmapped, and in front of tags: the parts by number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<Number, RawField>,
@@ -180,7 +183,7 @@ impl RawParts {
     pub(super) fn stated(&self) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
         const BITMAPPED: &[&str] = &["bitmapped"];
         const TAGGED: &[&str] = &["tagged"];
-        let keys: [(&str, bool, &[&str]); 17] = [
+        let keys: [(&str, bool, &[&str]); 18] = [
             ("optional_tail", self.optional_tail, &["positional"]),
             ("header_length", self.header_length.is_some(), BITMAPPED),
             ("bitmap", self.bitmap.is_some(), BITMAPPED),
@@ -197,6 +200,7 @@ impl RawParts {
             ("encoding", self.encoding.is_some(), TAGGED),
             ("tag_encoding", self.tag_encoding.is_some(), TAGGED),
             ("value_encoding", self.value_encoding.is_some(), TAGGED),
+            ("or_bytes", self.or_bytes, TAGGED),
             ("tags", !self.tags.is_empty(), TAGGED),
         ];
         let parts: [(&str, bool, &[&str]); 2] = [

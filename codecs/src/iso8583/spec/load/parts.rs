@@ -157,7 +157,7 @@ impl Maker<'_> {
                 .add(&format!("{key}.secret_tags"), format!("`{tag}` is no tag here: {NAME}"));
         }
         let secret_tags = secret.map(|tag| tag.as_str().into()).collect();
-        Some(Composite::Tagged(Tagged { head, layout, tags, secret_tags }))
+        Some(Composite::Tagged(Tagged { head, layout, tags, secret_tags, or_bytes: raw.or_bytes }))
     }
 
     /// The tags that are told by themselves.
