@@ -68,7 +68,9 @@ impl MisfitMessage {
         let has_tpdu = whole.len() > TPDU_LEN && whole[0] == TPDU_ID;
         let found = formats.find_map(|format| {
             let is_own = Arc::ptr_eq(&format, &own);
-            let places = [(0, true), (TPDU_LEN, has_tpdu), (header.len(), true)];
+            let has_two = has_tpdu && whole.len() > 2 * TPDU_LEN && whole[TPDU_LEN] == TPDU_ID;
+            let places =
+                [(0, true), (TPDU_LEN, has_tpdu), (2 * TPDU_LEN, has_two), (header.len(), true)];
             let places = places.into_iter().filter(|(at, is_place)| {
                 let failed = is_own && *at == header.len();
                 *is_place && !failed
@@ -81,7 +83,8 @@ impl MisfitMessage {
                     (true, _) => Misfit::UnexpectedHeader,
                 };
                 let (sent_header, bytes) = whole.split_at_checked(at)?;
-                let header = sent_header.try_into().ok().filter(|_| has_tpdu);
+                // Of two headers the outer one is the answer's.
+                let header = sent_header.first_chunk().copied().filter(|_| has_tpdu);
                 read_whole(&format, bytes).map(|(format, home)| Self {
                     misfit,
                     format,
@@ -113,7 +116,9 @@ impl MisfitMessage {
     pub fn fault(&self) -> Fault {
         let text = match self.misfit {
             Misfit::MissingHeader => "message without the header that this line takes".to_owned(),
-            Misfit::UnexpectedHeader => "message with a header; this line takes none".to_owned(),
+            Misfit::UnexpectedHeader => {
+                "message with a header more than this line takes".to_owned()
+            }
             Misfit::OtherFormat => format!("message is {}, not this line's format", self.format()),
         };
         Fault { reason: router::reason::Reason::FormatError, field: 0, offset: 0, text }
@@ -202,6 +207,13 @@ mod tests {
         let sent = [&TPDU[..], ECHO].concat();
         let swapped = [0x60, 0, 0x11, 0, 3, b'0', b'8', b'1', b'0'];
         check(None, &[], &sent, Some((Misfit::UnexpectedHeader, &swapped)));
+    }
+
+    #[test]
+    fn a_second_header_is_found_and_answered_with_the_one_header_of_the_line() {
+        let sent = [&TPDU[..], ECHO].concat();
+        let swapped = [0x60, 0, 0x11, 0, 3, b'0', b'8', b'1', b'0'];
+        check(None, &TPDU, &sent, Some((Misfit::UnexpectedHeader, &swapped)));
     }
 
     #[test]

@@ -23,6 +23,9 @@ use crate::{log, stop_deadline};
 pub(super) struct ServeArgs {
     #[command(flatten)]
     configured: Configured,
+    /// Keep everything in this folder; as `data.dir` does
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// Write what goes over participants' lines into files of this folder, masked; as
     /// `trace.lines` and `trace.dir` do
     #[arg(long, value_name = "DIR")]
@@ -33,9 +36,12 @@ impl ServeArgs {
     /// The configuration with what the other options add to it.
     fn configured(self) -> Configured {
         let mut configured = self.configured;
+        let text = |dir: PathBuf| toml::Value::String(dir.display().to_string());
+        if let Some(dir) = self.data {
+            configured.set.push(format!("data.dir={}", text(dir)));
+        }
         if let Some(dir) = self.trace_lines {
-            let dir = toml::Value::String(dir.display().to_string());
-            configured.set.push(format!("trace.dir={dir}"));
+            configured.set.push(format!("trace.dir={}", text(dir)));
             configured.set.push("trace.lines=true".to_owned());
         }
         configured

@@ -17,6 +17,7 @@ use super::message_format::{self, Traffic};
 use super::read::Section;
 use super::service::millis;
 use crate::participant::key_exchange::KeyExchange;
+use crate::participant::line::UNKNOWN;
 use crate::participant::message_format::MessageFormat;
 use crate::participant::pin::PinRule;
 
@@ -119,6 +120,10 @@ pub(super) fn read_entries(
         if let Some(id) = id.filter(|id| !seen.insert(*id)) {
             section.mistake("id", format!("there is another participant `{id}`"));
         }
+        if id.is_some_and(|id| id.as_str() == UNKNOWN) {
+            let problem = "is what logs and metrics call a line without a sign-on";
+            section.mistake("id", problem);
+        }
         let entry = read_one(section, id, keys, framing);
         if let Some(acquirer_id) = entry.lines.acquirer_id.filter(|id| !acquirers.insert(*id)) {
             section.mistake("acquirer_id", format!("another participant has `{acquirer_id}`"));
@@ -206,6 +211,9 @@ fn partial_reversals(section: &mut Section<'_>, message_format: Option<&MessageF
 
 fn reach(section: &mut Section<'_>) -> Option<Reach> {
     let address = section.socket_address("connect", "192.0.2.10:8583");
+    if address.is_some_and(|address| address.port() == 0) {
+        section.mistake("connect", "port 0 cannot be connected to");
+    }
     let lines = section.size("lines", 1..=64, 1);
     let echo_interval = millis(section, "echo_interval_ms", 30_000);
     let reconnect_min = millis(section, "reconnect_min_ms", 200);
@@ -276,6 +284,15 @@ mod tests {
             }
             (found, _) => panic!("{participant}: {:?}", found.err()),
         }
+    }
+
+    #[test]
+    fn a_port_of_zero_and_the_name_of_unknown_lines_are_refused() {
+        check("connect = \"127.0.0.1:0\"\n", Err(&["participants[0].connect"]));
+        let text = "[[participants]]\nid = \"unknown\"\n";
+        let layers = Layers::compiled_in().with_text("test.toml", text).expect("layers");
+        let mistakes = load(&layers).expect_err("refused");
+        assert_eq!(mistakes[0].key, "participants[0].id");
     }
 
     #[test]

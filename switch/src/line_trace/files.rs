@@ -90,10 +90,17 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-/// The name of a participant's file: what is no plain character of a file name is an underscore.
+/// The name of a participant's file, another for each id: a byte that is no plain character of a file
+/// name is written as `%` and two hexadecimal digits, as in an URL.
 fn name(participant: &str) -> String {
-    let is_plain = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
-    participant.chars().map(|letter| if is_plain(&letter) { letter } else { '_' }).collect()
+    let mut name = String::new();
+    for byte in participant.bytes() {
+        match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' => name.push(byte.into()),
+            _ => name.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    name
 }
 
 #[cfg(test)]
@@ -137,7 +144,8 @@ mod tests {
 
     #[test]
     fn no_name_of_a_participant_leads_out_of_the_folder() {
-        assert_eq!(name("../bank/a"), "___bank_a");
+        assert_eq!(name("../bank/a"), "%2E%2E%2Fbank%2Fa");
+        assert_ne!(name("bank.a"), name("bank_a"));
         assert_ne!(name("before-sign-on.unsigned"), UNSIGNED);
     }
 }
