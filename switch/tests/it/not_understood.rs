@@ -185,6 +185,15 @@ fn cases() -> Vec<Case> {
             0,
         ),
         case(
+            "two TPDUs where there is one",
+            At::Banco,
+            framed(&[TPDU, TPDU, ECHO_BCD].concat()),
+            Some((b"\x60\0\x11\0\x03\x08\x10", b"\0\0\x42")),
+            "unexpected_header",
+            "0",
+            0,
+        ),
+        case(
             "ASCII on a BCD port",
             At::Banco,
             framed(&[TPDU, ECHO].concat()),
