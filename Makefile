@@ -33,6 +33,7 @@ fmt-check: ## Check that the code is formatted
 
 lint: ## Find mistakes and breaches of the house rules (clippy)
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy -p switch --no-default-features --locked -- -D warnings
 	cargo clippy --manifest-path fuzz/Cargo.toml --locked -- -D warnings
 
 doc: ## Build the documentation; a broken link is an error

@@ -19,6 +19,7 @@
 //! the record that ends it is durable; a failed write or sync is tried again.
 
 pub mod clock;
+#[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod folder;
 mod follower;

@@ -25,9 +25,15 @@ pub const EXIT_USAGE: u8 = 64;
 
 /// The Cauce payment switch.
 ///
-/// Without a command it runs the demonstration: everything on this machine, one payment of each
-/// rail, then it keeps serving.
 #[derive(Debug, Parser)]
+#[cfg_attr(
+    feature = "demo",
+    doc = "Without a command it runs the demonstration: everything on this machine, one payment of            each rail, then it keeps serving; `cauce demo --once` ends after it."
+)]
+#[cfg_attr(
+    not(feature = "demo"),
+    command(subcommand_required = true, arg_required_else_help = true)
+)]
 #[command(name = "cauce", version, after_help = EXAMPLES, max_term_width = 80)]
 struct Cli {
     #[command(subcommand)]
@@ -35,8 +41,6 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  cauce                                   the demonstration, which keeps serving
-  cauce demo --once                       the demonstration, then exit
   cauce check --config my.toml            every mistake in a configuration
   cauce serve --config my.toml --config participants/bank-a.toml
   cauce key create --role biller --owner isp-ve --data ./data
@@ -51,6 +55,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run everything on this machine with simulated banks and merchants
+    #[cfg(feature = "demo")]
     Demo(crate::demo::DemoArgs),
     /// Run the switch; SIGTERM drains and exits 0, SIGHUP reads the rules again
     Serve(serve::ServeArgs),
@@ -106,7 +111,14 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { 0 });
         }
     };
-    match cli.command.unwrap_or_else(|| Command::Demo(crate::demo::DemoArgs::default())) {
+    #[cfg(feature = "demo")]
+    let command = cli.command.or_else(|| Some(Command::Demo(crate::demo::DemoArgs::default())));
+    #[cfg(not(feature = "demo"))]
+    let command = cli.command;
+    // Clap refuses a command line without a command where there is no demonstration.
+    let Some(command) = command else { return ExitCode::from(EXIT_USAGE) };
+    match command {
+        #[cfg(feature = "demo")]
         Command::Demo(args) => served(listening, |process| crate::demo::main(&args, process)),
         Command::Serve(args) => served(listening, |process| serve::main(args, process)),
         Command::Check(configured) => check::main(&configured),
