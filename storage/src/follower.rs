@@ -18,6 +18,7 @@ use router::notice::NoticeType;
 use router::payment::Progress;
 use router::record::{Endpoint, Record};
 
+use crate::causes::with_causes;
 use crate::history::History;
 use crate::journal::{Damage, PLACE_EVERY, Tail, TailFrame};
 use crate::outbox;
@@ -26,7 +27,7 @@ use crate::shared::Shared;
 use crate::store::StoreFailure;
 use crate::view::{Facts, Homed, Positions, Rows, ViewError, ViewPosition, Views};
 use turn::{Pending, Turn};
-use view_retry::{ViewRetry, chain};
+use view_retry::ViewRetry;
 
 /// A payment without outcome is written when it is this old.
 const WRITE_AFTER: Duration = Duration::from_secs(1);
@@ -148,7 +149,7 @@ impl Follower {
                 Ok(0) => self.shared.follower_waits(IDLE_WAIT),
                 Ok(_) => {}
                 Err(error) if stop.load(Ordering::Acquire) => {
-                    let (error, lag) = (chain(&error), self.shared.lag());
+                    let (error, lag) = (with_causes(&error).to_string(), self.shared.lag());
                     return tracing::warn!(
                         error,
                         lag,
@@ -156,7 +157,7 @@ impl Follower {
                     );
                 }
                 Err(error) => {
-                    let error = chain(&error);
+                    let error = with_causes(&error).to_string();
                     tracing::error!(error, "the read models cannot follow; the process must end");
                     return self.shared.fail(StoreFailure::ReadModels);
                 }

@@ -18,6 +18,7 @@
 //! What never happens here: a record is answered before it is durable; a hold is released before
 //! the record that ends it is durable; a failed write or sync is tried again.
 
+mod causes;
 pub mod clock;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -42,6 +43,7 @@ pub mod view;
 mod withheld;
 mod writer;
 
+pub use causes::with_causes;
 pub use clock::{Clock, WallClock};
 pub use proof::LedgerProof;
 pub use replay::{Replayed, replay_now};

@@ -177,7 +177,7 @@ pub async fn take_up(
         tracing::warn!(lane = %store.lane(), open = recovered.open.len(), "payments of a dead node are taken up");
         if let Err(error) = payment::resume(&engine, &recovered.open).await {
             // The scan of open payments tries again.
-            tracing::warn!(error = %crate::log::chain(&error), "a payment was not taken up");
+            tracing::warn!(error = %storage::with_causes(&error), "a payment was not taken up");
         }
         let notices = Notices::new(Arc::clone(&engine), store, sealer.clone(), config.clone());
         engine.tasks.service("notices of a lane", notice::run(Arc::new(notices)));
@@ -220,7 +220,7 @@ async fn open_once(engine: &Engine, node: &Arc<Node>, float: &FloatConfig) -> Re
     let (asked, account) = (Arc::clone(node), float_account(&float.float_ref));
     if !blocking(move || asked.is_opened(account, currency)).await? {
         let opened = app::fund_float(engine, float).await;
-        opened.map_err(|error| crate::log::chain(&error).to_string())?;
+        opened.map_err(|error| storage::with_causes(&error).to_string())?;
     }
     let node = Arc::clone(node);
     blocking(move || node.done(&what)).await?;
@@ -233,7 +233,7 @@ where
     E: std::error::Error + Send + 'static,
 {
     let done = tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?;
-    done.map_err(|error| crate::log::chain(&error).to_string())
+    done.map_err(|error| storage::with_causes(&error).to_string())
 }
 
 /// How long a starting node keeps its doors shut for the gate to open.

@@ -103,7 +103,7 @@ pub fn main(args: &DemoArgs, process: ServiceProcess) -> ExitCode {
 #[expect(clippy::print_stderr, reason = "this is a program's own output")]
 async fn shown(args: &DemoArgs, stop: &mut StopSignals) -> ExitCode {
     screen::line("Cauce: one payment of each kind, through the real listeners\n");
-    let failed = |error: &DemoError| eprintln!("{}{}", log::chain(error), advice(error));
+    let failed = |error: &DemoError| eprintln!("{}{}", storage::with_causes(error), advice(error));
     let folder = match DataFolder::new(args.data.as_deref()) {
         Ok(folder) => folder,
         Err(error) => {

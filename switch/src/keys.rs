@@ -32,7 +32,7 @@ use tokio::sync::Mutex;
 use self::common::Common;
 use self::listed::counts;
 use self::stamp::{Stamp, StampReading};
-use crate::{clock, log};
+use crate::clock;
 
 pub use self::file::{Fault, Listed, create, list, revoke, rotate};
 pub use self::listed::{KeyName, ListedKey, NotAKeyName, OldKeyEnd, Rotated};
@@ -189,7 +189,7 @@ impl Read {
             }
             Err(error) => {
                 if self.known.is_some() {
-                    tracing::error!(error = %log::chain(&error), "the file of API keys cannot be read; its keys are refused until it can");
+                    tracing::error!(error = %storage::with_causes(&error), "the file of API keys cannot be read; its keys are refused until it can");
                 }
                 Self { looked: self.looked, known: None }
             }

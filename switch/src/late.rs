@@ -52,7 +52,7 @@ pub async fn record(engine: &Arc<Engine>, participant: &Participant, unmatched: 
     loop {
         let Err(error) = take(engine, participant, &unmatched).await else { return };
         let participant = participant.id();
-        tracing::warn!(%participant, error = %crate::log::chain(&error),
+        tracing::warn!(%participant, error = %storage::with_causes(&error),
             "a late answer is not recorded yet");
         tokio::select! {
             () = ending.cancelled() => return,

@@ -1,8 +1,6 @@
 //! The log: structured, one line an event, never a card number or a secret.
 
-use std::error::Error;
 use std::ffi::OsStr;
-use std::fmt;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -45,24 +43,6 @@ pub fn takes_colour(stream: &impl IsTerminal) -> bool {
 fn refuses_colour(no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {
     no_color.is_some_and(|value| !value.is_empty()) || term.is_some_and(|value| value == "dumb")
 }
-
-/// Prints an error with everything that caused it: `a: b: c`.
-pub fn chain<'a>(error: &'a (dyn Error + 'a)) -> impl fmt::Display + 'a {
-    struct Chain<'a>(&'a (dyn Error + 'a));
-    impl fmt::Display for Chain<'_> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "{}", self.0)?;
-            let mut source = self.0.source();
-            while let Some(cause) = source {
-                write!(f, ": {cause}")?;
-                source = cause.source();
-            }
-            Ok(())
-        }
-    }
-    Chain(error)
-}
-
 /// Pause between two lines about the same trouble.
 const SELDOM: Duration = Duration::from_secs(10);
 

@@ -269,7 +269,7 @@ impl Notices {
     async fn revive(&self, revived: Revived) -> Result<(), StoreError> {
         let endpoint = revived.endpoint;
         self.store.revive(revived).await.inspect_err(|error| {
-            let error = crate::log::chain(error);
+            let error = storage::with_causes(error);
             tracing::warn!(%endpoint, %error, "notices were not revived");
         })
     }

@@ -287,7 +287,7 @@ async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> Re
             // the payment is under way, and neither approved nor unknown.
             static NOT_DURABLE: Seldom = Seldom::new();
             if let Some(left_out) = NOT_DURABLE.is_due() {
-                tracing::error!(payment_id = %sending.payment, error = %crate::log::chain(&error),
+                tracing::error!(payment_id = %sending.payment, error = %storage::with_causes(&error),
                     left_out, "an outcome could not be made durable");
             }
             let payment = Some((sending.payment, sending.folio));

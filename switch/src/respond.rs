@@ -252,7 +252,7 @@ fn write(asked: &Asked<'_>, answer: &WireAnswer<'_>, out: &mut BytesMut) {
 pub fn tell_no_answer(error: &StoreError) {
     static NO_ANSWER: Seldom = Seldom::new();
     if let Some(left_out) = NO_ANSWER.is_due() {
-        let error = crate::log::chain(error);
+        let error = storage::with_causes(error);
         tracing::error!(%error, left_out, "the journal gave no answer");
     }
 }

@@ -23,12 +23,13 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use router::id::Lane;
 use storage::guard::GateEpoch;
+use storage::with_causes;
 use storage_cql::control::{Change, GateRow, GateState as Agreed};
 use storage_cql::{Control, CqlError, LaneRow, Lanes};
 use storage_redis::{Gate, GateError, GateState, Health, Pin, Rebuild};
 
 pub use self::log::GateLog;
-use crate::lanes::{LaneError, Mended, Workshop, chain, mend};
+use crate::lanes::{LaneError, Mended, Workshop, mend};
 use crate::rows::Merged;
 use crate::watch::Watch;
 
@@ -303,7 +304,7 @@ impl Gatekeeper {
                 Ok(Mending::Done) => mend(&mended),
                 Ok(Mending::Lost) => tracing::warn!(%lane, "a lane was lost before it was mended"),
                 Err(error) => {
-                    tracing::warn!(%lane, error = chain(&error), "a lane is not mended yet");
+                    tracing::warn!(%lane, error = %with_causes(&error), "a lane is not mended yet");
                     self.pending.add(row, mended);
                 }
             }

@@ -14,7 +14,7 @@ use storage::settings::Limits;
 use storage::view::Views;
 use storage::{
     Fold, OpenError, Parts, Recovered, Reflect, Sealer, SnapshotError, State, Store, StoreFailure,
-    Unreflected,
+    Unreflected, with_causes,
 };
 use storage_cql::{Cql, CqlError, CqlViews, LaneBackend, LaneRow, LaneTail, Snapshots};
 use storage_redis::{Gate, GateError, Rebuild, RedisGuard, Replay};
@@ -274,7 +274,7 @@ impl Workshop {
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
             }
             if let Err(error) = self.make_snapshot(lane) {
-                let detail = chain(&error);
+                let detail = with_causes(&error).to_string();
                 tracing::warn!(%lane, error = detail, "no snapshot was made; rebuilds take longer");
             }
         }
@@ -326,16 +326,4 @@ fn passed_over(lane: Lane, sequence: u64, error: &SnapshotError) {
 /// Notes that a lane's guard may be asked.
 pub fn mend(mended: &Mended) {
     mended.store(true, Ordering::Release);
-}
-
-/// An error with what is behind it, for the log.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

@@ -1,8 +1,7 @@
 //! Tells of a trouble when it begins and when it is over, not at every try in between.
 
 use std::time::Instant;
-
-use crate::lanes::chain;
+use storage::with_causes;
 
 /// One kind of trouble.
 #[derive(Debug, Default)]
@@ -11,7 +10,7 @@ pub struct TroubleLog(Option<Instant>);
 impl TroubleLog {
     /// It did not go well: `trouble` says what.
     pub fn failed(&mut self, error: &dyn std::error::Error, trouble: &str) {
-        let error = chain(error);
+        let error = with_causes(error).to_string();
         match self.0 {
             Some(_) => tracing::debug!(error, "{trouble}"),
             None => tracing::warn!(error, "{trouble}"),

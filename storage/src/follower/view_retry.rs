@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::FollowError;
+use crate::causes::with_causes;
 use crate::journal::Damage;
 use crate::shared::Shared;
 
@@ -46,7 +47,7 @@ impl ViewRetry {
             }
             if away_since.is_none() {
                 away_since = Some(Instant::now());
-                let error = chain(&error);
+                let error = with_causes(&error).to_string();
                 tracing::warn!(error, "the read models lag until they can be read and written");
             }
             self.shared.show_lag();
@@ -67,16 +68,4 @@ impl ViewRetry {
 fn tell_back(since: Instant) {
     let away_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(away_ms, "the read models can be read and written again");
-}
-
-/// An error with what is behind it.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

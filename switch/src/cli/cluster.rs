@@ -13,7 +13,6 @@ use super::schema::with_servers;
 use super::{Configured, configuration, told_mistakes};
 use crate::cluster::cql_settings;
 use crate::config::ScyllaConfig;
-use crate::log;
 
 /// What to know of the cluster.
 #[derive(Debug, Subcommand)]
@@ -55,7 +54,7 @@ fn told(config: &ScyllaConfig, form: Form, (watched, tolerance): (Duration, Dura
     let status = match status::look(&cql_settings(config), watched, std::thread::sleep) {
         Ok(status) => status,
         Err(error) => {
-            eprintln!("the cluster cannot be looked at: {}", log::chain(&error));
+            eprintln!("the cluster cannot be looked at: {}", storage::with_causes(&error));
             return ExitCode::FAILURE;
         }
     };

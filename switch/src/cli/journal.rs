@@ -14,7 +14,6 @@ use router::record::Record;
 use storage::journal::{self, Damage};
 
 use super::{Configured, data_folder};
-use crate::log;
 
 /// What to do with the journal of a data folder.
 #[derive(Debug, Subcommand)]
@@ -156,7 +155,7 @@ fn verify(data: &Path) -> ExitCode {
     let report = match journal::verify(data) {
         Ok(report) => report,
         Err(damage) => {
-            eprintln!("NOT whole: {}", log::chain(&damage));
+            eprintln!("NOT whole: {}", storage::with_causes(&damage));
             return ExitCode::FAILURE;
         }
     };
@@ -202,7 +201,7 @@ fn told(result: Result<(), ExportError>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{}", log::chain(&error));
+            eprintln!("{}", storage::with_causes(&error));
             ExitCode::FAILURE
         }
     }

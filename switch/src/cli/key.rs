@@ -14,7 +14,6 @@ use super::{Configured, configuration, data_folder, told_mistakes};
 use crate::cluster::cql_settings;
 use crate::config::{Config, Mistake};
 use crate::keys::{self, KeyName, ListedKey, OldKeyEnd, Role, Rotated};
-use crate::log;
 
 /// Longest name of a key's owner.
 const OWNER_LEN_MAX: usize = 64;
@@ -251,7 +250,8 @@ impl Where {
             (None, None) => Ok(Keys::Folder(config.service.data.dir)),
             (None, Some(cluster)) => {
                 let cql = Cql::connect(&cql_settings(&cluster.scylla));
-                let cql = cql.map_err(|error| Failure::Keys(log::chain(&error).to_string()))?;
+                let cql =
+                    cql.map_err(|error| Failure::Keys(storage::with_causes(&error).to_string()))?;
                 Ok(Keys::Cluster(ApiKeys::new(&cql)))
             }
         }
@@ -267,7 +267,7 @@ impl Keys {
     }
 
     fn failed(&self, error: &(dyn std::error::Error + 'static)) -> Failure {
-        Failure::Keys(format!("the API keys of {}: {}", self.name(), log::chain(error)))
+        Failure::Keys(format!("the API keys of {}: {}", self.name(), storage::with_causes(error)))
     }
 
     fn has_none(&self, name: &KeyName) -> Failure {

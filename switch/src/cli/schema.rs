@@ -8,7 +8,6 @@ use storage_cql::schema::{self, Standing};
 use super::{Configured, EXIT_USAGE, configuration, told_mistakes};
 use crate::cluster::cql_settings;
 use crate::config::ScyllaConfig;
-use crate::log;
 
 /// What to do with the tables.
 #[derive(Debug, Subcommand)]
@@ -57,7 +56,7 @@ fn apply(config: &ScyllaConfig) -> ExitCode {
             config.keyspace, applied.now, applied.before
         ),
         Err(error) => {
-            eprintln!("the schema was not applied: {}", log::chain(&error));
+            eprintln!("the schema was not applied: {}", storage::with_causes(&error));
             return ExitCode::FAILURE;
         }
     }
@@ -78,7 +77,7 @@ fn check(config: &ScyllaConfig) -> ExitCode {
         Ok(Standing::Newer { found }) => {
             format!("version {found}, which this program does not know: it is too old")
         }
-        Err(error) => log::chain(&error).to_string(),
+        Err(error) => storage::with_causes(&error).to_string(),
     };
     eprintln!("keyspace {}: {said}", config.keyspace);
     ExitCode::FAILURE

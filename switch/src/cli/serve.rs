@@ -65,7 +65,7 @@ pub(super) fn main(args: ServeArgs, process: ServiceProcess) -> ExitCode {
         Ok(ended) => exit_code(ended),
         Err(error) => {
             let advice = error.advice("--set").unwrap_or_default();
-            tracing::error!(error = %log::chain(&error), "the switch did not start{advice}");
+            tracing::error!(error = %storage::with_causes(&error), "the switch did not start{advice}");
             ExitCode::FAILURE
         }
     };

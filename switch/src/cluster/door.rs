@@ -219,7 +219,7 @@ async fn revive(
     match door.engine.store.revive_here(revived).await {
         Ok(()) => StatusCode::OK,
         Err(error) => {
-            let error = crate::log::chain(&error);
+            let error = storage::with_causes(&error);
             tracing::warn!(%endpoint, %error, "notices were not revived for another node");
             StatusCode::SERVICE_UNAVAILABLE
         }

@@ -8,7 +8,6 @@ use router::money::{Currency, Money};
 
 use super::screen;
 use crate::cli::process::StopSignals;
-use crate::log;
 
 /// DE32 of the demonstration's bank-a.
 const ACQUIRER_ID: &str = "00000000011";
@@ -32,7 +31,7 @@ pub(super) async fn pay(address: SocketAddr, stop: &mut StopSignals) -> ExitCode
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("{address}: {}", log::chain(&error));
+            eprintln!("{address}: {}", storage::with_causes(&error));
             eprintln!("Is a demonstration running there? `cauce demo` prints its addresses.");
             ExitCode::FAILURE
         }

@@ -12,7 +12,6 @@ use super::client::{ApiAnswer, ApiClient};
 use super::sandbox::{Sandbox, SandboxError};
 use super::screen;
 use crate::app::App;
-use crate::log;
 use crate::participant::Participant;
 
 /// How long a participant may take to sign on, and a notice to come.
@@ -49,7 +48,7 @@ pub(super) async fn run(app: &App, sandbox: &Sandbox) -> bool {
         went_well &= step.is_ok();
         let (mark, text) = match step {
             Ok(text) => ('✓', text),
-            Err(error) => ('✗', log::chain(&error).to_string()),
+            Err(error) => ('✗', storage::with_causes(&error).to_string()),
         };
         screen::step(mark, what, &text);
     };

@@ -16,7 +16,7 @@ use storage_cql::api_keys::ApiKeyRow;
 use tokio::sync::Semaphore;
 
 use super::{Hash, NoWord, Principal, table};
-use crate::log::{self, Seldom};
+use crate::log::Seldom;
 
 /// The table's word on a key it knows is renewed when it is this old.
 const RENEWED_AFTER: Duration = Duration::from_millis(500);
@@ -157,7 +157,7 @@ impl Inner {
             Err(error) => {
                 static NOT_READ: Seldom = Seldom::new();
                 if let Some(left_out) = NOT_READ.is_due() {
-                    let error = log::chain(&error);
+                    let error = storage::with_causes(&error);
                     tracing::warn!(%error, left_out, "the common API keys cannot be read");
                 }
                 Err(NoWord)

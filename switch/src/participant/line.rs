@@ -314,7 +314,7 @@ impl Line {
     fn worded(&self, body: Bytes) -> Result<Bytes, NotSent> {
         let Some(message_format) = &self.message_format else { return Ok(body) };
         message_format.write(&body, self.framer.message_len_max()).map_err(|error| {
-            let error = crate::log::chain(&error);
+            let error = storage::with_causes(&error);
             let participant = self.identity.name().to_owned();
             metrics::counter!("cauce_messages_unwritable_total", "participant" => participant)
                 .increment(1);

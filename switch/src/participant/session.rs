@@ -157,7 +157,7 @@ impl Session {
         self.line.set_signed_on(false);
         metrics::counter!("cauce_lines_closed_total", "why" => closed.name()).increment(1);
         self.note_end(closed);
-        let (line, why) = (self.line.number(), crate::log::chain(closed));
+        let (line, why) = (self.line.number(), storage::with_causes(closed));
         if let Some(participant) = &self.participant {
             tracing::info!(line, participant = participant.id().as_str(), %why, "line ended");
             return participant.detach(&self.line);

@@ -162,7 +162,7 @@ impl<A: Answers> Connection<A> {
             }
         };
         if let Err(error) = served {
-            tracing::debug!(error = %crate::log::chain(&error), "connection ended");
+            tracing::debug!(error = %storage::with_causes(&error), "connection ended");
             if error.is_timeout() {
                 refused("header_timeout");
             } else if error.is_parse() {

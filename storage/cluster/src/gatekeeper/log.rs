@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use storage::guard::GateEpoch;
+use storage::with_causes;
 
 use super::GatekeeperError;
-use crate::lanes::chain;
 
 /// Pause between two reasons that are told for one state.
 const TELL_EVERY: Duration = Duration::from_secs(5);
@@ -25,7 +25,7 @@ pub struct GateLog {
 impl GateLog {
     /// Tells what a look found.
     pub fn tell(&mut self, looked: &Result<GateEpoch, GatekeeperError>) {
-        let why_not = looked.as_ref().err().map(|error| chain(error));
+        let why_not = looked.as_ref().err().map(|error| with_causes(error).to_string());
         let was_served = self.told.as_ref().is_some_and(|(why_not, _)| why_not.is_none());
         if !self.is_due(why_not.as_deref(), Instant::now()) {
             return;

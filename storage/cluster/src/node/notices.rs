@@ -1,11 +1,10 @@
 //! Tells the stores of this node what other lanes owe the endpoints they serve.
 
 use router::id::Lane;
-use storage::Store;
+use storage::{Store, with_causes};
 use storage_cql::CqlError;
 
 use super::Inner;
-use crate::lanes::chain;
 use crate::noticed::LOOK_EVERY;
 
 impl Inner {
@@ -17,7 +16,7 @@ impl Inner {
             self.tell(&news);
             // Told once: the next look comes at once.
             if let Some(error) = failed.as_ref().filter(|_| !is_blind) {
-                let error = chain(error);
+                let error = with_causes(error).to_string();
                 tracing::warn!(error, "what other lanes owe merchants cannot be looked at");
             }
             is_blind = failed.is_some();

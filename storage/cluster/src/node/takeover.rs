@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use router::id::Lane;
-use storage::StoreFailure;
+use storage::{StoreFailure, with_causes};
 use storage_cql::lane::Taken as TakenRow;
 use storage_cql::{CqlError, LaneRow};
 
 use super::threads::thread;
 use super::{Inner, Taken};
-use crate::lanes::{LaneError, chain};
+use crate::lanes::LaneError;
 use crate::trouble_log::TroubleLog;
 
 /// Lanes opened at once: each is a fold in memory and a reader of the journal. The others are left
@@ -124,7 +124,7 @@ impl Inner {
         let opening = thread("cluster-taking", self, move || match node.hold(row) {
             Ok(()) => tracing::warn!(%lane, "a lane was taken over"),
             Err(error) => {
-                let error = chain(&error);
+                let error = with_causes(&error).to_string();
                 tracing::error!(%lane, error, "a lane that was taken over cannot be served");
             }
         });

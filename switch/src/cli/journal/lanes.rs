@@ -13,7 +13,6 @@ use super::{Format, TableFormat, Where, balanced, told, write, write_balances};
 use crate::cli::schema::with_servers;
 use crate::cli::{Configured, EXIT_USAGE};
 use crate::cluster::cql_settings;
-use crate::log;
 
 impl Where {
     fn configured(&self) -> Configured {
@@ -44,7 +43,7 @@ pub(super) fn verify(at: &Where) -> ExitCode {
                     println!("lane {lane} {}", balanced(report.accounts, report.snapshots));
                 }
                 Err(damage) => {
-                    eprintln!("lane {lane} NOT whole: {}", log::chain(&damage));
+                    eprintln!("lane {lane} NOT whole: {}", storage::with_causes(&damage));
                     is_whole = false;
                 }
             }
@@ -95,7 +94,7 @@ pub(super) fn import(data: &Path, configured: &Configured) -> ExitCode {
         let journal = match journal::frames(data) {
             Ok(journal) => journal,
             Err(damage) => {
-                eprintln!("{} is NOT whole: {}", data.display(), log::chain(&damage));
+                eprintln!("{} is NOT whole: {}", data.display(), storage::with_causes(&damage));
                 return ExitCode::FAILURE;
             }
         };
@@ -109,7 +108,7 @@ pub(super) fn import(data: &Path, configured: &Configured) -> ExitCode {
                 ExitCode::SUCCESS
             }
             Err(error) => {
-                eprintln!("the journal was not imported: {}", log::chain(&error));
+                eprintln!("the journal was not imported: {}", storage::with_causes(&error));
                 ExitCode::FAILURE
             }
         }
@@ -128,6 +127,6 @@ fn with_lanes(at: &Where, work: impl FnOnce(&Cql, Vec<Lane>) -> ExitCode) -> Exi
 
 #[expect(clippy::print_stderr, reason = "this is a program's own output")]
 fn failed(error: &CqlError) -> ExitCode {
-    eprintln!("the lanes cannot be read: {}", log::chain(error));
+    eprintln!("the lanes cannot be read: {}", storage::with_causes(error));
     ExitCode::FAILURE
 }

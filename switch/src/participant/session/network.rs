@@ -68,7 +68,7 @@ impl Session {
             Err(error) => {
                 metrics::counter!("cauce_key_changes_refused_total", "why" => error.name())
                     .increment(1);
-                tracing::warn!(%participant, error = %crate::log::chain(&error),
+                tracing::warn!(%participant, error = %storage::with_causes(&error),
                     "key change refused");
                 self.say(wire, heard, error.reason()).await;
             }

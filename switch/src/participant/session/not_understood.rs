@@ -191,14 +191,14 @@ impl Session {
             | Closed::Read(_) => return self.note_unfinished(closed),
             Closed::Stopping | Closed::NotReading | Closed::Displaced => return,
         };
-        let text = crate::log::chain(closed).to_string().into();
+        let text = storage::with_causes(closed).to_string().into();
         self.note(&BadMessage { kind, field: FRAME.into(), offset, text, is_answered: false });
     }
 
     /// A frame that had begun when the line ended.
     fn note_unfinished(&self, closed: &Closed) {
         let Some(unfinished) = &self.unfinished else { return };
-        let text = format!("{unfinished} ({})", crate::log::chain(closed)).into();
+        let text = format!("{unfinished} ({})", storage::with_causes(closed)).into();
         let (kind, field) = ("unfinished_frame", FRAME.into());
         self.note(&BadMessage { kind, field, offset: 0, text, is_answered: false });
     }
