@@ -1,6 +1,7 @@
 //! Tells of a trouble when it begins and when it is over, not at every try in between.
 
 use std::time::Instant;
+
 use storage::with_causes;
 
 /// One kind of trouble.
