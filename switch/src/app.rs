@@ -34,7 +34,7 @@ use crate::engine::{Engine, Parts};
 use crate::keys::{self, Keys};
 use crate::line_trace::LineTrace;
 use crate::notice::Notices;
-use crate::outbound::Sockets;
+use crate::outbound::{Host, Sockets};
 use crate::participant::tls::TlsError;
 use crate::participant::{Participant, Participants, dial, listen, tls};
 use crate::seal::KeyError;
@@ -262,7 +262,12 @@ fn admission(config: &Config) -> Result<Arc<Admission>, DescriptorError> {
     };
     let ceilings = ceilings.within_sockets();
     let dialled = config.participants.iter().filter_map(|one| one.reach.as_ref());
-    Ok(Admission::new(ceilings, dialled.map(|reach| reach.address.ip())))
+    // What address a name has is not known before it is called.
+    let addresses = dialled.filter_map(|reach| match reach.address.host {
+        Host::Ip(ip) => Some(ip),
+        Host::Name(_) => None,
+    });
+    Ok(Admission::new(ceilings, addresses))
 }
 
 /// Starts the clock, and what looks after it.

@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(
             found,
             [
-                "test.toml: http.listen: `nowhere` is not an address with a port, such as 127.0.0.1:8080",
+                "test.toml: http.listen: `nowhere` is not an IP address with a port, such as 127.0.0.1:8080",
                 "test.toml: http.port: unknown key",
                 "test.toml: storage.mode: `cloud` is not one of embedded, cluster",
                 "test.toml: storage.queue_len_max: 0 is outside 1..=1048576",

@@ -10,7 +10,7 @@ pub mod connect;
 pub mod network;
 pub mod sockets;
 
-pub use address::AddressError;
+pub use address::{AddressError, Destination, Host};
 pub use connect::{ConnectError, Https, https};
 pub use network::Reach;
 pub use sockets::{Sockets, descriptors_for};

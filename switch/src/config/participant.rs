@@ -16,6 +16,7 @@ use super::keys::KeysConfig;
 use super::message_format::{self, Traffic};
 use super::read::Section;
 use super::service::millis;
+use crate::outbound::Destination;
 use crate::participant::key_exchange::KeyExchange;
 use crate::participant::line::UNKNOWN;
 use crate::participant::message_format::MessageFormat;
@@ -73,8 +74,8 @@ impl ParticipantConfig {
 /// Where and how we connect to a participant.
 #[derive(Debug, Clone)]
 pub struct Reach {
-    /// Its address.
-    pub address: SocketAddr,
+    /// Its host and port. A name is looked up at each connect.
+    pub address: Destination,
     /// Lines to keep open.
     pub lines: usize,
     /// Pause between echo tests (0800, DE70 301) on a quiet line.
@@ -210,10 +211,7 @@ fn partial_reversals(section: &mut Section<'_>, message_format: Option<&MessageF
 }
 
 fn reach(section: &mut Section<'_>) -> Option<Reach> {
-    let address = section.socket_address("connect", "192.0.2.10:8583");
-    if address.is_some_and(|address| address.port() == 0) {
-        section.mistake("connect", "port 0 cannot be connected to");
-    }
+    let address = section.destination("connect", "bank.example:8583 or 192.0.2.10:8583");
     let lines = section.size("lines", 1..=64, 1);
     let echo_interval = millis(section, "echo_interval_ms", 30_000);
     let reconnect_min = millis(section, "reconnect_min_ms", 200);
@@ -288,7 +286,12 @@ mod tests {
 
     #[test]
     fn a_port_of_zero_and_the_name_of_unknown_lines_are_refused() {
-        check("connect = \"127.0.0.1:0\"\n", Err(&["participants[0].connect"]));
+        for address in ["127.0.0.1:0", "bank.example:0", "bank.example", "bank example:1", ":1"] {
+            check(&format!("connect = \"{address}\"\n"), Err(&["participants[0].connect"]));
+        }
+        for address in ["bank.example:8583", "localhost:1", "[::1]:8583"] {
+            check(&format!("connect = \"{address}\"\n"), Ok(None));
+        }
         let text = "[[participants]]\nid = \"unknown\"\n";
         let layers = Layers::compiled_in().with_text("test.toml", text).expect("layers");
         let mistakes = load(&layers).expect_err("refused");
@@ -336,7 +339,13 @@ mod tests {
 
     #[test]
     fn an_address_without_a_port_is_one_mistake_and_tells_what_is_expected() {
-        for key in ["connect", "listen"] {
+        for (key, begins) in [
+            (
+                "connect",
+                "`127.0.0.1` is no host name or IP address with a port of 1 to 65535, such as ",
+            ),
+            ("listen", "`127.0.0.1` is not an IP address with a port, such as "),
+        ] {
             let text = format!(
                 "[[participants]]\nid = \"bank-a\"\nacquirer_id = \"1\"\n{key} = \"127.0.0.1\"\n\
                  framing = \"nac\"\n"
@@ -344,7 +353,6 @@ mod tests {
             let layers = Layers::compiled_in().with_text("test.toml", &text).expect("layers");
             let found = load(&layers).expect_err("a mistake");
             let [mistake] = &found[..] else { panic!("{found:?}") };
-            let begins = "`127.0.0.1` is not an IP address with a port, such as ";
             assert!(mistake.problem.starts_with(begins), "{mistake}");
         }
     }

@@ -12,6 +12,7 @@ use std::str::FromStr;
 use toml::{Table, Value};
 
 use super::layers::{Layers, Mistake};
+use crate::outbound::Destination;
 
 /// One table being read. What is never asked for is reported as an unknown key when it is dropped.
 pub struct Section<'a> {
@@ -124,14 +125,28 @@ impl<'a> Section<'a> {
     }
 
     /// An address of a socket, where it is there; `example` is such a one.
+    ///
+    /// `localhost` is 127.0.0.1: what is listened at is one address, whatever a resolver says.
     pub fn socket_address(&mut self, name: &str, example: &str) -> Option<SocketAddr> {
         let text = self.text(name)?;
-        let address = text.parse().ok();
+        let on_loopback = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+        let address = on_loopback.as_ref().unwrap_or(&text).parse().ok();
         if address.is_none() {
             let problem = format!("`{text}` is not an IP address with a port, such as {example}");
             self.mistake(name, problem);
         }
         address
+    }
+
+    /// A host, by name or address, with its port.
+    pub fn destination(&mut self, name: &str, example: &str) -> Option<Destination> {
+        let text = self.text(name)?;
+        let destination = text.parse().ok();
+        if destination.is_none() {
+            let what = "is no host name or IP address with a port of 1 to 65535, such as";
+            self.mistake(name, format!("`{text}` {what} {example}"));
+        }
+        destination
     }
 
     /// A text that, where it is there, must read as a `T`.

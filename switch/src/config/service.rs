@@ -426,12 +426,5 @@ pub(super) fn millis(section: &mut Section<'_>, name: &str, default: u64) -> Dur
 
 pub(super) fn address(section: &mut Section<'_>, name: &str, default_port: u16) -> SocketAddr {
     let default = SocketAddr::from(([127, 0, 0, 1], default_port));
-    let Some(text) = section.text(name) else { return default };
-    text.parse().unwrap_or_else(|_| {
-        section.mistake(
-            name,
-            format!("`{text}` is not an address with a port, such as 127.0.0.1:{default_port}"),
-        );
-        default
-    })
+    section.socket_address(name, &default.to_string()).unwrap_or(default)
 }

@@ -116,6 +116,22 @@ impl Destination {
     }
 }
 
+impl FromStr for Destination {
+    type Err = AddressError;
+
+    /// Reads a host with its port, as in `bank.example:8583`.
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let (host, port) = text.rsplit_once(':').ok_or(AddressError::Port)?;
+        Ok(Self { host: read_host(host)?, port: read_port(port)? })
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
 impl FromStr for Host {
     type Err = AddressError;
 

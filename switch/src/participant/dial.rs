@@ -1,5 +1,7 @@
 //! Lines we open to participants: connect, sign on, test, and connect again when they fall.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use super::{Participant, tls};
 use crate::clock;
 use crate::config::{Iso8583Config, Reach};
 use crate::engine::Engine;
+use crate::outbound::{Destination, Host};
 
 /// Keeps one line to a participant open until the switch ends. Run as a service task.
 pub async fn keep(
@@ -54,8 +57,7 @@ async fn open(
     limits: &Arc<Iso8583Config>,
 ) -> bool {
     let id = participant.id();
-    let connecting =
-        tokio::time::timeout(limits.sign_on_timeout, TcpStream::connect(reach.address));
+    let connecting = tokio::time::timeout(limits.sign_on_timeout, connect(&reach.address));
     let connected = tokio::select! {
         () = engine.tasks.stages().ending.cancelled() => return false,
         connected = connecting => connected,
@@ -72,8 +74,9 @@ async fn open(
         }
     };
     socket.set_nodelay(true).ok();
+    let peer = socket.peer_addr().ok();
     let Some(files) = &reach.tls else {
-        return converse(engine, participant, reach, limits, socket).await;
+        return converse(engine, participant, reach, limits, (peer, socket)).await;
     };
     let secured = match tls::connect(files, socket) {
         Ok(handshake) => tokio::time::timeout(limits.sign_on_timeout, handshake).await,
@@ -83,7 +86,7 @@ async fn open(
         }
     };
     match secured {
-        Ok(Ok(socket)) => converse(engine, participant, reach, limits, socket).await,
+        Ok(Ok(socket)) => converse(engine, participant, reach, limits, (peer, socket)).await,
         Ok(Err(error)) => {
             tracing::warn!(participant = id.as_str(), %error, "TLS handshake failed");
             false
@@ -92,19 +95,35 @@ async fn open(
     }
 }
 
+/// Connects to a host; its name is looked up each time, and each of its addresses is tried.
+///
+/// Errors: the system's; the host refuses, or has no address.
+async fn connect(host: &Destination) -> io::Result<TcpStream> {
+    let socket = match &host.host {
+        Host::Ip(ip) => TcpStream::connect((*ip, host.port)).await?,
+        Host::Name(name) => TcpStream::connect((name.as_str(), host.port)).await?,
+    };
+    // Where nobody listens on this machine, the system may choose the very port that is called for the
+    // calling end, and connect it to itself (RFC 9293, simultaneous open).
+    if socket.local_addr()? == socket.peer_addr()? {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(socket)
+}
+
 async fn converse(
     engine: &Arc<Engine>,
     participant: &Arc<Participant>,
     reach: &Reach,
     limits: &Arc<Iso8583Config>,
-    socket: impl AsyncRead + AsyncWrite + Send + 'static,
+    (peer, socket): (Option<SocketAddr>, impl AsyncRead + AsyncWrite + Send + 'static),
 ) -> bool {
     let (reader, writer) = tokio::io::split(socket);
     let config = &participant.config;
     let framing = config.framing.as_ref().unwrap_or(&limits.framing).clone();
     let backlog = Backlog::new(limits.in_flight_max, limits.queued_bytes_max);
     let identity = LineIdentity {
-        peer: Some(reach.address),
+        peer,
         participant: OnceLock::from(participant.id()),
         trace: Some(Arc::clone(&engine.line_trace)),
     };

@@ -7,8 +7,11 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 
-use crate::harness::{ACQUIRER, House, PATIENCE, card_order, eventually};
+use crate::harness::{
+    ACQUIRER, CONFIG, House, PATIENCE, card_order, eventually, issuer, start_text,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn before_sign_on_everything_is_refused() {
@@ -50,6 +53,16 @@ async fn a_line_that_does_not_sign_on_in_time_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bank_is_called_by_its_host_s_name_and_localhost_is_listened_at() {
+    let (dir, issuer) = (TempDir::new().expect("a folder"), issuer().await);
+    let rules = CONFIG.replace("@issuer@", &format!("localhost:{}", issuer.addr().port()));
+    let app = start_text(dir.path(), &rules, "[iso8583]\nlisten = \"localhost:0\"\n").await;
+    let house = House { app, issuer, dir };
+    let (_, answer) = house.bank().await.pay(&card_order(15_000)).await.expect("an answer");
+    assert_eq!(answer.response_code(), "00");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn echo_and_cut_over_are_answered_and_key_change_is_refused() {
     let house = House::start().await;
     let bank = house.bank().await;
@@ -80,7 +93,7 @@ async fn what_a_line_asked_before_it_closed_comes_to_its_end() {
 
 /// Authority, server and two clients, as PEM files in a folder.
 struct Certificates {
-    dir: tempfile::TempDir,
+    dir: TempDir,
     ca_pem: String,
     clients: Vec<(rcgen::Certificate, KeyPair)>,
 }
