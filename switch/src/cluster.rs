@@ -14,7 +14,7 @@ use router::posting::float_account;
 use storage::seal::Sealer;
 use storage::settings::Limits;
 use storage::{Recovered, Store};
-use storage_cluster::{FRAME_LEN_MAX, Node, Settings, StartError, Taken, Turn};
+use storage_cluster::{FRAME_LEN_MAX, Node, Settings, StartError, TakenLane, Turn};
 use storage_cql::session::{Consistency, Password, Replication, Serial};
 use storage_redis::Form;
 use tokio::net::TcpListener;
@@ -163,7 +163,7 @@ pub fn join(node: &Arc<Node>, config: &ClusterConfig, engine: &Arc<Engine>) {
 /// Takes up the lanes of dead nodes, for as long as the switch runs. Run as a service task.
 pub async fn take_up(
     engine: Arc<Engine>,
-    mut taken: mpsc::Receiver<Taken>,
+    mut taken: mpsc::Receiver<TakenLane>,
     sealer: Sealer,
     config: NoticesConfig,
 ) {
@@ -173,7 +173,7 @@ pub async fn take_up(
             () = ending.cancelled() => return,
             taken = taken.recv() => taken,
         };
-        let Some(Taken { store, recovered }) = taken else { return };
+        let Some(TakenLane { store, recovered }) = taken else { return };
         tracing::warn!(lane = %store.lane(), open = recovered.open.len(), "payments of a dead node are taken up");
         if let Err(error) = payment::resume(&engine, &recovered.open).await {
             // The scan of open payments tries again.

@@ -24,12 +24,12 @@ use parking_lot::Mutex;
 use router::id::Lane;
 use storage::guard::GateEpoch;
 use storage::with_causes;
-use storage_cql::control::{Change, GateRow, GateState as Agreed};
+use storage_cql::control::{AgreedState, Change, GateRow};
 use storage_cql::{Control, CqlError, LaneRow, Lanes};
 use storage_redis::{Gate, GateError, GateState, Health, Pin, Rebuild};
 
 pub use self::log::GateLog;
-use crate::lanes::{LaneError, Mended, Workshop, mend};
+use crate::lanes::{IsMended, LaneError, LaneOpener, mend};
 use crate::rows::Merged;
 use crate::watch::Watch;
 
@@ -43,9 +43,9 @@ pub struct Gatekeeper {
     pub control: Control,
     pub lanes: Lanes,
     pub gate: Arc<Gate>,
-    pub workshop: Workshop,
+    pub opener: LaneOpener,
     pub watch: Arc<Mutex<Watch>>,
-    pub pending: Arc<Pending>,
+    pub pending: Arc<WaitingLanes>,
     /// Under which epoch the last look found the gate well, and when that was.
     pub served: Arc<Mutex<Option<(GateEpoch, Instant)>>>,
     pub not_before: Instant,
@@ -54,11 +54,11 @@ pub struct Gatekeeper {
 
 /// Lanes of this node whose guards wait until the gate reflects them.
 #[derive(Default)]
-pub struct Pending(Mutex<BTreeMap<Lane, (LaneRow, Mended)>>);
+pub struct WaitingLanes(Mutex<BTreeMap<Lane, (LaneRow, IsMended)>>);
 
-impl Pending {
+impl WaitingLanes {
     /// Adds one, unless the lane is there as it was taken later.
-    pub fn add(&self, row: LaneRow, mended: Mended) {
+    pub fn add(&self, row: LaneRow, mended: IsMended) {
         let mut lanes = self.0.lock();
         let is_older = lanes.get(&row.lane).is_some_and(|(known, _)| known.epoch > row.epoch);
         if !is_older {
@@ -76,7 +76,7 @@ impl Pending {
         self.0.lock().contains_key(&lane)
     }
 
-    fn take(&self) -> BTreeMap<Lane, (LaneRow, Mended)> {
+    fn take(&self) -> BTreeMap<Lane, (LaneRow, IsMended)> {
         std::mem::take(&mut *self.0.lock())
     }
 }
@@ -118,7 +118,7 @@ impl Gatekeeper {
     fn look(&mut self) -> Result<GateEpoch, GatekeeperError> {
         let row = self.control.gate()?;
         match row {
-            Some(row) if row.state == Agreed::Open => self.follow(&row),
+            Some(row) if row.state == AgreedState::Open => self.follow(&row),
             Some(row) => {
                 self.close(&format!("{} is rebuilding it", row.changed_by));
                 let alive = self.watch.lock().lives(&row.changed_by, Instant::now());
@@ -254,7 +254,7 @@ impl Gatekeeper {
                 for (done, row) in rows.iter().enumerate() {
                     self.tell(epoch, done, rows.len(), "from marks");
                     let mark = marks.get(&row.lane).copied();
-                    self.workshop.reflect(row, mark, &mut rebuild)?;
+                    self.opener.reflect(row, mark, &mut rebuild)?;
                 }
             }
             None => self.load_everything(epoch, &rows, &mut rebuild)?,
@@ -279,7 +279,7 @@ impl Gatekeeper {
         let mut merged = Merged::default();
         for (done, row) in rows.iter().enumerate() {
             self.tell(epoch, done, rows.len(), "from snapshots");
-            merged.add(row.lane, self.workshop.fold(row)?.guard());
+            merged.add(row.lane, self.opener.fold(row)?.guard());
         }
         rebuild.load(&merged.into_rows())?;
         for row in rows {
@@ -320,7 +320,7 @@ impl Gatekeeper {
             Some(_) | None => return Ok(Mending::Lost),
         }
         let marks = mending.marks()?.unwrap_or_default();
-        self.workshop.reflect(row, marks.get(&row.lane).copied(), &mut mending)?;
+        self.opener.reflect(row, marks.get(&row.lane).copied(), &mut mending)?;
         Ok(Mending::Done)
     }
 }

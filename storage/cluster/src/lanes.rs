@@ -56,7 +56,7 @@ pub enum LaneError {
 
 /// What lanes are made from.
 #[derive(Clone)]
-pub struct Workshop {
+pub struct LaneOpener {
     pub cql: Cql,
     pub noticed: Arc<Noticed>,
     pub gate: Arc<Gate>,
@@ -69,9 +69,9 @@ pub struct Workshop {
 }
 
 /// Whether a lane's guard may be asked: the gate reflects what the lane's earlier writer recorded.
-pub type Mended = Arc<AtomicBool>;
+pub type IsMended = Arc<AtomicBool>;
 
-impl Workshop {
+impl LaneOpener {
     pub fn new(
         settings: &Settings,
         cql: Cql,
@@ -94,7 +94,7 @@ impl Workshop {
 
     /// Starts the store of a lane that was just made or taken. Its guard refuses until the gate
     /// reflects the lane.
-    pub fn open(&self, row: LaneRow) -> Result<(Store, Recovered, Mended), LaneError> {
+    pub fn open(&self, row: LaneRow) -> Result<(Store, Recovered, IsMended), LaneError> {
         self.open_while(row, || true)
     }
 
@@ -102,7 +102,7 @@ impl Workshop {
     pub fn open_unless_stopped(
         &self,
         row: LaneRow,
-    ) -> Result<(Store, Recovered, Mended), LaneError> {
+    ) -> Result<(Store, Recovered, IsMended), LaneError> {
         self.open_while(row, || !self.stop.is_said())
     }
 
@@ -110,7 +110,7 @@ impl Workshop {
         &self,
         row: LaneRow,
         goes_on: impl Fn() -> bool,
-    ) -> Result<(Store, Recovered, Mended), LaneError> {
+    ) -> Result<(Store, Recovered, IsMended), LaneError> {
         let lane = row.lane;
         let (mut state, from) = self.snapshot(lane, row.head.sequence)?;
         let (began, replayed) = (Instant::now(), row.head.sequence - from.sequence);
@@ -124,7 +124,7 @@ impl Workshop {
         let after = written.max(Head::of_lane(lane).sequence);
         let (head, taken_at) = (row.head, row.epoch);
         let backend = LaneBackend::new(&self.cql, row).give_up_after(self.give_up_after);
-        let mended = Mended::default();
+        let mended = IsMended::default();
         let maker = self.clone();
         let parts = Parts {
             lane,
@@ -324,6 +324,6 @@ fn passed_over(lane: Lane, sequence: u64, error: &SnapshotError) {
 }
 
 /// Notes that a lane's guard may be asked.
-pub fn mend(mended: &Mended) {
+pub fn mend(mended: &IsMended) {
     mended.store(true, Ordering::Release);
 }

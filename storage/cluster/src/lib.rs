@@ -29,6 +29,6 @@ mod trouble_log;
 mod watch;
 
 pub use lanes::LaneError;
-pub use node::{Node, Peers, StartError, Taken};
+pub use node::{Node, Peers, StartError, TakenLane};
 pub use settings::{FRAME_LEN_MAX, Settings};
 pub use storage_cql::once::Turn;

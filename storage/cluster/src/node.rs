@@ -29,8 +29,8 @@ use tokio::sync::mpsc;
 use self::others::OthersOf;
 use self::threads::thread;
 use crate::folios::Folios;
-use crate::gatekeeper::{GateLog, Gatekeeper, Pending};
-use crate::lanes::{LaneError, Workshop};
+use crate::gatekeeper::{GateLog, Gatekeeper, WaitingLanes};
+use crate::lanes::{LaneError, LaneOpener};
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::watch::Watch;
@@ -79,7 +79,7 @@ pub enum StartError {
 }
 
 /// A dead node's lane that this node now holds.
-pub struct Taken {
+pub struct TakenLane {
     /// Takes what follows up on its payments.
     pub store: Store,
     /// What it left open.
@@ -98,14 +98,14 @@ pub trait Peers: Send + Sync {
 
 /// A node that runs. Stop it before its stores are closed.
 pub struct Node {
-    inner: Arc<Inner>,
+    inner: Arc<NodeInner>,
     store: Store,
     folios: Arc<Folios>,
-    taken: Mutex<Option<mpsc::Receiver<Taken>>>,
+    taken: Mutex<Option<mpsc::Receiver<TakenLane>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-struct Inner {
+struct NodeInner {
     settings: Settings,
     me: Owner,
     started_at_ms: i64,
@@ -113,9 +113,9 @@ struct Inner {
     lanes: Lanes,
     nodes: Nodes,
     gate: Arc<Gate>,
-    workshop: Workshop,
+    opener: LaneOpener,
     watch: Arc<Mutex<Watch>>,
-    pending: Arc<Pending>,
+    pending: Arc<WaitingLanes>,
     served: Arc<Mutex<Option<(GateEpoch, Instant)>>>,
     own: OnceLock<Store>,
     held: Mutex<BTreeMap<Lane, Store>>,
@@ -126,7 +126,7 @@ struct Inner {
     note: Mutex<String>,
     config_version: Mutex<u64>,
     is_furnished: AtomicBool,
-    taken: mpsc::Sender<Taken>,
+    taken: mpsc::Sender<TakenLane>,
     /// Lanes of dead nodes that are being opened.
     taking: Mutex<BTreeMap<Lane, JoinHandle<()>>>,
     stop: Arc<Stop>,
@@ -143,7 +143,7 @@ impl Node {
         started_at_ms: i64,
     ) -> Result<(Arc<Self>, Recovered), StartError> {
         let (taken, taken_queue) = mpsc::channel(TAKEN_LEN_MAX);
-        let inner = Arc::new(Inner::new(settings, sealer, started_at_ms, taken)?);
+        let inner = Arc::new(NodeInner::new(settings, sealer, started_at_ms, taken)?);
         let row = inner.own_lane()?;
         let folios = Arc::new(Folios::open(inner.control.clone(), inner.me.to_string())?);
         // From here on, for reading the lane may take longer than a node may be silent.
@@ -173,7 +173,7 @@ impl Node {
     }
 
     /// Lanes as they are taken over; there is one such queue.
-    pub fn taken(&self) -> Option<mpsc::Receiver<Taken>> {
+    pub fn taken(&self) -> Option<mpsc::Receiver<TakenLane>> {
         self.taken.lock().take()
     }
 
@@ -219,7 +219,7 @@ impl Node {
 
     /// The connection to the journal's servers.
     pub fn cql(&self) -> &Cql {
-        &self.inner.workshop.cql
+        &self.inner.opener.cql
     }
 
     /// Asks for the turn to do what is done once in the life of the cluster. The turn of a node
@@ -286,12 +286,12 @@ impl Node {
     }
 }
 
-impl Inner {
+impl NodeInner {
     fn new(
         settings: Settings,
         sealer: Sealer,
         started_at_ms: i64,
-        taken: mpsc::Sender<Taken>,
+        taken: mpsc::Sender<TakenLane>,
     ) -> Result<Self, StartError> {
         let cql = Cql::connect(&settings.cql)?;
         let gate = Gate::new(settings.gate.clone())?.with_clock(Arc::clone(&settings.clock));
@@ -304,7 +304,7 @@ impl Inner {
             lanes: Lanes::new(&cql),
             nodes: Nodes::new(&cql),
             gate: Arc::clone(&gate),
-            workshop: Workshop::new(&settings, cql, gate, sealer, Arc::clone(&stop)),
+            opener: LaneOpener::new(&settings, cql, gate, sealer, Arc::clone(&stop)),
             watch: Arc::new(Mutex::new(Watch::new(settings.takeover_after))),
             pending: Arc::default(),
             served: Arc::default(),
@@ -331,7 +331,7 @@ impl Inner {
             return Err(error.into());
         }
         let lane = row.lane;
-        let opened = self.workshop.open(row.clone());
+        let opened = self.opener.open(row.clone());
         let (store, recovered, mended) =
             opened.map_err(|source| StartError::Lane { lane, source })?;
         self.pending.add(row, mended);
@@ -345,7 +345,7 @@ impl Inner {
             control: self.control.clone(),
             lanes: self.lanes.clone(),
             gate: Arc::clone(&self.gate),
-            workshop: self.workshop.clone(),
+            opener: self.opener.clone(),
             watch: Arc::clone(&self.watch),
             pending: Arc::clone(&self.pending),
             served: Arc::clone(&self.served),

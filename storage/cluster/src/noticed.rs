@@ -15,10 +15,10 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// What was seen at the last look.
 pub struct Noticed {
     cql: Cql,
-    lanes: Mutex<BTreeMap<Lane, Seen>>,
+    lanes: Mutex<BTreeMap<Lane, SeenNotices>>,
 }
 
-struct Seen {
+struct SeenNotices {
     views: Arc<CqlViews>,
     noticed: u64,
 }
@@ -45,7 +45,7 @@ impl Noticed {
         for ((lane, views), noticed) in lanes.iter().zip(views).zip(noticed) {
             match noticed {
                 Ok(noticed) => {
-                    let before = known.insert(*lane, Seen { views, noticed });
+                    let before = known.insert(*lane, SeenNotices { views, noticed });
                     if before.is_none_or(|before| before.noticed < noticed) {
                         news.push(*lane);
                     }
@@ -60,7 +60,7 @@ impl Noticed {
 impl OtherLanes for Noticed {
     fn all(&self) -> Vec<OtherLane> {
         let lanes = self.lanes.lock();
-        let other = |(lane, seen): (&Lane, &Seen)| {
+        let other = |(lane, seen): (&Lane, &SeenNotices)| {
             let views = Arc::clone(&seen.views);
             OtherLane { lane: *lane, noticed: seen.noticed, views }
         };

@@ -16,10 +16,10 @@ pub struct Watch {
     dead_after: Duration,
     /// When the rows were last looked at.
     looked: Option<Instant>,
-    seen: BTreeMap<Box<str>, Seen>,
+    seen: BTreeMap<Box<str>, SeenNode>,
 }
 
-struct Seen {
+struct SeenNode {
     row: NodeRow,
     moved: Instant,
     /// The run before this one, and where it was.
@@ -56,7 +56,7 @@ impl Watch {
                     seen.row = row;
                 }
                 None => {
-                    let seen = Seen { row, moved: now, before: None, twin: None };
+                    let seen = SeenNode { row, moved: now, before: None, twin: None };
                     self.seen.insert(seen.row.name.clone(), seen);
                 }
             }
@@ -68,7 +68,7 @@ impl Watch {
         self.looked.is_none_or(|looked| now.duration_since(looked) < self.dead_after / 2)
     }
 
-    fn is_silent(&self, seen: &Seen, now: Instant) -> bool {
+    fn is_silent(&self, seen: &SeenNode, now: Instant) -> bool {
         self.is_awake(now) && now.duration_since(seen.moved) >= self.dead_after
     }
 
@@ -90,7 +90,7 @@ impl Watch {
 
     /// Nodes other than one that live and are served by the gate under an epoch.
     pub fn served(&self, epoch: GateEpoch, besides: &str, now: Instant) -> Vec<&str> {
-        let lives = |seen: &&Seen| !self.is_silent(seen, now);
+        let lives = |seen: &&SeenNode| !self.is_silent(seen, now);
         let others = self.seen.values().filter(|seen| *seen.row.name != *besides);
         let served = others.filter(lives).filter(|seen| seen.row.gate_epoch == Some(epoch));
         served.map(|seen| &*seen.row.name).collect()
@@ -106,7 +106,7 @@ impl Watch {
 
     /// What the living nodes besides one say of themselves: name, address, note.
     pub fn others(&self, besides: &str, now: Instant) -> Vec<(Box<str>, Box<str>, Box<str>)> {
-        let lives = |seen: &&Seen| !self.is_silent(seen, now);
+        let lives = |seen: &&SeenNode| !self.is_silent(seen, now);
         let others = self.seen.values().filter(|seen| *seen.row.name != *besides).filter(lives);
         let others = others.filter(|seen| !seen.row.has_ended);
         let said = |NodeRow { name, address, status, .. }: &NodeRow| {
@@ -126,7 +126,7 @@ impl Watch {
     }
 }
 
-impl Seen {
+impl SeenNode {
     /// Takes note of whose run gives the signs. One run after another is a node that was started
     /// again; a run that comes back was never over.
     fn note_run(&mut self, row: &NodeRow) {

@@ -12,7 +12,7 @@ use rig::{Cassandra, CassandraOptions, Jit, Paxos};
 use router::id::Lane;
 use storage::guard::GateEpoch;
 use storage::journal::{Backend, Frame, TailFrame};
-use storage_cql::lane::Created;
+use storage_cql::lane::LaneCreation;
 use storage_cql::session::Replication;
 use storage_cql::{Cql, LaneBackend, Lanes, Owner, Settings, schema};
 
@@ -62,7 +62,7 @@ fn run(cql: &Cql, next: &mut u16, (lanes, records): (u16, u32), within: Duration
 fn append(cql: &Cql, lane: Lane, records: u32, within: Duration) -> u64 {
     let owner = Owner { node: "example".into(), incarnation: 1 };
     let created = Lanes::new(cql).create(lane, "example", &owner, GateEpoch(1)).unwrap();
-    let Created::Created(row) = created else { panic!("the lane is new") };
+    let LaneCreation::Created(row) = created else { panic!("the lane is new") };
     let mut backend = LaneBackend::new(cql, row);
     let body = vec![0; usize::try_from(records).unwrap() * RECORD_BYTES];
     let (began, mut frames) = (Instant::now(), 0);

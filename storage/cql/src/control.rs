@@ -10,7 +10,7 @@ use crate::session::{Cql, CqlError, Judged, Statement};
 
 /// Whether the gate lets anything in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GateState {
+pub enum AgreedState {
     /// It is being filled from the journal.
     Rebuilding,
     /// It decides.
@@ -23,7 +23,7 @@ pub struct GateRow {
     /// Its epoch; the first is 1.
     pub epoch: GateEpoch,
     /// Whether it lets anything in.
-    pub state: GateState,
+    pub state: AgreedState,
     /// What names the servers it is made of; empty until it is open.
     pub pin: Box<str>,
     /// Who began the epoch.
@@ -121,10 +121,11 @@ impl Control {
     ///
     /// Errors: not settled within [`patience`](crate::Settings::patience).
     pub fn publish(&self, epoch: GateEpoch, pin: &str) -> Result<Change, CqlError> {
-        let is_ours =
-            |row: &GateRow| row.epoch == epoch && row.state == GateState::Open && &*row.pin == pin;
+        let is_ours = |row: &GateRow| {
+            row.epoch == epoch && row.state == AgreedState::Open && &*row.pin == pin
+        };
         let is_before = |row: Option<&GateRow>| {
-            row.is_some_and(|row| row.epoch == epoch && row.state == GateState::Rebuilding)
+            row.is_some_and(|row| row.epoch == epoch && row.state == AgreedState::Rebuilding)
         };
         let judge = async |_| self.judge(is_ours, is_before).await;
         self.cql.block_on(self.cql.settle(&PUBLISH, (pin, epoch.0.cast_signed()), judge))
@@ -203,8 +204,8 @@ impl Control {
         };
         let text = |text: Option<String>| Box::from(text.unwrap_or_default());
         let state = match state.as_deref() {
-            Some("open") => GateState::Open,
-            Some("rebuilding") => GateState::Rebuilding,
+            Some("open") => AgreedState::Open,
+            Some("rebuilding") => AgreedState::Rebuilding,
             Some(_) | None => return Err(CqlError::row(&READ_GATE, "no such state")),
         };
         let epoch = GateEpoch(epoch.cast_unsigned());

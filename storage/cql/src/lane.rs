@@ -7,7 +7,7 @@ use router::id::Lane;
 use storage::guard::GateEpoch;
 use storage::journal::{Chain, Head};
 
-pub(crate) use reach::{Reach, Shared, Starts};
+pub(crate) use reach::{LaneSignals, Reach, Starts};
 use row::{Columns, bytes};
 pub use row::{LaneRow, Owner};
 
@@ -21,7 +21,7 @@ pub struct Lanes {
 
 /// What became of taking a lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Taken {
+pub enum LaneTakeover {
     /// It is the new owner's, with this row.
     Taken(LaneRow),
     /// Another has taken it before.
@@ -30,7 +30,7 @@ pub enum Taken {
 
 /// What became of making a lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Created {
+pub enum LaneCreation {
     /// It is new, and the owner's. Read the gate again before its first append: a change of epoch
     /// that did not see the lane has not fenced it.
     Created(LaneRow),
@@ -95,7 +95,7 @@ impl Lanes {
         home: &str,
         owner: &Owner,
         guard_epoch: GateEpoch,
-    ) -> Result<Created, CqlError> {
+    ) -> Result<LaneCreation, CqlError> {
         self.cql.block_on(create(&self.cql, lane, home, owner, guard_epoch))
     }
 
@@ -104,7 +104,12 @@ impl Lanes {
     /// Shape:  `owner` is unique to the incarnation; `expected` is the row the caller judged. Lost
     /// where that has changed, be it only that its owner has appended, and so lives.
     /// Errors: not settled within [`patience`](crate::Settings::patience).
-    pub fn take(&self, lane: Lane, owner: &Owner, expected: &LaneRow) -> Result<Taken, CqlError> {
+    pub fn take(
+        &self,
+        lane: Lane,
+        owner: &Owner,
+        expected: &LaneRow,
+    ) -> Result<LaneTakeover, CqlError> {
         self.cql.block_on(take(&self.cql, lane, owner, expected))
     }
 
@@ -140,7 +145,7 @@ pub(crate) async fn create(
     home: &str,
     owner: &Owner,
     guard_epoch: GateEpoch,
-) -> Result<Created, CqlError> {
+) -> Result<LaneCreation, CqlError> {
     let head = Head::of_lane(lane);
     let row = LaneRow {
         lane,
@@ -165,16 +170,21 @@ pub(crate) async fn create(
         Ok(match read(cql, lane).await? {
             None => Judged::Again,
             Some(found) if found.owner == *owner && found.epoch == 1 => {
-                Judged::Done(Created::Created(found))
+                Judged::Done(LaneCreation::Created(found))
             }
-            Some(found) => Judged::Done(Created::Exists(found)),
+            Some(found) => Judged::Done(LaneCreation::Exists(found)),
         })
     };
     cql.settle(&CREATE, values, judge).await
 }
 
 /// One change of owner; lost where the row is not as expected any more.
-async fn take(cql: &Cql, lane: Lane, owner: &Owner, expected: &LaneRow) -> Result<Taken, CqlError> {
+async fn take(
+    cql: &Cql,
+    lane: Lane,
+    owner: &Owner,
+    expected: &LaneRow,
+) -> Result<LaneTakeover, CqlError> {
     let epoch = expected.epoch + 1;
     let starts = expected.starts.then(epoch, expected.head.sequence + 1);
     let values = (
@@ -191,8 +201,10 @@ async fn take(cql: &Cql, lane: Lane, owner: &Owner, expected: &LaneRow) -> Resul
         let is_as_expected = row.epoch == expected.epoch && row.head == expected.head;
         Ok(match row {
             _ if is_as_expected => Judged::Again,
-            row if row.epoch == epoch && row.owner == *owner => Judged::Done(Taken::Taken(row)),
-            row => Judged::Done(Taken::Lost(row)),
+            row if row.epoch == epoch && row.owner == *owner => {
+                Judged::Done(LaneTakeover::Taken(row))
+            }
+            row => Judged::Done(LaneTakeover::Lost(row)),
         })
     };
     cql.settle(&TAKE, values, judge).await
@@ -200,7 +212,7 @@ async fn take(cql: &Cql, lane: Lane, owner: &Owner, expected: &LaneRow) -> Resul
 
 /// The next lane epoch under the same owner: frames that were written under the one before and are
 /// beyond the head do not count.
-pub(crate) async fn regain(cql: &Cql, row: &LaneRow) -> Result<Taken, CqlError> {
+pub(crate) async fn regain(cql: &Cql, row: &LaneRow) -> Result<LaneTakeover, CqlError> {
     take(cql, row.lane, &row.owner, row).await
 }
 

@@ -33,7 +33,7 @@ pub mod views;
 
 pub use control::Control;
 pub use frames::{LaneBackend, LaneTail};
-pub use lane::{LaneRow, Lanes, Owner, Taken};
+pub use lane::{LaneRow, LaneTakeover, Lanes, Owner};
 pub use nodes::Nodes;
 pub use session::{Cql, CqlError, Settings};
 pub use snapshots::Snapshots;

@@ -35,7 +35,7 @@ pub const MIGRATIONS: [Migration; 3] = [
 
 /// Where the tables stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum SchemaStanding {
     /// As this version knows them.
     Current,
     /// There are none.
@@ -116,17 +116,17 @@ impl SchemaError {
 }
 
 /// What a program needs to know before it starts.
-pub fn check(settings: &Settings) -> Result<Standing, CqlError> {
+pub fn check(settings: &Settings) -> Result<SchemaStanding, CqlError> {
     let (runtime, session) = open(settings, false)?;
     let versions = runtime.block_on(applied(&session, settings));
     runtime.shutdown_background();
     let needed = MIGRATIONS.len();
     let found = versions?.last().map_or(0, |(version, _)| *version);
     Ok(match usize::try_from(found).unwrap_or(usize::MAX) {
-        0 => Standing::Missing,
-        version if version == needed => Standing::Current,
-        version if version > needed => Standing::Newer { found },
-        _ => Standing::Older { found, needed: known() },
+        0 => SchemaStanding::Missing,
+        version if version == needed => SchemaStanding::Current,
+        version if version > needed => SchemaStanding::Newer { found },
+        _ => SchemaStanding::Older { found, needed: known() },
     })
 }
 

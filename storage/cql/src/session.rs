@@ -32,7 +32,7 @@ use reconnect::CurrentSession;
 pub use settings::{Consistency, Password, Replication, Serial, Settings};
 pub(crate) use statement::Statement;
 
-use crate::schema::{self, Standing};
+use crate::schema::{self, SchemaStanding};
 
 const WORKERS: usize = 2;
 /// A node that answers nothing for so long has its connections given up, and others are asked.
@@ -43,10 +43,10 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// A connection to the servers; clones share it.
 #[derive(Clone)]
 pub struct Cql {
-    inner: Arc<Inner>,
+    inner: Arc<SessionInner>,
 }
 
-struct Inner {
+struct SessionInner {
     current: Arc<CurrentSession>,
     /// By their texts, prepared when they are first needed.
     prepared: RwLock<Vec<(&'static str, Arc<PreparedStatement>)>>,
@@ -60,7 +60,7 @@ struct Inner {
 
 /// What was asked of the servers so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Figures {
+pub struct StatementFigures {
     /// Statements of every kind, each attempt counted.
     pub statements: u64,
     /// Those of them that cost a round of consensus to write.
@@ -73,15 +73,15 @@ impl Cql {
     /// Errors: none of the nodes answers; the tables are missing, older or newer.
     pub fn connect(settings: &Settings) -> Result<Self, CqlError> {
         match schema::check(settings)? {
-            Standing::Current => {}
-            Standing::Missing => return Err(CqlError::NoSchema),
-            Standing::Older { found, .. } => return Err(CqlError::OldSchema { found }),
-            Standing::Newer { found } => return Err(CqlError::NewSchema { found }),
+            SchemaStanding::Current => {}
+            SchemaStanding::Missing => return Err(CqlError::NoSchema),
+            SchemaStanding::Older { found, .. } => return Err(CqlError::OldSchema { found }),
+            SchemaStanding::Newer { found } => return Err(CqlError::NewSchema { found }),
         }
         let (runtime, session) = open(settings, true)?;
         let current = Arc::new(CurrentSession::new(session));
         runtime.spawn(reconnect::keep(Arc::clone(&current), settings.clone()));
-        let inner = Inner {
+        let inner = SessionInner {
             current,
             prepared: RwLock::default(),
             reads: profile_of_reads(settings).into_handle(),
@@ -94,8 +94,8 @@ impl Cql {
     }
 
     /// What was asked of the servers over this connection.
-    pub fn figures(&self) -> Figures {
-        Figures {
+    pub fn figures(&self) -> StatementFigures {
+        StatementFigures {
             statements: self.inner.statements.load(Ordering::Relaxed),
             conditional_updates: self.inner.conditional_updates.load(Ordering::Relaxed),
         }
@@ -123,7 +123,7 @@ impl Cql {
     }
 }
 
-impl Drop for Inner {
+impl Drop for SessionInner {
     fn drop(&mut self) {
         // The last clone may go anywhere, also where a runtime may not wait for its end.
         if let Some(runtime) = self.runtime.take() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 use storage_cluster::status::{self, LaneStatus, NodeStatus, Status};
-use storage_cql::control::GateState;
+use storage_cql::control::AgreedState;
 
 use super::schema::with_servers;
 use super::{Configured, configuration, told_mistakes};
@@ -121,8 +121,8 @@ impl ClusterReport {
         let gate = status.gate.as_ref().map(|row| Gate {
             epoch: row.epoch.0,
             state: match row.state {
-                GateState::Open => "open",
-                GateState::Rebuilding => "rebuilding",
+                AgreedState::Open => "open",
+                AgreedState::Rebuilding => "rebuilding",
             },
             pin: row.pin.to_string(),
             changed_by: row.changed_by.to_string(),

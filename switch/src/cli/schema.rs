@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use storage_cql::schema::{self, Standing};
+use storage_cql::schema::{self, SchemaStanding};
 
 use super::{Configured, EXIT_USAGE, configuration, told_mistakes};
 use crate::cluster::cql_settings;
@@ -66,15 +66,15 @@ fn apply(config: &ScyllaConfig) -> ExitCode {
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program's own output")]
 fn check(config: &ScyllaConfig) -> ExitCode {
     let said = match schema::check(&cql_settings(config)) {
-        Ok(Standing::Current) => {
+        Ok(SchemaStanding::Current) => {
             println!("keyspace {}: as this version knows it", config.keyspace);
             return ExitCode::SUCCESS;
         }
-        Ok(Standing::Missing) => "no tables: `cauce schema apply` makes them".to_owned(),
-        Ok(Standing::Older { found, needed }) => {
+        Ok(SchemaStanding::Missing) => "no tables: `cauce schema apply` makes them".to_owned(),
+        Ok(SchemaStanding::Older { found, needed }) => {
             format!("version {found}, needed is {needed}: `cauce schema apply` brings it up")
         }
-        Ok(Standing::Newer { found }) => {
+        Ok(SchemaStanding::Newer { found }) => {
             format!("version {found}, which this program does not know: it is too old")
         }
         Err(error) => storage::with_causes(&error).to_string(),

@@ -6,11 +6,11 @@ use storage::guard::GateEpoch;
 use storage_cql::CqlError;
 use storage_cql::nodes::NodeRow;
 
-use super::{Inner, SERVED_FOR};
+use super::{NodeInner, SERVED_FOR};
 use crate::folios::Folios;
 use crate::trouble_log::TroubleLog;
 
-impl Inner {
+impl NodeInner {
     /// Gives signs of life and sees those of others. A node whose own lane has failed gives none.
     pub(super) fn keep_beating(&self, folios: &Folios) {
         let mut told = TroubleLog::default();

@@ -10,13 +10,13 @@ use std::time::Instant;
 use storage_cql::nodes::NodeRow;
 use storage_cql::{CqlError, Owner};
 
-use super::{Inner, StartError};
+use super::{NodeInner, StartError};
 
 /// Movements after which the other process lives. One may be the last write of a process that was
 /// killed, on its way when it was.
 const MOVEMENTS: u32 = 2;
 
-impl Inner {
+impl NodeInner {
     /// Waits until it is certain that no other process of this name lives, which takes half the
     /// time after which a silent node is taken for dead. A run that said its end is not waited for.
     ///

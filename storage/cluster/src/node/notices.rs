@@ -4,10 +4,10 @@ use router::id::Lane;
 use storage::{Store, with_causes};
 use storage_cql::CqlError;
 
-use super::Inner;
+use super::NodeInner;
 use crate::noticed::LOOK_EVERY;
 
-impl Inner {
+impl NodeInner {
     /// Looks at all lanes again and again, until the node stops.
     pub(super) fn watch_notices(&self) {
         let mut is_blind = false;
@@ -30,7 +30,7 @@ impl Inner {
     /// would take its own lane's notices for all there are.
     pub(super) fn look_at_notices(&self) -> (Vec<Lane>, Option<CqlError>) {
         let lanes: Vec<Lane> = self.owners.lock().keys().copied().collect();
-        self.workshop.noticed.look(&lanes)
+        self.opener.noticed.look(&lanes)
     }
 
     /// A store knows of its own lane's notices before anybody else does.

@@ -2,17 +2,17 @@
 
 use router::id::Lane;
 use storage::guard::GateEpoch;
-use storage_cql::lane::{Created, Taken};
+use storage_cql::lane::{LaneCreation, LaneTakeover};
 use storage_cql::{CqlError, LaneRow};
 
-use super::{Inner, StartError};
+use super::{NodeInner, StartError};
 
 /// Most lanes of a cluster.
 const LANES_MAX: u16 = 4_096;
 /// Frames that a killed process may have had on their way.
 const LAST_FRAMES_MAX: u32 = 1;
 
-impl Inner {
+impl NodeInner {
     /// This node's lane: the one it had, or the first free number. From then on this process gives
     /// signs of life, and none before: it may not be the only one of its name.
     pub(super) fn own_lane(&self) -> Result<LaneRow, StartError> {
@@ -37,11 +37,11 @@ impl Inner {
             let lane = Lane(free.ok_or(StartError::NoLane { max: LANES_MAX })?);
             let trusted = self.control.gate()?.map_or(GateEpoch(0), |row| row.epoch);
             match self.lanes.create(lane, &self.me.node, &self.me, trusted)? {
-                Created::Exists(row) if *row.home == *self.me.node => {
+                LaneCreation::Exists(row) if *row.home == *self.me.node => {
                     return Err(self.refused_by(&row.owner));
                 }
-                Created::Exists(_) => {}
-                Created::Created(row) => return Ok(self.rechecked(row)?),
+                LaneCreation::Exists(_) => {}
+                LaneCreation::Created(row) => return Ok(self.rechecked(row)?),
             }
         }
     }
@@ -53,8 +53,8 @@ impl Inner {
         let (mut expected, mut frames) = (row.clone(), 0);
         loop {
             let now = match self.lanes.take(row.lane, &self.me, &expected)? {
-                Taken::Taken(row) => return Ok(Some(row)),
-                Taken::Lost(now) => now,
+                LaneTakeover::Taken(row) => return Ok(Some(row)),
+                LaneTakeover::Lost(now) => now,
             };
             let (is_ours, is_same) = (now.owner.node == self.me.node, now.epoch == row.epoch);
             match (is_ours, is_same) {

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use router::id::Lane;
 use storage::{StoreFailure, with_causes};
-use storage_cql::lane::Taken as TakenRow;
+use storage_cql::lane::LaneTakeover;
 use storage_cql::{CqlError, LaneRow};
 
 use super::threads::thread;
-use super::{Inner, Taken};
+use super::{NodeInner, TakenLane};
 use crate::lanes::LaneError;
 use crate::trouble_log::TroubleLog;
 
@@ -20,7 +20,7 @@ use crate::trouble_log::TroubleLog;
 /// to whoever has room.
 const OPENING_MAX: usize = 4;
 
-impl Inner {
+impl NodeInner {
     /// Watches the lanes: sees whose they are, takes those of dead nodes, lets go what was taken
     /// back.
     pub(super) fn watch_lanes(self: &Arc<Self>) {
@@ -111,8 +111,8 @@ impl Inner {
         let lane = row.lane;
         tracing::warn!(%lane, owner = %row.owner, "the owner of a lane is silent: taking it over");
         let row = match self.lanes.take(lane, &self.me, row)? {
-            TakenRow::Taken(row) => row,
-            TakenRow::Lost(now) => {
+            LaneTakeover::Taken(row) => row,
+            LaneTakeover::Lost(now) => {
                 tracing::warn!(%lane, owner = %now.owner, "the lane is not taken: its owner lives");
                 return Ok(());
             }
@@ -141,7 +141,7 @@ impl Inner {
     /// Opens a lane that was taken, and serves it unless it was lost meanwhile.
     fn hold(&self, row: LaneRow) -> Result<(), LaneError> {
         let lane: Lane = row.lane;
-        let (store, recovered, mended) = self.workshop.open_unless_stopped(row.clone())?;
+        let (store, recovered, mended) = self.opener.open_unless_stopped(row.clone())?;
         match self.lanes.lane(lane)? {
             Some(now) if (&now.owner, now.epoch) == (&row.owner, row.epoch) => {}
             Some(_) | None => {
@@ -152,7 +152,7 @@ impl Inner {
         self.held.lock().insert(lane, store.clone());
         self.pending.add(row, mended);
         // A queue nobody reads ends with the process; the payments stay open for the next.
-        let _ = self.taken.blocking_send(Taken { store, recovered });
+        let _ = self.taken.blocking_send(TakenLane { store, recovered });
         Ok(())
     }
 }

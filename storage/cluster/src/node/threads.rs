@@ -5,16 +5,16 @@ use std::thread::JoinHandle;
 
 use storage::StoreFailure;
 
-use super::Inner;
+use super::NodeInner;
 
 /// A thread the node cannot do without: should it panic, the node's own store gives up, and with
 /// it the process.
 pub(super) fn thread(
     name: &str,
-    node: &Arc<Inner>,
+    node: &Arc<NodeInner>,
     run: impl FnOnce() + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
-    let watch = PanicWatch(Arc::clone(node));
+    let watch = ThreadWatch(Arc::clone(node));
     let watched = move || {
         let _watch = watch;
         run();
@@ -22,9 +22,9 @@ pub(super) fn thread(
     std::thread::Builder::new().name(name.to_owned()).spawn(watched)
 }
 
-struct PanicWatch(Arc<Inner>);
+struct ThreadWatch(Arc<NodeInner>);
 
-impl Drop for PanicWatch {
+impl Drop for ThreadWatch {
     fn drop(&mut self) {
         if std::thread::panicking() {
             tracing::error!("a thread of the node panicked; the process must end");

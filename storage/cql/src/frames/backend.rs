@@ -7,8 +7,8 @@ use storage::guard::GateEpoch;
 use storage::journal::{Backend, BackendError, Frame, Head};
 
 use super::LaneTail;
-use super::write::{GIVE_UP_AFTER, Moved, Pace, Place, insert, move_head};
-use crate::lane::{LaneRow, Shared, Taken, fence, regain};
+use super::write::{GIVE_UP_AFTER, LaneEpoch, Moved, Pace, insert, move_head};
+use crate::lane::{LaneRow, LaneSignals, LaneTakeover, fence, regain};
 use crate::session::{Cql, CqlError, Deadline};
 
 /// Appends to one lane, as its owner.
@@ -18,7 +18,7 @@ use crate::session::{Cql, CqlError, Deadline};
 pub struct LaneBackend {
     cql: Cql,
     row: LaneRow,
-    shared: Shared,
+    shared: LaneSignals,
     pace: Pace,
     give_up_after: Duration,
 }
@@ -26,7 +26,7 @@ pub struct LaneBackend {
 impl LaneBackend {
     /// Of a lane that was just taken or made: `row` is what that gave.
     pub fn new(cql: &Cql, row: LaneRow) -> Self {
-        let shared = Shared::new(&row);
+        let shared = LaneSignals::new(&row);
         let (cql, pace, give_up_after) = (cql.clone(), Pace::default(), GIVE_UP_AFTER);
         Self { cql, row, shared, pace, give_up_after }
     }
@@ -59,7 +59,7 @@ impl LaneBackend {
         let first = frame.previous.sequence + 1;
         let mut deadline = self.cql.trying_for(self.give_up_after);
         loop {
-            let place = Place { lane: self.row.lane, epoch: self.row.epoch };
+            let place = LaneEpoch { lane: self.row.lane, epoch: self.row.epoch };
             let frames = [(first, frame.bytes)];
             let tried = (&mut self.pace, &mut deadline);
             insert(&self.cql, place, &frames, tried).await.map_err(failed("written"))?;
@@ -84,7 +84,7 @@ impl LaneBackend {
     /// Moves the head over a frame that is written, or finds that it cannot be under that guard.
     async fn advance(
         &mut self,
-        place: Place,
+        place: LaneEpoch,
         guard_epoch: GateEpoch,
         frame: &Frame<'_>,
         deadline: &mut Deadline,
@@ -113,8 +113,8 @@ impl LaneBackend {
     /// nothing: what is appended next begins with the same record.
     async fn regained(&self, row: &LaneRow) -> Result<LaneRow, BackendError> {
         match regain(&self.cql, row).await.map_err(failed("regained"))? {
-            Taken::Taken(row) => Ok(row),
-            Taken::Lost(row) => Err(lost(&row)),
+            LaneTakeover::Taken(row) => Ok(row),
+            LaneTakeover::Lost(row) => Err(lost(&row)),
         }
     }
 }

@@ -4,8 +4,8 @@ use router::id::Lane;
 use storage::guard::GateEpoch;
 use storage::journal::{Damage, Head, TailFrame};
 
-use super::write::{GIVE_UP_AFTER, Moved, Pace, Place, insert, move_head};
-use crate::lane::{Created, LaneRow, Owner, create};
+use super::write::{GIVE_UP_AFTER, LaneEpoch, Moved, Pace, insert, move_head};
+use crate::lane::{LaneCreation, LaneRow, Owner, create};
 use crate::session::{Cql, CqlError};
 
 /// Bytes of frames that one move of the head covers.
@@ -63,12 +63,13 @@ pub fn import(
     let owner = Owner { node: OWNER.into(), incarnation: 0 };
     let created = cql.block_on(create(cql, lane, OWNER, &owner, GateEpoch::default()))?;
     let row = match created {
-        Created::Created(row) => row,
-        Created::Exists(row) => {
+        LaneCreation::Created(row) => row,
+        LaneCreation::Exists(row) => {
             return Err(ImportError::Owned { lane, owner: row.owner.to_string().into() });
         }
     };
-    let mut run = Run { cql, there: row, head: Head::of_lane(lane), batch: Vec::new(), len: 0 };
+    let mut run =
+        ImportRun { cql, there: row, head: Head::of_lane(lane), batch: Vec::new(), len: 0 };
     let mut imported = Imported { frames: 0, records: 0, head: run.head };
     for frame in frames {
         let frame = frame?;
@@ -86,7 +87,7 @@ pub fn import(
     Ok(Imported { head: run.head, ..imported })
 }
 
-struct Run<'a> {
+struct ImportRun<'a> {
     cql: &'a Cql,
     /// The lane as far as it is written.
     there: LaneRow,
@@ -96,7 +97,7 @@ struct Run<'a> {
     len: usize,
 }
 
-impl Run<'_> {
+impl ImportRun<'_> {
     /// Takes the next frame; false where the lane has it already.
     fn take(&mut self, frame: &TailFrame) -> Result<bool, ImportError> {
         let there = self.there.head;
@@ -122,7 +123,7 @@ impl Run<'_> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let place = Place { lane: self.there.lane, epoch: self.there.epoch };
+        let place = LaneEpoch { lane: self.there.lane, epoch: self.there.epoch };
         let batch: Vec<_> = self.batch.iter().map(|(first, bytes)| (*first, &**bytes)).collect();
         let (there, head) = (self.there.head, self.head);
         let moved = self.cql.block_on(async {

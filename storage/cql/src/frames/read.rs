@@ -33,7 +33,7 @@ static ANY: Statement = Statement::read(
 );
 
 #[derive(DeserializeRow)]
-struct Part {
+struct FramePart {
     first: i64,
     epoch: i64,
     #[allow(dead_code, reason = "rows come in this order, and the query names it")]
@@ -100,7 +100,7 @@ pub(super) async fn oldest(cql: &Cql, reach: &Reach) -> Result<u64, CqlError> {
     for segment in kept..=segment_of(head) {
         let from = first_of(reach.lane, segment);
         let parts = segment_of_frames(cql, reach, segment, (from, head)).await?;
-        let is_whole = |parts: &&[Part]| TailFrame::from_bytes(&valid(reach, parts)).is_ok();
+        let is_whole = |parts: &&[FramePart]| TailFrame::from_bytes(&valid(reach, parts)).is_ok();
         let first = parts.chunk_by(|one, next| one.first == next.first).find(is_whole);
         if let Some(first) = first.and_then(|parts| parts.first()) {
             return Ok(first.first.cast_unsigned());
@@ -120,14 +120,18 @@ async fn segment_of_frames(
     reach: &Reach,
     segment: u64,
     (from, to): (u64, u64),
-) -> Result<Vec<Part>, CqlError> {
+) -> Result<Vec<FramePart>, CqlError> {
     let lane = i32::from(reach.lane.0);
     let values = (lane, segment.cast_signed(), from.cast_signed(), to.cast_signed());
     cql.rows(&READ, values).await
 }
 
 /// Frames that follow each other from `expected` on, of those that count; ends before a gap.
-fn assemble(reach: &Reach, parts: Vec<Part>, mut expected: u64) -> Result<Vec<TailFrame>, Damage> {
+fn assemble(
+    reach: &Reach,
+    parts: Vec<FramePart>,
+    mut expected: u64,
+) -> Result<Vec<TailFrame>, Damage> {
     let mut frames = Vec::new();
     for parts in parts.chunk_by(|one, next| one.first == next.first) {
         let first = parts[0].first.cast_unsigned();
@@ -151,7 +155,7 @@ fn assemble(reach: &Reach, parts: Vec<Part>, mut expected: u64) -> Result<Vec<Ta
 }
 
 /// The bytes of the frame that counts, of all parts that were written under one first record.
-fn valid(reach: &Reach, parts: &[Part]) -> Vec<u8> {
+fn valid(reach: &Reach, parts: &[FramePart]) -> Vec<u8> {
     let Some(last) = parts.last() else { return Vec::new() };
     let epoch = reach.starts.epoch_of(last.first.cast_unsigned());
     let epoch = epoch.map_or(last.epoch, u64::cast_signed);

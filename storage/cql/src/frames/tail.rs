@@ -6,13 +6,13 @@ use router::id::Lane;
 use storage::journal::{Damage, Head, Tail, TailFrame};
 
 use super::read::{find, frames, oldest};
-use crate::lane::{Reach, Shared, known};
+use crate::lane::{LaneSignals, Reach, known};
 use crate::session::{Cql, CqlError};
 
 /// The reading end of a lane.
 pub struct LaneTail {
     cql: Cql,
-    shared: Shared,
+    shared: LaneSignals,
     /// Read ahead, up to the head as it was then.
     ahead: VecDeque<TailFrame>,
     next_sequence: u64,
@@ -26,7 +26,7 @@ impl LaneTail {
     /// Errors: no such lane; the servers do not answer.
     pub fn open(cql: &Cql, lane: Lane, after: u64) -> Result<Self, CqlError> {
         let row = cql.block_on(known(cql, lane))?;
-        Ok(Self::behind(cql, Shared::new(&row), after))
+        Ok(Self::behind(cql, LaneSignals::new(&row), after))
     }
 
     /// Reads a lane from its first record that is kept. Where rows are kept for ever, that is its
@@ -41,7 +41,7 @@ impl LaneTail {
         Ok(tail)
     }
 
-    pub(crate) fn behind(cql: &Cql, shared: Shared, after: u64) -> Self {
+    pub(crate) fn behind(cql: &Cql, shared: LaneSignals, after: u64) -> Self {
         let lane = shared.reach().lane;
         let next_sequence = after.max(Head::of_lane(lane).sequence) + 1;
         let is_at_frame = after <= Head::of_lane(lane).sequence;

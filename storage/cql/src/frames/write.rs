@@ -25,7 +25,7 @@ static MOVE: Statement = Statement::conditional(
 
 /// Where frames go: a lane, under one of its epochs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct LaneEpoch {
     pub lane: Lane,
     pub epoch: u64,
 }
@@ -57,7 +57,7 @@ pub(super) enum Moved {
 /// part. The bytes must be the same whenever it is tried again.
 pub(super) async fn insert(
     cql: &Cql,
-    place: Place,
+    place: LaneEpoch,
     frames: &[(u64, &[u8])],
     (pace, deadline): (&mut Pace, &mut Deadline),
 ) -> Result<(), CqlError> {
@@ -103,7 +103,7 @@ fn parts((first, bytes): (u64, &[u8])) -> impl Iterator<Item = (u64, i32, &[u8])
 
 async fn one(
     cql: &Cql,
-    place: Place,
+    place: LaneEpoch,
     (first, part, body): (u64, i32, &[u8]),
 ) -> Result<(), CqlError> {
     let values = (
@@ -124,7 +124,7 @@ async fn one(
 /// another epoch or guard.
 pub(super) async fn move_head(
     cql: &Cql,
-    place: Place,
+    place: LaneEpoch,
     guard_epoch: GateEpoch,
     (previous, head): (&Head, &Head),
     deadline: &mut Deadline,

@@ -72,7 +72,7 @@ impl Reach {
 
 /// What a lane's writer tells the reader behind it.
 #[derive(Debug, Clone)]
-pub(crate) struct Shared(Arc<Mutex<Known>>);
+pub(crate) struct LaneSignals(Arc<Mutex<Known>>);
 
 #[derive(Debug)]
 struct Known {
@@ -82,7 +82,7 @@ struct Known {
     recent_bytes: usize,
 }
 
-impl Shared {
+impl LaneSignals {
     pub(crate) fn new(row: &LaneRow) -> Self {
         let reach = Reach::of(row);
         Self(Arc::new(Mutex::new(Known { reach, recent: VecDeque::new(), recent_bytes: 0 })))

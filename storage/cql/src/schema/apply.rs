@@ -46,7 +46,7 @@ pub fn apply_migrations(
     }
     let time_to_live = statements::time_to_live(settings).ok_or(SchemaError::Retention)?;
     let (runtime, session) = open(settings, false)?;
-    let run = Run { session, settings, by };
+    let run = SchemaRun { session, settings, by };
     let applied = runtime.block_on(async {
         run.prepare().await?;
         run.lock().await?;
@@ -58,13 +58,13 @@ pub fn apply_migrations(
     applied
 }
 
-struct Run<'a> {
+struct SchemaRun<'a> {
     session: Session,
     settings: &'a Settings,
     by: &'a str,
 }
 
-impl Run<'_> {
+impl SchemaRun<'_> {
     /// What the lock itself needs. Two programs that do this at the very same time may be told that
     /// the other has done it.
     async fn prepare(&self) -> Result<(), SchemaError> {

@@ -12,7 +12,7 @@ use router::id::EndpointId;
 use storage::journal::Head;
 use storage::view::NoticeBytes;
 
-use super::together::Row;
+use super::together::RowValues;
 use super::{CqlViews, INDEXED_MAX, POSITION, READ_AHEAD, blob};
 use crate::session::{CqlError, Statement};
 
@@ -81,12 +81,12 @@ impl CqlViews {
         let buckets = self.buckets.missing(buckets);
         let bucket_rows = buckets.iter().map(|(endpoint, bucket)| {
             let (endpoint, era) = (blob(endpoint.0), era_of(*bucket).cast_signed());
-            Row::small((endpoint, era), (endpoint, lane, era, bucket.cast_signed()))
+            RowValues::small((endpoint, era), (endpoint, lane, era, bucket.cast_signed()))
         });
         let rows = notices.into_iter().map(|(endpoint, sequence, row)| {
             let (endpoint, bucket) = (blob(endpoint.0), bucket_of(sequence).cast_signed());
             let values = (endpoint, lane, bucket, sequence.cast_signed(), row, FIRST);
-            Row::new((endpoint, bucket), values.4.len(), values)
+            RowValues::new((endpoint, bucket), values.4.len(), values)
         });
         self.put_together(&PUT_NOTICE, rows.collect()).await?;
         self.put_together(&PUT_BUCKET, bucket_rows.collect()).await?;

@@ -14,13 +14,13 @@ const BYTES_MAX: usize = 32 * 1024;
 const SMALL: usize = 100;
 
 /// Values of a row, and where they go.
-pub(super) struct Row<P, V> {
+pub(super) struct RowValues<P, V> {
     partition: P,
     len: usize,
     values: V,
 }
 
-impl<P, V> Row<P, V> {
+impl<P, V> RowValues<P, V> {
     /// A row of about so many bytes.
     pub fn new(partition: P, len: usize, values: V) -> Self {
         Self { partition, len: len + SMALL, values }
@@ -33,16 +33,16 @@ impl<P, V> Row<P, V> {
 }
 
 /// The values, in messages. Rows of one partition keep their order.
-pub(super) fn messages<P: Ord, V>(mut rows: Vec<Row<P, V>>) -> Vec<Vec<V>> {
+pub(super) fn messages<P: Ord, V>(mut rows: Vec<RowValues<P, V>>) -> Vec<Vec<V>> {
     rows.sort_by(|one, other| one.partition.cmp(&other.partition));
     let mut messages = Vec::new();
-    let mut open = Open { values: Vec::new(), partitions: 0, bytes: 0 };
+    let mut open = OpenMessage { values: Vec::new(), partitions: 0, bytes: 0 };
     let mut last = None;
-    for Row { partition, len, values } in rows {
+    for RowValues { partition, len, values } in rows {
         let is_new = last.as_ref() != Some(&partition);
         if !open.has_room(is_new, len) {
             messages.push(std::mem::take(&mut open.values));
-            open = Open { values: Vec::new(), partitions: 0, bytes: 0 };
+            open = OpenMessage { values: Vec::new(), partitions: 0, bytes: 0 };
         }
         open.partitions += usize::from(is_new || open.partitions == 0);
         open.bytes += len;
@@ -56,13 +56,13 @@ pub(super) fn messages<P: Ord, V>(mut rows: Vec<Row<P, V>>) -> Vec<Vec<V>> {
 }
 
 /// A message that is being made.
-struct Open<V> {
+struct OpenMessage<V> {
     values: Vec<V>,
     partitions: usize,
     bytes: usize,
 }
 
-impl<V> Open<V> {
+impl<V> OpenMessage<V> {
     fn has_room(&self, is_new: bool, len: usize) -> bool {
         let partitions = self.partitions + usize::from(is_new);
         let bytes_max = if partitions > 1 { MIXED_BYTES_MAX } else { BYTES_MAX };
@@ -76,7 +76,8 @@ mod tests {
     use super::*;
 
     fn lens(rows: impl IntoIterator<Item = (u8, usize)>) -> Vec<usize> {
-        let rows = rows.into_iter().map(|(partition, len)| Row { partition, len, values: () });
+        let rows =
+            rows.into_iter().map(|(partition, len)| RowValues { partition, len, values: () });
         messages(rows.collect()).iter().map(Vec::len).collect()
     }
 
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn rows_of_a_partition_meet_whatever_their_order_and_keep_it() {
-        let row = |(partition, values)| Row { partition, len: 20_000, values };
+        let row = |(partition, values)| RowValues { partition, len: 20_000, values };
         let rows = [(2, "a"), (1, "b"), (2, "c"), (1, "d")].map(row);
         assert_eq!(messages(rows.into()), [["b"], ["d"], ["a"], ["c"]]);
     }

@@ -10,7 +10,7 @@ use storage::record::decode;
 use storage::view::{Facts, History, NamedBy, Rows, ViewPosition};
 
 use super::place::{self, range_of};
-use super::together::{Row, messages};
+use super::together::{RowValues, messages};
 use super::{CqlViews, POSITION, blob, quarter_of};
 use crate::session::{CqlError, Statement};
 
@@ -84,7 +84,7 @@ impl CqlViews {
             let (lane, moment) = place::of_payment(*payment);
             let stamp = stamp_of(history.last_sequence());
             let (id, bytes) = (blob(payment.0), history.bytes().to_vec());
-            Row::new((lane, moment), bytes.len(), (lane, moment, id, bytes, stamp))
+            RowValues::new((lane, moment), bytes.len(), (lane, moment, id, bytes, stamp))
         };
         self.put_together(&PUT_PAYMENT, histories.iter().map(row).collect()).await
     }
@@ -96,23 +96,23 @@ impl CqlViews {
             let (id, key, fingerprint) =
                 (blob(payment.0), blob(facts.key.0), blob(facts.fingerprint.0));
             let (range, folio) = (range_of(facts.folio), facts.folio.number().cast_signed());
-            folios.push(Row::small(range, (range, folio, id)));
+            folios.push(RowValues::small(range, (range, folio, id)));
             match &facts.trace {
                 Some(trace) => {
                     let (originator, moment, stans) = place::of_trace(trace);
                     let (at, stan, terminal) = place::within_traces(trace);
                     let values =
                         (originator, moment, stans, at, stan, terminal, id, key, fingerprint);
-                    traces.push(Row::small((originator, moment, stans), values));
+                    traces.push(RowValues::small((originator, moment, stans), values));
                 }
                 None => {
                     let made_at = payment.unix_ms() * 1_000;
-                    keys.push(Row::small(key, (key, id, fingerprint, made_at)));
+                    keys.push(RowValues::small(key, (key, id, fingerprint, made_at)));
                 }
             }
             billers.extend(facts.biller.as_ref().map(|biller| {
                 let quarter = (biller.as_str(), facts.date.0, quarter_of(*payment));
-                Row::small(quarter, (quarter.0, quarter.1, quarter.2, id))
+                RowValues::small(quarter, (quarter.0, quarter.1, quarter.2, id))
             }));
         }
         let quarters = pointers.iter().filter_map(|(payment, facts)| {
@@ -120,7 +120,7 @@ impl CqlViews {
         });
         let quarters = self.quarters.missing(quarters);
         let quarter_rows = quarters.iter().map(|(biller, date, quarter)| {
-            Row::small((biller.as_str(), date.0), (biller.as_str(), date.0, *quarter))
+            RowValues::small((biller.as_str(), date.0), (biller.as_str(), date.0, *quarter))
         });
         tokio::try_join!(
             self.put_together(&PUT_FOLIO, folios),
@@ -143,7 +143,7 @@ impl CqlViews {
             let (kind, originator, value) = name.parts();
             let place = (originator.to_string(), kind, value.to_owned(), quarter_of(*payment));
             let (originator, kind, value, quarter) = place.clone();
-            Row::small(place, (originator, kind, value, quarter, blob(payment.0)))
+            RowValues::small(place, (originator, kind, value, quarter, blob(payment.0)))
         };
         self.put_together(&PUT_NAME, names.iter().map(row).collect()).await
     }
@@ -202,7 +202,7 @@ impl CqlViews {
     pub(super) async fn put_together<P: Ord, V: SerializeRow>(
         &self,
         statement: &Statement,
-        rows: Vec<Row<P, V>>,
+        rows: Vec<RowValues<P, V>>,
     ) -> Result<(), CqlError> {
         let messages = messages(rows);
         let puts = messages.iter().map(|rows| self.cql.persist_together(statement, rows));

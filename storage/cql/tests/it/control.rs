@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use storage::guard::GateEpoch;
-use storage_cql::control::{Change, GateState};
+use storage_cql::control::{AgreedState, Change};
 use storage_cql::nodes::NodeRow;
 use storage_cql::{Control, Nodes};
 
@@ -12,7 +12,7 @@ fn an_epoch_of_the_gate_is_begun_by_one_and_opened_once() {
     let control = Control::new(&connected());
     assert_eq!(control.gate().unwrap(), None);
     let Change::Made(first) = control.begin_epoch(None, "a#1").unwrap() else { panic!("made") };
-    assert_eq!((first.epoch, first.state), (GateEpoch(1), GateState::Rebuilding));
+    assert_eq!((first.epoch, first.state), (GateEpoch(1), AgreedState::Rebuilding));
     let Change::Overtaken(Some(found)) = control.begin_epoch(None, "b#1").unwrap() else {
         panic!("only one begins the first")
     };
@@ -22,7 +22,7 @@ fn an_epoch_of_the_gate_is_begun_by_one_and_opened_once() {
     let Change::Made(open) = control.publish(GateEpoch(1), "pin 1").unwrap() else {
         panic!("opened")
     };
-    assert_eq!((open.state, &*open.pin, &*open.changed_by), (GateState::Open, "pin 1", "a#1"));
+    assert_eq!((open.state, &*open.pin, &*open.changed_by), (AgreedState::Open, "pin 1", "a#1"));
     assert!(matches!(control.publish(GateEpoch(1), "pin 2").unwrap(), Change::Overtaken(_)));
     let made = control.begin_epoch(Some(GateEpoch(1)), "b#1").unwrap();
     assert!(matches!(made, Change::Made(row) if row.epoch == GateEpoch(2) && row.pin.is_empty()));

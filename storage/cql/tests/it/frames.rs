@@ -5,7 +5,7 @@ use router::id::Lane;
 use storage::guard::GateEpoch;
 use storage::journal::{BackendError, Damage, Head, Tail, TailFrame};
 use storage_cql::frames::{ImportError, import, records, verify};
-use storage_cql::{Cql, LaneBackend, LaneTail, Lanes, Settings, Taken};
+use storage_cql::{Cql, LaneBackend, LaneTail, LaneTakeover, Lanes, Settings};
 
 use crate::support::{append, append_all, frame, marks, new_lane, owner, shared};
 
@@ -128,8 +128,8 @@ fn a_writer_whose_lane_was_taken_appends_nothing_and_what_it_wrote_counts_for_no
     append_all(&mut old, &[2]);
     let row = lanes.lane(Lane(105)).unwrap().unwrap();
     let lives = lanes.take(Lane(105), &owner("b"), &judged).unwrap();
-    assert_eq!(lives, Taken::Lost(row.clone()), "whoever appends is not dead");
-    let Taken::Taken(taken) = lanes.take(Lane(105), &owner("b"), &row).unwrap() else {
+    assert_eq!(lives, LaneTakeover::Lost(row.clone()), "whoever appends is not dead");
+    let LaneTakeover::Taken(taken) = lanes.take(Lane(105), &owner("b"), &row).unwrap() else {
         panic!("taken")
     };
     // Longer than the new owner's, and of the same first record.
@@ -239,7 +239,7 @@ fn a_journal_is_imported_once_and_taken_like_a_dead_nodes_lane() {
     assert!(matches!(other, Err(ImportError::OtherJournal { .. })), "{other:?}");
     let row = Lanes::new(cql).lane(Lane(0)).unwrap().unwrap();
     let taken = Lanes::new(cql).take(Lane(0), &owner("a"), &row).unwrap();
-    assert!(matches!(taken, Taken::Taken(_)));
+    assert!(matches!(taken, LaneTakeover::Taken(_)));
     assert_eq!(read(cql, Lane(0), 0), journal);
     let late = import(cql, Lane(0), frames(3));
     assert!(matches!(late, Err(ImportError::Owned { .. })), "{late:?}");

@@ -1,8 +1,8 @@
 use router::id::Lane;
 use storage::guard::GateEpoch;
 use storage::journal::Head;
-use storage_cql::lane::Created;
-use storage_cql::{Lanes, Taken};
+use storage_cql::lane::LaneCreation;
+use storage_cql::{LaneTakeover, Lanes};
 
 use crate::support::{connected, new_lane, owner};
 
@@ -13,14 +13,14 @@ fn a_lane_is_made_once_and_taken_by_one_of_two() {
     let made = new_lane(&cql, 40_000, "a");
     assert_eq!(made.head, Head::of_lane(Lane(40_000)));
     let again = lanes.create(Lane(40_000), "b", &owner("b"), GateEpoch(1)).unwrap();
-    assert_eq!(again, Created::Exists(made.clone()));
-    let Taken::Taken(taken) = lanes.take(made.lane, &owner("b"), &made).unwrap() else {
+    assert_eq!(again, LaneCreation::Exists(made.clone()));
+    let LaneTakeover::Taken(taken) = lanes.take(made.lane, &owner("b"), &made).unwrap() else {
         panic!("nobody else takes it")
     };
     assert_eq!((taken.epoch, taken.owner.clone(), &*taken.home), (2, owner("b"), "a"));
     assert_eq!(taken.starts.epoch_of(made.head.sequence + 1), Some(2));
     let lost = lanes.take(made.lane, &owner("c"), &made).unwrap();
-    assert_eq!(lost, Taken::Lost(taken.clone()));
+    assert_eq!(lost, LaneTakeover::Lost(taken.clone()));
     assert_eq!(lanes.lane(made.lane).unwrap(), Some(taken));
     assert_eq!(lanes.lane(Lane(1)).unwrap(), None);
 }

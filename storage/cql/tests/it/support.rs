@@ -41,8 +41,8 @@ pub fn owner(node: &str) -> Owner {
 pub fn new_lane(cql: &Cql, number: u16, node: &str) -> LaneRow {
     let created = Lanes::new(cql).create(Lane(number), node, &owner(node), GateEpoch(1)).unwrap();
     match created {
-        lane::Created::Created(row) => row,
-        lane::Created::Exists(row) => panic!("it is there: {row:?}"),
+        lane::LaneCreation::Created(row) => row,
+        lane::LaneCreation::Exists(row) => panic!("it is there: {row:?}"),
     }
 }
 
