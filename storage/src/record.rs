@@ -9,6 +9,9 @@
 //! value, an empty text or list, zero. A field that is no longer needed keeps its number. Only what
 //! an old reader would understand wrongly takes a new version, which it refuses.
 //!
+//! What changes around payments is one kind, the event: a subject that a reader does not know is kept
+//! and shown by its kind and id, so that a new one needs no new kind of record.
+//!
 //! The fields of a record of a payment begin with the payment's id, and those of an intent have its
 //! reservation next, so that replay reads no further than the guard needs. Card numbers are sealed
 //! here and data that may not be kept is left out. Decoding trusts no byte: lengths are held against

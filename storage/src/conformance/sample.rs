@@ -348,7 +348,7 @@ pub fn endpoint_with_old_secrets(id: u128) -> Record {
 
 /// The endpoint that [`endpoint`] sets.
 pub fn first_endpoint(id: u128) -> Endpoint {
-    endpoint(id).into_endpoint().expect("an endpoint")
+    endpoint(id).into_endpoint().unwrap()
 }
 
 /// The record of an event that makes an endpoint what it is.
