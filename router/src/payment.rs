@@ -169,7 +169,7 @@ impl Payment {
             | Record::Reversal(_)
             | Record::LateAnswer(_)
             | Record::Account(_)
-            | Record::Endpoint(_)
+            | Record::Event(_)
             | Record::NoticeMark(_)
             | Record::EarlyReversal(_) => None,
         }
@@ -211,7 +211,7 @@ impl Payment {
             Record::Intent(_)
             | Record::Refused(_)
             | Record::Account(_)
-            | Record::Endpoint(_)
+            | Record::Event(_)
             | Record::NoticeMark(_)
             | Record::EarlyReversal(_) => {}
         }

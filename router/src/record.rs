@@ -1,5 +1,6 @@
 //! What the journal keeps: one record for each step of a payment, and for what changes around it.
 
+use crate::event::{Event, EventBody};
 use crate::id::{BillerId, EndpointId, Folio, ParticipantId, PaymentId, Stan};
 use crate::limit::Detail;
 use crate::message::{EarlyReversal, PaymentRequest};
@@ -28,8 +29,8 @@ pub enum Record {
     LateAnswer(LateAnswer),
     /// Balances were raised or lowered from outside a payment.
     Account(Box<AccountMovement>),
-    /// A merchant's address for notices was set or removed.
-    Endpoint(Endpoint),
+    /// Something around payments changed: an endpoint was set, changed or deleted.
+    Event(Box<Event>),
     /// How far an endpoint's notices are delivered, so that a rebuild does not send them again.
     NoticeMark(NoticeMark),
     /// A reversal came whose original is not known.
@@ -265,7 +266,7 @@ impl Record {
             Self::Outcome(concluded) => Some(concluded.payment),
             Self::Reversal(reversal) => Some(reversal.payment),
             Self::LateAnswer(late) => Some(late.payment),
-            Self::Account(_) | Self::Endpoint(_) | Self::NoticeMark(_) | Self::EarlyReversal(_) => {
+            Self::Account(_) | Self::Event(_) | Self::NoticeMark(_) | Self::EarlyReversal(_) => {
                 None
             }
         }
@@ -281,7 +282,7 @@ impl Record {
             Self::Reversal(reversal) => Some(reversal.at),
             Self::LateAnswer(late) => Some(late.at),
             Self::Account(movement) => Some(movement.at),
-            Self::Endpoint(endpoint) => Some(endpoint.at),
+            Self::Event(event) => Some(event.at()),
             Self::EarlyReversal(early) => Some(early.at),
             Self::NoticeMark(_) => None,
         }
@@ -298,11 +299,54 @@ impl Record {
                 ReversalStep::Owed(_) | ReversalStep::PartOwed(_) => None,
             },
             Self::Account(movement) => Some(&movement.entry),
+            Self::Event(event) => Some(&event.entry),
             Self::Intent(_)
             | Self::Refused(_)
             | Self::Rerouted(_)
             | Self::LateAnswer(_)
-            | Self::Endpoint(_)
+            | Self::NoticeMark(_)
+            | Self::EarlyReversal(_) => None,
+        }
+    }
+
+    /// What it posts of no payment; none where it belongs to one, or posts nothing.
+    pub fn movement(&self) -> Option<&Entry> {
+        match self.payment() {
+            Some(_) => None,
+            None => self.entry().filter(|entry| !entry.is_empty()),
+        }
+    }
+
+    /// The endpoint that it sets, changes or deletes.
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        match self {
+            Self::Event(event) => event.endpoint(),
+            Self::Intent(_)
+            | Self::Refused(_)
+            | Self::Rerouted(_)
+            | Self::Outcome(_)
+            | Self::Reversal(_)
+            | Self::LateAnswer(_)
+            | Self::Account(_)
+            | Self::NoticeMark(_)
+            | Self::EarlyReversal(_) => None,
+        }
+    }
+
+    /// The same, to be kept.
+    pub fn into_endpoint(self) -> Option<Endpoint> {
+        match self {
+            Self::Event(event) => match event.body {
+                EventBody::Endpoint(endpoint) => Some(endpoint),
+                EventBody::Other(_) => None,
+            },
+            Self::Intent(_)
+            | Self::Refused(_)
+            | Self::Rerouted(_)
+            | Self::Outcome(_)
+            | Self::Reversal(_)
+            | Self::LateAnswer(_)
+            | Self::Account(_)
             | Self::NoticeMark(_)
             | Self::EarlyReversal(_) => None,
         }
@@ -318,7 +362,7 @@ impl Record {
             Self::Reversal(_) => "reversal",
             Self::LateAnswer(_) => "late_answer",
             Self::Account(_) => "account",
-            Self::Endpoint(_) => "endpoint",
+            Self::Event(_) => "event",
             Self::NoticeMark(_) => "notice_mark",
             Self::EarlyReversal(_) => "early_reversal",
         }

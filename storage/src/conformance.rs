@@ -6,6 +6,7 @@
 // A suite that panics is its purpose, as in a test.
 #![allow(clippy::unwrap_used)]
 
+mod events;
 pub mod frozen;
 mod guards;
 mod late;
@@ -26,6 +27,7 @@ use router::text::Text;
 
 use crate::store::{Admission, Store, StoreError};
 use crate::view::TraceName;
+pub use events::*;
 pub use guards::holds_stay_above_their_floor;
 pub use late::{
     a_late_approval_opens_a_reversed_payment_again, an_approval_behind_a_decline_owes_a_reversal,
@@ -315,9 +317,9 @@ pub async fn a_list_over_255_items_is_refused(store: &Store) {
     };
     let refused = Some(StoreError::RecordTooLong { len: 256, max: 255 });
     assert_eq!(store.admit(with_postings(1, 256)).await.err(), refused);
-    let Record::Endpoint(mut endpoint) = sample::endpoint(4) else { panic!("an endpoint") };
+    let mut endpoint = sample::first_endpoint(4);
     endpoint.types = vec![router::notice::NoticeType::PaymentApproved; 256];
-    let set = store.append(Record::Endpoint(endpoint)).await;
+    let set = store.append(sample::set(endpoint)).await;
     assert_eq!(set.err(), refused);
     assert_eq!(store.position(), 0, "nothing was appended");
     let fits = store.admit(with_postings(1, 255)).await;

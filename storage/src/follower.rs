@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use foldhash::{HashMap, HashMapExt};
+use router::event::{Event, OwedNotice};
 use router::id::{BillerId, EndpointId, PaymentId};
 use router::notice::NoticeType;
 use router::payment::Progress;
@@ -220,7 +221,7 @@ impl Follower {
             | Kind::Outcome
             | Kind::Reversal
             | Kind::LateAnswer
-            | Kind::Endpoint => {
+            | Kind::Event => {
                 let record = record::decode_step(body).map_err(unreadable)?;
                 self.take_whole(sequence, body, record, turn)?;
             }
@@ -239,14 +240,15 @@ impl Follower {
         match record {
             Record::Refused(refused) => {
                 let facts = Facts::of(refused.folio, refused.business_date, &refused.request);
-                self.owe(sequence, refused.payment, NoticeType::PaymentDeclined, &facts, turn);
+                self.owe(
+                    sequence,
+                    owed(refused.payment, NoticeType::PaymentDeclined, &facts),
+                    turn,
+                );
                 let pending = self.begun(sequence, body, facts, Progress::REFUSED);
                 self.write(refused.payment, pending, turn);
             }
-            Record::Endpoint(endpoint) => {
-                turn.rows.endpoints.push((endpoint.id, body.to_vec()));
-                self.set_endpoint(endpoint);
-            }
+            Record::Event(event) => self.take_event(sequence, body, *event, turn),
             Record::Intent(_)
             | Record::NoticeMark(_)
             | Record::Account(_)
@@ -261,6 +263,16 @@ impl Follower {
         Ok(())
     }
 
+    fn take_event(&mut self, sequence: u64, body: &[u8], event: Event, turn: &mut Turn) {
+        for notice in &event.notices {
+            self.owe(sequence, Some(*notice), turn);
+        }
+        if let Some(endpoint) = event.endpoint() {
+            turn.rows.endpoints.push((endpoint.id, body.to_vec()));
+            self.set_endpoint(endpoint.clone());
+        }
+    }
+
     fn step(
         &mut self,
         sequence: u64,
@@ -272,7 +284,7 @@ impl Follower {
         if let Some(mut pending) = self.pending.remove(&id) {
             let effects = pending.step(sequence, body, record)?;
             if let Some(kind) = effects.notice {
-                self.owe(sequence, id, kind, &pending.facts, turn);
+                self.owe(sequence, owed(id, kind, &pending.facts), turn);
             }
             // What a notice tells of is written with it: another node may be who sends it.
             if pending.progress.is_open() && effects.notice.is_none() {
@@ -285,7 +297,7 @@ impl Follower {
         if let Some(mut made) = turn.made.remove(&id) {
             let effects = made.step(sequence, body, record)?;
             if let Some(kind) = effects.notice {
-                self.owe(sequence, id, kind, &made.facts, turn);
+                self.owe(sequence, owed(id, kind, &made.facts), turn);
             }
             turn.put_row(id, made);
             return Ok(());
@@ -320,7 +332,7 @@ impl Follower {
             let effects = effects.map_err(|source| Damage::Step { sequence, source })?;
             let facts = row.facts().map_err(|_| lost())?;
             if let Some(kind) = effects.notice {
-                self.owe(sequence, id, kind, &facts, turn);
+                self.owe(sequence, owed(id, kind, &facts), turn);
             }
         }
         if is_new {
@@ -350,22 +362,17 @@ impl Follower {
         }
     }
 
-    fn owe(
-        &self,
-        sequence: u64,
-        payment: PaymentId,
-        kind: NoticeType,
-        facts: &Facts,
-        turn: &mut Turn,
-    ) {
-        let Some(biller) = facts.biller.filter(|_| sequence > self.position.noticed) else {
+    fn owe(&self, sequence: u64, owed: Option<OwedNotice>, turn: &mut Turn) {
+        let Some(OwedNotice { biller, kind, payment, bill }) =
+            owed.filter(|_| sequence > self.position.noticed)
+        else {
             return;
         };
         for endpoint in self.endpoints.get(&biller).into_iter().flatten() {
             let wants = endpoint.types.is_empty() || endpoint.types.contains(&kind);
             let is_done = self.marks.get(&endpoint.id).is_some_and(|mark| sequence <= *mark);
             if wants && !is_done {
-                let row = outbox::owed_row(endpoint.id, sequence, (payment, kind, facts.bill));
+                let row = outbox::owed_row(endpoint.id, sequence, (payment, kind, bill));
                 turn.rows.notices.push((endpoint.id, sequence, row));
                 turn.owes = true;
             }
@@ -414,6 +421,11 @@ impl Follower {
             false => self.retry.ask(|| Ok(self.views.write(rows.clone(), position)?)),
         }
     }
+}
+
+/// The notice of a payment to its biller, where it has one.
+fn owed(payment: PaymentId, kind: NoticeType, facts: &Facts) -> Option<OwedNotice> {
+    facts.biller.map(|biller| OwedNotice { biller, kind, payment, bill: facts.bill })
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ impl History {
                 | Kind::Reversal
                 | Kind::LateAnswer
                 | Kind::Account
-                | Kind::Endpoint
+                | Kind::Event
                 | Kind::NoticeMark
                 | Kind::EarlyReversal => {}
             }
@@ -149,7 +149,7 @@ impl History {
             | Kind::Reversal
             | Kind::LateAnswer
             | Kind::Account
-            | Kind::Endpoint
+            | Kind::Event
             | Kind::NoticeMark
             | Kind::EarlyReversal => Ok(None),
         }
@@ -169,7 +169,7 @@ impl History {
             | Record::Reversal(_)
             | Record::LateAnswer(_)
             | Record::Account(_)
-            | Record::Endpoint(_)
+            | Record::Event(_)
             | Record::NoticeMark(_)
             | Record::EarlyReversal(_) => Err(HistoryError::NoBeginning),
         }
@@ -189,7 +189,7 @@ fn attempted(record: &Record) -> Option<ParticipantId> {
         | Record::Reversal(_)
         | Record::LateAnswer(_)
         | Record::Account(_)
-        | Record::Endpoint(_)
+        | Record::Event(_)
         | Record::NoticeMark(_)
         | Record::EarlyReversal(_) => None,
     }
@@ -205,7 +205,7 @@ fn begun(body: &[u8]) -> Result<Option<Progress>, DecodeError> {
         | Kind::Reversal
         | Kind::LateAnswer
         | Kind::Account
-        | Kind::Endpoint
+        | Kind::Event
         | Kind::NoticeMark
         | Kind::EarlyReversal => None,
     })

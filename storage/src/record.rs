@@ -9,6 +9,9 @@
 //! value, an empty text or list, zero. A field that is no longer needed keeps its number. Only what
 //! an old reader would understand wrongly takes a new version, which it refuses.
 //!
+//! What changes around payments is one kind, the event: a subject that a reader does not know is kept
+//! and shown by its kind and id, so that a new one needs no new kind of record.
+//!
 //! The fields of a record of a payment begin with the payment's id, and those of an intent have its
 //! reservation next, so that replay reads no further than the guard needs. Card numbers are sealed
 //! here and data that may not be kept is left out. Decoding trusts no byte: lengths are held against
@@ -18,6 +21,7 @@ mod begun;
 pub(crate) mod bytes;
 mod detail;
 mod endpoint;
+mod event;
 pub(crate) mod field;
 mod lists;
 mod names;
@@ -32,6 +36,7 @@ use router::record::{LateAnswer, Record, Reversal};
 use crate::seal::Sealer;
 pub(crate) use begun::{IntentHead, IntentRequest, RefusedHead};
 use bytes::put_u32;
+pub(crate) use endpoint::{body as endpoint_body, put_body as put_endpoint_body};
 use field::{Field, Reader, Writer};
 pub use lists::LIST_LEN_MAX;
 pub(crate) use lists::{ListTooLong, check_intent, check_lists};
@@ -108,9 +113,10 @@ pub(crate) enum Kind {
     Reversal = 5,
     LateAnswer = 6,
     Account = 7,
-    Endpoint = 8,
+    // 8 was an endpoint's own kind, before endpoints had events.
     NoticeMark = 9,
     EarlyReversal = 10,
+    Event = 11,
 }
 
 impl Kind {
@@ -122,7 +128,7 @@ impl Kind {
         Self::Reversal,
         Self::LateAnswer,
         Self::Account,
-        Self::Endpoint,
+        Self::Event,
         Self::NoticeMark,
         Self::EarlyReversal,
     ];
@@ -147,7 +153,7 @@ pub fn encode(record: &Record, sealer: &Sealer, out: &mut Vec<u8>) {
             framed(Kind::LateAnswer, out, |out| steps::put_late(late, None, out));
         }
         Record::Account(movement) => framed(Kind::Account, out, put(&**movement)),
-        Record::Endpoint(endpoint) => framed(Kind::Endpoint, out, put(endpoint)),
+        Record::Event(event) => framed(Kind::Event, out, put(&**event)),
         Record::NoticeMark(mark) => framed(Kind::NoticeMark, out, put(mark)),
         Record::EarlyReversal(early) => framed(Kind::EarlyReversal, out, put(early)),
     }
@@ -163,12 +169,6 @@ pub(crate) fn encode_refused(
     out: &mut Vec<u8>,
 ) {
     framed(Kind::Refused, out, |out| begun::put_refused(refused, sealer, out));
-}
-
-/// An endpoint's body, without a length before it.
-pub(crate) fn put_endpoint_body(endpoint: &router::record::Endpoint, out: &mut Vec<u8>) {
-    out.extend_from_slice(&[Kind::Endpoint as u8, VERSION]);
-    put(endpoint)(out);
 }
 
 /// A record that opens a closed payment again.
@@ -203,7 +203,7 @@ pub(crate) fn reopened_history(body: &[u8]) -> Result<Option<&[u8]>, DecodeError
         | Kind::Rerouted
         | Kind::Outcome
         | Kind::Account
-        | Kind::Endpoint
+        | Kind::Event
         | Kind::NoticeMark
         | Kind::EarlyReversal => Ok(None),
     }
@@ -235,7 +235,7 @@ pub fn decode(body: &[u8]) -> Result<Record, DecodeError> {
         Kind::Reversal => Record::Reversal(Box::new(steps::reversal(reader_ref)?)),
         Kind::LateAnswer => Record::LateAnswer(steps::late(reader_ref)?),
         Kind::Account => Record::Account(Field::read(reader_ref)?),
-        Kind::Endpoint => Record::Endpoint(Field::read(reader_ref)?),
+        Kind::Event => Record::Event(Field::read(reader_ref)?),
         Kind::NoticeMark => Record::NoticeMark(Field::read(reader_ref)?),
         Kind::EarlyReversal => Record::EarlyReversal(Field::read(reader_ref)?),
     };
@@ -255,7 +255,7 @@ pub(crate) fn decode_step(body: &[u8]) -> Result<Record, DecodeError> {
         | Kind::Reversal
         | Kind::LateAnswer
         | Kind::Account
-        | Kind::Endpoint
+        | Kind::Event
         | Kind::NoticeMark
         | Kind::EarlyReversal => decode(body),
     }
@@ -276,7 +276,7 @@ pub(crate) fn kind_name(body: &[u8]) -> Result<&'static str, DecodeError> {
         Kind::Reversal => "reversal",
         Kind::LateAnswer => "late_answer",
         Kind::Account => "account",
-        Kind::Endpoint => "endpoint",
+        Kind::Event => "event",
         Kind::NoticeMark => "notice_mark",
         Kind::EarlyReversal => "early_reversal",
     })

@@ -130,7 +130,7 @@ impl Shared {
     /// Notes the endpoints that durable records of this lane set or removed.
     pub fn take_around(&self, home: Lane, records: Vec<Record>) {
         for record in records {
-            if let Record::Endpoint(endpoint) = record {
+            if let Some(endpoint) = record.into_endpoint() {
                 self.take_endpoint(&mut self.endpoints.lock(), Homed { home, endpoint });
             }
         }
@@ -263,7 +263,7 @@ mod tests {
 
     /// The endpoint at a version, as the read models tell of it or a record sets it.
     fn set(version: u32) -> Homed {
-        let Record::Endpoint(endpoint) = sample::endpoint(ID.0) else { panic!("an endpoint") };
+        let endpoint = sample::first_endpoint(ID.0);
         // The time is the same for all: the version alone counts.
         Homed { home: Lane(0), endpoint: Endpoint { version, ..endpoint } }
     }
@@ -284,7 +284,7 @@ mod tests {
             shared.take_endpoints(&[set(2)]);
             assert_eq!(version(&shared), Some(2));
             match is_record {
-                true => shared.take_around(Lane(0), vec![Record::Endpoint(deleted(3).endpoint)]),
+                true => shared.take_around(Lane(0), vec![sample::set(deleted(3).endpoint)]),
                 false => shared.take_endpoints(&[deleted(3)]),
             }
             for known in [set(2), set(1), deleted(3), set(2)] {
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn read_models_of_before_a_change_do_not_undo_it() {
         let shared = Shared::new(Head::ZERO, 0);
-        shared.take_around(Lane(0), vec![Record::Endpoint(set(3).endpoint)]);
+        shared.take_around(Lane(0), vec![sample::set(set(3).endpoint)]);
         for (told, expect) in [(set(2), 3), (deleted(2), 3), (set(3), 3), (set(4), 4)] {
             shared.take_endpoints(&[told]);
             assert_eq!(version(&shared), Some(expect));

@@ -4,29 +4,31 @@
 //! the journal, which the writer does not notice. It always stands at the end of a segment. A
 //! damaged one is passed over, and replay begins earlier.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
+use router::event::Subject;
 use router::id::{AccountId, EndpointId, PaymentId};
 use router::ledger::{AccountBalance, Ledger};
-use router::record::Record;
+use router::record::Endpoint;
 
 use crate::guard::MemoryGuard;
 use crate::history::History;
 use crate::journal::{Chain, Damage, End, Head, dir_of, list, sync_dir, walk};
 use crate::proof::LedgerProof;
 use crate::record::bytes::{
-    Reader, put_blob, put_option, put_text, put_timestamp, put_u16, put_u64, put_u128,
+    Reader, put_blob, put_option, put_text, put_timestamp, put_u16, put_u32, put_u64, put_u128,
 };
-use crate::record::{self, DecodeError, bodies, decode};
+use crate::record::{self, DecodeError, bodies};
 use crate::settings::Settings;
 use crate::state::{OpenPayment, State};
 
 const MAGIC: &[u8; 8] = b"CAUCES\r\n";
-const VERSION: u64 = 3;
+const VERSION: u64 = 4;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Snapshots kept; the older ones are for when the newest is damaged.
 const KEPT: usize = 2;
@@ -167,10 +169,9 @@ fn image(head: &Head, state: &State) -> Vec<u8> {
     put_option(state.fold.last_at.as_ref(), &mut out, |at, out| put_timestamp(*at, out));
     put_u64(state.fold.endpoints.len() as u64, &mut out);
     for endpoint in state.fold.endpoints.values() {
-        let mut body = Vec::new();
-        record::put_endpoint_body(endpoint, &mut body);
-        put_blob(&body, &mut out);
+        put_endpoint(endpoint, &mut out);
     }
+    put_versions(&state.fold.versions, &mut out);
     put_u64(state.fold.marks.len() as u64, &mut out);
     for (endpoint, through) in &state.fold.marks {
         put_u128(endpoint.0, &mut out);
@@ -204,10 +205,10 @@ fn parse(bytes: &[u8], key_retention: Duration) -> Result<(State, Head), Snapsho
     state.fold.folio_next = reader.u64()?;
     state.fold.last_at = reader.option(Reader::timestamp)?;
     for _ in 0..reader.u64()? {
-        if let Record::Endpoint(endpoint) = decode(reader.blob()?)? {
-            state.fold.endpoints.insert(endpoint.id, endpoint);
-        }
+        let endpoint = read_endpoint(&mut reader)?;
+        state.fold.endpoints.insert(endpoint.id, endpoint);
     }
+    state.fold.versions = read_versions(&mut reader)?;
     for _ in 0..reader.u64()? {
         state.fold.marks.insert(EndpointId(reader.u128()?), reader.u64()?);
     }
@@ -221,6 +222,40 @@ fn parse(bytes: &[u8], key_retention: Duration) -> Result<(State, Head), Snapsho
     state.ledger = read_ledger(&mut reader)?;
     reader.finish()?;
     Ok((state, head))
+}
+
+fn put_endpoint(endpoint: &Endpoint, out: &mut Vec<u8>) {
+    put_u128(endpoint.id.0, out);
+    put_u32(endpoint.version, out);
+    put_timestamp(endpoint.at, out);
+    let mut body = Vec::new();
+    record::put_endpoint_body(endpoint, &mut body);
+    put_blob(&body, out);
+}
+
+fn read_endpoint(reader: &mut Reader<'_>) -> Result<Endpoint, DecodeError> {
+    let beside = (EndpointId(reader.u128()?), reader.u32()?, reader.timestamp()?);
+    record::endpoint_body(beside, reader.blob()?)
+}
+
+fn put_versions(versions: &BTreeMap<Subject, u32>, out: &mut Vec<u8>) {
+    put_u64(versions.len() as u64, out);
+    for (subject, version) in versions {
+        put_text(&subject.kind(), out);
+        put_text(&subject.id(), out);
+        put_u32(*version, out);
+    }
+}
+
+fn read_versions(reader: &mut Reader<'_>) -> Result<BTreeMap<Subject, u32>, DecodeError> {
+    let len = reader.u64()?;
+    let version = |_| {
+        let at = reader.at();
+        let subject = Subject::of_parts(reader.text()?, reader.text()?);
+        let subject = subject.ok_or(DecodeError::Value { field: "subject", at })?;
+        Ok((subject, reader.u32()?))
+    };
+    (0..len).map(version).collect()
 }
 
 fn put_ledger(ledger: &Ledger, out: &mut Vec<u8>) {

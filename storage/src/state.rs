@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry as MapEntry;
 use std::time::Duration;
 
 use foldhash::{HashMap, HashMapExt};
+use router::event::{Event, Subject};
 use router::id::{EndpointId, PaymentId};
 use router::ledger::Ledger;
 use router::message::EarlyReversal;
@@ -40,6 +41,8 @@ pub struct Fold {
     pub(crate) open: HashMap<PaymentId, OpenPayment>,
     /// Endpoints that are set.
     pub(crate) endpoints: BTreeMap<EndpointId, Endpoint>,
+    /// The present versions of all subjects of events.
+    pub(crate) versions: BTreeMap<Subject, u32>,
     /// How far endpoints' notices are delivered.
     pub(crate) marks: BTreeMap<EndpointId, u64>,
     pub(crate) folio_next: u64,
@@ -167,6 +170,7 @@ impl Fold {
         Self {
             open: HashMap::new(),
             endpoints: BTreeMap::new(),
+            versions: BTreeMap::new(),
             marks: BTreeMap::new(),
             folio_next: 1,
             last_at: None,
@@ -219,7 +223,7 @@ impl Fold {
                 self.step(sequence, body, &record, guard)?;
                 self.last_at = record.at().or(self.last_at);
             }
-            Kind::Account | Kind::Endpoint | Kind::NoticeMark | Kind::EarlyReversal => {
+            Kind::Account | Kind::Event | Kind::NoticeMark | Kind::EarlyReversal => {
                 let record = record::decode(body).map_err(unreadable)?;
                 self.around(sequence, &record, guard);
                 self.last_at = record.at().or(self.last_at);
@@ -271,17 +275,29 @@ impl Fold {
         Ok(())
     }
 
+    fn happened(&mut self, sequence: u64, event: &Event, guard: &mut dyn Reflect) {
+        if event.ends_subject() {
+            self.versions.remove(&event.subject());
+        } else {
+            self.versions.insert(event.subject(), event.version());
+        }
+        if let Some(endpoint) = event.endpoint() {
+            match endpoint.url {
+                Some(_) => self.endpoints.insert(endpoint.id, endpoint.clone()),
+                None => self.endpoints.remove(&endpoint.id),
+            };
+        }
+        if !event.entry.is_empty() {
+            guard.credit(&Credit { entry: &event.entry, sequence });
+        }
+    }
+
     fn around(&mut self, sequence: u64, record: &Record, guard: &mut dyn Reflect) {
         match record {
             Record::Account(movement) => {
                 guard.credit(&Credit { entry: &movement.entry, sequence });
             }
-            Record::Endpoint(endpoint) if endpoint.url.is_none() => {
-                self.endpoints.remove(&endpoint.id);
-            }
-            Record::Endpoint(endpoint) => {
-                self.endpoints.insert(endpoint.id, endpoint.clone());
-            }
+            Record::Event(event) => self.happened(sequence, event, guard),
             Record::NoticeMark(mark) => {
                 let through = self.marks.entry(mark.endpoint).or_default();
                 *through = mark.through.max(*through);

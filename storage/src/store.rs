@@ -127,10 +127,12 @@ impl Store {
         }
     }
 
-    /// Makes one more step of a known payment durable, or an account, endpoint or mark record.
+    /// Makes one more step of a known payment durable, or an event, account or mark record. An event
+    /// is appended in the lane of its subject.
     ///
     /// Of two racing steps that exclude each other one wins; the other gets
-    /// [`StoreError::Illegal`]. Waits for room in the queue. Dropping the call may leave the
+    /// [`StoreError::Illegal`], or [`StoreError::StaleVersion`] for two events made from the same
+    /// version. Waits for room in the queue. Dropping the call may leave the
     /// record appended.
     pub async fn append(&self, record: Record) -> Result<Appended, StoreError> {
         if matches!(record, Record::Intent(_) | Record::Refused(_)) {
@@ -139,6 +141,12 @@ impl Store {
         record::check_lists(&record)?;
         let mut encoded = Vec::with_capacity(ENCODED_LEN);
         record::encode(&record, &self.inner.sealer, &mut encoded);
+        if let Record::Event(event) = &record {
+            let home = self.lane_of(event)?;
+            if home != self.lane() {
+                return self.append_event_elsewhere(home, record, encoded).await;
+            }
+        }
         self.append_as(record, encoded).await
     }
 

@@ -8,12 +8,14 @@
 mod group;
 mod take;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use foldhash::HashMap;
+use router::event::Subject;
 use router::id::{AccountId, PaymentId};
 use router::money::Currency;
 use router::payment::Progress;
@@ -89,6 +91,8 @@ pub(crate) struct Writer<G, B> {
     pub sealer: Sealer,
     /// Where open payments stand, and within a group also those it closes.
     pub steps: HashMap<PaymentId, Progress>,
+    /// The present versions of the subjects of this lane's events.
+    pub versions: BTreeMap<Subject, u32>,
     pub limits: Limits,
 }
 

@@ -35,7 +35,7 @@ use self::stamp::{Stamp, StampReading};
 use crate::clock;
 
 pub use self::file::{Fault, Listed, create, list, revoke, rotate};
-pub use self::listed::{KeyName, ListedKey, NotAKeyName, OldKeyEnd, Rotated};
+pub use self::listed::{KeyName, ListedKey, NotAKeyName, OldKeyEnd, Rotated, id_of_key};
 pub use self::table::{
     create as create_common, list as list_common, revoke as revoke_common, rotate as rotate_common,
 };

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use router::event::{Actor, Event, EventKind};
 use router::id::{BillerId, EndpointId, NoticeId, SecretId};
 use router::notice::NoticeType;
 use router::record::{Endpoint, Record};
@@ -56,8 +57,6 @@ use crate::outbound::{AddressError, Reach};
 
 /// Pause between two looks at the list of endpoints, beside those a change asks for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Other nodes read endpoints twice a second; by then all know one that was set here.
-const KNOWN_EVERYWHERE_AFTER: Duration = Duration::from_millis(1_500);
 /// Notices looked through to find one by its id, newest first.
 const SEARCH_LEN_MAX: usize = 20_000;
 /// Notices read at once in such a search.
@@ -166,16 +165,14 @@ impl Notices {
         biller: BillerId,
         url: &str,
         types: Vec<NoticeType>,
+        actor: Actor,
     ) -> Result<NewEndpoint, EndpointError> {
         let url = self.reach.check(url)?.to_string();
-        let (endpoint, secret) = self.make(biller, url, types).await?;
+        let (endpoint, secret) = self.make(biller, url, types, actor).await?;
         let id = endpoint.id;
         self.changed.notify_one();
         tracing::info!(endpoint = %id, %biller, "endpoint set");
-        if self.engine.is_one_of_many() {
-            // Who is told of the endpoint may rely on it, whichever node a payment goes to.
-            tokio::time::sleep(KNOWN_EVERYWHERE_AFTER).await;
-        }
+        self.known_everywhere().await;
         Ok(NewEndpoint { endpoint, secret: sign::printed(&secret) })
     }
 
@@ -185,6 +182,7 @@ impl Notices {
         biller: BillerId,
         url: String,
         types: Vec<NoticeType>,
+        actor: Actor,
     ) -> Result<(Endpoint, Secret), EndpointError> {
         // Of many that are asked for at once, each sees those before it.
         let making = Arc::clone(&self.making).lock_owned().await;
@@ -206,7 +204,8 @@ impl Notices {
             old_secrets: Vec::new(),
             types,
         };
-        let (store, record) = (self.store.clone(), Record::Endpoint(endpoint.clone()));
+        let event = Event::of_endpoint(endpoint.clone(), EventKind::Created, actor);
+        let (store, record) = (self.store.clone(), Record::Event(Box::new(event)));
         let (answer, appended) = oneshot::channel();
         // Whoever asked may go away: the next is counted after this one all the same.
         self.engine.tasks.service("setting of an endpoint", async move {

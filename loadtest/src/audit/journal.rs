@@ -21,7 +21,7 @@ use super::AuditError;
 /// | `outcome` | `payment`, `outcome`, `entry` with an approval |
 /// | `late_answer` | `payment`, `outcome` |
 /// | `reversal` | `payment`, `step` (`owed`, `confirmed`, `part_owed`, `part_confirmed`), `cause` with `owed`, `entry` with what takes an approval back |
-/// | `endpoint` | `biller`, `url` (null once deleted), `types` |
+/// | `event` | of an endpoint: `endpoint`, `biller`, `url` (null once deleted), `types` |
 /// | `account` | `entry` |
 /// | `notice_mark` | nothing the audit reads |
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,9 +63,12 @@ pub struct JournalLine {
     /// What was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<Amount>,
-    /// The biller paid.
+    /// The biller paid, or whose endpoint it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub biller: Option<String>,
+    /// The endpoint that an event is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// The participant the request is sent to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub participant: Option<String>,
@@ -191,7 +194,7 @@ impl Journal {
             "intent" => self.begin(line, PaymentState::Sent),
             "refused" => self.begin(line, PaymentState::Declined),
             "rerouted" | "outcome" | "reversal" | "late_answer" => self.step(&line),
-            "endpoint" => self.endpoint(line),
+            "event" if line.endpoint.is_some() => self.endpoint(line),
             _ => {}
         }
     }

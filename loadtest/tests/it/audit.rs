@@ -56,7 +56,8 @@ fn reversal(index: u64, name: &str) -> JournalLine {
 
 fn endpoint() -> JournalLine {
     JournalLine {
-        kind: "endpoint".to_owned(),
+        kind: "event".to_owned(),
+        endpoint: Some("ep_1".to_owned()),
         biller: Some("isp-ve".to_owned()),
         url: Some("http://127.0.0.1:1/isp-ve".to_owned()),
         ..JournalLine::default()

@@ -118,7 +118,7 @@ impl Progress {
             | Record::Intent(_)
             | Record::Refused(_)
             | Record::Account(_)
-            | Record::Endpoint(_)
+            | Record::Event(_)
             | Record::NoticeMark(_)
             | Record::EarlyReversal(_) => Err(illegal),
         }

@@ -3,6 +3,7 @@ mod parts;
 use proptest::prelude::*;
 
 use super::*;
+use crate::event::{Actor, Event, EventKind};
 use crate::id::{BillerId, EndpointId, FloatRef, ParticipantId, SecretId, Stan};
 use crate::invariant::{parts_fit, unknown_is_owed};
 use crate::outcome::Cause;
@@ -107,7 +108,7 @@ fn of_no_payment() -> [Record; 4] {
         Endpoint { id, biller, at, version: 2, url, secret, old_secrets: Vec::new(), types };
     [
         Record::Account(Box::new(AccountMovement { at, entry })),
-        Record::Endpoint(endpoint),
+        Record::Event(Box::new(Event::of_endpoint(endpoint, EventKind::Changed, Actor::Node))),
         Record::NoticeMark(NoticeMark { endpoint: id, through: 1 }),
         Record::EarlyReversal(testing::early_reversal()),
     ]
@@ -148,7 +149,7 @@ fn name_of(record: &Record) -> &'static str {
         | Record::Outcome(_)
         | Record::LateAnswer(_)
         | Record::Account(_)
-        | Record::Endpoint(_)
+        | Record::Event(_)
         | Record::NoticeMark(_)
         | Record::EarlyReversal(_) => record.kind(),
     }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use router::id::{AccountId, Lane};
 use router::money::Currency;
-use router::record::Record;
+use router::posting::Entry;
 use storage::guard::GateEpoch;
 use storage::store::{Appending, Revived, Reviving};
 use storage::{Recovered, Sealer, Store, StoreFailure};
@@ -242,13 +242,9 @@ impl Node {
     pub fn is_opened(&self, account: AccountId, currency: Currency) -> Result<bool, LaneError> {
         for row in self.inner.lanes.all()? {
             for record in storage_cql::frames::records(self.cql(), row.lane)? {
-                if let (_, Record::Account(movement)) = record?
-                    && movement
-                        .entry
-                        .lines()
-                        .iter()
-                        .any(|line| (line.account, line.amount.currency) == (account, currency))
-                {
+                let (_, record) = record?;
+                let mut lines = record.movement().into_iter().flat_map(Entry::lines);
+                if lines.any(|line| (line.account, line.amount.currency) == (account, currency)) {
                     return Ok(true);
                 }
             }

@@ -138,7 +138,7 @@ impl CqlViews {
         let mut endpoints = Vec::new();
         for (body, lane) in rows {
             let lane = u16::try_from(lane).map_err(|error| CqlError::row(&ENDPOINTS, error))?;
-            if let Ok(Record::Endpoint(endpoint)) = decode(&body) {
+            if let Some(endpoint) = decode(&body).ok().and_then(Record::into_endpoint) {
                 endpoints.push(Homed { home: Lane(lane), endpoint });
             }
         }

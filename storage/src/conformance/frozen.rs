@@ -12,6 +12,7 @@ use router::id::{
 };
 use router::limit::{BrokenLimit, Detail};
 use router::message::{Originator, PaymentRequest, Rail, Trace};
+use router::notice::NoticeType;
 use router::outcome::Cause;
 use router::payment::Payment;
 use router::policy::{Scope, Window};
@@ -44,9 +45,18 @@ pub async fn fill(store: &Store) {
     for endpoint in 1..=3 {
         store.append(sample::endpoint(endpoint)).await.unwrap();
     }
-    let Record::Endpoint(removed) = sample::endpoint(3) else { unreachable!() };
-    let removed = router::record::Endpoint { url: None, ..removed };
-    store.append(Record::Endpoint(removed)).await.unwrap();
+    store.append(sample::endpoint_with_old_secrets(2)).await.unwrap();
+    let removed = sample::first_endpoint(3);
+    let removed = router::record::Endpoint { url: None, version: 2, ..removed };
+    store.append(sample::set(removed)).await.unwrap();
+    let changed = sample::first_endpoint(1);
+    let types = vec![NoticeType::PaymentApproved, NoticeType::PaymentReversed];
+    let changed = router::record::Endpoint { version: 2, types, ..changed };
+    store.append(sample::set(changed)).await.unwrap();
+    for version in 1..=2 {
+        let event = sample::event_of_a_later_build(version);
+        store.append(Record::Event(Box::new(event))).await.unwrap();
+    }
     for n in 1..=PAYMENTS {
         pay(store, n).await;
     }
@@ -230,8 +240,8 @@ pub async fn describe(store: &Store, recovered: &Recovered) -> String {
         line(format!("account {name} balance {} held {}", balance.balance, balance.held));
     }
     for endpoint in store.endpoints() {
-        let router::record::Endpoint { id, biller, url, types, .. } = endpoint;
-        line(format!("endpoint {} of {biller} at {url:?} for {types:?}", id.0));
+        let router::record::Endpoint { id, biller, version, url, types, .. } = endpoint;
+        line(format!("endpoint {} version {version} of {biller} at {url:?} for {types:?}", id.0));
     }
     let mut open: Vec<_> = recovered.open.iter().map(|payment| payment.folio.number()).collect();
     open.sort_unstable();

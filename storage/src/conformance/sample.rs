@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use router::event::{Actor, Event, EventBody, EventKind, OtherBody, OwedNotice};
 use router::id::{
     AccountId, BillNo, BillerId, EndpointId, FloatRef, Folio, Lane, ParticipantId, PaymentId,
     SecretId, Stan,
@@ -11,6 +12,7 @@ use router::message::{
     EarlyReversal, Fingerprint, IdempotencyKey, Originator, Payer, PaymentRequest, Rail, Trace,
 };
 use router::money::{Currency, Money};
+use router::notice::NoticeType;
 use router::outcome::{Approval, Cause, Decline, Outcome};
 use router::plan::Plan;
 use router::posting::{Entry, partial_reversal, top_up as topped_up, whole_reversal};
@@ -319,7 +321,7 @@ pub fn early_reversal(original: &Sample) -> EarlyReversal {
 
 /// Sets an endpoint of the samples' biller that wants every type.
 pub fn endpoint(id: u128) -> Record {
-    Record::Endpoint(Endpoint {
+    set(Endpoint {
         id: EndpointId(id),
         biller: biller(),
         at: at(0),
@@ -333,15 +335,64 @@ pub fn endpoint(id: u128) -> Record {
 
 /// The next version of that endpoint: its secret was changed twice.
 pub fn endpoint_with_old_secrets(id: u128) -> Record {
-    let Record::Endpoint(endpoint) = endpoint(id) else { panic!("an endpoint") };
+    let endpoint = first_endpoint(id);
     let old = |id, second| OldSecret { secret: sealed_secret(id), ends_at: at(second) };
-    Record::Endpoint(Endpoint {
+    set(Endpoint {
         version: 2,
         at: at(7),
         secret: sealed_secret(3),
         old_secrets: vec![old(2, 9), old(1, 8)],
         ..endpoint
     })
+}
+
+/// The endpoint that [`endpoint`] sets.
+pub fn first_endpoint(id: u128) -> Endpoint {
+    endpoint(id).into_endpoint().unwrap()
+}
+
+/// The record of an event that makes an endpoint what it is.
+pub fn set(endpoint: Endpoint) -> Record {
+    Record::Event(Box::new(set_event(endpoint)))
+}
+
+/// That event, at the request of an API key's holder.
+pub fn set_event(endpoint: Endpoint) -> Event {
+    let kind = match (endpoint.version, endpoint.url.is_some()) {
+        (_, false) => EventKind::Deleted,
+        (1, true) => EventKind::Created,
+        (_, true) if endpoint.old_secrets.is_empty() => EventKind::Changed,
+        (_, true) => EventKind::SecretRotated,
+    };
+    let key = Text::new("key_0123456789abcdef").unwrap();
+    Event::of_endpoint(endpoint, kind, Actor::Key(key))
+}
+
+/// An event of a subject that this build does not know, at a version: with an approver, an entry
+/// and a notice owed.
+pub fn event_of_a_later_build(version: u32) -> Event {
+    let body = OtherBody {
+        kind: Text::new("service").unwrap(),
+        id: Text::new("srv_7").unwrap(),
+        version,
+        at: at(8),
+        bytes: Box::from(*b"what it says"),
+    };
+    let person = |id| Actor::Other { kind: Text::new("user").unwrap(), id: Text::new(id).unwrap() };
+    let payment = PaymentId(9);
+    Event {
+        kind: EventKind::Other(Text::new("switched_on").unwrap()),
+        actor: person("usr_1"),
+        approver: Some(person("usr_2")),
+        body: EventBody::Other(body),
+        entry: top_up_entry("float:1", 7),
+        notices: vec![OwedNotice {
+            biller: biller(),
+            kind: NoticeType::PaymentReversed,
+            payment,
+            bill: None,
+        }],
+    }
 }
 
 /// A sealed secret that nothing opens.

@@ -1,3 +1,4 @@
+use router::event::Event;
 use router::id::PaymentId;
 use router::posting::{Entry, EntryError};
 use router::record::{Concluded, ReversalStep};
@@ -114,19 +115,24 @@ fn a_journal_of_every_movement_balances_at_every_record() {
 
 #[test]
 fn a_record_whose_entry_does_not_balance_is_named_with_kind_account_and_difference() {
-    // 1,000 in CBOR (RFC 8949): the debit comes first, so the credit is made one more.
-    let mut altered = body(&sample::top_up("float:1", 1_000));
-    let thousand = [0x19, 0x03, 0xE8];
-    let at = altered.windows(3).rposition(|window| window == thousand).unwrap();
-    altered[at + 2] = 0xE9;
-    let mut proof = prove(&[sample::top_up("float:2", 7)]).unwrap();
-    let Err(Damage::Entry { sequence: 2, kind: "account", source }) =
-        proof.take_record(2, &altered)
-    else {
-        panic!("an entry that does not balance")
-    };
-    let (account, currency) = (sample::account("funding:1"), sample::currency());
-    assert_eq!(*source, EntryError::Unbalanced { account, currency, off_minor: -1 });
+    let thousand = sample::top_up_entry("float:1", 1_000);
+    let event = Event { entry: thousand, ..sample::event_of_a_later_build(1) };
+    let event = Record::Event(Box::new(event));
+    for (record, expected) in [(sample::top_up("float:1", 1_000), "account"), (event, "event")] {
+        // 1,000 in CBOR (RFC 8949): the debit comes first, so the credit is made one more.
+        let mut altered = body(&record);
+        let thousand = [0x19, 0x03, 0xE8];
+        let at = altered.windows(3).rposition(|window| window == thousand).unwrap();
+        altered[at + 2] = 0xE9;
+        let mut proof = prove(&[sample::top_up("float:2", 7)]).unwrap();
+        let Err(Damage::Entry { sequence: 2, kind, source }) = proof.take_record(2, &altered)
+        else {
+            panic!("an entry that does not balance")
+        };
+        assert_eq!(kind, expected);
+        let (account, currency) = (sample::account("funding:1"), sample::currency());
+        assert_eq!(*source, EntryError::Unbalanced { account, currency, off_minor: -1 });
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The ceiling on lists: their length is one byte of a record.
 
+use router::event::Event;
 use router::plan::Plan;
 use router::posting::Entry;
 use router::record::{Intent, Record};
@@ -22,10 +23,7 @@ pub(crate) fn check_lists(record: &Record) -> Result<(), ListTooLong> {
         Record::Outcome(_) | Record::Reversal(_) | Record::Account(_) => {
             record.entry().map_or(Ok(()), check_entry)
         }
-        Record::Endpoint(endpoint) => {
-            check(endpoint.types.len())?;
-            check(endpoint.old_secrets.len())
-        }
+        Record::Event(event) => check_event(event),
         Record::Refused(_)
         | Record::Rerouted(_)
         | Record::LateAnswer(_)
@@ -44,6 +42,16 @@ pub(crate) fn check_intent(intent: &Intent) -> Result<(), ListTooLong> {
     check(holds.len())?;
     check(counters.len())?;
     check(slots.len())
+}
+
+fn check_event(event: &Event) -> Result<(), ListTooLong> {
+    check_entry(&event.entry)?;
+    check(event.notices.len())?;
+    if let Some(endpoint) = event.endpoint() {
+        check(endpoint.types.len())?;
+        check(endpoint.old_secrets.len())?;
+    }
+    Ok(())
 }
 
 fn check_entry(entry: &Entry) -> Result<(), ListTooLong> {

@@ -49,6 +49,7 @@ fn samples() -> Vec<Record> {
         sample::top_up("float:1", -7),
         sample::endpoint(4),
         sample::endpoint_with_old_secrets(4),
+        Record::Event(Box::new(sample::event_of_a_later_build(2))),
         Record::NoticeMark(NoticeMark { endpoint, through: 12 }),
         Record::EarlyReversal(sample::early_reversal(&full)),
     ]

@@ -95,13 +95,13 @@ impl Store {
             (Some(id), _) if self.is_elsewhere(id) => id.lane(),
             (Some(_), _) => return Box::pin(self.append_sent(record, encoded)).await,
             // Its server alone says which of two changes comes first.
-            (None, Record::Endpoint(changed)) => match self.home_of(changed.id) {
-                Some(home) if home == self.lane() => {
+            (None, Record::Event(event)) => {
+                let home = self.lane_of(event)?;
+                if home == self.lane() {
                     return Box::pin(self.append_sent(record, encoded)).await;
                 }
-                Some(home) => home,
-                None => return Err(StoreError::EndpointChanged),
-            },
+                home
+            }
             // What else belongs to no payment is any node's own to say.
             (None, _) => return Err(StoreError::NotAppendable { kind: record.kind() }),
         };

@@ -1,33 +1,47 @@
-//! Changes of endpoints. The lane that serves an endpoint keeps its versions, so of two changes
+//! Events of endpoints. The lane that serves an endpoint keeps its versions, so of two changes
 //! that were made from the same version, at whichever nodes, one is refused.
 
-use router::id::EndpointId;
+use router::event::{Event, Subject};
+use router::id::{EndpointId, Lane};
 use router::record::{Endpoint, Record};
 
-use super::{Store, StoreError};
-use crate::record;
+use super::{Appended, Store, StoreError};
 use crate::view::Homed;
 
 impl Store {
-    /// Replaces an endpoint by its next version, or deletes it; the lane that serves it stays.
+    /// The lane that keeps the versions of an event's subject: the one that it was created in, which
+    /// is this store's own for a subject that is new.
     ///
-    /// Shape:  `changed.version` is one more than that of the endpoint it was made from.
-    /// Errors: the store's; [`StoreError::EndpointChanged`] when the endpoint was changed or deleted
-    ///         meanwhile; [`StoreError::Elsewhere`] when its server cannot be reached. Dropping the
-    ///         call may leave the endpoint changed.
-    pub async fn change_endpoint(&self, changed: Endpoint) -> Result<(), StoreError> {
-        let id = changed.id;
-        let home = self.home_of(id).ok_or(StoreError::EndpointChanged)?;
-        let record = Record::Endpoint(changed.clone());
-        if home == self.lane() {
-            return Box::pin(self.append(record)).await.map(drop);
+    /// Errors: [`StoreError::StaleVersion`] when the subject is not there and the event does not
+    ///         begin it; [`StoreError::NotAppendable`] where there are other lanes and this build
+    ///         does not know the subject, and so not its lane.
+    pub(super) fn lane_of(&self, event: &Event) -> Result<Lane, StoreError> {
+        match event.subject() {
+            Subject::Endpoint(id) => match self.home_of(id) {
+                Some(home) => Ok(home),
+                None => Ok(event.follows(None).map(|()| self.lane())?),
+            },
+            Subject::Other { .. } if self.has_others() => {
+                Err(StoreError::NotAppendable { kind: "event" })
+            }
+            Subject::Other { .. } => Ok(self.lane()),
         }
-        let mut encoded = Vec::new();
-        record::encode(&record, &self.inner.sealer, &mut encoded);
-        self.append_elsewhere(home, record, encoded).await?;
-        // Reads of this node are right at once, not only when it looks at the read models again.
-        self.inner.shared.take_endpoints(&[Homed { home, endpoint: changed }]);
-        Ok(())
+    }
+
+    /// Appends an event in its subject's lane, which is another one.
+    pub(super) async fn append_event_elsewhere(
+        &self,
+        home: Lane,
+        record: Record,
+        encoded: Vec<u8>,
+    ) -> Result<Appended, StoreError> {
+        let endpoint = record.endpoint().cloned();
+        let appended = self.append_elsewhere(home, record, encoded).await?;
+        if let Some(endpoint) = endpoint {
+            // Reads of this node are right at once, not only when it looks at the read models again.
+            self.inner.shared.take_endpoints(&[Homed { home, endpoint }]);
+        }
+        Ok(appended)
     }
 
     /// An endpoint that is set.

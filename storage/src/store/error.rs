@@ -2,7 +2,8 @@
 
 use std::io;
 
-use router::id::{Lane, PaymentId};
+use router::event::StaleVersion;
+use router::id::{BillerId, Lane, PaymentId};
 use router::payment::IllegalStep;
 
 use crate::folder::FolderError;
@@ -39,10 +40,16 @@ pub enum StoreError {
     /// The record's payment is not known.
     #[error("payment {0} is not known")]
     UnknownPayment(PaymentId),
-    /// The endpoint was changed or deleted meanwhile, so a change made from an earlier version of
-    /// it was not appended.
-    #[error("the endpoint was changed or deleted meanwhile")]
-    EndpointChanged,
+    /// The subject was changed or deleted meanwhile, so an event made from an earlier version of it
+    /// was not appended.
+    #[error(transparent)]
+    StaleVersion(#[from] Box<StaleVersion>),
+    /// The event owes a biller more than one notice; nothing was appended.
+    #[error("an event owes biller {biller} more than one notice")]
+    NoticesOfOneBiller {
+        /// The biller.
+        biller: BillerId,
+    },
     /// The record begins a payment; that goes through `admit` or `refuse`.
     #[error("a record of kind `{kind}` cannot be appended by itself")]
     NotAppendable {
@@ -94,6 +101,12 @@ pub enum StoreError {
 impl StoreError {
     pub(crate) fn unreadable(error: &dyn std::error::Error) -> Self {
         Self::Views { detail: error.to_string().into() }
+    }
+}
+
+impl From<StaleVersion> for StoreError {
+    fn from(stale: StaleVersion) -> Self {
+        Self::StaleVersion(Box::new(stale))
     }
 }
 

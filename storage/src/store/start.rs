@@ -163,6 +163,7 @@ where
         shared: Arc::clone(&shared),
         sealer: sealer.clone(),
         steps,
+        versions: fold.versions,
         limits: limits.clone(),
     };
     let stop = Arc::new(AtomicBool::new(false));

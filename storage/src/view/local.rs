@@ -171,7 +171,7 @@ impl Views for LocalViews {
         let mut endpoints = Vec::new();
         for row in self.meta.prefix(ENDPOINT) {
             let body = row.value()?;
-            if let Ok(Record::Endpoint(endpoint)) = decode(&body) {
+            if let Some(endpoint) = decode(&body).ok().and_then(Record::into_endpoint) {
                 // One machine has one lane.
                 endpoints.push(Homed { home: Lane::default(), endpoint });
             }

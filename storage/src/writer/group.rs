@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use router::event::Subject;
 use router::id::PaymentId;
 use router::payment::Progress;
 use router::posting::Entry;
@@ -24,6 +25,8 @@ pub(super) struct Group {
     pub(super) published: Vec<Published>,
     /// Where payments stood before the group moved them, oldest first.
     pub(super) moved: Vec<(PaymentId, Option<Progress>)>,
+    /// The versions of subjects before the group changed them, oldest first.
+    pub(super) changed: Vec<(Subject, Option<u32>)>,
     pub(super) begun: Vec<Begun>,
     pub(super) ended: Vec<Ended>,
     pub(super) credits: Vec<(Entry, u64)>,
@@ -35,6 +38,13 @@ pub(super) struct Group {
 }
 
 type Answered<T> = (Answer<T>, Result<T, StoreError>);
+
+impl Group {
+    /// Counts only under an epoch of the guard, or an older one that it is bound to already.
+    pub(super) fn decide_under(&mut self, epoch: GateEpoch) {
+        self.decided_under = Some(self.decided_under.map_or(epoch, |other| other.min(epoch)));
+    }
+}
 
 /// One record that follows, with what is needed to put it into another frame.
 pub(super) struct Step {
@@ -156,11 +166,17 @@ impl<G: Guard, B: Backend> Writer<G, B> {
     /// was sent, so it is refused and may be asked again. What follows up on earlier payments
     /// stays.
     fn without_decisions(&mut self, fenced: Group, epoch: GateEpoch) -> Group {
-        let Group { moved, decided, appended, found, barriers, .. } = fenced;
+        let Group { moved, changed, decided, appended, found, barriers, .. } = fenced;
         for (id, before) in moved.into_iter().rev() {
             match before {
                 Some(progress) => self.steps.insert(id, progress),
                 None => self.steps.remove(&id),
+            };
+        }
+        for (subject, before) in changed.into_iter().rev() {
+            match before {
+                Some(version) => self.versions.insert(subject, version),
+                None => self.versions.remove(&subject),
             };
         }
         let detail = format!("what it decided under epoch {} does not count", epoch.0).into();

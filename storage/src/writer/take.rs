@@ -1,12 +1,14 @@
 //! What each command of a group comes to: into the frame, or an answer at once.
 
+use router::event::Event;
 use router::id::PaymentId;
 use router::invariant::entry_is_due;
 use router::limit::Detail;
 use router::message::IdempotencyKey;
 use router::payment::{Effects, Progress};
+use router::posting::Entry;
 use router::reason::Reason;
-use router::record::{Endpoint, Intent, Record, Refused};
+use router::record::{Intent, Record, Refused};
 use router::reservation::{Reservation, Settle};
 
 use super::group::{Ended, Group, Published, Step};
@@ -212,49 +214,62 @@ impl<G: Guard, B: Backend> Writer<G, B> {
     ) -> Result<Appended, StoreError> {
         let sequence = self.journal.head().sequence + u64::from(group.count) + 1;
         match record {
-            Record::Endpoint(endpoint) => self.check_version(endpoint, group)?,
-            // What lowers a balance counts at once, what raises it when it is durable.
-            Record::Account(movement) if movement.entry.guarded_debits().next().is_some() => {
-                let token = token_of(sequence);
-                let entry = movement.entry.clone();
-                let epoch = self.guard.withhold(token, &entry)?;
-                let decided_under = group.decided_under.map_or(epoch, |other| other.min(epoch));
-                group.decided_under = Some(decided_under);
-                let (settle, reservation) = (Settle::Post, None);
-                group.ended.push(Ended { payment: token, settle, reservation, entry, sequence });
-            }
-            Record::Account(movement) => group.credits.push((movement.entry.clone(), sequence)),
+            Record::Event(event) => self.check_event(event)?,
             Record::EarlyReversal(early) => {
                 let epoch = self.guard.forestall(early)?;
-                let decided_under = group.decided_under.map_or(epoch, |other| other.min(epoch));
-                group.decided_under = Some(decided_under);
+                group.decide_under(epoch);
             }
-            _ => {}
+            Record::Intent(_)
+            | Record::Refused(_)
+            | Record::Rerouted(_)
+            | Record::Outcome(_)
+            | Record::Reversal(_)
+            | Record::LateAnswer(_)
+            | Record::Account(_)
+            | Record::NoticeMark(_) => {}
+        }
+        if let Some(entry) = record.movement() {
+            self.post(entry, sequence, group)?;
+        }
+        if let Record::Event(event) = record {
+            self.change_version(event, group);
         }
         self.put(encoded, group);
         group.around.push(record.clone());
         Ok(Appended { sequence, effects: Effects::default() })
     }
 
-    /// A change of an endpoint follows the version that it was made from.
-    fn check_version(&self, changed: &Endpoint, group: &Group) -> Result<(), StoreError> {
-        if changed.version <= 1 {
+    /// What lowers a balance counts at once, what raises it when it is durable.
+    fn post(&mut self, entry: &Entry, sequence: u64, group: &mut Group) -> Result<(), StoreError> {
+        let entry = entry.clone();
+        if entry.guarded_debits().next().is_none() {
+            group.credits.push((entry, sequence));
             return Ok(());
         }
-        let of_group = group.around.iter().rev().find_map(|record| match record {
-            Record::Endpoint(endpoint) if endpoint.id == changed.id => {
-                Some(endpoint.url.is_some().then_some(endpoint.version))
-            }
-            _ => None,
-        });
-        let durable = || {
-            let endpoints = self.shared.endpoints.lock();
-            endpoints.get(&changed.id).map(|homed| homed.endpoint.version)
-        };
-        match of_group.unwrap_or_else(durable) {
-            Some(version) if version.checked_add(1) == Some(changed.version) => Ok(()),
-            Some(_) | None => Err(StoreError::EndpointChanged),
+        let token = token_of(sequence);
+        let epoch = self.guard.withhold(token, &entry)?;
+        group.decide_under(epoch);
+        let (settle, reservation) = (Settle::Post, None);
+        group.ended.push(Ended { payment: token, settle, reservation, entry, sequence });
+        Ok(())
+    }
+
+    /// An event follows the version of its subject that it was made from.
+    fn check_event(&self, event: &Event) -> Result<(), StoreError> {
+        if let Some(biller) = event.biller_owed_twice() {
+            return Err(StoreError::NoticesOfOneBiller { biller });
         }
+        Ok(event.follows(self.versions.get(&event.subject()).copied())?)
+    }
+
+    /// Notes the version of a subject that an event leaves, and the one before.
+    fn change_version(&mut self, event: &Event, group: &mut Group) {
+        let subject = event.subject();
+        let before = match event.ends_subject() {
+            true => self.versions.remove(&subject),
+            false => self.versions.insert(subject, event.version()),
+        };
+        group.changed.push((subject, before));
     }
 
     /// Copies an encoded record into the frame; gives its position.
@@ -293,7 +308,7 @@ fn reopening(record: &Record) -> Option<Reopening<'_>> {
         | Record::Rerouted(_)
         | Record::Outcome(_)
         | Record::Account(_)
-        | Record::Endpoint(_)
+        | Record::Event(_)
         | Record::NoticeMark(_)
         | Record::EarlyReversal(_) => None,
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crossbeam::channel::bounded;
 
 use super::*;
-use crate::conformance::sample::Sample;
+use crate::conformance::sample::{self, Sample};
 use crate::guard::{GateEpoch, MemoryGuard};
 use crate::journal::{BackendError, Frame, Head};
 use crate::seal::SealingKey;
@@ -87,6 +87,7 @@ fn writer<B: Backend>(
         views: Arc::new(crate::view::local::LocalViews::open(dir, 1 << 20).unwrap()),
         shared: Arc::clone(shared),
         sealer: sealer(),
+        versions: BTreeMap::new(),
         steps: HashMap::default(),
         limits: Limits {
             group_len_max: 8,
@@ -170,21 +171,30 @@ fn a_fence_refuses_what_was_admitted_and_keeps_what_follows_up() {
     let (first, decided) = admit(1);
     writer.serve(&mut vec![first]);
     assert_eq!(decided.blocking_recv().unwrap(), Ok(Decided::Granted { sequence: 1 }));
-    // One group: a new payment, and the outcome of the first.
+    // One group: a new payment, the outcome of the first, and a new endpoint.
     let (second, decided) = admit(2);
-    let record = Sample::new(1).approved();
-    let mut encoded = Vec::new();
-    crate::record::encode(&record, &sealer(), &mut encoded);
-    let (answer, appended) = oneshot::channel();
-    writer.serve(&mut vec![second, Command::Append { record, encoded, answer }]);
+    let (outcome, appended) = append(Sample::new(1).approved());
+    let (event, created) = append(sample::endpoint(4));
+    writer.serve(&mut vec![second, outcome, event]);
     let refused = decided.blocking_recv().unwrap();
     assert!(matches!(refused, Err(StoreError::Guard(_))), "{refused:?}");
     assert_eq!(appended.blocking_recv().unwrap().unwrap().sequence, 2);
-    assert_eq!(*frames.lock(), [(1, Some(GateEpoch::ONLY)), (1, None)]);
+    let created = created.blocking_recv().unwrap();
+    assert_eq!(created.unwrap().sequence, 3, "it is no second event of its version");
+    assert_eq!(*frames.lock(), [(1, Some(GateEpoch::ONLY)), (2, None)]);
     assert!(shared.live.history(Sample::new(2).id()).is_none(), "it never was in the journal");
     assert!(!writer.steps.contains_key(&Sample::new(2).id()));
-    assert_eq!(shared.durable(), 2);
+    assert_eq!(shared.durable(), 3);
     drop(commands);
+}
+
+fn append(
+    record: Record,
+) -> (Command, oneshot::Receiver<Result<crate::store::Appended, StoreError>>) {
+    let mut encoded = Vec::new();
+    crate::record::encode(&record, &sealer(), &mut encoded);
+    let (answer, appended) = oneshot::channel();
+    (Command::Append { record, encoded, answer }, appended)
 }
 
 #[test]

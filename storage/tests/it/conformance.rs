@@ -42,6 +42,8 @@ embedded!(
     a_first_request_after_its_repeat_is_no_other_payment,
     an_original_is_refused_whose_reversal_came_first,
     payments_are_found_by_parts_of_what_names_them,
+    of_two_events_made_from_one_version_the_later_is_refused,
+    an_event_posts_its_entry_and_owes_its_notices,
 );
 
 proptest! {

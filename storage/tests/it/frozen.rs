@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use router::record::Record;
 use storage::conformance::frozen;
 use storage::journal;
 use storage::{Settings, Store};
@@ -71,4 +72,26 @@ fn the_journal_kept_has_records_of_every_kind() {
     let kinds: std::collections::BTreeSet<_> =
         journal::records(dir.path()).map(|record| record.unwrap().1.kind()).collect();
     assert_eq!(kinds.len(), 10, "{kinds:?}");
+}
+
+#[test]
+fn the_journal_kept_has_events_of_every_kind_and_of_an_unknown_subject() {
+    let dir = unpacked(&kept().join("v2"));
+    let mut events: Vec<_> = journal::records(dir.path())
+        .filter_map(|record| match record.unwrap().1 {
+            Record::Event(event) => Some((event.subject().kind(), event.kind.name())),
+            _ => None,
+        })
+        .map(|(subject, kind)| format!("{subject} {kind}"))
+        .collect();
+    events.sort_unstable();
+    events.dedup();
+    let expected = [
+        "endpoint changed",
+        "endpoint created",
+        "endpoint deleted",
+        "endpoint secret_rotated",
+        "service switched_on",
+    ];
+    assert_eq!(events, expected);
 }

@@ -7,7 +7,7 @@ mod ahead;
 mod conformance;
 mod damage;
 mod disk_full;
-mod endpoints;
+mod events;
 mod frozen;
 mod ledger;
 mod lists;

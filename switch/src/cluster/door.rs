@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tower::ServiceExt;
 use tower_http::timeout::TimeoutLayer;
 
-use super::peers::{APPEND, REVIVE, Way, read_revived};
+use super::peers::{APPEND, REVIVE, Way, read_revived, stale_text};
 use super::{lines, proof};
 use crate::admission::{self, Admission, Kind};
 use crate::clock;
@@ -244,8 +244,8 @@ async fn append(
         Err(error @ (StoreError::Illegal(_) | StoreError::EntryDiffers { .. })) => {
             (StatusCode::CONFLICT, error.to_string()).into_response()
         }
-        Err(error @ StoreError::EndpointChanged) => {
-            (StatusCode::PRECONDITION_FAILED, error.to_string()).into_response()
+        Err(StoreError::StaleVersion(stale)) => {
+            (StatusCode::PRECONDITION_FAILED, stale_text(&stale)).into_response()
         }
         Err(error @ StoreError::UnknownPayment(_)) => {
             (StatusCode::NOT_FOUND, error.to_string()).into_response()

@@ -8,8 +8,10 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioTimer;
+use router::event::{StaleVersion, Subject};
 use router::id::{EndpointId, Lane, ParticipantId};
 use router::payment::{IllegalStep, PaymentState};
+use router::text::Text;
 use router::time::Timestamp;
 use storage::StoreError;
 use storage::store::{Appended, Appending, Revived, Reviving};
@@ -138,7 +140,7 @@ impl Peers for HttpPeers {
                     state: PaymentState::Received,
                     record: "step at another node",
                 }),
-                Refused::EndpointChanged => StoreError::EndpointChanged,
+                Refused::StaleVersion(stale) => stale.into(),
                 Refused::Other(detail) => elsewhere(format!("{address}: {detail}")),
             })
         })
@@ -176,6 +178,21 @@ pub fn read_revived(bytes: &[u8]) -> Option<Revived> {
     rest.is_empty().then_some(Revived { endpoint, asked_at, sequences })
 }
 
+/// A stale version as nodes tell each other of it: expected, found, the subject's kind and id.
+pub fn stale_text(stale: &StaleVersion) -> String {
+    let StaleVersion { subject, expected, found } = stale;
+    format!("{expected} {found} {} {}", subject.kind(), subject.id())
+}
+
+/// Reads that.
+pub fn read_stale(text: &str) -> Option<StaleVersion> {
+    let mut parts = text.splitn(4, ' ');
+    let mut next = || parts.next();
+    let (expected, found) = (next()?.parse().ok()?, next()?.parse().ok()?);
+    let (kind, id) = (Text::new(next()?).ok()?, Text::new(next()?).ok()?);
+    Some(StaleVersion { subject: Subject::of_parts(kind, id)?, expected, found })
+}
+
 impl Way {
     /// Where it is handed over.
     pub fn path(self, participant: &str) -> String {
@@ -190,8 +207,8 @@ impl Way {
 enum Refused {
     /// The step cannot follow what happened before.
     Illegal,
-    /// The endpoint is not at the version that its change was made from.
-    EndpointChanged,
+    /// The subject is not at the version that its change was made from.
+    StaleVersion(StaleVersion),
     Other(String),
 }
 
@@ -201,7 +218,33 @@ fn read((status, body): (StatusCode, Bytes)) -> Result<Appended, Refused> {
             Appended::from_bytes(&body).map_err(|error| Refused::Other(error.to_string()))
         }
         StatusCode::CONFLICT => Err(Refused::Illegal),
-        StatusCode::PRECONDITION_FAILED => Err(Refused::EndpointChanged),
+        StatusCode::PRECONDITION_FAILED => {
+            let text = String::from_utf8_lossy(&body);
+            let stale = read_stale(&text).map(Refused::StaleVersion);
+            Err(stale.unwrap_or_else(|| Refused::Other(format!("{status}: {text}"))))
+        }
         _ => Err(Refused::Other(format!("{status}: {}", String::from_utf8_lossy(&body)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stale_version_that_one_node_tells_another_reads_back() {
+        let check = |kind: &str, id: &str| {
+            let (kind, id) = (Text::new(kind).unwrap(), Text::new(id).unwrap());
+            let subject = Subject::of_parts(kind, id).unwrap();
+            let stale = StaleVersion { subject, expected: 3, found: 2 };
+            assert_eq!(read_stale(&stale_text(&stale)), Some(stale));
+        };
+        check("endpoint", &EndpointId(7).to_string());
+        check("service", "srv 7 with spaces");
+        for broken in
+            ["", "3", "3 2", "3 2 endpoint", "3 2 endpoint 7", "x 2 service 7", "3 -1 a b"]
+        {
+            assert_eq!(read_stale(broken), None, "{broken}");
+        }
     }
 }

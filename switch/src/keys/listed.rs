@@ -88,6 +88,11 @@ impl ListedKey {
     }
 }
 
+/// What names a key, from the key itself.
+pub fn id_of_key(key: &str) -> String {
+    id_of(&hash_of(key))
+}
+
 fn id_of(hash: &Hash) -> String {
     format!("{ID_PREFIX}{}", hex::encode(&hash[..ID_LEN]))
 }

@@ -135,7 +135,7 @@ impl From<StoreError> for Refusal {
             StoreError::Guard(_) | StoreError::Elsewhere { .. } => {
                 Self::new(Reason::GateUnavailable, "gate_unavailable")
             }
-            StoreError::EndpointChanged => {
+            StoreError::StaleVersion(_) => {
                 let detail = "the endpoint was changed or deleted meanwhile; try again";
                 Self::http(StatusCode::CONFLICT, "endpoint_changed", detail)
             }
@@ -147,6 +147,7 @@ impl From<StoreError> for Refusal {
             | StoreError::Illegal(_)
             | StoreError::EntryDiffers { .. }
             | StoreError::UnknownPayment(_)
+            | StoreError::NoticesOfOneBiller { .. }
             | StoreError::NotAppendable { .. }
             | StoreError::RecordTooLong { .. }
             | StoreError::TooManyWaiters { .. }

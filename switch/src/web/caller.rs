@@ -2,14 +2,16 @@
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
+use router::event::Actor;
 use router::id::BillerId;
 use router::payment::Payment;
 use router::reason::Reason;
+use router::text::Text;
 
 use super::Api;
 use super::answer::Refusal;
 use super::asked::Params;
-use crate::keys::{NoWord, Principal, Role};
+use crate::keys::{self, NoWord, Principal, Role};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +98,12 @@ impl Caller {
                 .saying("an operator names a biller")),
         }
     }
+}
+
+/// Who is named by what changes at a request: the holder of its key.
+pub(super) fn actor(headers: &HeaderMap) -> Actor {
+    let id = keys::id_of_key(bearer(headers).unwrap_or_default());
+    Actor::Key(Text::new(&id).expect("invariant: a key's id is short ASCII"))
 }
 
 /// The key of `Authorization: Bearer`; the scheme's case does not matter (RFC 9110 section 11.1).

@@ -7,6 +7,7 @@ use codecs::api::{
     parse_recovery,
 };
 use http::{StatusCode, Uri};
+use router::event::Actor;
 use router::id::EndpointId;
 use router::notice::NoticeType;
 use router::reason::Reason;
@@ -23,7 +24,7 @@ use crate::{clock, misplaced};
 /// `POST /v1/endpoints`: tells the signing secret, this once.
 pub(super) async fn create(
     api: &Api,
-    caller: Caller,
+    (caller, actor): (Caller, Actor),
     limits: Limits,
     request: Request,
 ) -> Result<Response, Refusal> {
@@ -31,7 +32,7 @@ pub(super) async fn create(
     let body = asked::json_body(request, limits.body_bytes_max).await?;
     let (url, types) = parse_endpoint(&body)?.checked()?;
     misplaced::address_without(&url)?;
-    let made = api.notices.create(biller, &url, types).await?;
+    let made = api.notices.create(biller, &url, types, actor).await?;
     Ok(json(StatusCode::CREATED, &view(api, &made.endpoint, Some(&made.secret))))
 }
 
@@ -50,17 +51,21 @@ pub(super) fn show(api: &Api, caller: Caller, id: &str) -> Result<Response, Refu
 }
 
 /// `DELETE /v1/endpoints/{id}`.
-pub(super) async fn delete(api: &Api, caller: Caller, id: &str) -> Result<Response, Refusal> {
+pub(super) async fn delete(
+    api: &Api,
+    (caller, actor): (Caller, Actor),
+    id: &str,
+) -> Result<Response, Refusal> {
     caller.biller()?;
     let endpoint = find(api, caller, id)?;
-    api.notices.delete(endpoint.id).await?;
+    api.notices.delete(endpoint.id, actor).await?;
     Ok(no_content())
 }
 
 /// `PATCH /v1/endpoints/{id}`: another address, or other types.
 pub(super) async fn patch(
     api: &Api,
-    caller: Caller,
+    (caller, actor): (Caller, Actor),
     id: &str,
     limits: Limits,
     request: Request,
@@ -72,19 +77,19 @@ pub(super) async fn patch(
     if let Some(url) = &url {
         misplaced::address_without(url)?;
     }
-    let changed = api.notices.patch(endpoint.id, &EndpointPatch { url, types }).await?;
+    let changed = api.notices.patch(endpoint.id, &EndpointPatch { url, types }, actor).await?;
     Ok(json(StatusCode::OK, &view(api, &changed, None)))
 }
 
 /// `POST /v1/endpoints/{id}/rotate-secret`: tells the new signing secret, this once.
 pub(super) async fn rotate_secret(
     api: &Api,
-    caller: Caller,
+    (caller, actor): (Caller, Actor),
     id: &str,
 ) -> Result<Response, Refusal> {
     caller.biller()?;
     let endpoint = find(api, caller, id)?;
-    let made = api.notices.rotate_secret(endpoint.id).await?;
+    let made = api.notices.rotate_secret(endpoint.id, actor).await?;
     Ok(json(StatusCode::OK, &view(api, &made.endpoint, Some(&made.secret))))
 }
 

@@ -11,7 +11,7 @@ use router::reason::{Language, Reason};
 
 use super::answer::{self, Refusal};
 use super::asked;
-use super::caller::Caller;
+use super::caller::{self, Caller};
 use super::connection::Hold;
 use super::guard::RouteName;
 use super::{Api, Limits, endpoints, notices, payments};
@@ -177,6 +177,7 @@ async fn serve(
         };
     }
     let caller = Caller::of(api, request.headers()).await?;
+    let asker = (caller, caller::actor(request.headers()));
     if let Some(hold) = request.extensions().get::<Hold>() {
         hold.take();
     }
@@ -196,12 +197,12 @@ async fn serve(
         Call::ReversePayment => {
             payments::reverse(api, caller, id, *limits, request, language).await
         }
-        Call::CreateEndpoint => endpoints::create(api, caller, *limits, request).await,
+        Call::CreateEndpoint => endpoints::create(api, asker, *limits, request).await,
         Call::ListEndpoints => endpoints::list(api, caller, &uri),
         Call::ShowEndpoint => endpoints::show(api, caller, id),
-        Call::PatchEndpoint => endpoints::patch(api, caller, id, *limits, request).await,
-        Call::DeleteEndpoint => endpoints::delete(api, caller, id).await,
-        Call::RotateSecret => endpoints::rotate_secret(api, caller, id).await,
+        Call::PatchEndpoint => endpoints::patch(api, asker, id, *limits, request).await,
+        Call::DeleteEndpoint => endpoints::delete(api, asker, id).await,
+        Call::RotateSecret => endpoints::rotate_secret(api, asker, id).await,
         Call::TestEndpoint => endpoints::test(api, caller, id).await,
         Call::RecoverNotices => endpoints::recover(api, caller, id, *limits, request).await,
         Call::ListNotices => notices::list(api, caller, &uri).await,

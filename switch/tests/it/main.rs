@@ -18,6 +18,7 @@ mod demo;
 mod dialect;
 mod duplicate;
 mod endpoint_changes;
+mod endpoint_events;
 mod folder;
 mod keys;
 mod kill;

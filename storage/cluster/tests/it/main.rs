@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod conformance;
+mod events;
 mod frozen;
 mod gate;
 mod ledger;

@@ -160,9 +160,9 @@ impl CqlViews {
         let lane = i32::from(self.lane.0);
         let mut rows = Vec::new();
         for (endpoint, body) in endpoints {
-            match decode(&body) {
-                Ok(Record::Endpoint(set)) => rows.push((blob(endpoint.0), body, lane, set.at.0)),
-                Ok(_) | Err(_) => return Err(CqlError::row(&PUT_ENDPOINT, "no endpoint")),
+            match decode(&body).ok().and_then(Record::into_endpoint) {
+                Some(set) => rows.push((blob(endpoint.0), body, lane, set.at.0)),
+                None => return Err(CqlError::row(&PUT_ENDPOINT, "no endpoint")),
             }
         }
         self.put(&PUT_ENDPOINT, rows).await?;

@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
-use router::record::{Intent, Record};
+use router::record::{Endpoint, Intent, Record};
 use router::time::Date;
-use storage::conformance::sample::{Sample, biller, endpoint};
+use storage::conformance::sample::{self, Sample, biller, first_endpoint};
 use storage::journal::Head;
 use storage::record::encode;
 use storage::view::{Facts, History, Homed, NoticeBytes, Rows, ViewPosition, Views};
@@ -162,21 +162,20 @@ fn a_billers_day_is_paged_in_the_order_of_ids_over_many_partitions() {
 fn an_endpoint_is_what_it_was_set_to_last_whichever_lane_says_so() {
     let cql = connected();
     let (views, start) = views(&cql, 4);
-    let Record::Endpoint(mut old) = endpoint(5) else { panic!("an endpoint") };
+    let mut old = first_endpoint(5);
     let mut new = old.clone();
     old.at.0 = 1_000;
     (new.at.0, new.url) = (2_000, None);
-    let write = |views: &CqlViews, set: &router::record::Endpoint, noticed: u64| {
-        let endpoints = vec![(set.id, body(&Record::Endpoint(set.clone())))];
+    let write = |views: &CqlViews, set: &Endpoint, noticed: u64| {
+        let endpoints = vec![(set.id, body(&sample::set(set.clone())))];
         let position = ViewPosition { written: 0, noticed };
         views.write(Rows { endpoints, ..Rows::default() }, position).unwrap();
     };
     let (elsewhere, start_elsewhere) = self::views(&cql, 5);
     assert_eq!(elsewhere.endpoints().unwrap(), []);
     write(&views, &old, start + 1);
-    let homed = |endpoint: &router::record::Endpoint, home| {
-        vec![Homed { home: Lane(home), endpoint: endpoint.clone() }]
-    };
+    let homed =
+        |endpoint: &Endpoint, home| vec![Homed { home: Lane(home), endpoint: endpoint.clone() }];
     assert_eq!(elsewhere.endpoints().unwrap(), homed(&old, 4));
     write(&elsewhere, &new, start_elsewhere + 2);
     write(&views, &old, start + 3);

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use router::event::{Event, OwedNotice};
 use router::message::PaymentRequest;
 use router::money::Money;
 use router::outcome::Outcome;
@@ -47,6 +48,8 @@ pub(super) struct Row {
     delta: Option<Amount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<String>,
+    #[serde(flatten)]
+    event: Option<EventColumns>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -75,6 +78,32 @@ struct Request {
 }
 
 #[derive(Debug, Serialize)]
+struct EventColumns {
+    subject: SubjectColumns,
+    event: String,
+    version: u32,
+    actor: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approver: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notices: Vec<NoticeColumns>,
+}
+
+#[derive(Debug, Serialize)]
+struct SubjectColumns {
+    kind: String,
+    id: String,
+}
+
+#[derive(Debug, Serialize)]
+struct NoticeColumns {
+    biller: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    payment: String,
+}
+
+#[derive(Debug, Serialize)]
 struct Amount {
     currency: &'static str,
     minor: i64,
@@ -100,7 +129,7 @@ struct OutcomeColumns {
 }
 
 impl Row {
-    pub(super) const CSV_HEADING: &'static str = "sequence,kind,payment,folio,at,originator_kind,originator,biller,rail,currency,minor,participant,state,reason,step,response_code";
+    pub(super) const CSV_HEADING: &'static str = "sequence,kind,payment,folio,at,originator_kind,originator,biller,rail,currency,minor,participant,state,reason,step,response_code,subject,event,version,actor";
 
     pub(super) fn of(sequence: u64, record: &Record) -> Self {
         let row = Self {
@@ -156,14 +185,7 @@ impl Row {
                 ..row
             },
             Record::Account(movement) => row.moved(movement),
-            Record::Endpoint(endpoint) => Self {
-                at: Some(endpoint.at.to_string()),
-                endpoint: Some(endpoint.id.to_string()),
-                biller: Some(endpoint.biller.to_string()),
-                url: endpoint.url.as_deref().map(str::to_owned),
-                types: endpoint.types.iter().map(|kind| kind.name()).collect(),
-                ..row
-            },
+            Record::Event(event) => row.happened(event),
             Record::NoticeMark(mark) => Self { endpoint: Some(mark.endpoint.to_string()), ..row },
             Record::EarlyReversal(early) => Self { at: Some(early.at.to_string()), ..row },
         }
@@ -178,12 +200,27 @@ impl Row {
         Self { at, account, delta, ..self }
     }
 
+    fn happened(self, event: &Event) -> Self {
+        let endpoint = event.endpoint();
+        Self {
+            at: Some(event.at().to_string()),
+            endpoint: endpoint.map(|endpoint| endpoint.id.to_string()),
+            biller: endpoint.map(|endpoint| endpoint.biller.to_string()),
+            url: endpoint.and_then(|endpoint| endpoint.url.as_deref()).map(str::to_owned),
+            types: endpoint.iter().flat_map(|it| &it.types).map(|kind| kind.name()).collect(),
+            event: Some(EventColumns::of(event)),
+            ..self
+        }
+    }
+
     /// Writes the row as CSV, in the order of [`Row::CSV_HEADING`].
     pub(super) fn write_csv(&self, out: &mut impl Write) -> io::Result<()> {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let request = self.request.as_ref();
         let of_request = |value: fn(&Request) -> String| request.map(value).unwrap_or_default();
         let told = self.outcome.as_ref();
+        let event = self.event.as_ref();
+        let of_event = |value: fn(&EventColumns) -> String| event.map(value).unwrap_or_default();
         let columns = [
             self.sequence.to_string(),
             self.kind.to_owned(),
@@ -201,6 +238,10 @@ impl Row {
             told.and_then(|told| told.reason).unwrap_or("").to_owned(),
             self.step.unwrap_or("").to_owned(),
             text(&self.response_code),
+            of_event(|event| format!("{}:{}", event.subject.kind, event.subject.id)),
+            of_event(|event| event.event.clone()),
+            of_event(|event| event.version.to_string()),
+            of_event(|event| event.actor.clone()),
         ];
         out.write_all(columns.map(|column| quoted(&column)).join(",").as_bytes())
     }
@@ -232,6 +273,28 @@ impl Request {
             amount: request.amount.into(),
             client: request.client.map(|client| client.to_string()),
             card: request.payer.card.as_ref().map(|card| card.masked().to_string()),
+        }
+    }
+}
+
+impl EventColumns {
+    fn of(event: &Event) -> Self {
+        let subject = event.subject();
+        let notice = |notice: &OwedNotice| NoticeColumns {
+            biller: notice.biller.to_string(),
+            kind: notice.kind.name(),
+            payment: notice.payment.to_string(),
+        };
+        Self {
+            subject: SubjectColumns {
+                kind: subject.kind().to_string(),
+                id: subject.id().to_string(),
+            },
+            event: event.kind.name().to_string(),
+            version: event.version(),
+            actor: event.actor.to_string(),
+            approver: event.approver.map(|approver| approver.to_string()),
+            notices: event.notices.iter().map(notice).collect(),
         }
     }
 }

@@ -118,7 +118,7 @@ impl Books {
             Record::Refused(_)
             | Record::Rerouted(_)
             | Record::LateAnswer(_)
-            | Record::Endpoint(_)
+            | Record::Event(_)
             | Record::NoticeMark(_)
             | Record::EarlyReversal(_) => {}
         }
