@@ -57,6 +57,10 @@ impl RedisPair {
     /// Makes the replica the primary, with what it has. Connections to the old one stay.
     pub fn promote(&self) {
         let _one = self.one_at_a_time.lock();
+        self.promote_replica();
+    }
+
+    fn promote_replica(&self) {
         self.replica().promote().expect("a promotion");
         let mut primary = self.primary.lock();
         *primary = 1 - *primary;
@@ -65,9 +69,10 @@ impl RedisPair {
 
     /// Kills the primary, promotes the replica; the dead one comes back as the replica.
     pub fn fail_over(&self) {
+        let _one = self.one_at_a_time.lock();
         self.primary().kill();
-        self.promote();
-        self.rejoin();
+        self.promote_replica();
+        self.rejoin_replaced();
     }
 
     /// Wakes whoever sleeps.
@@ -80,6 +85,10 @@ impl RedisPair {
     /// The server that was replaced comes back as the replica; everybody talks to the new one.
     pub fn rejoin(&self) {
         let _one = self.one_at_a_time.lock();
+        self.rejoin_replaced();
+    }
+
+    fn rejoin_replaced(&self) {
         self.front.drop_connections();
         if !self.replica().is_alive() {
             self.replica().restart().expect("a restart");
