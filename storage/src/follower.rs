@@ -18,6 +18,7 @@ use router::id::{BillerId, EndpointId, PaymentId};
 use router::notice::NoticeType;
 use router::payment::Progress;
 use router::record::{Endpoint, Record};
+use router::time::Timestamp;
 
 use crate::causes::with_causes;
 use crate::history::History;
@@ -241,7 +242,7 @@ impl Follower {
             Record::Refused(refused) => {
                 let facts = Facts::of(refused.folio, refused.business_date, &refused.request);
                 self.owe(
-                    sequence,
+                    (sequence, refused.at),
                     owed(refused.payment, NoticeType::PaymentDeclined, &facts),
                     turn,
                 );
@@ -265,7 +266,7 @@ impl Follower {
 
     fn take_event(&mut self, sequence: u64, body: &[u8], event: Event, turn: &mut Turn) {
         for notice in &event.notices {
-            self.owe(sequence, Some(*notice), turn);
+            self.owe((sequence, event.at()), Some(*notice), turn);
         }
         if let Some(endpoint) = event.endpoint() {
             turn.rows.endpoints.push((endpoint.id, body.to_vec()));
@@ -281,10 +282,11 @@ impl Follower {
         turn: &mut Turn,
     ) -> Result<(), FollowError> {
         let Some(id) = record.payment() else { return Ok(()) };
+        let from = (sequence, at_of(record));
         if let Some(mut pending) = self.pending.remove(&id) {
             let effects = pending.step(sequence, body, record)?;
             if let Some(kind) = effects.notice {
-                self.owe(sequence, owed(id, kind, &pending.facts), turn);
+                self.owe(from, owed(id, kind, &pending.facts), turn);
             }
             // What a notice tells of is written with it: another node may be who sends it.
             if pending.progress.is_open() && effects.notice.is_none() {
@@ -297,7 +299,7 @@ impl Follower {
         if let Some(mut made) = turn.made.remove(&id) {
             let effects = made.step(sequence, body, record)?;
             if let Some(kind) = effects.notice {
-                self.owe(sequence, owed(id, kind, &made.facts), turn);
+                self.owe(from, owed(id, kind, &made.facts), turn);
             }
             turn.put_row(id, made);
             return Ok(());
@@ -332,7 +334,7 @@ impl Follower {
             let effects = effects.map_err(|source| Damage::Step { sequence, source })?;
             let facts = row.facts().map_err(|_| lost())?;
             if let Some(kind) = effects.notice {
-                self.owe(sequence, owed(id, kind, &facts), turn);
+                self.owe((sequence, at_of(record)), owed(id, kind, &facts), turn);
             }
         }
         if is_new {
@@ -362,7 +364,9 @@ impl Follower {
         }
     }
 
-    fn owe(&self, sequence: u64, owed: Option<OwedNotice>, turn: &mut Turn) {
+    /// Owes what a record at a position and time makes owed.
+    fn owe(&self, from: (u64, Timestamp), owed: Option<OwedNotice>, turn: &mut Turn) {
+        let (sequence, at) = from;
         let Some(OwedNotice { biller, kind, payment, bill }) =
             owed.filter(|_| sequence > self.position.noticed)
         else {
@@ -372,7 +376,7 @@ impl Follower {
             let wants = endpoint.types.is_empty() || endpoint.types.contains(&kind);
             let is_done = self.marks.get(&endpoint.id).is_some_and(|mark| sequence <= *mark);
             if wants && !is_done {
-                let row = outbox::owed_row(endpoint.id, sequence, (payment, kind, bill));
+                let row = outbox::owed_row(endpoint.id, sequence, (payment, kind, bill), at);
                 turn.rows.notices.push((endpoint.id, sequence, row));
                 turn.owes = true;
             }
@@ -421,6 +425,11 @@ impl Follower {
             false => self.retry.ask(|| Ok(self.views.write(rows.clone(), position)?)),
         }
     }
+}
+
+/// When a step of a payment was made.
+fn at_of(step: &Record) -> Timestamp {
+    step.at().expect("invariant: every step of a payment has its time")
 }
 
 /// The notice of a payment to its biller, where it has one.

@@ -29,6 +29,9 @@ pub struct Owed {
     pub attempts: u32,
     /// Not before; the epoch for a notice never tried.
     pub next_at: Timestamp,
+    /// When its event happened, or when somebody last asked for it once more: its age counts from
+    /// here.
+    pub owed_since: Timestamp,
 }
 
 /// Some of the notices an endpoint is owed, and how far was looked.
@@ -95,6 +98,6 @@ pub struct NoticeRow {
     pub delivery: Delivery,
     /// HTTP status of the last answer.
     pub last_status: Option<u16>,
-    /// When the last attempt was made.
+    /// When the last attempt was made, or the notice was given up for its age.
     pub last_at: Option<Timestamp>,
 }

@@ -186,6 +186,7 @@ mod tests {
             order_key: OrderKey::Payment(payment),
             attempts: 0,
             next_at: Timestamp(0),
+            owed_since: Timestamp(0),
         }
     }
 

@@ -29,6 +29,7 @@ pub(crate) fn owed_row(
     endpoint: EndpointId,
     sequence: u64,
     (payment, kind, bill): (PaymentId, NoticeType, Option<BillNo>),
+    owed_since: Timestamp,
 ) -> Vec<u8> {
     let order_key = bill.map_or(OrderKey::Payment(payment), OrderKey::Bill);
     let owed = Owed {
@@ -39,6 +40,7 @@ pub(crate) fn owed_row(
         order_key,
         attempts: 0,
         next_at: Timestamp(0),
+        owed_since,
     };
     let row =
         NoticeRow { endpoint, owed, delivery: Delivery::Queued, last_status: None, last_at: None };
@@ -119,17 +121,42 @@ impl Outbox {
         attempted: Attempted,
         (delivery, next_at): (Delivery, Timestamp),
     ) -> Result<Option<NoticeMark>, ViewError> {
+        self.change(endpoint, sequence, |row| {
+            row.delivery = delivery;
+            row.owed.attempts = attempted.attempts;
+            row.owed.next_at = next_at;
+            row.last_status = attempted.status;
+            row.last_at = Some(attempted.at);
+        })
+    }
+
+    /// Notes that a notice was given up for its age, at a time: without one more attempt.
+    pub fn note_too_old(
+        &self,
+        endpoint: EndpointId,
+        sequence: u64,
+        at: Timestamp,
+    ) -> Result<Option<NoticeMark>, ViewError> {
+        self.change(endpoint, sequence, |row| {
+            (row.delivery, row.owed.next_at, row.last_at) =
+                (Delivery::Dead, Timestamp(0), Some(at));
+        })
+    }
+
+    /// Changes the row of a notice; gives the mark that is now due, if one is.
+    fn change(
+        &self,
+        endpoint: EndpointId,
+        sequence: u64,
+        change: impl FnOnce(&mut NoticeRow),
+    ) -> Result<Option<NoticeMark>, ViewError> {
         let Some(notice) = self.views.notice(endpoint, sequence)? else { return Ok(None) };
         let Some(mut row) = decode(endpoint, &notice) else { return Ok(None) };
-        row.delivery = delivery;
-        row.owed.attempts = attempted.attempts;
-        row.owed.next_at = next_at;
-        row.last_status = attempted.status;
-        row.last_at = Some(attempted.at);
+        change(&mut row);
         self.views.put_notice(endpoint, NoticeBytes { sequence, row: encode(&row) })?;
         let cursor = self.cursor(endpoint)?;
         let mut cursor = cursor.lock();
-        match delivery {
+        match row.delivery {
             Delivery::Delivered | Delivery::Dead => cursor.unmarked += 1,
             Delivery::Queued | Delivery::Retrying => {
                 self.owe_again(endpoint, sequence, &mut cursor)?;
@@ -139,7 +166,7 @@ impl Outbox {
     }
 
     /// Owes a notice anew, whatever became of it, to be sent at a time with the whole schedule
-    /// before it. One that is not there is left so.
+    /// before it and its age counted anew. One that is not there is left so.
     pub fn revive(
         &self,
         endpoint: EndpointId,
@@ -149,6 +176,7 @@ impl Outbox {
         let Some(notice) = self.views.notice(endpoint, sequence)? else { return Ok(()) };
         let Some(mut row) = decode(endpoint, &notice) else { return Ok(()) };
         (row.delivery, row.owed.attempts, row.owed.next_at) = (Delivery::Retrying, 0, at);
+        row.owed.owed_since = at;
         self.views.put_notice(endpoint, NoticeBytes { sequence, row: encode(&row) })?;
         let cursor = self.cursor(endpoint)?;
         let mut cursor = cursor.lock();
@@ -252,6 +280,7 @@ fn encode(row: &NoticeRow) -> Vec<u8> {
     });
     put_u32(row.owed.attempts, &mut out);
     put_timestamp(row.owed.next_at, &mut out);
+    put_timestamp(row.owed.owed_since, &mut out);
     put_option(row.last_status.as_ref(), &mut out, |status, out| put_u16(*status, out));
     put_option(row.last_at.as_ref(), &mut out, |at, out| put_timestamp(*at, out));
     out
@@ -286,6 +315,7 @@ fn row(
         order_key: bill.map_or(OrderKey::Payment(payment), OrderKey::Bill),
         attempts: reader.u32()?,
         next_at: reader.timestamp()?,
+        owed_since: reader.timestamp()?,
     };
     let last_status = reader.option(Reader::u16)?;
     Ok(NoticeRow {
@@ -304,6 +334,7 @@ mod tests {
     use crate::view::{Rows, ViewPosition};
 
     const ENDPOINT: EndpointId = EndpointId(4);
+    const SINCE: Timestamp = Timestamp(77);
 
     /// An outbox whose calls look at ten rows, with rows at 1 to `last`.
     fn outbox(dir: &std::path::Path, last: u64) -> Outbox {
@@ -311,7 +342,7 @@ mod tests {
         let mut rows = Rows::default();
         for sequence in 1..=last {
             let tells = (PaymentId(sequence.into()), NoticeType::PaymentApproved, None);
-            rows.notices.push((ENDPOINT, sequence, owed_row(ENDPOINT, sequence, tells)));
+            rows.notices.push((ENDPOINT, sequence, owed_row(ENDPOINT, sequence, tells, SINCE)));
         }
         views.write(rows, ViewPosition::default()).unwrap();
         Outbox { scan_max: 10, ..Outbox::new(views, BTreeMap::new()) }
@@ -340,6 +371,26 @@ mod tests {
             found.extend(sequences(&page.rows));
         }
         assert_eq!(found, [1, 35]);
+    }
+
+    #[test]
+    fn a_notice_given_up_for_its_age_keeps_its_attempts_and_its_age_counts_anew_once_it_is_revived()
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = outbox(dir.path(), 1);
+        let row = || outbox.log(ENDPOINT, u64::MAX, 1).unwrap().remove(0);
+        assert_eq!((row().owed.owed_since, row().delivery), (SINCE, Delivery::Queued));
+        let refused = Attempted { at: Timestamp(80), status: Some(429), attempts: 3 };
+        outbox.note(ENDPOINT, 1, refused, (Delivery::Retrying, Timestamp(90))).unwrap();
+        assert_eq!((row().owed.owed_since, row().owed.next_at), (SINCE, Timestamp(90)));
+        outbox.note_too_old(ENDPOINT, 1, Timestamp(95)).unwrap();
+        let dead = row();
+        assert_eq!((dead.delivery, dead.owed.attempts), (Delivery::Dead, 3));
+        assert_eq!((dead.last_status, dead.last_at), (Some(429), Some(Timestamp(95))));
+        assert_eq!(outbox.page(ENDPOINT, 0, 9).unwrap().rows, [], "it is owed no more");
+        outbox.revive(ENDPOINT, 1, Timestamp(99)).unwrap();
+        let revived = outbox.page(ENDPOINT, 0, 9).unwrap().rows.remove(0);
+        assert_eq!((revived.owed_since, revived.attempts), (Timestamp(99), 0));
     }
 
     #[test]

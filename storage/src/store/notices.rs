@@ -97,6 +97,16 @@ impl Store {
         self.note(endpoint, sequence, attempted, (Delivery::Dead, Timestamp(0))).await
     }
 
+    /// A notice is given up for its age at a time, without one more attempt.
+    pub async fn notice_too_old(
+        &self,
+        endpoint: EndpointId,
+        sequence: u64,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.noted(sequence, move |outbox| outbox.note_too_old(endpoint, sequence, at)).await
+    }
+
     /// Sends notices once more, whatever became of them: has whoever serves their endpoint do it.
     ///
     /// Errors: the store's; [`StoreError::Elsewhere`] when the server cannot be reached; some may be
@@ -194,8 +204,17 @@ impl Store {
         attempted: Attempted,
         delivery: (Delivery, Timestamp),
     ) -> Result<(), StoreError> {
+        let note = move |outbox: &Outbox| outbox.note(endpoint, sequence, attempted, delivery);
+        self.noted(sequence, note).await
+    }
+
+    async fn noted(
+        &self,
+        sequence: u64,
+        note: impl FnOnce(&Outbox) -> Result<Option<NoticeMark>, ViewError> + Send + 'static,
+    ) -> Result<(), StoreError> {
         let inner = Arc::clone(&self.inner);
-        let note = move || inner.note(endpoint, sequence, attempted, delivery);
+        let note = move || inner.note(sequence, note);
         let is_near = self.inner.views.is_near();
         let due = if is_near { Ok(note()?) } else { self.blocking(move || Ok(note()?)).await }?;
         if let Some(mark) = due {
@@ -281,14 +300,12 @@ impl Inner {
     /// row that changed since, and the cursor, which moves as it does here, is in a table too.
     fn note(
         &self,
-        endpoint: EndpointId,
         sequence: u64,
-        attempted: Attempted,
-        delivery: (Delivery, Timestamp),
+        note: impl FnOnce(&Outbox) -> Result<Option<NoticeMark>, ViewError>,
     ) -> Result<Option<NoticeMark>, ViewError> {
         let lane = Head::lane_of(sequence);
         let Some(outbox) = self.outbox_of(lane) else { return Ok(None) };
-        let due = outbox.note(endpoint, sequence, attempted, delivery)?;
+        let due = note(&outbox)?;
         Ok(due.filter(|_| lane == self.lane))
     }
 

@@ -184,6 +184,8 @@ pub struct NoticesConfig {
     pub timeout: Duration,
     /// Pauses between tries; after the last the notice is given up.
     pub retry_after: Vec<Duration>,
+    /// A notice that is owed for longer is given up without one more try.
+    pub age_max: Duration,
     /// Deliveries at once to one endpoint.
     pub in_flight_per_endpoint_max: usize,
     /// Deliveries at once in all.
@@ -360,6 +362,8 @@ fn key_source(keys: &mut Section<'_>, name: &str) -> Option<KeySource> {
     None
 }
 
+/// Greatest age that a notice may be given: 90 days.
+const NOTICE_AGE_S_MAX: u64 = 7_776_000;
 /// Longest time that an old signing secret may sign beside its successor: 30 days.
 const SECRET_OVERLAP_S_MAX: u64 = 2_592_000;
 
@@ -372,6 +376,7 @@ fn notices(section: &mut Section<'_>) -> NoticesConfig {
     NoticesConfig {
         timeout: millis(section, "timeout_ms", 10_000),
         retry_after,
+        age_max: Duration::from_secs(section.number("age_max_s", 1..=NOTICE_AGE_S_MAX, 259_200)),
         in_flight_per_endpoint_max: section.size("in_flight_per_endpoint_max", 1..=10_000, 32),
         in_flight_max: section.size("in_flight_max", 1..=100_000, 512),
         endpoints_per_biller_max: section.size("endpoints_per_biller_max", 1..=1000, 16),

@@ -217,7 +217,11 @@ pub(super) const METRICS: &[Metric] = &[
         "Attempts that were not accepted, by why",
         &[Of("why", notice_failures)],
     ),
-    counter("cauce_notices_dead_total", "Notices given up after their last attempt", &[]),
+    counter(
+        "cauce_notices_dead_total",
+        "Notices given up after their last attempt, or for their age",
+        &[],
+    ),
     counter("cauce_endpoints_gone_total", "Endpoints deleted because they answered 410", &[]),
     gauge("cauce_endpoints_paused", "Endpoints that asked for a pause, by Retry-After", &[]),
     gauge("cauce_notices_owed", "Notices held to be sent, up to 4096 an endpoint", &[]),

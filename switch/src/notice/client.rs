@@ -168,6 +168,7 @@ mod tests {
         let config = NoticesConfig {
             timeout: Duration::from_secs(20),
             retry_after: vec![],
+            age_max: Duration::from_secs(1),
             in_flight_per_endpoint_max: 1,
             in_flight_max: 1,
             endpoints_per_biller_max: 1,

@@ -21,6 +21,8 @@ pub struct Queue {
     keys: HashMap<OrderKey, VecDeque<u64>>,
     /// The first of each key that is not on its way, by its time.
     due: BTreeSet<Due>,
+    /// The same by how long they are owed: since when, and their positions.
+    ages: BTreeSet<(Timestamp, u64)>,
     on_their_way: HashMap<OrderKey, u64>,
     read_through: ReadThrough,
     taken_in: u64,
@@ -67,8 +69,8 @@ impl Queue {
             }
             let (sequence, key) = (notice.sequence, notice.order_key);
             let first = self.keys.get(&key).and_then(|waiting| waiting.front());
-            if let Some(due) = first.map(|first| self.due_of(*first)) {
-                self.due.remove(&due);
+            if let Some(first) = first.copied() {
+                self.step_back(first);
             }
             enqueue(self.keys.entry(key).or_default(), sequence);
             self.owed.insert(sequence, Held { notice, turn: self.taken_in });
@@ -81,16 +83,19 @@ impl Queue {
     /// asked for it. What is on its way is as it is.
     fn revive(&mut self, read: &Owed) {
         let key = read.order_key;
-        if self.on_their_way.get(&key) == Some(&read.sequence) {
+        let is_on_its_way = self.on_their_way.get(&key) == Some(&read.sequence);
+        let known = &self.owed[&read.sequence].notice;
+        let is_sooner = read.next_at < known.next_at && !is_on_its_way;
+        if !is_sooner && read.owed_since <= known.owed_since {
             return;
         }
-        let due = self.due_of(read.sequence);
+        let was_first = self.step_back(read.sequence);
         let Some(held) = self.owed.get_mut(&read.sequence) else { return };
-        if read.next_at >= held.notice.next_at {
-            return;
+        held.notice.owed_since = read.owed_since;
+        if is_sooner {
+            (held.notice.attempts, held.notice.next_at) = (read.attempts, read.next_at);
         }
-        (held.notice.attempts, held.notice.next_at) = (read.attempts, read.next_at);
-        if self.due.remove(&due) {
+        if was_first {
             self.line_up(key);
         }
     }
@@ -109,12 +114,33 @@ impl Queue {
 
     /// Gives a notice whose time has come, and holds its key back.
     pub fn next(&mut self, now: Timestamp) -> Option<Owed> {
-        let due = self.due.first().copied().filter(|(at, _, _)| *at <= now)?;
-        self.due.remove(&due);
-        let (_, _, sequence) = due;
+        let (_, _, sequence) = self.due.first().copied().filter(|(at, _, _)| *at <= now)?;
+        Some(self.take(sequence))
+    }
+
+    /// Gives the notice that is owed for the longest time, if that is since before a time, and holds
+    /// its key back: whether its own time has come or not.
+    pub fn next_owed_since_before(&mut self, time: Timestamp) -> Option<Owed> {
+        let (_, sequence) = self.ages.first().copied().filter(|(since, _)| *since < time)?;
+        Some(self.take(sequence))
+    }
+
+    /// Since when the notice is owed that is owed for the longest time, of those that wait.
+    pub fn owed_since(&self) -> Option<Timestamp> {
+        self.ages.first().map(|(since, _)| *since)
+    }
+
+    fn take(&mut self, sequence: u64) -> Owed {
+        self.step_back(sequence);
         let notice = self.owed[&sequence].notice.clone();
         self.on_their_way.insert(notice.order_key, sequence);
-        Some(notice)
+        notice
+    }
+
+    /// Takes a notice from among those that wait for their time, if it is one of them.
+    fn step_back(&mut self, sequence: u64) -> bool {
+        self.ages.remove(&(self.owed[&sequence].notice.owed_since, sequence));
+        self.due.remove(&self.due_of(sequence))
     }
 
     /// When the next notice's time comes; none while nothing is waiting for its time.
@@ -153,8 +179,9 @@ impl Queue {
         if self.on_their_way.contains_key(&key) {
             return;
         }
-        if let Some(first) = self.keys.get(&key).and_then(|waiting| waiting.front()) {
-            self.due.insert(self.due_of(*first));
+        if let Some(first) = self.keys.get(&key).and_then(|waiting| waiting.front()).copied() {
+            self.due.insert(self.due_of(first));
+            self.ages.insert((self.owed[&first].notice.owed_since, first));
         }
     }
 
@@ -197,6 +224,7 @@ mod tests {
             order_key: key,
             attempts: 0,
             next_at: START,
+            owed_since: START,
         }
     }
 
@@ -227,6 +255,7 @@ mod tests {
         queue.settled(3);
         assert_eq!((queue.len(), queue.next_at()), (0, None));
         assert!(queue.keys.is_empty() && queue.on_their_way.is_empty());
+        assert!(queue.ages.is_empty());
     }
 
     #[test]
@@ -308,6 +337,42 @@ mod tests {
         assert_eq!(sent(&mut queue, Timestamp(10)), [1, 3]);
         queue.settled(1);
         assert_eq!(sent(&mut queue, Timestamp(10)), [2]);
+    }
+
+    #[test]
+    fn the_oldest_that_wait_are_given_before_their_time_each_in_the_order_of_its_bill() {
+        let mut queue = Queue::default();
+        let since = |sequence, at, key| Owed {
+            owed_since: Timestamp(at),
+            next_at: Timestamp(900),
+            ..owed(sequence, key)
+        };
+        let (one, other) = (bill("A"), bill("B"));
+        take_in(&mut queue, vec![since(1, 30, one), since(2, 10, one), since(3, 20, other)]);
+        assert_eq!(queue.owed_since(), Some(Timestamp(20)), "the first of each bill count");
+        assert_eq!(queue.next_owed_since_before(Timestamp(20)), None);
+        let mut oldest = |time| {
+            let notice = queue.next_owed_since_before(Timestamp(time))?;
+            queue.settled(notice.sequence);
+            Some(notice.sequence)
+        };
+        assert_eq!(
+            [oldest(40), oldest(40), oldest(40), oldest(40)],
+            [3, 1, 2].map(Some).into_iter().chain([None]).collect::<Vec<_>>()[..]
+        );
+        assert_eq!((queue.len(), queue.owed_since()), (0, None));
+        // One that is on its way is left alone, and so is one that was asked for again.
+        take_in(
+            &mut queue,
+            vec![Owed { next_at: START, ..since(4, 10, one) }, since(5, 10, other)],
+        );
+        assert_eq!(sent(&mut queue, START), [4]);
+        let asked_for = Owed { next_at: Timestamp(50), ..since(5, 50, other) };
+        queue.take_in(vec![asked_for], ReadThrough::default());
+        assert_eq!(queue.next_owed_since_before(Timestamp(50)), None);
+        queue.again(4, 1, Timestamp(900));
+        let oldest = queue.next_owed_since_before(Timestamp(50));
+        assert_eq!(oldest.map(|notice| notice.sequence), Some(4));
     }
 
     #[test]

@@ -40,6 +40,8 @@ const LOOK_PAUSE_MAX: Duration = Duration::from_millis(200);
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// How long a stop waits for answers that are on their way.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(1);
+/// Notices given up for their age before others are sent.
+const GIVEN_UP_AT_ONCE: usize = 64;
 /// Longest wait without looking at the clock again: the wall clock may be set.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// While nothing can be sent to the endpoint, pause between two looks at its last change.
@@ -90,13 +92,14 @@ impl Worker {
                 signal.borrow_and_update();
                 is_more = self.read(&mut queue, &mut looks).await;
             }
+            self.give_up_old(&mut queue).await;
             let can_send = self.send(&mut queue, &pace, &mut on_their_way);
             owed.set(queue.len());
             let (has_room, pause_ends_at) = (queue.room() > 0, self.pause.ends_at(Instant::now()));
             paused.set(usize::from(pause_ends_at.is_some()));
             let has_place = on_their_way.len() < pace.allowance();
             let wake_at = match can_send {
-                true => wake_at(&queue, has_place, pause_ends_at),
+                true => self.wake_at(&queue, has_place, pause_ends_at),
                 false => Instant::now() + UNUSABLE_LOOK_EVERY,
             };
             tokio::select! {
@@ -145,6 +148,41 @@ impl Worker {
                 true
             }
         }
+    }
+
+    /// Gives up what is owed for longer than it may be, some of it at once.
+    async fn give_up_old(&self, queue: &mut Queue) {
+        let mut count = 0;
+        while count < GIVEN_UP_AT_ONCE
+            && let Some(owed) = queue.next_owed_since_before(self.oldest_since())
+        {
+            metrics::counter!("cauce_notices_dead_total").increment(1);
+            let (store, sequence) = (&self.notices.store, owed.sequence);
+            self.noted(store.notice_too_old(self.endpoint, sequence, clock::now()).await);
+            queue.settled(sequence);
+            count += 1;
+        }
+        if count > 0 {
+            let endpoint = self.endpoint;
+            tracing::warn!(%endpoint, count, "notices given up for their age");
+        }
+    }
+
+    /// What is owed since an earlier time is given up.
+    fn oldest_since(&self) -> Timestamp {
+        clock::now().plus_micros(-self.age_max_micros())
+    }
+
+    fn age_max_micros(&self) -> i64 {
+        i64::try_from(self.notices.config.age_max.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    /// When to look at the queue again by itself.
+    fn wake_at(&self, queue: &Queue, has_place: bool, pause_ends_at: Option<Instant>) -> Instant {
+        let too_old_at = queue.owed_since().map(|since| since.plus_micros(self.age_max_micros()));
+        let (too_old_at, next_at) =
+            (too_old_at.map(after), wake_at(queue, has_place, pause_ends_at));
+        too_old_at.map_or(next_at, |too_old_at| too_old_at.min(next_at))
     }
 
     /// Sends what is due and has a place; false where nothing can be sent to the endpoint.
@@ -348,7 +386,13 @@ fn later(now: Timestamp) -> Timestamp {
     now.plus_micros(i64::try_from(STORE_PAUSE.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// When to look at the queue again by itself.
+/// When a time has passed.
+fn after(time: Timestamp) -> Instant {
+    let wait = u64::try_from(time.0.saturating_sub(clock::now().0)).unwrap_or(0);
+    Instant::now() + Duration::from_micros(wait.saturating_add(1)).min(LOOK_EVERY)
+}
+
+/// When the next notice can be sent.
 fn wake_at(queue: &Queue, has_place: bool, pause_ends_at: Option<Instant>) -> Instant {
     if let Some(end) = pause_ends_at {
         return end.min(Instant::now() + LOOK_EVERY);

@@ -110,3 +110,37 @@ async fn a_notice_that_is_asked_for_by_hand_ends_the_pause() {
     paused.wait_for(2).await;
     assert_eq!(shown(&api, &endpoint).await.body.get("paused_until"), None);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_asks_for_pauses_for_ever_has_its_notices_given_up_for_their_age() {
+    let house = House::start_with("[notices]\nage_max_s = 3\n").await;
+    let api = Api::of(&house, "isp-ve");
+    let paused = Receiver::start(|_| (429, Some("86400".to_owned()))).await;
+    let endpoint = set(&api, &paused).await;
+    let began = std::time::Instant::now();
+    pay(&api, "order-0", "B-1").await;
+    paused.wait_for(1).await;
+    pay(&api, "order-1", "B-1").await;
+    pay(&api, "order-2", "B-2").await;
+    let path = format!("/v1/notices?endpoint={endpoint}");
+    let rows = eventually("all to be given up", async || {
+        let rows = api.get(&path).await.body["items"].as_array().expect("items").clone();
+        rows.iter().all(|row| row["state"] == json!("dead")).then_some(rows)
+    })
+    .await;
+    assert!(began.elapsed() >= Duration::from_millis(2_900), "not before their age");
+    let told = rows.iter().map(|row| json!([row["attempts"], row["last_status"]]));
+    let told: Vec<Value> = told.collect();
+    assert_eq!(told, [json!([0, null]), json!([0, null]), json!([1, 429])], "newest first");
+    assert_eq!(paused.received().len(), 1, "none was tried once more");
+
+    // Asked for by hand its age counts anew, and the endpoint's pause ends.
+    let recovered = api
+        .post(
+            &format!("/v1/endpoints/{endpoint}/recover"),
+            &json!({"since": "2020-01-01T00:00:00Z"}),
+        )
+        .await;
+    assert_eq!(recovered.body["sent_again"], json!(3), "{}", recovered.body);
+    paused.wait_for(2).await;
+}
