@@ -12,7 +12,7 @@ use router::invariant::{
 };
 use router::ledger::{AccountBalance, Ledger};
 use router::money::Currency;
-use router::posting::is_guarded;
+use router::posting::{Entry, is_guarded};
 use router::record::Record;
 
 use crate::guard::MemoryGuard;
@@ -79,8 +79,15 @@ impl LedgerProof {
         let record = decode(body).map_err(|source| undecoded(sequence, body, source))?;
         let kind = record.kind();
         let broken = |source| Damage::Ledger { sequence, kind, source: Box::new(source) };
-        self.check_due(sequence, &record)?.map_err(broken)?;
+        let due = self.due_entry(sequence, &record)?;
+        if let (Some(entry), Some(Some(due))) = (record.entry(), &due) {
+            entry_is_due(entry, due).map_err(broken)?;
+        }
         self.state.apply(sequence, body)?;
+        if let (Some(entry), Some(None)) = (record.entry(), &due) {
+            // It may follow, and nothing that it could post can be worked out.
+            entry_is_due(entry, &Entry::default()).map_err(broken)?;
+        }
         for (account, moved) in record.entry().iter().flat_map(|entry| entry.guarded_moves()) {
             let in_guard = self.state.guard.balance_minor(account, moved.currency);
             guard_agrees(&self.state.ledger, account, moved.currency, in_guard).map_err(broken)?;
@@ -88,13 +95,13 @@ impl LedgerProof {
         Ok(())
     }
 
-    /// Whether a payment's record posts what it must, by all earlier records of the payment.
-    fn check_due(&self, sequence: u64, record: &Record) -> Result<Result<(), Violation>, Damage> {
+    /// What a record of an open payment must post, by all earlier records of the payment; none in it
+    /// where that cannot be worked out, as for a record that may not follow.
+    fn due_entry(&self, sequence: u64, record: &Record) -> Result<Option<Option<Entry>>, Damage> {
         let open = record.payment().and_then(|id| self.state.fold.open.get(&id));
-        let (Some(entry), Some(open)) = (record.entry(), open) else { return Ok(Ok(())) };
+        let Some(open) = open else { return Ok(None) };
         let payment = open.history.payment().map_err(|error| damage(sequence, error))?;
-        // What cannot follow is told by the state.
-        Ok(payment.due_entry(record).map_or(Ok(()), |due| entry_is_due(entry, &due)))
+        Ok(Some(payment.due_entry(record)))
     }
 
     /// Proves the whole of it at a position: every currency sums to zero, and each account of the

@@ -190,6 +190,24 @@ fn a_reversal_that_takes_back_more_or_less_than_stands_is_named() {
 }
 
 #[test]
+fn a_reversal_of_an_approval_that_names_no_payee_may_post_nothing() {
+    let paid = paid(1);
+    let planned = sample::top_up_entry("float:1", -40);
+    let mut intent = paid.intent();
+    intent.plan.entry = planned.clone();
+    let records = [
+        sample::top_up("float:1", 1_000),
+        Record::Intent(Box::new(intent)),
+        with_entry(paid.approved(), planned),
+        paid.part_owed(40, 30),
+        paid.part_confirmed(10, 30),
+    ];
+    let (sequence, kind, violation) = broken(&records);
+    assert_eq!((sequence, kind), (5, "reversal"));
+    assert!(matches!(violation, Violation::EntryDiffers { .. }), "{violation:?}");
+}
+
+#[test]
 fn a_snapshot_with_other_balances_is_found() {
     let proof = prove(&[sample::top_up("float:1", 1_000)]).unwrap();
     proof.agrees_with(1, &prove(&[sample::top_up("float:1", 1_000)]).unwrap().state).unwrap();

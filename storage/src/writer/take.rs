@@ -125,7 +125,6 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         let share = progress.share_given_back(record);
         let effects = progress.apply(record)?;
         self.check_entry(id, record, effects.settle, group)?;
-        self.move_to(id, progress, group);
         let reopening = match reopening(record).filter(|_| !was_open && progress.is_open()) {
             Some(reopening) => {
                 let history = before.as_ref().ok_or(StoreError::UnknownPayment(id))?;
@@ -133,6 +132,8 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             }
             None => None,
         };
+        // From here on nothing refuses the record.
+        self.move_to(id, progress, group);
         let encoded = reopening.as_deref().unwrap_or(encoded);
         let sequence = self.put(encoded, group);
         let body = self.last_body(encoded.len());
