@@ -132,7 +132,8 @@ impl BrokenLimit {
             Self::Most(_) => Reason::AmountOverLimit,
             Self::Least(_) => Reason::AmountBelowMinimum,
             Self::Count { .. } => Reason::DailyCountExceeded,
-            Self::Sum { .. } | Self::NetDebit(_) => Reason::DailyAmountExceeded,
+            Self::Sum { .. } => Reason::DailyAmountExceeded,
+            Self::NetDebit(_) => Reason::NetDebitCapExceeded,
             Self::Remaining { .. } => Reason::MustLeaveBalance,
             Self::Products(_) => Reason::ProductNotAllowed,
         }
