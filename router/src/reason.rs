@@ -141,8 +141,6 @@ pub enum Reason {
     DepositProofIncomplete,
     /// `5006` Participant suspended.
     ParticipantSuspended,
-    /// `5007` The participant has reached its net debit cap.
-    NetDebitCapExceeded,
     /// `6001` Bank offline.
     IssuerUnavailable,
     /// `6002` No answer yet; we are checking.
@@ -257,7 +255,7 @@ impl Reason {
     }
 
     /// Every reason, in the order of the catalogue.
-    pub const ALL: [Self; 78] = [
+    pub const ALL: [Self; 77] = [
         Self::Approved,
         Self::Pending,
         Self::InsufficientFunds,
@@ -322,7 +320,6 @@ impl Reason {
         Self::DepositOverCap,
         Self::DepositProofIncomplete,
         Self::ParticipantSuspended,
-        Self::NetDebitCapExceeded,
         Self::IssuerUnavailable,
         Self::OutcomeUnknown,
         Self::NoRoute,

@@ -132,8 +132,7 @@ impl BrokenLimit {
             Self::Most(_) => Reason::AmountOverLimit,
             Self::Least(_) => Reason::AmountBelowMinimum,
             Self::Count { .. } => Reason::DailyCountExceeded,
-            Self::Sum { .. } => Reason::DailyAmountExceeded,
-            Self::NetDebit(_) => Reason::NetDebitCapExceeded,
+            Self::Sum { .. } | Self::NetDebit(_) => Reason::DailyAmountExceeded,
             Self::Remaining { .. } => Reason::MustLeaveBalance,
             Self::Products(_) => Reason::ProductNotAllowed,
         }
