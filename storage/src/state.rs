@@ -225,7 +225,7 @@ impl Fold {
             }
             Kind::Account | Kind::Event | Kind::NoticeMark | Kind::EarlyReversal => {
                 let record = record::decode(body).map_err(unreadable)?;
-                self.around(sequence, &record, guard);
+                self.around(sequence, &record, guard)?;
                 self.last_at = record.at().or(self.last_at);
             }
         }
@@ -275,7 +275,13 @@ impl Fold {
         Ok(())
     }
 
-    fn happened(&mut self, sequence: u64, event: &Event, guard: &mut dyn Reflect) {
+    fn happened(
+        &mut self,
+        sequence: u64,
+        event: &Event,
+        guard: &mut dyn Reflect,
+    ) -> Result<(), Damage> {
+        self.check_version(sequence, event)?;
         if event.ends_subject() {
             self.versions.remove(&event.subject());
         } else {
@@ -290,14 +296,33 @@ impl Fold {
         if !event.entry.is_empty() {
             guard.credit(&Credit { entry: &event.entry, sequence });
         }
+        Ok(())
     }
 
-    fn around(&mut self, sequence: u64, record: &Record, guard: &mut dyn Reflect) {
+    /// An event follows its subject's version. How one of a subject that this build does not know
+    /// follows, a later build says: here it was checked when it was appended.
+    fn check_version(&self, sequence: u64, event: &Event) -> Result<(), Damage> {
+        let subject = event.subject();
+        match subject {
+            Subject::Endpoint(_) => {
+                let follows = event.follows(self.versions.get(&subject).copied());
+                follows.map_err(|stale| Damage::Event { sequence, source: Box::new(stale) })
+            }
+            Subject::Other { .. } => Ok(()),
+        }
+    }
+
+    fn around(
+        &mut self,
+        sequence: u64,
+        record: &Record,
+        guard: &mut dyn Reflect,
+    ) -> Result<(), Damage> {
         match record {
             Record::Account(movement) => {
                 guard.credit(&Credit { entry: &movement.entry, sequence });
             }
-            Record::Event(event) => self.happened(sequence, event, guard),
+            Record::Event(event) => self.happened(sequence, event, guard)?,
             Record::NoticeMark(mark) => {
                 let through = self.marks.entry(mark.endpoint).or_default();
                 *through = mark.through.max(*through);
@@ -310,6 +335,7 @@ impl Fold {
             | Record::Reversal(_)
             | Record::LateAnswer(_) => {}
         }
+        Ok(())
     }
 }
 

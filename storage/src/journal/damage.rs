@@ -116,6 +116,14 @@ pub enum Damage {
         /// Why.
         source: router::payment::IllegalStep,
     },
+    /// An event of a subject that this build knows does not follow the subject's version.
+    #[error("record {sequence} cannot follow")]
+    Event {
+        /// The record.
+        sequence: u64,
+        /// The subject, and the version that had to come.
+        source: Box<router::event::StaleVersion>,
+    },
     /// A frame of a lane was changed.
     #[error("lane {lane} is damaged at record {sequence}: {fault}")]
     LaneFrame {

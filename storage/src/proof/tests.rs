@@ -1,7 +1,7 @@
-use router::event::Event;
-use router::id::PaymentId;
+use router::event::{Event, StaleVersion, Subject};
+use router::id::{EndpointId, PaymentId};
 use router::posting::{Entry, EntryError};
-use router::record::{Concluded, ReversalStep};
+use router::record::{Concluded, Endpoint, ReversalStep};
 
 use super::*;
 use crate::conformance::sample::{self, Sample};
@@ -132,6 +132,20 @@ fn a_record_whose_entry_does_not_balance_is_named_with_kind_account_and_differen
         assert_eq!(kind, expected);
         let (account, currency) = (sample::account("funding:1"), sample::currency());
         assert_eq!(*source, EntryError::Unbalanced { account, currency, off_minor: -1 });
+    }
+}
+
+#[test]
+fn an_event_that_does_not_follow_its_subject_s_version_is_named() {
+    let set = |version| sample::set(Endpoint { version, ..sample::first_endpoint(4) });
+    assert!(prove(&[set(1), set(2), set(3)]).is_ok());
+    for (records, expected, found) in [(vec![set(2)], 1, 2), (vec![set(1), set(3)], 2, 3)] {
+        let sequence = records.len() as u64;
+        let Err(Damage::Event { sequence: at, source }) = prove(&records) else {
+            panic!("an event that does not follow")
+        };
+        let subject = Subject::Endpoint(EndpointId(4));
+        assert_eq!((at, *source), (sequence, StaleVersion { subject, expected, found }));
     }
 }
 
