@@ -41,6 +41,7 @@ pub fn policy() -> Policy {
         .into(),
         limits: lender_limits().into(),
         floats: [(FloatRef::new("58341122").expect("invariant: a reference"), float())].into(),
+        bill_retention: None,
     }
 }
 

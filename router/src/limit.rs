@@ -1,5 +1,6 @@
 //! Limits: which rules apply to a payment, as counters, holds and immediate refusals.
 
+mod bill;
 mod claim;
 mod detail;
 #[cfg(test)]
@@ -13,6 +14,8 @@ use crate::plan::{Asked, Refusal};
 use crate::policy::{LimitRule, Measure};
 use crate::reason::Reason;
 
+pub use bill::BillTerms;
+pub(crate) use bill::check as check_bill;
 pub(crate) use claim::reservation;
 pub use detail::{BrokenLimit, Detail, ReservedLimits};
 

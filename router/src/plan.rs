@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::fee::{self, Fees};
 use crate::id::{AccountId, ParticipantId};
-use crate::limit::{self, Detail, ReservedLimits};
+use crate::limit::{self, BillTerms, Detail, ReservedLimits};
 use crate::message::PaymentRequest;
 use crate::money::{Currency, Money};
 use crate::policy::{ParticipantStatus, Policy, allows};
@@ -78,10 +78,26 @@ pub fn account(kind: &str, owner: &str) -> AccountId {
 /// Rules are asked in the catalogue's order of precedence: suspended participant, amount and
 /// currency, service, product, limits, route. The first that is broken refuses.
 ///
-/// A merchant that asks without naming a biller is the biller itself.
+/// A merchant that asks without naming a biller is the biller itself. A bill that the request names
+/// is paid once, since nothing is known of it.
 pub fn plan(request: &PaymentRequest, policy: &Policy, now: Timestamp) -> Result<Plan, Refusal> {
-    let asked = Asked::new(request, policy, now);
+    plan_on_terms(request, None, policy, now)
+}
+
+/// Plans one payment of a bill whose terms a register told; as [`plan`] where there are none.
+///
+/// Errors: `amount_mismatch` for more than the bill comes to, or for a part where parts are not
+///         allowed; `currency_not_allowed` for another currency than the bill's. What was paid of
+///         the bill before is the guard's to check.
+pub fn plan_on_terms(
+    request: &PaymentRequest,
+    bill: Option<BillTerms>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Plan, Refusal> {
+    let asked = Asked::new(request, policy, now).on_terms(bill);
     asked.check()?;
+    limit::check_bill(&asked)?;
     let attributes = asked.attributes();
     let limits = policy.limits.matching(attributes).collect();
     limit::check(&limits, &asked)?;

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::fee::{Bearer, FeeTiming};
 use crate::id::{BillerId, FloatRef, ParticipantId, Product};
@@ -28,6 +29,9 @@ pub struct Policy {
     pub limits: RuleList<LimitRule>,
     /// Collectors' floats by reference. Nobody draws on one that is not here.
     pub floats: HashMap<FloatRef, Float>,
+    /// How long a bill is remembered after its last payment: a payment of a bill that is forgotten
+    /// is taken as its first. None: for ever.
+    pub bill_retention: Option<Duration>,
 }
 
 /// A collector's float: who may pay out of it.

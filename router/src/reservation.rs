@@ -12,7 +12,7 @@ mod share;
 
 use smallvec::SmallVec;
 
-use crate::id::AccountId;
+use crate::id::{AccountId, PaymentId};
 use crate::message::{Fingerprint, IdempotencyKey};
 use crate::money::Money;
 use crate::reason::Reason;
@@ -61,10 +61,20 @@ pub struct Counter {
     pub window_end: Timestamp,
     /// Said when the ceiling would be passed.
     pub reason: Reason,
+    /// Said instead when nothing is left below the ceiling; none where `reason` says it too.
+    pub reason_once_full: Option<Reason>,
 }
 
-/// An exclusive claim, held until the outcome; kept for ever if the payment is approved and
-/// `keep` says so (a bill is paid once).
+impl Counter {
+    /// What is said when so much is left below the ceiling, and it is too little.
+    pub fn reason_with(&self, left: i128) -> Reason {
+        let is_full = left <= 0;
+        self.reason_once_full.filter(|_| is_full).unwrap_or(self.reason)
+    }
+}
+
+/// An exclusive claim, held until the outcome; kept after an approval where `keep` says so (a bill
+/// of unknown terms is paid once).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
     /// What is claimed: a digest of its kind and name.
@@ -75,6 +85,13 @@ pub struct Slot {
     pub reason_while_open: Reason,
     /// Said once an approved payment keeps it: the bill is paid.
     pub reason_once_kept: Reason,
+}
+
+/// What has a claim: the owner alone frees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClaimOwner {
+    /// A payment, until its outcome or for as long as its slot says.
+    Payment(PaymentId),
 }
 
 /// What becomes of a slot when the payment is approved.

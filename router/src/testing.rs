@@ -173,5 +173,6 @@ pub(crate) fn policy() -> Policy {
         floats: ["58341122", "2"]
             .map(|float_ref| (FloatRef::new(float_ref).unwrap(), float.clone()))
             .into(),
+        bill_retention: None,
     }
 }

@@ -6,6 +6,7 @@
 // A suite that panics is its purpose, as in a test.
 #![allow(clippy::unwrap_used)]
 
+mod bills;
 mod events;
 pub mod frozen;
 mod guards;
@@ -27,6 +28,9 @@ use router::text::Text;
 
 use crate::store::{Admission, Store, StoreError};
 use crate::view::TraceName;
+pub use bills::{
+    a_reversal_reopens_what_it_freed_of_a_bill, parts_of_a_bill_add_up_to_its_amount_and_no_further,
+};
 pub use events::*;
 pub use guards::holds_stay_above_their_floor;
 pub use late::{

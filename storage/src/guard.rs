@@ -12,7 +12,7 @@ use router::message::{EarlyReversal, Fingerprint, IdempotencyKey, PaymentRequest
 use router::money::Currency;
 use router::posting::Entry;
 use router::reason::Reason;
-use router::reservation::{Reservation, Settle};
+use router::reservation::{ClaimOwner, Reservation, Settle};
 use router::time::Timestamp;
 
 pub use memory::{Claim, MemoryGuard, Open};
@@ -108,8 +108,8 @@ pub enum Verdict {
     Exceeded {
         /// What the rule says of it.
         reason: Reason,
-        /// Who holds the slot, where a slot was asked for.
-        owner: Option<PaymentId>,
+        /// What has the slot, where a slot was asked for.
+        owner: Option<ClaimOwner>,
         /// What could still be taken, where a counter or hold was asked for; at least 0 for
         /// a limit that is not overdrawn already.
         headroom: Option<i64>,

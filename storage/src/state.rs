@@ -260,7 +260,7 @@ impl Fold {
                 Settle::Post | Settle::Release => Ok(None),
             };
             let whole = reservation.map_err(|error| damage(sequence, error))?;
-            let reservation = given_back(whole, share);
+            let reservation = given_back(whole, share, record.at());
             let reservation = reservation.as_ref();
             let nothing = Entry::default();
             let entry = record.entry().unwrap_or(&nothing);
@@ -339,12 +339,18 @@ impl Fold {
     }
 }
 
-/// What a reversal gives back of a reservation: all of it, or a share.
-pub(crate) fn given_back(whole: Option<Reservation>, share: Option<Share>) -> Option<Reservation> {
-    match share {
+/// What a reversal gives back of a reservation: all of it, or a share; of no window that is closed
+/// at the time of its record.
+pub(crate) fn given_back(
+    whole: Option<Reservation>,
+    share: Option<Share>,
+    at: Option<Timestamp>,
+) -> Option<Reservation> {
+    let given = match share {
         Some(share) => whole.map(|whole| whole.given_back(share)),
         None => whole,
-    }
+    };
+    given.map(|given| at.map_or(given.clone(), |at| given.in_open_windows(at)))
 }
 
 /// A closed payment that a record opens again, from the history the record carries.

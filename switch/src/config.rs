@@ -67,7 +67,7 @@ pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
     let entries = participant::read_entries(&mut root, &keys, &service.iso8583.framing);
     let participants = rules::lines_of(&entries);
     let unpinned = identity::check(&root, layers, &service, &entries);
-    let (policy, floats) = rules::read(&mut root, entries);
+    let (policy, floats) = rules::read(&mut root, entries, service.storage.bill_retention);
     let mistakes = root.finish();
     if !mistakes.is_empty() {
         return Err(mistakes);

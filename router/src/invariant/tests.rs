@@ -70,6 +70,7 @@ fn a_counter_may_reach_its_ceiling_and_not_pass_it() {
         ceiling: 3,
         window_end: NOON,
         reason: Reason::DailyCountExceeded,
+        reason_once_full: None,
     };
     assert_eq!(counter_within(&counter, 3), Ok(()));
     let violation = counter_within(&counter, 4).unwrap_err();

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::id::BillNo;
+use crate::limit::bill::{self, BillClaim};
 use crate::limit::{BrokenLimit, Limits, ReservedLimits};
 use crate::message::{Originator, digest128};
 use crate::money::Money;
@@ -16,7 +17,8 @@ use crate::time::Timestamp;
 /// Everything that must be reserved for a request.
 ///
 /// Shape:  slots of repeated operations before the slot of a bill: whoever repeats a payment is
-///         told to reprint its ticket, not that the bill is paid.
+///         told to reprint its ticket, not that the bill is paid. The counter of a bill before
+///         those of limits, for the same reason.
 /// Errors: `format_error` naming the field a limit counts by, where the request leaves it out.
 pub(crate) fn reservation(
     limits: &Limits<'_>,
@@ -31,6 +33,11 @@ pub(crate) fn reservation(
         counters: Default::default(),
         holds: Default::default(),
     };
+    let bill_slot = bill::claim(asked).map(|BillClaim { slot, counter, limit }| {
+        reservation.counters.push(counter);
+        reserved.counters.push(limit);
+        slot
+    });
     for rule in limits {
         match &rule.measure {
             Measure::RepeatedOperation => {
@@ -40,7 +47,7 @@ pub(crate) fn reservation(
                 let (scope, window, max) = (*scope, *window, *max);
                 let count = Count { scope, window, delta: 1, ceiling: max };
                 reservation.counters.push(count.counter(rule, asked)?);
-                reserved.counters.push(BrokenLimit::Count { max, scope, window });
+                reserved.counters.push(Some(BrokenLimit::Count { max, scope, window }));
             }
             Measure::Sum { scope, window, max }
                 if max.currency == asked.request.amount.currency =>
@@ -49,7 +56,7 @@ pub(crate) fn reservation(
                 let (scope, window, max) = (*scope, *window, *max);
                 let count = Count { scope, window, delta, ceiling };
                 reservation.counters.push(count.counter(rule, asked)?);
-                reserved.counters.push(BrokenLimit::Sum { max, scope, window });
+                reserved.counters.push(Some(BrokenLimit::Sum { max, scope, window }));
             }
             Measure::Sum { .. }
             | Measure::Amount { .. }
@@ -57,7 +64,7 @@ pub(crate) fn reservation(
             | Measure::ProductAllowed { .. } => {}
         }
     }
-    reservation.slots.extend(bill_slot(asked));
+    reservation.slots.extend(bill_slot);
     for (hold, limit) in holds(asked, entry)? {
         reservation.holds.push(hold);
         reserved.holds.push(limit);
@@ -97,20 +104,6 @@ fn operation_slot(rule: &LimitRule, asked: &Asked<'_>) -> Result<Slot, Refusal> 
         keep: Keep::Until(asked.zone.end_of(asked.business_date)),
         reason_while_open: rule.reason,
         reason_once_kept: rule.reason,
-    })
-}
-
-/// A bill is paid once.
-fn bill_slot(asked: &Asked<'_>) -> Option<Slot> {
-    let bill = asked.request.bill.as_ref()?;
-    let payee = asked.payee();
-    let [payee_kind, payee] = owner(&payee);
-    let key = digest128(&[b"bill", payee_kind, payee, bill.as_str().as_bytes()]);
-    Some(Slot {
-        key: SlotKey(key),
-        keep: Keep::WhileApproved,
-        reason_while_open: Reason::BillInProgress,
-        reason_once_kept: Reason::BillAlreadyPaid,
     })
 }
 
@@ -166,7 +159,8 @@ impl Count {
             &index.to_be_bytes(),
         ]);
         let (delta, ceiling, reason) = (self.delta, self.ceiling, rule.reason);
-        Ok(Counter { key: CounterKey(key), delta, ceiling, window_end, reason })
+        let (key, reason_once_full) = (CounterKey(key), None);
+        Ok(Counter { key, delta, ceiling, window_end, reason, reason_once_full })
     }
 
     /// Kind and number of the window that the payment falls into, and when it closes.

@@ -57,6 +57,8 @@ pub enum BrokenLimit {
     },
     /// What the originator may owe at most.
     NetDebit(Money),
+    /// What of a bill may be paid: the highest amount that would be taken.
+    Bill(Money),
     /// The debt that must remain.
     Remaining {
         /// Least that must stay owed.
@@ -71,8 +73,8 @@ pub enum BrokenLimit {
 /// The limits behind the counters and holds of a reservation, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReservedLimits {
-    /// One for each counter.
-    pub counters: SmallVec<[BrokenLimit; 2]>,
+    /// One for each counter; none where the reason says all.
+    pub counters: SmallVec<[Option<BrokenLimit>; 2]>,
     /// One for each hold; none where a balance is not to be told.
     pub holds: SmallVec<[Option<BrokenLimit>; 2]>,
 }
@@ -119,10 +121,21 @@ impl BrokenLimit {
                 per(row("sum"), *scope, *window).replace("{amount}", &max.to_string())
             }
             Self::NetDebit(cap) => row("net_debit").replace("{amount}", &cap.to_string()),
+            Self::Bill(most) => row("bill").replace("{amount}", &most.to_string()),
             Self::Remaining { least, most } => row("remaining")
                 .replace("{least}", &least.to_string())
                 .replace("{amount}", &most.to_string()),
             Self::Products(products) => row("products").replace("{products}", products),
+        }
+    }
+
+    /// What a limit says that was broken with so much left below it: of a bill, what may still be
+    /// paid; nothing of one that is paid.
+    pub fn with_left(self, left_minor: Option<i64>) -> Option<Self> {
+        match (self, left_minor) {
+            (Self::Bill(_), None | Some(..=0)) => None,
+            (Self::Bill(most), Some(minor)) => Some(Self::Bill(Money::new(minor, most.currency))),
+            (other, _) => Some(other),
         }
     }
 
@@ -133,6 +146,7 @@ impl BrokenLimit {
             Self::Least(_) => Reason::AmountBelowMinimum,
             Self::Count { .. } => Reason::DailyCountExceeded,
             Self::Sum { .. } | Self::NetDebit(_) => Reason::DailyAmountExceeded,
+            Self::Bill(_) => Reason::AmountMismatch,
             Self::Remaining { .. } => Reason::MustLeaveBalance,
             Self::Products(_) => Reason::ProductNotAllowed,
         }

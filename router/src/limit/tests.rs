@@ -304,7 +304,7 @@ fn each_counter_and_hold_says_its_own_limit() {
     ];
     let plan = plan(&request(50_000), &limited_by(rules), NOON).expect("a plan");
     let told = |limit: &BrokenLimit| limit.text(crate::reason::Language::En);
-    let counters: Vec<String> = plan.limits.counters.iter().map(told).collect();
+    let counters: Vec<String> = plan.limits.counters.iter().flatten().map(told).collect();
     let expect = [
         "At most 2 payments per day per customer",
         "At most 10000.00 MXN per month per operator",

@@ -1,7 +1,7 @@
 //! A request beside what every rule needs to know of it, worked out once.
 
 use crate::id::{BillerId, ParticipantId};
-use crate::limit::Detail;
+use crate::limit::{BillTerms, Detail};
 use crate::message::{Originator, PaymentRequest, Rail};
 use crate::money::Money;
 use crate::plan::Refusal;
@@ -10,6 +10,7 @@ use crate::posting::Source;
 use crate::reason::Reason;
 use crate::rules::Attributes;
 use crate::time::{Date, Timestamp, Zone};
+use std::time::Duration;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 
@@ -25,12 +26,23 @@ pub(crate) struct Asked<'a> {
     pub(crate) zone: &'a Zone,
     /// Today, there.
     pub(crate) business_date: Date,
+    /// When it was received.
+    pub(crate) now: Timestamp,
+    /// The terms of the bill that it names, where a register told them.
+    pub(crate) bill: Option<BillTerms>,
+    /// How long a bill is remembered after its last payment; none: for ever.
+    pub(crate) bill_retention: Option<Duration>,
     biller_id: Option<&'a BillerId>,
     biller: Option<&'a Biller>,
     float: Option<&'a Float>,
 }
 
 impl<'a> Asked<'a> {
+    /// The same, on a bill's terms.
+    pub(crate) fn on_terms(self, bill: Option<BillTerms>) -> Self {
+        Self { bill, ..self }
+    }
+
     /// Looks up what the policy says of the parties.
     pub(crate) fn new(request: &'a PaymentRequest, policy: &'a Policy, now: Timestamp) -> Self {
         let (participant, own_id) = match &request.originator {
@@ -42,7 +54,19 @@ impl<'a> Asked<'a> {
         let float = request.float_ref.as_ref().and_then(|float| policy.floats.get(float));
         let zone = biller.map_or(&UTC, |biller| &biller.zone);
         let business_date = zone.date(now);
-        Self { request, participant, zone, business_date, biller_id, biller, float }
+        let bill_retention = policy.bill_retention;
+        Self {
+            request,
+            participant,
+            zone,
+            business_date,
+            now,
+            bill: None,
+            bill_retention,
+            biller_id,
+            biller,
+            float,
+        }
     }
 
     /// When today began there, and an hour ago at the latest.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::id::{BillNo, FloatRef, OperatorId, Product};
+use crate::id::{FloatRef, OperatorId, Product};
 use crate::message::{Originator, Rail};
 use crate::policy::{FloatDebits, Measure, Route};
 use crate::reservation::Keep;
@@ -295,18 +295,6 @@ fn tomorrow_has_its_own_counters_and_slots() {
     assert_eq!(at(11), at(0));
     assert_ne!(at(12).counters[0].key, at(0).counters[0].key);
     assert_ne!(at(12).slots[0].key, at(0).slots[0].key);
-}
-
-#[test]
-fn a_bill_is_claimed_while_it_is_paid_and_kept_once_it_is() {
-    let mut request = request(50_000);
-    request.bill = Some(BillNo::new("F-1").unwrap());
-    let planned = plan(&request, &policy(), NOON).unwrap();
-    let [repeat, bill] = planned.reservation.slots.as_slice() else { panic!("two slots") };
-    assert_eq!(repeat.reason_while_open, Reason::DuplicateTransaction);
-    assert_eq!(bill.keep, Keep::WhileApproved);
-    assert_eq!(bill.reason_while_open, Reason::BillInProgress);
-    assert_eq!(bill.reason_once_kept, Reason::BillAlreadyPaid);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{Counter, Reservation};
+use crate::time::Timestamp;
 
 /// What stands of a payment becomes less: from one amount to another.
 ///
@@ -35,6 +36,15 @@ impl Reservation {
             holds: SmallVec::new(),
         }
     }
+
+    /// The reservation without the counters whose windows are closed at an instant.
+    ///
+    /// A guard may have forgotten those, and begun to count anew under the same name: what an old
+    /// payment gave back would let newer ones pass the ceiling.
+    pub fn in_open_windows(mut self, at: Timestamp) -> Self {
+        self.counters.retain(|counter| counter.window_end > at);
+        self
+    }
 }
 
 impl Share {
@@ -66,8 +76,8 @@ mod tests {
     const AMOUNT: i64 = 50_000;
 
     fn counter(key: u128, delta: i64) -> Counter {
-        let reason = Reason::DailyAmountExceeded;
-        Counter { key: CounterKey(key), delta, ceiling: 90_000, window_end: NOON, reason }
+        let (key, reason, reason_once_full) = (CounterKey(key), Reason::DailyAmountExceeded, None);
+        Counter { key, delta, ceiling: 90_000, window_end: NOON, reason, reason_once_full }
     }
 
     /// A float that pays the amount, a count, a sum and a bill.
@@ -111,6 +121,15 @@ mod tests {
         assert_eq!(figures(&given), (vec![(7, 1), (8, 20_000)], 1));
         let whole = reservation().given_back(share(AMOUNT, 0));
         assert_eq!(whole, Reservation { holds: SmallVec::new(), ..reservation() });
+    }
+
+    #[test]
+    fn a_counter_gives_nothing_back_once_its_window_is_closed() {
+        let before = reservation().in_open_windows(NOON.plus_micros(-1));
+        assert_eq!(before, reservation());
+        let closed = reservation().in_open_windows(NOON);
+        assert!(closed.counters.is_empty(), "it may be counted anew by now");
+        assert_eq!((closed.slots.len(), closed.holds.len()), (1, 1));
     }
 
     proptest! {

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use router::id::{AccountId, Lane, PaymentId};
-use router::reservation::{CounterKey, SlotKey};
+use router::id::{AccountId, Lane};
+use router::reservation::{ClaimOwner, CounterKey, SlotKey};
 use router::time::Timestamp;
 use storage::guard::{Claim, MemoryGuard};
 use storage_redis::{Claimed, Row};
@@ -21,7 +21,7 @@ pub struct Merged {
     /// By name and numeric currency.
     accounts: BTreeMap<(AccountId, u16), Row>,
     counters: BTreeMap<u128, (i64, Timestamp)>,
-    slots: BTreeMap<u128, (PaymentId, Claim)>,
+    slots: BTreeMap<u128, (ClaimOwner, Claim)>,
     /// Open payments, keys and early reversals, which are each of one lane.
     own: Vec<Row>,
 }

@@ -154,7 +154,7 @@ impl Part {
             names.push(pack::slot_name(key.0).to_vec());
         }
         for counter in counters.iter().map(|at| &reservation.counters[*at]) {
-            let Counter { key, delta, ceiling, window_end, reason: _ } = counter;
+            let Counter { key, delta, ceiling, window_end, .. } = counter;
             held.counter(key.0, *delta);
             names.push(pack::counter_name(key.0).to_vec());
             values.extend([delta.to_string(), ceiling.to_string(), pack::instant(*window_end)]);

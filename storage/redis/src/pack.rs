@@ -3,7 +3,7 @@
 use router::id::{AccountId, PaymentId};
 use router::message::Fingerprint;
 use router::money::Currency;
-use router::reservation::Keep;
+use router::reservation::{ClaimOwner, Keep};
 use router::time::Timestamp;
 
 /// Beyond this a Lua number is no longer every integer. In microseconds it is the year 2255.
@@ -177,6 +177,13 @@ pub(crate) fn instant(at: Timestamp) -> String {
 
 pub(crate) fn payment(id: PaymentId) -> [u8; 16] {
     id.0.to_be_bytes()
+}
+
+/// The kind of the owner, and its id.
+pub(crate) fn owner(owner: ClaimOwner) -> [u8; 17] {
+    match owner {
+        ClaimOwner::Payment(id) => row_name(b'p', id.0),
+    }
 }
 
 /// Half is enough to tell two requests of one key apart, as in the guard in memory.

@@ -282,6 +282,7 @@ fn policy() -> Policy {
         fees: fees().into(),
         limits: vec![sum_of_a_day()].into(),
         floats: HashMap::from(floats),
+        bill_retention: None,
     }
 }
 

@@ -49,13 +49,24 @@ pub struct Sample {
     pub counter: Option<(u128, i64)>,
     /// Key and keeping of a slot.
     pub slot: Option<(u128, Keep)>,
+    /// Name and amount of a bill, of which the payment pays its own amount.
+    pub bill: Option<(u128, i64)>,
 }
 
 impl Sample {
     /// A payment that reserves nothing.
     pub fn new(payment: u64) -> Self {
         let key = router::message::digest128(&[b"sample", &payment.to_be_bytes()]);
-        Self { payment, key, fingerprint: 1 << 64, at: 0, hold: None, counter: None, slot: None }
+        Self {
+            payment,
+            key,
+            fingerprint: 1 << 64,
+            at: 0,
+            hold: None,
+            counter: None,
+            slot: None,
+            bill: None,
+        }
     }
 
     /// Its id.
@@ -245,14 +256,32 @@ impl Sample {
             ceiling,
             window_end: at(WINDOW_END),
             reason: Reason::DailyCountExceeded,
+            reason_once_full: None,
         });
-        let slot = self.slot.map(|(key, keep)| slot(key, keep));
+        let other_slot = self.slot.map(|(key, keep)| slot(key, keep));
+        let of_bill = self.bill.map(|(key, ceiling)| {
+            (slot(key, Keep::UntilOutcome), self.counter_of_bill(key, ceiling))
+        });
+        let (bill_slot, bill_counter) = of_bill.unzip();
         Reservation {
             key: IdempotencyKey(self.key),
             fingerprint: Fingerprint(self.fingerprint),
             holds: hold.into_iter().collect(),
-            counters: counter.into_iter().collect(),
-            slots: slot.into_iter().collect(),
+            counters: bill_counter.into_iter().chain(counter).collect(),
+            slots: other_slot.into_iter().chain(bill_slot).collect(),
+        }
+    }
+}
+
+impl Sample {
+    fn counter_of_bill(&self, key: u128, ceiling: i64) -> Counter {
+        Counter {
+            key: CounterKey(key),
+            delta: self.amount_minor(),
+            ceiling,
+            window_end: at(400 * WINDOW_END),
+            reason: Reason::AmountMismatch,
+            reason_once_full: Some(Reason::BillAlreadyPaid),
         }
     }
 }

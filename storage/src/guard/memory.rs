@@ -11,12 +11,14 @@ mod elapsed;
 mod image;
 mod keys;
 
+use std::collections::hash_map::Entry as MapEntry;
+
 use foldhash::{HashMap, HashMapExt};
 use router::id::{AccountId, PaymentId};
 use router::message::{EarlyReversal, IdempotencyKey};
 use router::money::Currency;
 use router::posting::Entry;
-use router::reservation::{Counter, Hold, Keep, Reservation, Settle, Slot};
+use router::reservation::{ClaimOwner, Counter, Hold, Keep, Reservation, Settle, Slot};
 use router::time::Timestamp;
 use smallvec::SmallVec;
 
@@ -65,7 +67,7 @@ struct CounterRow {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SlotRow {
-    owner: PaymentId,
+    owner: ClaimOwner,
     claim: Claim,
     /// Elapsed time at which a claim that ends at an instant may be dropped, in microseconds.
     drop_at: i64,
@@ -199,7 +201,7 @@ impl MemoryGuard {
             return Ok(());
         }
         let headroom = Some(to_i64(left.max(0)));
-        let (reason, place) = (counter.reason, Some(place));
+        let (reason, place) = (counter.reason_with(left), Some(place));
         Err(Verdict::Exceeded { reason, owner: None, headroom, place })
     }
 
@@ -222,7 +224,8 @@ impl MemoryGuard {
                 Keep::Until(until) => self.drop_at(at, until),
                 Keep::UntilOutcome | Keep::WhileApproved => i64::MAX,
             };
-            let row = SlotRow { owner: payment, claim: Claim::Open, drop_at };
+            let owner = ClaimOwner::Payment(payment);
+            let row = SlotRow { owner, claim: Claim::Open, drop_at };
             self.slots.insert(slot.key.0, row);
         }
         for counter in counters {
@@ -281,11 +284,12 @@ impl MemoryGuard {
             self.accounts.entry((account, currency)).or_default().held -= i128::from(minor);
         }
         self.credit(entry);
+        let owner = ClaimOwner::Payment(payment);
         for (slot, keep) in open.slots {
             match keep {
-                Keep::UntilOutcome => self.free(slot, payment),
-                Keep::WhileApproved => self.keep(slot, payment, Claim::Kept),
-                Keep::Until(until) => self.keep(slot, payment, Claim::KeptUntil(until)),
+                Keep::UntilOutcome => self.free(slot, owner),
+                Keep::WhileApproved => self.keep(slot, owner, Claim::Kept),
+                Keep::Until(until) => self.keep(slot, owner, Claim::KeptUntil(until)),
             }
         }
     }
@@ -298,8 +302,9 @@ impl MemoryGuard {
         for (counter, delta) in open.counters {
             self.give_back(counter, delta);
         }
+        let owner = ClaimOwner::Payment(payment);
         for (slot, _) in open.slots {
-            self.free(slot, payment);
+            self.free(slot, owner);
         }
     }
 
@@ -307,25 +312,30 @@ impl MemoryGuard {
         for counter in &reservation.counters {
             self.give_back(counter.key.0, counter.delta);
         }
+        let owner = ClaimOwner::Payment(payment);
         for slot in &reservation.slots {
-            self.free(slot.key.0, payment);
+            self.free(slot.key.0, owner);
         }
     }
 
     fn give_back(&mut self, counter: u128, delta: i64) {
-        if let Some(row) = self.counters.get_mut(&counter) {
-            row.value = row.value.saturating_sub(delta);
+        if let MapEntry::Occupied(mut row) = self.counters.entry(counter) {
+            row.get_mut().value = row.get().value.saturating_sub(delta);
+            // One at zero says what none says.
+            if row.get().value == 0 {
+                row.remove();
+            }
         }
     }
 
-    fn free(&mut self, slot: u128, payment: PaymentId) {
-        if self.slots.get(&slot).is_some_and(|row| row.owner == payment) {
+    fn free(&mut self, slot: u128, owner: ClaimOwner) {
+        if self.slots.get(&slot).is_some_and(|row| row.owner == owner) {
             self.slots.remove(&slot);
         }
     }
 
-    fn keep(&mut self, slot: u128, payment: PaymentId, claim: Claim) {
-        if let Some(row) = self.slots.get_mut(&slot).filter(|row| row.owner == payment) {
+    fn keep(&mut self, slot: u128, owner: ClaimOwner, claim: Claim) {
+        if let Some(row) = self.slots.get_mut(&slot).filter(|row| row.owner == owner) {
             row.claim = claim;
         }
     }

@@ -31,6 +31,7 @@ impl Field for BrokenLimit {
             Self::NetDebit(cap) => write_kind(5, &[cap], out),
             Self::Remaining { least, most } => write_kind(6, &[least, most], out),
             Self::Products(products) => write_kind(7, &[products], out),
+            Self::Bill(most) => write_kind(8, &[most], out),
         }
     }
 
@@ -54,6 +55,7 @@ impl Field for BrokenLimit {
             (5, 2) => Self::NetDebit(Field::read(reader)?),
             (6, 3) => Self::Remaining { least: Field::read(reader)?, most: Field::read(reader)? },
             (7, 2) => Self::Products(Field::read(reader)?),
+            (8, 2) => Self::Bill(Field::read(reader)?),
             _ => return reader.invalid(FIELD, start),
         })
     }
@@ -94,6 +96,7 @@ mod tests {
             BrokenLimit::NetDebit(pesos(5)),
             BrokenLimit::Remaining { least: pesos(6), most: pesos(7) },
             BrokenLimit::Products("credit".into()),
+            BrokenLimit::Bill(pesos(8)),
         ];
         let details = limits.into_iter().map(Detail::Limit).chain([Detail::Text("a".into())]);
         for expect in details {

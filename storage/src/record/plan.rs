@@ -15,7 +15,14 @@ fields!(Fee { 0 => label, 1 => amount, 2 => borne_by, 3 => timing });
 fields!(Posting { 0 => account, 1 => side, 2 => amount });
 fields!(Reservation { 0 => key, 1 => fingerprint, 2 => slots, 3 => counters, 4 => holds });
 fields!(Hold { 0 => account, 1 => amount, 2 => floor_minor, 3 => reason });
-fields!(Counter { 0 => key, 1 => delta, 2 => ceiling, 3 => window_end, 4 => reason });
+fields!(Counter {
+    0 => key,
+    1 => delta,
+    2 => ceiling,
+    3 => window_end,
+    4 => reason,
+    5 => reason_once_full,
+});
 fields!(Slot { 0 => key, 1 => keep, 2 => reason_while_open, 3 => reason_once_kept });
 
 /// The lines, none where it is missing. Lines that do not balance are no entry.

@@ -9,7 +9,7 @@ use router::payment::{Effects, Progress};
 use router::posting::Entry;
 use router::reason::Reason;
 use router::record::{Intent, Record, Refused};
-use router::reservation::{Reservation, Settle};
+use router::reservation::{ClaimOwner, Reservation, Settle};
 
 use super::group::{Ended, Group, Published, Step};
 use super::{Answer, Command, Decided, Writer};
@@ -68,9 +68,9 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             }
             Verdict::Duplicate(owner) => Decided::Duplicate(owner),
             Verdict::KeyReused(owner) => Decided::KeyReused(owner),
-            Verdict::Exceeded { reason, owner, headroom: _, place } => {
+            Verdict::Exceeded { reason, owner, headroom, place } => {
                 let mut encoded = Vec::with_capacity(encoded.len());
-                let refused = refusal(intent, reason, owner, place);
+                let refused = refusal(intent, reason, owner, (place, headroom));
                 record::encode_refused(&refused, &self.sealer, &mut encoded);
                 self.put_refused(intent.payment, intent.request.key, &encoded, group)
             }
@@ -140,7 +140,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         group.published.push(Published { id, progress, sequence, body, before, begins: false });
         if let Some(settle) = effects.settle {
             let reservation = match settle {
-                Settle::Undo => given_back(self.reservation_of(id, group), share),
+                Settle::Undo => given_back(self.reservation_of(id, group), share, record.at()),
                 Settle::Post | Settle::Release => None,
             };
             let entry = record.entry().cloned().unwrap_or_default();
@@ -367,12 +367,12 @@ pub(super) fn next(
 fn refusal(
     intent: &Intent,
     reason: Reason,
-    owner: Option<PaymentId>,
-    place: Option<LimitPlace>,
+    owner: Option<ClaimOwner>,
+    (place, headroom): (Option<LimitPlace>, Option<i64>),
 ) -> Refused {
     let limits = &intent.plan.limits;
     let limit = place.and_then(|place| match place {
-        LimitPlace::Counter(index) => limits.counters.get(index).cloned(),
+        LimitPlace::Counter(index) => limits.counters.get(index).cloned().flatten(),
         LimitPlace::Hold(index) => limits.holds.get(index).cloned().flatten(),
     });
     Refused {
@@ -382,7 +382,9 @@ fn refusal(
         business_date: intent.plan.business_date,
         request: intent.request.clone(),
         reason,
-        original: owner.filter(|_| reason == Reason::DuplicateTransaction),
-        detail: limit.map(Detail::Limit),
+        original: owner
+            .filter(|_| reason == Reason::DuplicateTransaction)
+            .map(|ClaimOwner::Payment(id)| id),
+        detail: limit.and_then(|limit| limit.with_left(headroom)).map(Detail::Limit),
     }
 }

@@ -76,6 +76,45 @@ async fn keys_money_slots_and_open_payments_survive_a_restart() {
 }
 
 #[tokio::test]
+async fn what_is_paid_of_a_bill_is_the_same_after_a_restart_at_any_point() {
+    let part = |n| Sample { bill: Some((5, 200_000)), ..Sample::new(n) };
+    for (with_snapshot, name) in [(false, "a replay"), (true, "a snapshot")] {
+        let dir = fresh();
+        let settings = settings(&dir);
+        let again = async |store: Store| {
+            store.close().await;
+            if with_snapshot {
+                storage::snapshot_now(&settings).unwrap();
+            }
+            open(&settings).0
+        };
+        let granted = async |store: &Store, n| {
+            matches!(store.admit(part(n).intent()).await.unwrap(), Admission::Granted { .. })
+        };
+        let store = open(&settings).0;
+        assert!(granted(&store, 1).await);
+        let store = again(store).await;
+        assert!(!granted(&store, 2).await, "{name}: its slot is taken until the outcome");
+        store.append(part(1).approved()).await.unwrap();
+        let store = again(store).await;
+        assert!(granted(&store, 3).await, "{name}: the outcome frees the slot");
+        store.append(part(3).approved()).await.unwrap();
+        store.append(part(1).part_owed(50_000, 20_000)).await.unwrap();
+        let store = again(store).await;
+        store.append(part(1).part_confirmed(30_000, 20_000)).await.unwrap();
+        let store = again(store).await;
+        // 70,000 are paid: two parts of 50,000 fit into what is left, and a third does not.
+        for n in [4, 5] {
+            assert!(granted(&store, n).await, "{name}");
+            store.append(part(n).approved()).await.unwrap();
+        }
+        let store = again(store).await;
+        assert!(!granted(&store, 6).await, "{name}: 30,000 are left");
+        store.close().await;
+    }
+}
+
+#[tokio::test]
 async fn an_emptied_account_stays_known_over_replay_and_snapshot() {
     let dir = fresh();
     let small = Settings { segment_len_max: 2_000, snapshot_segments: 2, ..settings(&dir) };

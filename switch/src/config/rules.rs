@@ -1,6 +1,7 @@
 //! The rules: billers, routes, fees, limits, floats.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use router::fee::{Bearer, FeeTiming};
 use router::id::{BillerId, FloatRef, ParticipantId};
@@ -43,7 +44,11 @@ pub(super) fn participant(section: &mut Section<'_>, id: ParticipantId) -> Parti
 }
 
 /// Reads everything a payment is planned by.
-pub(super) fn read(root: &mut Section<'_>, entries: Vec<Entry>) -> (Policy, Vec<FloatConfig>) {
+pub(super) fn read(
+    root: &mut Section<'_>,
+    entries: Vec<Entry>,
+    bill_retention: Option<Duration>,
+) -> (Policy, Vec<FloatConfig>) {
     let participants: HashMap<ParticipantId, Participant> =
         entries.into_iter().map(|entry| (entry.rules.id, entry.rules)).collect();
     let mut billers: HashMap<BillerId, Biller> = HashMap::new();
@@ -92,6 +97,7 @@ pub(super) fn read(root: &mut Section<'_>, entries: Vec<Entry>) -> (Policy, Vec<
         routes: routes.into(),
         fees: fees.into_iter().flatten().collect(),
         limits: limits.into_iter().flatten().collect(),
+        bill_retention,
     };
     (policy, floats.into_iter().flatten().collect())
 }

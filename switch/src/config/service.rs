@@ -129,6 +129,8 @@ pub struct StorageConfig {
     pub segment_bytes_max: u64,
     /// How long a key is remembered.
     pub key_retention: Duration,
+    /// How long a bill is remembered after its last payment; none: for ever.
+    pub bill_retention: Option<Duration>,
     /// Records the read models may lag.
     pub view_lag_max: u64,
     /// Closed segments between snapshots.
@@ -320,6 +322,10 @@ fn storage(section: &mut Section<'_>, use_of: &mut Use) -> StorageConfig {
         key_retention: Duration::from_secs(
             section.number("key_retention_hours", 1..=87_600, 48) * 3600,
         ),
+        bill_retention: match section.number("bill_retention_days", 0..=36_500, 400) {
+            0 => None,
+            days => Some(Duration::from_secs(days * 86_400)),
+        },
         view_lag_max: section.number("view_lag_max", 1000..=1 << 40, 500_000),
         snapshot_segments: u32::try_from(section.number("snapshot_segments", 0..=100_000, 8))
             .expect("invariant: the bounds fit"),

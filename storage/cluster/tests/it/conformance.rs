@@ -27,6 +27,8 @@ cluster!(
     money_is_unavailable_early_and_available_late,
     parts_are_given_back_one_by_one_and_never_beyond,
     slots_are_kept_as_they_say,
+    parts_of_a_bill_add_up_to_its_amount_and_no_further,
+    a_reversal_reopens_what_it_freed_of_a_bill,
     a_late_approval_opens_a_reversed_payment_again,
     an_approval_behind_a_decline_owes_a_reversal,
     windows_do_not_share_counts,

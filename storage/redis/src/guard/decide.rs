@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use redis::Value;
 use router::id::PaymentId;
-use router::reservation::Reservation;
+use router::reservation::{ClaimOwner, Reservation};
 use storage::guard::{Balance, LimitPlace, ReserveAsk, Verdict, Wants};
 
 use super::{Call, RedisGuard, Span};
@@ -205,9 +205,9 @@ impl<'a> Course<'a> {
             b'd' => Heard::Known(Verdict::Duplicate(payment(rest)?)),
             b'k' => Heard::Known(Verdict::KeyReused(payment(rest)?)),
             b'e' => Heard::Refused(Place::Whole, Verdict::REVERSED_BEFOREHAND),
-            b's' if rest.len() > 17 => {
-                let (claim, owner) = (rest[0], payment(&rest[1..17])?);
-                let index = number(&rest[17..])?;
+            b's' if rest.len() > 18 => {
+                let (claim, owner) = (rest[0], claim_owner(&rest[1..18])?);
+                let index = number(&rest[18..])?;
                 self.refused_slot(at, index, claim, owner).ok_or_else(strange)?
             }
             b'c' | b'h' => {
@@ -227,7 +227,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    fn refused_slot(&self, at: usize, index: usize, claim: u8, owner: PaymentId) -> Option<Heard> {
+    fn refused_slot(&self, at: usize, index: usize, claim: u8, owner: ClaimOwner) -> Option<Heard> {
         let place = self.parts[at].place(b's', index)?;
         let Place::Slot(index) = place else { return None };
         let slot = self.reservation()?.slots.get(index)?;
@@ -241,7 +241,8 @@ impl<'a> Course<'a> {
         let reservation = self.reservation()?;
         let (reason, limit) = match place {
             Place::Counter(index) => {
-                (reservation.counters.get(index)?.reason, LimitPlace::Counter(index))
+                let counter = reservation.counters.get(index)?;
+                (counter.reason_with(left), LimitPlace::Counter(index))
             }
             Place::Hold(index) => (reservation.holds.get(index)?.reason, LimitPlace::Hold(index)),
             Place::Slot(_) | Place::Whole => return None,
@@ -296,6 +297,13 @@ fn bytes(value: &Value) -> Result<&[u8], Failure> {
     match value {
         Value::BulkString(bytes) => Ok(bytes),
         other => Err(Failure::strange(&format!("{other:?}"))),
+    }
+}
+
+fn claim_owner(bytes: &[u8]) -> Result<ClaimOwner, Failure> {
+    match bytes.split_first() {
+        Some((b'p', id)) => payment(id).map(ClaimOwner::Payment),
+        _ => Err(Failure::strange("an owner of no known kind")),
     }
 }
 

@@ -108,7 +108,7 @@ local function decide(base, payment, at, wants, from, how)
   local writes = {}
   for index = 1, names do
     local row = rows[index + 1]
-    if index <= slots then row = claimed(row, payment, instant) end
+    if index <= slots then row = claimed(row, payment_owner(payment), instant) end
     writes[2 * index - 1], writes[2 * index] = wants[first + index], row
   end
   call('HSET', state, unpack(writes))

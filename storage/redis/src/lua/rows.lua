@@ -23,8 +23,8 @@ local GRACE_MICROS = 3600000000
 local STEP_MAX_MICROS, BACK_MICROS = 600000000, 3600000000
 -- Steps shorter than this are not written one by one.
 local STEP_MIN_MICROS = 1000000
--- 1 of the claim, 16 of the owner, 8 of the instant it is kept until.
-local CLAIM_LEN = 25
+-- 1 of the claim, 17 of the owner, 8 of the instant it is kept until.
+local CLAIM_LEN = 26
 local NEVER = '\0\0\0\0\0\0\0\0'
 
 local function read(text)
@@ -105,18 +105,23 @@ local function add_due(base, name, closes)
   call('ZADD', base .. 'due', 'GT', at, name)
 end
 
+-- An owner of claims: the kind, and 16 bytes of id.
+local function payment_owner(payment)
+  return 'p' .. payment
+end
+
 -- Slots. A row lists claims: more than one only while lanes are replayed one after another, when
 -- a claim may be seen before the end of the one it followed.
 
 local function is_over(row, at_byte, instant)
-  return row:byte(at_byte) == 117 and struct.unpack('>d', row, at_byte + 17) <= instant
+  return row:byte(at_byte) == 117 and struct.unpack('>d', row, at_byte + 18) <= instant
 end
 
 -- The first claim that is not over: its kind and owner.
 local function standing(row, instant)
   for first = 1, #row, CLAIM_LEN do
     if not is_over(row, first, instant) then
-      return row:sub(first, first), row:sub(first + 1, first + 16)
+      return row:sub(first, first), row:sub(first + 1, first + 17)
     end
   end
 end
@@ -125,7 +130,7 @@ end
 local function without(row, owner, instant)
   local rest = ''
   for first = 1, #row, CLAIM_LEN do
-    local mine = owner and row:sub(first + 1, first + 16) == owner
+    local mine = owner and row:sub(first + 1, first + 17) == owner
     if not mine and not (instant and is_over(row, first, instant)) then
       rest = rest .. row:sub(first, first + CLAIM_LEN - 1)
     end
@@ -180,6 +185,11 @@ local function lower_counter(base, name, delta)
   local value, window_end = split(row)
   local high, low = read(value)
   value = write(subtract(high, low, read(delta)))
+  -- One at zero says what none says.
+  if value == '0' then
+    call('HDEL', base .. 'state', name)
+    return call('ZREM', base .. 'due', name)
+  end
   call('HSET', base .. 'state', name, value .. ' ' .. window_end)
 end
 

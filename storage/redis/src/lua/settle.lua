@@ -25,12 +25,14 @@ local function post(base, lane, payment, moves)
   forget_withheld(base, lane, payment, held)
   for index = 1, #held[3], 2 do shift(base, held[3][index], held[3][index + 1], 0, -1) end
   move(base, moves)
-  for index = 1, #held[1], 2 do keep(base, held[1][index], payment, held[1][index + 1]) end
+  local owner = payment_owner(payment)
+  for index = 1, #held[1], 2 do keep(base, held[1][index], owner, held[1][index + 1]) end
 end
 
 local function give_up(base, payment, held)
   for index = 1, #held[2], 2 do lower_counter(base, held[2][index], held[2][index + 1]) end
-  for index = 1, #held[1], 2 do free(base, held[1][index], payment) end
+  local owner = payment_owner(payment)
+  for index = 1, #held[1], 2 do free(base, held[1][index], owner) end
 end
 
 local function release(base, lane, payment)

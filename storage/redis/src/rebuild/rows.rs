@@ -3,7 +3,7 @@
 use router::id::{AccountId, Lane, PaymentId};
 use router::message::{EarlyReversal, Fingerprint, IdempotencyKey};
 use router::money::Currency;
-use router::reservation::{CounterKey, Keep, SlotKey};
+use router::reservation::{ClaimOwner, CounterKey, Keep, SlotKey};
 use router::time::Timestamp;
 
 use crate::early;
@@ -42,8 +42,8 @@ pub enum Row {
     Slot {
         /// Its name.
         key: SlotKey,
-        /// Who has it.
-        owner: PaymentId,
+        /// What has it.
+        owner: ClaimOwner,
         /// For how long.
         claimed: Claimed,
     },
@@ -127,7 +127,7 @@ impl Row {
                 (layout.group_of_slot(key.0) == group).then_some(())?;
                 list.text(b"slot");
                 list.text(&pack::slot_name(key.0));
-                list.text(&pack::payment(*owner));
+                list.text(&pack::owner(*owner));
                 list.text(claimed.text().as_bytes());
             }
             Self::Open { .. } => return self.packed_open(group, layout),

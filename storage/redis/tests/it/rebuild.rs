@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rig::{Redis, RedisCluster, RedisOptions};
 use router::id::{Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
-use router::reservation::{CounterKey, Keep, Reservation, Settle, Share, SlotKey};
+use router::reservation::{ClaimOwner, CounterKey, Keep, Reservation, Settle, Share, SlotKey};
 use router::time::Timestamp;
 use storage::guard::{Credit, GateEpoch, Guard, Settlement, Verdict, Wants};
 use storage_redis::{Claimed, Form, Gate, GateError, Replay, Row, Settings};
@@ -221,7 +221,7 @@ fn lanes_may_be_replayed_in_any_order() {
         let gate = Arc::new(gate);
         let verdict = reserve(&mut guard(&gate), 9, &wants(9)).unwrap();
         let Verdict::Exceeded { owner: told, .. } = verdict else { panic!("{verdict:?}") };
-        assert_eq!(told, Some(owner), "second first: {second_first}");
+        assert_eq!(told, Some(ClaimOwner::Payment(owner)), "second first: {second_first}");
     }
 }
 
@@ -232,7 +232,11 @@ fn rows() -> Vec<Row> {
         Row::Dropped(Timestamp(NOON)),
         Row::Account { account, currency, balance: 1_000, held: 100 },
         Row::Counter { key: CounterKey(1), value: 1, window_end: Timestamp(NOON + 24 * HOUR) },
-        Row::Slot { key: SlotKey(3), owner: payment(3), claimed: Claimed::Open },
+        Row::Slot {
+            key: SlotKey(3),
+            owner: ClaimOwner::Payment(payment(3)),
+            claimed: Claimed::Open,
+        },
         Row::Open {
             lane: LANE,
             payment: payment(3),

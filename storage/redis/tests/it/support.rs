@@ -102,7 +102,8 @@ pub fn hold(name: &str, minor: i64) -> Hold {
 
 pub fn counter(key: u128, delta: i64, ceiling: i64) -> Counter {
     let (key, window_end) = (CounterKey(key), Timestamp(NOON + 24 * HOUR));
-    Counter { key, delta, ceiling, window_end, reason: Reason::InsufficientFunds }
+    let (reason, reason_once_full) = (Reason::InsufficientFunds, Some(Reason::BillAlreadyPaid));
+    Counter { key, delta, ceiling, window_end, reason, reason_once_full }
 }
 
 pub fn slot(key: u128, keep: Keep) -> Slot {

@@ -3,7 +3,7 @@
 use router::id::{AccountId, PaymentId};
 use router::message::{EarlyReversal, Fingerprint, IdempotencyKey};
 use router::money::Currency;
-use router::reservation::{CounterKey, SlotKey};
+use router::reservation::{ClaimOwner, CounterKey, SlotKey};
 use router::time::Timestamp;
 
 use super::{Claim, MemoryGuard, Open};
@@ -31,8 +31,8 @@ impl MemoryGuard {
         live.map(|(key, row)| (CounterKey(*key), row.value, row.window_end))
     }
 
-    /// Slots that may still be taken: by whom, and for how long.
-    pub fn slots(&self) -> impl Iterator<Item = (SlotKey, PaymentId, Claim)> {
+    /// Slots that may still be taken: by what, and for how long.
+    pub fn slots(&self) -> impl Iterator<Item = (SlotKey, ClaimOwner, Claim)> {
         let elapsed = self.time.elapsed();
         let live = self.slots.iter().filter(move |(_, row)| !row.is_over(elapsed));
         live.map(|(key, row)| (SlotKey(*key), row.owner, row.claim))

@@ -1,7 +1,7 @@
 //! The guard's state as bytes, for snapshots. Sorted, so that equal states have equal images.
 
 use router::id::{AccountId, PaymentId};
-use router::reservation::Keep;
+use router::reservation::{ClaimOwner, Keep};
 use router::time::Timestamp;
 
 use super::early::EarlyByHandle;
@@ -52,7 +52,7 @@ impl MemoryGuard {
             out,
             |(key, row), out| {
                 put_u128(**key, out);
-                put_u128(row.owner.0, out);
+                put_owner(row.owner, out);
                 put_claim(row.claim, out);
                 put_i64(row.drop_at, out);
             },
@@ -89,7 +89,7 @@ impl MemoryGuard {
         }
         for _ in 0..reader.u64()? {
             let key = reader.u128()?;
-            let (owner, claim) = (PaymentId(reader.u128()?), claim(reader)?);
+            let (owner, claim) = (owner(reader)?, claim(reader)?);
             guard.slots.insert(key, SlotRow { owner, claim, drop_at: reader.i64()? });
         }
         for _ in 0..reader.u64()? {
@@ -137,6 +137,24 @@ fn read_keys(keys: &mut Keys, reader: &mut Reader<'_>) -> Result<(), DecodeError
         }
     }
     Ok(())
+}
+
+/// The kind of the owner, and its id.
+fn put_owner(owner: ClaimOwner, out: &mut Vec<u8>) {
+    match owner {
+        ClaimOwner::Payment(id) => {
+            out.push(1);
+            put_u128(id.0, out);
+        }
+    }
+}
+
+fn owner(reader: &mut Reader<'_>) -> Result<ClaimOwner, DecodeError> {
+    let at = reader.at();
+    match reader.u8()? {
+        1 => Ok(ClaimOwner::Payment(PaymentId(reader.u128()?))),
+        _ => Err(DecodeError::Value { field: "claim owner", at }),
+    }
 }
 
 fn put_claim(claim: Claim, out: &mut Vec<u8>) {

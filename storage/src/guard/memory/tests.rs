@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use router::message::Fingerprint;
 use router::reason::Reason;
-use router::reservation::{CounterKey, SlotKey};
+use router::reservation::{ClaimOwner, CounterKey, SlotKey};
 
 use super::*;
 
@@ -16,8 +16,14 @@ fn once_a_day(key: u128, client: u128, at: i64) -> Reservation {
     let day_end = Timestamp((at / DAY + 1) * DAY);
     let name = client << 64 | u128::try_from(at / DAY).unwrap();
     let reason = Reason::DailyCountExceeded;
-    let counter =
-        Counter { key: CounterKey(name), delta: 1, ceiling: 1, window_end: day_end, reason };
+    let counter = Counter {
+        key: CounterKey(name),
+        delta: 1,
+        ceiling: 1,
+        window_end: day_end,
+        reason,
+        reason_once_full: None,
+    };
     let slot = Slot {
         key: SlotKey(name),
         keep: Keep::Until(day_end),
@@ -95,7 +101,7 @@ fn a_clock_that_jumps_ahead_and_returns_leaves_windows_keys_and_slots_alone() {
     assert_eq!(switch.pay(3, NOON + 1), Verdict::Granted, "another client's first of the day");
     let verdict = switch.pay(1, NOON + 2);
     let reason = Reason::DuplicateTransaction;
-    let owner = Some(PaymentId(1));
+    let owner = Some(ClaimOwner::Payment(PaymentId(1)));
     assert_eq!(verdict, Verdict::Exceeded { reason, owner, headroom: None, place: None });
     let mut counted = once_a_day(100, 1, NOON + 3);
     counted.slots.clear();
