@@ -128,6 +128,7 @@ fn wanted(number: u64) -> Reservation {
         ceiling: 1_000_000,
         window_end,
         reason: Reason::InsufficientFunds,
+        reason_once_full: None,
     };
     let slot = Slot {
         key: SlotKey(digest(b"slot", number)),
