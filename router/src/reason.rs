@@ -141,6 +141,8 @@ pub enum Reason {
     DepositProofIncomplete,
     /// `5006` Participant suspended.
     ParticipantSuspended,
+    /// `5007` The participant has reached its net debit cap.
+    NetDebitCapExceeded,
     /// `6001` Bank offline.
     IssuerUnavailable,
     /// `6002` No answer yet; we are checking.
@@ -255,7 +257,7 @@ impl Reason {
     }
 
     /// Every reason, in the order of the catalogue.
-    pub const ALL: [Self; 77] = [
+    pub const ALL: [Self; 78] = [
         Self::Approved,
         Self::Pending,
         Self::InsufficientFunds,
@@ -320,6 +322,7 @@ impl Reason {
         Self::DepositOverCap,
         Self::DepositProofIncomplete,
         Self::ParticipantSuspended,
+        Self::NetDebitCapExceeded,
         Self::IssuerUnavailable,
         Self::OutcomeUnknown,
         Self::NoRoute,

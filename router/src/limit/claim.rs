@@ -129,7 +129,7 @@ fn holds(asked: &Asked<'_>, entry: &Entry) -> Result<Holds, Refusal> {
         let (account, floor_minor) =
             (cap_account(participant, currency), cap.minor.saturating_neg());
         let limit = Some(BrokenLimit::NetDebit(cap));
-        hold(account, floor_minor, Reason::DailyAmountExceeded, limit)?;
+        hold(account, floor_minor, Reason::NetDebitCapExceeded, limit)?;
     }
     Ok(holds)
 }

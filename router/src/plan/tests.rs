@@ -307,7 +307,7 @@ fn a_participant_with_a_cap_holds_what_it_will_owe() {
     assert_eq!(cap.account, account("cap", "collector:MXN"));
     assert_eq!(cap.amount, planned.total);
     assert_eq!(cap.floor_minor, -1);
-    assert_eq!(cap.reason, Reason::DailyAmountExceeded);
+    assert_eq!(cap.reason, Reason::NetDebitCapExceeded);
     let moved: Vec<_> = planned.entry.guarded_moves().collect();
     let of_holds = planned.reservation.holds.iter();
     let held: Vec<_> =
