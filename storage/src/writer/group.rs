@@ -121,7 +121,10 @@ impl<G: Guard, B: Backend> Writer<G, B> {
 
     fn finish(&mut self, mut group: Group) {
         loop {
-            match self.commit(&group) {
+            let committed = self.commit(&group);
+            // Before anything else is asked of the guard, or told to it.
+            self.guard.raise_epoch(self.journal.guard_epoch());
+            match committed {
                 Ok(()) => break,
                 // Every turn leaves out what was decided under the epoch that is over.
                 Err(BackendError::Fenced { decided_under }) => {

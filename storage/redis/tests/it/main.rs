@@ -5,6 +5,7 @@
 
 mod clock;
 mod conformance;
+mod epochs;
 mod exact;
 mod faults;
 mod rebuild;
