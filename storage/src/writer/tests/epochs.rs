@@ -111,8 +111,7 @@ fn told_after(has_new_payment: bool) -> Vec<Told> {
     let group = [has_new_payment.then_some(second), Some(outcome)];
     writer.serve(&mut group.into_iter().flatten().collect());
     assert_eq!(appended.blocking_recv().unwrap().unwrap().sequence, 2);
-    let log = log.lock().clone();
-    log
+    log.lock().clone()
 }
 
 #[test]
