@@ -439,6 +439,10 @@ impl Guard for RedisGuard {
         Ok(())
     }
 
+    fn is_behind(&self) -> bool {
+        !self.owed.is_empty() || !self.unheard.is_empty()
+    }
+
     fn raise_epoch(&mut self, trusted: GateEpoch) {
         self.trusted = self.trusted.max(trusted);
     }

@@ -408,6 +408,11 @@ impl Guard for MemoryGuard {
         Ok(found.map(|row| Balance { balance: to_i64(row.balance), held: to_i64(row.held) }))
     }
 
+    /// What is given back counts at once.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
     /// It has one epoch, and is replaced by none.
     fn raise_epoch(&mut self, _trusted: GateEpoch) {}
 

@@ -194,10 +194,21 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         group
     }
 
-    fn give_back(&mut self, group: &Group) {
-        if group.count == 0 {
-            return;
+    /// Tells the guard what it could not be told before: a lane of which nothing is asked any more
+    /// would keep others from what its payments have given back.
+    pub(super) fn tell_guard_again(&mut self) {
+        if self.guard.is_behind() {
+            self.tell_guard(&Group::default());
         }
+    }
+
+    fn give_back(&mut self, group: &Group) {
+        if group.count > 0 {
+            self.tell_guard(group);
+        }
+    }
+
+    fn tell_guard(&mut self, group: &Group) {
         let endings: Vec<Settlement<'_>> = group.ended.iter().map(Ended::settlement).collect();
         let credits = group.credits.iter();
         let credits: Vec<Credit<'_>> =

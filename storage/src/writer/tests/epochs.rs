@@ -25,6 +25,8 @@ enum Told {
 struct NotingGuard {
     inner: MemoryGuard,
     log: Log,
+    /// How often it has to be told before it is not behind.
+    calls: usize,
 }
 
 impl Guard for NotingGuard {
@@ -43,6 +45,11 @@ impl Guard for NotingGuard {
     fn give_back(&mut self, group: &GiveBack<'_>) -> Result<(), GuardError> {
         self.log.lock().push(Told::GivenBack(group.through));
         Guard::give_back(&mut self.inner, group)
+    }
+
+    fn is_behind(&self) -> bool {
+        self.log.lock().iter().filter(|told| matches!(told, Told::GivenBack(_))).count()
+            < self.calls
     }
 
     fn raise_epoch(&mut self, trusted: GateEpoch) {
@@ -94,17 +101,26 @@ impl Backend for RaisedLane {
     }
 }
 
+/// A writer, what its guard is told, and where its commands come from.
+fn noting(
+    dir: &std::path::Path,
+    calls: usize,
+) -> (Writer<NotingGuard, RaisedLane>, Log, crossbeam::channel::Sender<Command>) {
+    let shared = Arc::new(Shared::new(Head::ZERO, 0));
+    let (sender, queue) = bounded(16);
+    let plain = writer(dir, RaisedLane::default(), queue, &shared);
+    let log = Log::default();
+    let guard = NotingGuard { inner: plain.guard, log: Arc::clone(&log), calls };
+    let Writer { commands, journal, views, shared, sealer, steps, versions, limits, .. } = plain;
+    let writer =
+        Writer { commands, guard, journal, views, shared, sealer, steps, versions, limits };
+    (writer, log, sender)
+}
+
 /// The guard after a payment and a second group, by whether that has a new payment in it too.
 fn told_after(has_new_payment: bool) -> Vec<Told> {
     let dir = tempfile::tempdir().unwrap();
-    let shared = Arc::new(Shared::new(Head::ZERO, 0));
-    let (_commands, queue) = bounded(16);
-    let plain = writer(dir.path(), RaisedLane::default(), queue, &shared);
-    let log = Log::default();
-    let guard = NotingGuard { inner: plain.guard, log: Arc::clone(&log) };
-    let Writer { commands, journal, views, shared, sealer, steps, versions, limits, .. } = plain;
-    let mut writer =
-        Writer { commands, guard, journal, views, shared, sealer, steps, versions, limits };
+    let (mut writer, log, _commands) = noting(dir.path(), 0);
     writer.serve(&mut vec![admit(1).0]);
     let (outcome, appended) = append(Sample::new(1).approved());
     let (second, _decided) = admit(2);
@@ -121,4 +137,23 @@ fn the_guard_hears_which_epoch_the_lane_trusts_before_it_is_given_anything_back(
     assert_eq!(told_after(false), only_an_outcome);
     let fenced = [&first[..], &[Told::Epoch(2), Told::Epoch(2), Told::GivenBack(2)]].concat();
     assert_eq!(told_after(true), fenced);
+}
+
+/// The last payment's ending was not told, and no other payment comes.
+#[test]
+fn a_guard_that_is_behind_is_told_again_though_nothing_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, log, commands) = noting(dir.path(), 3);
+    let (first, decided) = admit(1);
+    assert!(commands.send(first).is_ok());
+    let thread = std::thread::spawn(move || writer.run());
+    assert_eq!(decided.blocking_recv().unwrap(), Ok(Decided::Granted { sequence: 1 }));
+    let three = [Told::Epoch(1), Told::GivenBack(1), Told::GivenBack(1), Told::GivenBack(1)];
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while *log.lock() != three {
+        assert!(Instant::now() < deadline, "{:?}", log.lock());
+        std::thread::yield_now();
+    }
+    drop(commands);
+    thread.join().unwrap();
 }
