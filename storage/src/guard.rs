@@ -225,6 +225,17 @@ pub trait Guard: Send {
     /// share of a payment.
     fn give_back(&mut self, group: &GiveBack<'_>) -> Result<(), GuardError>;
 
+    /// Whether something is kept that could not be given back. It is tried again with every call;
+    /// where none comes, the caller gives back an empty group once in a while.
+    fn is_behind(&self) -> bool;
+
+    /// The journal takes nothing any more that was decided under an earlier epoch than this.
+    ///
+    /// A guard of an earlier epoch is being replaced by one that is made from the journal, which
+    /// may have been read already. So it decides nothing more, and what is given back from now on
+    /// is kept for a guard of this epoch or a later one.
+    fn raise_epoch(&mut self, trusted: GateEpoch);
+
     /// What an account has in a currency; none if no movement and no granted hold ever named it.
     fn balance(
         &mut self,

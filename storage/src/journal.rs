@@ -89,6 +89,12 @@ pub trait Backend: Send {
     /// there is decided by the next start; nothing more may be appended.
     fn append(&mut self, frame: &Frame<'_>) -> Result<(), BackendError>;
 
+    /// The earliest epoch of the guard whose decisions the journal still took when it was last
+    /// appended to.
+    fn guard_epoch(&self) -> GateEpoch {
+        GateEpoch::ONLY
+    }
+
     /// Notes how far the journal certainly reaches, so that a cut end shows.
     fn anchor(&mut self, head: &Head) -> Result<(), BackendError>;
 
@@ -112,6 +118,11 @@ impl<B: Backend> Journal<B> {
 
     pub fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// As [`Backend::guard_epoch`].
+    pub fn guard_epoch(&self) -> GateEpoch {
+        self.backend.guard_epoch()
     }
 
     /// Starts a frame.

@@ -35,6 +35,9 @@ const LAG_WAIT: Duration = Duration::from_millis(20);
 /// How long it waits for them before it says so.
 const TELL_LAG_AFTER: Duration = Duration::from_secs(1);
 
+/// Pause before what the guard could not be told is told again, where nothing else is asked of it.
+const TELL_GUARD_AGAIN: Duration = Duration::from_millis(100);
+
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// What the writer is asked. Records are encoded already, by their callers.
@@ -104,9 +107,9 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         let mut anchored = self.journal.head().sequence;
         loop {
             self.wait_for_views();
-            match self.commands.recv_timeout(self.limits.anchor_interval) {
+            match self.commands.recv_timeout(self.patience()) {
                 Ok(first) => self.drain(first, &mut waiting),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.tell_guard_again(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             let stop = self.serve(&mut waiting);
@@ -126,6 +129,12 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             }
         }
         self.close();
+    }
+
+    /// How long a command is waited for at a time.
+    fn patience(&self) -> Duration {
+        let anchor_interval = self.limits.anchor_interval;
+        if self.guard.is_behind() { anchor_interval.min(TELL_GUARD_AGAIN) } else { anchor_interval }
     }
 
     fn drain(&self, first: Command, waiting: &mut Vec<Command>) {

@@ -26,7 +26,7 @@ use storage::guard::GateEpoch;
 use storage::with_causes;
 use storage_cql::control::{AgreedState, Change, GateRow};
 use storage_cql::{Control, CqlError, LaneRow, Lanes};
-use storage_redis::{Gate, GateError, GateState, Health, Pin, Rebuild};
+use storage_redis::{Gate, GateError, GateState, Health, LaneTaker, Pin, Rebuild};
 
 pub use self::log::GateLog;
 use crate::lanes::{IsMended, LaneError, LaneOpener, mend};
@@ -314,7 +314,7 @@ impl Gatekeeper {
     fn mend_one(&self, epoch: GateEpoch, row: &LaneRow) -> Result<Mending, GatekeeperError> {
         // The greeting is refused where a later taker has greeted; who takes the lane after this
         // look greets after it, and ends what is done here.
-        let mut mending = self.gate.mend(epoch, row.lane, row.epoch)?;
+        let mut mending = self.gate.mend(epoch, row.lane, taker_of(row))?;
         match self.lanes.lane(row.lane)? {
             Some(now) if now.owner == row.owner => {}
             Some(_) | None => return Ok(Mending::Lost),
@@ -323,6 +323,10 @@ impl Gatekeeper {
         self.opener.reflect(row, marks.get(&row.lane).copied(), &mut mending)?;
         Ok(Mending::Done)
     }
+}
+
+fn taker_of(row: &LaneRow) -> LaneTaker {
+    LaneTaker { taken_at: row.epoch, trusted: row.guard_epoch }
 }
 
 /// What became of a lane that was to be mended.

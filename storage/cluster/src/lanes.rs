@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use router::id::{Lane, PaymentId};
 use router::message::EarlyReversal;
-use storage::guard::{Credit, ReserveAsk, Settlement};
+use storage::guard::{Credit, Guard, ReserveAsk, Settlement};
 use storage::journal::{Damage, Head, Tail};
 use storage::settings::Limits;
 use storage::view::Views;
@@ -122,17 +122,16 @@ impl LaneOpener {
         let views: Arc<dyn Views> = Arc::new(CqlViews::new(&self.cql, lane));
         let written = views.position().map_err(OpenError::from)?.written;
         let after = written.max(Head::of_lane(lane).sequence);
-        let (head, taken_at) = (row.head, row.epoch);
-        let backend = LaneBackend::new(&self.cql, row).give_up_after(self.give_up_after);
+        let head = row.head;
         let mended = IsMended::default();
+        let guard = self.guard_of(&row, &mended);
+        let backend = LaneBackend::new(&self.cql, row).give_up_after(self.give_up_after);
         let maker = self.clone();
         let parts = Parts {
             lane,
             head,
             fold,
-            guard: RedisGuard::new(Arc::clone(&self.gate), lane)
-                .taken_at(taken_at)
-                .after(Arc::clone(&mended)),
+            guard,
             tail: Box::new(backend.tail(after)),
             backend,
             views,
@@ -151,6 +150,15 @@ impl LaneOpener {
                 Err(LaneError::Stopped)
             }
         }
+    }
+
+    /// The guard of a lane that was just made or taken: it decides under no epoch that the lane
+    /// trusts no more, and nothing before the gate is mended.
+    fn guard_of(&self, row: &LaneRow, mended: &IsMended) -> RedisGuard {
+        let guard = RedisGuard::new(Arc::clone(&self.gate), row.lane);
+        let mut guard = guard.taken_at(row.epoch).after(Arc::clone(mended));
+        guard.raise_epoch(row.guard_epoch);
+        guard
     }
 
     /// The state of a lane at its head.

@@ -68,6 +68,8 @@ pub struct RedisGuard {
     mended: Option<Arc<AtomicBool>>,
     /// Epoch of the lane at which its writer took it.
     taken_at: u64,
+    /// The earliest epoch of the gate that the lane still takes decisions of.
+    trusted: GateEpoch,
 }
 
 /// Where a payment has something, and whether a record will end it.
@@ -105,6 +107,7 @@ impl RedisGuard {
             until_sweep: SWEEP_EVERY,
             mended: None,
             taken_at: 0,
+            trusted: GateEpoch::default(),
         }
     }
 
@@ -148,6 +151,7 @@ impl RedisGuard {
             self.session = None;
             self.gate.figures().failed(failure.why);
         })?;
+        self.check_epoch(&opening)?;
         let generation = opening.generation;
         if self.session.as_ref().is_some_and(|it| it.opening.generation == generation) {
             return Ok(());
@@ -171,6 +175,20 @@ impl RedisGuard {
             Session::connect(&self.gate, opening.clone(), (&self.lane_text, self.taken_at));
         self.session = Some(self.noting(Some(&opening), connected)?);
         Ok(())
+    }
+
+    /// Whether the lane still takes decisions of the epoch that is open here.
+    ///
+    /// Where it does not, the next epoch is being rebuilt, maybe on another instance, and maybe up
+    /// to an earlier record of the lane than its last. An ending told to the instance that is open
+    /// here would be lost with that: it is owed to the next epoch.
+    fn check_epoch(&mut self, opening: &Opening) -> Result<(), Failure> {
+        if opening.epoch >= self.trusted {
+            return Ok(());
+        }
+        let (open, trusted) = (opening.epoch.0, self.trusted.0);
+        let detail = format!("epoch {open} is open, and lane {} trusts {trusted}", self.lane);
+        self.noting(Some(opening), Err(Failure::new(Why::Stale, detail)))
     }
 
     /// Takes note of what went wrong: the connections are of no use any more.
@@ -419,6 +437,14 @@ impl Guard for RedisGuard {
         // What fails here is kept, and told by whoever asks next.
         let _ = self.ready();
         Ok(())
+    }
+
+    fn is_behind(&self) -> bool {
+        !self.owed.is_empty() || !self.unheard.is_empty()
+    }
+
+    fn raise_epoch(&mut self, trusted: GateEpoch) {
+        self.trusted = self.trusted.max(trusted);
     }
 
     fn balance(

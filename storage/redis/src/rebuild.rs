@@ -25,6 +25,7 @@ use crate::link::{Links, text_of};
 use crate::pack;
 use crate::pin::Pin;
 
+pub use mend::LaneTaker;
 pub use replay::Replay;
 use replay::Target;
 pub use rows::{Claimed, Row};

@@ -418,6 +418,14 @@ impl Guard for MemoryGuard {
         Ok(found.map(|row| Balance { balance: to_i64(row.balance), held: to_i64(row.held) }))
     }
 
+    /// What is given back counts at once.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
+    /// It has one epoch, and is replaced by none.
+    fn raise_epoch(&mut self, _trusted: GateEpoch) {}
+
     fn forestall(&mut self, early: &EarlyReversal) -> Result<GateEpoch, GuardError> {
         self.take_early(early);
         Ok(GateEpoch::ONLY)

@@ -121,7 +121,10 @@ impl<G: Guard, B: Backend> Writer<G, B> {
 
     fn finish(&mut self, mut group: Group) {
         loop {
-            match self.commit(&group) {
+            let committed = self.commit(&group);
+            // Before anything else is asked of the guard, or told to it.
+            self.guard.raise_epoch(self.journal.guard_epoch());
+            match committed {
                 Ok(()) => break,
                 // Every turn leaves out what was decided under the epoch that is over.
                 Err(BackendError::Fenced { decided_under }) => {
@@ -191,10 +194,21 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         group
     }
 
-    fn give_back(&mut self, group: &Group) {
-        if group.count == 0 {
-            return;
+    /// Tells the guard what it could not be told before: a lane of which nothing is asked any more
+    /// would keep others from what its payments have given back.
+    pub(super) fn tell_guard_again(&mut self) {
+        if self.guard.is_behind() {
+            self.tell_guard(&Group::default());
         }
+    }
+
+    fn give_back(&mut self, group: &Group) {
+        if group.count > 0 {
+            self.tell_guard(group);
+        }
+    }
+
+    fn tell_guard(&mut self, group: &Group) {
         let endings: Vec<Settlement<'_>> = group.ended.iter().map(Ended::settlement).collect();
         let credits = group.credits.iter();
         let credits: Vec<Credit<'_>> =

@@ -130,6 +130,10 @@ impl Backend for LaneBackend {
         cql.block_on(self.write(frame))
     }
 
+    fn guard_epoch(&self) -> GateEpoch {
+        self.row.guard_epoch
+    }
+
     /// The head of the lane's row is the anchor.
     fn anchor(&mut self, _head: &Head) -> Result<(), BackendError> {
         Ok(())

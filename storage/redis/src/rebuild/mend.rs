@@ -9,27 +9,42 @@ use crate::gate::{Gate, GateError, Opening, open_value};
 use crate::library::Function;
 use crate::link::{Links, text_of};
 
+/// The new writer of a lane, as the lane's row was when it was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneTaker {
+    /// Epoch of the lane at which it was taken.
+    pub taken_at: u64,
+    /// The earliest epoch of the gate that the lane still takes decisions of.
+    pub trusted: GateEpoch,
+}
+
 impl Gate {
     /// Takes a lane over under the epoch that is open: no call of the lane's earlier writer is
     /// obeyed any more. What is replayed then is decided beside everything else; there is nothing
     /// to publish.
     ///
-    /// Shape:  `taken_at` is the epoch of the lane at which the caller took it.
-    /// Errors: another epoch is open here, or none; the lane was taken by another since; Redis
-    /// cannot be used.
+    /// Errors: another epoch is open here, or none; the lane trusts a later one; the lane was taken
+    /// by another since; Redis cannot be used.
     pub fn mend(
         &self,
         epoch: GateEpoch,
         lane: Lane,
-        taken_at: u64,
+        taker: LaneTaker,
     ) -> Result<Rebuild<'_>, GateError> {
         let Opening { epoch: open, pin, .. } = self.opening().map_err(GateError::from)?;
         if open != epoch {
             let other = format!("epoch {} is open, not {}", open.0, epoch.0);
             return Err(Failure::new(Why::Closed, other).into());
         }
+        if open < taker.trusted {
+            // The earlier writer may have appended since the next epoch's rebuild read the lane:
+            // what is replayed here would be missing there.
+            let over = format!("epoch {} is open, the lane trusts {}", open.0, taker.trusted.0);
+            return Err(Failure::new(Why::Closed, over).into());
+        }
         let mut links = Links::connect(self, &pin)?;
-        let (value, lane, taken_at) = (open_value(epoch), lane.to_string(), taken_at.to_string());
+        let (value, lane, taken_at) =
+            (open_value(epoch), lane.to_string(), taker.taken_at.to_string());
         let mut round = links.round(self.layout());
         for group in 0..self.layout().groups() {
             let arguments = [value.as_bytes(), lane.as_bytes(), taken_at.as_bytes()];

@@ -5,8 +5,10 @@
 
 mod clock;
 mod conformance;
+mod epochs;
 mod exact;
 mod faults;
+mod parting;
 mod rebuild;
 mod secure;
 mod support;

@@ -330,7 +330,7 @@ fn a_lane_taken_over_releases_what_has_no_record_and_obeys_its_old_writer_no_mor
     assert_eq!(reserve(&mut old, 8, &hundred(8)), Ok(Verdict::Granted));
     old.withhold(payment(9), &moved("float:1", -50)).unwrap();
     assert_eq!(standing(&mut old, "float:1"), (1_000, 450));
-    let mut mend = gate.mend(GateEpoch(1), LANE, 0).unwrap();
+    let mut mend = gate.mend(GateEpoch(1), LANE, taker(0)).unwrap();
     assert!(reserve(&mut old, 10, &hundred(10)).is_err());
     assert_eq!(mend.marks().unwrap(), Some([(LANE, at_position(4))].into_iter().collect()));
     let claims = mend.claims(LANE).unwrap();
@@ -349,11 +349,11 @@ fn what_is_open_is_never_cleared() {
     let gate = open(single(&redis));
     let mut guard = guard(&gate);
     live(&mut guard, 1);
-    let mut mend = gate.mend(GateEpoch(1), LANE, 0).unwrap();
+    let mut mend = gate.mend(GateEpoch(1), LANE, taker(0)).unwrap();
     assert!(mend.clear().is_err());
-    let mut mend = gate.mend(GateEpoch(1), LANE, 0).unwrap();
+    let mut mend = gate.mend(GateEpoch(1), LANE, taker(0)).unwrap();
     assert!(mend.load(&rows()).is_err());
-    assert!(gate.mend(GateEpoch(2), LANE, 0).is_err(), "another epoch is open");
+    assert!(gate.mend(GateEpoch(2), LANE, taker(0)).is_err(), "another epoch is open");
     assert_eq!(soon(|| guard.balance(account("float:1"), currency())).unwrap().balance, 1_000);
 }
 
@@ -369,6 +369,6 @@ fn a_writer_from_whom_the_lane_was_taken_is_refused_and_ends_no_session() {
     // It wakes, and tries twice: the second time on fresh connections.
     assert!(reserve(&mut before, 13, &hundred(13)).is_err());
     assert!(reserve(&mut before, 14, &hundred(14)).is_err());
-    assert!(gate.mend(GateEpoch(1), LANE, 2).is_err(), "nor may it mend");
+    assert!(gate.mend(GateEpoch(1), LANE, taker(2)).is_err(), "nor may it mend");
     assert_eq!(reserve(&mut after, 15, &hundred(15)), Ok(Verdict::Granted));
 }

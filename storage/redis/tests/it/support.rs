@@ -20,7 +20,7 @@ use storage::conformance::sample;
 use storage::guard::{
     Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Settlement, Verdict, Wants,
 };
-use storage_redis::{Form, Gate, Health, Pin, RedisGuard, Settings};
+use storage_redis::{Form, Gate, Health, LaneTaker, Pin, RedisGuard, Settings};
 
 pub const LANE: Lane = Lane(3);
 
@@ -66,7 +66,12 @@ pub fn open_from_nothing(gate: &Gate, epoch: GateEpoch) -> Pin {
 /// What the lane was granted and Redis was not told of a record for, under epoch 1; ends the
 /// session of its guard.
 pub fn claims(gate: &Gate) -> Vec<(PaymentId, IdempotencyKey)> {
-    gate.mend(GateEpoch(1), LANE, 0).unwrap().claims(LANE).unwrap()
+    gate.mend(GateEpoch(1), LANE, taker(0)).unwrap().claims(LANE).unwrap()
+}
+
+/// Who takes the lane at an epoch of it, which trusts every epoch of the gate.
+pub fn taker(taken_at: u64) -> LaneTaker {
+    LaneTaker { taken_at, trusted: GateEpoch(0) }
 }
 
 pub fn guard(gate: &Arc<Gate>) -> RedisGuard {

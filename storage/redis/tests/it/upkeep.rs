@@ -95,3 +95,25 @@ fn what_piled_up_while_redis_was_away_is_told_when_it_is_back() {
     assert_eq!(guard.owed_len(), 0);
     assert_eq!(standing(&mut guard, "float:1"), (1_000_000 - 100_000 + 1_000, 100));
 }
+
+/// Nothing more is asked for the lane whose last ending could not be told.
+#[test]
+fn an_ending_that_could_not_be_told_is_told_with_an_empty_group() {
+    let redis = redis();
+    let gate = open(single(&redis));
+    let (mut ours, mut other) = (guard(&gate), guard(&gate));
+    top_up(&mut ours, 1_000, 1);
+    assert_eq!(reserve(&mut ours, 1, &hundred(1)), Ok(Verdict::Granted));
+    assert!(!ours.is_behind());
+    redis.pause().unwrap();
+    end(&mut ours, 1, Settle::Post, &hundred(1), 2);
+    assert!(ours.is_behind());
+    redis.resume().unwrap();
+    let nothing = GiveBack { begun: &[], endings: &[], credits: &[], through: 2 };
+    rig::eventually("the ending to be told", std::time::Duration::from_secs(20), || {
+        ours.give_back(&nothing).unwrap();
+        (!ours.is_behind()).then_some(()).ok_or_else(|| rig::Error::new("it is behind"))
+    })
+    .unwrap();
+    assert_eq!(standing(&mut other, "float:1"), (900, 0), "as another lane sees it");
+}
