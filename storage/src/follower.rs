@@ -324,7 +324,14 @@ impl Follower {
             sequence,
             source: record::DecodeError::Value { field: "earlier record of its payment", at: 0 },
         };
-        let mut row = row.ok_or_else(lost)?;
+        let row = match row {
+            None if self.views.removed_until().is_some() => {
+                self.removed_history(id, sequence, body)?
+            }
+            row => Some(row.ok_or_else(lost)?),
+        };
+        // A late answer to a payment that is no longer kept.
+        let Some(mut row) = row else { return Ok(()) };
         // A restart reads some records again. The rows of one turn may not have been written
         // together: a history may be there, and the notice that its last record owes not.
         let is_new = sequence > row.last_sequence();
@@ -344,6 +351,21 @@ impl Follower {
         }
         turn.rewritten.insert(id, row);
         Ok(())
+    }
+
+    /// The records of a payment before a position, where the journal keeps not all of them: as the
+    /// record there carries them, or as they are in memory.
+    fn removed_history(
+        &self,
+        id: PaymentId,
+        sequence: u64,
+        body: &[u8],
+    ) -> Result<Option<History>, FollowError> {
+        let carried = record::reopened_history(body);
+        let carried = carried.map_err(|source| Damage::Record { sequence, source })?;
+        let live = || Some(self.shared.live.history(id)?.before(sequence));
+        let known = carried.map(History::from_bytes).or_else(live);
+        Ok(known.filter(|history| !history.is_empty()))
     }
 
     fn write(&self, id: PaymentId, pending: Pending, turn: &mut Turn) {

@@ -70,6 +70,19 @@ impl History {
         self.iter().filter_map(Result::ok).last().map_or(0, |(sequence, _)| sequence)
     }
 
+    /// The records before a position.
+    pub(crate) fn before(&self, sequence: u64) -> Self {
+        let mut before = Self::default();
+        let known = self.iter().filter_map(Result::ok);
+        known.take_while(|(at, _)| *at < sequence).for_each(|(at, body)| before.push(at, body));
+        before
+    }
+
+    /// Whether there is no record.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Where the records stand.
     pub(crate) fn positions(&self) -> Positions {
         self.iter().filter_map(Result::ok).map(|(sequence, _)| sequence).collect()

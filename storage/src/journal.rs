@@ -35,12 +35,12 @@ pub(crate) use frame::HEADER_LEN as FRAME_HEADER_LEN;
 pub(crate) use lookup::{PLACE_EVERY, Place, RecordReader};
 pub use reader::FrameFault;
 pub(crate) use reader::{SegmentReader, Step};
-pub(crate) use segment::{dir_of, list, sync_dir};
+pub(crate) use segment::{dir_of, list, path_of, sync_dir};
 pub(crate) use tail::FileTail;
 pub use tail::{Tail, TailFrame};
 pub use verify::{Frames, Records, VerifyReport, balances, frames, records, verify};
 pub use walk::Torn;
-pub(crate) use walk::{End, Start, Walked, cut, walk};
+pub(crate) use walk::{End, Walked, cut, walk};
 
 use crate::guard::GateEpoch;
 

@@ -9,6 +9,7 @@
 //! 1. [`guard`]: the check-and-apply of reservations – a trait, and its form in memory;
 //! 2. [`record`], [`seal`] and `withheld`: how a record becomes bytes, with card numbers encrypted;
 //! 3. [`journal`]: frames in segment files, chained and checksummed; replay and verification;
+//!    `beginning` and `prune`: what stood before the oldest segment, and the removal of old ones;
 //! 4. `writer`: the one thread that decides and appends, a group at a time;
 //! 5. `live`, `follower`, `view`, [`outbox`]: what is read back;
 //! 6. `proof`: the ledger, proven record by record;
@@ -18,6 +19,7 @@
 //! What never happens here: a record is answered before it is durable; a hold is released before
 //! the record that ends it is durable; a failed write or sync is tried again.
 
+mod beginning;
 mod causes;
 pub mod clock;
 #[cfg(any(test, feature = "conformance"))]
@@ -31,6 +33,7 @@ mod live;
 pub mod outbox;
 pub mod private_file;
 mod proof;
+mod prune;
 pub mod record;
 mod replay;
 pub mod seal;
@@ -46,6 +49,7 @@ mod writer;
 pub use causes::with_causes;
 pub use clock::{Clock, WallClock};
 pub use proof::LedgerProof;
+pub use prune::{PruneError, prune_now};
 pub use replay::{Replayed, replay_now};
 pub use seal::Sealer;
 pub use settings::Settings;

@@ -20,6 +20,10 @@ pub struct Settings {
     pub limits: Limits,
     /// A repeat of an idempotency key is known for at least this long, by elapsed time.
     pub key_retention: Duration,
+    /// Segments whose records are all older than this are removed, with the look-ups that lead
+    /// there; none keeps them for ever. At least twice `key_retention`, so that every key of a
+    /// removed segment is over.
+    pub keep_for: Option<Duration>,
     /// Memory for blocks of the read models, in bytes.
     pub view_cache_bytes: u64,
     /// A snapshot of the state is written after this many closed segments; 0 writes none.
@@ -68,6 +72,7 @@ impl Settings {
             segment_len_max: 128 << 20,
             limits: Limits::default(),
             key_retention: Duration::from_hours(48),
+            keep_for: None,
             view_cache_bytes: 64 << 20,
             snapshot_segments: 8,
             fsync_delay: Duration::ZERO,

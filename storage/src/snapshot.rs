@@ -16,10 +16,12 @@ use router::id::{AccountId, EndpointId, PaymentId};
 use router::ledger::{AccountBalance, Ledger};
 use router::record::Endpoint;
 
+use crate::beginning;
 use crate::guard::MemoryGuard;
 use crate::history::History;
 use crate::journal::{Chain, Damage, End, Head, dir_of, list, sync_dir, walk};
 use crate::proof::LedgerProof;
+use crate::prune::Pruner;
 use crate::record::bytes::{
     Reader, put_blob, put_option, put_text, put_timestamp, put_u16, put_u32, put_u64, put_u128,
 };
@@ -50,8 +52,8 @@ pub enum SnapshotError {
     Io(#[from] io::Error),
 }
 
-/// Makes snapshots as segments close, until told to stop.
-pub(crate) fn run(settings: &Settings, stop: &Receiver<()>) {
+/// Makes snapshots as segments close, and removes old segments, until told to stop.
+pub(crate) fn run(settings: &Settings, mut pruner: Option<Pruner>, stop: &Receiver<()>) {
     loop {
         match stop.recv_timeout(LOOK_EVERY) {
             Err(RecvTimeoutError::Timeout) => {}
@@ -59,6 +61,9 @@ pub(crate) fn run(settings: &Settings, stop: &Receiver<()>) {
         }
         if let Err(error) = snapshot_now(settings) {
             tracing::warn!(%error, "no snapshot was made; starts take longer");
+        }
+        if let Some(pruner) = &mut pruner {
+            pruner.run(stop);
         }
     }
 }
@@ -89,23 +94,36 @@ pub fn snapshot_now(settings: &Settings) -> Result<bool, SnapshotError> {
     Ok(true)
 }
 
-/// The newest snapshot that is whole, or the state before the first record.
-pub(crate) fn load_latest(data: &Path, key_retention: Duration) -> io::Result<(State, Head)> {
+/// The newest snapshot that is whole, or the state the journal begins with.
+///
+/// Errors: [`Damage`] of that beginning.
+pub(crate) fn load_latest(data: &Path, key_retention: Duration) -> Result<(State, Head), Damage> {
     load_newest(data, u64::MAX, key_retention)
 }
 
 /// The same of the snapshots that stand at or before a record, for a look at balances alone.
-pub(crate) fn load_until(data: &Path, last: u64) -> io::Result<(State, Head)> {
+pub(crate) fn load_until(data: &Path, last: u64) -> Result<(State, Head), Damage> {
     load_newest(data, last, LedgerProof::KEY_RETENTION)
 }
 
-fn load_newest(data: &Path, last: u64, key_retention: Duration) -> io::Result<(State, Head)> {
-    for sequence in positions(data)?.into_iter().rev().filter(|sequence| *sequence <= last) {
+fn load_newest(data: &Path, last: u64, key_retention: Duration) -> Result<(State, Head), Damage> {
+    let (state, begun_after) = beginning::load(data, key_retention)?;
+    // Records behind an older snapshot were removed.
+    let is_usable = |sequence: &u64| (begun_after.sequence..=last).contains(sequence);
+    for sequence in positions(data)?.into_iter().rev().filter(is_usable) {
         if let Some(found) = read(data, sequence, key_retention)? {
             return Ok(found);
         }
     }
-    Ok((State::new(key_retention), Head::ZERO))
+    Ok((state, begun_after))
+}
+
+/// Removes the snapshots before a record.
+pub(crate) fn remove_before(data: &Path, sequence: u64) -> io::Result<()> {
+    for old in positions(data)?.into_iter().filter(|position| *position < sequence) {
+        fs::remove_file(path_of(data, old))?;
+    }
+    Ok(())
 }
 
 /// The snapshot of a position, for a look at balances alone; none where it is damaged.
@@ -191,7 +209,8 @@ fn image(head: &Head, state: &State) -> Vec<u8> {
     out
 }
 
-fn parse(bytes: &[u8], key_retention: Duration) -> Result<(State, Head), SnapshotError> {
+/// The state of an image, and the head it was made at.
+pub(crate) fn parse(bytes: &[u8], key_retention: Duration) -> Result<(State, Head), SnapshotError> {
     let (whole, crc) = bytes.split_last_chunk::<4>().ok_or(SnapshotError::NotWhole)?;
     if crc32c::crc32c(whole).to_le_bytes() != *crc || !whole.starts_with(MAGIC) {
         return Err(SnapshotError::NotWhole);

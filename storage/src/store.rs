@@ -37,6 +37,7 @@ pub use answer::{Admission, Appended, Page, Recovered, Stats};
 pub use elsewhere::{Appending, OtherLane, OtherLanes, Others, Revived, Reviving};
 pub use error::{OpenError, StoreError};
 pub use failure::StoreFailure;
+pub(crate) use open::open_views;
 pub use read::OutcomeWait;
 pub use revival::Revival;
 pub use start::Parts;

@@ -102,6 +102,12 @@ pub trait Views: Send + Sync {
     /// the records are read there.
     fn keeps_records(&self) -> bool;
 
+    /// When the last record was made that is no longer kept; none where all are. Rows may lead to
+    /// records that were removed.
+    fn removed_until(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// How far they have come.
     fn position(&self) -> Result<ViewPosition, ViewError>;
 

@@ -29,7 +29,7 @@ use crate::clock;
 use crate::engine::Engine;
 
 /// How far back payments are looked for by terminal and RRN: as long as keys are remembered.
-const RECENT_MICROS: i64 = 48 * 3_600_000_000;
+pub(crate) const RECENT_MICROS: i64 = 48 * 3_600_000_000;
 /// How far back a payment is looked for that is named by its terminal alone: as long as an
 /// originator may take to give one up.
 const TERMINAL_ALONE_MICROS: i64 = 10 * 60_000_000;

@@ -50,6 +50,29 @@ pub enum Damage {
         /// The segment found instead.
         found: u64,
     },
+    /// The oldest segments were removed, and with them the file that says what stood before.
+    #[error(
+        "the journal begins with record {first}, and the file `beginning`, which says what stood \
+         before it, is missing"
+    )]
+    NoBeginning {
+        /// The first record that is there.
+        first: u64,
+    },
+    /// The file that says what stood before the oldest segment is not as it was written.
+    #[error("the file `beginning`, which says what stood before the oldest segment, was changed")]
+    Beginning {
+        /// How that shows.
+        source: Box<crate::SnapshotError>,
+    },
+    /// The record was removed, since it was older than records are kept.
+    #[error("record {sequence} is no longer kept: the journal begins with record {first}")]
+    Removed {
+        /// The record asked for.
+        sequence: u64,
+        /// The first record that is there.
+        first: u64,
+    },
     /// There is no such record.
     #[error("the journal ends with record {end}, before record {sequence}")]
     NotReached {

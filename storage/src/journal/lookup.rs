@@ -94,6 +94,13 @@ impl RecordReader {
         Ok(Some(frame.body_of(sequence)?))
     }
 
+    /// Lets go of everything before a segment: files that were removed take no room then.
+    pub fn forget_before(&self, segment: u64) {
+        self.segments.lock().retain(|first| *first >= segment);
+        self.files.lock().retain(|(first, _)| *first >= segment);
+        self.frames.lock().remove_before(segment);
+    }
+
     fn read(&self, sequence: u64, place: Option<Place>) -> Result<Option<CachedFrame>, Damage> {
         let mut end = None;
         // A segment may be newer than the list of them, or be pruned since.
@@ -220,6 +227,13 @@ impl CachedFrame {
 }
 
 impl FrameCache {
+    fn remove_before(&mut self, sequence: u64) {
+        let kept = self.frames.split_off(&sequence);
+        let removed = std::mem::replace(&mut self.frames, kept);
+        self.len -= removed.values().map(|frame| frame.body.len()).sum::<usize>();
+        self.order.retain(|first| *first >= sequence);
+    }
+
     fn get(&self, sequence: u64) -> Option<Arc<CachedFrame>> {
         let (_, frame) = self.frames.range(..=sequence).next_back()?;
         let holds = sequence - frame.first_sequence < u64::from(frame.count);

@@ -15,7 +15,7 @@ pub(crate) fn dir_of(data: &Path) -> PathBuf {
     data.join("journal")
 }
 
-pub(super) fn path_of(dir: &Path, first_sequence: u64) -> PathBuf {
+pub(crate) fn path_of(dir: &Path, first_sequence: u64) -> PathBuf {
     dir.join(format!("{first_sequence:020}.log"))
 }
 

@@ -7,16 +7,20 @@ use router::record::Record;
 
 use super::reader::Rest;
 use super::{
-    Damage, End, FileTail, FrameFault, Head, SegmentReader, Start, Step, Tail, TailFrame, Torn,
-    Walked, segment, walk,
+    Damage, End, FileTail, FrameFault, Head, SegmentReader, Step, Tail, TailFrame, Torn, Walked,
+    segment, walk,
 };
+use crate::beginning;
 use crate::proof::LedgerProof;
 use crate::record::{bodies, decode};
 use crate::snapshot;
+use crate::state::State;
 
 /// A journal whose every byte is accounted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifyReport {
+    /// The last record that was removed since it was older than records are kept; 0 for none.
+    pub removed_through: u64,
     /// Segment files.
     pub segments: u64,
     /// Frames: group commits.
@@ -36,14 +40,26 @@ pub struct VerifyReport {
     pub snapshots: u64,
 }
 
-/// Proves a data folder's journal: every checksum, the chain, the sequence, every record and its
+/// Proves a data folder's journal from where it begins: every checksum, the chain, the sequence, every record and its
 /// entry, the balances at the end and at every snapshot, and that it reaches its anchor.
 ///
 /// Errors: [`Damage`] names the first thing that is wrong, and where.
 pub fn verify(data: &Path) -> Result<VerifyReport, Damage> {
-    let mut proof = LedgerProof::new();
+    loop {
+        let (state, begun_after) = beginning::load_books(data)?;
+        match verify_after(data, state, begun_after) {
+            // A switch that runs may have removed segments meanwhile.
+            Err(_) if beginning::head(data)? != begun_after => {}
+            verified => return verified,
+        }
+    }
+}
+
+fn verify_after(data: &Path, state: State, begun_after: Head) -> Result<VerifyReport, Damage> {
+    let mut proof = LedgerProof::after(state);
+    proof.balances(begun_after.sequence)?;
     let mut snapshots = Snapshots::of(data)?;
-    let walked = walk(data, Start::ZERO, End::Head, |_, frame| {
+    let walked = walk(data, begun_after, End::Head, |_, frame| {
         proof.take_records(frame.first_sequence, frame.body)?;
         let counted = u64::try_from(bodies(frame.body).count()).unwrap_or(u64::MAX);
         let sequence = frame.first_sequence + counted;
@@ -56,7 +72,18 @@ pub fn verify(data: &Path) -> Result<VerifyReport, Damage> {
     let Walked { segments, frames, records, head, torn, anchor, .. } = walked;
     proof.balances(head.sequence)?;
     let (accounts, snapshots) = (proof.ledger().accounts().len(), snapshots.proven);
-    Ok(VerifyReport { segments, frames, records, head, torn, anchor, accounts, snapshots })
+    let removed_through = begun_after.sequence;
+    Ok(VerifyReport {
+        removed_through,
+        segments,
+        frames,
+        records,
+        head,
+        torn,
+        anchor,
+        accounts,
+        snapshots,
+    })
 }
 
 /// The snapshots of a data folder that are whole, as they are come by.
@@ -88,9 +115,14 @@ impl<'a> Snapshots<'a> {
 /// and which record that is.
 ///
 /// Reads the newest snapshot that is not behind it, and the records from there on.
-/// Errors: [`Damage::NotReached`] where the journal ends before that record.
+/// Errors: [`Damage::NotReached`] where the journal ends before that record, [`Damage::Removed`]
+/// where it begins behind it.
 pub fn balances(data: &Path, at: Option<u64>) -> Result<(u64, Ledger), Damage> {
     let last = at.unwrap_or(u64::MAX);
+    let removed_through = beginning::head(data)?.sequence;
+    if last < removed_through {
+        return Err(Damage::Removed { sequence: last, first: removed_through + 1 });
+    }
     let (state, head) = snapshot::load_until(data, last)?;
     let mut proof = LedgerProof::after(state);
     let walked = walk(data, head, End::Head, |_, frame| {
@@ -105,10 +137,14 @@ pub fn balances(data: &Path, at: Option<u64>) -> Result<(u64, Ledger), Damage> {
 
 /// The frames of a data folder whose every byte is accounted for, oldest first.
 ///
-/// Errors: as [`verify`], before the first frame.
+/// Errors: as [`verify`], before the first frame; [`Damage::Removed`] where the first frame is there
+/// no longer.
 pub fn frames(data: &Path) -> Result<Frames, Damage> {
-    let end = verify(data)?.head.sequence;
-    Ok(Frames { tail: FileTail::after(data, 0), end })
+    let VerifyReport { head, removed_through, .. } = verify(data)?;
+    if removed_through > 0 {
+        return Err(Damage::Removed { sequence: 1, first: removed_through + 1 });
+    }
+    Ok(Frames { tail: FileTail::after(data, 0), end: head.sequence })
 }
 
 /// Iterator of [`frames`].
@@ -130,10 +166,16 @@ impl Iterator for Frames {
 /// Reads only; may run beside the switch and then ends where the journal ended. Card numbers are
 /// sealed. Ends after the first error.
 pub fn records(data: &Path) -> Records {
+    let (removed_through, fault) = match beginning::head(data) {
+        Ok(head) => (head.sequence, None),
+        Err(damage) => (0, Some(damage)),
+    };
     Records {
         dir: segment::dir_of(data),
         reader: None,
-        next_sequence: 1,
+        removed_through,
+        fault,
+        next_sequence: removed_through + 1,
         waiting: Vec::new().into_iter(),
         is_done: false,
     }
@@ -143,6 +185,9 @@ pub fn records(data: &Path) -> Records {
 pub struct Records {
     dir: PathBuf,
     reader: Option<(u64, SegmentReader)>,
+    removed_through: u64,
+    /// Why the journal's beginning is not known.
+    fault: Option<Damage>,
     next_sequence: u64,
     waiting: std::vec::IntoIter<(u64, Record)>,
     is_done: bool,
@@ -152,6 +197,10 @@ impl Iterator for Records {
     type Item = Result<(u64, Record), Damage>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(damage) = self.fault.take() {
+            self.is_done = true;
+            return Some(Err(damage));
+        }
         while !self.is_done {
             if let Some(found) = self.waiting.next() {
                 return Some(Ok(found));
@@ -215,7 +264,7 @@ impl Records {
 
     fn next_segment(&mut self) -> Result<bool, Damage> {
         let expected = self.next_sequence;
-        let read = self.reader.as_ref().map_or(0, |(segment, _)| *segment);
+        let read = self.reader.as_ref().map_or(self.removed_through, |(segment, _)| *segment);
         let next = segment::list(&self.dir)?.into_iter().find(|first| *first > read);
         let Some(found) = next else { return Ok(false) };
         if found != expected {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,15 +10,17 @@ use std::time::Instant;
 use router::id::Lane;
 
 use super::{OpenError, Parts, Recovered, Store};
+use crate::beginning;
 use crate::folder::{self, FolderLock};
 use crate::guard::MemoryGuard;
 use crate::journal::{Damage, FileTail, Files, cut, dir_of, sync_dir};
+use crate::prune::Pruner;
 use crate::replay::replay;
 use crate::seal::Sealer;
 use crate::settings::Settings;
 use crate::snapshot;
 use crate::view::local::LocalViews;
-use crate::view::{ViewError, Views};
+use crate::view::{ViewError, ViewPosition, Views};
 
 impl Store {
     /// Opens or makes the store of a folder, replays it, and starts its threads.
@@ -38,7 +41,8 @@ impl Store {
             cut(&settings.dir, torn).map_err(failed("mended"))?;
         }
         let torn_bytes = walked.torn.map_or(0, |torn| torn.len);
-        let views = views(&settings, walked.head.sequence)?;
+        let views = Arc::new(views(&settings, walked.head.sequence, &sealer)?);
+        let pruner = Pruner::of(&settings, Arc::clone(&views));
         let written = views.position()?.written;
         let files = Files::open(
             settings.dir.clone(),
@@ -54,16 +58,26 @@ impl Store {
             fold: state.fold,
             backend: files.map_err(failed("opened"))?,
             tail: Box::new(FileTail::after(&settings.dir, written)),
-            views: Arc::new(views),
+            views,
             endpoints_every: None,
             other_lanes: None,
-            snapshots: Box::new(move |stop| snapshot::run(&settings, &stop)),
+            snapshots: Box::new(move |stop| snapshot::run(&settings, pruner, &stop)),
             kept: Box::new(lock),
         };
         let (store, recovered) = Self::start(parts, limits, sealer)?;
         let (records_replayed, took) = (walked.records, began.elapsed());
         Ok((store, Recovered { records_replayed, torn_bytes, took, ..recovered }))
     }
+}
+
+/// The read models of a data folder whose store is not open, and the lock of the folder.
+pub(crate) fn open_views(
+    settings: &Settings,
+    sealer: &Sealer,
+) -> Result<(FolderLock, LocalViews), OpenError> {
+    let lock = lock(&settings.dir)?;
+    let (_, walked) = replay(settings).map_err(unreplayed)?;
+    Ok((lock, views(settings, walked.head.sequence, sealer)?))
 }
 
 fn lock(dir: &Path) -> Result<FolderLock, OpenError> {
@@ -74,24 +88,37 @@ fn lock(dir: &Path) -> Result<FolderLock, OpenError> {
     Ok(lock)
 }
 
-/// The read models; ones that cannot be opened, are laid out otherwise, or know more than the
-/// journal, are made anew.
-fn views(settings: &Settings, head: u64) -> Result<LocalViews, OpenError> {
+/// The read models; ones that cannot be opened, are laid out otherwise, know more than the journal,
+/// or end before it begins, are made anew.
+fn views(settings: &Settings, head: u64, sealer: &Sealer) -> Result<LocalViews, OpenError> {
     let dir = LocalViews::dir_of(&settings.dir);
-    match usable(settings, head) {
-        Ok(Some(views)) => return Ok(views),
+    let (begun, begun_after) = beginning::load_books(&settings.dir).map_err(unreplayed)?;
+    let known = begun_after.sequence..=head;
+    match usable(settings, &known) {
+        Ok(Some(views)) => {
+            views.carry(&begun.fold);
+            return Ok(views);
+        }
         Ok(None) => tracing::warn!("the read models are of another journal or layout: rebuilt"),
         Err(error) => tracing::warn!(%error, "the read models cannot be opened and are rebuilt"),
     }
     fs::remove_dir_all(&dir).map_err(failed("cleared of its read models"))?;
     let views = LocalViews::open(&settings.dir, settings.view_cache_bytes)?;
     views.is_current()?;
+    views.carry(&begun.fold);
+    if begun_after.sequence > 0 {
+        views.begin_after(&begun.fold, begun_after.sequence, sealer)?;
+    }
     Ok(views)
 }
 
-fn usable(settings: &Settings, head: u64) -> Result<Option<LocalViews>, ViewError> {
+fn usable(
+    settings: &Settings,
+    known: &RangeInclusive<u64>,
+) -> Result<Option<LocalViews>, ViewError> {
     let views = LocalViews::open(&settings.dir, settings.view_cache_bytes)?;
-    let is_usable = views.is_current()? && views.position()?.noticed <= head;
+    let ViewPosition { written, noticed } = views.position()?;
+    let is_usable = views.is_current()? && noticed <= *known.end() && written >= *known.start();
     Ok(is_usable.then_some(views))
 }
 

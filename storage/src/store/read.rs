@@ -71,6 +71,11 @@ impl Store {
         self.looked_up(move || views.history(id)?.map(|history| folded(&history)).transpose()).await
     }
 
+    /// When the last record was made that is no longer kept; none where all are.
+    pub fn removed_until(&self) -> Option<Timestamp> {
+        self.inner.views.removed_until()
+    }
+
     /// The payment of a folio.
     pub async fn payment_by_folio(&self, folio: Folio) -> Result<Option<Payment>, StoreError> {
         let found = self.look_twice(move |views| Ok(views.id_of_folio(folio)?)).await?;
@@ -137,7 +142,7 @@ impl Store {
         let ids = self.blocking(move || Ok(views.ids_of_name(&name, within, limit)?)).await?;
         let mut payments = Vec::with_capacity(ids.len());
         for id in ids {
-            payments.push(self.known(id).await?);
+            payments.extend(self.resolve(Some(id)).await?);
         }
         Ok(payments)
     }
@@ -188,7 +193,12 @@ impl Store {
             let held = if self.is_elsewhere(id) { self.held(id.lane()) } else { None };
             let live = held.as_ref().unwrap_or(self).inner.shared.live.history(id);
             let history = live.map_or_else(|| views.history(id), |history| Ok(Some(history)))?;
-            payments.push(folded(&history.ok_or(StoreError::UnknownPayment(id))?)?);
+            match history {
+                Some(history) => payments.push(folded(&history)?),
+                // Its records were removed since its row was read.
+                None if views.removed_until().is_some() => {}
+                None => return Err(StoreError::UnknownPayment(id)),
+            }
         }
         Ok(Page { payments, next })
     }
@@ -267,6 +277,8 @@ impl Store {
 
     async fn resolve(&self, id: Option<PaymentId>) -> Result<Option<Payment>, StoreError> {
         match id {
+            // A row may lead to records that were removed.
+            Some(id) if self.removed_until().is_some() => self.payment(id).await,
             Some(id) => self.known(id).await.map(Some),
             None => Ok(None),
         }

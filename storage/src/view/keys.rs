@@ -188,6 +188,12 @@ pub(super) fn outbox_key(endpoint: EndpointId, sequence: u64) -> [u8; 24] {
     key
 }
 
+/// The endpoint in a notice's key.
+pub(super) fn outbox_endpoint(key: &[u8]) -> Option<EndpointId> {
+    let id = key.get(..16)?.try_into().ok()?;
+    Some(EndpointId(u128::from_be_bytes(id)))
+}
+
 /// The position in a notice's key.
 pub(super) fn outbox_sequence(key: &[u8]) -> u64 {
     let sequence = key.get(16..).and_then(|bytes| bytes.try_into().ok());

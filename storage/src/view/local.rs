@@ -3,6 +3,7 @@
 //! Rows of payments are gathered in memory and written as sorted files, many at once: they pass no
 //! log of their own, for the journal has all they tell. Notices and endpoints are written at once.
 
+mod carried;
 mod find;
 mod recent;
 mod runs;
@@ -12,7 +13,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
 use router::record::Record;
@@ -27,6 +28,7 @@ use crate::journal::{Damage, RecordReader};
 use crate::record::bytes::{Reader, put_u64};
 use crate::record::decode;
 use crate::settings::READ_MODEL_FILES_MAX;
+use carried::Carried;
 use recent::Recent;
 use tables::Tables;
 
@@ -39,6 +41,9 @@ pub(crate) struct LocalViews {
     meta: Keyspace,
     recent: RwLock<Recent>,
     records: RecordReader,
+    carried: RwLock<Carried>,
+    /// Held while tables are written: by the follower, and by who removes old rows.
+    writing: Mutex<()>,
     /// Payments whose rows are in memory before they are written to tables.
     gathered_max: usize,
 }
@@ -82,6 +87,8 @@ impl LocalViews {
             db: RwLock::new(Some(db)),
             recent: RwLock::default(),
             records: RecordReader::new(data, usize::try_from(frames).unwrap_or(usize::MAX)),
+            carried: RwLock::default(),
+            writing: Mutex::default(),
             gathered_max: GATHERED_MAX,
         };
         // Where nothing is added until the end, the end leaves it where it was.
@@ -138,6 +145,7 @@ impl LocalViews {
 
     /// Moves the gathered rows into tables. Readers find them all the time.
     fn seal(&self) -> Result<(), ViewError> {
+        let _writing = self.writing.lock();
         let sealing = self.recent.write().seal();
         self.tables.put(&sealing)?;
         let noticed = self.position()?.noticed.max(sealing.position.noticed);
@@ -183,6 +191,10 @@ impl Views for LocalViews {
         false
     }
 
+    fn removed_until(&self) -> Option<Timestamp> {
+        self.carried.read().removed_until
+    }
+
     fn write(&self, mut rows: Rows, position: ViewPosition) -> Result<(), ViewError> {
         let is_full = {
             let mut recent = self.recent.write();
@@ -195,7 +207,7 @@ impl Views for LocalViews {
 
     fn history(&self, id: PaymentId) -> Result<Option<History>, ViewError> {
         match self.positions(id)? {
-            Some(positions) => self.records_at(&positions),
+            Some(positions) => self.records_at(id, &positions),
             None => Ok(None),
         }
     }

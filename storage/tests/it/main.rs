@@ -12,4 +12,5 @@ mod frozen;
 mod ledger;
 mod lists;
 mod restart;
+mod retention;
 mod support;

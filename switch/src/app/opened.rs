@@ -122,6 +122,7 @@ fn settings(service: &ServiceConfig) -> Settings {
             ..Limits::default()
         },
         key_retention: storage.key_retention,
+        keep_for: storage.keep_for,
         snapshot_segments: storage.snapshot_segments,
         fsync_delay: Duration::from_micros(storage.fsync_delay_us),
         ..Settings::new(&service.data.dir)

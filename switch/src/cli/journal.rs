@@ -167,6 +167,13 @@ fn verify(data: &Path) -> ExitCode {
         hex::encode(report.head.chain.0)
     );
     println!("{}", balanced(report.accounts, report.snapshots));
+    if report.removed_through > 0 {
+        println!(
+            "begins with record {}: older ones are no longer kept, and the balances behind them \
+             are those of the file `beginning`, which sum to zero",
+            report.removed_through + 1
+        );
+    }
     if let Some(torn) = report.torn {
         println!("an unfinished frame at the end is not counted: {torn:?}; the next start cuts it");
     }

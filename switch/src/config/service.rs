@@ -11,6 +11,7 @@ use super::admin::{self, AdminConfig};
 use super::cluster::{self, ClusterConfig, Use};
 use super::log::{self, LogConfig, TraceConfig};
 use super::read::Section;
+use super::retention;
 use crate::seal::KeyError;
 
 /// Addresses, ceilings and time-outs of the service itself.
@@ -131,6 +132,8 @@ pub struct StorageConfig {
     pub key_retention: Duration,
     /// How long a bill is remembered after its last payment; none: for ever.
     pub bill_retention: Option<Duration>,
+    /// How long records are kept at least; none keeps them for ever.
+    pub keep_for: Option<Duration>,
     /// Records the read models may lag.
     pub view_lag_max: u64,
     /// Closed segments between snapshots.
@@ -232,7 +235,7 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
     let (drain_grace, drain_close) = root.section("drain", |drain| {
         (millis(drain, "grace_ms", 15_000), millis(drain, "close_ms", 10_000))
     });
-    ServiceConfig {
+    let config = ServiceConfig {
         data: root.section("data", |data| DataConfig {
             dir: data.text("dir").unwrap_or_else(|| "./data".to_owned()).into(),
         }),
@@ -264,7 +267,9 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
         trace: root.section("trace", log::read_trace),
         acquirer_id: root
             .section("switch", |own| own.required("acquirer_id").unwrap_or(Text::EMPTY)),
-    }
+    };
+    retention::check(&config, root);
+    config
 }
 
 fn http(section: &mut Section<'_>) -> HttpConfig {
@@ -326,6 +331,7 @@ fn storage(section: &mut Section<'_>, use_of: &mut Use) -> StorageConfig {
             0 => None,
             days => Some(Duration::from_secs(days * 86_400)),
         },
+        keep_for: retention::keep_for(section, *use_of),
         view_lag_max: section.number("view_lag_max", 1000..=1 << 40, 500_000),
         snapshot_segments: u32::try_from(section.number("snapshot_segments", 0..=100_000, 8))
             .expect("invariant: the bounds fit"),

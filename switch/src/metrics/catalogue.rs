@@ -232,6 +232,7 @@ pub(super) const METRICS: &[Metric] = &[
     histogram("cauce_journal_sync_seconds", "Making one group durable", &[]),
     gauge("cauce_journal_queue_len", "Requests that wait for the journal's writer", &[]),
     gauge("cauce_journal_view_lag_records", "Records the read models do not reflect yet", &[]),
+    counter("cauce_journal_segments_removed_total", "Old segments of the journal removed", &[]),
     counter("cauce_journal_failures_total", "Failures that ended the journal", &[]),
 ];
 

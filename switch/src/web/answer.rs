@@ -75,6 +75,13 @@ impl Refusal {
         Self::new(Reason::PaymentNotFound, "not_found").saying("there is no such payment")
     }
 
+    /// A payment of a time whose records were removed.
+    pub(super) fn payment_no_longer_kept() -> Self {
+        let code = Some("payment_no_longer_kept");
+        let detail = "payments of that time are no longer kept";
+        Self { code, ..Self::new(Reason::PaymentNotFound, "not_found").saying(detail) }
+    }
+
     /// The same key is being worked on.
     pub(super) fn in_progress() -> Self {
         let code = Some("payment_in_progress");

@@ -12,7 +12,7 @@ use router::id::{BillerId, Folio, PaymentId};
 use router::message::{IdempotencyKey, Originator, PaymentRequest, api_key_of, digest128};
 use router::payment::{Payment, PaymentState};
 use router::reason::{Language, Reason};
-use router::time::Date;
+use router::time::{Date, Timestamp};
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -180,7 +180,16 @@ async fn find(api: &Api, caller: Caller, id: &str) -> Result<Payment, Refusal> {
         (Err(_), Ok(_) | Err(_)) => None,
     };
     let seen = found.filter(|payment| caller.sees_payment(payment));
-    seen.ok_or_else(Refusal::payment_not_found)
+    seen.ok_or_else(|| match is_no_longer_kept(id, store.removed_until()) {
+        true => Refusal::payment_no_longer_kept(),
+        false => Refusal::payment_not_found(),
+    })
+}
+
+/// Whether an id was made at a time whose records were removed: those until then.
+fn is_no_longer_kept(id: &str, removed_until: Option<Timestamp>) -> bool {
+    let made = id.parse::<PaymentId>().ok().map(|id| id.unix_ms());
+    made.zip(removed_until).is_some_and(|(made_ms, until)| made_ms <= until.millis())
 }
 
 /// `GET /v1/payments?date=&cursor=&limit=`: a biller's payments of one of its calendar days.
@@ -283,5 +292,21 @@ fn not_reversed(reply: &Reply, language: Language) -> Refusal {
     match &reply.detail {
         Some(detail) => refusal.saying(detail.text(language)),
         None => refusal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_a_time_whose_records_were_removed_is_told_apart_from_an_unknown_one() {
+        let id = |ms| PaymentId::from_parts(ms, 7).to_string();
+        let until = Some(Timestamp(5_000_999));
+        assert!(is_no_longer_kept(&id(4_999), until));
+        assert!(is_no_longer_kept(&id(5_000), until));
+        assert!(!is_no_longer_kept(&id(5_001), until));
+        assert!(!is_no_longer_kept(&id(1), None), "nothing was removed");
+        assert!(!is_no_longer_kept("000000000017", until), "a folio tells no time");
     }
 }

@@ -11,6 +11,7 @@ use super::runs::Runs;
 use super::tables::{self, Wanted};
 use crate::history::History;
 use crate::journal::Place;
+use crate::record::reopened_history;
 use crate::view::keys::{self, BillerKey, NameKey, TraceKey};
 use crate::view::{NamedBy, Positions, ViewError};
 
@@ -130,15 +131,47 @@ impl LocalViews {
         Ok(Some(Place { first_sequence: u64::from_be_bytes(first), offset }))
     }
 
-    /// The records at positions; none where the journal has not all of them any more.
-    pub(super) fn records_at(&self, positions: &Positions) -> Result<Option<History>, ViewError> {
-        let mut history = History::default();
+    /// The records of a payment at positions; none where the journal has not all of them any more.
+    /// Those that were removed are told by what is carried of them, or by the record that opened
+    /// the payment again.
+    pub(super) fn records_at(
+        &self,
+        id: PaymentId,
+        positions: &Positions,
+    ) -> Result<Option<History>, ViewError> {
+        let (mut history, mut is_cut) = (History::default(), false);
         for sequence in positions.iter() {
             match self.records.body(sequence, || self.place(sequence))? {
-                Some(body) => history.push(sequence, &body),
+                Some(body) => {
+                    if std::mem::take(&mut is_cut) {
+                        let Some(earlier) = self.earlier(id, sequence, &body)? else {
+                            return Ok(None);
+                        };
+                        history = earlier;
+                    }
+                    history.push(sequence, &body);
+                }
+                None if history.is_empty() => is_cut = true,
                 None => return Ok(None),
             }
         }
+        if is_cut {
+            return Ok(self.carried.read().histories.get(&id).cloned());
+        }
         Ok(Some(history))
+    }
+
+    /// The removed records of a payment before the first that is there.
+    fn earlier(
+        &self,
+        id: PaymentId,
+        sequence: u64,
+        body: &[u8],
+    ) -> Result<Option<History>, ViewError> {
+        if let Some(carried) = self.carried.read().histories.get(&id) {
+            return Ok(Some(carried.before(sequence)));
+        }
+        let reopened = reopened_history(body).map_err(ViewError::lasting)?;
+        Ok(reopened.map(History::from_bytes))
     }
 }

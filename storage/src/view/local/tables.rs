@@ -57,6 +57,16 @@ impl Tables {
         put(&self.by_biller, rows.by_biller.rows(), |(key, ())| keys_only(&key))
     }
 
+    /// Removes rows, durably. Should it end half-way, the same rows may be removed again.
+    pub fn remove(&self, rows: &RecentRows) -> Result<(), ViewError> {
+        remove(&self.by_id, rows.by_id.rows())?;
+        remove(&self.by_folio, rows.by_folio.rows())?;
+        remove(&self.by_trace, rows.by_trace.rows())?;
+        remove(&self.by_name, rows.by_name.rows())?;
+        remove(&self.by_biller, rows.by_biller.rows())?;
+        remove(&self.places, rows.places.rows())
+    }
+
     pub fn positions(&self, id: [u8; 16]) -> Result<Option<Positions>, ViewError> {
         let found = self.by_id.get(id)?;
         found.map(|row| Positions::from_bytes(&row).map_err(ViewError::lasting)).transpose()
@@ -91,6 +101,17 @@ fn put<K, V>(
     let mut file = keyspace.start_ingestion()?;
     for (key, value) in rows.into_iter().map(row) {
         file.write(key, value)?;
+    }
+    Ok(file.finish()?)
+}
+
+fn remove<K: AsRef<[u8]>, V>(keyspace: &Keyspace, rows: Vec<(K, V)>) -> Result<(), ViewError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut file = keyspace.start_ingestion()?;
+    for (key, _) in rows {
+        file.write_tombstone(key.as_ref())?;
     }
     Ok(file.finish()?)
 }

@@ -165,3 +165,33 @@ fn a_row_takes_few_bytes_on_disk() {
         all.into_iter().chain([&tables.by_biller, &tables.places]).map(Keyspace::disk_space).sum();
     assert!(bytes < 2_000 * 200, "{} bytes a payment", bytes / 2_000);
 }
+
+#[test]
+fn tables_grow_no_further_once_old_rows_are_removed() {
+    const ROUND: u64 = 2_000;
+    let dir = tempfile::tempdir().unwrap();
+    let views = open(dir.path(), usize::MAX);
+    let payments = |round: u64| {
+        (1 + round * ROUND..=(round + 1) * ROUND).map(|n| {
+            let intent = Sample::new(n).intent();
+            let facts = Facts::of(intent.folio, intent.plan.business_date, &intent.request);
+            (intent.payment, facts)
+        })
+    };
+    let mut sizes = Vec::new();
+    for round in 0..24 {
+        let pointers: Vec<_> = payments(round).collect();
+        let positions = pointers.iter().map(|(id, _)| (*id, Positions::new(1))).collect();
+        let rows = Rows { pointers, positions, ..Rows::default() };
+        views.write(rows, ViewPosition::default()).unwrap();
+        views.seal().unwrap();
+        if let Some(old) = u64::checked_sub(round, 3) {
+            views.remove_payments(payments(old).collect()).unwrap();
+        }
+        let Tables { by_id, by_folio, by_trace, by_name, by_biller, places } = &views.tables;
+        let all = [by_id, by_folio, by_trace, by_name, by_biller, places];
+        sizes.push(all.map(Keyspace::disk_space).iter().sum::<u64>());
+    }
+    let most = |sizes: &[u64]| sizes.iter().copied().max().unwrap();
+    assert!(most(&sizes[14..]) < most(&sizes[4..14]) * 3 / 2, "{sizes:?}");
+}

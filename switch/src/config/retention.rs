@@ -1,0 +1,43 @@
+//! How long the journal's records are kept.
+
+use std::time::Duration;
+
+use super::ServiceConfig;
+use super::cluster::Use;
+use super::read::Section;
+
+const DAY: Duration = Duration::from_hours(24);
+/// Payments of so long are looked through for the original of a reversal.
+const REVERSED_WITHIN: Duration =
+    Duration::from_micros(crate::original::RECENT_MICROS.unsigned_abs());
+const DAYS_MAX: u64 = 36_500;
+
+/// `storage.keep_for_days`; none where records are kept for ever.
+pub(super) fn keep_for(section: &mut Section<'_>, use_of: Use) -> Option<Duration> {
+    let days = section.number("keep_for_days", 0..=DAYS_MAX, 0);
+    if days > 0 && use_of == Use::Needed {
+        section
+            .mistake("keep_for_days", "is for one machine; many nodes have scylla.retention_days");
+    }
+    (days > 0).then(|| DAY * u32::try_from(days).expect("invariant: the bounds fit"))
+}
+
+/// Refuses a time that is shorter than records are wanted for: by a repeat of a key, which gets the
+/// first answer, by a reversal that names its payment, and by a notice that is still tried.
+pub(super) fn check(config: &ServiceConfig, root: &Section<'_>) {
+    let Some(keep_for) = config.storage.keep_for else { return };
+    let keys = config.storage.key_retention * 2;
+    let tried: Duration = config.notices.retry_after.iter().sum();
+    let least = [
+        ("a repeat of a key is known for twice storage.key_retention_hours", keys),
+        ("a reversal may name its payment for as long", REVERSED_WITHIN),
+        ("a notice is tried until notices.retry_after_s and a day are over", tried + DAY),
+    ];
+    for (name, least) in least {
+        if keep_for < least {
+            let hours = least.as_secs().div_ceil(3600);
+            let problem = format!("must be at least {hours} hours: {name}");
+            root.mistake("storage.keep_for_days", problem);
+        }
+    }
+}
