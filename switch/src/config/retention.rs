@@ -23,15 +23,15 @@ pub(super) fn keep_for(section: &mut Section<'_>, use_of: Use) -> Option<Duratio
 }
 
 /// Refuses a time that is shorter than records are wanted for: by a repeat of a key, which gets the
-/// first answer, by a reversal that names its payment, and by a notice that is still tried.
+/// first answer, by a reversal that names its payment, and by a notice that is still owed.
 pub(super) fn check(config: &ServiceConfig, root: &Section<'_>) {
     let Some(keep_for) = config.storage.keep_for else { return };
     let keys = config.storage.key_retention * 2;
-    let tried: Duration = config.notices.retry_after.iter().sum();
+    let owed = config.notices.age_max;
     let least = [
         ("a repeat of a key is known for twice storage.key_retention_hours", keys),
         ("a reversal may name its payment for as long", REVERSED_WITHIN),
-        ("a notice is tried until notices.retry_after_s and a day are over", tried + DAY),
+        ("a notice is owed for notices.age_max_s, and its payment kept a day longer", owed + DAY),
     ];
     for (name, least) in least {
         if keep_for < least {
