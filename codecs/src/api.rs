@@ -7,6 +7,7 @@ use std::fmt;
 use router::money::{Currency, Money};
 use router::reason::Reason;
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 
 mod canonical;
 mod notice;
@@ -15,6 +16,7 @@ mod payer;
 mod payment;
 mod problem;
 mod reversal;
+mod schema;
 mod view;
 
 pub use notice::{
@@ -26,6 +28,7 @@ pub use payer::{CardBody, PayerBody};
 pub use payment::{PaymentBody, parse_payment};
 pub use problem::Problem;
 pub use reversal::{ReversalBody, parse_no_fields, parse_reversal};
+pub use schema::NoticeTypeName;
 pub use view::{FeeView, PayerView, PaymentView, ReasonView};
 
 /// What is wrong with a body, and where.
@@ -51,12 +54,15 @@ impl FieldError {
 }
 
 /// An amount: `{"currency":"MXN","minor":50000}`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Amount)]
 pub struct AmountBody {
-    /// ISO 4217 alphabetic code.
+    /// ISO 4217
+    #[schema(pattern = "^[A-Z]{3}$")]
     pub currency: String,
-    /// Minor units.
+    /// Minor units
+    #[schema(minimum = 0, maximum = 999_999_999_999_i64)]
     pub minor: i64,
 }
 
@@ -111,11 +117,11 @@ impl<T: fmt::Display> Serialize for Shown<T> {
 }
 
 /// One page of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
-    /// Where the next page begins; none on the last.
+    /// Where the next page begins; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }

@@ -69,6 +69,16 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Every cause, in the order the documentation lists them.
+    pub const ALL: [Self; 6] = [
+        Self::Timeout,
+        Self::LineLost,
+        Self::Restart,
+        Self::BadAnswer,
+        Self::ContradictsRequest,
+        Self::PartialApproval,
+    ];
+
     /// The name used in JSON, metrics and exports.
     pub fn name(self) -> &'static str {
         match self {

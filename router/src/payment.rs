@@ -49,6 +49,21 @@ pub enum PaymentState {
 }
 
 impl PaymentState {
+    /// Every state, in the order the documentation lists them.
+    pub const ALL: [Self; 11] = [
+        Self::Received,
+        Self::AwaitingPayer,
+        Self::Sent,
+        Self::Approved,
+        Self::Declined,
+        Self::Unknown,
+        Self::Reversing,
+        Self::Reversed,
+        Self::Expired,
+        Self::Settled,
+        Self::Refunded,
+    ];
+
     /// The name used in JSON and exports.
     pub fn name(self) -> &'static str {
         match self {

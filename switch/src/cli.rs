@@ -11,7 +11,7 @@ pub mod process;
 mod schema;
 mod serve;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -67,6 +67,8 @@ enum Command {
     /// Prove, print or export the journal of a data folder, and the balances in it
     #[command(subcommand)]
     Journal(journal::JournalCommand),
+    /// Print the OpenAPI document of the HTTP API
+    Openapi,
     /// API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -124,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Check(configured) => check::main(&configured),
         Command::Codec(command) => codec::main(&command),
         Command::Journal(command) => journal::main(&command),
+        Command::Openapi => openapi(),
         Command::Key(command) => key::main(command),
         Command::Clock(command) => clock::main(&command),
         Command::Schema(command) => schema::main(&command),
@@ -143,6 +146,15 @@ fn served(
             eprintln!("the system gives no thread, or takes no signal handler: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints the OpenAPI document.
+fn openapi() -> ExitCode {
+    match io::stdout().lock().write_all(crate::web::openapi().as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader has gone, as `head` does.
+        Err(_) => ExitCode::FAILURE,
     }
 }
 

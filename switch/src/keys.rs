@@ -66,7 +66,7 @@ impl fmt::Display for Role {
 
 /// Who holds a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal {
+pub struct KeyHolder {
     /// What it may do.
     pub role: Role,
     /// Whose it is: a biller's id, an operator's name.
@@ -79,7 +79,7 @@ pub struct Principal {
 pub struct NoWord;
 
 /// The keys of a file by their hashes, each with the time it ends.
-type Known = HashMap<Hash, (Principal, Option<Timestamp>)>;
+type Known = HashMap<Hash, (KeyHolder, Option<Timestamp>)>;
 
 /// The keys of one data folder, and of the cluster it belongs to.
 #[derive(Debug)]
@@ -133,7 +133,7 @@ impl Keys {
     ///
     /// Errors: the key is not known here, and the servers that might know it do not answer; or the
     /// file cannot be read.
-    pub async fn principal(&self, key: &str) -> Result<Option<Principal>, NoWord> {
+    pub async fn principal(&self, key: &str) -> Result<Option<KeyHolder>, NoWord> {
         let hash = hash_of(key);
         let read = self.as_it_is_now().await;
         if let Some((principal, ends_at)) = read.known.as_ref().and_then(|known| known.get(&hash))
@@ -236,7 +236,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let keys = Keys::open(dir.path()).expect("no file yet");
         let key = create(dir.path(), Role::Biller, "isp-ve").expect("a key");
-        let principal = Principal { role: Role::Biller, owner: "isp-ve".to_owned() };
+        let principal = KeyHolder { role: Role::Biller, owner: "isp-ve".to_owned() };
         assert_eq!(keys.principal(&key).await, Ok(Some(principal)));
         assert_eq!(keys.principal("ck_guess").await, Ok(None));
         let text = std::fs::read_to_string(file::path_of(dir.path())).expect("the file");

@@ -2,18 +2,26 @@
 //! header, every request one for its whole, every body a ceiling, and every error is a problem
 //! (RFC 9457).
 //!
-//! A request passes `connection`, then `guard` (deadline, panics, metrics), then `routes`,
-//! which knows who asks, and ends in `payments`, `endpoints` or `notices`.
+//! A request passes `connection`, then `guard` (id, deadline, panics, metrics), then `routes`, and
+//! ends in a handler of `payments`, `endpoints`, `notices` or `pages`. Handlers take what they need
+//! by type: `principal` knows who asks, `extract` and `query` read the rest. `document` is derived
+//! from the handlers.
 
 mod answer;
 mod asked;
 mod body;
-mod caller;
 pub(crate) mod connection;
+mod document;
 mod endpoints;
+mod extract;
 mod guard;
 mod notices;
+mod pages;
 mod payments;
+mod principal;
+mod query;
+mod rate_limit;
+mod request_notes;
 mod routes;
 mod write_deadline;
 
@@ -24,7 +32,10 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use self::connection::Connection;
+use self::document::Document;
 use self::guard::Guard;
+use self::rate_limit::RateLimit;
+use self::routes::Shared;
 use crate::admission::{self, Admission, Kind};
 use crate::config::HttpConfig;
 use crate::engine::Engine;
@@ -57,6 +68,11 @@ impl Api {
     }
 }
 
+/// The OpenAPI document of the API.
+pub(crate) fn openapi() -> &'static str {
+    Document::get().json()
+}
+
 /// The routes by their names in metrics; `none` is a request that no route answered.
 pub(crate) fn route_names() -> Vec<&'static str> {
     routes::paths().chain([guard::NO_ROUTE]).collect()
@@ -78,7 +94,8 @@ pub async fn run(
         body_timeout: config.body_timeout,
         request_timeout: Duration::from_millis(config.request_timeout_ms),
     };
-    let guard = Guard::new(routes::router(api, limits), limits);
+    let rate_limit = config.requests_per_second_per_key_max.map(RateLimit::new).map(Arc::new);
+    let guard = Guard::new(routes::router(Shared { api, limits, rate_limit }), limits);
     let draining = tasks.stages().draining.clone();
     loop {
         let (socket, peer) = tokio::select! {

@@ -5,41 +5,52 @@ use router::notice::NoticeType;
 use router::reason::Reason;
 use router::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+use super::schema::NoticeTypeName;
 use super::view::PaymentView;
-use super::{FieldError, Shown, parse};
+use super::{FieldError, Shown, parse, schema};
 
 /// `POST /v1/endpoints`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = EndpointRequest)]
 pub struct EndpointBody {
-    /// Where notices go, `http://` or `https://`.
+    /// https, a public address, no user name, no fragment.
+    #[schema(format = "uri", max_length = 2048)]
     pub url: String,
-    /// Types it wants; all where none are named.
+    /// Empty means all.
     #[serde(default)]
+    #[schema(value_type = Vec<NoticeTypeName>)]
     pub types: Vec<String>,
 }
 
 /// `PATCH /v1/endpoints/{id}`; what is not named stays as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = EndpointChange)]
 pub struct EndpointPatchBody {
-    /// Where notices go, `http://` or `https://`.
+    /// https, a public address, no user name, no fragment.
     #[serde(default)]
+    #[schema(format = "uri", max_length = 2048)]
     pub url: Option<String>,
-    /// Types it wants; all where the list is empty.
+    /// Empty means all.
     #[serde(default)]
+    #[schema(value_type = Option<Vec<NoticeTypeName>>)]
     pub types: Option<Vec<String>>,
 }
 
 /// `POST /v1/endpoints/{id}/recover`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RecoveryRequest)]
 pub struct RecoveryBody {
     /// From when on, RFC 3339.
+    #[schema(format = DateTime)]
     pub since: String,
-    /// Whether to count alone, and send nothing.
+    /// Count, and send nothing.
     #[serde(default)]
+    #[schema(default = false)]
     pub dry_run: bool,
 }
 
@@ -49,53 +60,65 @@ pub fn parse_recovery(bytes: &[u8]) -> Result<RecoveryBody, FieldError> {
 }
 
 /// What a recovery found and did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Recovery)]
 pub struct RecoveryView {
     /// From when on.
+    #[schema(value_type = String, format = DateTime)]
     pub since: Shown<Timestamp>,
-    /// Notices given up since.
+    /// Notices given up since then, before this call.
     pub given_up: usize,
     /// Those of them that are sent once more.
     pub sent_again: usize,
 }
 
 /// What came of a test notice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = EndpointTest)]
 pub struct TestView {
-    /// Its `webhook-id`.
+    /// The webhook-id.
+    #[schema(value_type = String, pattern = "^ntc_")]
     pub id: Shown<NoticeId>,
     /// Where it went.
+    #[schema(value_type = String, pattern = "^end_")]
     pub endpoint: Shown<EndpointId>,
-    /// Whether it was taken with a 2xx.
+    /// Whether the answer was a 2xx.
     pub accepted: bool,
-    /// HTTP status of the answer.
+    /// HTTP status of the answer, where there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// Why there was no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::no_answer_cause, required = false)]
     pub why: Option<&'static str>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
 }
 
 /// What a test notice says: the body that is signed and sent.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TestNoticeBody)]
 pub struct TestNoticeBody {
     /// `endpoint.test`.
     #[serde(rename = "type")]
+    #[schema(schema_with = schema::test_notice_type)]
     pub kind: &'static str,
     /// When it was asked for.
+    #[schema(value_type = String, format = DateTime)]
     pub timestamp: Shown<Timestamp>,
-    /// Its `webhook-id`.
+    /// The webhook-id.
+    #[schema(value_type = String, pattern = "^ntc_")]
     pub id: Shown<NoticeId>,
     /// What it is about.
     pub data: TestNoticeData,
 }
 
 /// What a test notice is about.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TestNoticeData)]
 pub struct TestNoticeData {
     /// The endpoint it goes to.
+    #[schema(value_type = String, pattern = "^end_")]
     pub endpoint: Shown<EndpointId>,
 }
 
@@ -166,36 +189,51 @@ fn checked_types(names: &[String]) -> Result<Vec<NoticeType>, FieldError> {
 }
 
 /// An endpoint as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Endpoint)]
 pub struct EndpointView<'a> {
     /// The endpoint.
+    #[schema(value_type = String, pattern = "^end_")]
     pub id: Shown<EndpointId>,
     /// Where notices go.
+    #[schema(format = "uri")]
     pub url: &'a str,
     /// Types it wants; empty means all.
+    #[schema(value_type = Vec<NoticeTypeName>)]
     pub types: Vec<&'static str>,
     /// When it was set.
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Shown<Timestamp>,
-    /// Until when nothing is sent there, for it asked for a pause.
+    /// The endpoint asked for a pause with Retry-After: until then nothing is sent to it. Of many
+    /// nodes, the one that serves the endpoint tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub paused_until: Option<Shown<Timestamp>>,
-    /// Until when a secret before this one signs too.
+    /// Until then a secret before this one signs too.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub old_secret_until: Option<Shown<Timestamp>>,
-    /// The signing secret; told once, when it is made.
+    /// Told once, when the endpoint is made or its secret is changed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^whsec_")]
     pub secret: Option<&'a str>,
 }
 
-/// What a notice says: the body that is signed and sent.
-#[derive(Debug, Serialize)]
+/// The payment as it was when the event happened, in English; the same bytes at every attempt.
+///
+/// It is the body that is signed and sent.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NoticeBody)]
 pub struct NoticeBody<'a> {
     /// `payment.approved` and the like.
     #[serde(rename = "type")]
+    #[schema(value_type = NoticeTypeName)]
     pub kind: &'static str,
     /// When the event happened.
+    #[schema(value_type = String, format = DateTime)]
     pub timestamp: Shown<Timestamp>,
-    /// The notice: the `webhook-id` of every delivery.
+    /// As `webhook-id`.
+    #[schema(value_type = String, pattern = "^ntc_")]
     pub id: Shown<NoticeId>,
     /// The payment as it was then.
     pub data: &'a PaymentView<'a>,
@@ -214,25 +252,32 @@ impl<'a> NoticeBody<'a> {
 }
 
 /// A notice and how its delivery stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Notice)]
 pub struct NoticeView {
-    /// The notice: the `webhook-id` of every delivery.
+    /// The webhook-id of every delivery.
+    #[schema(value_type = String, pattern = "^ntc_")]
     pub id: Shown<NoticeId>,
     /// `payment.approved` and the like.
     #[serde(rename = "type")]
+    #[schema(value_type = NoticeTypeName)]
     pub kind: &'static str,
     /// The payment it tells of.
+    #[schema(value_type = String, pattern = "^pay_")]
     pub payment: Shown<PaymentId>,
     /// Where it goes.
+    #[schema(value_type = String, pattern = "^end_")]
     pub endpoint: Shown<EndpointId>,
     /// How the delivery stands.
     pub state: NoticeState,
     /// Deliveries tried.
     pub attempts: u32,
     /// When the event happened.
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Shown<Timestamp>,
     /// When it is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub next_attempt_at: Option<Shown<Timestamp>>,
     /// What the last delivery came to: an HTTP status.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -240,8 +285,9 @@ pub struct NoticeView {
 }
 
 /// How the delivery of a notice stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = NoticeState)]
 pub enum NoticeState {
     /// Owed.
     Pending,

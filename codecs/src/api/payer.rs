@@ -9,20 +9,26 @@ use router::secret::{CardNumber, Pan};
 use router::text::Text;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
+use utoipa::ToSchema;
 
 use super::{FieldError, parse};
 
 /// Who pays.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PayerRequest)]
 pub struct PayerBody {
-    /// Identity document.
+    /// Identity document. In VES: V, E, P, J or G and 5 to 9 digits.
+    #[schema(min_length = 3, max_length = 20, pattern = "^[0-9A-Za-z]+$")]
     pub doc: Option<String>,
     /// Telephone, 8 to 15 digits.
+    #[schema(pattern = "^[0-9]{8,15}$")]
     pub phone: Option<String>,
     /// The payer's bank.
+    #[schema(min_length = 1, max_length = 11, pattern = "^[0-9A-Za-z]+$")]
     pub bank_code: Option<String>,
     /// Account number or IBAN.
+    #[schema(min_length = 1, max_length = 34, pattern = "^[0-9A-Za-z]+$")]
     pub account: Option<String>,
     /// Card.
     #[serde(default, deserialize_with = "parse::optional_object")]
@@ -30,13 +36,16 @@ pub struct PayerBody {
 }
 
 /// A card.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CardRequest)]
 pub struct CardBody {
     /// Its number, 12 to 19 digits.
     #[serde(deserialize_with = "pan")]
+    #[schema(value_type = String, pattern = "^[0-9]{12,19}$")]
     pub number: Pan,
-    /// Its expiry, YYMM.
+    /// YYMM
+    #[schema(pattern = "^[0-9]{2}(0[1-9]|1[0-2])$")]
     pub expiry: Option<String>,
 }
 

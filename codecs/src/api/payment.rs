@@ -11,43 +11,56 @@ use router::reason::Reason;
 use router::text::{Text, TextError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::canonical::canonical;
 use super::payer::PayerBody;
-use super::{AmountBody, FieldError, parse};
+use super::{AmountBody, FieldError, parse, schema};
 
 /// A payment as a merchant asks for it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PaymentRequest)]
 pub struct PaymentBody {
     /// How money is to be moved.
+    #[schema(schema_with = schema::rail)]
     pub rail: String,
     /// What the payee is to receive.
     #[serde(deserialize_with = "parse::object")]
+    #[schema(schema_with = schema::amount_above_zero)]
     pub amount: AmountBody,
-    /// The bill that is paid.
+    /// The bill that is paid; it is paid once.
+    #[schema(min_length = 1, max_length = 40, pattern = "^[ -~]+$")]
     pub bill: Option<String>,
-    /// The look-up that showed the debt.
+    /// Refused: look-ups are not served.
     pub lookup_id: Option<String>,
-    /// Who pays.
+    /// The rails `account` and `c2p` need a card, an account, a phone or a document. A bank that
+    /// is reached over ISO 8583 needs a card, or an account of at most 28 characters.
     #[serde(default, deserialize_with = "parse::optional_object")]
     pub payer: Option<PayerBody>,
-    /// The originator's own reference.
+    /// Your own reference.
+    #[schema(min_length = 1, max_length = 40, pattern = "^[ -~]+$")]
     pub reference: Option<String>,
-    /// The biller's number of the payer.
+    /// Your number of the payer.
+    #[schema(min_length = 1, max_length = 28, pattern = "^[ -~]+$")]
     pub client: Option<String>,
     /// Kind of credit or service.
+    #[schema(min_length = 1, max_length = 16, pattern = "^[ -~]+$")]
     pub product: Option<String>,
     /// The collector's float.
+    #[schema(min_length = 1, max_length = 16, pattern = "^[ -~]+$")]
     pub float_ref: Option<String>,
     /// The person at the terminal.
+    #[schema(min_length = 1, max_length = 16, pattern = "^[ -~]+$")]
     pub operator: Option<String>,
     /// The terminal.
+    #[schema(min_length = 1, max_length = 8, pattern = "^[ -~]+$")]
     pub terminal: Option<String>,
     /// What the payer still owes before this payment.
     #[serde(default, deserialize_with = "parse::optional_object")]
     pub remaining_debt: Option<AmountBody>,
-    /// The originator's own data, an object.
+    /// Your own data, kept as it came; at most 4096 bytes.
+    #[schema(value_type = Option<Object>)]
     pub metadata: Option<Box<RawValue>>,
 }
 

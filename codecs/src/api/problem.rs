@@ -3,34 +3,42 @@
 use router::id::{Folio, PaymentId};
 use router::reason::{Language, Reason};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{FieldError, Shown};
+use super::{FieldError, Shown, schema};
 
 /// An error as the API tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Problem)]
 pub struct Problem {
-    /// A name for the kind of problem: `urn:cauce:problem:insufficient_funds`.
+    /// `urn:cauce:problem:` and the code.
     #[serde(rename = "type")]
+    #[schema(format = "uri", pattern = "^urn:cauce:problem:")]
     pub kind: String,
-    /// The catalogue's text for people.
+    /// In the language of Accept-Language: es, ro, it, en, pt.
     pub title: &'static str,
-    /// HTTP status.
+    /// As the HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
     pub status: u16,
     /// The catalogue's code.
+    #[schema(schema_with = schema::problem_code)]
     pub code: &'static str,
-    /// The catalogue's number.
+    /// The catalogue's number, as in DE44 of ISO 8583 answers.
+    #[schema(pattern = "^[0-9]{4}$")]
     pub no: &'static str,
     /// What people need beyond the title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The field to mend.
+    /// The field of the request to mend.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// The payment meant.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^pay_")]
     pub payment: Option<Shown<PaymentId>>,
     /// Its number for people.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{12}$")]
     pub folio: Option<Shown<Folio>>,
 }
 

@@ -3,15 +3,18 @@
 use router::money::Money;
 use router::reason::Reason;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
-use super::{AmountBody, FieldError, parse};
+use super::{AmountBody, FieldError, parse, schema};
 
 /// A reversal as a merchant asks for it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ReversalRequest)]
 pub struct ReversalBody {
     /// How much is to be given back; all that stands where it is left out.
     #[serde(default, deserialize_with = "parse::given_object")]
+    #[schema(schema_with = schema::amount_given_back, required = false)]
     pub amount: Option<AmountBody>,
 }
 

@@ -14,17 +14,22 @@ use router::text::Text;
 use router::time::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
-use super::{AmountView, Shown};
+use super::{AmountView, Shown, schema};
 
 /// A payment. What identifies its payer is masked; what is not known is left out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Payment)]
 pub struct PaymentView<'a> {
     /// The payment.
+    #[schema(value_type = String, pattern = "^pay_")]
     pub id: Shown<PaymentId>,
     /// Its number for people.
+    #[schema(value_type = String, pattern = "^[0-9]{12}$")]
     pub folio: Shown<Folio>,
     /// Where it stands.
+    #[schema(schema_with = schema::payment_state)]
     pub state: &'static str,
     /// How money is moved.
     pub rail: &'static str,
@@ -49,7 +54,7 @@ pub struct PaymentView<'a> {
     /// The collector's float.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub float_ref: Option<&'a str>,
-    /// Who pays.
+    /// Who pays. Masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payer: Option<PayerView<'a>>,
     /// The originator's own reference.
@@ -70,45 +75,55 @@ pub struct PaymentView<'a> {
     /// Why the outcome is not known: `timeout`, `line_lost`, `restart`, `bad_answer`,
     /// `contradicts_request`, `partial_approval`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::unknown_cause, required = false)]
     pub unknown_cause: Option<&'static str>,
     /// What an answer said that came too late: `approved`, `declined`, `unknown`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::late_answer, required = false)]
     pub late_answer: Option<&'static str>,
     /// Folio of the payment this one repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{12}$")]
     pub original_folio: Option<Shown<Folio>>,
     /// When the request was received.
+    #[schema(value_type = String, format = DateTime)]
     pub received_at: Shown<Timestamp>,
     /// When the outcome was known, or given up.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub concluded_at: Option<Shown<Timestamp>>,
     /// When the undoing was confirmed, the first time.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub reversed_at: Option<Shown<Timestamp>>,
-    /// What reversals gave back, where a part was reversed; the participant has confirmed it.
+    /// What was given back, where a part was reversed: the bank has confirmed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reversed: Option<AmountView>,
-    /// What partial reversals still have to give back, while the participant has not confirmed it.
+    /// What is still to be given back by partial reversals that the bank has not confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reversing: Option<AmountView>,
-    /// The originator's own data.
+    /// Your own data.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub metadata: Option<&'a RawValue>,
 }
 
 /// One fee.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Fee)]
 pub struct FeeView<'a> {
     /// What people read.
     pub label: &'a str,
     /// How much.
     pub amount: AmountView,
     /// `payer` or `merchant`.
+    #[schema(schema_with = schema::fee_bearer)]
     pub borne_by: &'static str,
 }
 
 /// Who pays, masked.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Payer)]
 pub struct PayerView<'a> {
     /// Identity document, all but the last three characters hidden.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,13 +139,16 @@ pub struct PayerView<'a> {
     pub account: Option<String>,
     /// Card number, all but the first six and last four digits hidden.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub card: Option<Shown<MaskedPan>>,
 }
 
 /// A reason of the decline catalogue.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Reason)]
 pub struct ReasonView<'a> {
     /// Its number.
+    #[schema(pattern = "^[0-9]{4}$")]
     pub no: &'static str,
     /// Its code.
     pub code: &'static str,
@@ -139,7 +157,7 @@ pub struct ReasonView<'a> {
     /// What people need beyond the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Cow<'a, str>>,
-    /// The code the participant itself gave.
+    /// The participant's own code (DE39).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_code: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! The service's own part: addresses, ceilings, time-outs.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -75,6 +76,8 @@ pub struct HttpConfig {
     pub request_timeout_ms: u64,
     /// Largest body.
     pub body_bytes_max: usize,
+    /// Requests of one API key in a second; none means as many as come.
+    pub requests_per_second_per_key_max: Option<NonZeroU32>,
     /// Certificate and key; none means plain HTTP.
     pub tls: Option<TlsServerFiles>,
 }
@@ -272,6 +275,12 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
     config
 }
 
+/// A rate; 0 means that there is no limit.
+fn requests_per_second(section: &mut Section<'_>) -> Option<NonZeroU32> {
+    let name = "requests_per_second_per_key_max";
+    NonZeroU32::new(u32::try_from(section.number(name, 0..=1_000_000, 0)).unwrap_or(u32::MAX))
+}
+
 fn http(section: &mut Section<'_>) -> HttpConfig {
     HttpConfig {
         listen: address(section, "listen", 8080),
@@ -280,6 +289,7 @@ fn http(section: &mut Section<'_>) -> HttpConfig {
         body_timeout: millis(section, "body_timeout_ms", 10_000),
         request_timeout_ms: section.number("request_timeout_ms", 1..=MS_MAX, 30_000),
         body_bytes_max: section.size("body_bytes_max", 1024..=67_108_864, 65_536),
+        requests_per_second_per_key_max: requests_per_second(section),
         tls: tls_files(section),
     }
 }

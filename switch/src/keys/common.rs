@@ -15,7 +15,7 @@ use storage_cql::CqlError;
 use storage_cql::api_keys::ApiKeyRow;
 use tokio::sync::Semaphore;
 
-use super::{Hash, NoWord, Principal, table};
+use super::{Hash, KeyHolder, NoWord, table};
 use crate::log::Seldom;
 
 /// The table's word on a key it knows is renewed when it is this old.
@@ -58,7 +58,7 @@ struct Said {
 
 /// The table's word on a key that it knows.
 struct Word {
-    principal: Principal,
+    principal: KeyHolder,
     at: Instant,
     /// When it is asked about again at the earliest.
     look_at: Instant,
@@ -68,11 +68,11 @@ struct Word {
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     /// That is the answer.
-    Tell(Option<Principal>),
+    Tell(Option<KeyHolder>),
     /// So is that, but the table is to be asked behind it.
-    TellAndRenew(Principal),
+    TellAndRenew(KeyHolder),
     /// The table is asked before; the old word counts if it is silent.
-    Ask(Option<Principal>),
+    Ask(Option<KeyHolder>),
 }
 
 impl std::fmt::Debug for Common {
@@ -98,7 +98,7 @@ impl Common {
     /// Whose key this is. Cancel-safe.
     ///
     /// Errors: the table does not answer, and has not known the key before.
-    pub async fn principal(&self, hash: Hash, now: Instant) -> Result<Option<Principal>, NoWord> {
+    pub async fn principal(&self, hash: Hash, now: Instant) -> Result<Option<KeyHolder>, NoWord> {
         let next = self.inner.said.lock().next(&hash, now);
         match next {
             Next::Tell(principal) => Ok(principal),
@@ -129,7 +129,7 @@ impl Common {
         hash: Hash,
         now: Instant,
         places: &Arc<Semaphore>,
-    ) -> Result<Option<Principal>, NoWord> {
+    ) -> Result<Option<KeyHolder>, NoWord> {
         let place = Arc::clone(places).acquire_owned().await.map_err(|_| NoWord)?;
         // Another request with the same key may have asked meanwhile.
         if let Some(principal) = self.inner.said.lock().since(&hash, now) {
@@ -147,7 +147,7 @@ impl Common {
 
 impl Inner {
     /// Asks the table, and remembers what it says. Blocks.
-    fn look(&self, hash: Hash, now: Instant) -> Result<Option<Principal>, NoWord> {
+    fn look(&self, hash: Hash, now: Instant) -> Result<Option<KeyHolder>, NoWord> {
         match (self.find)(&hash) {
             Ok(row) => {
                 let principal = row.and_then(table::shown).map(|key| key.principal());
@@ -189,14 +189,14 @@ impl Said {
     }
 
     /// What the table has said of a key since then, if it has been asked.
-    fn since(&self, hash: &Hash, then: Instant) -> Option<Option<Principal>> {
+    fn since(&self, hash: &Hash, then: Instant) -> Option<Option<KeyHolder>> {
         if let Some(word) = self.known.get(hash).filter(|word| word.at >= then) {
             return Some(Some(word.principal.clone()));
         }
         self.unknown.get(hash).filter(|at| **at >= then).map(|_| None)
     }
 
-    fn take(&mut self, hash: Hash, principal: Option<Principal>, now: Instant) {
+    fn take(&mut self, hash: Hash, principal: Option<KeyHolder>, now: Instant) {
         let Some(principal) = principal else {
             self.known.remove(&hash);
             if self.unknown.len() >= REMEMBERED_MAX {
@@ -250,15 +250,15 @@ mod tests {
         (common, looks)
     }
 
-    fn holder() -> Option<Principal> {
-        Some(Principal { role: Role::Biller, owner: "isp-ve".to_owned() })
+    fn holder() -> Option<KeyHolder> {
+        Some(KeyHolder { role: Role::Biller, owner: "isp-ve".to_owned() })
     }
 
     const KEY: Hash = [1; 32];
     const HALF: Duration = RENEWED_AFTER;
 
     /// The answer, once a look that was begun behind it has ended.
-    async fn told(common: &Common, now: Instant) -> Result<Option<Principal>, NoWord> {
+    async fn told(common: &Common, now: Instant) -> Result<Option<KeyHolder>, NoWord> {
         let told = common.principal(KEY, now).await;
         let all = u32::try_from(LOOKS_MAX).expect("few");
         drop(common.inner.renewals.acquire_many(all).await);

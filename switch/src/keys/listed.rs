@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use router::time::Timestamp;
 
-use super::{Hash, PREFIX, Principal, Role, hash_of};
+use super::{Hash, KeyHolder, PREFIX, Role, hash_of};
 use crate::clock;
 
 const ID_PREFIX: &str = "key_";
@@ -67,8 +67,8 @@ impl ListedKey {
         id_of(&self.hash)
     }
 
-    pub(super) fn principal(&self) -> Principal {
-        Principal { role: self.role, owner: self.owner.to_string() }
+    pub(super) fn principal(&self) -> KeyHolder {
+        KeyHolder { role: self.role, owner: self.owner.to_string() }
     }
 
     pub(super) fn counts_at(&self, now: Timestamp) -> bool {

@@ -1,10 +1,12 @@
 //! Answers: JSON, or a problem with a code of the decline catalogue.
 
+use std::marker::PhantomData;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use codecs::api::{FieldError, Problem};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use router::reason::{Language, Reason, Retry};
 use serde::Serialize;
 use storage::StoreError;
@@ -12,17 +14,51 @@ use storage::StoreError;
 /// After this many seconds a request may be repeated that was refused for the moment.
 const RETRY_AFTER_S: u32 = 1;
 
-/// JSON with a status.
-pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    typed_json(status, "application/json", value)
+/// An answer whose body shows a `V`.
+#[derive(Debug)]
+pub(super) struct Answer<V> {
+    response: Response,
+    shows: PhantomData<fn(V)>,
 }
 
-/// JSON of another media type.
-pub(super) fn typed_json(
-    status: StatusCode,
-    media_type: &'static str,
-    value: &impl Serialize,
-) -> Response {
+/// What a handler gives: the answer, or why there is none.
+pub(super) type Answered<V> = Result<Answer<V>, Refusal>;
+
+impl<V: Serialize> Answer<V> {
+    /// JSON with a status.
+    pub(super) fn new(status: StatusCode, view: &V) -> Self {
+        Self { response: json(status, "application/json", view), shows: PhantomData }
+    }
+}
+
+impl<V> Answer<V> {
+    /// With a header.
+    pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.response.headers_mut().insert(name, value);
+        self
+    }
+
+    /// The same answer of a route that also shows something else, a problem for one.
+    pub(super) fn into_other<W>(self) -> Answer<W> {
+        Answer { response: self.response, shows: PhantomData }
+    }
+}
+
+impl<V: Serialize> Answer<V> {
+    /// A problem that is more than a refusal.
+    pub(super) fn problem(status: StatusCode, view: &V) -> Self {
+        Self { response: json(status, Problem::CONTENT_TYPE, view), shows: PhantomData }
+    }
+}
+
+impl<V> IntoResponse for Answer<V> {
+    fn into_response(self) -> Response {
+        self.response
+    }
+}
+
+/// JSON with a status and a media type.
+fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize) -> Response {
     let json = serde_json::to_vec(value).expect("invariant: texts and numbers serialise");
     let mut response = Response::new(Body::from(json));
     *response.status_mut() = status;
@@ -30,8 +66,9 @@ pub(super) fn typed_json(
     response
 }
 
-/// Why a request was not served.
-#[derive(Debug)]
+/// Why a request was not served. As an answer it is only noted: the problem is written where the
+/// language is known, by `guard`.
+#[derive(Debug, Clone)]
 pub(super) struct Refusal {
     /// Its name in metrics.
     why: &'static str,
@@ -41,6 +78,7 @@ pub(super) struct Refusal {
     detail: Option<String>,
     field: Option<String>,
     retry: Option<u32>,
+    allow: Option<Box<str>>,
 }
 
 impl Refusal {
@@ -51,7 +89,7 @@ impl Refusal {
         let may_repeat = info.retry == Retry::SameKey
             && [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status);
         let retry = may_repeat.then_some(RETRY_AFTER_S);
-        Self { why, reason, status, code: None, detail: None, field: None, retry }
+        Self { why, reason, status, code: None, detail: None, field: None, retry, allow: None }
     }
 
     /// A request that HTTP itself finds fault with.
@@ -68,6 +106,13 @@ impl Refusal {
     pub(super) fn path_not_found() -> Self {
         Self::new(Reason::PathNotFound, "path_not_found")
             .saying("GET /openapi.json describes every address there is")
+    }
+
+    /// A method that an address does not take; `allowed` are those it takes.
+    pub(super) fn method_not_allowed(allowed: &str) -> Self {
+        let refusal = Self::new(Reason::MethodNotAllowed, "method");
+        let allow = Some(allowed.into());
+        Self { allow, ..refusal.saying(format!("this address takes {allowed}")) }
     }
 
     /// A payment that is not there, or not the caller's.
@@ -104,8 +149,13 @@ impl Refusal {
         Self { status, ..self }
     }
 
+    /// With the seconds after which the same request may be repeated.
+    pub(super) fn after(self, seconds: u32) -> Self {
+        Self { retry: Some(seconds), ..self }
+    }
+
     /// The problem, counted.
-    pub(super) fn into_response(self, language: Language) -> Response {
+    pub(super) fn told(self, language: Language) -> Response {
         metrics::counter!("cauce_http_refused_total", "why" => self.why).increment(1);
         let mut problem = Problem::new(self.reason, language);
         problem.status = self.status.as_u16();
@@ -115,15 +165,26 @@ impl Refusal {
             problem.code = code;
             problem.kind = format!("urn:cauce:problem:{code}");
         }
-        let mut response = typed_json(self.status, Problem::CONTENT_TYPE, &problem);
+        let mut response = json(self.status, Problem::CONTENT_TYPE, &problem);
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(Ok(allow)) = self.allow.as_deref().map(HeaderValue::from_str) {
+            headers.insert(ALLOW, allow);
         }
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"cauce\"");
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
+        response
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
         response
     }
 }
@@ -166,23 +227,7 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// The answer to a method that a path does not know.
-pub(super) fn method_not_allowed(language: Language, allowed: &str) -> Response {
-    let detail = format!("this address takes {allowed}");
-    let refusal = Refusal::new(Reason::MethodNotAllowed, "method").saying(detail);
-    let mut response = refusal.into_response(language);
-    if let Ok(allowed) = HeaderValue::from_str(allowed) {
-        response.headers_mut().insert(ALLOW, allowed);
-    }
-    response
-}
-
 /// A status of the catalogue.
 pub(super) fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code).expect("invariant: the catalogue gives HTTP statuses")
-}
-
-/// An answer without a body.
-pub(super) fn no_content() -> Response {
-    StatusCode::NO_CONTENT.into_response()
 }

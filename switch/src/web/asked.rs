@@ -1,11 +1,11 @@
 //! What a request asks, read with errors of our own.
 
 use axum::body::Body;
-use axum::extract::{Query, Request};
+use axum::extract::Request;
 use bytes::Bytes;
-use codecs::api::{FieldError, parse_no_fields};
+use codecs::api::parse_no_fields;
 use http::header::{ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use router::reason::{Language, Reason};
@@ -13,8 +13,6 @@ use router::reason::{Language, Reason};
 use super::answer::Refusal;
 use super::body::BodyTimeout;
 
-const LIMIT_DEFAULT: usize = 50;
-const LIMIT_MAX: usize = 200;
 /// The header that makes a payment the same one however often it is asked for.
 pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const IDEMPOTENCY_KEY_LEN_MAX: usize = 255;
@@ -150,64 +148,6 @@ pub(super) fn optional_idempotency_key(headers: &HeaderMap) -> Result<Option<&st
     is_given.then(|| idempotency_key(headers)).transpose()
 }
 
-/// The parameters of a query, each known and given once.
-#[derive(Debug)]
-pub(super) struct Params(Vec<(String, String)>);
-
-impl Params {
-    /// Reads a query that may have these parameters.
-    ///
-    /// Errors: 400 for another parameter, or one given twice.
-    pub(super) fn of(uri: &Uri, known: &[&str]) -> Result<Self, Refusal> {
-        let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
-            return Err(bad_query("", "the query cannot be read"));
-        };
-        for (position, (name, _)) in pairs.iter().enumerate() {
-            if !known.contains(&name.as_str()) {
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                return Err(bad_query("query", &format!("parameters known here: {known}")));
-            }
-            if pairs[..position].iter().any(|(earlier, _)| earlier == name) {
-                return Err(bad_query(name, "is given twice"));
-            }
-        }
-        Ok(Self(pairs))
-    }
-
-    /// A parameter that reads as a `T`.
-    ///
-    /// Errors: 400 when it does not.
-    pub(super) fn parsed<T: std::str::FromStr>(
-        &self,
-        name: &str,
-        expected: &str,
-    ) -> Result<Option<T>, Refusal> {
-        let Some((_, value)) = self.0.iter().find(|(known, _)| known == name) else {
-            return Ok(None);
-        };
-        match value.parse() {
-            Ok(value) => Ok(Some(value)),
-            Err(_) => Err(bad_query(name, expected)),
-        }
-    }
-
-    /// `limit`: 1 to 200, 50 where it is not given.
-    pub(super) fn limit(&self) -> Result<usize, Refusal> {
-        let expected = "must be 1 to 200";
-        match self.parsed("limit", expected)? {
-            None => Ok(LIMIT_DEFAULT),
-            Some(limit) if (1..=LIMIT_MAX).contains(&limit) => Ok(limit),
-            Some(_) => Err(bad_query("limit", expected)),
-        }
-    }
-}
-
-fn bad_query(field: &str, detail: &str) -> Refusal {
-    let field = field.to_owned();
-    let reason = Reason::FormatError;
-    FieldError { field, reason, detail: detail.to_owned() }.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,19 +188,5 @@ mod tests {
         let mut twice = headers(IDEMPOTENCY_KEY, "a");
         twice.append(IDEMPOTENCY_KEY, "b".parse().unwrap());
         assert!(idempotency_key(&twice).is_err());
-    }
-
-    #[test]
-    fn a_query_holds_known_parameters_once_and_in_bounds() {
-        let limit = |query: &str| {
-            let uri: Uri = format!("/v1/payments?{query}").parse().unwrap();
-            Params::of(&uri, &["limit", "cursor"]).and_then(|params| params.limit()).ok()
-        };
-        assert_eq!(limit(""), Some(50));
-        assert_eq!(limit("limit=200&cursor=x"), Some(200));
-        assert_eq!(limit("limit=201"), None);
-        assert_eq!(limit("limit=0"), None);
-        assert_eq!(limit("limit=1&limit=2"), None);
-        assert_eq!(limit("page=2"), None);
     }
 }

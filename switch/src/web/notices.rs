@@ -1,60 +1,122 @@
 //! `/v1/notices`: how the deliveries of notices stand.
 
-use axum::response::Response;
+use axum::extract::State;
 use codecs::api::{NoticeState, NoticeView, Page, Shown};
-use http::{StatusCode, Uri};
+use http::StatusCode;
 use router::id::NoticeId;
 use router::reason::Reason;
 use router::time::Timestamp;
 use storage::outbox::{Delivery, LogCursor, NoticeRow};
 
-use super::Api;
-use super::answer::{Refusal, json};
-use super::asked::Params;
-use super::caller::Caller;
-use super::endpoints;
+use super::answer::{Answer, Answered, Refusal};
+use super::document::responses::{NotFound, Notices, Usual};
+use super::extract::Id;
+use super::principal::{ManageNotices, Permitted, Principal, Read};
+use super::query::{Asked, FromQuery, Params};
+use super::{Api, endpoints};
 use crate::notice::body::happened_at;
 
-/// `GET /v1/notices?endpoint=&cursor=&limit=`, newest first.
-pub(super) async fn list(api: &Api, caller: Caller, uri: &Uri) -> Result<Response, Refusal> {
-    let params = Params::of(uri, &["endpoint", "cursor", "limit"])?;
-    let Some(endpoint) = params.parsed::<String>("endpoint", "must be an endpoint's id")? else {
-        let refusal = Refusal::new(Reason::FormatError, "query").about("endpoint");
-        return Err(refusal.saying("is missing"));
-    };
-    let endpoint = endpoints::find(api, caller, &endpoint)?;
-    let from: Option<LogCursor> = params.parsed("cursor", "must be a next_cursor")?;
-    let limit = params.limit()?;
-    let page = api.engine.store.notices(endpoint.id, from.as_ref(), limit).await?;
+/// The query of `GET /v1/notices`.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct NoticeQuery {
+    /// The endpoint that the notices are owed to.
+    #[param(pattern = "^end_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
+    endpoint: String,
+    /// next_cursor of the page before.
+    #[param(value_type = Option<String>, pattern = "^[0-9]{1,18}(-[0-9]{1,18})*$")]
+    cursor: Option<LogCursor>,
+    /// Items of a page.
+    #[param(required = false, minimum = 1, maximum = 200, default = 50)]
+    limit: usize,
+}
+
+impl FromQuery for NoticeQuery {
+    const KNOWN: &'static [&'static str] = &["endpoint", "cursor", "limit"];
+
+    fn read(params: &Params) -> Result<Self, Refusal> {
+        let endpoint = params.parsed("endpoint", ENDPOINT_EXPECTED)?.ok_or_else(|| {
+            let refusal = Refusal::new(Reason::FormatError, "query").about("endpoint");
+            refusal.saying("is missing")
+        })?;
+        let cursor = params.parsed("cursor", "must be a next_cursor")?;
+        Ok(Self { endpoint, cursor, limit: params.limit()? })
+    }
+}
+
+const ENDPOINT_EXPECTED: &str = "must be an endpoint's id";
+
+/// Notices of an endpoint, newest first
+#[utoipa::path(
+    get,
+    path = "/v1/notices",
+    operation_id = "listNotices",
+    tag = "notices",
+    params(NoticeQuery),
+    responses((status = 200, response = Notices), (status = 404, response = NotFound), Usual),
+)]
+pub(super) async fn list(
+    State(api): State<Api>,
+    Permitted(principal): Permitted<Read>,
+    Asked(query): Asked<NoticeQuery>,
+) -> Answered<Page<NoticeView>> {
+    let endpoint = endpoints::find(&api, principal, &query.endpoint)?;
+    let page = api.engine.store.notices(endpoint.id, query.cursor.as_ref(), query.limit).await?;
     let next_cursor = page.next.map(|next| next.to_string());
     let mut items = Vec::with_capacity(page.rows.len());
     for row in &page.rows {
-        items.push(view(row, happened(api, row).await?));
+        items.push(view(row, happened(&api, row).await?));
     }
-    Ok(json(StatusCode::OK, &Page { items, next_cursor }))
+    Ok(Answer::new(StatusCode::OK, &Page { items, next_cursor }))
 }
 
-/// `POST /v1/notices/{id}/redeliver?endpoint=`: sends a notice once more, to one endpoint or to
-/// all of the biller's that were owed it.
+/// The query of `POST /v1/notices/{id}/redeliver`.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RedeliveryQuery {
+    /// All of the biller's where it is not given.
+    #[param(pattern = "^end_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
+    endpoint: Option<String>,
+}
+
+impl FromQuery for RedeliveryQuery {
+    const KNOWN: &'static [&'static str] = &["endpoint"];
+
+    fn read(params: &Params) -> Result<Self, Refusal> {
+        Ok(Self { endpoint: params.parsed("endpoint", ENDPOINT_EXPECTED)? })
+    }
+}
+
+/// Send a notice once more, under the same webhook-id
+#[utoipa::path(
+    post,
+    path = "/v1/notices/{id}/redeliver",
+    operation_id = "redeliverNotice",
+    tag = "notices",
+    description = "It goes at once, whatever became of it. A pause that the endpoint asked for \
+        with Retry-After ends.",
+    params(("id" = String, Path, pattern = "^ntc_[0-7][0-9a-hjkmnp-tv-z]{25}$"), RedeliveryQuery),
+    responses((status = 202, response = Notices), (status = 404, response = NotFound), Usual),
+)]
 pub(super) async fn redeliver(
-    api: &Api,
-    caller: Caller,
-    id: &str,
-    uri: &Uri,
-) -> Result<Response, Refusal> {
-    let biller = caller.biller()?;
+    State(api): State<Api>,
+    Permitted(manager): Permitted<ManageNotices>,
+    Id(id): Id,
+    Asked(query): Asked<RedeliveryQuery>,
+) -> Answered<Page<NoticeView>> {
     let missing = || Refusal::not_found("there is no such notice among the newest 20000");
     let notice: NoticeId = id.parse().map_err(|_| missing())?;
-    let params = Params::of(uri, &["endpoint"])?;
-    let endpoints = match params.parsed::<String>("endpoint", "must be an endpoint's id")? {
-        Some(endpoint) => vec![endpoints::find(api, caller, &endpoint)?],
-        None => api.notices.of_biller(biller),
+    let endpoints = match query.endpoint {
+        Some(endpoint) => {
+            vec![endpoints::find(&api, Principal::of_biller(manager.biller), &endpoint)?]
+        }
+        None => api.notices.of_biller(manager.biller),
     };
     let (mut items, mut failed) = (Vec::new(), None);
     for endpoint in endpoints {
         let Some(row) = api.notices.find(endpoint.id, notice).await? else { continue };
         match api.notices.redeliver(&row).await {
-            Ok(()) => items.push(view(&row, happened(api, &row).await?)),
+            Ok(()) => items.push(view(&row, happened(&api, &row).await?)),
             // The others are told all the same; who asks again tells them once more.
             Err(error) => failed = Some(error),
         }
@@ -65,7 +127,7 @@ pub(super) async fn redeliver(
     if items.is_empty() {
         return Err(missing());
     }
-    Ok(json(StatusCode::ACCEPTED, &Page { items, next_cursor: None }))
+    Ok(Answer::new(StatusCode::ACCEPTED, &Page { items, next_cursor: None }))
 }
 
 async fn happened(api: &Api, row: &NoticeRow) -> Result<Timestamp, Refusal> {

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
-use axum::response::Response;
-use codecs::api::{Page, PaymentView, Problem, parse_payment, parse_reversal};
+use axum::extract::State;
+use codecs::api::{Page, PaymentBody, PaymentView, Problem};
 use http::header::LOCATION;
-use http::{HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderName, HeaderValue, StatusCode};
 use router::id::{BillerId, Folio, PaymentId};
 use router::message::{IdempotencyKey, Originator, PaymentRequest, api_key_of, digest128};
 use router::payment::{Payment, PaymentState};
@@ -16,11 +15,18 @@ use router::time::{Date, Timestamp};
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tracing::Instrument;
+use utoipa::ToSchema;
 
-use super::answer::{self, Refusal, json, typed_json};
-use super::asked::{self, Params};
-use super::caller::Caller;
-use super::{Api, Limits};
+use super::answer::{self, Answer, Answered, Refusal};
+use super::document::responses::{
+    BadRequest, Created, DeclinedPayment, NoPayment, NotFound, OtherProblem, PaymentNow, Pending,
+    TooMany, Unauthorised, Usual,
+};
+use super::extract::{Body, Found, GivenBack, Key, Named, NoFields, Spoken};
+use super::principal::{Pay, Permitted, Principal, Read};
+use super::query::{Asked, FromQuery, Params};
+use super::{Api, Shared};
 use crate::notice::body::{as_told, kind_of, original_folio};
 use crate::payment::{self, OnRepeat};
 use crate::respond::Reply;
@@ -29,25 +35,71 @@ use crate::{clock, misplaced, reversal};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// `POST /v1/payments`.
+/// Ask for a payment
+#[utoipa::path(
+    post,
+    path = "/v1/payments",
+    operation_id = "createPayment",
+    tag = "payments",
+    description = "The same key and body give the same answer again, marked with \
+        Idempotent-Replayed. A client that got no answer repeats the request with the same key. \
+        Refusals without an `id` made no payment: 400, and a wrong amount, leave the key free for \
+        the corrected request.",
+    params(("Idempotency-Key" = String, Header,
+        description = "Names this payment among those of the biller.",
+        min_length = 1, max_length = 255, pattern = "^[ -~]+$")),
+    request_body(content = PaymentBody, examples(("accountPayment" = ()), ("cashPayment" = ()))),
+    responses(
+        (status = 201, response = Created),
+        (status = 202, response = Pending),
+        (status = 400, response = BadRequest),
+        (status = 401, response = Unauthorised),
+        (status = 402, response = DeclinedPayment),
+        (status = 403, body = Refused, content_type = "application/problem+json",
+            description = "The key may not pay, or the payment was declined: this service, \
+                operator or terminal is not allowed.",
+            headers(("Idempotent-Replayed")), examples(("readsOnly" = ()))),
+        (status = 404, body = Refused, content_type = "application/problem+json",
+            description = "Something the request names is not there, such as the float.",
+            headers(("Idempotent-Replayed")), examples(("noSuchThing" = ()))),
+        (status = 408, body = Refused, content_type = "application/problem+json",
+            description = "The payer did not answer in time, or the request came too slowly.",
+            headers(("Idempotent-Replayed")),
+            examples(("payerSilent" = ()), ("bodyTooSlow" = ()))),
+        (status = 409, body = Refused, content_type = "application/problem+json",
+            description = "payment_in_progress: the same key is being worked on (with \
+                Retry-After); or the payment was declined, as a duplicate or for a bill that is \
+                paid.",
+            headers(("Idempotent-Replayed"), ("Retry-After")), examples(("inProgress" = ()))),
+        (status = 422, body = Refused, content_type = "application/problem+json",
+            description = "idempotency_conflict: the key was used for another body; or an amount \
+                that makes no sense; or the payment was declined by a limit or the payer's data.",
+            headers(("Idempotent-Replayed")),
+            examples(("keyReused" = ()), ("wrongAmount" = ()), ("overLimit" = ()))),
+        (status = 429, response = TooMany),
+        (status = 503, body = Refused, content_type = "application/problem+json",
+            description = "The bank cannot be reached or nothing can be decided at the moment: \
+                nothing was sent, and the same key may be repeated.",
+            headers(("Idempotent-Replayed"), ("Retry-After")), examples(("bankOffline" = ()))),
+        (status = "default", response = OtherProblem),
+    ),
+)]
 pub(super) async fn create(
-    api: &Api,
-    caller: Caller,
-    limits: Limits,
-    request: Request,
-    language: Language,
-) -> Result<Response, Refusal> {
-    let biller = caller.biller()?;
-    let key = api_key_of(&biller, asked::idempotency_key(request.headers())?);
-    let body = asked::json_body(request, limits.body_bytes_max).await?;
-    let request = parse_payment(&body)?.to_request(biller, key)?;
+    State(Shared { api, limits, .. }): State<Shared>,
+    Permitted(biller): Permitted<Pay>,
+    Spoken(language): Spoken,
+    Key(key): Key,
+    Body(body): Body<PaymentBody>,
+) -> Answered<PaymentView<'static>> {
+    let key = api_key_of(&biller, &key);
+    let request = body.to_request(biller, key)?;
     let request = misplaced::request_without(request, api.engine.in_free_fields)?;
     if api.engine.tasks.stages().draining.is_cancelled() {
         return Err(Refusal::new(Reason::IssuerUnavailable, "draining"));
     }
-    match in_its_own_task(api, request, limits.request_timeout).await? {
-        Some(reply) => tell(api, reply, language).await,
-        None => still_under_way(api, key, language).await,
+    match in_its_own_task(&api, request, limits.request_timeout).await? {
+        Some(reply) => tell(&api, reply, language).await,
+        None => still_under_way(&api, key, language).await,
     }
 }
 
@@ -60,11 +112,12 @@ async fn in_its_own_task(
 ) -> Result<Option<Reply>, Refusal> {
     let (sender, receiver) = oneshot::channel();
     let engine = Arc::clone(&api.engine);
-    api.engine.tasks.payment(async move {
+    let work = async move {
         let reply = payment::process(&engine, Box::new(request), OnRepeat::Tell).await;
         // A client who has hung up asks again with the same key.
         sender.send(reply).ok();
-    });
+    };
+    api.engine.tasks.payment(work.in_current_span());
     // A tenth of the time is kept for the answer.
     let patience = request_timeout.saturating_sub(request_timeout / 10);
     match timeout(patience, receiver).await {
@@ -79,7 +132,7 @@ async fn still_under_way(
     api: &Api,
     key: IdempotencyKey,
     language: Language,
-) -> Result<Response, Refusal> {
+) -> Answered<PaymentView<'static>> {
     match api.engine.store.payment_by_key(key, None).await? {
         Some(payment) => view(api, StatusCode::ACCEPTED, &payment, language).await,
         None => Err(Refusal::in_progress()),
@@ -87,7 +140,7 @@ async fn still_under_way(
 }
 
 /// Tells the originator what became of a payment – now and at every repeat of the key the same.
-async fn tell(api: &Api, reply: Reply, language: Language) -> Result<Response, Refusal> {
+async fn tell(api: &Api, reply: Reply, language: Language) -> Answered<PaymentView<'static>> {
     if reply.is_in_progress {
         return Err(Refusal::in_progress());
     }
@@ -110,24 +163,34 @@ async fn tell(api: &Api, reply: Reply, language: Language) -> Result<Response, R
         Some(kind) => as_told(payment, kind),
         None => payment,
     };
-    let mut response = match reply.reason {
+    let answer = match reply.reason {
         Reason::Approved => view(api, StatusCode::CREATED, &payment, language).await?,
         Reason::OutcomeUnknown => view(api, StatusCode::ACCEPTED, &payment, language).await?,
-        _ => declined(api, &reply, &payment, language).await?,
+        _ => declined(api, &reply, &payment, language).await?.into_other(),
     };
-    if reply.is_replay {
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    }
-    Ok(response)
+    Ok(match reply.is_replay {
+        true => answer.with_header(REPLAYED, HeaderValue::from_static("true")),
+        false => answer,
+    })
 }
 
-/// A decline is a problem and a payment at once: whoever reads either finds its members.
-#[derive(Serialize)]
-struct Declined<'a> {
+/// The members of a problem and of the payment, side by side.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Declined<'a> {
     #[serde(flatten)]
     problem: Problem,
     #[serde(flatten)]
     payment: PaymentView<'a>,
+}
+
+/// A problem; where the request became a payment, its members too.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it stands for two kinds of answers in the document")]
+pub(super) enum Refused {
+    /// The payment was made, and declined.
+    Declined(Box<Declined<'static>>),
+    /// No payment was made.
+    Problem(Problem),
 }
 
 async fn declined(
@@ -135,14 +198,14 @@ async fn declined(
     reply: &Reply,
     payment: &Payment,
     language: Language,
-) -> Result<Response, Refusal> {
+) -> Answered<Declined<'static>> {
     let mut problem = Problem::new(reply.reason, language);
     problem.detail = reply.detail.as_ref().map(|detail| detail.text(language).into_owned());
     problem.field = reply.field.map(str::to_owned);
     let status = answer::status(problem.status);
     let original = original_folio(&api.engine.store, payment).await?;
     let both = Declined { problem, payment: PaymentView::new(payment, language, original) };
-    Ok(typed_json(status, Problem::CONTENT_TYPE, &both))
+    Ok(Answer::problem(status, &both))
 }
 
 async fn view(
@@ -150,74 +213,121 @@ async fn view(
     status: StatusCode,
     payment: &Payment,
     language: Language,
-) -> Result<Response, Refusal> {
+) -> Answered<PaymentView<'static>> {
     let original = original_folio(&api.engine.store, payment).await?;
-    let mut response = json(status, &PaymentView::new(payment, language, original));
+    let answer = Answer::new(status, &PaymentView::new(payment, language, original));
     if status != StatusCode::OK {
         let location = HeaderValue::from_str(&format!("/v1/payments/{}", payment.id));
         let location = location.expect("invariant: an id is ASCII");
-        response.headers_mut().insert(LOCATION, location);
+        return Ok(answer.with_header(LOCATION, location));
     }
-    Ok(response)
+    Ok(answer)
 }
 
-/// `GET /v1/payments/{id}`, by id or folio.
+/// A payment as it stands now
+#[utoipa::path(
+    get,
+    path = "/v1/payments/{id}",
+    operation_id = "showPayment",
+    tag = "payments",
+    params(("id" = String, Path, description = "A payment's id or its folio of twelve digits.")),
+    responses((status = 200, response = PaymentNow), (status = 404, response = NoPayment), Usual),
+)]
 pub(super) async fn show(
-    api: &Api,
-    caller: Caller,
-    id: &str,
-    language: Language,
-) -> Result<Response, Refusal> {
-    let payment = find(api, caller, id).await?;
-    view(api, StatusCode::OK, &payment, language).await
+    State(api): State<Api>,
+    Permitted(_): Permitted<Read>,
+    Spoken(language): Spoken,
+    Found(payment): Found<Payment>,
+    NoFields: NoFields,
+) -> Answered<PaymentView<'static>> {
+    view(&api, StatusCode::OK, &payment, language).await
 }
 
-async fn find(api: &Api, caller: Caller, id: &str) -> Result<Payment, Refusal> {
-    let store = &api.engine.store;
-    let found = match (id.parse::<PaymentId>(), id.parse::<Folio>()) {
-        (Ok(id), _) => store.payment(id).await?,
-        (Err(_), Ok(folio)) if id.len() == 12 => store.payment_by_folio(folio).await?,
-        (Err(_), Ok(_) | Err(_)) => None,
-    };
-    let seen = found.filter(|payment| caller.sees_payment(payment));
-    seen.ok_or_else(|| match is_no_longer_kept(id, store.removed_until()) {
-        true => Refusal::payment_no_longer_kept(),
-        false => Refusal::payment_not_found(),
-    })
+impl Named for Payment {
+    async fn find(api: &Api, principal: Principal, id: &str) -> Result<Self, Refusal> {
+        let store = &api.engine.store;
+        let found = match (id.parse::<PaymentId>(), id.parse::<Folio>()) {
+            (Ok(id), _) => store.payment(id).await?,
+            (Err(_), Ok(folio)) if id.len() == 12 => store.payment_by_folio(folio).await?,
+            (Err(_), Ok(_) | Err(_)) => None,
+        };
+        let seen = found.filter(|payment| principal.sees_payment(payment));
+        seen.ok_or_else(|| match is_no_longer_kept(id, store.removed_until()) {
+            true => Refusal::payment_no_longer_kept(),
+            false => Refusal::payment_not_found(),
+        })
+    }
 }
 
-/// Whether an id was made at a time whose records were removed: those until then.
-fn is_no_longer_kept(id: &str, removed_until: Option<Timestamp>) -> bool {
-    let made = id.parse::<PaymentId>().ok().map(|id| id.unix_ms());
-    made.zip(removed_until).is_some_and(|(made_ms, until)| made_ms <= until.millis())
+/// The query of `GET /v1/payments`.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PaymentQuery {
+    /// Needed with an operator's key.
+    #[param(value_type = Option<String>, min_length = 1, max_length = 16, pattern = "^[ -~]+$")]
+    biller: Option<BillerId>,
+    /// The biller's calendar day; today where it is not given.
+    #[param(value_type = Option<String>, format = Date)]
+    date: Option<Day>,
+    /// next_cursor of the page before.
+    #[param(value_type = Option<String>, pattern = "^pay_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
+    cursor: Option<PaymentId>,
+    /// Items of a page.
+    #[param(required = false, minimum = 1, maximum = 200, default = 50)]
+    limit: usize,
 }
 
-/// `GET /v1/payments?date=&cursor=&limit=`: a biller's payments of one of its calendar days.
+impl FromQuery for PaymentQuery {
+    const KNOWN: &'static [&'static str] = &["biller", "date", "cursor", "limit"];
+
+    fn read(params: &Params) -> Result<Self, Refusal> {
+        Ok(Self {
+            biller: params.biller()?,
+            date: params.parsed("date", "must be a date such as 2026-11-23")?,
+            cursor: params.parsed("cursor", "must be a next_cursor")?,
+            limit: params.limit()?,
+        })
+    }
+}
+
+/// Payments of one business day, oldest first
+#[utoipa::path(
+    get,
+    path = "/v1/payments",
+    operation_id = "listPayments",
+    tag = "payments",
+    params(PaymentQuery),
+    responses(
+        (status = 200, description = "One page.", body = Page<PaymentView<'static>>,
+            examples(("paymentPage" = ()))),
+        (status = 404, response = NotFound),
+        Usual,
+    ),
+)]
 pub(super) async fn list(
-    api: &Api,
-    caller: Caller,
-    uri: &Uri,
-    language: Language,
-) -> Result<Response, Refusal> {
-    let params = Params::of(uri, &["biller", "date", "cursor", "limit"])?;
-    let biller = caller.listed(&params)?;
-    let date = match params.parsed::<Day>("date", "must be a date such as 2026-11-23")? {
+    State(api): State<Api>,
+    Permitted(principal): Permitted<Read>,
+    Spoken(language): Spoken,
+    Asked(query): Asked<PaymentQuery>,
+) -> Answered<Page<PaymentView<'static>>> {
+    let biller = principal.listed(query.biller)?;
+    let date = match query.date {
         Some(Day(date)) => date,
-        None => today(api, biller),
+        None => today(&api, biller),
     };
-    let after: Option<PaymentId> = params.parsed("cursor", "must be a next_cursor")?;
     let store = &api.engine.store;
-    let page = store.payments_of_biller(biller, date, after, params.limit()?).await?;
+    let page = store.payments_of_biller(biller, date, query.cursor, query.limit).await?;
     let mut items = Vec::with_capacity(page.payments.len());
     for payment in &page.payments {
         let original = original_folio(store, payment).await?;
         items.push(PaymentView::new(payment, language, original));
     }
     let next_cursor = page.next.map(|next| next.to_string());
-    Ok(json(StatusCode::OK, &Page { items, next_cursor }))
+    Ok(Answer::new(StatusCode::OK, &Page { items, next_cursor }))
 }
 
 /// A day written as `2026-11-23`.
+#[derive(Debug)]
 struct Day(Date);
 
 impl std::str::FromStr for Day {
@@ -237,22 +347,53 @@ fn today(api: &Api, biller: BillerId) -> Date {
     zone.unwrap_or_default().date(clock::now())
 }
 
-/// `POST /v1/payments/{id}/reverse {amount?}`: 202 while it, or the part, is being undone, 200 once
-/// it is.
+/// Have a payment, or a part of it, undone
+#[utoipa::path(
+    post,
+    path = "/v1/payments/{id}/reverse",
+    operation_id = "reversePayment",
+    tag = "payments",
+    description = "Only who asked for a payment may have it undone. Without a body, or with an \
+        empty object, all that stands is undone; this may be repeated. With an amount, that much \
+        is given back and the rest stands: the state stays approved until nothing stands. Each \
+        request with an amount gives back once more, unless it has the Idempotency-Key of an \
+        earlier one for this payment. A bank that takes no partial reversals is a 422 \
+        partial_reversal_not_supported, more than what stands a 422 reversal_amount_mismatch, a \
+        declined payment a 409 nothing_to_reverse; nothing is changed then.",
+    params(
+        ("id" = String, Path, description = "A payment's id or its folio of twelve digits."),
+        ("Idempotency-Key" = Option<String>, Header,
+            description = "Names this partial reversal among those of the payment.",
+            min_length = 1, max_length = 255, pattern = "^[ -~]+$"),
+    ),
+    request_body(content = Option<codecs::api::ReversalBody>,
+        examples(("wholeReversal" = ()), ("partialReversal" = ()))),
+    responses(
+        (status = 200, response = PaymentNow),
+        (status = 202, response = Pending),
+        (status = 404, response = NoPayment),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+            description = "payment_in_progress (with Retry-After), nothing_to_reverse, \
+                reversal_not_allowed: nothing is changed.",
+            headers(("Retry-After")), examples(("nothingToReverse" = ()), ("inProgress" = ()))),
+        (status = 422, body = Problem, content_type = "application/problem+json",
+            description = "partial_reversal_not_supported, reversal_amount_mismatch, \
+                idempotency_conflict: nothing is changed.",
+            examples(("partNotTaken" = ()), ("keyReused" = ()))),
+        Usual,
+    ),
+)]
 pub(super) async fn reverse(
-    api: &Api,
-    caller: Caller,
-    id: &str,
-    limits: Limits,
-    request: Request,
-    language: Language,
-) -> Result<Response, Refusal> {
-    let biller = caller.biller()?;
-    let key = asked::optional_idempotency_key(request.headers())?;
-    let key = key.map(|key| digest128(&[b"reversal", biller.as_str().as_bytes(), key.as_bytes()]));
-    let body = asked::optional_json_body(request, limits.body_bytes_max).await?;
-    let amount = body.map_or(Ok(None), |body| parse_reversal(&body))?.map(PartAmount::GivenBack);
-    let payment = find(api, caller, id).await?;
+    State(api): State<Api>,
+    Permitted(biller): Permitted<Pay>,
+    Spoken(language): Spoken,
+    key: Option<Key>,
+    Found(payment): Found<Payment>,
+    body: Option<Body<GivenBack>>,
+) -> Answered<PaymentView<'static>> {
+    let key =
+        key.map(|Key(key)| digest128(&[b"reversal", biller.as_str().as_bytes(), key.as_bytes()]));
+    let amount = body.and_then(|Body(GivenBack(amount))| amount).map(PartAmount::GivenBack);
     if payment.request.originator != Originator::Biller(biller) {
         return Err(Refusal::new(Reason::ReversalNotAllowed, "not_originator")
             .saying("only who asked for a payment may have it undone"));
@@ -261,16 +402,7 @@ pub(super) async fn reverse(
         return Err(Refusal::in_progress());
     }
     let id = payment.id;
-    let reply = match amount {
-        Some(amount) => {
-            reversal::part_asked(&api.engine, payment, PartRequest { amount, key }).await?
-        }
-        // The key of a part asks for something else now.
-        None if key.is_some() && payment.parts.iter().any(|part| part.key == key) => {
-            return Err(Refusal::new(Reason::IdempotencyConflict, "reversal"));
-        }
-        None => reversal::undo_asked(&api.engine, payment).await?,
-    };
+    let reply = undone(&api, payment, amount, key).await?;
     if reply.is_in_progress {
         return Err(Refusal::in_progress());
     }
@@ -279,7 +411,26 @@ pub(super) async fn reverse(
     }
     let payment = api.engine.store.payment(id).await?.ok_or_else(Refusal::payment_not_found)?;
     let status = if payment.is_open() { StatusCode::ACCEPTED } else { StatusCode::OK };
-    view(api, status, &payment, language).await
+    view(&api, status, &payment, language).await
+}
+
+/// Has a payment undone, or so much of it given back.
+async fn undone(
+    api: &Api,
+    payment: Payment,
+    amount: Option<PartAmount>,
+    key: Option<u128>,
+) -> Result<Reply, Refusal> {
+    match amount {
+        Some(amount) => {
+            Ok(reversal::part_asked(&api.engine, payment, PartRequest { amount, key }).await?)
+        }
+        // The key of a part asks for something else now.
+        None if key.is_some() && payment.parts.iter().any(|part| part.key == key) => {
+            Err(Refusal::new(Reason::IdempotencyConflict, "reversal"))
+        }
+        None => Ok(reversal::undo_asked(&api.engine, payment).await?),
+    }
 }
 
 /// Why nothing, or not this much, is given back.
@@ -293,6 +444,12 @@ fn not_reversed(reply: &Reply, language: Language) -> Refusal {
         Some(detail) => refusal.saying(detail.text(language)),
         None => refusal,
     }
+}
+
+/// Whether an id was made at a time whose records were removed: those until then.
+fn is_no_longer_kept(id: &str, removed_until: Option<Timestamp>) -> bool {
+    let made = id.parse::<PaymentId>().ok().map(|id| id.unix_ms());
+    made.zip(removed_until).is_some_and(|(made_ms, until)| made_ms <= until.millis())
 }
 
 #[cfg(test)]

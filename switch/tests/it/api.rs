@@ -97,6 +97,12 @@ impl Api {
         Some((head.status.as_u16(), String::from_utf8_lossy(&body).into_owned()))
     }
 
+    /// A page and its headers.
+    pub async fn page(&self, path: &str) -> (Parts, String) {
+        let (head, body) = self.exchange(Method::GET, path, &[], b"").await.expect("an answer");
+        (head, String::from_utf8(body.to_vec()).expect("UTF-8"))
+    }
+
     async fn exchange(
         &self,
         method: Method,

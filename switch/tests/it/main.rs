@@ -31,6 +31,7 @@ mod not_understood;
 mod notice;
 mod notice_by_hand;
 mod notice_pause;
+mod operations;
 mod ownership;
 mod partial;
 mod payment;

@@ -46,7 +46,7 @@ const PURE: [(&str, &str); 2] = [
     (
         "codecs",
         "router aes bytes calamine cmac csv des fast_qr hex memchr png quick-xml rust_xlsxwriter \
-         serde serde_json serde_path_to_error smallvec subtle thiserror tokio-util toml zeroize \
+         serde serde_json serde_path_to_error smallvec subtle thiserror tokio-util toml utoipa zeroize \
          zip",
     ),
 ];

@@ -1,0 +1,220 @@
+//! Who asks, and what may be seen by whom. A handler takes [`Permitted`] with the permission it
+//! needs, so that a route cannot be served without one.
+
+use axum::extract::FromRequestParts;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use router::event::Actor;
+use router::id::BillerId;
+use router::payment::Payment;
+use router::reason::Reason;
+use router::text::Text;
+
+use super::Shared;
+use super::answer::Refusal;
+use super::connection::Hold;
+use super::request_notes::RequestNotes;
+use crate::keys::{self, KeyHolder, NoWord, Role};
+
+/// Who asks: today the holder of an API key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Principal {
+    /// What it may do.
+    pub role: Role,
+    /// What it may see.
+    pub scope: Scope,
+}
+
+/// What a principal may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// What belongs to one biller.
+    Biller(BillerId),
+    /// Everything.
+    All,
+}
+
+/// A permission that a route can ask for.
+pub(super) trait Permission {
+    /// What a handler works with when it is given.
+    type Grant;
+
+    /// Errors: 403 where the principal's role may not.
+    fn grant(principal: Principal, headers: &HeaderMap) -> Result<Self::Grant, Refusal>;
+}
+
+/// To read: every role may, each in its own scope.
+#[derive(Debug)]
+pub(super) enum Read {}
+
+/// To move money as a biller.
+#[derive(Debug)]
+pub(super) enum Pay {}
+
+/// To change a biller's endpoints, and to send its notices again.
+#[derive(Debug)]
+pub(super) enum ManageNotices {}
+
+/// The biller that changes something, and the name of its key for the record of the change.
+#[derive(Debug)]
+pub(super) struct Manager {
+    /// Whose things may be changed.
+    pub biller: BillerId,
+    /// The holder of the key.
+    pub actor: Actor,
+}
+
+/// The principal of a request has the permission `P`.
+#[derive(Debug)]
+pub(super) struct Permitted<P: Permission>(pub P::Grant);
+
+impl Permission for Read {
+    type Grant = Principal;
+
+    fn grant(principal: Principal, _: &HeaderMap) -> Result<Principal, Refusal> {
+        Ok(principal)
+    }
+}
+
+impl Permission for Pay {
+    type Grant = BillerId;
+
+    fn grant(principal: Principal, _: &HeaderMap) -> Result<BillerId, Refusal> {
+        principal.acting_biller()
+    }
+}
+
+impl Permission for ManageNotices {
+    type Grant = Manager;
+
+    fn grant(principal: Principal, headers: &HeaderMap) -> Result<Manager, Refusal> {
+        Ok(Manager { biller: principal.acting_biller()?, actor: actor(headers) })
+    }
+}
+
+impl<P: Permission> FromRequestParts<Shared> for Permitted<P> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Refusal> {
+        let principal = Principal::of(parts, shared).await?;
+        P::grant(principal, &parts.headers).map(Self)
+    }
+}
+
+impl Principal {
+    /// Who holds the key of a request. From now on the request holds its connection.
+    ///
+    /// Errors: 401 without a known key; 403 when its biller is not (or no longer) served; 429 when
+    ///         the key has asked for more than it may.
+    pub(super) async fn of(parts: &mut Parts, shared: &Shared) -> Result<Self, Refusal> {
+        if let Some(principal) = parts.extensions.get::<Self>() {
+            return Ok(*principal);
+        }
+        let key = bearer(&parts.headers)
+            .ok_or_else(|| unauthorised("an API key is expected: Authorization: Bearer ck_…"))?;
+        let principal = Self::of_key(shared, key).await?;
+        if let Some(limit) = &shared.rate_limit {
+            let standing = limit.standing(keys::id_of_key(key));
+            if let Some(notes) = parts.extensions.get::<RequestNotes>() {
+                notes.tell_rate(standing);
+            }
+            standing.admitted()?;
+        }
+        if let Some(hold) = parts.extensions.get::<Hold>() {
+            hold.take();
+        }
+        parts.extensions.insert(principal);
+        Ok(principal)
+    }
+
+    async fn of_key(shared: &Shared, key: &str) -> Result<Self, Refusal> {
+        let KeyHolder { role, owner } = match shared.api.keys.principal(key).await {
+            Ok(Some(holder)) => holder,
+            Ok(None) => return Err(unauthorised("the API key is not known")),
+            Err(NoWord) => {
+                let later = Refusal::new(Reason::GateUnavailable, "key");
+                return Err(later.saying("the API keys cannot be looked at now; try again"));
+            }
+        };
+        let scope = match role {
+            Role::Operator => Scope::All,
+            Role::Biller => {
+                let biller = BillerId::new(&owner).ok();
+                let billers = &shared.api.engine.policy().billers;
+                let served = biller.filter(|id| billers.contains_key(id));
+                Scope::Biller(served.ok_or_else(|| {
+                    Refusal::new(Reason::ServiceNotEnabled, "biller")
+                        .saying("the key's biller is not served here")
+                })?)
+            }
+        };
+        Ok(Self { role, scope })
+    }
+
+    /// A biller that acts for itself.
+    pub(super) fn of_biller(biller: BillerId) -> Self {
+        Self { role: Role::Biller, scope: Scope::Biller(biller) }
+    }
+
+    /// The biller, for what only billers may do.
+    ///
+    /// Errors: 403 for an operator.
+    fn acting_biller(self) -> Result<BillerId, Refusal> {
+        match (self.role, self.scope) {
+            (Role::Biller, Scope::Biller(biller)) => Ok(biller),
+            (Role::Biller | Role::Operator, Scope::Biller(_) | Scope::All) => {
+                Err(Refusal::new(Reason::OperatorUnauthorised, "role")
+                    .saying("an operator's key reads only"))
+            }
+        }
+    }
+
+    /// Whether it may see what belongs to a biller.
+    pub(super) fn sees(self, owner: BillerId) -> bool {
+        match self.scope {
+            Scope::Biller(biller) => biller == owner,
+            Scope::All => true,
+        }
+    }
+
+    /// Whether it may see a payment.
+    pub(super) fn sees_payment(self, payment: &Payment) -> bool {
+        match self.scope {
+            Scope::Biller(biller) => payment.request.biller == Some(biller),
+            Scope::All => true,
+        }
+    }
+
+    /// The biller a list is of: its own, or for an operator the one named by `biller`.
+    ///
+    /// Errors: 400 when an operator names none, 404 when a biller names another.
+    pub(super) fn listed(self, named: Option<BillerId>) -> Result<BillerId, Refusal> {
+        match (self.scope, named) {
+            (Scope::Biller(biller), None) => Ok(biller),
+            (_, Some(named)) if self.sees(named) => Ok(named),
+            (Scope::Biller(_), Some(_)) => Err(Refusal::not_found("there is no such biller")),
+            (Scope::All, _) => Err(Refusal::new(Reason::FormatError, "query")
+                .about("biller")
+                .saying("an operator names a biller")),
+        }
+    }
+}
+
+fn unauthorised(detail: &'static str) -> Refusal {
+    Refusal::new(Reason::OperatorUnauthorised, "key")
+        .with_status(StatusCode::UNAUTHORIZED)
+        .saying(detail)
+}
+
+/// Who is named by what changes at a request: the holder of its key.
+fn actor(headers: &HeaderMap) -> Actor {
+    let id = keys::id_of_key(bearer(headers).unwrap_or_default());
+    Actor::Key(Text::new(&id).expect("invariant: a key's id is short ASCII"))
+}
+
+/// The key of `Authorization: Bearer`; the scheme's case does not matter (RFC 9110 section 11.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
