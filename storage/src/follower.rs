@@ -28,7 +28,7 @@ use crate::record::{self, Kind};
 use crate::shared::Shared;
 use crate::store::StoreFailure;
 use crate::view::{Facts, Homed, Positions, Rows, ViewError, ViewPosition, Views};
-use turn::{Pending, Turn};
+use turn::{FollowedPayment, FollowerTurn};
 use view_retry::ViewRetry;
 
 /// A payment without outcome is written when it is this old.
@@ -54,7 +54,7 @@ pub(crate) struct Follower {
     views: Arc<dyn Views>,
     shared: Arc<Shared>,
     /// Payments whose rows wait for their outcome.
-    pending: HashMap<PaymentId, Pending>,
+    pending: HashMap<PaymentId, FollowedPayment>,
     /// The same in journal order; those that are written already are passed over.
     order: VecDeque<(u64, PaymentId, Instant)>,
     endpoints: HashMap<BillerId, Vec<Endpoint>>,
@@ -174,7 +174,7 @@ impl Follower {
     pub fn turn(&mut self, flush_all: bool) -> Result<usize, FollowError> {
         self.refresh_endpoints()?;
         let durable = self.shared.durable();
-        let mut turn = Turn::new();
+        let mut turn = FollowerTurn::new();
         while turn.records < BATCH_RECORDS_MAX && self.tail.next_sequence() <= durable {
             let frame = self.retry.ask(|| Ok(self.tail.next_frame()?))?;
             self.note_place(&frame, &mut turn);
@@ -192,7 +192,7 @@ impl Follower {
     }
 
     /// Notes where a frame begins, once in so many bytes of a segment.
-    fn note_place(&mut self, frame: &TailFrame, turn: &mut Turn) {
+    fn note_place(&mut self, frame: &TailFrame, turn: &mut FollowerTurn) {
         let Some(offset) = frame.offset.filter(|_| !self.keeps_records) else { return };
         let is_near = |last: u64| (last..last + PLACE_EVERY).contains(&offset);
         if !self.last_place.is_some_and(is_near) {
@@ -202,12 +202,23 @@ impl Follower {
     }
 
     /// A payment at the record that begins it.
-    fn begun(&self, sequence: u64, body: &[u8], facts: Facts, progress: Progress) -> Pending {
+    fn begun(
+        &self,
+        sequence: u64,
+        body: &[u8],
+        facts: Facts,
+        progress: Progress,
+    ) -> FollowedPayment {
         let history = self.keeps_records.then(|| History::new(sequence, body));
-        Pending { facts, progress, positions: Positions::new(sequence), history }
+        FollowedPayment { facts, progress, positions: Positions::new(sequence), history }
     }
 
-    fn take(&mut self, sequence: u64, body: &[u8], turn: &mut Turn) -> Result<(), FollowError> {
+    fn take(
+        &mut self,
+        sequence: u64,
+        body: &[u8],
+        turn: &mut FollowerTurn,
+    ) -> Result<(), FollowError> {
         let unreadable = |source| Damage::Record { sequence, source };
         match record::kind_of(body).map_err(unreadable)? {
             Kind::Intent => {
@@ -236,7 +247,7 @@ impl Follower {
         sequence: u64,
         body: &[u8],
         record: Record,
-        turn: &mut Turn,
+        turn: &mut FollowerTurn,
     ) -> Result<(), FollowError> {
         match record {
             Record::Refused(refused) => {
@@ -264,7 +275,7 @@ impl Follower {
         Ok(())
     }
 
-    fn take_event(&mut self, sequence: u64, body: &[u8], event: Event, turn: &mut Turn) {
+    fn take_event(&mut self, sequence: u64, body: &[u8], event: Event, turn: &mut FollowerTurn) {
         for notice in &event.notices {
             self.owe((sequence, event.at()), Some(*notice), turn);
         }
@@ -279,7 +290,7 @@ impl Follower {
         sequence: u64,
         body: &[u8],
         record: &Record,
-        turn: &mut Turn,
+        turn: &mut FollowerTurn,
     ) -> Result<(), FollowError> {
         let Some(id) = record.payment() else { return Ok(()) };
         let from = (sequence, at_of(record));
@@ -313,7 +324,7 @@ impl Follower {
         sequence: u64,
         body: &[u8],
         record: &Record,
-        turn: &mut Turn,
+        turn: &mut FollowerTurn,
     ) -> Result<(), FollowError> {
         let Some(id) = record.payment() else { return Ok(()) };
         let row = match turn.rewritten.remove(&id) {
@@ -368,13 +379,13 @@ impl Follower {
         Ok(known.filter(|history| !history.is_empty()))
     }
 
-    fn write(&self, id: PaymentId, pending: Pending, turn: &mut Turn) {
+    fn write(&self, id: PaymentId, pending: FollowedPayment, turn: &mut FollowerTurn) {
         turn.rows.pointers.push((id, pending.facts.clone()));
         turn.put_row(id, pending);
     }
 
     /// Writes payments without outcome: the old ones, or all.
-    fn flush(&mut self, all: bool, turn: &mut Turn) {
+    fn flush(&mut self, all: bool, turn: &mut FollowerTurn) {
         while let Some((_, id, since)) = self.order.front().copied() {
             if self.pending.contains_key(&id) && !all && since.elapsed() < WRITE_AFTER {
                 break;
@@ -387,7 +398,7 @@ impl Follower {
     }
 
     /// Owes what a record at a position and time makes owed.
-    fn owe(&self, from: (u64, Timestamp), owed: Option<OwedNotice>, turn: &mut Turn) {
+    fn owe(&self, from: (u64, Timestamp), owed: Option<OwedNotice>, turn: &mut FollowerTurn) {
         let (sequence, at) = from;
         let Some(OwedNotice { biller, kind, payment, bill }) =
             owed.filter(|_| sequence > self.position.noticed)
@@ -416,7 +427,7 @@ impl Follower {
         }
     }
 
-    fn commit(&mut self, followed: u64, mut turn: Turn) -> Result<usize, FollowError> {
+    fn commit(&mut self, followed: u64, mut turn: FollowerTurn) -> Result<usize, FollowError> {
         let written = self.order.front().map_or(followed, |(first, _, _)| first - 1);
         let noticed = followed.max(self.position.noticed);
         let position = ViewPosition { written: written.max(self.position.written), noticed };

@@ -32,7 +32,7 @@ pub use damage::Damage;
 pub(crate) use files::{Files, SegmentEnd};
 pub use frame::Frame;
 pub(crate) use frame::HEADER_LEN as FRAME_HEADER_LEN;
-pub(crate) use lookup::{PLACE_EVERY, Place, RecordReader};
+pub(crate) use lookup::{FramePlace, PLACE_EVERY, RecordReader};
 pub use reader::FrameFault;
 pub(crate) use reader::{SegmentReader, Step};
 pub(crate) use segment::{dir_of, list, path_of, sync_dir};

@@ -15,10 +15,10 @@ pub(crate) const WAITERS_MAX: usize = 64;
 
 /// The table, shared by the writer, the follower and all readers.
 pub(crate) struct Live {
-    shards: Vec<Mutex<HashMap<PaymentId, Entry>>>,
+    shards: Vec<Mutex<HashMap<PaymentId, LivePayment>>>,
 }
 
-struct Entry {
+struct LivePayment {
     progress: Progress,
     history: History,
     last_sequence: u64,
@@ -47,7 +47,7 @@ impl Live {
         let mut shard = self.shard(id).lock();
         let waiters = shard.remove(&id).map(|entry| entry.waiters).unwrap_or_default();
         let last_sequence = sequence;
-        let mut entry = Entry { progress, history, last_sequence, waiters, owed_by: None };
+        let mut entry = LivePayment { progress, history, last_sequence, waiters, owed_by: None };
         entry.moved();
         shard.insert(id, entry);
     }
@@ -70,7 +70,8 @@ impl Live {
     /// Drops a payment that the read models hold up to a position, unless it is open or went on.
     pub fn forget(&self, id: PaymentId, through: u64) {
         let mut shard = self.shard(id).lock();
-        let done = |entry: &Entry| entry.last_sequence <= through && !entry.progress.is_open();
+        let done =
+            |entry: &LivePayment| entry.last_sequence <= through && !entry.progress.is_open();
         if shard.get(&id).is_some_and(done) {
             shard.remove(&id);
         }
@@ -120,12 +121,12 @@ impl Live {
         open
     }
 
-    fn shard(&self, id: PaymentId) -> &Mutex<HashMap<PaymentId, Entry>> {
+    fn shard(&self, id: PaymentId) -> &Mutex<HashMap<PaymentId, LivePayment>> {
         &self.shards[usize::from(id.0.to_le_bytes()[0]) % SHARDS]
     }
 }
 
-impl Entry {
+impl LivePayment {
     /// Follows a new progress: the waiters hear of an outcome, and what is owed is known by its
     /// participant, read from the records once.
     fn moved(&mut self) {

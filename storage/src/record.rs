@@ -37,7 +37,7 @@ use crate::seal::Sealer;
 pub(crate) use begun::{IntentHead, IntentRequest, RefusedHead};
 use bytes::put_u32;
 pub(crate) use endpoint::{body as endpoint_body, put_body as put_endpoint_body};
-use field::{Field, Reader, Writer};
+use field::{Field, ValueReader, ValueWriter};
 pub use lists::LIST_LEN_MAX;
 pub(crate) use lists::{ListTooLong, check_intent, check_lists};
 pub(crate) use names::{notice_type, put_notice_type};
@@ -324,18 +324,18 @@ impl<'a> Iterator for Bodies<'a> {
     }
 }
 
-fn open(body: &[u8]) -> Result<(Kind, Reader<'_>), DecodeError> {
+fn open(body: &[u8]) -> Result<(Kind, ValueReader<'_>), DecodeError> {
     let [kind, version, ..] = body else { return Err(DecodeError::Truncated { at: body.len() }) };
     let kind = Kind::of_byte(*kind)?;
     if *version != VERSION {
         return Err(DecodeError::Version { version: *version });
     }
-    Ok((kind, Reader::behind(body, HEAD_LEN)))
+    Ok((kind, ValueReader::behind(body, HEAD_LEN)))
 }
 
 /// Writes the fields of a record.
 fn put<T: Field>(record: &T) -> impl FnOnce(&mut Vec<u8>) {
-    |out| record.write(&mut Writer::new(out))
+    |out| record.write(&mut ValueWriter::new(out))
 }
 
 fn framed(kind: Kind, out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {

@@ -57,9 +57,9 @@ pub struct SealingKey {
 
 /// Seals under one active key and opens under several, so that keys can be rotated.
 #[derive(Clone)]
-pub struct Sealer(Arc<Keys>);
+pub struct Sealer(Arc<SealingKeys>);
 
-struct Keys {
+struct SealingKeys {
     active: usize,
     named: Vec<NamedKey>,
 }
@@ -96,7 +96,7 @@ impl Sealer {
         }
         let found = named.iter().position(|known| &*known.name == active);
         let active = found.ok_or_else(|| SealError::UnknownKey { name: active.into() })?;
-        Ok(Self(Arc::new(Keys { active, named })))
+        Ok(Self(Arc::new(SealingKeys { active, named })))
     }
 
     /// Name of the key that seals.

@@ -55,7 +55,7 @@ pub(crate) struct Shared {
     is_closing: AtomicBool,
     wake_follower: Wake,
     wake_writer: Wake,
-    pub figures: Figures,
+    pub figures: StoreFigures,
 }
 
 /// A signal that is remembered once.
@@ -79,7 +79,7 @@ impl Wake {
 }
 
 /// Handles of the metrics, looked up once.
-pub(crate) struct Figures {
+pub(crate) struct StoreFigures {
     pub records: Counter,
     pub bytes: Counter,
     pub group_records: Histogram,
@@ -89,7 +89,7 @@ pub(crate) struct Figures {
     pub failures: Counter,
 }
 
-impl Figures {
+impl StoreFigures {
     fn new() -> Self {
         Self {
             records: counter!("cauce_journal_records_total"),
@@ -123,7 +123,7 @@ impl Shared {
             is_closing: AtomicBool::new(false),
             wake_follower: Wake::new(),
             wake_writer: Wake::new(),
-            figures: Figures::new(),
+            figures: StoreFigures::new(),
         }
     }
 

@@ -101,7 +101,7 @@ impl Store {
         record::encode_intent(&intent, &self.inner.sealer, &mut encoded);
         self.fits(&encoded)?;
         let id = intent.payment;
-        let asked = Asked::by(&intent.request);
+        let asked = RepeatKey::by(&intent.request);
         let (answer, decided) = oneshot::channel();
         self.offer(Command::Admit { intent, encoded, answer })?;
         match self.answered(decided).await {
@@ -119,7 +119,7 @@ impl Store {
         record::encode_refused(&refused, &self.inner.sealer, &mut encoded);
         self.fits(&encoded)?;
         let (id, refused) = (refused.payment, Box::new(refused));
-        let asked = Asked::by(&refused.request);
+        let asked = RepeatKey::by(&refused.request);
         let (answer, decided) = oneshot::channel();
         self.offer(Command::Refuse { refused, encoded, answer })?;
         match self.answered(decided).await {
@@ -252,7 +252,7 @@ impl Store {
     /// of the first, where the read models know its key.
     async fn unguarded(
         &self,
-        Asked { key, fingerprint, trace }: Asked,
+        RepeatKey { key, fingerprint, trace }: RepeatKey,
         error: StoreError,
     ) -> Result<Admission, StoreError> {
         if !matches!(error, StoreError::Guard(_)) {
@@ -349,13 +349,13 @@ impl Drop for Inner {
 
 /// What a request is known again by, without the guard.
 #[derive(Debug, Clone, Copy)]
-struct Asked {
+struct RepeatKey {
     key: IdempotencyKey,
     fingerprint: Fingerprint,
     trace: Option<TraceName>,
 }
 
-impl Asked {
+impl RepeatKey {
     fn by(request: &PaymentRequest) -> Self {
         let PaymentRequest { key, fingerprint, .. } = *request;
         Self { key, fingerprint, trace: TraceName::of(request) }

@@ -14,7 +14,7 @@ use router::posting::float_account;
 use storage::seal::Sealer;
 use storage::settings::Limits;
 use storage::{Recovered, Store};
-use storage_cluster::{FRAME_LEN_MAX, Node, Settings, StartError, TakenLane, Turn};
+use storage_cluster::{ClusterSettings, FRAME_LEN_MAX, Node, StartError, TakenLane, Turn};
 use storage_cql::session::{Consistency, Password, Replication, Serial};
 use storage_redis::Form;
 use tokio::net::TcpListener;
@@ -47,7 +47,7 @@ pub fn stans(lane: Lane) -> Range<u32> {
 }
 
 /// What the journal's servers are asked with.
-pub fn cql_settings(config: &ScyllaConfig) -> storage_cql::Settings {
+pub fn cql_settings(config: &ScyllaConfig) -> storage_cql::CqlSettings {
     let replication = match config.datacentres.is_empty() {
         true => Replication::Everywhere(config.replication_factor),
         false => Replication::PerDatacentre(config.datacentres.clone()),
@@ -57,7 +57,7 @@ pub fn cql_settings(config: &ScyllaConfig) -> storage_cql::Settings {
         false => (Consistency::Quorum, Serial::Serial),
     };
     let login = config.login.as_ref();
-    storage_cql::Settings {
+    storage_cql::CqlSettings {
         replication,
         consistency,
         serial,
@@ -66,11 +66,11 @@ pub fn cql_settings(config: &ScyllaConfig) -> storage_cql::Settings {
         tls_ca: config.tls_ca.clone(),
         request_timeout: config.request_timeout,
         retention: config.retention,
-        ..storage_cql::Settings::new(config.nodes.clone(), &config.keyspace)
+        ..storage_cql::CqlSettings::new(config.nodes.clone(), &config.keyspace)
     }
 }
 
-fn gate_settings(config: &ClusterConfig, service: &ServiceConfig) -> storage_redis::Settings {
+fn gate_settings(config: &ClusterConfig, service: &ServiceConfig) -> storage_redis::RedisSettings {
     let redis = &config.redis;
     let mut urls = redis.urls.iter().map(|url| url.expose().to_owned());
     let form = match &redis.form {
@@ -82,21 +82,21 @@ fn gate_settings(config: &ClusterConfig, service: &ServiceConfig) -> storage_red
         },
         RedisForm::Cluster => Form::Cluster { urls: urls.collect() },
     };
-    storage_redis::Settings {
+    storage_redis::RedisSettings {
         groups: redis.groups,
         tls_roots: redis.tls_roots.clone(),
         key_retention: service.storage.key_retention,
         clock_tolerance: service.clock.tolerance,
         connect_timeout: redis.connect_timeout,
         response_timeout: redis.response_timeout,
-        ..storage_redis::Settings::new(form, &redis.namespace)
+        ..storage_redis::RedisSettings::new(form, &redis.namespace)
     }
 }
 
-fn settings(config: &ClusterConfig, service: &ServiceConfig, address: String) -> Settings {
+fn settings(config: &ClusterConfig, service: &ServiceConfig, address: String) -> ClusterSettings {
     let (storage, node) = (&service.storage, &config.node);
     let gate = gate_settings(config, service);
-    Settings {
+    ClusterSettings {
         address,
         limits: Limits {
             queue_len_max: storage.queue_len_max,
@@ -109,7 +109,7 @@ fn settings(config: &ClusterConfig, service: &ServiceConfig, address: String) ->
         takeover_after: node.takeover_after,
         snapshot_records: node.snapshot_records,
         clock: Arc::new(clock::ProcessClock),
-        ..Settings::new(&node.name, cql_settings(&config.scylla), gate)
+        ..ClusterSettings::new(&node.name, cql_settings(&config.scylla), gate)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::index::{ListedRule, Positions};
+use super::index::{ListedRule, RulePositions};
 
 /// Blocks that a range is cut into at most, and that an amount is looked for in at most.
 pub(super) const BLOCKS_MAX: usize = 128;
@@ -13,7 +13,7 @@ pub(super) const BLOCKS_MAX: usize = 128;
 /// Rules by the amounts they name.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AmountRanges {
-    blocks: HashMap<Block, Positions>,
+    blocks: HashMap<Block, RulePositions>,
     /// A bit for each length that a block has.
     lengths: u64,
 }
@@ -35,7 +35,7 @@ impl AmountRanges {
     }
 
     /// The rules that an amount is in the range of, in no order.
-    pub fn of(&self, amount_minor: i64) -> impl Iterator<Item = &Positions> {
+    pub fn of(&self, amount_minor: i64) -> impl Iterator<Item = &RulePositions> {
         let lengths = (0..u64::BITS).filter(|bits| self.lengths >> bits & 1 == 1);
         lengths
             .filter_map(move |bits| self.blocks.get(&Block { bits, number: amount_minor >> bits }))

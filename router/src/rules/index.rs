@@ -12,7 +12,7 @@ use crate::message::Rail;
 use crate::money::Currency;
 
 /// Rules in their order.
-pub(super) type Positions = SmallVec<[ListedRule; 3]>;
+pub(super) type RulePositions = SmallVec<[ListedRule; 3]>;
 
 /// A rule as it is listed under a value: what the value leaves open is told beside it where it can
 /// be, for most payments then need not look at the rule itself.
@@ -93,13 +93,13 @@ impl FoundBy {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Index {
     /// Rules that name nothing.
-    of_all: Positions,
-    billers: HashMap<BillerId, Positions>,
-    products: HashMap<Product, Positions>,
-    bank_codes: HashMap<Box<str>, Positions>,
-    card_prefixes: HashMap<Box<str>, Positions>,
-    currencies: HashMap<Currency, Positions>,
-    rails: HashMap<Rail, Positions>,
+    of_all: RulePositions,
+    billers: HashMap<BillerId, RulePositions>,
+    products: HashMap<Product, RulePositions>,
+    bank_codes: HashMap<Box<str>, RulePositions>,
+    card_prefixes: HashMap<Box<str>, RulePositions>,
+    currencies: HashMap<Currency, RulePositions>,
+    rails: HashMap<Rail, RulePositions>,
     amounts: AmountRanges,
 }
 
@@ -195,11 +195,11 @@ impl Index {
     }
 }
 
-fn longest<K: Eq + Hash>(lists: &HashMap<K, Positions>, named: &[K]) -> Option<usize> {
+fn longest<K: Eq + Hash>(lists: &HashMap<K, RulePositions>, named: &[K]) -> Option<usize> {
     named.iter().map(|value| lists.get(value).map_or(0, |list| list.len())).max()
 }
 
-fn add<K: Eq + Hash + Clone>(lists: &mut HashMap<K, Positions>, named: &[K], rule: ListedRule) {
+fn add<K: Eq + Hash + Clone>(lists: &mut HashMap<K, RulePositions>, named: &[K], rule: ListedRule) {
     for value in named {
         let list = match lists.get_mut(value) {
             Some(list) => list,

@@ -20,7 +20,7 @@ use storage_cql::{Cql, CqlError, CqlViews, LaneBackend, LaneRow, LaneTail, Snaps
 use storage_redis::{Gate, GateError, Rebuild, RedisGuard, Replay};
 
 use crate::noticed::Noticed;
-use crate::settings::Settings;
+use crate::settings::ClusterSettings;
 use crate::stop::Stop;
 
 /// Pause between two looks whether a snapshot is due.
@@ -73,7 +73,7 @@ pub type IsMended = Arc<AtomicBool>;
 
 impl LaneOpener {
     pub fn new(
-        settings: &Settings,
+        settings: &ClusterSettings,
         cql: Cql,
         gate: Arc<Gate>,
         sealer: Sealer,

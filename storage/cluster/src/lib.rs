@@ -30,5 +30,5 @@ mod watch;
 
 pub use lanes::LaneError;
 pub use node::{Node, Peers, StartError, TakenLane};
-pub use settings::{FRAME_LEN_MAX, Settings};
+pub use settings::{ClusterSettings, FRAME_LEN_MAX};
 pub use storage_cql::once::Turn;

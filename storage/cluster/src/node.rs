@@ -31,7 +31,7 @@ use self::threads::thread;
 use crate::folios::Folios;
 use crate::gatekeeper::{GateLog, Gatekeeper, WaitingLanes};
 use crate::lanes::{LaneError, LaneOpener};
-use crate::settings::Settings;
+use crate::settings::ClusterSettings;
 use crate::stop::Stop;
 use crate::watch::Watch;
 
@@ -106,7 +106,7 @@ pub struct Node {
 }
 
 struct NodeInner {
-    settings: Settings,
+    settings: ClusterSettings,
     me: Owner,
     started_at_ms: i64,
     control: Control,
@@ -138,7 +138,7 @@ impl Node {
     ///
     /// Blocks for the time of the replay.
     pub fn start(
-        settings: Settings,
+        settings: ClusterSettings,
         sealer: Sealer,
         started_at_ms: i64,
     ) -> Result<(Arc<Self>, Recovered), StartError> {
@@ -284,7 +284,7 @@ impl Node {
 
 impl NodeInner {
     fn new(
-        settings: Settings,
+        settings: ClusterSettings,
         sealer: Sealer,
         started_at_ms: i64,
         taken: mpsc::Sender<TakenLane>,

@@ -12,7 +12,7 @@ pub const FRAME_LEN_MAX: usize = 256 << 10;
 
 /// Settings of one node among many.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ClusterSettings {
     /// Its name: the same after a restart, and no other node's.
     pub node: String,
     /// Where other nodes reach it, `host:port`.
@@ -32,16 +32,20 @@ pub struct Settings {
     /// How long a writer tries to make a frame durable before its node gives up.
     pub give_up_after: Duration,
     /// The journal's servers.
-    pub cql: storage_cql::Settings,
+    pub cql: storage_cql::CqlSettings,
     /// The gate's Redis.
-    pub gate: storage_redis::Settings,
+    pub gate: storage_redis::RedisSettings,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
 
-impl Settings {
+impl ClusterSettings {
     /// Those of a node with the defaults for everything else.
-    pub fn new(node: &str, cql: storage_cql::Settings, gate: storage_redis::Settings) -> Self {
+    pub fn new(
+        node: &str,
+        cql: storage_cql::CqlSettings,
+        gate: storage_redis::RedisSettings,
+    ) -> Self {
         let limits = Limits { frame_len_max: FRAME_LEN_MAX, ..Limits::default() };
         Self {
             node: node.to_owned(),

@@ -6,7 +6,7 @@ use storage::journal::Head;
 use storage::view::Views;
 use storage_cql::control::GateRow;
 use storage_cql::nodes::NodeRow;
-use storage_cql::{Control, Cql, CqlError, CqlViews, LaneRow, Lanes, Nodes, Settings};
+use storage_cql::{Control, Cql, CqlError, CqlSettings, CqlViews, LaneRow, Lanes, Nodes};
 
 use crate::watch::Watch;
 
@@ -51,7 +51,7 @@ pub struct LaneStatus {
 /// Shape:  `watched` is longer than the pause between two signs of life.
 /// Errors: the servers cannot be asked.
 pub fn look(
-    settings: &Settings,
+    settings: &CqlSettings,
     watched: Duration,
     wait: impl Fn(Duration),
 ) -> Result<Status, CqlError> {

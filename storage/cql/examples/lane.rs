@@ -14,7 +14,7 @@ use storage::guard::GateEpoch;
 use storage::journal::{Backend, Frame, TailFrame};
 use storage_cql::lane::LaneCreation;
 use storage_cql::session::Replication;
-use storage_cql::{Cql, LaneBackend, Lanes, Owner, Settings, schema};
+use storage_cql::{Cql, CqlSettings, LaneBackend, Lanes, Owner, schema};
 
 const RECORD_BYTES: usize = 400;
 const WARM_UP: Duration = Duration::from_secs(20);
@@ -24,8 +24,8 @@ fn main() {
     for paxos in [Paxos::V1, Paxos::V2] {
         let options = CassandraOptions { paxos, jit: Jit::Full, ..CassandraOptions::default() };
         let cassandra = Cassandra::start_with(1, &options).unwrap();
-        let settings = Settings::new(cassandra.addresses(), "lanes");
-        let settings = Settings { replication: Replication::Everywhere(1), ..settings };
+        let settings = CqlSettings::new(cassandra.addresses(), "lanes");
+        let settings = CqlSettings { replication: Replication::Everywhere(1), ..settings };
         schema::apply(&settings, "example").unwrap();
         let cql = Cql::connect(&settings).unwrap();
         let mut lane = 0;

@@ -35,6 +35,6 @@ pub use control::Control;
 pub use frames::{LaneBackend, LaneTail};
 pub use lane::{LaneRow, LaneTakeover, Lanes, Owner};
 pub use nodes::Nodes;
-pub use session::{Cql, CqlError, Settings};
+pub use session::{Cql, CqlError, CqlSettings};
 pub use snapshots::Snapshots;
 pub use views::CqlViews;

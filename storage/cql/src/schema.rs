@@ -13,7 +13,7 @@ use scylla::errors::{ExecutionError, RequestAttemptError};
 use scylla::statement::unprepared;
 use sha2::{Digest, Sha256};
 
-use crate::session::{CqlError, Serial, Settings, Statement, is_refused, open};
+use crate::session::{CqlError, CqlSettings, Serial, Statement, is_refused, open};
 pub use apply::{Applied, apply, apply_migrations};
 pub use statements::TABLES_THAT_EXPIRE;
 
@@ -116,7 +116,7 @@ impl SchemaError {
 }
 
 /// What a program needs to know before it starts.
-pub fn check(settings: &Settings) -> Result<SchemaStanding, CqlError> {
+pub fn check(settings: &CqlSettings) -> Result<SchemaStanding, CqlError> {
     let (runtime, session) = open(settings, false)?;
     let versions = runtime.block_on(applied(&session, settings));
     runtime.shutdown_background();
@@ -138,7 +138,10 @@ fn known() -> u32 {
 static VERSIONS: Statement = Statement::read_agreed("schema_versions", "schema_version");
 
 /// Versions applied and the digests of their files, ascending; none where there is no table.
-async fn applied(session: &Session, settings: &Settings) -> Result<Vec<(u32, String)>, CqlError> {
+async fn applied(
+    session: &Session,
+    settings: &CqlSettings,
+) -> Result<Vec<(u32, String)>, CqlError> {
     let text = format!(
         "SELECT version, digest FROM {}.schema_version WHERE name = 'cauce'",
         settings.keyspace

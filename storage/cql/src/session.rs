@@ -29,7 +29,7 @@ pub(crate) use error::is_refused;
 pub use error::{CqlError, Effect};
 pub(crate) use execute::{Deadline, Judged};
 use reconnect::CurrentSession;
-pub use settings::{Consistency, Password, Replication, Serial, Settings};
+pub use settings::{Consistency, CqlSettings, Password, Replication, Serial};
 pub(crate) use statement::Statement;
 
 use crate::schema::{self, SchemaStanding};
@@ -51,7 +51,7 @@ struct SessionInner {
     /// By their texts, prepared when they are first needed.
     prepared: RwLock<Vec<(&'static str, Arc<PreparedStatement>)>>,
     reads: ExecutionProfileHandle,
-    settings: Settings,
+    settings: CqlSettings,
     statements: AtomicU64,
     conditional_updates: AtomicU64,
     /// Taken out when the last clone goes.
@@ -71,7 +71,7 @@ impl Cql {
     /// Connects, and checks that the tables are as this version knows them.
     ///
     /// Errors: none of the nodes answers; the tables are missing, older or newer.
-    pub fn connect(settings: &Settings) -> Result<Self, CqlError> {
+    pub fn connect(settings: &CqlSettings) -> Result<Self, CqlError> {
         match schema::check(settings)? {
             SchemaStanding::Current => {}
             SchemaStanding::Missing => return Err(CqlError::NoSchema),
@@ -102,7 +102,7 @@ impl Cql {
     }
 
     /// Settings it was made from.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &CqlSettings {
         &self.inner.settings
     }
 
@@ -139,7 +139,10 @@ impl fmt::Debug for Cql {
 }
 
 /// A runtime and a session on it; with the keyspace in use, or where it is not there yet, without.
-pub(crate) fn open(settings: &Settings, in_keyspace: bool) -> Result<(Runtime, Session), CqlError> {
+pub(crate) fn open(
+    settings: &CqlSettings,
+    in_keyspace: bool,
+) -> Result<(Runtime, Session), CqlError> {
     let mut runtime = Builder::new_multi_thread();
     runtime.worker_threads(WORKERS).thread_name("cql").enable_all();
     let runtime = runtime.build().map_err(|source| CqlError::connect(settings, source))?;
@@ -154,7 +157,7 @@ pub(crate) fn open(settings: &Settings, in_keyspace: bool) -> Result<(Runtime, S
 
 /// A session with the servers that are configured, and with others that were learnt before.
 async fn connect(
-    settings: &Settings,
+    settings: &CqlSettings,
     learnt: &[SocketAddr],
     in_keyspace: bool,
 ) -> Result<Session, CqlError> {
@@ -181,7 +184,7 @@ async fn connect(
 /// Retries are ours: the driver cannot know what a statement that may have been applied means.
 /// And no timestamps of ours: the servers', which conditional updates need, unless a statement
 /// carries one of its own.
-fn profile(settings: &Settings) -> ExecutionProfileBuilder {
+fn profile(settings: &CqlSettings) -> ExecutionProfileBuilder {
     let mut policy = DefaultPolicy::builder().token_aware(true);
     if let Some(datacentre) = &settings.local_datacentre {
         policy = policy.prefer_datacenter(datacentre.clone());
@@ -197,7 +200,7 @@ fn profile(settings: &Settings) -> ExecutionProfileBuilder {
 /// Of reads: one that takes long is asked of another node as well, because a node that was paused
 /// answers nothing and is not known to be down. Writes are not: they take long under load, too,
 /// and more of them would make that worse.
-fn profile_of_reads(settings: &Settings) -> ExecutionProfile {
+fn profile_of_reads(settings: &CqlSettings) -> ExecutionProfile {
     let retry_interval = settings.request_timeout / 4;
     let again = SimpleSpeculativeExecutionPolicy { max_retry_count: 1, retry_interval };
     profile(settings).speculative_execution_policy(Some(Arc::new(again))).build()

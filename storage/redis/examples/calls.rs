@@ -18,7 +18,7 @@ use router::time::Timestamp;
 use storage::guard::{
     Begun, Credit, GateEpoch, GiveBack, Guard, ReserveAsk, Settlement, Verdict, Wants,
 };
-use storage_redis::{Form, Gate, RedisGuard, Settings};
+use storage_redis::{Form, Gate, RedisGuard, RedisSettings};
 
 const NOON: i64 = 1_700_000_000_000_000;
 
@@ -27,8 +27,9 @@ fn main() {
     let payments = arguments.next().unwrap_or(200_000);
     let batch = arguments.next().unwrap_or(64);
     let redis = Redis::start(RedisOptions::default()).unwrap();
-    let gate =
-        Arc::new(Gate::new(Settings::new(Form::Single { url: redis.url() }, "calls")).unwrap());
+    let gate = Arc::new(
+        Gate::new(RedisSettings::new(Form::Single { url: redis.url() }, "calls")).unwrap(),
+    );
     let pin = gate.discover().unwrap();
     let mut rebuild = gate.rebuild(GateEpoch(1), &pin).unwrap();
     rebuild.clear().unwrap();

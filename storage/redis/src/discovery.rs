@@ -7,7 +7,7 @@ use crate::gate::{Gate, time};
 use crate::layout::Layout;
 use crate::link::{Link, address_of, info_of, text_of};
 use crate::pin::{Pin, ShardPin};
-use crate::settings::{Form, Settings};
+use crate::settings::{Form, RedisSettings};
 
 impl Form {
     /// The address whose user, password and TLS the Redis servers themselves take.
@@ -57,7 +57,7 @@ fn first_answer<T>(
     Err(last)
 }
 
-fn ask_sentinel(url: &str, master: &str, settings: &Settings) -> Result<String, Failure> {
+fn ask_sentinel(url: &str, master: &str, settings: &RedisSettings) -> Result<String, Failure> {
     let mut link = Link::connect(url, None, settings)?;
     let answer = link.ask(cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(master))?;
     let Value::Array(parts) = &answer else {
@@ -70,7 +70,7 @@ fn ask_sentinel(url: &str, master: &str, settings: &Settings) -> Result<String, 
 
 type Home = (String, Vec<u16>);
 
-fn ask_cluster(url: &str, settings: &Settings, layout: &Layout) -> Result<Vec<Home>, Failure> {
+fn ask_cluster(url: &str, settings: &RedisSettings, layout: &Layout) -> Result<Vec<Home>, Failure> {
     let mut link = Link::connect(url, None, settings)?;
     let state = text_of(&link.ask(cmd("CLUSTER").arg("INFO"))?)?;
     if !state.contains("cluster_state:ok") {

@@ -3,7 +3,7 @@
 use router::message::{EarlyReversal, Handle, PaymentRequest};
 use router::money::Money;
 
-use crate::pack::{self, List};
+use crate::pack::{self, PackedArray};
 
 /// What the functions take of one early reversal: by what it is looked up, until, DE7, terminal,
 /// amount. None where it names nothing.
@@ -25,7 +25,7 @@ pub(crate) fn name(request: &PaymentRequest) -> Vec<u8> {
     if handles.iter().all(Option::is_none) {
         return Vec::new();
     }
-    let mut list = List::default();
+    let mut list = PackedArray::default();
     for by in &handles {
         list.text(&by.as_ref().map(handle).unwrap_or_default());
     }

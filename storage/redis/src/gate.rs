@@ -20,8 +20,8 @@ use crate::library::Function;
 use crate::link::Links;
 use crate::pin::Pin;
 use crate::rebuild::Rebuild;
-use crate::settings::Settings;
-use figures::Figures;
+use crate::settings::RedisSettings;
+use figures::GateFigures;
 
 /// Why something of the gate could not be done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -92,15 +92,15 @@ pub enum Health {
 
 /// The gate as one process sees it.
 pub struct Gate {
-    settings: Settings,
+    settings: RedisSettings,
     clock: Arc<dyn Clock>,
     layout: Layout,
-    figures: Figures,
-    inner: Mutex<Inner>,
+    figures: GateFigures,
+    inner: Mutex<GateInner>,
     raised: Condvar,
 }
 
-struct Inner {
+struct GateInner {
     state: GateState,
     /// Changes with the state.
     generation: u64,
@@ -121,15 +121,15 @@ impl Gate {
     /// A closed gate.
     ///
     /// Errors: settings that make no sense.
-    pub fn new(settings: Settings) -> Result<Self, GateError> {
+    pub fn new(settings: RedisSettings) -> Result<Self, GateError> {
         if let Some(mistake) = settings.mistake() {
             return Err(GateError::Settings(mistake.into()));
         }
         let layout = Layout::new(&settings.namespace, settings.groups_in_use());
         let state = GateState::Closed { why: "not opened yet".into() };
         let inner =
-            Mutex::new(Inner { state, generation: 0, trouble: None, clock_ahead_micros: None });
-        let figures = Figures::new();
+            Mutex::new(GateInner { state, generation: 0, trouble: None, clock_ahead_micros: None });
+        let figures = GateFigures::new();
         let clock = Arc::new(WallClock);
         Ok(Self { settings, clock, layout, figures, inner, raised: Condvar::new() })
     }
@@ -253,7 +253,7 @@ impl Gate {
         Rebuild::begin(self, epoch, pin)
     }
 
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &RedisSettings {
         &self.settings
     }
 
@@ -270,7 +270,7 @@ impl Gate {
         &self.layout
     }
 
-    pub(crate) fn figures(&self) -> &Figures {
+    pub(crate) fn figures(&self) -> &GateFigures {
         &self.figures
     }
 

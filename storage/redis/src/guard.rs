@@ -28,7 +28,7 @@ use crate::gate::{Gate, Opening, open_value};
 use crate::library::Function;
 use crate::link::{Links, Round};
 use crate::pack;
-use owed::Owed;
+use owed::OwedEndings;
 
 /// After a failure, how long nothing is tried: a Redis that hangs costs a time-out each try.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
@@ -62,7 +62,7 @@ pub struct RedisGuard {
     epoch: Option<GateEpoch>,
     /// Where payments without an end have something; without an entry it may be anywhere.
     spans: HashMap<PaymentId, Span>,
-    owed: Owed,
+    owed: OwedEndings,
     until_sweep: usize,
     /// Whether Redis reflects what the lane's earlier writer recorded.
     mended: Option<Arc<AtomicBool>>,
@@ -90,7 +90,7 @@ struct Session {
 impl RedisGuard {
     /// A guard for the payments of a lane; connects when it is first asked.
     pub fn new(gate: Arc<Gate>, lane: Lane) -> Self {
-        let owed = Owed::new(gate.layout().groups());
+        let owed = OwedEndings::new(gate.layout().groups());
         Self {
             gate,
             lane,

@@ -11,7 +11,7 @@ use router::money::Currency;
 use router::posting::Entry;
 use router::reservation::{Counter, Hold, Reservation, Slot};
 
-use crate::pack::{self, Held, List};
+use crate::pack::{self, Held, PackedArray};
 
 /// Changes with the shape of the rows, so that versions that would misread each other do not meet.
 const FORMAT: u32 = 2;
@@ -24,7 +24,7 @@ pub(crate) struct Layout {
 
 /// What one group decides of a reservation.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub(crate) struct GroupShare {
     pub group: usize,
     pub has_key: bool,
     /// What it holds; nothing, where the key alone is here.
@@ -39,7 +39,7 @@ pub(crate) struct Part {
 
 /// What of a reservation was refused, by its place in the reservation; orders as it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum RefusedPlace {
     /// The request itself: its reversal came first.
     Whole,
     Slot(usize),
@@ -98,8 +98,8 @@ impl Layout {
     }
 
     /// How an entry moves the accounts of each group that has any of them: names and gains.
-    pub fn moves(&self, entry: &Entry) -> BTreeMap<usize, List> {
-        let mut moves: BTreeMap<usize, List> = BTreeMap::new();
+    pub fn moves(&self, entry: &Entry) -> BTreeMap<usize, PackedArray> {
+        let mut moves: BTreeMap<usize, PackedArray> = BTreeMap::new();
         for (account, gained) in entry.guarded_moves() {
             let list = moves.entry(self.group_of_account(account, gained.currency)).or_default();
             list.text(pack::account_name(account, gained.currency).as_bytes());
@@ -120,7 +120,7 @@ impl Layout {
     }
 
     /// The parts of a reservation: that of its key first, then the others in ascending order.
-    pub fn parts(&self, reservation: &Reservation) -> Vec<Part> {
+    pub fn parts(&self, reservation: &Reservation) -> Vec<GroupShare> {
         let Reservation { key, fingerprint: _, slots, counters, holds } = reservation;
         let of_slot: Vec<usize> = slots.iter().map(|it| self.group_of_slot(it.key.0)).collect();
         let of_counter: Vec<usize> =
@@ -137,7 +137,7 @@ impl Layout {
         let part = |group: usize| {
             let places = |of: &[usize]| (0..of.len()).filter(|at| of[*at] == group).collect();
             let places = (places(&of_slot), places(&of_counter), places(&of_hold));
-            Part::new(reservation, group, group == first, places)
+            GroupShare::new(reservation, group, group == first, places)
         };
         groups.into_iter().map(part).collect()
     }
@@ -145,7 +145,7 @@ impl Layout {
 
 type Places = (Vec<usize>, Vec<usize>, Vec<usize>);
 
-impl Part {
+impl GroupShare {
     fn new(reservation: &Reservation, group: usize, has_key: bool, places: Places) -> Self {
         let (slots, counters, holds) = places;
         let (mut held, mut names, mut values) = (Held::default(), Vec::new(), Vec::new());
@@ -180,11 +180,11 @@ impl Part {
     }
 
     /// Where in the reservation an element of this part stands.
-    pub fn place(&self, kind: u8, index: usize) -> Option<Place> {
+    pub fn place(&self, kind: u8, index: usize) -> Option<RefusedPlace> {
         match kind {
-            b's' => self.slots.get(index).copied().map(Place::Slot),
-            b'c' => self.counters.get(index).copied().map(Place::Counter),
-            b'h' => self.holds.get(index).copied().map(Place::Hold),
+            b's' => self.slots.get(index).copied().map(RefusedPlace::Slot),
+            b'c' => self.counters.get(index).copied().map(RefusedPlace::Counter),
+            b'h' => self.holds.get(index).copied().map(RefusedPlace::Hold),
             _ => None,
         }
     }

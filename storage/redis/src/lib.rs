@@ -38,5 +38,5 @@ pub use failure::Why;
 pub use gate::{Gate, GateError, GateState, Health, Trouble};
 pub use guard::RedisGuard;
 pub use pin::{Pin, ShardPin};
-pub use rebuild::{Claimed, LaneTaker, Progress, Rebuild, Replay, Row};
-pub use settings::{Form, Settings};
+pub use rebuild::{Claimed, LaneTaker, Rebuild, RebuildProgress, Replay, Row};
+pub use settings::{Form, RedisSettings};

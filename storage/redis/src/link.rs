@@ -15,7 +15,7 @@ use crate::gate::{Gate, time};
 use crate::layout::Layout;
 use crate::library::{Function, LIBRARY};
 use crate::pin::{Pin, ShardPin};
-use crate::settings::Settings;
+use crate::settings::RedisSettings;
 
 /// One connection.
 pub(crate) struct Link {
@@ -26,14 +26,18 @@ pub(crate) struct Link {
 
 /// What an instance says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct InstanceIdentity {
     pub run_id: String,
     pub replication_id: String,
 }
 
 impl Link {
     /// Connects to an address with the user, password and TLS of a URL.
-    pub fn connect(url: &str, address: Option<&str>, settings: &Settings) -> Result<Self, Failure> {
+    pub fn connect(
+        url: &str,
+        address: Option<&str>,
+        settings: &RedisSettings,
+    ) -> Result<Self, Failure> {
         let mut info = info_of(url)?;
         if let Some(address) = address {
             info = with_address(info, address)?;
@@ -70,7 +74,7 @@ impl Link {
     }
 
     /// Who this is; it must be a primary that never evicts.
-    pub fn identify(&mut self) -> Result<Identity, Failure> {
+    pub fn identify(&mut self) -> Result<InstanceIdentity, Failure> {
         let mut text = String::new();
         for section in ["server", "replication", "memory"] {
             text += &text_of(&self.ask(cmd("INFO").arg(section))?)?;
@@ -86,7 +90,7 @@ impl Link {
         if field("maxmemory")? != "0" && field("maxmemory_policy")?.starts_with("allkeys") {
             return Err(no(Why::Other, "evicts keys: set maxmemory-policy noeviction"));
         }
-        Ok(Identity { run_id: field("run_id")?, replication_id: field("master_replid")? })
+        Ok(InstanceIdentity { run_id: field("run_id")?, replication_id: field("master_replid")? })
     }
 
     /// Makes sure that the functions are there.
@@ -226,12 +230,12 @@ fn put_len(kind: u8, len: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-pub(crate) fn check(identity: &Identity, pinned: &ShardPin) -> Result<(), Failure> {
+pub(crate) fn check(identity: &InstanceIdentity, pinned: &ShardPin) -> Result<(), Failure> {
     let ShardPin { address, run_id, replication_id, groups: _ } = pinned;
     if (&identity.run_id, &identity.replication_id) == (run_id, replication_id) {
         return Ok(());
     }
-    let Identity { run_id: other, replication_id: history } = identity;
+    let InstanceIdentity { run_id: other, replication_id: history } = identity;
     let detail = format!("is run {other} of history {history}, not {run_id} of {replication_id}");
     Err(Failure::new(Why::OtherInstance, detail).at(address))
 }

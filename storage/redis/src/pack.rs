@@ -17,12 +17,12 @@ pub(crate) fn since(day_began: Option<Timestamp>) -> String {
 
 /// A MessagePack array being written; its length is known at the end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct List {
+pub(crate) struct PackedArray {
     len: u32,
     bytes: Vec<u8>,
 }
 
-impl List {
+impl PackedArray {
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -101,9 +101,9 @@ fn put_text(text: &[u8], out: &mut Vec<u8>) {
 /// What an open payment gives back, of one group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Held {
-    slots: List,
-    counters: List,
-    holds: List,
+    slots: PackedArray,
+    counters: PackedArray,
+    holds: PackedArray,
     is_withheld: bool,
 }
 
@@ -134,7 +134,7 @@ impl Held {
         if lists.iter().all(|list| list.is_empty()) {
             return Vec::new();
         }
-        let mut all = List::default();
+        let mut all = PackedArray::default();
         lists.into_iter().for_each(|list| all.list(list));
         if self.is_withheld {
             all.mark();
@@ -205,16 +205,16 @@ mod tests {
     #[test]
     fn lists_are_message_pack() {
         // Bytes by the specification of MessagePack.
-        let mut list = List::default();
+        let mut list = PackedArray::default();
         list.text(b"ab");
         list.position(258);
         list.mark();
-        list.list(&List::default());
+        list.list(&PackedArray::default());
         assert_eq!(list.packed(), b"\x94\xa2ab\xcf\0\0\0\0\0\0\x01\x02\xc3\x90");
-        let mut of_a_high_lane = List::default();
+        let mut of_a_high_lane = PackedArray::default();
         of_a_high_lane.position(0xffff << 48 | 258);
         assert_eq!(of_a_high_lane.packed(), b"\x91\xcf\0\0\0\0\0\0\x01\x02");
-        let mut long = List::default();
+        let mut long = PackedArray::default();
         (0..16).for_each(|_| long.text(&[7; 32]));
         assert_eq!(long.packed()[..5], *b"\xdc\0\x10\xd9\x20");
     }

@@ -45,12 +45,12 @@ pub struct Rebuild<'g> {
     is_whole: bool,
     /// Where one lane is mended: the session of each group, which a later taker ends.
     sessions: Vec<String>,
-    progress: Progress,
+    progress: RebuildProgress,
 }
 
 /// How far a rebuild is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct RebuildProgress {
     /// Steps of records replayed.
     pub replayed: u64,
     /// Rows loaded.
@@ -69,12 +69,12 @@ impl<'g> Rebuild<'g> {
         }
         let answers = links.exchange(gate, round)?;
         let is_whole = answers.iter().all(|answer| *answer == Value::Int(1));
-        let (value, progress) = (format!("r{}", epoch.0), Progress::default());
+        let (value, progress) = (format!("r{}", epoch.0), RebuildProgress::default());
         Ok(Self { gate, epoch, value, links, is_whole, sessions: Vec::new(), progress })
     }
 
     /// How far it is.
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&self) -> RebuildProgress {
         self.progress
     }
 
@@ -181,7 +181,7 @@ impl<'g> Rebuild<'g> {
     }
 
     /// From now on Redis decides under the epoch. Open the gate of every node then.
-    pub fn publish(mut self) -> Result<Progress, GateError> {
+    pub fn publish(mut self) -> Result<RebuildProgress, GateError> {
         let number = self.epoch.0.to_string();
         self.everywhere(Function::Publish, &[number.as_bytes()])?;
         Ok(self.progress)

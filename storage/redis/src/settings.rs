@@ -62,7 +62,7 @@ fn masked(url: &str) -> String {
 
 /// What a gate needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct RedisSettings {
     /// Where Redis is.
     pub form: Form,
     /// The authorities that the certificates of `rediss://` servers may be signed by, as PEM. None:
@@ -86,7 +86,7 @@ pub struct Settings {
     pub owed_max: usize,
 }
 
-impl Settings {
+impl RedisSettings {
     /// Those of a namespace, with the defaults for everything else.
     pub fn new(form: Form, namespace: &str) -> Self {
         Self {
@@ -152,7 +152,7 @@ mod tests {
         let servers = Some(url.clone());
         let sentinel = Form::Sentinel { urls: vec![url.clone()], master: "m".into(), servers };
         for form in [single, sentinel, Form::Cluster { urls: vec![url] }] {
-            let printed = format!("{:?}", Settings::new(form, "n"));
+            let printed = format!("{:?}", RedisSettings::new(form, "n"));
             assert!(printed.contains("10.1.2.3") && !printed.contains("sesame"), "{printed}");
         }
     }
@@ -160,9 +160,9 @@ mod tests {
     #[test]
     fn a_namespace_that_would_break_a_hash_tag_is_a_mistake() {
         let form = Form::Single { url: "redis://127.0.0.1".into() };
-        assert_eq!(Settings::new(form.clone(), "bank-a_1").mistake(), None);
+        assert_eq!(RedisSettings::new(form.clone(), "bank-a_1").mistake(), None);
         for name in ["", "a}b", "a:b", &"a".repeat(33)] {
-            assert!(Settings::new(form.clone(), name).mistake().is_some(), "{name}");
+            assert!(RedisSettings::new(form.clone(), name).mistake().is_some(), "{name}");
         }
     }
 }

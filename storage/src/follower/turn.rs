@@ -11,7 +11,7 @@ use crate::journal::Damage;
 use crate::view::{Facts, Positions, Rows};
 
 /// A payment as its records were followed so far.
-pub(super) struct Pending {
+pub(super) struct FollowedPayment {
     pub facts: Facts,
     pub progress: Progress,
     pub positions: Positions,
@@ -20,10 +20,10 @@ pub(super) struct Pending {
 }
 
 /// What one turn writes.
-pub(super) struct Turn {
+pub(super) struct FollowerTurn {
     pub rows: Rows,
     /// Payments whose rows this turn makes: later steps of them are told by these.
-    pub made: HashMap<PaymentId, Pending>,
+    pub made: HashMap<PaymentId, FollowedPayment>,
     /// Rows read to be made longer, which the batch does not show to readers yet.
     pub rewritten: HashMap<PaymentId, History>,
     pub written: Vec<(PaymentId, u64)>,
@@ -31,7 +31,7 @@ pub(super) struct Turn {
     pub records: usize,
 }
 
-impl Pending {
+impl FollowedPayment {
     /// Takes the payment's next record.
     pub fn step(
         &mut self,
@@ -49,7 +49,7 @@ impl Pending {
     }
 }
 
-impl Turn {
+impl FollowerTurn {
     pub fn new() -> Self {
         Self {
             rows: Rows::default(),
@@ -62,7 +62,7 @@ impl Turn {
     }
 
     /// Writes the row of a payment as it is now.
-    pub fn put_row(&mut self, id: PaymentId, made: Pending) {
+    pub fn put_row(&mut self, id: PaymentId, made: FollowedPayment) {
         match &made.history {
             Some(history) => self.rows.histories.push((id, history.clone())),
             None => self.rows.positions.push((id, made.positions.clone())),

@@ -29,7 +29,7 @@ use super::{
 use crate::settings::micros;
 use early::EarlyByHandle;
 use elapsed::ElapsedTime;
-use keys::Keys;
+use keys::KnownKeys;
 
 /// How long after its window a counter is still kept, for asks decided late.
 const WINDOW_GRACE_MICROS: i64 = 3_600_000_000;
@@ -42,7 +42,7 @@ pub struct MemoryGuard {
     /// The latest window end among counters that were dropped: a counter of a window that closes
     /// no later may have been forgotten, so it takes nothing more.
     dropped_until: Timestamp,
-    keys: Keys,
+    keys: KnownKeys,
     accounts: HashMap<(AccountId, Currency), Account>,
     counters: HashMap<u128, CounterRow>,
     slots: HashMap<u128, SlotRow>,
@@ -101,7 +101,7 @@ impl MemoryGuard {
         Self {
             time: ElapsedTime::default(),
             dropped_until: Timestamp(i64::MIN),
-            keys: Keys::new(micros(key_retention)),
+            keys: KnownKeys::new(micros(key_retention)),
             accounts: HashMap::new(),
             counters: HashMap::new(),
             slots: HashMap::new(),

@@ -25,7 +25,7 @@ const FILES_MAX: usize = 8;
 
 /// Where a frame begins in its segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct FramePlace {
     pub first_sequence: u64,
     pub offset: u64,
 }
@@ -55,7 +55,7 @@ struct CachedFrame {
 }
 
 /// What a walk through a segment came to.
-enum Walked {
+enum SegmentWalk {
     Found(CachedFrame),
     /// Nothing is written from this offset on.
     End(u64),
@@ -81,7 +81,7 @@ impl RecordReader {
     pub fn body<E: From<Damage>>(
         &self,
         sequence: u64,
-        place: impl FnOnce() -> Result<Option<Place>, E>,
+        place: impl FnOnce() -> Result<Option<FramePlace>, E>,
     ) -> Result<Option<Vec<u8>>, E> {
         let cached = self.frames.lock().get(sequence);
         let frame = match cached {
@@ -101,7 +101,11 @@ impl RecordReader {
         self.frames.lock().remove_before(segment);
     }
 
-    fn read(&self, sequence: u64, place: Option<Place>) -> Result<Option<CachedFrame>, Damage> {
+    fn read(
+        &self,
+        sequence: u64,
+        place: Option<FramePlace>,
+    ) -> Result<Option<CachedFrame>, Damage> {
         let mut end = None;
         // A segment may be newer than the list of them, or be pruned since.
         for is_listed in [true, false] {
@@ -111,8 +115,8 @@ impl RecordReader {
             let offset = within.map_or(segment::HEADER_LEN as u64, |place| place.offset);
             let walked = find(&file, sequence, offset);
             match walked.map_err(|error| error.at(segment))? {
-                Walked::Found(frame) => return Ok(Some(frame)),
-                Walked::End(offset) => end = Some((segment, offset)),
+                SegmentWalk::Found(frame) => return Ok(Some(frame)),
+                SegmentWalk::End(offset) => end = Some((segment, offset)),
             }
         }
         match end {
@@ -174,22 +178,22 @@ impl From<io::Error> for WalkError {
 }
 
 /// Passes over the frames from an offset on, up to the one that holds a record.
-fn find(file: &File, sequence: u64, mut offset: u64) -> Result<Walked, WalkError> {
+fn find(file: &File, sequence: u64, mut offset: u64) -> Result<SegmentWalk, WalkError> {
     let mut header = [0; HEADER_LEN];
     loop {
         match file.read_exact_at(&mut header, offset) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Ok(Walked::End(offset));
+                return Ok(SegmentWalk::End(offset));
             }
             Err(error) => return Err(error.into()),
         }
-        let Some(parsed) = frame::parse(&header) else { return Ok(Walked::End(offset)) };
+        let Some(parsed) = frame::parse(&header) else { return Ok(SegmentWalk::End(offset)) };
         let frame::Header { first_sequence, count, body_len, .. } = parsed;
         let end = first_sequence.saturating_add(u64::from(count));
         if (first_sequence..end).contains(&sequence) {
             let body = whole_body(file, offset, &header, &parsed)?;
-            return Ok(Walked::Found(CachedFrame { first_sequence, count, body }));
+            return Ok(SegmentWalk::Found(CachedFrame { first_sequence, count, body }));
         }
         offset += (HEADER_LEN + body_len) as u64;
     }

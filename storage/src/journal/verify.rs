@@ -58,7 +58,7 @@ pub fn verify(data: &Path) -> Result<VerifyReport, Damage> {
 fn verify_after(data: &Path, state: State, begun_after: Head) -> Result<VerifyReport, Damage> {
     let mut proof = LedgerProof::after(state);
     proof.balances(begun_after.sequence)?;
-    let mut snapshots = Snapshots::of(data)?;
+    let mut snapshots = FolderSnapshots::of(data)?;
     let walked = walk(data, begun_after, End::Head, |_, frame| {
         proof.take_records(frame.first_sequence, frame.body)?;
         let counted = u64::try_from(bodies(frame.body).count()).unwrap_or(u64::MAX);
@@ -87,13 +87,13 @@ fn verify_after(data: &Path, state: State, begun_after: Head) -> Result<VerifyRe
 }
 
 /// The snapshots of a data folder that are whole, as they are come by.
-struct Snapshots<'a> {
+struct FolderSnapshots<'a> {
     data: &'a Path,
     positions: Vec<u64>,
     proven: u64,
 }
 
-impl<'a> Snapshots<'a> {
+impl<'a> FolderSnapshots<'a> {
     fn of(data: &'a Path) -> Result<Self, Damage> {
         Ok(Self { data, positions: snapshot::positions(data)?, proven: 0 })
     }

@@ -90,7 +90,7 @@ pub(crate) fn owed_page(
     for (lane, page) in pages {
         through.set(lane, page.scanned_through);
         is_more |= !page.is_end;
-        lists.push(List { rows: page.rows, is_end: page.is_end });
+        lists.push(LaneList { rows: page.rows, is_end: page.is_end });
     }
     let (rows, left) = merged(lists, limit, row_time);
     for row in left.iter().filter_map(|list| list.first()) {
@@ -112,7 +112,7 @@ pub(crate) fn log_page(lists: Vec<Vec<NoticeRow>>, limit: usize) -> NoticePage {
         let (ms, sequence) = row_time(&row.owed);
         (std::cmp::Reverse(ms), std::cmp::Reverse(sequence))
     };
-    let whole = |rows| List { rows, is_end: true };
+    let whole = |rows| LaneList { rows, is_end: true };
     let (rows, left) = merged(lists.into_iter().map(whole).collect(), limit, newest);
     let nexts = left.iter().zip(ends).filter_map(|(list, end)| match list.first() {
         Some(row) => Some(row.owed.sequence + 1),
@@ -127,7 +127,7 @@ fn row_time(owed: &Owed) -> (i64, u64) {
 }
 
 /// What was read of one lane.
-struct List<T> {
+struct LaneList<T> {
     rows: Vec<T>,
     /// There was nothing more, or what comes is no earlier than any other lane's.
     is_end: bool,
@@ -137,7 +137,7 @@ struct List<T> {
 /// Stops at the end of a list that was not read to its lane's end: what comes there may be earlier
 /// than the others' next.
 fn merged<T, K: Ord>(
-    lists: Vec<List<T>>,
+    lists: Vec<LaneList<T>>,
     limit: usize,
     key: impl Fn(&T) -> K,
 ) -> (Vec<T>, Vec<Vec<T>>) {

@@ -13,7 +13,7 @@ use router::reservation::Reservation;
 use router::time::{Date, Timestamp};
 
 use super::DecodeError;
-use super::field::{Field, Reader, Taken, Writer, fields};
+use super::field::{Field, FieldFate, ValueReader, ValueWriter, fields};
 use crate::seal::Sealer;
 use crate::withheld;
 
@@ -44,12 +44,12 @@ pub(crate) struct IntentRequest {
 
 /// The request's own key and fingerprint, as its originator would give them again.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Identity {
+struct RequestIdentity {
     key: IdempotencyKey,
     fingerprint: Fingerprint,
 }
 
-fields!(Identity { 0 => key, 1 => fingerprint });
+fields!(RequestIdentity { 0 => key, 1 => fingerprint });
 
 /// The number of the field behind which an intent's head ends.
 const RESERVATION: u64 = 3;
@@ -62,10 +62,10 @@ pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) {
     let Intent { payment, folio, at, request, plan, attempt } = intent;
     let Plan { business_date, routes, fees, total, entry, reservation, day_began: _, limits: _ } =
         plan;
-    let identity = Identity { key: request.key, fingerprint: request.fingerprint };
-    let reserved = Identity { key: reservation.key, fingerprint: reservation.fingerprint };
+    let identity = RequestIdentity { key: request.key, fingerprint: request.fingerprint };
+    let reserved = RequestIdentity { key: reservation.key, fingerprint: reservation.fingerprint };
     let masked = withheld::masked(request, *payment, sealer);
-    Writer::sealing(out, sealer, *payment).map(|out| {
+    ValueWriter::sealing(out, sealer, *payment).map(|out| {
         out.field(0, payment);
         out.field(1, folio);
         out.field(2, at);
@@ -81,7 +81,7 @@ pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) {
     });
 }
 
-pub(super) fn intent_head(reader: &mut Reader<'_>) -> Result<IntentHead, DecodeError> {
+pub(super) fn intent_head(reader: &mut ValueReader<'_>) -> Result<IntentHead, DecodeError> {
     let (mut payment, mut folio, mut at, mut reservation) = (None, None, None, None);
     reader.map(|number, reader| {
         match number {
@@ -90,11 +90,11 @@ pub(super) fn intent_head(reader: &mut Reader<'_>) -> Result<IntentHead, DecodeE
             2 => at = Some(Field::read(reader)?),
             RESERVATION => {
                 reservation = Some(Field::read(reader)?);
-                return Ok(Taken::Enough);
+                return Ok(FieldFate::Enough);
             }
-            _ => return Ok(Taken::Unknown),
+            _ => return Ok(FieldFate::Unknown),
         }
-        Ok(Taken::Known)
+        Ok(FieldFate::Known)
     })?;
     Ok(IntentHead {
         payment: there(payment, "payment")?,
@@ -104,10 +104,10 @@ pub(super) fn intent_head(reader: &mut Reader<'_>) -> Result<IntentHead, DecodeE
     })
 }
 
-pub(super) fn intent_request(reader: &mut Reader<'_>) -> Result<IntentRequest, DecodeError> {
+pub(super) fn intent_request(reader: &mut ValueReader<'_>) -> Result<IntentRequest, DecodeError> {
     let (mut payment, mut folio, mut business_date) = (None, None, None);
     let (mut reservation, mut identity, mut request) =
-        (None::<Reservation>, None::<Identity>, None);
+        (None::<Reservation>, None::<RequestIdentity>, None);
     reader.map(|number, reader| {
         match number {
             0 => payment = Some(Field::read(reader)?),
@@ -117,14 +117,15 @@ pub(super) fn intent_request(reader: &mut Reader<'_>) -> Result<IntentRequest, D
             5 => request = Some(Field::read(reader)?),
             BUSINESS_DATE => {
                 business_date = Some(Field::read(reader)?);
-                return Ok(Taken::Enough);
+                return Ok(FieldFate::Enough);
             }
-            _ => return Ok(Taken::Unknown),
+            _ => return Ok(FieldFate::Unknown),
         }
-        Ok(Taken::Known)
+        Ok(FieldFate::Known)
     })?;
     let Reservation { key, fingerprint, .. } = there(reservation, "reservation")?;
-    let Identity { key, fingerprint } = identity.unwrap_or(Identity { key, fingerprint });
+    let RequestIdentity { key, fingerprint } =
+        identity.unwrap_or(RequestIdentity { key, fingerprint });
     let request: PaymentRequest = there(request, "request")?;
     Ok(IntentRequest {
         payment: there(payment, "payment")?,
@@ -140,7 +141,7 @@ struct IntentFields {
     folio: Folio,
     at: Timestamp,
     reservation: Reservation,
-    identity: Option<Identity>,
+    identity: Option<RequestIdentity>,
     request: PaymentRequest,
     business_date: Date,
     routes: Routes,
@@ -165,11 +166,11 @@ fields!(read intent_fields, IntentFields {
     11 => attempt,
 });
 
-pub(super) fn intent(reader: &mut Reader<'_>) -> Result<Intent, DecodeError> {
+pub(super) fn intent(reader: &mut ValueReader<'_>) -> Result<Intent, DecodeError> {
     let read = intent_fields(reader)?;
     let IntentFields { payment, folio, at, reservation, identity, request, .. } = read;
-    let reserved = Identity { key: reservation.key, fingerprint: reservation.fingerprint };
-    let Identity { key, fingerprint } = identity.unwrap_or(reserved);
+    let reserved = RequestIdentity { key: reservation.key, fingerprint: reservation.fingerprint };
+    let RequestIdentity { key, fingerprint } = identity.unwrap_or(reserved);
     let IntentFields { business_date, routes, fees, total, entry, attempt, .. } = read;
     let plan = Plan {
         business_date,
@@ -188,11 +189,11 @@ pub(super) fn intent(reader: &mut Reader<'_>) -> Result<Intent, DecodeError> {
 pub(super) fn put_refused(refused: &Refused, sealer: &Sealer, out: &mut Vec<u8>) {
     let Refused { payment, folio, at, business_date, request, reason, original, detail } = refused;
     let masked = withheld::masked(request, *payment, sealer);
-    Writer::sealing(out, sealer, *payment).map(|out| {
+    ValueWriter::sealing(out, sealer, *payment).map(|out| {
         out.field(0, payment);
         out.field(1, folio);
         out.field(2, at);
-        out.field(3, &Identity { key: request.key, fingerprint: request.fingerprint });
+        out.field(3, &RequestIdentity { key: request.key, fingerprint: request.fingerprint });
         out.field(4, masked.as_ref().unwrap_or(request));
         out.field(5, business_date);
         out.field(6, reason);
@@ -201,8 +202,9 @@ pub(super) fn put_refused(refused: &Refused, sealer: &Sealer, out: &mut Vec<u8>)
     });
 }
 
-pub(super) fn refused_head(reader: &mut Reader<'_>) -> Result<RefusedHead, DecodeError> {
-    let (mut payment, mut folio, mut at, mut identity) = (None, None, None, None::<Identity>);
+pub(super) fn refused_head(reader: &mut ValueReader<'_>) -> Result<RefusedHead, DecodeError> {
+    let (mut payment, mut folio, mut at, mut identity) =
+        (None, None, None, None::<RequestIdentity>);
     reader.map(|number, reader| {
         match number {
             0 => payment = Some(Field::read(reader)?),
@@ -210,13 +212,13 @@ pub(super) fn refused_head(reader: &mut Reader<'_>) -> Result<RefusedHead, Decod
             2 => at = Some(Field::read(reader)?),
             IDENTITY => {
                 identity = Some(Field::read(reader)?);
-                return Ok(Taken::Enough);
+                return Ok(FieldFate::Enough);
             }
-            _ => return Ok(Taken::Unknown),
+            _ => return Ok(FieldFate::Unknown),
         }
-        Ok(Taken::Known)
+        Ok(FieldFate::Known)
     })?;
-    let Identity { key, fingerprint } = there(identity, "identity")?;
+    let RequestIdentity { key, fingerprint } = there(identity, "identity")?;
     Ok(RefusedHead {
         payment: there(payment, "payment")?,
         folio: there(folio, "folio")?,
@@ -231,7 +233,7 @@ struct RefusedFields {
     payment: PaymentId,
     folio: Folio,
     at: Timestamp,
-    identity: Identity,
+    identity: RequestIdentity,
     request: PaymentRequest,
     business_date: Date,
     reason: Reason,
@@ -251,10 +253,10 @@ fields!(read refused_fields, RefusedFields {
     8 => detail,
 });
 
-pub(super) fn refused(reader: &mut Reader<'_>) -> Result<Refused, DecodeError> {
+pub(super) fn refused(reader: &mut ValueReader<'_>) -> Result<Refused, DecodeError> {
     let read = refused_fields(reader)?;
     let RefusedFields { payment, folio, at, identity, request, .. } = read;
-    let Identity { key, fingerprint } = identity;
+    let RequestIdentity { key, fingerprint } = identity;
     let RefusedFields { business_date, reason, original, detail, .. } = read;
     let request = PaymentRequest { key, fingerprint, ..request };
     Ok(Refused { payment, folio, at, business_date, request, reason, original, detail })

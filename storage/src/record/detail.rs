@@ -4,7 +4,7 @@ use router::limit::{BrokenLimit, Detail};
 use router::policy::{Scope, Window};
 
 use super::DecodeError;
-use super::field::{Field, Reader, Writer, codes, variants};
+use super::field::{Field, ValueReader, ValueWriter, codes, variants};
 
 variants!(Detail, "detail", Text = 1, Limit = 2);
 
@@ -22,7 +22,7 @@ codes!(Window, "limit window", Day = 1, Month = 2);
 
 /// An array: the number of the limit's kind, and what the kind tells.
 impl Field for BrokenLimit {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         match self {
             Self::Most(amount) => write_kind(1, &[amount], out),
             Self::Least(amount) => write_kind(2, &[amount], out),
@@ -35,7 +35,7 @@ impl Field for BrokenLimit {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         const FIELD: &str = "broken limit";
         let start = reader.at();
         let len = reader.list_len(FIELD)?;
@@ -63,16 +63,16 @@ impl Field for BrokenLimit {
 
 /// Something that writes itself; for values of several types in one list.
 trait Item {
-    fn put(&self, out: &mut Writer<'_>);
+    fn put(&self, out: &mut ValueWriter<'_>);
 }
 
 impl<T: Field> Item for T {
-    fn put(&self, out: &mut Writer<'_>) {
+    fn put(&self, out: &mut ValueWriter<'_>) {
         self.write(out);
     }
 }
 
-fn write_kind(kind: u64, values: &[&dyn Item], out: &mut Writer<'_>) {
+fn write_kind(kind: u64, values: &[&dyn Item], out: &mut ValueWriter<'_>) {
     out.array(values.len() + 1);
     out.unsigned(kind);
     values.iter().for_each(|value| value.put(out));
@@ -101,11 +101,11 @@ mod tests {
         let details = limits.into_iter().map(Detail::Limit).chain([Detail::Text("a".into())]);
         for expect in details {
             let mut out = Vec::new();
-            expect.write(&mut Writer::new(&mut out));
-            let mut reader = Reader::new(&out);
+            expect.write(&mut ValueWriter::new(&mut out));
+            let mut reader = ValueReader::new(&out);
             assert_eq!(Detail::read(&mut reader), Ok(expect));
             assert_eq!(reader.finish(), Ok(()));
         }
-        assert!(Detail::read(&mut Reader::new(&[9])).is_err());
+        assert!(Detail::read(&mut ValueReader::new(&[9])).is_err());
     }
 }

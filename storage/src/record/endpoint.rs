@@ -8,7 +8,7 @@ use router::secret::SealedSecret;
 use router::time::Timestamp;
 
 use super::DecodeError;
-use super::field::{Field, Reader, Writer, fields};
+use super::field::{Field, ValueReader, ValueWriter, fields};
 
 struct EndpointFields {
     biller: BillerId,
@@ -26,7 +26,7 @@ fields!(SealedSecret { 0 => id, 1 => key_name, 2 => ciphertext });
 pub(crate) fn put_body(endpoint: &Endpoint, out: &mut Vec<u8>) {
     let Endpoint { biller, url, secret, old_secrets, types, id: _, at: _, version: _ } =
         endpoint.clone();
-    EndpointFields { biller, url, secret, old_secrets, types }.write(&mut Writer::new(out));
+    EndpointFields { biller, url, secret, old_secrets, types }.write(&mut ValueWriter::new(out));
 }
 
 /// The endpoint of an id at a version, which it has had since a time, from such bytes.
@@ -34,7 +34,7 @@ pub(crate) fn body(
     (id, version, at): (EndpointId, u32, Timestamp),
     bytes: &[u8],
 ) -> Result<Endpoint, DecodeError> {
-    let mut reader = Reader::new(bytes);
+    let mut reader = ValueReader::new(bytes);
     let EndpointFields { biller, url, secret, old_secrets, types } =
         EndpointFields::read(&mut reader)?;
     reader.finish()?;

@@ -8,7 +8,7 @@ use router::event::{
 
 use super::DecodeError;
 use super::endpoint;
-use super::field::{Field, Reader, Taken, Writer, fields};
+use super::field::{Field, FieldFate, ValueReader, ValueWriter, fields};
 
 /// The field of the body.
 const BODY: u8 = 6;
@@ -16,7 +16,7 @@ const BODY: u8 = 6;
 fields!(OwedNotice { 0 => biller, 1 => kind, 2 => payment, 3 => bill });
 
 impl Field for Event {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         let mut body = Vec::new();
         match &self.body {
             EventBody::Endpoint(endpoint) => endpoint::put_body(endpoint, &mut body),
@@ -35,7 +35,7 @@ impl Field for Event {
         });
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         let (mut subject, mut kind, mut version, mut at) = (None, None, None, None);
         let (mut actor, mut approver, mut entry, mut notices) = (None, None, None, None);
         let (start, mut body) = (reader.at(), (0, &[][..]));
@@ -50,9 +50,9 @@ impl Field for Event {
                 6 => body = (reader.at(), reader.bytes("body")?),
                 7 => entry = Some(Field::read(reader)?),
                 8 => notices = Some(Field::read(reader)?),
-                _ => return Ok(Taken::Unknown),
+                _ => return Ok(FieldFate::Unknown),
             }
-            Ok(Taken::Known)
+            Ok(FieldFate::Known)
         })?;
         let missing = |field| DecodeError::Missing { field };
         let version: i64 = version.ok_or(missing("version"))?;
@@ -90,11 +90,11 @@ fn body_of(
 
 /// A pair: the kind, and the id.
 impl Field for Subject {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         put_pair(self.kind(), self.id(), out);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         let at = reader.at();
         let (kind, id) = pair(reader, "subject")?;
         Self::of_parts(kind, id).map_or_else(|| reader.invalid("subject", at), Ok)
@@ -103,33 +103,36 @@ impl Field for Subject {
 
 /// A pair: the kind, and the id.
 impl Field for Actor {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         put_pair(self.kind(), self.id(), out);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         pair(reader, "actor").map(|(kind, id)| Self::of_parts(kind, id))
     }
 }
 
 /// Its name.
 impl Field for EventKind {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         self.name().write(out);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         Field::read(reader).map(Self::of_name)
     }
 }
 
-fn put_pair(kind: Word, id: PrintedId, out: &mut Writer<'_>) {
+fn put_pair(kind: Word, id: PrintedId, out: &mut ValueWriter<'_>) {
     out.array(2);
     kind.write(out);
     id.write(out);
 }
 
-fn pair(reader: &mut Reader<'_>, field: &'static str) -> Result<(Word, PrintedId), DecodeError> {
+fn pair(
+    reader: &mut ValueReader<'_>,
+    field: &'static str,
+) -> Result<(Word, PrintedId), DecodeError> {
     reader.array_of(2, field)?;
     Ok((Field::read(reader)?, Field::read(reader)?))
 }
@@ -146,18 +149,18 @@ mod tests {
 
     fn back(event: &Event) -> Result<Event, DecodeError> {
         let mut bytes = Vec::new();
-        event.write(&mut Writer::new(&mut bytes));
-        let mut reader = Reader::new(&bytes);
+        event.write(&mut ValueWriter::new(&mut bytes));
+        let mut reader = ValueReader::new(&bytes);
         let read = Event::read(&mut reader)?;
         reader.finish()?;
         Ok(read)
     }
 
     /// An event as another build might have written it, field by field.
-    fn written(fields: impl FnOnce(&mut Writer<'_>)) -> Result<Event, DecodeError> {
+    fn written(fields: impl FnOnce(&mut ValueWriter<'_>)) -> Result<Event, DecodeError> {
         let mut bytes = Vec::new();
-        Writer::new(&mut bytes).map(fields);
-        Event::read(&mut Reader::new(&bytes))
+        ValueWriter::new(&mut bytes).map(fields);
+        Event::read(&mut ValueReader::new(&bytes))
     }
 
     #[test]

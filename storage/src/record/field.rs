@@ -14,13 +14,13 @@ use super::DecodeError;
 use crate::seal::Sealer;
 
 /// Writes values; seals card numbers on the way.
-pub(crate) struct Writer<'a> {
+pub(crate) struct ValueWriter<'a> {
     cbor: Encoder<&'a mut Vec<u8>>,
     sealing: Option<(&'a Sealer, PaymentId)>,
 }
 
 /// Reads values.
-pub(crate) struct Reader<'a> {
+pub(crate) struct ValueReader<'a> {
     cbor: Decoder<'a>,
 }
 
@@ -32,10 +32,10 @@ pub(crate) trait Field: Sized {
     }
 
     /// Writes it as one CBOR item.
-    fn write(&self, out: &mut Writer<'_>);
+    fn write(&self, out: &mut ValueWriter<'_>);
 
     /// Reads one CBOR item.
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError>;
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError>;
 
     /// What stands for it where it is missing.
     ///
@@ -48,7 +48,7 @@ pub(crate) trait Field: Sized {
 /// The most fields of a map: one bit each tells which were there.
 pub(crate) const FIELDS_MAX: u8 = 64;
 
-impl<'a> Writer<'a> {
+impl<'a> ValueWriter<'a> {
     /// Behind what is in a buffer; nothing that it writes is to be sealed.
     pub fn new(out: &'a mut Vec<u8>) -> Self {
         Self { cbor: Encoder::new(out), sealing: None }
@@ -122,7 +122,7 @@ fn sure<T, E: std::fmt::Debug>(written: Result<T, minicbor::encode::Error<E>>) {
     written.expect("invariant: a vector takes all that is written");
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ValueReader<'a> {
     /// From the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self::behind(bytes, 0)
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
     /// or that it needs no more.
     pub fn map(
         &mut self,
-        mut take: impl FnMut(u64, &mut Self) -> Result<Taken, DecodeError>,
+        mut take: impl FnMut(u64, &mut Self) -> Result<FieldFate, DecodeError>,
     ) -> Result<(), DecodeError> {
         let at = self.at();
         let mut left = self.cbor.map().map_err(|error| fault(&error, "map", at))?;
@@ -179,12 +179,12 @@ impl<'a> Reader<'a> {
                 seen |= bit;
             }
             match take(number, self)? {
-                Taken::Known => {}
-                Taken::Unknown => {
+                FieldFate::Known => {}
+                FieldFate::Unknown => {
                     let at = self.at();
                     self.cbor.skip().map_err(|error| fault(&error, "value", at))?;
                 }
-                Taken::Enough => return Ok(()),
+                FieldFate::Enough => return Ok(()),
             }
         }
     }
@@ -262,7 +262,7 @@ impl<'a> Reader<'a> {
 
 /// What became of one field of a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum FieldFate {
     /// Its value was read.
     Known,
     /// Its value was not read and is passed over.
@@ -291,7 +291,7 @@ fn fault(error: &CborError, field: &'static str, at: usize) -> DecodeError {
 macro_rules! fields {
     ($visible:vis read $read:ident, $type:ident { $($number:literal => $name:ident),+ $(,)? }) => {
         $visible fn $read(
-            reader: &mut $crate::record::field::Reader<'_>,
+            reader: &mut $crate::record::field::ValueReader<'_>,
         ) -> Result<$type, $crate::record::DecodeError> {
             $crate::record::field::read_fields!(
                 reader, $type, { $($number => $name),+ }, {}
@@ -300,7 +300,7 @@ macro_rules! fields {
     };
     ($type:path { $($number:literal => $name:ident),+ $(,)? } $(; $($left:ident = $value:expr),+)?) => {
         impl $crate::record::field::Field for $type {
-            fn write(&self, out: &mut $crate::record::field::Writer<'_>) {
+            fn write(&self, out: &mut $crate::record::field::ValueWriter<'_>) {
                 let Self { $($name),+ $(, $($left: _),+)? } = self;
                 out.map(|out| {
                     $(out.field($number, $name);)+
@@ -308,7 +308,7 @@ macro_rules! fields {
             }
 
             fn read(
-                reader: &mut $crate::record::field::Reader<'_>,
+                reader: &mut $crate::record::field::ValueReader<'_>,
             ) -> Result<Self, $crate::record::DecodeError> {
                 $crate::record::field::read_fields!(
                     reader, Self, { $($number => $name),+ }, { $($($left = $value),+)? }
@@ -321,14 +321,14 @@ pub(crate) use fields;
 
 macro_rules! read_fields {
     ($reader:ident, $type:ident, { $($number:literal => $name:ident),+ }, { $($left:ident = $value:expr),* }) => {{
-        use $crate::record::field::{Field, Taken};
+        use $crate::record::field::{Field, FieldFate};
         $(let mut $name = None;)+
         $reader.map(|number, reader| {
             match number {
                 $($number => $name = Some(Field::read(reader)?),)+
-                _ => return Ok(Taken::Unknown),
+                _ => return Ok(FieldFate::Unknown),
             }
-            Ok(Taken::Known)
+            Ok(FieldFate::Known)
         })?;
         $(let $name = match $name {
             Some(value) => value,
@@ -343,12 +343,12 @@ pub(crate) use read_fields;
 macro_rules! codes {
     ($type:ident, $field:literal, $($variant:ident = $code:literal),+ $(,)?) => {
         impl $crate::record::field::Field for $type {
-            fn write(&self, out: &mut $crate::record::field::Writer<'_>) {
+            fn write(&self, out: &mut $crate::record::field::ValueWriter<'_>) {
                 out.unsigned(match self { $($type::$variant => $code),+ });
             }
 
             fn read(
-                reader: &mut $crate::record::field::Reader<'_>,
+                reader: &mut $crate::record::field::ValueReader<'_>,
             ) -> Result<Self, $crate::record::DecodeError> {
                 let at = reader.at();
                 match reader.code($field)? {
@@ -365,7 +365,7 @@ pub(crate) use codes;
 macro_rules! variants {
     ($type:ident, $field:literal, $($variant:ident = $code:literal),+ $(,)?) => {
         impl $crate::record::field::Field for $type {
-            fn write(&self, out: &mut $crate::record::field::Writer<'_>) {
+            fn write(&self, out: &mut $crate::record::field::ValueWriter<'_>) {
                 out.array(2);
                 match self {
                     $($type::$variant(value) => {
@@ -376,7 +376,7 @@ macro_rules! variants {
             }
 
             fn read(
-                reader: &mut $crate::record::field::Reader<'_>,
+                reader: &mut $crate::record::field::ValueReader<'_>,
             ) -> Result<Self, $crate::record::DecodeError> {
                 reader.array_of(2, $field)?;
                 let at = reader.at();

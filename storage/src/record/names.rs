@@ -11,7 +11,7 @@ use router::reason::Reason;
 
 use super::DecodeError;
 use super::bytes;
-use super::field::{Field, Reader, Writer, codes};
+use super::field::{Field, ValueReader, ValueWriter, codes};
 
 /// Reasons go by their catalogue number, which outlives the order of the list.
 static REASON_NUMBERS: LazyLock<Vec<(u16, Reason)>> = LazyLock::new(|| {
@@ -23,12 +23,12 @@ static REASON_NUMBERS: LazyLock<Vec<(u16, Reason)>> = LazyLock::new(|| {
 });
 
 impl Field for Reason {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         let found = REASON_NUMBERS.iter().find(|(_, known)| known == self);
         out.unsigned(found.expect("invariant: every reason has a number").0.into());
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         let at = reader.at();
         let number = reader.unsigned("reason")?;
         let found = REASON_NUMBERS.binary_search_by_key(&number, |(known, _)| (*known).into());
@@ -61,12 +61,12 @@ codes!(
 
 /// The same number as one byte, as the rows of notices have it.
 pub(crate) fn put_notice_type(kind: NoticeType, out: &mut Vec<u8>) {
-    kind.write(&mut Writer::new(out));
+    kind.write(&mut ValueWriter::new(out));
 }
 
 pub(crate) fn notice_type(reader: &mut bytes::Reader<'_>) -> Result<NoticeType, DecodeError> {
     let at = reader.at();
     let code = [reader.u8()?];
-    NoticeType::read(&mut Reader::new(&code))
+    NoticeType::read(&mut ValueReader::new(&code))
         .map_err(|_| DecodeError::Value { field: "notice type", at })
 }

@@ -7,7 +7,7 @@ use router::reservation::{Counter, Hold, Keep, Reservation, Slot};
 use router::time::Timestamp;
 
 use super::DecodeError;
-use super::field::{Field, Reader, Writer, fields};
+use super::field::{Field, ValueReader, ValueWriter, fields};
 use super::values::write_list;
 
 fields!(Attempt { 0 => participant, 1 => stan, 2 => transmitted_at });
@@ -31,11 +31,11 @@ impl Field for Entry {
         self.is_empty()
     }
 
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         write_list(self.lines(), out);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         Self::new(Field::read(reader)?).map_err(|error| DecodeError::Entry(Box::new(error)))
     }
 
@@ -46,7 +46,7 @@ impl Field for Entry {
 
 /// Two numbers that stand for a way to keep, or the time until which a slot is kept.
 impl Field for Keep {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         match self {
             Self::UntilOutcome => out.unsigned(1),
             Self::WhileApproved => out.unsigned(2),
@@ -57,7 +57,7 @@ impl Field for Keep {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         if reader.is_array() {
             reader.array_of(1, "keep")?;
             return Timestamp::read(reader).map(Self::Until);

@@ -7,7 +7,7 @@ use router::message::{
 use router::secret::{CardNumber, MaskedPan, Pan, SealedPan, SealedTexts};
 
 use super::DecodeError;
-use super::field::{Field, Reader, Writer, fields, variants};
+use super::field::{Field, ValueReader, ValueWriter, fields, variants};
 
 // Key and fingerprint stand beside the request; what is transient is never kept.
 fields!(PaymentRequest {
@@ -71,7 +71,7 @@ fields!(SealedTexts { 0 => key_name, 1 => ciphertext });
 
 /// Sealed on the way, where it is clear.
 impl Field for CardNumber {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         match self {
             Self::Clear(pan) => {
                 let (sealer, payment) =
@@ -82,21 +82,21 @@ impl Field for CardNumber {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         Field::read(reader).map(Self::Sealed)
     }
 }
 
 /// Its first six digits, its last four, and how many it has.
 impl Field for MaskedPan {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         let mut bytes = [self.len; 11];
         bytes[..6].copy_from_slice(&self.first);
         bytes[6..10].copy_from_slice(&self.last);
         out.bytes(&bytes);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         const FIELD: &str = "masked card number";
         let at = reader.at();
         let [f1, f2, f3, f4, f5, f6, l1, l2, l3, l4, len]: [u8; 11] =

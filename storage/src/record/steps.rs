@@ -8,7 +8,7 @@ use router::record::{
 };
 
 use super::DecodeError;
-use super::field::{Field, Reader, Taken, Writer, fields, variants};
+use super::field::{Field, FieldFate, ValueReader, ValueWriter, fields, variants};
 
 fields!(Rerouted { 0 => payment, 1 => at, 2 => attempt });
 fields!(Concluded { 0 => payment, 1 => at, 2 => outcome, 3 => entry });
@@ -16,17 +16,17 @@ fields!(Concluded { 0 => payment, 1 => at, 2 => outcome, 3 => entry });
 const ENTRY: u64 = 3;
 
 /// An outcome without what it posted.
-pub(super) fn concluded_alone(reader: &mut Reader<'_>) -> Result<Concluded, DecodeError> {
+pub(super) fn concluded_alone(reader: &mut ValueReader<'_>) -> Result<Concluded, DecodeError> {
     let (mut payment, mut at, mut outcome) = (None, None, None);
     reader.map(|number, reader| {
         match number {
             0 => payment = Some(Field::read(reader)?),
             1 => at = Some(Field::read(reader)?),
             2 => outcome = Some(Field::read(reader)?),
-            ENTRY => return Ok(Taken::Enough),
-            _ => return Ok(Taken::Unknown),
+            ENTRY => return Ok(FieldFate::Enough),
+            _ => return Ok(FieldFate::Unknown),
         }
-        Ok(Taken::Known)
+        Ok(FieldFate::Known)
     })?;
     let missing = |field| DecodeError::Missing { field };
     Ok(Concluded {
@@ -54,7 +54,7 @@ const HISTORY: u64 = 3;
 
 /// A pair: the step's number, and what it tells.
 impl Field for ReversalStep {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         out.array(2);
         match self {
             Self::Owed(cause) => {
@@ -76,7 +76,7 @@ impl Field for ReversalStep {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         const FIELD: &str = "reversal step";
         reader.array_of(2, FIELD)?;
         let at = reader.at();
@@ -92,7 +92,7 @@ impl Field for ReversalStep {
 
 /// The number of a cause; why an outcome is unknown stands in a pair with it.
 impl Field for ReversalCause {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         match self {
             Self::Unknown(cause) => {
                 out.array(1);
@@ -103,7 +103,7 @@ impl Field for ReversalCause {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         const FIELD: &str = "reversal cause";
         if reader.is_array() {
             reader.array_of(1, FIELD)?;
@@ -120,7 +120,7 @@ impl Field for ReversalCause {
 
 pub(super) fn put_reversal(reversal: &Reversal, history: Option<&[u8]>, out: &mut Vec<u8>) {
     let Reversal { payment, at, step } = reversal;
-    Writer::new(out).map(|out| {
+    ValueWriter::new(out).map(|out| {
         out.field(0, payment);
         out.field(1, at);
         out.field(2, step);
@@ -130,7 +130,7 @@ pub(super) fn put_reversal(reversal: &Reversal, history: Option<&[u8]>, out: &mu
 
 pub(super) fn put_late(late: &LateAnswer, history: Option<&[u8]>, out: &mut Vec<u8>) {
     let LateAnswer { payment, at, outcome } = late;
-    Writer::new(out).map(|out| {
+    ValueWriter::new(out).map(|out| {
         out.field(0, payment);
         out.field(1, at);
         out.field(2, outcome);
@@ -138,37 +138,37 @@ pub(super) fn put_late(late: &LateAnswer, history: Option<&[u8]>, out: &mut Vec<
     });
 }
 
-fn put_history(history: Option<&[u8]>, out: &mut Writer<'_>) {
+fn put_history(history: Option<&[u8]>, out: &mut ValueWriter<'_>) {
     if let Some(history) = history {
         out.bytes_field(HISTORY, history);
     }
 }
 
 /// The history that a reversal or late answer carries.
-pub(super) fn history<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, DecodeError> {
+pub(super) fn history<'a>(reader: &mut ValueReader<'a>) -> Result<Option<&'a [u8]>, DecodeError> {
     let mut history = None;
     reader.map(|number, reader| {
         if number != HISTORY {
-            return Ok(Taken::Unknown);
+            return Ok(FieldFate::Unknown);
         }
         history = Some(reader.bytes("history")?);
-        Ok(Taken::Enough)
+        Ok(FieldFate::Enough)
     })?;
     Ok(history)
 }
 
 /// Appends the fields of a reversal or late answer as they are, but for the history.
 pub(super) fn put_without_history(
-    reader: &mut Reader<'_>,
+    reader: &mut ValueReader<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), DecodeError> {
     let mut kept = Vec::new();
     reader.map(|number, reader| {
         let item = reader.item("value")?;
         kept.push((number, item));
-        Ok(Taken::Known)
+        Ok(FieldFate::Known)
     })?;
-    Writer::new(out).map(|out| {
+    ValueWriter::new(out).map(|out| {
         let others = kept.iter().filter(|(number, _)| *number != HISTORY);
         others.for_each(|(number, item)| out.raw_field(*number, item));
     });

@@ -11,7 +11,7 @@ use router::text::Text;
 use router::time::{Date, Timestamp};
 use smallvec::SmallVec;
 
-use super::field::{Field, Reader, Writer};
+use super::field::{Field, ValueReader, ValueWriter};
 use super::{DecodeError, LIST_LEN_MAX};
 
 /// A number, zero where it is missing.
@@ -20,11 +20,11 @@ impl Field for i64 {
         *self == 0
     }
 
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         out.signed(*self);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         reader.signed("number")
     }
 
@@ -34,22 +34,22 @@ impl Field for i64 {
 }
 
 impl Field for u64 {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         out.unsigned(*self);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         reader.unsigned("number")
     }
 }
 
 /// Sixteen bytes.
 impl Field for u128 {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         out.bytes(&self.to_be_bytes());
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         let at = reader.at();
         let bytes = reader.bytes("128-bit number")?.try_into();
         bytes.map(Self::from_be_bytes).or_else(|_| reader.invalid("128-bit number", at))
@@ -58,11 +58,11 @@ impl Field for u128 {
 
 /// So many bytes.
 impl<const LEN: usize> Field for [u8; LEN] {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         out.bytes(self);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         let at = reader.at();
         reader.bytes("bytes")?.try_into().or_else(|_| reader.invalid("bytes", at))
     }
@@ -74,11 +74,11 @@ impl Field for Box<[u8]> {
         self.is_empty()
     }
 
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         out.bytes(self);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         reader.bytes("bytes").map(Self::from)
     }
 
@@ -93,11 +93,11 @@ impl Field for Box<str> {
         self.is_empty()
     }
 
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         out.text(self);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         reader.text("text").map(Self::from)
     }
 
@@ -112,11 +112,11 @@ impl<const MAX: usize> Field for Text<MAX> {
         self.is_empty()
     }
 
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         out.text(self.as_str());
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         let at = reader.at();
         let ascii = reader.text("text")?.as_bytes();
         Self::from_ascii(ascii).or_else(|_| reader.invalid("text", at))
@@ -133,13 +133,13 @@ impl<T: Field> Field for Option<T> {
         self.is_none()
     }
 
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         if let Some(value) = self {
             value.write(out);
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         T::read(reader).map(Some)
     }
 
@@ -149,22 +149,24 @@ impl<T: Field> Field for Option<T> {
 }
 
 impl<T: Field> Field for Box<T> {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         (**self).write(out);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         T::read(reader).map(Self::new)
     }
 }
 
-pub(super) fn write_list<T: Field>(items: &[T], out: &mut Writer<'_>) {
+pub(super) fn write_list<T: Field>(items: &[T], out: &mut ValueWriter<'_>) {
     out.array(items.len());
     items.iter().for_each(|item| item.write(out));
 }
 
 /// Grows as its items are read, never by the count alone.
-fn read_list<T: Field, L: Extend<T> + Default>(reader: &mut Reader<'_>) -> Result<L, DecodeError> {
+fn read_list<T: Field, L: Extend<T> + Default>(
+    reader: &mut ValueReader<'_>,
+) -> Result<L, DecodeError> {
     let at = reader.at();
     let len = reader.list_len("list")?;
     if usize::try_from(len).map_or(true, |len| len > LIST_LEN_MAX) {
@@ -183,11 +185,11 @@ impl<T: Field> Field for Vec<T> {
         self.is_empty()
     }
 
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         write_list(self, out);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         read_list(reader)
     }
 
@@ -202,11 +204,11 @@ impl<T: Field, const LEN: usize> Field for SmallVec<[T; LEN]> {
         self.is_empty()
     }
 
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         write_list(self, out);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         read_list(reader)
     }
 
@@ -217,13 +219,13 @@ impl<T: Field, const LEN: usize> Field for SmallVec<[T; LEN]> {
 
 /// A pair: the currency's number, and minor units.
 impl Field for Money {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         out.array(2);
         out.unsigned(self.currency.numeric().into());
         out.signed(self.minor);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         reader.array_of(2, "money")?;
         let at = reader.at();
         let numeric = u16::try_from(reader.unsigned("currency")?).ok();
@@ -236,22 +238,22 @@ impl Field for Money {
 
 /// Microseconds since 1970.
 impl Field for Timestamp {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         out.signed(self.0);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         reader.signed("time").map(Self)
     }
 }
 
 /// Days since 1970.
 impl Field for Date {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         out.signed(self.0.into());
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         let at = reader.at();
         let days = i32::try_from(reader.signed("date")?).ok();
         days.map_or_else(|| reader.invalid("date", at), |days| Ok(Self(days)))
@@ -259,11 +261,11 @@ impl Field for Date {
 }
 
 impl Field for Stan {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         out.unsigned(self.number().into());
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         let at = reader.at();
         let number = u32::try_from(reader.unsigned("STAN")?).ok();
         number.and_then(Self::new).map_or_else(|| reader.invalid("STAN", at), Ok)
@@ -271,11 +273,11 @@ impl Field for Stan {
 }
 
 impl Field for Folio {
-    fn write(&self, out: &mut Writer<'_>) {
+    fn write(&self, out: &mut ValueWriter<'_>) {
         out.unsigned(self.number());
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         let at = reader.at();
         Self::new(reader.unsigned("folio")?).map_or_else(|| reader.invalid("folio", at), Ok)
     }
@@ -285,11 +287,11 @@ impl Field for Folio {
 macro_rules! wrapped {
     ($($type:ident),+) => {
         $(impl Field for $type {
-            fn write(&self, out: &mut Writer<'_>) {
+            fn write(&self, out: &mut ValueWriter<'_>) {
                 self.0.write(out);
             }
 
-            fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+            fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
                 Field::read(reader).map(Self)
             }
         })+

@@ -114,7 +114,7 @@ const DAY_MS: i64 = 86_400_000;
 pub(super) fn biller_key(biller: &BillerId, date: Date, id: PaymentId) -> BillerKey {
     // The sign turned, so that days before 1970 sort first.
     let day = (date.0.cast_unsigned() ^ 1 << 31).to_be_bytes();
-    Parts::new().put(&day).padded(biller.as_str(), BillerId::LEN_MAX).id(id)
+    KeyParts::new().put(&day).padded(biller.as_str(), BillerId::LEN_MAX).id(id)
 }
 
 /// The first and the last key of one originator, STAN and DE7, at whatever terminal.
@@ -136,8 +136,8 @@ fn trace_part<const LEN: usize>(
     originator: &ParticipantId,
     stan: Stan,
     transmitted_at: &Text<10>,
-) -> Parts<LEN> {
-    Parts::new()
+) -> KeyParts<LEN> {
+    KeyParts::new()
         .padded(transmitted_at.as_str(), 10)
         .padded(originator.as_str(), ParticipantId::LEN_MAX)
         .put(&stan.number().to_be_bytes())
@@ -146,7 +146,7 @@ fn trace_part<const LEN: usize>(
 /// A row of recent payments.
 pub(super) fn name_key(name: &NamedBy, id: PaymentId) -> NameKey {
     let (kind, originator, value) = name.parts();
-    Parts::new()
+    KeyParts::new()
         .put(&day_of(id).to_be_bytes())
         .put(&kind.as_bytes()[..1])
         .padded(originator.as_str(), ParticipantId::LEN_MAX)
@@ -205,12 +205,12 @@ pub(super) fn payment_id(bytes: &[u8]) -> Option<PaymentId> {
 }
 
 /// A key being put together, of parts whose lengths sum to its own.
-struct Parts<const LEN: usize> {
+struct KeyParts<const LEN: usize> {
     key: [u8; LEN],
     at: usize,
 }
 
-impl<const LEN: usize> Parts<LEN> {
+impl<const LEN: usize> KeyParts<LEN> {
     fn new() -> Self {
         Self { key: [0; LEN], at: 0 }
     }

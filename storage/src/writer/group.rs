@@ -32,7 +32,7 @@ pub(super) struct Group {
     pub(super) credits: Vec<(Entry, u64)>,
     pub(super) around: Vec<Record>,
     pub(super) decided: Vec<Answered<Decided>>,
-    pub(super) appended: Vec<Step>,
+    pub(super) appended: Vec<FollowingRecord>,
     pub(super) found: Vec<Answered<Option<PaymentId>>>,
     pub(super) barriers: Vec<Answered<()>>,
 }
@@ -47,7 +47,7 @@ impl Group {
 }
 
 /// One record that follows, with what is needed to put it into another frame.
-pub(super) struct Step {
+pub(super) struct FollowingRecord {
     pub(super) record: Record,
     pub(super) encoded: Vec<u8>,
     pub(super) answer: Answer<Appended>,
@@ -188,7 +188,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         let refused = decided.into_iter().map(|(answer, _)| (answer, Err(gone.clone())));
         group.decided.extend(refused);
         self.journal.begin();
-        for Step { record, encoded, answer, .. } in appended {
+        for FollowingRecord { record, encoded, answer, .. } in appended {
             self.follow(record, encoded, answer, &mut group);
         }
         group

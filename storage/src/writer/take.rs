@@ -11,7 +11,7 @@ use router::reason::Reason;
 use router::record::{Intent, Record, Refused};
 use router::reservation::{ClaimOwner, Reservation, Settle};
 
-use super::group::{Ended, Group, Published, Step};
+use super::group::{Ended, FollowingRecord, Group, Published};
 use super::{Answer, Command, Decided, Writer};
 use crate::guard::{Begun, Guard, GuardError, LimitPlace, Requested, ReserveAsk, Verdict, Wants};
 use crate::history::History;
@@ -42,7 +42,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         group: &mut Group,
     ) {
         let appended = self.append(&record, &encoded, group);
-        group.appended.push(Step { record, encoded, answer, appended });
+        group.appended.push(FollowingRecord { record, encoded, answer, appended });
     }
 
     /// Notes where a payment stands now, and where it stood.

@@ -3,6 +3,7 @@
 //! The reader is a small lexer, not a parser: it knows comments, literals and braces. A module of
 //! tests in a file of its own is recognised by its name (`tests.rs`, `…_tests.rs`, `tests/`).
 
+mod names;
 mod source;
 
 use std::fs;

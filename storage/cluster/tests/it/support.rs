@@ -6,7 +6,7 @@ use std::time::Duration;
 use rig::{Redis, RedisOptions};
 use storage::seal::SealingKey;
 use storage::{Recovered, Sealer, Store};
-use storage_cluster::{Node, Settings};
+use storage_cluster::{ClusterSettings, Node};
 use storage_cql::session::Replication;
 use storage_redis::Form;
 
@@ -37,23 +37,23 @@ impl World {
         world
     }
 
-    pub fn cql(&self) -> storage_cql::Settings {
+    pub fn cql(&self) -> storage_cql::CqlSettings {
         let nodes = rig::shared_cassandra().addresses();
-        storage_cql::Settings {
+        storage_cql::CqlSettings {
             replication: Replication::Everywhere(1),
             request_timeout: Duration::from_secs(5),
-            ..storage_cql::Settings::new(nodes, &self.keyspace)
+            ..storage_cql::CqlSettings::new(nodes, &self.keyspace)
         }
     }
 
-    pub fn settings(&self, node: &str) -> Settings {
+    pub fn settings(&self, node: &str) -> ClusterSettings {
         let form = Form::Single { url: self.redis_url.clone() };
-        let gate = storage_redis::Settings::new(form, &self.keyspace);
-        Settings {
+        let gate = storage_redis::RedisSettings::new(form, &self.keyspace);
+        ClusterSettings {
             address: "127.0.0.1:1".to_owned(),
             beat_every: Duration::from_millis(100),
             takeover_after: Duration::from_millis(1_500),
-            ..Settings::new(node, self.cql(), gate)
+            ..ClusterSettings::new(node, self.cql(), gate)
         }
     }
 

@@ -8,7 +8,7 @@ use scylla::value::{CqlValue, Row};
 
 use super::statements::{BEFORE, TABLES_THAT_EXPIRE, create_keyspace, is_keyspace, of_file};
 use super::{MIGRATIONS, Migration, SchemaError, agreed, applied, digest, statements};
-use crate::session::{Deadline, Settings, open};
+use crate::session::{CqlSettings, Deadline, open};
 
 /// A change of the schema waits for all nodes to agree on it.
 const CHANGE_MAX: Duration = Duration::from_secs(60);
@@ -31,13 +31,13 @@ pub struct Applied {
 /// kept. Doing it again does nothing, and two programs may do it at once.
 ///
 /// `by` names this program in the lock, uniquely.
-pub fn apply(settings: &Settings, by: &str) -> Result<Applied, SchemaError> {
+pub fn apply(settings: &CqlSettings, by: &str) -> Result<Applied, SchemaError> {
     apply_migrations(settings, &MIGRATIONS, by)
 }
 
 /// The same of other migrations than this program's own: for tests of migrating.
 pub fn apply_migrations(
-    settings: &Settings,
+    settings: &CqlSettings,
     migrations: &[Migration],
     by: &str,
 ) -> Result<Applied, SchemaError> {
@@ -60,7 +60,7 @@ pub fn apply_migrations(
 
 struct SchemaRun<'a> {
     session: Session,
-    settings: &'a Settings,
+    settings: &'a CqlSettings,
     by: &'a str,
 }
 

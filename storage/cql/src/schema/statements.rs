@@ -1,6 +1,6 @@
 //! The statements of a migration, and those that settings make.
 
-use crate::session::{Replication, Settings};
+use crate::session::{CqlSettings, Replication};
 
 /// Tables whose rows are kept for as long as the settings say, and no longer.
 pub const TABLES_THAT_EXPIRE: [&str; 9] = [
@@ -33,7 +33,7 @@ pub(super) fn is_keyspace(name: &str) -> bool {
 }
 
 /// Seconds for `default_time_to_live`; none for more than the servers know.
-pub(super) fn time_to_live(settings: &Settings) -> Option<i32> {
+pub(super) fn time_to_live(settings: &CqlSettings) -> Option<i32> {
     let seconds = settings.retention.as_secs();
     // Zero would mean for ever, which a shorter time than a second does not.
     let seconds = if settings.retention.is_zero() { 0 } else { seconds.max(1) };
@@ -42,7 +42,7 @@ pub(super) fn time_to_live(settings: &Settings) -> Option<i32> {
 
 /// The keyspace, on ScyllaDB without tablets: conditional updates, which lanes and the gate stand
 /// on, are not supported on them by all releases that make keyspaces with tablets by default.
-pub(super) fn create_keyspace(settings: &Settings, is_scylla: bool) -> String {
+pub(super) fn create_keyspace(settings: &CqlSettings, is_scylla: bool) -> String {
     let replication = match &settings.replication {
         Replication::Everywhere(copies) => {
             format!("'class': 'SimpleStrategy', 'replication_factor': {copies}")
@@ -72,8 +72,8 @@ mod tests {
 
     use super::*;
 
-    fn settings() -> Settings {
-        Settings::new(vec!["127.0.0.1:9042".into()], "cauce")
+    fn settings() -> CqlSettings {
+        CqlSettings::new(vec!["127.0.0.1:9042".into()], "cauce")
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn no_retention_is_for_ever_and_too_long_a_one_is_refused() {
-        let ttl = |retention| time_to_live(&Settings { retention, ..settings() });
+        let ttl = |retention| time_to_live(&CqlSettings { retention, ..settings() });
         assert_eq!(ttl(Duration::ZERO), Some(0));
         assert_eq!(ttl(Duration::from_millis(1)), Some(1));
         assert_eq!(ttl(Duration::from_secs(RETENTION_MAX)), Some(630_720_000));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use scylla::errors::{DbError, ExecutionError, PrepareError, RequestAttemptError};
 
-use super::{Settings, Statement};
+use super::{CqlSettings, Statement};
 
 /// What is known of a statement that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl CqlError {
     }
 
     pub(crate) fn connect(
-        settings: &Settings,
+        settings: &CqlSettings,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
         Self::Connect { nodes: settings.nodes.join(", ").into(), source: source.into() }

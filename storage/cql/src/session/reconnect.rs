@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::{CqlError, Settings, connect};
+use super::{CqlError, CqlSettings, connect};
 
 /// Pause between two looks whether a server is connected.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -59,7 +59,7 @@ impl CurrentSession {
     }
 
     /// Where servers may be found: those that are configured, and those learnt from them.
-    async fn addresses(&self, settings: &Settings) -> Vec<SocketAddr> {
+    async fn addresses(&self, settings: &CqlSettings) -> Vec<SocketAddr> {
         let state = self.session().get_cluster_state();
         let learnt = state.get_nodes_info().iter();
         let mut addresses: Vec<SocketAddr> =
@@ -75,7 +75,7 @@ impl CurrentSession {
 }
 
 /// Keeps a server connected. Runs until it is dropped, with the runtime of the session.
-pub(super) async fn keep(current: Arc<CurrentSession>, settings: Settings) {
+pub(super) async fn keep(current: Arc<CurrentSession>, settings: CqlSettings) {
     loop {
         sleep(LOOK_EVERY).await;
         if current.is_connected() {
@@ -98,7 +98,7 @@ pub(super) async fn keep(current: Arc<CurrentSession>, settings: Settings) {
     }
 }
 
-async fn reconnect(current: &CurrentSession, settings: &Settings) -> Result<Session, CqlError> {
+async fn reconnect(current: &CurrentSession, settings: &CqlSettings) -> Result<Session, CqlError> {
     let addresses = current.addresses(settings).await;
     reach(&addresses).await.map_err(|source| CqlError::connect(settings, source))?;
     let connecting = timeout(CONNECT_MAX, connect(settings, &addresses, true));

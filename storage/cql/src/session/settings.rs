@@ -16,7 +16,7 @@ use super::CqlError;
 
 /// Where the servers are and how they are asked.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct CqlSettings {
     /// `HOST:PORT` of some of them; the others are learnt from these.
     pub nodes: Vec<String>,
     /// The keyspace of the tables: letters, digits and underscores.
@@ -43,7 +43,7 @@ pub struct Settings {
     pub retention: Duration,
 }
 
-impl Settings {
+impl CqlSettings {
     /// Of servers at `nodes`, with a keyspace of three copies and everything else as usual.
     pub fn new(nodes: Vec<String>, keyspace: &str) -> Self {
         Self {
@@ -163,21 +163,21 @@ impl fmt::Debug for Password {
 mod tests {
     use super::*;
 
-    fn settings() -> Settings {
-        Settings::new(vec!["127.0.0.1:9042".into()], "cauce")
+    fn settings() -> CqlSettings {
+        CqlSettings::new(vec!["127.0.0.1:9042".into()], "cauce")
     }
 
     #[test]
     fn a_password_is_not_printed() {
         let login = Some(("switch".to_owned(), Password::new("correct horse")));
-        let printed = format!("{:?}", Settings { login, ..settings() });
+        let printed = format!("{:?}", CqlSettings { login, ..settings() });
         assert!(printed.contains("switch") && !printed.contains("horse"), "{printed}");
     }
 
     #[test]
     fn without_certificates_there_is_no_tls_and_without_their_file_no_connection() {
         assert!(settings().tls_context().unwrap().is_none());
-        let missing = Settings { tls_ca: Some("no-such-file.pem".into()), ..settings() };
+        let missing = CqlSettings { tls_ca: Some("no-such-file.pem".into()), ..settings() };
         assert!(matches!(missing.tls_context(), Err(CqlError::Tls { .. })));
     }
 }

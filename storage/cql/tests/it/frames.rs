@@ -5,7 +5,7 @@ use router::id::Lane;
 use storage::guard::GateEpoch;
 use storage::journal::{BackendError, Damage, Head, Tail, TailFrame};
 use storage_cql::frames::{ImportError, import, records, verify};
-use storage_cql::{Cql, LaneBackend, LaneTail, LaneTakeover, Lanes, Settings};
+use storage_cql::{Cql, CqlSettings, LaneBackend, LaneTail, LaneTakeover, Lanes};
 
 use crate::support::{append, append_all, frame, marks, new_lane, owner, shared};
 
@@ -68,7 +68,7 @@ fn a_lane_whose_first_frames_have_expired_is_verified_from_the_first_that_is_kep
         let frame = TailFrame::after(&backend.row().head, 2_000, marks(2_000));
         append(&mut backend, &frame, None).unwrap();
     }
-    let settings = Settings { retention: Duration::from_secs(3_600), ..cql.settings().clone() };
+    let settings = CqlSettings { retention: Duration::from_secs(3_600), ..cql.settings().clone() };
     let expiring = &Cql::connect(&settings).unwrap();
     let verified = |cql| {
         verify(cql, Lane(120)).map(|report| (report.first - start, report.segments, report.records))
@@ -191,7 +191,7 @@ fn an_append_whose_answers_were_lost_counts_once() {
     let row = new_lane(cql, 108, "a");
     let proxy = Proxy::start(&rig::shared_cassandra().addresses()[0]).unwrap();
     let nodes = vec![proxy.address()];
-    let through = Cql::connect(&Settings { nodes, ..cql.settings().clone() }).unwrap();
+    let through = Cql::connect(&CqlSettings { nodes, ..cql.settings().clone() }).unwrap();
     let mut backend = LaneBackend::new(&through, row);
     let start = backend.row().head.sequence;
     append_all(&mut backend, &[1]);

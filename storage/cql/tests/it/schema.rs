@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use storage_cql::schema::{MIGRATIONS, Migration, SchemaError, SchemaStanding, TABLES_THAT_EXPIRE};
 use storage_cql::schema::{apply, apply_migrations, check};
-use storage_cql::{Cql, CqlError, Settings};
+use storage_cql::{Cql, CqlError, CqlSettings};
 
 use crate::support::settings;
 
@@ -18,7 +18,7 @@ fn the_schema_is_applied_once_and_its_retention_whenever_that_changes() {
     assert_eq!(check(&settings).unwrap(), SchemaStanding::Current);
     let again = apply(&settings, "one").unwrap();
     assert_eq!((again.before, again.now, again.retention_changed.len()), (LAST, LAST, 0));
-    let kept = Settings { retention: Duration::from_secs(86_400), ..settings };
+    let kept = CqlSettings { retention: Duration::from_secs(86_400), ..settings };
     assert_eq!(apply(&kept, "one").unwrap().retention_changed, TABLES_THAT_EXPIRE);
     assert_eq!(apply(&kept, "one").unwrap().retention_changed, [""; 0]);
 }
@@ -66,6 +66,6 @@ fn a_newer_schema_and_a_changed_migration_are_refused() {
 
 #[test]
 fn a_name_that_is_more_than_a_name_is_no_keyspace() {
-    let settings = Settings { keyspace: "a; DROP KEYSPACE b".into(), ..settings() };
+    let settings = CqlSettings { keyspace: "a; DROP KEYSPACE b".into(), ..settings() };
     assert!(matches!(apply(&settings, "test"), Err(SchemaError::Keyspace(_))));
 }

@@ -11,13 +11,13 @@ use storage::journal::{Backend, BackendError, Frame, Head, TailFrame};
 use storage::record::encode;
 use storage::seal::SealingKey;
 use storage_cql::session::Replication;
-use storage_cql::{Cql, LaneBackend, LaneRow, Lanes, Owner, Settings, lane, schema};
+use storage_cql::{Cql, CqlSettings, LaneBackend, LaneRow, Lanes, Owner, lane, schema};
 
 /// Settings of a keyspace that is not there yet.
-pub fn settings() -> Settings {
+pub fn settings() -> CqlSettings {
     let nodes = rig::shared_cassandra().addresses();
     let replication = Replication::Everywhere(1);
-    Settings { replication, ..Settings::new(nodes, &rig::fresh_keyspace()) }
+    CqlSettings { replication, ..CqlSettings::new(nodes, &rig::fresh_keyspace()) }
 }
 
 /// A connection to a keyspace of its own.

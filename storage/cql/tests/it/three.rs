@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rig::Cassandra;
 use storage_cql::session::Replication;
-use storage_cql::{Cql, LaneBackend, Settings, frames, schema};
+use storage_cql::{Cql, CqlSettings, LaneBackend, frames, schema};
 
 use crate::support::{append, frame, new_lane};
 
@@ -14,8 +14,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 #[test]
 fn a_lane_goes_on_while_one_of_three_nodes_is_dead_or_paused() {
     let cassandra = Cassandra::start(3).unwrap();
-    let settings = Settings::new(cassandra.addresses(), "three");
-    let settings = Settings { replication: Replication::Everywhere(3), ..settings };
+    let settings = CqlSettings::new(cassandra.addresses(), "three");
+    let settings = CqlSettings { replication: Replication::Everywhere(3), ..settings };
     schema::apply(&settings, "test").unwrap();
     let cql = Cql::connect(&settings).unwrap();
     let row = new_lane(&cql, 1, "a");

@@ -7,7 +7,7 @@ use storage::guard::GateEpoch;
 
 use crate::failure::Why;
 
-pub(crate) struct Figures {
+pub(crate) struct GateFigures {
     calls: Counter,
     round_trips: Counter,
     seconds: Histogram,
@@ -16,7 +16,7 @@ pub(crate) struct Figures {
     clock_ahead: Gauge,
 }
 
-impl Figures {
+impl GateFigures {
     pub fn new() -> Self {
         let open = gauge!("cauce_gate_open");
         open.set(0.0);

@@ -11,7 +11,7 @@ use super::{Call, RedisGuard, Span};
 use crate::early;
 use crate::failure::Failure;
 use crate::gate::Gate;
-use crate::layout::{Layout, Part, Place};
+use crate::layout::{GroupShare, Layout, RefusedPlace};
 use crate::library::Function;
 use crate::link::Round;
 use crate::pack;
@@ -19,9 +19,9 @@ use crate::pack;
 /// One ask on its way through the groups.
 struct Course<'a> {
     ask: &'a ReserveAsk<'a>,
-    parts: Vec<Part>,
+    parts: Vec<GroupShare>,
     stage: Stage,
-    refused: Option<(Place, Verdict)>,
+    refused: Option<(RefusedPlace, Verdict)>,
 }
 
 /// What a decision says of time besides its own instant.
@@ -100,7 +100,7 @@ impl<'a> Course<'a> {
     fn new(ask: &'a ReserveAsk<'a>, layout: &Layout) -> Self {
         let parts = match ask.wants {
             Wants::Reserve(reservation) => layout.parts(reservation),
-            Wants::Remember(key, _) => vec![Part::of_key(layout.group_of_key(key))],
+            Wants::Remember(key, _) => vec![GroupShare::of_key(layout.group_of_key(key))],
         };
         Self { ask, parts, stage: Stage::Take(0), refused: None }
     }
@@ -187,7 +187,7 @@ impl<'a> Course<'a> {
         Ok(())
     }
 
-    fn note_refusal(&mut self, place: Place, verdict: Verdict) {
+    fn note_refusal(&mut self, place: RefusedPlace, verdict: Verdict) {
         if self.refused.is_none_or(|(other, _)| place < other) {
             self.refused = Some((place, verdict));
         }
@@ -204,7 +204,7 @@ impl<'a> Course<'a> {
             b'g' => Heard::Taken,
             b'd' => Heard::Known(Verdict::Duplicate(payment(rest)?)),
             b'k' => Heard::Known(Verdict::KeyReused(payment(rest)?)),
-            b'e' => Heard::Refused(Place::Whole, Verdict::REVERSED_BEFOREHAND),
+            b'e' => Heard::Refused(RefusedPlace::Whole, Verdict::REVERSED_BEFOREHAND),
             b's' if rest.len() > 18 => {
                 let (claim, owner) = (rest[0], claim_owner(&rest[1..18])?);
                 let index = number(&rest[18..])?;
@@ -229,7 +229,7 @@ impl<'a> Course<'a> {
 
     fn refused_slot(&self, at: usize, index: usize, claim: u8, owner: ClaimOwner) -> Option<Heard> {
         let place = self.parts[at].place(b's', index)?;
-        let Place::Slot(index) = place else { return None };
+        let RefusedPlace::Slot(index) = place else { return None };
         let slot = self.reservation()?.slots.get(index)?;
         let reason = if claim == b'o' { slot.reason_while_open } else { slot.reason_once_kept };
         let verdict = Verdict::Exceeded { reason, owner: Some(owner), headroom: None, place: None };
@@ -240,12 +240,14 @@ impl<'a> Course<'a> {
         let place = self.parts[at].place(kind, index)?;
         let reservation = self.reservation()?;
         let (reason, limit) = match place {
-            Place::Counter(index) => {
+            RefusedPlace::Counter(index) => {
                 let counter = reservation.counters.get(index)?;
                 (counter.reason_with(left), LimitPlace::Counter(index))
             }
-            Place::Hold(index) => (reservation.holds.get(index)?.reason, LimitPlace::Hold(index)),
-            Place::Slot(_) | Place::Whole => return None,
+            RefusedPlace::Hold(index) => {
+                (reservation.holds.get(index)?.reason, LimitPlace::Hold(index))
+            }
+            RefusedPlace::Slot(_) | RefusedPlace::Whole => return None,
         };
         let headroom = Some(to_i64(left.max(0)));
         let limit = Some(limit);
@@ -257,7 +259,7 @@ impl<'a> Course<'a> {
 enum Heard {
     Taken,
     Known(Verdict),
-    Refused(Place, Verdict),
+    Refused(RefusedPlace, Verdict),
 }
 
 /// An account, from what the function `balance` gives.

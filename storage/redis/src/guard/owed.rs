@@ -10,7 +10,7 @@ use super::{Call, Span};
 use crate::layout::Layout;
 use crate::library::Function;
 use crate::link::Round;
-use crate::pack::{self, List};
+use crate::pack::{self, PackedArray};
 
 /// Steps of one call: a long call keeps everyone else waiting.
 const STEPS_MAX: usize = 64;
@@ -21,7 +21,7 @@ const MARK_ALL_EVERY: u32 = 64;
 
 /// A queue for each group.
 #[derive(Debug, Default)]
-pub(super) struct Owed {
+pub(super) struct OwedEndings {
     groups: Vec<Queue>,
     through: u64,
     until_all: u32,
@@ -31,11 +31,11 @@ pub(super) struct Owed {
 struct Queue {
     begun: VecDeque<[u8; 16]>,
     /// In the order of their positions.
-    steps: VecDeque<(u64, List)>,
+    steps: VecDeque<(u64, PackedArray)>,
     is_touched: bool,
 }
 
-impl Owed {
+impl OwedEndings {
     pub fn new(groups: usize) -> Self {
         let groups = (0..groups).map(|_| Queue::default()).collect();
         Self { groups, ..Self::default() }
@@ -113,12 +113,12 @@ impl Owed {
         };
         let moves = layout.moves(ending.entry);
         for at in self.groups_of(spans.remove(&ending.payment).as_ref()) {
-            let moves = moves.get(&at).map(List::packed).unwrap_or_default();
+            let moves = moves.get(&at).map(PackedArray::packed).unwrap_or_default();
             self.push(at, ending.sequence, kind, &payment, &moves);
         }
     }
 
-    fn move_balances(&mut self, moves: BTreeMap<usize, List>, sequence: u64) {
+    fn move_balances(&mut self, moves: BTreeMap<usize, PackedArray>, sequence: u64) {
         for (at, moves) in moves {
             self.push(at, sequence, b"c", b"", &moves.packed());
         }
@@ -131,7 +131,7 @@ impl Owed {
 
     fn push(&mut self, at: usize, sequence: u64, kind: &[u8], name: &[u8], more: &[u8]) {
         let queue = &mut self.groups[at];
-        let mut step = List::default();
+        let mut step = PackedArray::default();
         step.text(kind);
         step.position(sequence);
         step.text(name);
@@ -154,7 +154,7 @@ impl Queue {
             // The mark may not pass a record whose claim still stands: a replay from the mark
             // would not see it, and the claim would be released.
             let begun = self.begun.iter().take(ROUND_MAX).flatten().copied().collect::<Vec<u8>>();
-            let nothing = List::default().packed();
+            let nothing = PackedArray::default().packed();
             let arguments = [call.gate_value, call.lane, b"0", &begun, &nothing];
             return round.call(group, Function::GiveBack, &arguments);
         }
@@ -165,7 +165,7 @@ impl Queue {
             // The mark may not pass what a later call still has to do.
             let last = to.checked_sub(1).map_or(through, |last| self.steps[last].0);
             let through = if to == self.steps.len() { through } else { last };
-            let mut list = List::default();
+            let mut list = PackedArray::default();
             self.steps.range(from..to).for_each(|(_, step)| list.append(step));
             let (through, list) = (pack::within_lane(through).to_string(), list.packed());
             let begun = if from == 0 { begun.as_slice() } else { &[] };

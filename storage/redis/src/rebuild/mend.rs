@@ -3,7 +3,7 @@
 use router::id::Lane;
 use storage::guard::GateEpoch;
 
-use super::{Progress, Rebuild};
+use super::{Rebuild, RebuildProgress};
 use crate::failure::{Failure, Why};
 use crate::gate::{Gate, GateError, Opening, open_value};
 use crate::library::Function;
@@ -52,7 +52,7 @@ impl Gate {
         }
         let sessions =
             links.exchange(self, round)?.iter().map(text_of).collect::<Result<_, _>>()?;
-        let (is_whole, progress) = (true, Progress::default());
+        let (is_whole, progress) = (true, RebuildProgress::default());
         Ok(Rebuild { gate: self, epoch, value, links, is_whole, sessions, progress })
     }
 }

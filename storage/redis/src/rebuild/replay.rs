@@ -11,19 +11,19 @@ use storage::guard::{Credit, Settlement, Wants};
 
 use crate::early;
 use crate::gate::Gate;
-use crate::layout::Part;
+use crate::layout::GroupShare;
 use crate::library::Function;
 use crate::link::Round;
-use crate::pack::{self, List};
+use crate::pack::{self, PackedArray};
 
 /// Records to be replayed, in order.
 #[derive(Debug, Default)]
 pub struct Replay {
-    steps: Vec<Replayed>,
+    steps: Vec<ReplayedRecord>,
 }
 
 #[derive(Debug)]
-pub(super) struct Replayed {
+pub(super) struct ReplayedRecord {
     lane: Lane,
     sequence: u64,
     what: What,
@@ -34,7 +34,7 @@ enum What {
     Regrant {
         payment: PaymentId,
         at: Timestamp,
-        wants: Wanted,
+        wants: WantedAgain,
     },
     End {
         payment: PaymentId,
@@ -47,7 +47,7 @@ enum What {
 }
 
 #[derive(Debug)]
-enum Wanted {
+enum WantedAgain {
     Reserve(Box<Reservation>),
     Remember(router::message::IdempotencyKey, router::message::Fingerprint),
 }
@@ -83,10 +83,14 @@ impl Replay {
         wants: Wants<'_>,
     ) {
         let wants = match wants {
-            Wants::Reserve(reservation) => Wanted::Reserve(Box::new(reservation.clone())),
-            Wants::Remember(key, fingerprint) => Wanted::Remember(key, fingerprint),
+            Wants::Reserve(reservation) => WantedAgain::Reserve(Box::new(reservation.clone())),
+            Wants::Remember(key, fingerprint) => WantedAgain::Remember(key, fingerprint),
         };
-        self.steps.push(Replayed { lane, sequence, what: What::Regrant { payment, at, wants } });
+        self.steps.push(ReplayedRecord {
+            lane,
+            sequence,
+            what: What::Regrant { payment, at, wants },
+        });
     }
 
     /// A record that ends a reservation.
@@ -94,21 +98,21 @@ impl Replay {
         let Settlement { payment, settle, reservation, entry, sequence } = *settlement;
         let (reservation, entry) = (reservation.cloned().map(Box::new), Box::new(entry.clone()));
         let what = What::End { payment, settle, reservation, entry };
-        self.steps.push(Replayed { lane, sequence, what });
+        self.steps.push(ReplayedRecord { lane, sequence, what });
     }
 
     /// A movement of an account, up or down.
     pub fn credit(&mut self, lane: Lane, credit: &Credit<'_>) {
         let (sequence, what) = (credit.sequence, What::Credit(Box::new(credit.entry.clone())));
-        self.steps.push(Replayed { lane, sequence, what });
+        self.steps.push(ReplayedRecord { lane, sequence, what });
     }
 
     /// A reversal that came before its original.
     pub fn forestall(&mut self, lane: Lane, early: &EarlyReversal) {
-        self.steps.push(Replayed { lane, sequence: 0, what: What::Early(*early) });
+        self.steps.push(ReplayedRecord { lane, sequence: 0, what: What::Early(*early) });
     }
 
-    pub(super) fn chunks(&self, len: usize) -> std::slice::Chunks<'_, Replayed> {
+    pub(super) fn chunks(&self, len: usize) -> std::slice::Chunks<'_, ReplayedRecord> {
         self.steps.chunks(len)
     }
 }
@@ -120,7 +124,7 @@ pub(super) struct Target<'a, 'r> {
     pub value: &'a [u8],
 }
 
-impl Replayed {
+impl ReplayedRecord {
     pub(super) fn call(&self, to: &mut Target<'_, '_>) {
         match &self.what {
             What::Regrant { payment, at, wants } => self.regrant(*payment, *at, wants, to),
@@ -152,12 +156,18 @@ impl Replayed {
         }
     }
 
-    fn regrant(&self, payment: PaymentId, at: Timestamp, wants: &Wanted, to: &mut Target<'_, '_>) {
+    fn regrant(
+        &self,
+        payment: PaymentId,
+        at: Timestamp,
+        wants: &WantedAgain,
+        to: &mut Target<'_, '_>,
+    ) {
         let layout = to.gate.layout();
         let (key, fingerprint, parts) = match wants {
-            Wanted::Reserve(it) => (it.key, it.fingerprint, layout.parts(it)),
-            Wanted::Remember(key, fingerprint) => {
-                (*key, *fingerprint, vec![Part::of_key(layout.group_of_key(*key))])
+            WantedAgain::Reserve(it) => (it.key, it.fingerprint, layout.parts(it)),
+            WantedAgain::Remember(key, fingerprint) => {
+                (*key, *fingerprint, vec![GroupShare::of_key(layout.group_of_key(*key))])
             }
         };
         let (payment, key, half) =
@@ -189,7 +199,7 @@ impl Replayed {
         let layout = to.gate.layout();
         let (payment, moves) = (pack::payment(payment), layout.moves(entry));
         for group in 0..layout.groups() {
-            let moves = moves.get(&group).map(List::packed).unwrap_or_default();
+            let moves = moves.get(&group).map(PackedArray::packed).unwrap_or_default();
             self.steps(group, &[[kind, &payment, &moves]], to);
         }
     }
@@ -219,7 +229,7 @@ impl Replayed {
 
     /// What one record does to a group, in one call.
     fn steps(&self, group: usize, steps: &[[&[u8]; 3]], to: &mut Target<'_, '_>) {
-        let mut list = List::default();
+        let mut list = PackedArray::default();
         for [kind, name, more] in steps {
             list.text(kind);
             list.position(self.sequence);

@@ -8,7 +8,7 @@ use router::time::Timestamp;
 
 use crate::early;
 use crate::layout::Layout;
-use crate::pack::{self, Held, List};
+use crate::pack::{self, Held, PackedArray};
 
 /// Rows of one call.
 pub(super) const CALL_ROWS: usize = 100;
@@ -89,9 +89,9 @@ pub(super) fn calls(rows: &[Row], layout: &Layout) -> Vec<(usize, Vec<u8>)> {
     let mut calls = Vec::new();
     for group in 0..layout.groups() {
         let rows = rows.iter().filter_map(|row| row.packed(group, layout));
-        let rows: Vec<List> = rows.collect();
+        let rows: Vec<PackedArray> = rows.collect();
         for rows in rows.chunks(CALL_ROWS) {
-            let mut list = List::default();
+            let mut list = PackedArray::default();
             rows.iter().for_each(|row| list.list(row));
             calls.push((group, list.packed()));
         }
@@ -101,8 +101,8 @@ pub(super) fn calls(rows: &[Row], layout: &Layout) -> Vec<(usize, Vec<u8>)> {
 
 impl Row {
     /// The row of one group, if it has any.
-    fn packed(&self, group: usize, layout: &Layout) -> Option<List> {
-        let mut list = List::default();
+    fn packed(&self, group: usize, layout: &Layout) -> Option<PackedArray> {
+        let mut list = PackedArray::default();
         match self {
             Self::Dropped(at) => {
                 list.text(b"dropped");
@@ -147,7 +147,7 @@ impl Row {
         Some(list)
     }
 
-    fn packed_open(&self, group: usize, layout: &Layout) -> Option<List> {
+    fn packed_open(&self, group: usize, layout: &Layout) -> Option<PackedArray> {
         let Self::Open { lane, payment, holds, counters, slots } = self else { return None };
         let mut held = Held::default();
         for (key, keep) in slots.iter().filter(|it| layout.group_of_slot(it.0.0) == group) {
@@ -163,7 +163,7 @@ impl Row {
         }
         let held = held.packed();
         (!held.is_empty()).then_some(())?;
-        let mut list = List::default();
+        let mut list = PackedArray::default();
         list.text(b"open");
         list.text(&pack::payment(*payment));
         list.text(lane.to_string().as_bytes());

@@ -11,7 +11,7 @@ use router::reservation::{Counter, CounterKey, Keep, Reservation, Settle, SlotKe
 use router::time::Timestamp;
 use storage::guard::{GateEpoch, Guard, ReserveAsk, Verdict, Wants};
 use storage::{Clock, WallClock};
-use storage_redis::{Gate, GateError, Health, Settings, Why};
+use storage_redis::{Gate, GateError, Health, RedisSettings, Why};
 
 use crate::support::*;
 
@@ -51,7 +51,7 @@ impl Machines {
     fn gate(&self, key_retention: Duration) -> Arc<Gate> {
         // A Redis that reads its clock from a file is slow.
         let response_timeout = Duration::from_secs(20);
-        let settings = Settings { key_retention, response_timeout, ..single(&self.redis) };
+        let settings = RedisSettings { key_retention, response_timeout, ..single(&self.redis) };
         let clock: Arc<dyn Clock> = Arc::<NodeClock>::clone(&self.node_clock);
         let gate = Arc::new(Gate::new(settings).unwrap().with_clock(clock));
         open_from_nothing(&gate, GateEpoch(1));

@@ -6,7 +6,7 @@ use router::message::IdempotencyKey;
 use router::reservation::{Keep, Reservation};
 use storage::conformance;
 use storage::guard::{Guard, Verdict};
-use storage_redis::{Form, Settings};
+use storage_redis::{Form, RedisSettings};
 
 use crate::support::*;
 
@@ -16,7 +16,7 @@ fn moves() -> impl Strategy<Value = Moves> {
     (prop::collection::vec((1_u64..40, 0_u8..4, 1_i64..400), 1..120), 1_usize..20)
 }
 
-fn check(cases: u32, batch_max: usize, settings: impl Fn() -> Settings) {
+fn check(cases: u32, batch_max: usize, settings: impl Fn() -> RedisSettings) {
     check_random(cases, &moves(), |(moves, batch): Moves| {
         let gate = open(settings());
         let batch = batch.min(batch_max);
@@ -34,13 +34,13 @@ fn holds_stay_above_their_floor_on_one_redis() {
 #[test]
 fn holds_stay_above_their_floor_on_a_cluster() {
     let cluster = RedisCluster::start(3, 0).unwrap();
-    check(8, 1, || Settings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
+    check(8, 1, || RedisSettings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
 }
 
 #[test]
 fn a_batch_on_a_cluster_passes_no_limit_and_fills_it_when_asked_again() {
     let cluster = RedisCluster::start(3, 0).unwrap();
-    let gate = open(Settings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
+    let gate = open(RedisSettings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
     let mut guard = guard(&gate);
     top_up(&mut guard, 1_000, 1);
     // Each holds 100 of a float and takes 1 of 8, in groups of their own.

@@ -6,7 +6,7 @@ use rig::{Redis, RedisOptions};
 use router::reservation::Settle;
 use router::time::Timestamp;
 use storage::guard::{Credit, GateEpoch, Guard, Settlement, Verdict, Wants};
-use storage_redis::{Form, Gate, GateState, LaneTaker, Pin, RedisGuard, Replay, Settings};
+use storage_redis::{Form, Gate, GateState, LaneTaker, Pin, RedisGuard, RedisSettings, Replay};
 
 use crate::support::*;
 
@@ -33,7 +33,7 @@ impl TwoPrimaries {
         primary.wait_replica_in_sync(&replica).unwrap();
         replica.promote().unwrap();
         let form = Form::Single { url: replica.url() };
-        let next = Gate::new(Settings { form, ..settings }).unwrap();
+        let next = Gate::new(RedisSettings { form, ..settings }).unwrap();
         let pin = next.discover().unwrap();
         Self { guard, gate, next, pin, _servers: [primary, replica] }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rig::{Redis, RedisCluster, RedisOptions, Sentinels};
 use storage::guard::{GateEpoch, Guard, GuardError, Verdict};
-use storage_redis::{Form, Gate, GateState, Health, Pin, RedisGuard, Settings, Trouble, Why};
+use storage_redis::{Form, Gate, GateState, Health, Pin, RedisGuard, RedisSettings, Trouble, Why};
 
 use crate::support::*;
 
@@ -141,7 +141,7 @@ fn a_demotion_and_promotion_under_a_standing_connection_is_noticed() {
     let mut case = case(RedisOptions::default());
     let other = redis();
     // The same epoch, the same functions, the same session: nothing else could tell.
-    let settings = Settings { namespace: case.namespace.clone(), ..single(&other) };
+    let settings = RedisSettings { namespace: case.namespace.clone(), ..single(&other) };
     let twin = open(settings);
     assert_eq!(reserve(&mut guard(&twin), 1, &nothing(1)), Ok(Verdict::Granted));
     case.redis.follow(&other).unwrap();
@@ -267,7 +267,7 @@ fn a_probe_tells_a_flush_from_a_healthy_gate() {
 #[test]
 fn what_waits_for_redis_has_a_ceiling() {
     let redis = redis();
-    let gate = open(Settings { owed_max: 3, ..single(&redis) });
+    let gate = open(RedisSettings { owed_max: 3, ..single(&redis) });
     let mut guard = guard(&gate);
     top_up(&mut guard, 1_000, 1);
     redis.kill();
@@ -285,7 +285,7 @@ fn sentinels_name_the_primary_and_a_failover_is_noticed() {
     let replica = Redis::start(RedisOptions::default().replica_of(&primary)).unwrap();
     let sentinels = Sentinels::start(&primary, "gate", 2).unwrap();
     let form = Form::Sentinel { urls: sentinels.urls(), master: "gate".into(), servers: None };
-    let gate = open(Settings::new(form, &namespace()));
+    let gate = open(RedisSettings::new(form, &namespace()));
     let mut guard = guard(&gate);
     top_up(&mut guard, 1_000, 1);
     assert_eq!(reserve(&mut guard, 1, &hundred(1)), Ok(Verdict::Granted));
@@ -308,7 +308,7 @@ fn sentinels_name_the_primary_and_a_failover_is_noticed() {
 #[test]
 fn a_cluster_whose_primary_fails_over_is_rebuilt_from_its_marks() {
     let cluster = RedisCluster::start(3, 1).unwrap();
-    let gate = open(Settings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
+    let gate = open(RedisSettings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
     let mut guard = guard(&gate);
     top_up(&mut guard, 1_000, 1);
     for number in 1..8 {
@@ -340,7 +340,7 @@ fn a_cluster_whose_primary_fails_over_is_rebuilt_from_its_marks() {
 #[test]
 fn a_slot_that_moves_is_noticed() {
     let cluster = RedisCluster::start(2, 0).unwrap();
-    let gate = open(Settings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
+    let gate = open(RedisSettings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
     let mut guard = guard(&gate);
     let [from, to] = cluster.masters() else { panic!("two were started") };
     let id = to.command(&["CLUSTER", "MYID"]).unwrap().text();

@@ -10,7 +10,9 @@ use proptest::prelude::*;
 use rig::{Redis, RedisCluster};
 use router::reservation::{Keep, Reservation, Settle};
 use storage::guard::{Begun, Credit, GateEpoch, GiveBack, Guard, MemoryGuard, Settlement, Verdict};
-use storage_redis::{Form, Gate, GateState, Health, LaneTaker, Pin, Rebuild, RedisGuard, Settings};
+use storage_redis::{
+    Form, Gate, GateState, Health, LaneTaker, Pin, Rebuild, RedisGuard, RedisSettings,
+};
 
 use crate::support::*;
 use journal::{COUNTER, FLOAT, Journal, Record, SLOTS, reflect, wanted};
@@ -70,7 +72,7 @@ struct Case<'g> {
 }
 
 impl<'g> Case<'g> {
-    fn new(settings: Settings, others: &'g [Gate; 2], servers: [&'g [Redis]; 2]) -> Self {
+    fn new(settings: RedisSettings, others: &'g [Gate; 2], servers: [&'g [Redis]; 2]) -> Self {
         let gates = [settings.clone(), settings].map(|it| Arc::new(Gate::new(it).unwrap()));
         let guard = guard(&gates[0]).taken_at(1);
         Self {
@@ -329,7 +331,7 @@ fn assert_allowed(before: &MemoryGuard, wants: &Reservation) {
     assert_eq!(owner, None, "slot {} was free", slot_key.0);
 }
 
-fn check(cases: u32, servers: [&[Redis]; 2], settings: impl Fn() -> [Settings; 2]) {
+fn check(cases: u32, servers: [&[Redis]; 2], settings: impl Fn() -> [RedisSettings; 2]) {
     check_random(cases, &steps(), |steps| {
         let settings = settings();
         let others = settings.clone().map(|settings| Gate::new(settings).unwrap());
@@ -354,7 +356,7 @@ fn gate_and_journal_say_the_same_after_whatever_happened() {
     check(200, [first, second].map(std::slice::from_ref), || {
         let form = Form::Single { url: second.url() };
         let settings = single(first);
-        [settings.clone(), Settings { form, ..settings }]
+        [settings.clone(), RedisSettings { form, ..settings }]
     });
 }
 
@@ -364,6 +366,6 @@ fn gate_and_journal_say_the_same_after_whatever_happened_on_clusters() {
     check(40, [clusters[0].masters(), clusters[1].masters()], || {
         let namespace = namespace();
         let form = |cluster: &RedisCluster| Form::Cluster { urls: cluster.urls() };
-        [0, 1].map(|at| Settings::new(form(&clusters[at]), &namespace))
+        [0, 1].map(|at| RedisSettings::new(form(&clusters[at]), &namespace))
     });
 }

@@ -8,7 +8,7 @@ use router::message::{Fingerprint, IdempotencyKey};
 use router::reservation::{ClaimOwner, CounterKey, Keep, Reservation, Settle, Share, SlotKey};
 use router::time::Timestamp;
 use storage::guard::{Credit, GateEpoch, Guard, Settlement, Verdict, Wants};
-use storage_redis::{Claimed, Form, Gate, GateError, Replay, Row, Settings};
+use storage_redis::{Claimed, Form, Gate, GateError, RedisSettings, Replay, Row};
 
 use crate::support::*;
 
@@ -111,7 +111,7 @@ fn replay_whole(gate: &Gate, epoch: GateEpoch, releases: &[(PaymentId, Idempoten
     gate.open(epoch, pin);
 }
 
-fn check_every_prefix(settings: impl Fn() -> Settings) {
+fn check_every_prefix(settings: impl Fn() -> RedisSettings) {
     for steps in 0..=9 {
         let gate = open(settings());
         let mut guard = guard(&gate);
@@ -138,7 +138,7 @@ fn replaying_what_any_prefix_lacks_gives_the_whole() {
 #[test]
 fn replaying_what_any_prefix_lacks_gives_the_whole_on_a_cluster() {
     let cluster = RedisCluster::start(3, 0).unwrap();
-    check_every_prefix(|| Settings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
+    check_every_prefix(|| RedisSettings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_promotion_that_lost_a_tail_is_made_whole() {
     end(&mut guard, 1, Settle::Post, &wants_all(1), 5);
     primary.kill();
     let form = Form::Single { url: replica.url() };
-    let gate = Arc::new(Gate::new(Settings { form, ..settings }).unwrap());
+    let gate = Arc::new(Gate::new(RedisSettings { form, ..settings }).unwrap());
     let pin = gate.discover().unwrap();
     let mut rebuild = gate.rebuild(GateEpoch(2), &pin).unwrap();
     assert_eq!(rebuild.marks().unwrap(), Some([(LANE, at_position(3))].into_iter().collect()));
@@ -250,7 +250,7 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-fn check_from_nothing(settings: Settings) {
+fn check_from_nothing(settings: RedisSettings) {
     let gate = Arc::new(Gate::new(settings).unwrap());
     let pin = gate.discover().unwrap();
     let mut rebuild = gate.rebuild(GateEpoch(1), &pin).unwrap();
@@ -275,7 +275,7 @@ fn everything_is_loaded_into_nothing() {
 #[test]
 fn everything_is_loaded_into_an_empty_cluster() {
     let cluster = RedisCluster::start(3, 0).unwrap();
-    check_from_nothing(Settings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
+    check_from_nothing(RedisSettings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
 }
 
 #[test]

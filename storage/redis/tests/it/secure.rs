@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use rig::{Redis, RedisOptions};
 use storage::guard::Verdict;
-use storage_redis::{Form, Gate, Settings};
+use storage_redis::{Form, Gate, RedisSettings};
 
 use crate::support::*;
 
@@ -36,10 +36,10 @@ fn secure() -> Secure {
 }
 
 impl Secure {
-    fn settings(&self, password: &str) -> Settings {
+    fn settings(&self, password: &str) -> RedisSettings {
         let url = format!("rediss://cauce:{password}@localhost:{}", self.port);
         let tls_roots = Some(self.roots.clone());
-        Settings { tls_roots, ..Settings::new(Form::Single { url }, &namespace()) }
+        RedisSettings { tls_roots, ..RedisSettings::new(Form::Single { url }, &namespace()) }
     }
 }
 
@@ -55,10 +55,10 @@ fn a_gate_opens_with_a_password_over_tls() {
 #[test]
 fn a_wrong_password_and_an_unknown_authority_are_refused_and_not_told() {
     let secure = secure();
-    let refused = |settings: Settings| Gate::new(settings).unwrap().discover().unwrap_err();
+    let refused = |settings: RedisSettings| Gate::new(settings).unwrap().discover().unwrap_err();
     let wrong = refused(secure.settings("open-sesame"));
     assert!(!format!("{wrong} {wrong:?}").contains("sesame"), "{wrong:?}");
-    let unknown = refused(Settings { tls_roots: None, ..secure.settings("sesame") });
+    let unknown = refused(RedisSettings { tls_roots: None, ..secure.settings("sesame") });
     assert!(!format!("{unknown} {unknown:?}").contains("sesame"), "{unknown:?}");
     assert!(unknown.to_string().contains("certificate"), "{unknown}");
 }

@@ -20,7 +20,7 @@ use storage::conformance::sample;
 use storage::guard::{
     Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Settlement, Verdict, Wants,
 };
-use storage_redis::{Form, Gate, Health, LaneTaker, Pin, RedisGuard, Settings};
+use storage_redis::{Form, Gate, Health, LaneTaker, Pin, RedisGuard, RedisSettings};
 
 pub const LANE: Lane = Lane(3);
 
@@ -36,8 +36,8 @@ pub fn redis() -> Redis {
     Redis::start(RedisOptions::default()).unwrap()
 }
 
-pub fn single(redis: &Redis) -> Settings {
-    Settings::new(Form::Single { url: redis.url() }, &namespace())
+pub fn single(redis: &Redis) -> RedisSettings {
+    RedisSettings::new(Form::Single { url: redis.url() }, &namespace())
 }
 
 /// One that no other test or case uses.
@@ -47,7 +47,7 @@ pub fn namespace() -> String {
 }
 
 /// A gate that is open under epoch 1, with nothing in it.
-pub fn open(settings: Settings) -> Arc<Gate> {
+pub fn open(settings: RedisSettings) -> Arc<Gate> {
     let gate = Arc::new(Gate::new(settings).unwrap());
     open_from_nothing(&gate, GateEpoch(1));
     gate

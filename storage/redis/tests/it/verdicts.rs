@@ -15,7 +15,7 @@ use storage::guard::{
     Begun, Credit, GateEpoch, GiveBack, Guard, MemoryGuard, Requested, ReserveAsk, Settlement,
     Verdict, Wants,
 };
-use storage_redis::{Form, Gate, Replay, Settings};
+use storage_redis::{Form, Gate, RedisSettings, Replay};
 
 use crate::support::*;
 
@@ -305,9 +305,9 @@ impl<'a> Pair<'a> {
     }
 }
 
-fn check(cases: u32, hours: i64, batch: usize, settings: impl Fn() -> Settings) {
+fn check(cases: u32, hours: i64, batch: usize, settings: impl Fn() -> RedisSettings) {
     check_random(cases, &steps(hours, batch), |steps: Vec<Step>| {
-        let gate = open(Settings { key_retention: RETENTION, ..settings() });
+        let gate = open(RedisSettings { key_retention: RETENTION, ..settings() });
         let mut guard = guard(&gate);
         let mut pair = Pair::new(&mut guard, RETENTION);
         steps.iter().for_each(|step| pair.step(step));
@@ -317,10 +317,15 @@ fn check(cases: u32, hours: i64, batch: usize, settings: impl Fn() -> Settings) 
 
 /// Redis does a first part, loses what came after, is made whole, and does the rest: as if it had
 /// seen everything.
-fn check_with_a_lost_part(cases: u32, hours: i64, batch: usize, settings: impl Fn() -> Settings) {
+fn check_with_a_lost_part(
+    cases: u32,
+    hours: i64,
+    batch: usize,
+    settings: impl Fn() -> RedisSettings,
+) {
     let parts = [steps(hours, batch), steps(hours, batch), steps(hours, batch)];
     check_random(cases, &parts, |[seen, lost, after]| {
-        let settings = Settings { key_retention: RETENTION, ..settings() };
+        let settings = RedisSettings { key_retention: RETENTION, ..settings() };
         let gate = open(settings);
         let mut guard = guard(&gate);
         let mut pair = Pair::new(&mut guard, RETENTION);
@@ -381,7 +386,7 @@ fn one_redis_says_what_memory_says() {
 #[test]
 fn a_cluster_says_what_memory_says_when_asked_one_by_one() {
     let cluster = RedisCluster::start(3, 0).unwrap();
-    check(16, 0, 1, || Settings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
+    check(16, 0, 1, || RedisSettings::new(Form::Cluster { urls: cluster.urls() }, &namespace()));
 }
 
 #[test]
@@ -393,6 +398,6 @@ fn one_redis_that_lost_a_part_is_made_whole() {
 #[test]
 fn a_cluster_that_lost_a_part_is_made_whole() {
     let cluster = RedisCluster::start(3, 0).unwrap();
-    let settings = || Settings::new(Form::Cluster { urls: cluster.urls() }, &namespace());
+    let settings = || RedisSettings::new(Form::Cluster { urls: cluster.urls() }, &namespace());
     check_with_a_lost_part(8, 0, 1, settings);
 }

@@ -17,7 +17,7 @@ use crate::state::State;
 
 /// What moved one account, and what open payments hold of it, in minor units.
 #[derive(Debug, Clone, Copy, Default)]
-struct Moved {
+struct MovedSums {
     put_in: i128,
     completed: i128,
     open: i128,
@@ -25,9 +25,9 @@ struct Moved {
 
 /// The books, kept from decoded records alone.
 #[derive(Default)]
-struct Books {
+struct BooksAt {
     payments: BTreeMap<PaymentId, (Payment, Entry)>,
-    accounts: BTreeMap<(AccountId, Currency), Moved>,
+    accounts: BTreeMap<(AccountId, Currency), MovedSums>,
 }
 
 /// The accounts of every currency sum to zero behind every record, and each account of the guard
@@ -38,7 +38,7 @@ struct Books {
 pub fn every_position_balances(
     frames: impl Iterator<Item = Result<TailFrame, Damage>>,
 ) -> Vec<(u64, Ledger)> {
-    let (mut state, mut books) = (State::new(LedgerProof::KEY_RETENTION), Books::default());
+    let (mut state, mut books) = (State::new(LedgerProof::KEY_RETENTION), BooksAt::default());
     let mut ledgers = Vec::new();
     for frame in frames {
         let frame = frame.unwrap();
@@ -55,7 +55,7 @@ pub fn every_position_balances(
     ledgers
 }
 
-impl Books {
+impl BooksAt {
     fn take(&mut self, record: &Record) {
         if let Record::Account(movement) = record {
             for (account, gained) in movement.entry.guarded_moves() {
@@ -88,7 +88,7 @@ impl Books {
         }
     }
 
-    fn of(&mut self, account: AccountId, currency: Currency) -> &mut Moved {
+    fn of(&mut self, account: AccountId, currency: Currency) -> &mut MovedSums {
         self.accounts.entry((account, currency)).or_default()
     }
 

@@ -69,7 +69,7 @@ impl EarlyByHandle {
         put_u64(self.kept(elapsed).count() as u64, out);
         for kept in self.kept(elapsed) {
             let mut fields = Vec::new();
-            kept.early.write(&mut field::Writer::new(&mut fields));
+            kept.early.write(&mut field::ValueWriter::new(&mut fields));
             put_blob(&fields, out);
             put_i64(kept.drop_at, out);
         }
@@ -78,7 +78,7 @@ impl EarlyByHandle {
     pub fn from_image(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut all = Self(HashMap::new());
         for _ in 0..reader.u64()? {
-            let early = EarlyReversal::read(&mut field::Reader::new(reader.blob()?))?;
+            let early = EarlyReversal::read(&mut field::ValueReader::new(reader.blob()?))?;
             all.put(early, reader.i64()?);
         }
         Ok(all)

@@ -6,7 +6,7 @@ use router::time::Timestamp;
 
 use super::early::EarlyByHandle;
 use super::elapsed::ElapsedTime;
-use super::keys::Keys;
+use super::keys::KnownKeys;
 use super::{Account, Claim, CounterRow, MemoryGuard, Open, SlotRow};
 use crate::record::DecodeError;
 use crate::record::bytes::{
@@ -113,7 +113,7 @@ fn put_sorted<T, K: Ord>(
     rows.iter().for_each(|row| put(row, out));
 }
 
-fn put_keys(keys: &Keys, out: &mut Vec<u8>) {
+fn put_keys(keys: &KnownKeys, out: &mut Vec<u8>) {
     put_i64(keys.began.unwrap_or(i64::MIN), out);
     for generation in [&keys.current, &keys.previous] {
         put_sorted(
@@ -129,7 +129,7 @@ fn put_keys(keys: &Keys, out: &mut Vec<u8>) {
     }
 }
 
-fn read_keys(keys: &mut Keys, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+fn read_keys(keys: &mut KnownKeys, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
     keys.began = Some(reader.i64()?).filter(|began| *began > i64::MIN);
     for generation in [&mut keys.current, &mut keys.previous] {
         for _ in 0..reader.u64()? {

@@ -34,7 +34,7 @@ impl Wide {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
+pub(super) struct KnownKey {
     /// The lower half of the key.
     rest: u64,
     fingerprint: u64,
@@ -42,7 +42,7 @@ pub(super) struct Entry {
 }
 
 /// An entry with its whole key.
-pub(super) struct Row {
+pub(super) struct KnownKeyRow {
     pub key: u128,
     pub fingerprint: u64,
     pub payment: u128,
@@ -51,14 +51,14 @@ pub(super) struct Row {
 /// The keys of one generation.
 pub(super) struct Generation {
     /// The first key of each name.
-    shards: Vec<HashMap<u64, Entry>>,
+    shards: Vec<HashMap<u64, KnownKey>>,
     /// Further keys of a name, as many as are found together.
-    more: HashMap<u64, Vec<Entry>>,
+    more: HashMap<u64, Vec<KnownKey>>,
     /// Any beyond, by the whole key.
-    beyond: HashMap<Wide, Entry>,
+    beyond: HashMap<Wide, KnownKey>,
 }
 
-pub(super) struct Keys {
+pub(super) struct KnownKeys {
     retention_micros: i64,
     /// Elapsed time at which the current generation began, in microseconds; none before the first.
     pub began: Option<i64>,
@@ -66,7 +66,7 @@ pub(super) struct Keys {
     pub previous: Generation,
 }
 
-impl Keys {
+impl KnownKeys {
     pub fn new(retention_micros: i64) -> Self {
         let (current, previous) = (Generation::new(), Generation::new());
         Self { retention_micros, began: None, current, previous }
@@ -107,7 +107,7 @@ impl Keys {
     }
 
     pub fn owner(&self, key: IdempotencyKey) -> Option<PaymentId> {
-        self.entry(key).map(Entry::payment)
+        self.entry(key).map(KnownKey::payment)
     }
 
     /// Remembers a key at an elapsed time, in microseconds.
@@ -126,7 +126,7 @@ impl Keys {
         self.current.put(key.0, half(fingerprint), payment.0);
     }
 
-    fn entry(&self, key: IdempotencyKey) -> Option<&Entry> {
+    fn entry(&self, key: IdempotencyKey) -> Option<&KnownKey> {
         self.current.entry(key).or_else(|| self.previous.entry(key))
     }
 }
@@ -142,8 +142,8 @@ impl Generation {
         first + self.more.values().map(Vec::len).sum::<usize>() + self.beyond.len()
     }
 
-    pub fn rows(&self) -> impl Iterator<Item = Row> {
-        let row = |name: &u64, entry: &Entry| Row {
+    pub fn rows(&self) -> impl Iterator<Item = KnownKeyRow> {
+        let row = |name: &u64, entry: &KnownKey| KnownKeyRow {
             key: Wide(*name, entry.rest).value(),
             fingerprint: entry.fingerprint,
             payment: entry.payment.value(),
@@ -157,7 +157,7 @@ impl Generation {
     /// Puts an entry; one with the same key is replaced.
     pub fn put(&mut self, key: u128, fingerprint: u64, payment: u128) {
         let Wide(name, rest) = Wide::of(key);
-        let entry = Entry { rest, fingerprint, payment: Wide::of(payment) };
+        let entry = KnownKey { rest, fingerprint, payment: Wide::of(payment) };
         let first = self.shards[shard_of(name)].entry(name).or_insert(entry);
         if first.rest == rest {
             *first = entry;
@@ -173,12 +173,12 @@ impl Generation {
         }
     }
 
-    fn of_name(&self, name: u64) -> impl Iterator<Item = &Entry> {
+    fn of_name(&self, name: u64) -> impl Iterator<Item = &KnownKey> {
         let first = self.shards[shard_of(name)].get(&name);
         first.into_iter().chain(self.more.get(&name).into_iter().flatten())
     }
 
-    fn entry(&self, key: IdempotencyKey) -> Option<&Entry> {
+    fn entry(&self, key: IdempotencyKey) -> Option<&KnownKey> {
         let Wide(name, rest) = Wide::of(key.0);
         let first = self.shards[shard_of(name)].get(&name)?;
         if first.rest == rest {
@@ -190,7 +190,7 @@ impl Generation {
     }
 }
 
-impl Entry {
+impl KnownKey {
     fn payment(&self) -> PaymentId {
         PaymentId(self.payment.value())
     }

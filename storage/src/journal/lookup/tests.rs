@@ -24,15 +24,15 @@ fn append(journal: &mut Journal<Files>, frame: u8) {
     journal.commit(3, None).unwrap();
 }
 
-fn read(reader: &RecordReader, sequence: u64, place: Option<Place>) -> Option<Vec<u8>> {
+fn read(reader: &RecordReader, sequence: u64, place: Option<FramePlace>) -> Option<Vec<u8>> {
     reader.body(sequence, || Ok::<_, Damage>(place)).unwrap()
 }
 
-fn places(data: &Path, frames: usize) -> Vec<Place> {
+fn places(data: &Path, frames: usize) -> Vec<FramePlace> {
     let mut tail = FileTail::after(data, 0);
     let next = |_| {
         let frame = tail.next_frame().unwrap();
-        Place { first_sequence: frame.first_sequence, offset: frame.offset.unwrap() }
+        FramePlace { first_sequence: frame.first_sequence, offset: frame.offset.unwrap() }
     };
     (0..frames).map(next).collect()
 }

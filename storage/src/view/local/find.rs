@@ -8,9 +8,9 @@ use router::id::PaymentId;
 use super::LocalViews;
 use super::recent::RecentRows;
 use super::runs::Runs;
-use super::tables::{self, Wanted};
+use super::tables::{self, RangeEnd};
 use crate::history::History;
-use crate::journal::Place;
+use crate::journal::FramePlace;
 use crate::record::reopened_history;
 use crate::view::keys::{self, BillerKey, NameKey, TraceKey};
 use crate::view::{NamedBy, Positions, ViewError};
@@ -22,22 +22,22 @@ impl LocalViews {
         rows: impl Fn(&RecentRows) -> &Runs<[u8; LEN], ()>,
         table: &Keyspace,
         range: &RangeInclusive<[u8; LEN]>,
-        (wanted, limit): (Wanted, usize),
+        (wanted, limit): (RangeEnd, usize),
     ) -> Result<Vec<[u8; LEN]>, ViewError> {
         // In this order: rows leave memory when they are in tables.
         let mut keys: Vec<[u8; LEN]> = Vec::new();
         for recent in self.recent.read().all() {
             keys.extend(match wanted {
-                Wanted::First => rows(recent).first_keys(range, limit),
-                Wanted::Last => rows(recent).last_keys(range, limit),
+                RangeEnd::First => rows(recent).first_keys(range, limit),
+                RangeEnd::Last => rows(recent).last_keys(range, limit),
             });
         }
         keys.extend(tables::keys(table, range, (wanted, limit))?);
         keys.sort_unstable();
         keys.dedup();
         match wanted {
-            Wanted::First => keys.truncate(limit),
-            Wanted::Last => drop(keys.drain(..keys.len().saturating_sub(limit))),
+            RangeEnd::First => keys.truncate(limit),
+            RangeEnd::Last => drop(keys.drain(..keys.len().saturating_sub(limit))),
         }
         Ok(keys)
     }
@@ -47,7 +47,7 @@ impl LocalViews {
         range: &RangeInclusive<TraceKey>,
         limit: usize,
     ) -> Result<Vec<PaymentId>, ViewError> {
-        let (table, wanted) = (&self.tables.by_trace, (Wanted::Last, limit));
+        let (table, wanted) = (&self.tables.by_trace, (RangeEnd::Last, limit));
         let keys = self.keys(|recent| &recent.by_trace, table, range, wanted)?;
         Ok(keys.iter().filter_map(keys::last_id).collect())
     }
@@ -57,7 +57,7 @@ impl LocalViews {
         range: &RangeInclusive<BillerKey>,
         limit: usize,
     ) -> Result<Vec<PaymentId>, ViewError> {
-        let (table, wanted) = (&self.tables.by_biller, (Wanted::First, limit));
+        let (table, wanted) = (&self.tables.by_biller, (RangeEnd::First, limit));
         let keys = self.keys(|recent| &recent.by_biller, table, range, wanted)?;
         Ok(keys.iter().filter_map(keys::last_id).collect())
     }
@@ -80,7 +80,7 @@ impl LocalViews {
                 continue;
             }
             let range = keys::name_key(name, begin)..=keys::name_key(name, end);
-            let wanted = (Wanted::Last, limit - ids.len());
+            let wanted = (RangeEnd::Last, limit - ids.len());
             let found =
                 self.keys(|recent| &recent.by_name, &self.tables.by_name, &range, wanted)?;
             ids.extend(found.iter().rev().filter_map(keys::last_id));
@@ -96,7 +96,7 @@ impl LocalViews {
         let all = [0; size_of::<NameKey>()]..=[u8::MAX; size_of::<NameKey>()];
         let table = &self.tables.by_name;
         let at = |wanted| self.keys(|recent| &recent.by_name, table, &all, (wanted, 1));
-        let (first, last) = (at(Wanted::First)?, at(Wanted::Last)?);
+        let (first, last) = (at(RangeEnd::First)?, at(RangeEnd::Last)?);
         Ok(first
             .first()
             .zip(last.first())
@@ -113,7 +113,7 @@ impl LocalViews {
     }
 
     /// The last place that is noted up to a position.
-    fn place(&self, sequence: u64) -> Result<Option<Place>, ViewError> {
+    fn place(&self, sequence: u64) -> Result<Option<FramePlace>, ViewError> {
         let key = sequence.to_be_bytes();
         let recent = self.recent.read().all().find_map(|rows| rows.places.last_up_to(&key));
         let (first, offset) = match recent {
@@ -128,7 +128,7 @@ impl LocalViews {
                 (found.0, u64::from_be_bytes(found.1))
             }
         };
-        Ok(Some(Place { first_sequence: u64::from_be_bytes(first), offset }))
+        Ok(Some(FramePlace { first_sequence: u64::from_be_bytes(first), offset }))
     }
 
     /// The records of a payment at positions; none where the journal has not all of them any more.

@@ -23,7 +23,7 @@ pub(super) struct Tables {
 
 /// Which end of a range is wanted.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Wanted {
+pub(super) enum RangeEnd {
     First,
     Last,
 }
@@ -77,15 +77,15 @@ impl Tables {
 pub(super) fn keys<const LEN: usize>(
     keyspace: &Keyspace,
     range: &RangeInclusive<[u8; LEN]>,
-    (wanted, limit): (Wanted, usize),
+    (wanted, limit): (RangeEnd, usize),
 ) -> Result<Vec<[u8; LEN]>, ViewError> {
     let rows = keyspace.range(range.clone());
     let key = |row: fjall::Guard| -> Result<Option<[u8; LEN]>, ViewError> {
         Ok(row.key()?.as_ref().try_into().ok())
     };
     let found: Result<Vec<Option<[u8; LEN]>>, ViewError> = match wanted {
-        Wanted::First => rows.take(limit).map(key).collect(),
-        Wanted::Last => rows.rev().take(limit).map(key).collect(),
+        RangeEnd::First => rows.take(limit).map(key).collect(),
+        RangeEnd::Last => rows.rev().take(limit).map(key).collect(),
     };
     Ok(found?.into_iter().flatten().collect())
 }

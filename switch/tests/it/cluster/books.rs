@@ -17,7 +17,7 @@ use router::outcome::Outcome;
 use router::record::{Intent, Record, ReversalStep};
 use router::time::Timestamp;
 use storage::guard::{Balance, Guard};
-use storage_cql::{Control, Cql, Lanes, Settings, frames};
+use storage_cql::{Control, Cql, CqlSettings, Lanes, frames};
 use storage_redis::{Form, Gate, RedisGuard};
 
 use crate::cluster::town::{Town, cassandra};
@@ -66,7 +66,7 @@ impl Books {
     }
 
     fn read_servers(&mut self, town: &Town) -> Result<(), String> {
-        let settings = Settings::new(cassandra().addresses(), &town.keyspace);
+        let settings = CqlSettings::new(cassandra().addresses(), &town.keyspace);
         let cql = Cql::connect(&settings).map_err(|error| error.to_string())?;
         for row in Lanes::new(&cql).all().map_err(|error| error.to_string())? {
             let records = frames::records(&cql, row.lane).map_err(|error| error.to_string())?;
@@ -77,7 +77,7 @@ impl Books {
         let row = Control::new(&cql).gate().map_err(|error| error.to_string())?;
         let row = row.ok_or("there is no gate")?;
         let form = Form::Single { url: town.redis_url() };
-        let settings = storage_redis::Settings::new(form, &town.keyspace);
+        let settings = storage_redis::RedisSettings::new(form, &town.keyspace);
         let gate = Arc::new(Gate::new(settings).map_err(|error| error.to_string())?);
         gate.open(row.epoch, row.pin.parse().map_err(|_| format!("the pin: {row:?}"))?);
         let mut guard = RedisGuard::new(gate, NOBODY);

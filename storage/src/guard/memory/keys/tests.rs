@@ -22,7 +22,7 @@ fn check(
     (key, fingerprint): (u128, u128),
     expect: Option<(bool, PaymentId)>,
 ) {
-    let mut keys = Keys::new(100);
+    let mut keys = KnownKeys::new(100);
     for (key, fingerprint, payment) in before {
         keys.insert(IdempotencyKey(*key), Fingerprint(*fingerprint), *payment, 0);
     }
@@ -31,15 +31,15 @@ fn check(
 
 #[test]
 fn an_entry_takes_at_most_a_hundred_bytes_even_in_a_table_that_just_grew() {
-    let in_table = size_of::<(u64, Entry)>() + 1;
+    let in_table = size_of::<(u64, KnownKey)>() + 1;
     // A table doubles when it is 7/8 full, so it is never less than 7/16 full after that.
     assert!(in_table * 16 / 7 <= 100, "{in_table} bytes");
 }
 
 #[test]
 fn a_key_is_known_for_the_retention_and_forgotten_after_two() {
-    let mut keys = Keys::new(100);
-    let insert = |keys: &mut Keys, key, at| {
+    let mut keys = KnownKeys::new(100);
+    let insert = |keys: &mut KnownKeys, key, at| {
         keys.insert(IdempotencyKey(key), Fingerprint(1 << 64), PaymentId(key), at);
     };
     insert(&mut keys, 1, 0);
@@ -88,7 +88,7 @@ fn a_first_request_that_comes_after_its_repeat_is_the_same_payment() {
 
 #[test]
 fn keys_of_one_name_beyond_the_ceiling_are_found_by_the_whole_key() {
-    let mut keys = Keys::new(100);
+    let mut keys = KnownKeys::new(100);
     let count = 4 * OF_NAME_MAX as u128;
     for rest in 0..count {
         keys.insert(IdempotencyKey(HALF | rest), Fingerprint(AMOUNT), PaymentId(rest), 0);
