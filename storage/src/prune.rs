@@ -81,6 +81,8 @@ pub(crate) struct Pruner {
     keep_for: Duration,
     key_retention: Duration,
     views: Arc<LocalViews>,
+    /// Behind which record the journal begins, once that was read.
+    begun_after: Option<u64>,
     /// Payments that were carried until the last removal, which ended in the segment removed.
     ended: Vec<(PaymentId, History)>,
 }
@@ -89,8 +91,18 @@ impl Pruner {
     /// Of the data folder of some settings; none where records are kept for ever.
     pub fn of(settings: &Settings, views: Arc<LocalViews>) -> Option<Self> {
         let (data, key_retention) = (settings.dir.clone(), settings.key_retention);
-        let ended = Vec::new();
-        Some(Self { data, keep_for: settings.keep_for?, key_retention, views, ended })
+        let (begun_after, ended) = (None, Vec::new());
+        Some(Self { data, keep_for: settings.keep_for?, key_retention, views, begun_after, ended })
+    }
+
+    /// Behind which record the journal begins. Read once: the state that says so may be large.
+    fn begun_after(&mut self) -> Result<u64, PruneError> {
+        if let Some(sequence) = self.begun_after {
+            return Ok(sequence);
+        }
+        let sequence = beginning::head(&self.data)?.sequence;
+        self.begun_after = Some(sequence);
+        Ok(sequence)
     }
 
     /// Removes every segment that is due, until told to stop; between two it rests as long as one
@@ -129,8 +141,8 @@ impl Pruner {
     /// The segment behind the oldest one, if that is due: all its records are older than they are
     /// kept, and the look-ups are durably behind it. Time is what the newest segment says: a machine
     /// whose clock is wrong removes nothing by it.
-    fn due(&self) -> Result<Option<u64>, PruneError> {
-        let begun_after = beginning::head(&self.data)?.sequence;
+    fn due(&mut self) -> Result<Option<u64>, PruneError> {
+        let begun_after = self.begun_after()?;
         let segments: Vec<u64> = self.segments()?.filter(|first| *first > begun_after).collect();
         let [_, next, ..] = segments[..] else { return Ok(None) };
         if next > self.views.position()?.written + 1 {
@@ -161,16 +173,16 @@ impl Pruner {
             }
             Ok::<(), Damage>(())
         })?;
-        // Records are kept for longer than keys are known.
-        state.guard.forget_keys();
+        // Keys among them: they are over by elapsed time, which a wrong clock does not make longer.
         beginning::write(&self.data, &walked.head, &state)?;
+        self.begun_after = Some(walked.head.sequence);
         self.ended = self.views.carry(&state.fold);
         Ok(())
     }
 
     /// Step 2: the look-ups of all segments that stand before the beginning.
     fn remove_look_ups(&mut self) -> Result<(), PruneError> {
-        let begun_after = beginning::head(&self.data)?.sequence;
+        let begun_after = self.begun_after()?;
         let Some(first) = self.segments()?.next().filter(|first| *first <= begun_after) else {
             return Ok(());
         };
@@ -195,8 +207,8 @@ impl Pruner {
     }
 
     /// Step 3: the files of all segments and snapshots that stand before the beginning.
-    fn remove_files(&self) -> Result<(), PruneError> {
-        let begun_after = beginning::head(&self.data)?.sequence;
+    fn remove_files(&mut self) -> Result<(), PruneError> {
+        let begun_after = self.begun_after()?;
         let dir = dir_of(&self.data);
         for segment in self.segments()?.filter(|first| *first <= begun_after) {
             self.views.forget_before(begun_after + 1);

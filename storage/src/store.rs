@@ -238,7 +238,14 @@ impl Store {
                 self.repeated_elsewhere(owner).await
             }
             Decided::Duplicate(owner) => match self.inner.shared.live.wait(owner) {
-                Wait::Over => Ok(Admission::Replay(Box::new(self.known(owner).await?))),
+                Wait::Over => match self.known(owner).await {
+                    Ok(payment) => Ok(Admission::Replay(Box::new(payment))),
+                    // Its records were removed, and its key is known still: the key stays taken.
+                    Err(StoreError::UnknownPayment(_)) if self.removed_until().is_some() => {
+                        Ok(Admission::KeyReused(owner))
+                    }
+                    Err(error) => Err(error),
+                },
                 Wait::Until(outcome) => {
                     let wait = OutcomeWait::new(self.clone(), owner, Some(outcome));
                     Ok(Admission::InFlight(owner, wait))

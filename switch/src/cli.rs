@@ -28,7 +28,7 @@ pub const EXIT_USAGE: u8 = 64;
 #[derive(Debug, Parser)]
 #[cfg_attr(
     feature = "demo",
-    doc = "Without a command it runs the demonstration: everything on this machine, one payment of            each rail, then it keeps serving; `cauce demo --once` ends after it."
+    doc = "Without a command it runs the demonstration: everything on this machine, one payment of each rail, then it keeps serving; `cauce demo --once` ends after it."
 )]
 #[cfg_attr(
     not(feature = "demo"),

@@ -190,25 +190,27 @@ mod tests {
 
     #[test]
     fn records_are_kept_at_least_as_long_as_something_may_ask_for_them() {
-        let of = |text: &str| mistakes(&format!("[storage]\nkeep_for_days = {text}\n"));
-        for good in ["0", "4", "3650", "3\nkey_retention_hours = 12\n[notices]\nage_max_s = 3600"] {
+        let of = |text: &str| {
+            mistakes(&format!("[clock]\noff_max_days = 1\n[storage]\nkeep_for_days = {text}\n"))
+        };
+        for good in ["0", "7", "3650", "3\nkey_retention_hours = 12\n[notices]\nage_max_s = 3600"] {
             assert_eq!(of(good), Vec::<String>::new(), "{good}");
         }
         let key = "test.toml: storage.keep_for_days: ";
-        let told = |problem: &str| [format!("{key}{problem}")];
+        let told = |found: Vec<String>, hours: u32, why: &str| {
+            let expected = format!("{key}must be at least {hours} hours: {why}");
+            assert!(found.contains(&expected), "{expected}: {found:?}");
+        };
+        let quick = "[notices]\nage_max_s = 3600";
         let keys = "a repeat of a key is known for twice storage.key_retention_hours";
-        assert_eq!(
-            of("3\n[notices]\nage_max_s = 3600"),
-            told(&format!("must be at least 96 hours: {keys}"))
-        );
+        told(of(&format!("3\n{quick}")), 96, keys);
         let reversals = "a reversal may name its payment for as long";
-        let short = "1\nkey_retention_hours = 1\n[notices]\nage_max_s = 3600";
-        let found = of(short);
-        let expected = format!("{key}must be at least 48 hours: {reversals}");
-        assert!(found.contains(&expected), "{found:?}");
-        let notices = "a notice is owed for notices.age_max_s, and its payment kept a day longer";
-        let long = "4\n[notices]\nage_max_s = 400000";
-        assert_eq!(of(long), told(&format!("must be at least 136 hours: {notices}")));
+        told(of(&format!("1\nkey_retention_hours = 1\n{quick}")), 48, reversals);
+        let notices =
+            "a notice is owed for twice notices.age_max_s, and its payment kept a day longer";
+        told(of("6\n[notices]\nage_max_s = 400000"), 247, notices);
+        let clock = "the clock may be clock.off_max_days ahead, and keys are known behind that";
+        told(mistakes("[storage]\nkeep_for_days = 20\n"), 816, clock);
         let many = of("30\nmode = \"cluster\"");
         let one = "is for one machine; many nodes have scylla.retention_days";
         assert!(many.contains(&format!("{key}{one}")), "{many:?}");

@@ -11,6 +11,6 @@ pub mod network;
 pub mod sockets;
 
 pub use address::{AddressError, Destination, Host};
-pub use connect::{ConnectError, Https, https};
+pub use connect::{ConnectError, Https, https, to_host};
 pub use network::Reach;
 pub use sockets::{Sockets, descriptors_for};

@@ -80,15 +80,36 @@ pub struct Tagged {
 }
 
 impl Tagged {
-    /// Whether a content that may be bytes is tags: there is one, and all have printable names.
+    /// Whether a content that may be bytes is tags: there is one, and all have printable names and,
+    /// unless the format tells how they are written, printable values. Others would look like text
+    /// and hide what bytes show, such as a card number in half bytes.
     pub(super) fn are_plain(&self, parts: &[(String, Value)]) -> bool {
-        let is_plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_graphic());
-        !parts.is_empty() && parts.iter().all(|(name, _)| is_plain(name))
+        let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_told = |name: &str| self.tag(name).is_some() || self.head.named(name).is_some();
+        let is_plain = |(name, value): &(String, Value)| {
+            is_name(name) && (is_told(name) || is_printable(value))
+        };
+        !parts.is_empty() && parts.iter().all(is_plain)
+    }
+
+    /// Whether something in it is secret, so that bytes in place of its tags are.
+    pub(super) fn has_secrets(&self) -> bool {
+        !self.secret_tags.is_empty()
+            || self.tags.iter().any(|tag| tag.field.secret)
+            || self.head.iter().any(|part| part.field.secret)
     }
 
     /// The tag of a name, where its value is written in a way of its own.
     pub fn tag(&self, name: &str) -> Option<&TagPart> {
         self.tags.iter().find(|tag| *tag.tag == *name)
+    }
+}
+
+fn is_printable(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => text.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+        Value::Many(many) => many.iter().all(is_printable),
+        Value::Parts(_) => false,
     }
 }
 

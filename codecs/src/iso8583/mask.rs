@@ -49,9 +49,7 @@ impl Spec {
                 Value::Parts(values.into_iter().map(mask).collect())
             }
             // Bytes in place of tags: which of them are secret cannot be told.
-            (Some(Composite::Tagged(tagged)), value) if !tagged.secret_tags.is_empty() => {
-                hidden(value, 2)
-            }
+            (Some(Composite::Tagged(tagged)), value) if tagged.has_secrets() => hidden(value, 2),
             (_, value) if is_number(field) => value,
             (_, value) => scanned(value),
         }

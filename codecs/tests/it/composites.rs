@@ -146,6 +146,9 @@ fn a_field_of_bytes_that_is_named_tables_is_read_as_tables_where_it_holds_them()
         "0001 3232",
         "0004 0102 4142",
         "00A2 3232",
+        // A card number in half bytes, and one in EBCDIC: as text nobody would know them.
+        "0010 3232 4111111111111111",
+        "0018 3232 F4F1F1F1F1F1F1F1F1F1F1F1F1F1F1F1",
     ] {
         let shown = other.replace(' ', "");
         check(&tables, other, &format!("\"{shown}\""));
@@ -170,6 +173,15 @@ fn tags_of_a_field_of_bytes_may_give_way_to_bytes() {
     };
     assert!(shown("3031 3033 4142").contains(r#""48":"[6 hidden]""#));
     assert!(shown("3031 3032 4142").contains(r#""48":{"01":"[2 hidden]"}"#));
+    let secret = of_bytes(
+        "more",
+        &format!(
+            "{parts}\n[fields.48.parts.tags]\n01 = {{ length_max = 9, length_digits = 2, secret = true }}"
+        ),
+    );
+    let tree = secret.unpack(&bytes(&message("3031 3033 4142"))).expect("a message");
+    let shown = serde_json::to_string(&secret.masked(tree)).expect("JSON");
+    assert!(shown.contains(r#""48":"[6 hidden]""#), "{shown}");
     let text = text_of("kind = 'tagged'\ntag_length = 2\nlength_digits = 2\nor_bytes = true");
     let problem = Spec::from_toml(&text).expect_err("refused").remove(0).to_string();
     assert!(

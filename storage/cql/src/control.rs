@@ -99,7 +99,7 @@ impl Control {
     /// Begins the epoch after `from`, which closes the gate; none begins the first.
     ///
     /// Shape:  `by` is unique to the caller's incarnation: by it a change without answer is known.
-    /// Errors: not settled within [`patience`](crate::Settings::patience).
+    /// Errors: not settled within [`patience`](crate::CqlSettings::patience).
     pub fn begin_epoch(&self, from: Option<GateEpoch>, by: &str) -> Result<Change, CqlError> {
         let epoch = GateEpoch(from.map_or(1, |from| from.0 + 1));
         let is_ours = |row: &GateRow| row.epoch == epoch && &*row.changed_by == by;
@@ -119,7 +119,7 @@ impl Control {
 
     /// Opens the gate of an epoch, once the guard reflects every lane.
     ///
-    /// Errors: not settled within [`patience`](crate::Settings::patience).
+    /// Errors: not settled within [`patience`](crate::CqlSettings::patience).
     pub fn publish(&self, epoch: GateEpoch, pin: &str) -> Result<Change, CqlError> {
         let is_ours = |row: &GateRow| {
             row.epoch == epoch && row.state == AgreedState::Open && &*row.pin == pin
@@ -141,7 +141,7 @@ impl Control {
     /// lost, and numbers are never given twice.
     ///
     /// Shape:  `count` > 0; `by` is unique to the caller's incarnation.
-    /// Errors: not settled within [`patience`](crate::Settings::patience); none left.
+    /// Errors: not settled within [`patience`](crate::CqlSettings::patience); none left.
     pub fn next_folios(&self, count: u64, by: &str) -> Result<Range<u64>, CqlError> {
         static CALLS: AtomicU64 = AtomicU64::new(0);
         // Two calls of one node may be under way at once, and must be told apart.

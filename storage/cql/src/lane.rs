@@ -88,7 +88,7 @@ impl Lanes {
     /// Makes a lane, empty.
     ///
     /// Shape:  `home` names the node it goes back to when that is there.
-    /// Errors: not settled within [`patience`](crate::Settings::patience).
+    /// Errors: not settled within [`patience`](crate::CqlSettings::patience).
     pub fn create(
         &self,
         lane: Lane,
@@ -103,7 +103,7 @@ impl Lanes {
     ///
     /// Shape:  `owner` is unique to the incarnation; `expected` is the row the caller judged. Lost
     /// where that has changed, be it only that its owner has appended, and so lives.
-    /// Errors: not settled within [`patience`](crate::Settings::patience).
+    /// Errors: not settled within [`patience`](crate::CqlSettings::patience).
     pub fn take(
         &self,
         lane: Lane,
@@ -117,7 +117,7 @@ impl Lanes {
     ///
     /// From then on nothing that was decided under an earlier epoch gets into the lane. Gives the
     /// row as it is then.
-    /// Errors: not settled within [`patience`](crate::Settings::patience); no such lane.
+    /// Errors: not settled within [`patience`](crate::CqlSettings::patience); no such lane.
     pub fn fence(&self, lane: Lane, guard_epoch: GateEpoch) -> Result<LaneRow, CqlError> {
         self.cql.block_on(fence(&self.cql, lane, guard_epoch))
     }

@@ -45,7 +45,7 @@ impl Once {
     /// Asks for the turn.
     ///
     /// Shape:  `by` is unique to the caller's incarnation.
-    /// Errors: not settled within [`patience`](crate::Settings::patience).
+    /// Errors: not settled within [`patience`](crate::CqlSettings::patience).
     pub fn begin(&self, what: &str, by: &str) -> Result<Turn, CqlError> {
         let name = name(what);
         self.cql.block_on(async {

@@ -14,7 +14,7 @@ use router::reservation::{Counter, Hold, Reservation, Slot};
 use crate::pack::{self, Held, PackedArray};
 
 /// Changes with the shape of the rows, so that versions that would misread each other do not meet.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const HASH_SLOTS: u16 = 16_384;
 
 #[derive(Debug)]

@@ -116,11 +116,6 @@ impl MemoryGuard {
         self.open.len()
     }
 
-    /// Forgets all keys.
-    pub(crate) fn forget_keys(&mut self) {
-        self.keys.forget();
-    }
-
     /// Keys remembered.
     pub fn keys_len(&self) -> usize {
         self.keys.len()

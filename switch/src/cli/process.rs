@@ -14,8 +14,8 @@ use crate::supervise;
 /// Threads for work that blocks, beside those of the runtime and the journal. Whoever needs one
 /// waits for it. Each kind of work has places of its own, kept until the work ends, and the threads
 /// suffice for all at once: 48 reads of a store, for each of three lanes that a node may come to
-/// hold (144), 16 looks for keys that are known and 16 for others, 16 names of endpoints, and fewer
-/// than 16 of the clock, floats, key files and clients of the cluster make 208.
+/// hold (144), 16 looks for keys that are known and 16 for others, 16 names of endpoints and 16 of
+/// participants, and fewer than 16 of the clock, floats, key files and clients of the cluster make 224.
 pub const BLOCKING_THREADS_MAX: usize = 256;
 
 /// A process that serves.

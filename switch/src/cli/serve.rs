@@ -1,6 +1,5 @@
 //! `cauce serve`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -25,18 +24,18 @@ pub(super) struct ServeArgs {
     configured: Configured,
     /// Keep everything in this folder; as `data.dir` does
     #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    data: Option<String>,
     /// Write what goes over participants' lines into files of this folder, masked; as
     /// `trace.lines` and `trace.dir` do
     #[arg(long, value_name = "DIR")]
-    trace_lines: Option<PathBuf>,
+    trace_lines: Option<String>,
 }
 
 impl ServeArgs {
     /// The configuration with what the other options add to it.
     fn configured(self) -> Configured {
         let mut configured = self.configured;
-        let text = |dir: PathBuf| toml::Value::String(dir.display().to_string());
+        let text = toml::Value::String;
         if let Some(dir) = self.data {
             configured.set.push(format!("data.dir={}", text(dir)));
         }

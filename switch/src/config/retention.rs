@@ -27,11 +27,16 @@ pub(super) fn keep_for(section: &mut Section<'_>, use_of: Use) -> Option<Duratio
 pub(super) fn check(config: &ServiceConfig, root: &Section<'_>) {
     let Some(keep_for) = config.storage.keep_for else { return };
     let keys = config.storage.key_retention * 2;
-    let owed = config.notices.age_max;
+    let owed = config.notices.age_max * 2;
+    let ahead = config.clock.off_max + keys;
     let least = [
         ("a repeat of a key is known for twice storage.key_retention_hours", keys),
         ("a reversal may name its payment for as long", REVERSED_WITHIN),
-        ("a notice is owed for notices.age_max_s, and its payment kept a day longer", owed + DAY),
+        (
+            "a notice is owed for twice notices.age_max_s, and its payment kept a day longer",
+            owed + DAY,
+        ),
+        ("the clock may be clock.off_max_days ahead, and keys are known behind that", ahead),
     ];
     for (name, least) in least {
         if keep_for < least {

@@ -23,6 +23,13 @@ pub(super) fn of(layers: &Layers) -> u64 {
             digests.extend(digest128(&[&scratch]).to_be_bytes());
         }
     }
+    // How long a bill is remembered decides whether it may be paid again.
+    let storage = layers.table().get("storage").and_then(Value::as_table);
+    if let Some(retention) = storage.and_then(|storage| storage.get("bill_retention_days")) {
+        scratch.clear();
+        encode(retention, &mut scratch);
+        digests.extend(digest128(&[b"bill_retention_days", &scratch]).to_be_bytes());
+    }
     let high = digest128(&[&digests]) >> 64;
     // Kept where numbers have a sign.
     u64::try_from(high).expect("invariant: 64 bits are left") >> 1

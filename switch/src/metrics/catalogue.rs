@@ -336,6 +336,7 @@ fn http_refusals() -> Vec<&'static str> {
     vec![
         "body",
         "key",
+        "rate_limit",
         "role",
         "idempotency_key",
         "not_found",

@@ -33,6 +33,13 @@ pub const NAMES_MAX: usize = 16;
 /// Places for names that are being resolved, in the whole process.
 static NAMES: Semaphore = Semaphore::const_new(NAMES_MAX);
 
+/// Names of participants that are resolved at once, beside those of endpoints.
+pub const LINE_NAMES_MAX: usize = 16;
+static LINE_NAMES: Semaphore = Semaphore::const_new(LINE_NAMES_MAX);
+/// Tries beside the first one of an attempt to reach a participant, over all attempts.
+pub const LINE_SPARE_MAX: usize = 16;
+static LINE_SPARE: Semaphore = Semaphore::const_new(LINE_SPARE_MAX);
+
 /// Why no connection came about.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -90,7 +97,7 @@ impl Connector {
     /// Errors: [`ConnectError`].
     async fn connect(self, uri: Uri) -> Result<Socket, ConnectError> {
         let destination = Destination::of(&uri)?;
-        let found = resolve(destination).await.map_err(ConnectError::Resolve)?;
+        let found = resolve(destination, &NAMES).await.map_err(ConnectError::Resolve)?;
         let mut allowed: Vec<SocketAddr> =
             found.into_iter().filter(|address| self.reach.allows(address.ip())).collect();
         allowed.truncate(ADDRESSES_MAX);
@@ -115,13 +122,32 @@ impl Connector {
     }
 }
 
-async fn resolve(destination: Destination) -> io::Result<Vec<SocketAddr>> {
+/// Connects to a host of the configuration, whatever network it is on. Its name is looked up each time;
+/// an address of it that is silent does not hold up the next. Cancel-safe.
+///
+/// Errors: the system's; no address of the host answers, or it has none.
+pub async fn to_host(host: &Destination) -> io::Result<TcpStream> {
+    let mut addresses = resolve(host.clone(), &LINE_NAMES).await?;
+    addresses.truncate(ADDRESSES_MAX);
+    let socket = first_of(addresses, &LINE_SPARE).await?;
+    // Where nobody listens on this machine, the system may choose the very port that is called for the
+    // calling end, and connect it to itself (RFC 9293, simultaneous open).
+    if socket.local_addr()? == socket.peer_addr()? {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(socket)
+}
+
+async fn resolve(
+    destination: Destination,
+    places: &'static Semaphore,
+) -> io::Result<Vec<SocketAddr>> {
     let port = destination.port;
     match destination.host {
         Host::Ip(ip) => Ok(vec![SocketAddr::new(ip, port)]),
         Host::Name(name) => {
             let look_up = move || Ok((name.as_str(), port).to_socket_addrs()?.collect());
-            in_place_of(&NAMES, look_up).await
+            in_place_of(places, look_up).await
         }
     }
 }

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::connect::NAMES_MAX;
+use super::connect::{LINE_NAMES_MAX, LINE_SPARE_MAX, NAMES_MAX};
 
 /// Tries beside the first one of an attempt, over all attempts.
 const SPARE_MAX: usize = 64;
@@ -43,9 +43,10 @@ pub struct Socket {
     place: SocketPlace,
 }
 
-/// Descriptors that so many requests at once may need.
+/// Descriptors that so many requests at once may need, and calls to participants beside their lines.
 pub fn descriptors_for(requests_max: usize) -> usize {
-    requests_max * 2 + SPARE_MAX + NAMES_MAX * PER_NAME
+    let names = (NAMES_MAX + LINE_NAMES_MAX) * PER_NAME;
+    requests_max * 2 + SPARE_MAX + LINE_SPARE_MAX + names
 }
 
 impl Sockets {

@@ -1,6 +1,5 @@
 //! Lines we open to participants: connect, sign on, test, and connect again when they fall.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -8,7 +7,6 @@ use std::time::Duration;
 use codecs::iso8583::cauce87;
 use router::message::NetworkKind;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::in_flight::{Expected, RequestKind};
 use super::line::{Backlog, Line, LineIdentity, write_out};
@@ -17,7 +15,7 @@ use super::{Participant, tls};
 use crate::clock;
 use crate::config::{Iso8583Config, Reach};
 use crate::engine::Engine;
-use crate::outbound::{Destination, Host};
+use crate::outbound;
 
 /// Keeps one line to a participant open until the switch ends. Run as a service task.
 pub async fn keep(
@@ -57,7 +55,8 @@ async fn open(
     limits: &Arc<Iso8583Config>,
 ) -> bool {
     let id = participant.id();
-    let connecting = tokio::time::timeout(limits.sign_on_timeout, connect(&reach.address));
+    let connecting =
+        tokio::time::timeout(limits.sign_on_timeout, outbound::to_host(&reach.address));
     let connected = tokio::select! {
         () = engine.tasks.stages().ending.cancelled() => return false,
         connected = connecting => connected,
@@ -93,22 +92,6 @@ async fn open(
         }
         Err(_) => false,
     }
-}
-
-/// Connects to a host; its name is looked up each time, and each of its addresses is tried.
-///
-/// Errors: the system's; the host refuses, or has no address.
-async fn connect(host: &Destination) -> io::Result<TcpStream> {
-    let socket = match &host.host {
-        Host::Ip(ip) => TcpStream::connect((*ip, host.port)).await?,
-        Host::Name(name) => TcpStream::connect((name.as_str(), host.port)).await?,
-    };
-    // Where nobody listens on this machine, the system may choose the very port that is called for the
-    // calling end, and connect it to itself (RFC 9293, simultaneous open).
-    if socket.local_addr()? == socket.peer_addr()? {
-        return Err(io::ErrorKind::ConnectionRefused.into());
-    }
-    Ok(socket)
 }
 
 async fn converse(

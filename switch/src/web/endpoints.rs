@@ -137,7 +137,14 @@ pub(super) async fn show(
     operation_id = "deleteEndpoint",
     tag = "endpoints",
     params(("id" = String, Path, pattern = "^end_[0-7][0-9a-hjkmnp-tv-z]{25}$")),
-    responses((status = 204, description = "Deleted."), (status = 404, response = NotFound), Usual),
+    responses(
+        (status = 204, description = "Deleted."),
+        (status = 404, response = NotFound),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+            description = "The endpoint was changed at the same time at another node; try again.",
+            examples(("endpointChanged" = ()))),
+        Usual,
+    ),
 )]
 pub(super) async fn delete(
     State(api): State<Api>,

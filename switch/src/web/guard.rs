@@ -44,7 +44,8 @@ impl Answers for Guard {
         let id = request_notes::request_id(request.headers());
         let notes = RequestNotes::default();
         request.extensions_mut().insert(notes.clone());
-        let span = tracing::info_span!("http", request_id = id.to_str().unwrap_or_default());
+        // Of the highest level, so that warnings and errors carry it whatever is logged.
+        let span = tracing::error_span!("http", request_id = id.to_str().unwrap_or_default());
         let mut response = self.routed(request).instrument(span).await;
         if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
             response = refusal.told(language);

@@ -391,6 +391,9 @@ pub(super) async fn reverse(
     Found(payment): Found<Payment>,
     body: Option<Body<GivenBack>>,
 ) -> Answered<PaymentView<'static>> {
+    // The body may have taken its time: what became of the payment meanwhile counts.
+    let payment = api.engine.store.payment(payment.id).await?;
+    let payment = payment.ok_or_else(Refusal::payment_not_found)?;
     let key =
         key.map(|Key(key)| digest128(&[b"reversal", biller.as_str().as_bytes(), key.as_bytes()]));
     let amount = body.and_then(|Body(GivenBack(amount))| amount).map(PartAmount::GivenBack);

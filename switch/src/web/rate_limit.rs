@@ -80,7 +80,7 @@ impl Standing {
     /// Writes the headers that tell it.
     ///
     /// Units:  requests a second; requests; whole seconds until a request is taken again.
-    /// Source: draft-ietf-httpapi-ratelimit-headers-07.
+    /// Source: draft-ietf-httpapi-ratelimit-headers-06.
     pub(super) fn tell(self, headers: &mut HeaderMap) {
         headers.insert(LIMIT, HeaderValue::from(self.limit));
         headers.insert(REMAINING, HeaderValue::from(self.remaining));

@@ -72,11 +72,6 @@ impl KnownKeys {
         Self { retention_micros, began: None, current, previous }
     }
 
-    /// Forgets all of them.
-    pub fn forget(&mut self) {
-        *self = Self::new(self.retention_micros);
-    }
-
     pub fn len(&self) -> usize {
         self.current.len() + self.previous.len()
     }
