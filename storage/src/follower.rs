@@ -441,12 +441,13 @@ impl Follower {
         for (id, through) in turn.written {
             self.shared.live.forget(id, through);
         }
-        self.shared
-            .written
-            .send_if_modified(|at| std::mem::replace(at, position.written) != position.written);
+        // Before `written`: whoever waits for the rows reads the notices too.
         if turn.owes {
             self.shared.noticed.send_replace(position.noticed);
         }
+        self.shared
+            .written
+            .send_if_modified(|at| std::mem::replace(at, position.written) != position.written);
         self.shared.set_followed(followed);
         self.shared.show_lag();
         Ok(turn.records)
