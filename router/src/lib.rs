@@ -11,13 +11,14 @@
 //!    – or refuses, with a [`reason::Reason`];
 //! 3. the [`reservation::Reservation`] is checked and applied in one step by the storage;
 //! 4. an [`record::Intent`] becomes durable, and only then a byte leaves for a participant;
-//! 5. the answer, or the deadline, gives an [`outcome::Outcome`] – approved, declined or *unknown*;
+//! 5. an adapter carries it out ([`exchange`]); the answer, or the deadline, gives an [`outcome::Outcome`] – approved, declined or *unknown*;
 //! 6. [`payment::Payment::apply`] is the state machine that every record drives, live and in replay.
 //!
 //! [`invariant`] names what must hold at every journal position; tests, the load audit and the
 //! start-up check share those functions.
 
 pub mod event;
+pub mod exchange;
 pub mod fee;
 pub mod id;
 pub mod invariant;

@@ -1,7 +1,8 @@
 //! What the journal keeps: one record for each step of a payment, and for what changes around it.
 
 use crate::event::{Event, EventBody};
-use crate::id::{BillerId, EndpointId, Folio, ParticipantId, PaymentId, Stan};
+use crate::exchange::{Ask, AttemptRef};
+use crate::id::{BillerId, EndpointId, Folio, ParticipantId, PaymentId};
 use crate::limit::Detail;
 use crate::message::{EarlyReversal, PaymentRequest};
 use crate::outcome::{Cause, Outcome};
@@ -9,7 +10,6 @@ use crate::plan::Plan;
 use crate::posting::Entry;
 use crate::reason::Reason;
 use crate::secret::SealedSecret;
-use crate::text::Text;
 use crate::time::{Date, Timestamp};
 
 /// One step, as it is made durable.
@@ -54,15 +54,21 @@ pub struct Intent {
     pub attempt: Attempt,
 }
 
-/// One request to one participant, by the data elements that name it there.
+impl Intent {
+    /// What is asked of the participant that carries it out.
+    pub fn ask(&self) -> Ask<'_> {
+        let Self { payment, folio, at, request, plan, attempt: _ } = self;
+        Ask { payment: *payment, folio: *folio, at: *at, request, plan }
+    }
+}
+
+/// One request to one participant, by what names it there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
     /// The participant asked.
     pub participant: ParticipantId,
-    /// The STAN given to the request (DE11).
-    pub stan: Stan,
-    /// Its transmission date and time, MMDDhhmmss UTC (DE7).
-    pub transmitted_at: Text<10>,
+    /// How the request is named there.
+    pub reference: AttemptRef,
 }
 
 /// A refusal that is final: a repeat of the key gets it again.

@@ -24,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::opened::Opened;
 pub use self::stop::{Ended, StopTimes};
+use crate::adapter::iso8583::tls::TlsError;
+use crate::adapter::iso8583::{Iso8583Participant, dial, listen, tls};
 use crate::admin::Admin;
 use crate::admin::access::Access;
 use crate::admission::{Admission, Ceilings};
@@ -35,8 +37,7 @@ use crate::keys::{self, Keys};
 use crate::line_trace::LineTrace;
 use crate::notice::Notices;
 use crate::outbound::{Host, Sockets};
-use crate::participant::tls::TlsError;
-use crate::participant::{Participant, Participants, dial, listen, tls};
+use crate::participant::Participants;
 use crate::seal::KeyError;
 use crate::supervise::{Supervisor, Tasks};
 use crate::{clock, fingerprint, metrics, notice, payment, reversal, seal, web};
@@ -161,16 +162,18 @@ impl App {
             store,
             sealer: sealer.clone(),
             numbers,
-            participants: Participants::new(config.participants, &stans),
+            participants: Participants::new(
+                config.participants,
+                &stans,
+                (service.acquirer_id, &service.iso8583.framing),
+            ),
             policy: config.policy,
             tasks: tasks.clone(),
             sockets: Sockets::for_requests(service.notices.in_flight_max),
             owed,
             early: EarlyReversals::kept_for(service.reversals.early_kept),
-            acquirer_id: service.acquirer_id,
             fingerprint_key: fingerprint::key(service)?,
             in_free_fields: service.in_free_fields,
-            framing: service.iso8583.framing.clone(),
             line_trace: LineTrace::start(service).map_err(StartError::LineTrace)?,
         }));
         match &member {
@@ -422,16 +425,16 @@ fn start_lines(
     let tasks = engine.tasks.clone();
     let limits = Arc::new(service.iso8583.clone());
     let tls = limits.tls.as_ref().map(tls::acceptor).transpose()?;
-    let open = |listener: TcpListener, owner: Option<Arc<Participant>>| {
+    let open = |listener: TcpListener, owner: Option<Arc<Iso8583Participant>>| {
         let (limits, admission) = (Arc::clone(&limits), Arc::clone(admission));
         let door = listen::Door { limits, tls: tls.clone(), owner, admission };
         tasks.critical("lines", listen::run(Arc::clone(engine), listener, door));
     };
     open(doors.shared, None);
     for (id, listener) in doors.own {
-        open(listener, engine.participants.by_id(id).cloned());
+        open(listener, engine.participants.iso8583_by_id(id).cloned());
     }
-    for participant in engine.participants.iter() {
+    for participant in engine.participants.iso8583() {
         let watched = Arc::clone(participant);
         tasks.critical("deadlines", {
             let ending = tasks.stages().ending.clone();

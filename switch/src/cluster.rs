@@ -20,12 +20,12 @@ use storage_redis::Form;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use crate::adapter::iso8583::remote_lines::RemoteLines;
 use crate::config::{
     ClusterConfig, FloatConfig, NoticesConfig, RedisForm, ScyllaConfig, ServiceConfig,
 };
 use crate::engine::Engine;
 use crate::notice::{self, Notices};
-use crate::participant::remote_lines::RemoteLines;
 use crate::{app, clock, payment};
 use lines::NodeLines;
 use peers::HttpPeers;
@@ -152,7 +152,7 @@ pub fn join(node: &Arc<Node>, config: &ClusterConfig, engine: &Arc<Engine>) {
     node.join(Arc::new(peers.clone()));
     let remote_lines: Arc<dyn RemoteLines> =
         Arc::new(NodeLines::new(node, peers, engine.sealer.clone()));
-    for participant in engine.participants.iter() {
+    for participant in engine.participants.iso8583() {
         participant.share(Arc::clone(&remote_lines));
     }
     let (node, engine) = (Arc::clone(node), Arc::clone(engine));

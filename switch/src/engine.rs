@@ -5,14 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
-use bytes::{Bytes, BytesMut};
-use codecs::error::PackError;
-use codecs::frame::Framer;
-use codecs::iso8583::cauce87::{Asking, Repeat};
 use router::id::{Folio, PaymentId};
 use router::message::{Fingerprint, FingerprintKey, PaymentRequest, fingerprint};
 use router::policy::Policy;
-use router::text::Text;
 use router::time::Timestamp;
 use storage::Store;
 use storage::seal::Sealer;
@@ -25,9 +20,6 @@ use crate::outbound::Sockets;
 use crate::participant::Participants;
 use crate::reversal::Owed;
 use crate::supervise::Tasks;
-
-/// Room for an ordinary message of our own.
-const MESSAGE_CAPACITY: usize = 256;
 
 /// What every part of the switch works with.
 pub struct Engine {
@@ -45,14 +37,11 @@ pub struct Engine {
     pub owed: Owed,
     /// Reversals that came here before their originals.
     pub early: EarlyReversals,
-    /// DE32 of what the switch itself sends.
-    pub acquirer_id: Text<11>,
     /// What becomes of a request with a card number in a field where none belongs.
     pub in_free_fields: InFreeFields,
     /// What goes over participants' lines, written down where that is asked for.
     pub line_trace: Arc<LineTrace>,
     fingerprint_key: FingerprintKey,
-    message_len_max: usize,
     policy: ArcSwap<Policy>,
     numbers: Numbers,
 }
@@ -85,14 +74,10 @@ pub struct Parts {
     pub owed: Owed,
     /// Reversals that came here before their originals.
     pub early: EarlyReversals,
-    /// DE32 of what the switch itself sends.
-    pub acquirer_id: Text<11>,
     /// Under what requests are compared.
     pub fingerprint_key: FingerprintKey,
     /// What becomes of a request with a card number in a field where none belongs.
     pub in_free_fields: InFreeFields,
-    /// How messages are framed on lines that participants open.
-    pub framing: Framer,
     /// What goes over participants' lines, written down where that is asked for.
     pub line_trace: Arc<LineTrace>,
 }
@@ -100,11 +85,7 @@ pub struct Parts {
 impl Engine {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let own = parts.participants.iter().filter_map(|one| one.config.framing.as_ref());
-        let framers = own.chain([&parts.framing]);
-        let message_len_max = framers.map(Framer::message_len_max).min();
         Self {
-            message_len_max: message_len_max.expect("invariant: there is a listener"),
             store: parts.store,
             sealer: parts.sealer,
             participants: parts.participants,
@@ -112,7 +93,6 @@ impl Engine {
             sockets: parts.sockets,
             owed: parts.owed,
             early: parts.early,
-            acquirer_id: parts.acquirer_id,
             line_trace: parts.line_trace,
             fingerprint_key: parts.fingerprint_key,
             in_free_fields: parts.in_free_fields,
@@ -131,30 +111,9 @@ impl Engine {
         self.policy.swap(policy)
     }
 
-    /// How the switch presents itself to a participant.
-    pub fn asking(&self, repeat: Repeat) -> Asking {
-        Asking { acquirer: self.acquirer_id, repeat }
-    }
-
     /// What a request asks for, to be compared with its repeats.
     pub fn fingerprint(&self, request: &PaymentRequest) -> Fingerprint {
         fingerprint(request, &self.fingerprint_key)
-    }
-
-    /// Writes a message of our own that fits a frame of every line.
-    ///
-    /// Errors: those of the writer.
-    pub fn message(
-        &self,
-        write: impl FnOnce(&mut BytesMut) -> Result<(), PackError>,
-    ) -> Result<Bytes, PackError> {
-        let mut out = BytesMut::with_capacity(MESSAGE_CAPACITY);
-        write(&mut out)?;
-        let (have, allowed) = (out.len(), self.message_len_max);
-        if have > allowed {
-            return Err(PackError::Length { field: 0, have, allowed });
-        }
-        Ok(out.freeze())
     }
 
     /// Whether other nodes take what this one refuses.

@@ -1,9 +1,10 @@
 //! The payment switch: sockets, clocks, tasks and everything that joins the pure parts to them.
 //!
-//! Follow one payment: [`participant::session`] reads a frame, [`payment::process`] takes it from
+//! Follow one payment: [`adapter::iso8583::session`] reads a frame, [`payment::process`] takes it from
 //! rule to answer on one page, [`respond`] turns the outcome into the originator's dialect, [`notice`]
 //! tells the merchant, [`reversal`] undoes what stayed unknown. [`app`] builds it all.
 
+pub mod adapter;
 pub mod admin;
 pub mod admission;
 pub mod app;
@@ -33,5 +34,4 @@ pub mod reversal;
 pub mod seal;
 pub mod stop_deadline;
 pub mod supervise;
-pub mod verdict;
 pub mod web;

@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 
 pub use participant::ParticipantFigures;
 
-use crate::participant::line::UNKNOWN;
+use crate::adapter::iso8583::line::UNKNOWN;
 use catalogue::{CLUSTER, Dimension, Kind, METRICS, Metric};
 
 /// Upper bounds of time buckets, in seconds: 50 µs to a minute.

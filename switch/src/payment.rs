@@ -5,7 +5,7 @@ mod way;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use router::exchange::{Ask, NoAnswer, Started};
 use router::id::{Folio, PaymentId};
 use router::message::{InquiryRequest, Originator, PaymentRequest};
 use router::outcome::{Cause, Decline, Outcome};
@@ -21,16 +21,14 @@ use storage::{Admission, StoreError};
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
+use crate::adapter::{Adapter, ReadyPayment};
 use crate::clock;
 use crate::engine::Engine;
 use crate::log::Seldom;
 use crate::original::{self, NamedPayment, Purpose};
-use crate::participant::in_flight::{Claim, MatchedAnswer, NO_LINE};
-use crate::participant::past::PastRequest;
-use crate::participant::{NoAnswer, Participant};
+use crate::participant::{Participant, Ready};
 use crate::respond::Reply;
-use crate::verdict;
-use way::{Unwritten, Way};
+use way::{NoWay, Way};
 
 /// How long a repeat waits for the payment it repeats.
 const REPEAT_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -105,7 +103,8 @@ async fn decision_turn<'a>(
         Originator::Biller(_) => None,
     };
     let Some(participant) = participant else { return Some(None) };
-    let turn = tokio::time::timeout(TURN_WAIT_MAX, participant.decision_turn()).await;
+    let turn = participant.bulkhead().decision_turn();
+    let turn = tokio::time::timeout(TURN_WAIT_MAX, turn).await;
     turn.ok().map(Some)
 }
 
@@ -145,24 +144,19 @@ fn prepare(engine: &Engine, request: Box<PaymentRequest>) -> Prepared<'_> {
     let Some((payment, folio)) = engine.new_payment(at) else {
         return Prepared::Unreachable(request, Reason::IssuerUnavailable);
     };
-    let Some(way) = Way::first(engine, &plan.routes, folio, at) else {
-        return Prepared::Unreachable(request, way::why_unreachable(engine, &plan.routes));
-    };
-    let attempt = way.attempt;
-    let mut intent = Box::new(Intent { payment, folio, at, request: *request, plan, attempt });
-    match way.written(engine, &intent) {
-        Ok((way, frame)) => {
-            intent.attempt = way.attempt;
-            let sending = Sending::of(&intent, way, frame);
+    let ask = Ask { payment, folio, at, request: &request, plan: &plan };
+    match Way::first(engine, &plan.routes, &ask) {
+        Ok(way) => {
+            let attempt = way.attempt;
+            let intent = Box::new(Intent { payment, folio, at, request: *request, plan, attempt });
+            let sending = Sending::of(&intent, way);
             Prepared::Ready(intent, sending)
         }
-        Err(Unwritten::ByNone(error)) => {
-            let refusal = way::does_not_fit(&intent.plan, &error);
-            Prepared::Faulty(Box::new(intent.request), refusal)
+        Err(NoWay::Unsayable(unsayable)) => {
+            Prepared::Faulty(request, way::does_not_fit(&plan, unsayable))
         }
-        Err(Unwritten::OthersAway) => {
-            let why = way::why_unreachable(engine, &intent.plan.routes);
-            Prepared::Unreachable(Box::new(intent.request), why)
+        Err(NoWay::Away) => {
+            Prepared::Unreachable(request, way::why_unreachable(engine, &plan.routes))
         }
     }
 }
@@ -174,15 +168,14 @@ struct Sending<'a> {
     /// The outcome's record, all but the outcome.
     concluded: Box<Concluded>,
     participant: &'a Participant,
-    claim: Option<Claim<'a>>,
-    frame: Bytes,
+    ready: Option<Ready<'a>>,
     /// Kept only where there is another route to try.
     spare: Option<Box<Intent>>,
 }
 
 impl<'a> Sending<'a> {
-    fn of(intent: &Intent, way: Way<'a>, frame: Bytes) -> Self {
-        let Way { participant, claim, .. } = way;
+    fn of(intent: &Intent, way: Way<'a>) -> Self {
+        let Way { participant, ready, .. } = way;
         Self {
             payment: intent.payment,
             folio: intent.folio,
@@ -193,8 +186,7 @@ impl<'a> Sending<'a> {
                 entry: intent.plan.entry.clone(),
             }),
             participant,
-            claim: Some(claim),
-            frame,
+            ready: Some(ready),
             spare: (1 < intent.plan.routes.len()).then(|| Box::new(intent.clone())),
         }
     }
@@ -202,12 +194,12 @@ impl<'a> Sending<'a> {
     /// Asks the participant; tries the next route only while nothing has left.
     async fn send(&mut self, engine: &'a Engine) -> Outcome {
         loop {
-            let claim = self.claim.take().expect("invariant: each try has a claim");
+            let ready = self.ready.take().expect("invariant: each try is ready");
             let asked_at = Instant::now();
-            let heard = self.participant.ask(claim, self.frame.clone()).await;
-            let figures = &self.participant.figures;
-            let outcome = match heard {
-                Ok(heard) => Ok(self.told_by(&heard)),
+            let started = ready.start().await;
+            let figures = &self.participant.bulkhead().figures;
+            let outcome = match started {
+                Ok(Started::Answered(outcome)) => Ok(outcome),
                 Err(NoAnswer::MaybeSent(cause)) => Ok(Outcome::Unknown(cause)),
                 Err(NoAnswer::NotSent(why)) => Err(why),
             };
@@ -227,12 +219,6 @@ impl<'a> Sending<'a> {
         }
     }
 
-    fn told_by(&self, heard: &MatchedAnswer) -> Outcome {
-        let (payment, folio) = (self.payment, self.folio);
-        let about = verdict::AnsweredPayment { payment, folio, participant: self.participant.id() };
-        verdict::of(heard, &about)
-    }
-
     /// Makes the next reachable route durable; false when there is none.
     async fn reroute(&mut self, engine: &'a Engine) -> bool {
         let tried = self.participant.id();
@@ -241,15 +227,15 @@ impl<'a> Sending<'a> {
         let position = routes.iter().position(|route| *route == tried);
         routes.drain(..position.map_or(0, |position| position + 1));
         let at = clock::now();
-        let Some(way) = Way::first(engine, routes, self.folio, at) else { return false };
-        let Ok((way, frame)) = way.written(engine, intent) else { return false };
-        let Way { participant, claim, attempt, .. } = way;
-        self.frame = frame;
+        let Ok(way) = Way::first(engine, &intent.plan.routes, &Ask { at, ..intent.ask() }) else {
+            return false;
+        };
+        let Way { participant, ready, attempt } = way;
         let rerouted = Rerouted { payment: self.payment, at, attempt };
         if engine.store.append(Record::Rerouted(rerouted)).await.is_err() {
             return false;
         }
-        (self.participant, self.claim) = (participant, Some(claim));
+        (self.participant, self.ready) = (participant, Some(ready));
         true
     }
 }
@@ -277,7 +263,7 @@ async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> Re
     match engine.store.append(Record::Outcome(concluded)).await {
         Ok(appended) => {
             if appended.effects.owes_reversal {
-                sending.participant.owes_one_more();
+                sending.participant.bulkhead().owes_one_more();
                 engine.owed.push(sending.payment);
             }
             Reply::outcome(sending.payment, sending.folio, &outcome)
@@ -430,8 +416,6 @@ pub async fn resume(engine: &Arc<Engine>, open: &[Payment]) -> Result<(), StoreE
 fn remember(engine: &Engine, payment: &Payment) {
     let Some(attempt) = &payment.attempt else { return };
     if let Some(participant) = engine.participants.by_id(attempt.participant) {
-        let (transmitted_at, folio) = (attempt.transmitted_at, payment.folio);
-        let request = PastRequest { transmitted_at, folio, line: NO_LINE };
-        participant.past().remember(attempt.stan, request);
+        participant.remember(attempt, payment.folio);
     }
 }

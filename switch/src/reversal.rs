@@ -11,8 +11,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use codecs::iso8583::cauce87::{self, ParticipantAnswer, Repeat};
-use router::id::{Folio, PaymentId};
+use router::exchange::{Repeat, Undo, UndoAnswer, UndoOrder};
+use router::id::PaymentId;
 use router::message::{PaymentRequest, ReversalRequest};
 use router::outcome::Outcome;
 use router::payment::{Payment, PaymentState};
@@ -24,12 +24,11 @@ use storage::StoreError;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
+use crate::adapter::Adapter;
 use crate::clock;
 use crate::config::ReversalsConfig;
 use crate::early;
 use crate::engine::Engine;
-use crate::participant::in_flight::{Claim, MatchedAnswer, RequestKind};
-use crate::participant::{LineChoice, NoAnswer, Participant};
 use crate::respond::Reply;
 use proof::ReversalProof;
 
@@ -175,7 +174,7 @@ enum ReversalStanding {
 /// One reversal on its way: it begins when it is owed, and anew when a late answer owes another.
 struct PendingAdvice {
     repeat: Repeat,
-    /// STAN and time of its advice, the same in each repeat.
+    /// What names its advice, the same in each repeat.
     own: Option<Attempt>,
     proof: ReversalProof,
     /// What it leaves standing, in minor units; none where all is undone.
@@ -226,16 +225,14 @@ async fn advance(
     let permit = undoing.permits.acquire().await;
     let answer = advise(engine, &payment, pending).await?;
     drop(permit);
-    let Some((answer, line_choice)) = answer else { return Ok(ReversalStanding::Owed) };
+    let Some((code, order)) = answer else { return Ok(ReversalStanding::Owed) };
     let not_found_after = undoing.config.not_found_after;
     // "Already reversed" may be said of a part that was given back before.
-    let is_of_a_part = answer.de39 == DONE_BEFORE && !payment.parts.is_empty();
-    if is_of_a_part
-        || !pending.proof.is_given_by(answer.de39, line_choice, Instant::now(), not_found_after)
-    {
+    let is_of_a_part = code == DONE_BEFORE && !payment.parts.is_empty();
+    if is_of_a_part || !pending.proof.is_given_by(code, order, Instant::now(), not_found_after) {
         return Ok(ReversalStanding::Owed);
     }
-    let confirmed = ReversalConfirmed { response_code: answer.de39, entry: Entry::default() };
+    let confirmed = ReversalConfirmed { response_code: code, entry: Entry::default() };
     let step = ReversalStep::Confirmed(confirmed);
     if !step_if_due(engine, id, step).await? {
         return Ok(ReversalStanding::Owed);
@@ -260,7 +257,7 @@ async fn advise(
     engine: &Engine,
     payment: &Payment,
     pending: &mut PendingAdvice,
-) -> Result<Option<(ParticipantAnswer, LineChoice)>, StoreError> {
+) -> Result<Option<([u8; 2], UndoOrder)>, StoreError> {
     let Some(original) = payment.attempt else { return Ok(None) };
     let Some(participant) = engine.participants.by_id(original.participant) else {
         tracing::error!(participant = original.participant.as_str(), payment_id = %payment.id,
@@ -269,53 +266,26 @@ async fn advise(
     };
     let Some(card) = card_of(engine, payment) else { return Ok(None) };
     let Some(request) = request_of(engine, payment) else { return Ok(None) };
-    let Some((claim, own)) = claim_for(participant, payment.folio, &mut pending.own) else {
-        return Ok(None);
-    };
-    let advice = cauce87::ReversalAdvice {
+    let undo = Undo {
+        payment: payment.id,
         folio: payment.folio,
         request: &request,
         business_date: payment.business_date,
-        original: &original,
+        original: original.reference,
         card: card.as_ref(),
-        stan: own.stan,
-        transmitted_at: own.transmitted_at,
         stands_minor: pending.stands_minor,
+        repeat: pending.repeat,
+        has_arrived: matches!(payment.outcome, Some(Outcome::Approved(_))),
     };
-    let asking = engine.asking(pending.repeat);
-    match engine.message(|out| cauce87::reversal_advice(&advice, asking, out)) {
-        Ok(frame) => {
-            let (heard, line_choice) = match payment.outcome {
-                // The request has arrived.
-                Some(Outcome::Approved(_)) => {
-                    (participant.ask(claim, frame).await, LineChoice::OtherLine)
-                }
-                Some(Outcome::Declined(_) | Outcome::Unknown(_)) | None => {
-                    participant.ask_behind(&original, claim, frame).await
-                }
-            };
-            pending.proof.was_asked(line_choice, Instant::now());
-            Ok(heard_of(payment.id, participant, heard).map(|answer| (answer, line_choice)))
-        }
-        Err(error) => {
-            tracing::error!(payment_id = %payment.id, %error, "a reversal cannot be written");
+    let UndoAnswer { code, order } = participant.undo(&undo, &mut pending.own).await;
+    pending.proof.was_asked(order, Instant::now());
+    match code {
+        Ok(code) => Ok(Some((code, order))),
+        Err(why) => {
+            tracing::debug!(participant = %participant.id(), ?why, "reversal not answered");
             Ok(None)
         }
     }
-}
-
-/// A claim for an advice; a repeat has the STAN and time of the first.
-fn claim_for<'a>(
-    participant: &'a Participant,
-    folio: Folio,
-    own: &mut Option<Attempt>,
-) -> Option<(Claim<'a>, Attempt)> {
-    let (claim, attempt) = match own {
-        Some(first) => (participant.claim_again(RequestKind::Reversal, folio, first).ok()?, *first),
-        None => participant.claim(RequestKind::Reversal, folio, clock::now()).ok()?,
-    };
-    *own = Some(attempt);
-    Some((claim, attempt))
 }
 
 /// The card number of a payment, unsealed: none inside where it has none; none at all, and an
@@ -348,30 +318,6 @@ pub(crate) fn request_of<'a>(
         Ok(()) => Some(Cow::Owned(request)),
         Err(error) => {
             tracing::error!(payment_id = %payment.id, %error, "a reversal waits for its key");
-            None
-        }
-    }
-}
-
-/// What a participant said of a reversal; none where it said nothing, or of another one.
-fn heard_of(
-    payment: PaymentId,
-    participant: &Participant,
-    heard: Result<MatchedAnswer, NoAnswer>,
-) -> Option<ParticipantAnswer> {
-    let participant = participant.id();
-    match heard {
-        Ok(MatchedAnswer { answer, contradicts: None }) => Some(answer),
-        Ok(MatchedAnswer { contradicts: Some(field), .. }) => {
-            metrics::counter!("cauce_answers_contradicting_total",
-                "participant" => participant.to_string(), "field" => field.to_string())
-            .increment(1);
-            tracing::warn!(payment_id = %payment, %participant, field,
-                "answer contradicts its reversal; the reversal is repeated");
-            None
-        }
-        Err(why) => {
-            tracing::debug!(%participant, ?why, "reversal not answered");
             None
         }
     }

@@ -8,6 +8,8 @@
 
 use router::reason::Reason;
 
+pub use router::exchange::Repeat;
+
 use super::index::Index;
 use super::spec::Spec;
 use crate::error::DecodeError;
@@ -88,22 +90,11 @@ pub enum WireKind {
     },
 }
 
-/// Whether a message says that it was sent before (the last digit of its MTI).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Repeat {
-    /// The first sending.
-    First,
-    /// A repeat.
-    Again,
-}
-
-impl Repeat {
-    /// The last digit of the MTI.
-    fn digit(self) -> u8 {
-        match self {
-            Self::First => b'0',
-            Self::Again => b'1',
-        }
+/// The last digit of the MTI: whether a message says that it was sent before.
+fn repeat_digit(repeat: Repeat) -> u8 {
+    match repeat {
+        Repeat::First => b'0',
+        Repeat::Again => b'1',
     }
 }
 

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{Actor, Event, EventKind};
+use crate::exchange::{AttemptRef, RequestTrace};
 use crate::id::{BillerId, EndpointId, FloatRef, ParticipantId, SecretId, Stan};
 use crate::invariant::{parts_fit, unknown_is_owed};
 use crate::outcome::Cause;
@@ -23,7 +24,8 @@ const ID: PaymentId = PaymentId(7);
 fn attempt(participant: &str) -> Attempt {
     let transmitted_at = Text::new("1123180000").unwrap();
     let participant: ParticipantId = testing::participant_id(participant);
-    Attempt { participant, stan: Stan::new(1).unwrap(), transmitted_at }
+    let trace = RequestTrace { stan: Stan::new(1).unwrap(), transmitted_at };
+    Attempt { participant, reference: AttemptRef::Trace(trace) }
 }
 
 fn intent() -> Record {

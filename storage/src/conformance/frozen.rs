@@ -280,6 +280,10 @@ fn of_admission(admission: Result<Admission, StoreError>) -> String {
     }
 }
 
+fn trace_of(attempt: &Attempt) -> u32 {
+    attempt.reference.trace().expect("a trace").stan.number()
+}
+
 fn of_payment(payment: &Payment) -> String {
     let Payment { folio, state, outcome, detail, request, .. } = payment;
     let Payment { reversal_cause, reversed_at, parts, late_answer, attempt, .. } = payment;
@@ -288,7 +292,7 @@ fn of_payment(payment: &Payment) -> String {
     let lines = payment.planned_entry.lines().iter();
     let postings: Vec<_> =
         lines.map(|line| (line.account.to_string(), line.amount.minor)).collect();
-    let sent = attempt.map(|attempt| (attempt.participant.to_string(), attempt.stan.number()));
+    let sent = attempt.map(|attempt| (attempt.participant.to_string(), trace_of(&attempt)));
     let (received_at, original) = (payment.received_at.0, payment.original);
     format!(
         "payment {} {} received {received_at} sent {sent:?} fees {fees:?} posts {postings:?} \

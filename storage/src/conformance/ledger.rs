@@ -5,6 +5,7 @@ mod positions;
 
 use std::collections::HashMap;
 
+use router::exchange::{AttemptRef, RequestTrace};
 use router::fee::{Bearer, FeeTiming};
 use router::id::{BillerId, FloatRef, Folio, ParticipantId, PaymentId, Stan};
 use router::message::{Fingerprint, IdempotencyKey, Originator, PaymentRequest, Rail, digest128};
@@ -103,7 +104,8 @@ impl LedgerRun {
         match plan(&request, &self.policy, at) {
             Ok(plan) => {
                 let transmitted_at = Text::new("1123211722").unwrap();
-                let attempt = Attempt { participant: plan.routes[0], stan, transmitted_at };
+                let reference = AttemptRef::Trace(RequestTrace { stan, transmitted_at });
+                let attempt = Attempt { participant: plan.routes[0], reference };
                 let intent = Intent { payment, folio, at, request, plan, attempt };
                 store.admit(intent).await.map(drop)
             }

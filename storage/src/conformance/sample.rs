@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use router::event::{Actor, Event, EventBody, EventKind, OtherBody, OwedNotice};
+use router::exchange::{AttemptRef, RequestTrace};
 use router::id::{
     AccountId, BillNo, BillerId, EndpointId, FloatRef, Folio, Lane, ParticipantId, PaymentId,
     SecretId, Stan,
@@ -108,8 +109,10 @@ impl Sample {
             },
             attempt: Attempt {
                 participant: ParticipantId::new("bank-b").unwrap(),
-                stan,
-                transmitted_at: Text::new("1123211722").unwrap(),
+                reference: AttemptRef::Trace(RequestTrace {
+                    stan,
+                    transmitted_at: Text::new("1123211722").unwrap(),
+                }),
             },
         }
     }

@@ -1,16 +1,19 @@
 //! What was planned for a payment: where it goes, what it costs, posts and reserves.
 
+use router::exchange::{AttemptRef, RequestTrace};
 use router::fee::Fee;
+use router::id::{ParticipantId, Stan};
 use router::posting::{Entry, Posting};
 use router::record::Attempt;
 use router::reservation::{Counter, Hold, Keep, Reservation, Slot};
+use router::text::Text;
 use router::time::Timestamp;
 
 use super::DecodeError;
 use super::field::{Field, ValueReader, ValueWriter, fields};
 use super::values::write_list;
 
-fields!(Attempt { 0 => participant, 1 => stan, 2 => transmitted_at });
+fields!(AttemptFields { 0 => participant, 1 => stan, 2 => transmitted_at });
 fields!(Fee { 0 => label, 1 => amount, 2 => borne_by, 3 => timing });
 fields!(Posting { 0 => account, 1 => side, 2 => amount });
 fields!(Reservation { 0 => key, 1 => fingerprint, 2 => slots, 3 => counters, 4 => holds });
@@ -24,6 +27,28 @@ fields!(Counter {
     5 => reason_once_full,
 });
 fields!(Slot { 0 => key, 1 => keep, 2 => reason_while_open, 3 => reason_once_kept });
+
+/// An attempt as it is kept: without a STAN its participant knows it by the payment's id.
+struct AttemptFields {
+    participant: ParticipantId,
+    stan: Option<Stan>,
+    transmitted_at: Text<10>,
+}
+
+impl Field for Attempt {
+    fn write(&self, out: &mut ValueWriter<'_>) {
+        let trace = self.reference.trace();
+        let transmitted_at = trace.map_or(Text::EMPTY, |trace| trace.transmitted_at);
+        let stan = trace.map(|trace| trace.stan);
+        AttemptFields { participant: self.participant, stan, transmitted_at }.write(out);
+    }
+
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
+        let AttemptFields { participant, stan, transmitted_at } = Field::read(reader)?;
+        let trace = stan.map(|stan| AttemptRef::Trace(RequestTrace { stan, transmitted_at }));
+        Ok(Self { participant, reference: trace.unwrap_or(AttemptRef::Payment) })
+    }
+}
 
 /// The lines, none where it is missing. Lines that do not balance are no entry.
 impl Field for Entry {

@@ -22,12 +22,12 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::peers::{APPEND, REVIVE, Way, read_revived, stale_text};
 use super::{lines, proof};
+use crate::adapter::iso8583::Iso8583Participant;
+use crate::adapter::iso8583::late::{self, UnmatchedAnswer};
 use crate::admission::{self, Admission, Kind};
 use crate::clock;
 use crate::config::SecretText;
 use crate::engine::Engine;
-use crate::late::{self, UnmatchedAnswer};
-use crate::participant::Participant;
 use crate::supervise::Stages;
 use crate::web::connection::{Answers, Connection, Hold};
 
@@ -117,13 +117,13 @@ fn handed(
     (way, participant): (Way, &str),
     head: (&Hold, &HeaderMap),
     sealed: &[u8],
-) -> Result<(Arc<Participant>, Bytes), StatusCode> {
+) -> Result<(Arc<Iso8583Participant>, Bytes), StatusCode> {
     if !door.knows(&way.path(participant), head, sealed) {
         metrics::counter!("cauce_peer_requests_total", "result" => "unknown").increment(1);
         return Err(StatusCode::UNAUTHORIZED);
     }
     let id = ParticipantId::new(participant).map_err(|_| StatusCode::NOT_FOUND)?;
-    let participant = door.engine.participants.by_id(id).ok_or(StatusCode::NOT_FOUND)?;
+    let participant = door.engine.participants.iso8583_by_id(id).ok_or(StatusCode::NOT_FOUND)?;
     let message = lines::open(&door.engine.sealer, sealed).ok_or(StatusCode::BAD_REQUEST)?;
     Ok((Arc::clone(participant), message))
 }
@@ -186,7 +186,7 @@ async fn answer(
 /// tells its payment even where the answer repeats no folio; else by the node that has it.
 fn late_here(
     door: &Door,
-    participant: Arc<Participant>,
+    participant: Arc<Iso8583Participant>,
     kind: WireKind,
     (answer, bytes): (ParticipantAnswer, Bytes),
 ) -> StatusCode {

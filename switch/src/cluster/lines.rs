@@ -14,9 +14,9 @@ use storage_cluster::Node;
 
 use super::peers::{HttpPeers, NoWord, Way};
 use super::stans;
+use crate::adapter::iso8583::LineState;
+use crate::adapter::iso8583::remote_lines::{Handing, RemoteLines};
 use crate::engine::Engine;
-use crate::participant::LineState;
-use crate::participant::remote_lines::{Handing, RemoteLines};
 
 /// What comes before a node's lane, and before the names of participants, in its note to the others.
 const LANE: &str = "lane ";
@@ -27,7 +27,7 @@ const LINES: &str = "; lines: ";
 pub async fn tell(node: Arc<Node>, engine: Arc<Engine>, every: Duration) {
     let ending = engine.tasks.stages().ending.clone();
     loop {
-        let signed_on = engine.participants.iter().filter(|one| one.is_signed_on());
+        let signed_on = engine.participants.iso8583().filter(|one| one.is_signed_on());
         let mut names: Vec<String> = signed_on.map(|one| one.id().to_string()).collect();
         names.sort_unstable();
         node.say(format!("{LANE}{}{LINES}{}", node.store().lane(), names.join(" ")));

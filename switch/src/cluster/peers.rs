@@ -19,9 +19,9 @@ use storage_cluster::Peers;
 use tokio::time::timeout;
 
 use super::proof;
+use crate::adapter::iso8583::remote_lines::Handing;
 use crate::clock;
 use crate::config::SecretText;
-use crate::participant::remote_lines::Handing;
 use crate::supervise::{Connections, Tasks};
 
 /// Time for a peer to answer; a lane whose node is silent is taken over after not much more.

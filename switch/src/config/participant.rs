@@ -16,11 +16,11 @@ use super::keys::KeysConfig;
 use super::message_format::{self, Traffic};
 use super::read::Section;
 use super::service::millis;
+use crate::adapter::iso8583::key_exchange::KeyExchange;
+use crate::adapter::iso8583::line::UNKNOWN;
+use crate::adapter::iso8583::message_format::MessageFormat;
+use crate::adapter::iso8583::pin::PinRule;
 use crate::outbound::Destination;
-use crate::participant::key_exchange::KeyExchange;
-use crate::participant::line::UNKNOWN;
-use crate::participant::message_format::MessageFormat;
-use crate::participant::pin::PinRule;
 
 /// One participant's lines.
 #[derive(Debug, Clone)]

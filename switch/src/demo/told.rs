@@ -80,14 +80,14 @@ fn participants(app: &App) -> Vec<Value> {
     let policy = app.engine.policy();
     let mut all: Vec<_> = app.engine.participants.iter().collect();
     all.sort_by_key(|participant| participant.id());
-    let of = |participant: &&std::sync::Arc<crate::participant::Participant>| {
+    let of = |participant: &&crate::participant::Participant| {
         let id = participant.id();
         let routes = policy.routes.iter().filter(|route| route.to.contains(&id));
         let rails: Vec<&str> =
             routes.flat_map(|route| &route.rails).map(|rail| rail.name()).collect();
-        let mut told =
-            json!({ "id": id.as_str(), "kind": participant.config.kind, "rails": rails });
-        if let Some(acquirer_id) = participant.config.acquirer_id {
+        let mut told = json!({ "id": id.as_str(), "kind": participant.kind(), "rails": rails });
+        let lines = app.engine.participants.iso8583_by_id(id);
+        if let Some(acquirer_id) = lines.and_then(|lines| lines.config.acquirer_id) {
             told["acquirer_id"] = acquirer_id.as_str().into();
         }
         told

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use super::client::{ApiAnswer, ApiClient};
 use super::sandbox::{Sandbox, SandboxError};
 use super::screen;
+use crate::adapter::iso8583::Iso8583Participant;
 use crate::app::App;
-use crate::participant::Participant;
 
 /// How long a participant may take to sign on, and a notice to come.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -185,10 +185,10 @@ impl<'a> Tour<'a> {
 async fn signed_on(app: &App) -> Result<(), StepError> {
     let deadline = Instant::now() + PATIENCE;
     let mut look = tokio::time::interval(Duration::from_millis(5));
-    let is_ready = |participant: &std::sync::Arc<Participant>| {
+    let is_ready = |participant: &std::sync::Arc<Iso8583Participant>| {
         participant.config.reach.is_none() || participant.is_signed_on()
     };
-    while !app.engine.participants.iter().all(is_ready) {
+    while !app.engine.participants.iso8583().all(is_ready) {
         if deadline < Instant::now() {
             return Err(StepError::Other("no sign-on in time".to_owned()));
         }

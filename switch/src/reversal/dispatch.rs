@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use codecs::iso8583::cauce87::Repeat;
 use futures_util::FutureExt;
+use router::exchange::Repeat;
 use router::id::{ParticipantId, PaymentId};
 use router::payment::PaymentState;
 use tokio::sync::{Semaphore, mpsc};
@@ -130,7 +130,7 @@ impl Dispatch {
         }
         metrics::gauge!("cauce_reversals_owed").set(u32::try_from(owed.len()).unwrap_or(u32::MAX));
         for participant in self.engine.participants.iter() {
-            participant.set_owed(counts.get(&participant.id()).copied().unwrap_or(0));
+            participant.bulkhead().set_owed(counts.get(&participant.id()).copied().unwrap_or(0));
         }
         for participant in counts.into_keys() {
             self.start(participant);

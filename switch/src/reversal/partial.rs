@@ -179,7 +179,7 @@ fn not_approved(payment: &Payment, amount: PartAmount) -> Option<Reason> {
 fn takes_parts(engine: &Engine, payment: &Payment) -> bool {
     let participant = payment.attempt.and_then(|at| engine.participants.by_id(at.participant));
     payment.parts.len() < PARTS_MAX
-        && participant.is_some_and(|participant| participant.config.partial_reversals)
+        && participant.is_some_and(|participant| participant.takes_partial_reversals())
 }
 
 /// Tells the participant once what is to stand of a payment, and records that it confirmed it.
@@ -195,15 +195,15 @@ pub(super) async fn advance(
     let permit = undoing.permits.acquire().await;
     let answer = advise(engine, payment, pending).await?;
     drop(permit);
-    let Some((answer, _)) = answer else { return Ok(ReversalStanding::Owed) };
+    let Some((code, _)) = answer else { return Ok(ReversalStanding::Owed) };
     // "Not found" is no evidence here: the payment was approved, so there is something to undo. Nor
     // is "already reversed": a bank may say it of an earlier part.
-    if answer.de39 != DONE {
-        let code = String::from_utf8_lossy(&answer.de39).into_owned();
+    if code != DONE {
+        let code = String::from_utf8_lossy(&code).into_owned();
         tracing::warn!(payment_id = %payment.id, code, "a partial reversal was not confirmed");
         return Ok(ReversalStanding::Owed);
     }
-    confirm(engine, payment, stands_minor, answer.de39).await?;
+    confirm(engine, payment, stands_minor, code).await?;
     let known = engine.store.payment(payment.id).await?;
     let is_owed = known.is_some_and(|payment| payment.is_open());
     Ok(if is_owed { ReversalStanding::Owed } else { ReversalStanding::Over })

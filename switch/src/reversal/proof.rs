@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use router::exchange::UndoOrder;
 use tokio::time::Instant;
-
-use crate::participant::LineChoice;
 
 /// Response codes that are proof: undone, already undone.
 const PROOF: [[u8; 2]; 2] = [*b"00", *b"21"];
@@ -19,17 +18,17 @@ const NOT_FOUND_TIMES: u32 = 2;
 pub(super) struct ReversalProof {
     /// How often in a row it was "not found".
     not_found: u32,
-    /// Since when the line of the request is known to be gone.
-    line_gone_since: Option<Instant>,
+    /// Since when the way of the request is known to be gone.
+    way_gone_since: Option<Instant>,
 }
 
 impl ReversalProof {
     /// Notes how the reversal went.
-    pub(super) fn was_asked(&mut self, line_choice: LineChoice, now: Instant) {
-        match line_choice {
-            LineChoice::OriginalLine | LineChoice::LineUnknown => {}
-            LineChoice::OtherLine => {
-                self.line_gone_since.get_or_insert(now);
+    pub(super) fn was_asked(&mut self, order: UndoOrder, now: Instant) {
+        match order {
+            UndoOrder::Behind | UndoOrder::WayUnknown => {}
+            UndoOrder::WayGone => {
+                self.way_gone_since.get_or_insert(now);
             }
         }
     }
@@ -37,11 +36,11 @@ impl ReversalProof {
     /// Whether an answer proves that the payment is undone.
     ///
     /// "Not found" proves it only when the request can no longer arrive: asked behind the request on
-    /// its own line, or so long after that line was found gone that nothing of it is on its way.
+    /// its own way, or so long after that way was found gone that nothing of it can arrive any more.
     pub(super) fn is_given_by(
         &mut self,
         code: [u8; 2],
-        line_choice: LineChoice,
+        order: UndoOrder,
         now: Instant,
         not_found_after: Duration,
     ) -> bool {
@@ -50,9 +49,9 @@ impl ReversalProof {
             return PROOF.contains(&code);
         }
         self.not_found += 1;
-        let cannot_arrive = match (line_choice, self.line_gone_since) {
-            (LineChoice::OriginalLine, _) => true,
-            (LineChoice::OtherLine | LineChoice::LineUnknown, since) => {
+        let cannot_arrive = match (order, self.way_gone_since) {
+            (UndoOrder::Behind, _) => true,
+            (UndoOrder::WayGone | UndoOrder::WayUnknown, since) => {
                 since.is_some_and(|since| now.duration_since(since) >= not_found_after)
             }
         };
@@ -67,28 +66,28 @@ mod tests {
     const AFTER: Duration = Duration::from_secs(5);
 
     /// Asks by a line at each of these seconds, is told a code, and gives what proves.
-    fn proofs(told: &[(u64, LineChoice, &[u8; 2])]) -> Vec<bool> {
+    fn proofs(told: &[(u64, UndoOrder, &[u8; 2])]) -> Vec<bool> {
         let (began, mut proof) = (Instant::now(), ReversalProof::default());
-        let prove = |(at, line_choice, code): &(u64, LineChoice, &[u8; 2])| {
+        let prove = |(at, order, code): &(u64, UndoOrder, &[u8; 2])| {
             let now = began + Duration::from_secs(*at);
-            proof.was_asked(*line_choice, now);
-            proof.is_given_by(**code, *line_choice, now, AFTER)
+            proof.was_asked(*order, now);
+            proof.is_given_by(**code, *order, now, AFTER)
         };
         told.iter().map(prove).collect()
     }
 
     #[test]
     fn undone_and_already_undone_prove_it_by_any_line() {
-        for line_choice in [LineChoice::OriginalLine, LineChoice::OtherLine] {
-            assert_eq!(proofs(&[(0, line_choice, b"00")]), [true]);
-            assert_eq!(proofs(&[(0, line_choice, b"21")]), [true]);
-            assert_eq!(proofs(&[(0, line_choice, b"05"), (1, line_choice, b"  ")]), [false, false]);
+        for order in [UndoOrder::Behind, UndoOrder::WayGone] {
+            assert_eq!(proofs(&[(0, order, b"00")]), [true]);
+            assert_eq!(proofs(&[(0, order, b"21")]), [true]);
+            assert_eq!(proofs(&[(0, order, b"05"), (1, order, b"  ")]), [false, false]);
         }
     }
 
     #[test]
     fn not_found_behind_the_request_proves_it_when_said_twice_in_a_row() {
-        let original = LineChoice::OriginalLine;
+        let original = UndoOrder::Behind;
         assert_eq!(proofs(&[(0, original, b"25"), (1, original, b"25")]), [false, true]);
         let between = [(0, original, b"25"), (1, original, b"96"), (2, original, b"25")];
         assert_eq!(proofs(&between), [false, false, false]);
@@ -96,7 +95,7 @@ mod tests {
 
     #[test]
     fn not_found_by_another_line_proves_nothing_until_the_request_can_no_longer_arrive() {
-        let other = LineChoice::OtherLine;
+        let other = UndoOrder::WayGone;
         let told = [(0, other, b"25"), (1, other, b"25"), (4, other, b"25"), (5, other, b"25")];
         assert_eq!(proofs(&told), [false, false, false, true]);
         assert_eq!(proofs(&[(0, other, b"25"), (9, other, b"25")]), [false, true]);
@@ -105,7 +104,7 @@ mod tests {
 
     #[test]
     fn not_found_proves_nothing_while_a_node_does_not_say_what_became_of_the_line() {
-        let (unknown, other) = (LineChoice::LineUnknown, LineChoice::OtherLine);
+        let (unknown, other) = (UndoOrder::WayUnknown, UndoOrder::WayGone);
         let told = [(0, unknown, b"25"), (9, unknown, b"25"), (99, unknown, b"25")];
         assert_eq!(proofs(&told), [false, false, false]);
         let told = [(0, unknown, b"25"), (9, other, b"25"), (14, other, b"25")];

@@ -116,14 +116,14 @@ async fn a_bank_with_a_format_of_its_own_is_asked_repeated_and_undone_in_it() {
     assert_eq!((again.response_code(), again.folio()), ("00", answer.folio()));
 
     let payment = house.payment(answer.folio()).await;
-    let attempt = payment.attempt.as_ref().expect("an attempt");
+    let trace = payment.attempt.and_then(|attempt| attempt.reference.trace()).expect("a trace");
     let (_, month, day) = payment.business_date.year_month_day();
     // Bits 2 3 4 7, 11 to 15, 18 22, 25 32, 37, 41 42, 49; no DE48, which the bank does not know.
     let expect = format!(
         "0063 6000000000 0200 723E448108C08000 16 4000000000000002 000000 000000015000 {} {} {} {} \
          3012 {month:02}{day:02} 6012 0010 00 11 000000000001 {} {} {} 0928",
-        attempt.transmitted_at,
-        attempt.stan,
+        trace.transmitted_at,
+        trace.stan,
         request.text(12),
         request.text(13),
         letters(answer.folio()),
@@ -136,10 +136,10 @@ async fn a_bank_with_a_format_of_its_own_is_asked_repeated_and_undone_in_it() {
     assert_eq!(answer.response_code(), "68", "silence is no decline");
     let payment = house.payment(answer.folio()).await;
     house.wait_for_state(payment.id, PaymentState::Reversed).await;
-    let attempt = payment.attempt.as_ref().expect("an attempt");
+    let trace = payment.attempt.and_then(|attempt| attempt.reference.trace()).expect("a trace");
     let undone = &bank.seen("042")[0];
     // DE90: type, STAN and time of the original, our own code, nobody.
-    let original = format!("0200{}{}0000000000100000000000", attempt.stan, attempt.transmitted_at);
+    let original = format!("0200{}{}0000000000100000000000", trace.stan, trace.transmitted_at);
     assert!(undone.ends_with(&format!("0928{original}")), "{undone}");
 }
 

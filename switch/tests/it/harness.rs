@@ -128,10 +128,10 @@ pub async fn start_text(dir: &Path, text: &str, extra: &str) -> App {
     let app = App::start(config).await.expect("a switch");
     let engine = &app.engine;
     eventually("the issuer to be signed on", async || {
-        let reachable = |participant: &Arc<switch::participant::Participant>| {
+        let reachable = |participant: &Arc<switch::adapter::iso8583::Iso8583Participant>| {
             participant.config.reach.is_none() || participant.is_signed_on()
         };
-        engine.participants.iter().all(reachable).then_some(())
+        engine.participants.iso8583().all(reachable).then_some(())
     })
     .await;
     app

@@ -2,7 +2,7 @@
 
 use router::id::ParticipantId;
 use router::payment::PaymentState;
-use switch::participant::DECIDED_AT_ONCE_MAX;
+use switch::adapter::DECIDED_AT_ONCE_MAX;
 
 use crate::harness::{House, card_order, net_debits};
 
@@ -53,7 +53,8 @@ async fn with_no_issuer_signed_on_nothing_is_kept_and_the_key_may_be_used_again(
     let (engine, addr) = (house.engine(), house.issuer.addr());
     house.issuer.set_mood(loadtest::simulator::issuer::Mood::HangingUp);
     // Whatever is asked now hangs up the lines, until no line is left.
-    let issuer = engine.participants.iter().find(|participant| participant.config.reach.is_some());
+    let issuer =
+        engine.participants.iso8583().find(|participant| participant.config.reach.is_some());
     let issuer = issuer.expect("an issuer");
     crate::harness::eventually("the issuer to be gone", async || {
         bank.pay(&card_order(100)).await.expect("an answer");
@@ -97,7 +98,7 @@ async fn a_request_whose_turn_does_not_come_is_refused_and_is_taken_when_it_come
     let participant = house.engine().participants.by_id(acquirer_id).expect("a participant");
     let mut turns = Vec::new();
     for _ in 0..DECIDED_AT_ONCE_MAX {
-        turns.push(participant.decision_turn().await);
+        turns.push(participant.bulkhead().decision_turn().await);
     }
     let request = acquirer.payment(&card_order(15_000));
     let refused = acquirer.request("0200", &request).await.expect("an answer");

@@ -1,16 +1,16 @@
 //! Asking a participant.
 
 use bytes::{BufMut, BytesMut};
+use router::exchange::{Ask, RequestTrace, Undo};
 use router::fee::{Bearer, Fee, FeeTiming};
 use router::id::{Folio, Stan};
 use router::message::{NetworkKind, PaymentRequest, Rail, Trace, Transient};
-use router::record::{Attempt, Intent};
 use router::secret::{CardNumber, Pan, Secret};
 use router::text::Text;
 use router::time::Date;
 
 use super::private_data::{self, FIELD as PRIVATE_DATA};
-use super::{Repeat, replacement};
+use super::{Repeat, repeat_digit, replacement};
 use crate::error::PackError;
 use crate::iso8583::pack::Packer;
 use crate::iso8583::spec::Spec;
@@ -27,19 +27,19 @@ pub struct Asking {
     pub repeat: Repeat,
 }
 
-/// Appends the request that carries out an intent (0200, 0201).
+/// Appends the request that carries out a payment (0200, 0201).
 ///
-/// Shape:  DE4 is what the payee receives, DE28 the payer's fee on top of it; DE11 and DE7 are the
-///         attempt's, DE37 is the folio.
+/// Shape:  DE4 is what the payee receives, DE28 the payer's fee on top of it; DE11 and DE7 name the
+///         request, DE37 is the folio.
 /// Errors: a card number that is sealed, a payer whom the message could not name, or a value that
 ///         does not fit; nothing is appended then.
 pub fn payment_request(
-    intent: &Intent,
-    attempt: &Attempt,
+    ask: &Ask<'_>,
+    named: &RequestTrace,
     asking: Asking,
     out: &mut BytesMut,
 ) -> Result<(), PackError> {
-    let request = &intent.request;
+    let request = ask.request;
     let card = match &request.payer.card {
         Some(CardNumber::Clear(pan)) => Some(pan),
         Some(CardNumber::Sealed(_)) => return Err(PackError::CardSealed),
@@ -53,18 +53,18 @@ pub fn payment_request(
     let secret = |of: fn(&Transient) -> &Option<Secret>| {
         request.transient.as_deref().and_then(|kept| of(kept).as_ref()).map(Secret::expose)
     };
-    let mti = [b'0', b'2', b'0', asking.repeat.digit()];
+    let mti = [b'0', b'2', b'0', repeat_digit(asking.repeat)];
     let mut packer = Packer::begin(Spec::cauce87(), mti, out);
-    put_head(&mut packer, request, card, attempt.stan, &attempt.transmitted_at)?;
+    put_head(&mut packer, request, card, named)?;
     packer.put_opt(14, payer.expiry.as_ref().map(Text::as_bytes))?;
-    put_business_date(&mut packer, intent.plan.business_date)?;
+    put_business_date(&mut packer, ask.plan.business_date)?;
     packer.put_known(18, trace.merchant_category.as_bytes())?;
     packer.put_known(22, trace.entry_mode.as_bytes())?;
     packer.put_known(25, trace.condition_code.as_bytes())?;
-    put_fee(&mut packer, &intent.plan.fees)?;
+    put_fee(&mut packer, &ask.plan.fees)?;
     packer.put(32, asking.acquirer.as_bytes())?;
     packer.put_opt(35, secret(|kept| &kept.track2))?;
-    put_place(&mut packer, intent.folio, trace)?;
+    put_place(&mut packer, ask.folio, trace)?;
     packer.put_with(PRIVATE_DATA, |out| private_data::write(request, out))?;
     packer.put_number(49, request.amount.currency.numeric().into())?;
     packer.put_opt(52, secret(|kept| &kept.pin_block))?;
@@ -91,22 +91,12 @@ pub fn request_field(data_element: u8) -> Option<&'static str> {
 /// What a reversal advice tells.
 #[derive(Debug, Clone, Copy)]
 pub struct ReversalAdvice<'a> {
-    /// Number of the payment for people (DE37).
-    pub folio: Folio,
-    /// What was asked.
-    pub request: &'a PaymentRequest,
-    /// The payment's business date (DE15).
-    pub business_date: Date,
-    /// The request that is undone (DE90).
-    pub original: &'a Attempt,
-    /// The card number, unsealed, where the payment had one.
-    pub card: Option<&'a Pan>,
-    /// What is to stand (DE95), in minor units; none where all of the payment is undone.
-    pub stands_minor: Option<i64>,
-    /// STAN of the advice itself; the same in each repeat.
-    pub stan: Stan,
-    /// Transmission date and time of the advice itself, MMDDhhmmss UTC.
-    pub transmitted_at: Text<10>,
+    /// What is undone.
+    pub undo: &'a Undo<'a>,
+    /// What names the request that is undone (DE90).
+    pub original: RequestTrace,
+    /// What names the advice itself (DE11, DE7); the same in each repeat.
+    pub own: RequestTrace,
 }
 
 /// Appends the advice that a payment, or a part of it, is to be undone (0420, 0421).
@@ -118,16 +108,17 @@ pub fn reversal_advice(
     asking: Asking,
     out: &mut BytesMut,
 ) -> Result<(), PackError> {
-    let request = advice.request;
-    let mti = [b'0', b'4', b'2', asking.repeat.digit()];
+    let undo = advice.undo;
+    let request = undo.request;
+    let mti = [b'0', b'4', b'2', repeat_digit(asking.repeat)];
     let mut packer = Packer::begin(Spec::cauce87(), mti, out);
-    put_head(&mut packer, request, advice.card, advice.stan, &advice.transmitted_at)?;
-    put_business_date(&mut packer, advice.business_date)?;
+    put_head(&mut packer, request, undo.card, &advice.own)?;
+    put_business_date(&mut packer, undo.business_date)?;
     packer.put(32, asking.acquirer.as_bytes())?;
-    put_place(&mut packer, advice.folio, &request.trace)?;
+    put_place(&mut packer, undo.folio, &request.trace)?;
     packer.put_number(49, request.amount.currency.numeric().into())?;
-    packer.put(90, &original_elements(advice.original, &asking.acquirer))?;
-    if let Some(stands_minor) = advice.stands_minor {
+    packer.put(90, &original_elements(&advice.original, &asking.acquirer))?;
+    if let Some(stands_minor) = undo.stands_minor {
         let element = u64::try_from(stands_minor).ok().and_then(replacement::element);
         packer.put(95, &element.ok_or(PackError::Missing { field: 95 })?)?;
     }
@@ -138,18 +129,19 @@ pub fn reversal_advice(
 /// Appends the request of a payment that is known by its records alone, as far as an answer repeats
 /// it: what [`super::contradiction`] holds a late answer against. It is never sent.
 ///
-/// Shape:  STAN and time are those of `advice.original`.
+/// Shape:  STAN and time are those that it had.
 pub fn original_request(
-    advice: &ReversalAdvice<'_>,
+    undo: &Undo<'_>,
+    named: &RequestTrace,
     asking: Asking,
     out: &mut BytesMut,
 ) -> Result<(), PackError> {
-    let (request, original) = (advice.request, advice.original);
-    let mti = [b'0', b'2', b'0', asking.repeat.digit()];
+    let request = undo.request;
+    let mti = [b'0', b'2', b'0', repeat_digit(asking.repeat)];
     let mut packer = Packer::begin(Spec::cauce87(), mti, out);
-    put_head(&mut packer, request, advice.card, original.stan, &original.transmitted_at)?;
+    put_head(&mut packer, request, undo.card, named)?;
     packer.put(32, asking.acquirer.as_bytes())?;
-    put_place(&mut packer, advice.folio, &request.trace)?;
+    put_place(&mut packer, undo.folio, &request.trace)?;
     packer.put_number(49, request.amount.currency.numeric().into())?;
     packer.put_opt(102, request.payer.account.as_ref().map(Text::as_bytes))?;
     packer.finish();
@@ -178,15 +170,14 @@ fn put_head(
     packer: &mut Packer<'_>,
     request: &PaymentRequest,
     card: Option<&Pan>,
-    stan: Stan,
-    transmitted_at: &Text<10>,
+    named: &RequestTrace,
 ) -> Result<(), PackError> {
     packer.put_opt(2, card.map(Pan::expose_for_wire))?;
     packer.put(3, processing_code(request))?;
     let minor = u64::try_from(request.amount.minor).map_err(|_| PackError::Missing { field: 4 })?;
     packer.put_number(4, minor)?;
-    packer.put(7, transmitted_at.as_bytes())?;
-    packer.put_number(11, stan.number().into())?;
+    packer.put(7, named.transmitted_at.as_bytes())?;
+    packer.put_number(11, named.stan.number().into())?;
     packer.put_known(12, request.trace.local_time.as_bytes())?;
     packer.put_known(13, request.trace.local_date.as_bytes())
 }
@@ -240,7 +231,7 @@ fn put_place(packer: &mut Packer<'_>, folio: Folio, trace: &Trace) -> Result<(),
 }
 
 /// DE90: MTI, STAN, DE7, acquirer and forwarder of the original, zeros where there is none.
-fn original_elements(original: &Attempt, acquirer: &Text<11>) -> [u8; 42] {
+fn original_elements(original: &RequestTrace, acquirer: &Text<11>) -> [u8; 42] {
     let mut elements = [b'0'; 42];
     let mut rest = &mut elements[..];
     rest.put_slice(b"0200");

@@ -7,7 +7,7 @@ use router::message::PaymentRequest;
 use router::money::Money;
 use router::outcome::Outcome;
 use router::posting::{Entry, Posting, Side};
-use router::record::{AccountMovement, Record, ReversalCause, ReversalStep};
+use router::record::{AccountMovement, Attempt, Record, ReversalCause, ReversalStep};
 use serde::Serialize;
 
 /// One record. Members that a kind does not have are left out.
@@ -146,7 +146,7 @@ impl Row {
                 request: Some(Request::of(&intent.request)),
                 biller: intent.request.biller.map(|id| id.to_string()),
                 participant: Some(intent.attempt.participant.to_string()),
-                participant_stan: Some(intent.attempt.stan.to_string()),
+                participant_stan: stan_of(&intent.attempt),
                 ..row
             },
             Record::Refused(refused) => Self {
@@ -165,7 +165,7 @@ impl Row {
             Record::Rerouted(rerouted) => Self {
                 at: Some(rerouted.at.to_string()),
                 participant: Some(rerouted.attempt.participant.to_string()),
-                participant_stan: Some(rerouted.attempt.stan.to_string()),
+                participant_stan: stan_of(&rerouted.attempt),
                 ..row
             },
             Record::Outcome(concluded) => Self {
@@ -366,4 +366,8 @@ fn stands_after(step: &ReversalStep) -> Option<i64> {
         ReversalStep::PartConfirmed(part) => Some(part.stands_minor),
         ReversalStep::Owed(_) | ReversalStep::Confirmed(_) => None,
     }
+}
+/// The STAN of a request; none where its participant knows it by another name.
+fn stan_of(attempt: &Attempt) -> Option<String> {
+    attempt.reference.trace().map(|trace| trace.stan.to_string())
 }

@@ -1,7 +1,9 @@
+use router::exchange::AttemptRef;
 use router::id::{ParticipantId, PaymentId};
 use router::message::Message;
 use router::money::Money;
 use router::plan::{Plan, Routes};
+use router::record::{Attempt, Intent};
 use router::reservation::Reservation;
 use router::time::Timestamp;
 use smallvec::smallvec;
@@ -56,13 +58,12 @@ fn intent() -> Intent {
         at: Timestamp(0),
         request: *request,
         plan,
-        attempt: attempt(),
+        attempt: Attempt { participant: participant(), reference: AttemptRef::Trace(named()) },
     }
 }
 
-fn attempt() -> Attempt {
-    Attempt {
-        participant: participant(),
+fn named() -> RequestTrace {
+    RequestTrace {
         stan: Stan::new(777).expect("a stan"),
         transmitted_at: "1123211723".parse().expect("a text"),
     }
@@ -75,31 +76,38 @@ fn asking(repeat: Repeat) -> Asking {
 #[test]
 fn a_payment_is_asked_for_as_the_standard_lays_it_out() {
     let (intent, mut out) = (intent(), BytesMut::new());
-    payment_request(&intent, &intent.attempt, asking(Repeat::First), &mut out).expect("packed");
+    payment_request(&intent.ask(), &named(), asking(Repeat::First), &mut out).expect("packed");
     assert_eq!(hex::encode(&out), laid_out!("payment-request"));
     let first = out.split();
-    payment_request(&intent, &intent.attempt, asking(Repeat::Again), &mut out).expect("packed");
+    payment_request(&intent.ask(), &named(), asking(Repeat::Again), &mut out).expect("packed");
     assert_eq!((&out[..4], &out[4..]), (&b"0201"[..], &first[4..]));
 }
 
 #[test]
 fn a_reversal_is_advised_as_the_standard_lays_it_out() {
-    let (intent, original, mut out) = (intent(), attempt(), BytesMut::new());
+    let (intent, original, mut out) = (intent(), named(), BytesMut::new());
     let card = Pan::new(b"4111111111111111").expect("a card number");
-    let advice = ReversalAdvice {
+    let undo = Undo {
+        payment: intent.payment,
         folio: intent.folio,
         request: &intent.request,
         business_date: intent.plan.business_date,
-        original: &original,
+        original: AttemptRef::Trace(original),
         card: Some(&card),
         stands_minor: None,
+        repeat: Repeat::Again,
+        has_arrived: false,
+    };
+    let own = RequestTrace {
         stan: Stan::new(778).expect("a stan"),
         transmitted_at: "1123211800".parse().expect("a text"),
     };
+    let advice = ReversalAdvice { undo: &undo, original, own };
     reversal_advice(&advice, asking(Repeat::Again), &mut out).expect("packed");
     assert_eq!(hex::encode(&out), laid_out!("reversal-advice"));
 
-    let part = ReversalAdvice { stands_minor: Some(4_000), ..advice };
+    let of_a_part = Undo { stands_minor: Some(4_000), ..undo };
+    let part = ReversalAdvice { undo: &of_a_part, ..advice };
     let mut out = BytesMut::new();
     reversal_advice(&part, asking(Repeat::Again), &mut out).expect("packed");
     // DE95 comes last, and its bit is the second of the last four bytes of the bitmaps.
@@ -124,7 +132,7 @@ fn a_sealed_card_number_or_a_fee_too_large_is_refused_and_nothing_is_written() {
     let mut intent = intent();
     let mut out = BytesMut::from(&b"before"[..]);
     intent.plan.fees[0].amount.minor = 100_000_000;
-    let error = payment_request(&intent, &attempt(), asking(Repeat::First), &mut out);
+    let error = payment_request(&intent.ask(), &named(), asking(Repeat::First), &mut out);
     assert_eq!(error, Err(PackError::Length { field: 28, have: 9, allowed: 8 }));
     let masked = intent.request.payer.card.as_ref().expect("a card").masked();
     intent.request.payer.card = Some(CardNumber::Sealed(Box::new(router::secret::SealedPan {
@@ -132,7 +140,7 @@ fn a_sealed_card_number_or_a_fee_too_large_is_refused_and_nothing_is_written() {
         key_name: "k1".into(),
         ciphertext: Box::new([]),
     })));
-    let error = payment_request(&intent, &attempt(), asking(Repeat::First), &mut out);
+    let error = payment_request(&intent.ask(), &named(), asking(Repeat::First), &mut out);
     assert_eq!(error, Err(PackError::CardSealed));
     assert_eq!(&out[..], b"before");
 }

@@ -18,16 +18,16 @@ use router::reason::Reason;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::Participant;
+use super::Iso8583Participant;
+use super::late::{self, UnmatchedAnswer};
 use super::line::{Line, Outbound};
 use super::message_format::Unread;
 use crate::admission::Place;
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
-use crate::late::UnmatchedAnswer;
 use crate::payment::OnRepeat;
 use crate::respond::Asked;
-use crate::{late, misplaced, payment, respond, reversal};
+use crate::{misplaced, payment, respond, reversal};
 
 pub use closed::Closed;
 use not_understood::{LineLog, kind_of};
@@ -40,7 +40,7 @@ pub struct Session {
     line: Arc<Line>,
     limits: Arc<Iso8583Config>,
     permits: Arc<Semaphore>,
-    participant: Option<Arc<Participant>>,
+    participant: Option<Arc<Iso8583Participant>>,
     caller: Caller,
     clock: LineClock,
     /// The frame that has begun and not ended.
@@ -55,7 +55,7 @@ pub struct Caller {
     /// Its address; none on a line that we opened.
     pub peer: Option<SocketAddr>,
     /// Whose address it called; none where it is everybody's.
-    pub owner: Option<Arc<Participant>>,
+    pub owner: Option<Arc<Iso8583Participant>>,
     /// The certificate it showed.
     pub certificate: Option<[u8; 32]>,
     /// Its place among the connections; none on a line that we opened.
@@ -131,7 +131,7 @@ impl Session {
         engine: Arc<Engine>,
         line: Arc<Line>,
         limits: Arc<Iso8583Config>,
-        participant: Arc<Participant>,
+        participant: Arc<Iso8583Participant>,
     ) -> Self {
         let permits = Arc::new(Semaphore::new(limits.in_flight_max));
         let caller = Caller::default();
@@ -174,7 +174,7 @@ impl Session {
 
     /// Whether the participant may as well ask another node: this one drains, and is asked alone.
     fn may_go_elsewhere(&self) -> bool {
-        let only_asks = |participant: &Arc<Participant>| {
+        let only_asks = |participant: &Arc<Iso8583Participant>| {
             participant.config.reach.is_none() && participant.in_flight().is_empty()
         };
         self.engine.is_one_of_many() && self.participant.as_ref().is_some_and(only_asks)
@@ -244,7 +244,7 @@ impl Session {
     /// such answers are at work, for none may be lost.
     async fn unmatched(
         &self,
-        participant: &Arc<Participant>,
+        participant: &Arc<Iso8583Participant>,
         kind: WireKind,
         unmatched: UnmatchedAnswer,
     ) {
@@ -254,7 +254,7 @@ impl Session {
             .and_then(|remote_lines| remote_lines.answer(participant.id(), stan, bytes));
         let is_payment = kind == WireKind::PaymentAnswer;
         if handing.is_none() && !is_payment {
-            return late::count(participant);
+            return crate::late::count(participant.id());
         }
         let place = participant.late_place().await;
         let (engine, participant) = (Arc::clone(&self.engine), Arc::clone(participant));
@@ -264,7 +264,7 @@ impl Session {
                 None => false,
             };
             if !is_taken {
-                late::count(&participant);
+                crate::late::count(participant.id());
             }
             if is_payment && !is_taken {
                 late::record(&engine, &participant, unmatched).await;
@@ -308,7 +308,7 @@ impl Session {
         };
         // Never wait here: behind this request come answers that others wait for.
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
-        let Some(permits) = permit.zip(participant.turn()) else {
+        let Some(permits) = permit.zip(participant.bulkhead.turn()) else {
             self.count_refused("too_many");
             // Nobody is told a decline of what may have been approved: repeats come again.
             if is_new {

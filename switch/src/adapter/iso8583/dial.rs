@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::in_flight::{Expected, RequestKind};
 use super::line::{Backlog, Line, LineIdentity, write_out};
 use super::session::{Closed, Session};
-use super::{Participant, tls};
+use super::{Iso8583Participant, tls};
 use crate::clock;
 use crate::config::{Iso8583Config, Reach};
 use crate::engine::Engine;
@@ -20,7 +20,7 @@ use crate::outbound;
 /// Keeps one line to a participant open until the switch ends. Run as a service task.
 pub async fn keep(
     engine: Arc<Engine>,
-    participant: Arc<Participant>,
+    participant: Arc<Iso8583Participant>,
     reach: Reach,
     limits: Arc<Iso8583Config>,
 ) {
@@ -50,7 +50,7 @@ fn with_jitter(pause: Duration) -> Duration {
 /// Opens one line and stays with it until it ends; tells whether it had signed on.
 async fn open(
     engine: &Arc<Engine>,
-    participant: &Arc<Participant>,
+    participant: &Arc<Iso8583Participant>,
     reach: &Reach,
     limits: &Arc<Iso8583Config>,
 ) -> bool {
@@ -96,7 +96,7 @@ async fn open(
 
 async fn converse(
     engine: &Arc<Engine>,
-    participant: &Arc<Participant>,
+    participant: &Arc<Iso8583Participant>,
     reach: &Reach,
     limits: &Arc<Iso8583Config>,
     (peer, socket): (Option<SocketAddr>, impl AsyncRead + AsyncWrite + Send + 'static),
@@ -121,7 +121,7 @@ async fn converse(
     );
     let closed = tokio::select! {
         closed = session.read(reader) => closed,
-        closed = stay_signed_on(engine, participant, &line, reach) => closed,
+        closed = stay_signed_on(participant, &line, reach) => closed,
     };
     let was_signed_on = line.is_signed_on();
     session.end(&closed);
@@ -130,13 +130,12 @@ async fn converse(
 
 /// Signs on, then tests the line at each interval; comes back only when the line is no good.
 async fn stay_signed_on(
-    engine: &Arc<Engine>,
-    participant: &Arc<Participant>,
+    participant: &Arc<Iso8583Participant>,
     line: &Arc<Line>,
     reach: &Reach,
 ) -> Closed {
     let patience = Duration::from_millis(participant.config.response_timeout_ms);
-    if !say(engine, participant, line, NetworkKind::SignOn).await {
+    if !say(participant, line, NetworkKind::SignOn).await {
         return Closed::NoSignOn(patience);
     }
     line.set_signed_on(true);
@@ -144,28 +143,23 @@ async fn stay_signed_on(
     tracing::info!(participant = participant.id().as_str(), line = line.number(), "signed on");
     loop {
         tokio::time::sleep(reach.echo_interval).await;
-        if !say(engine, participant, line, NetworkKind::Echo).await {
+        if !say(participant, line, NetworkKind::Echo).await {
             return Closed::Idle(patience);
         }
     }
 }
 
 /// Says a network management request on one line; true when it was answered 00.
-async fn say(
-    engine: &Arc<Engine>,
-    participant: &Arc<Participant>,
-    line: &Arc<Line>,
-    kind: NetworkKind,
-) -> bool {
+async fn say(participant: &Arc<Iso8583Participant>, line: &Arc<Line>, kind: NetworkKind) -> bool {
     let transmitted_at = clock::transmission_time(clock::now());
     let expected = Expected { kind: RequestKind::Network, transmitted_at, folio: None };
     let Some(claim) = participant.in_flight().claim(expected) else {
         // So much is open that the line lives; but nobody is signed on by having no room to ask.
         return kind != NetworkKind::SignOn;
     };
-    let acquirer = &engine.acquirer_id;
-    let stan = claim.stan();
-    let message = engine
+    let speaker = &participant.speaker;
+    let (acquirer, stan) = (&speaker.acquirer_id, claim.stan());
+    let message = speaker
         .message(|out| cauce87::network_request(kind, stan, &transmitted_at, acquirer, out))
         .expect("invariant: a network management request fits its own dialect");
     claim.expect_on(line.number(), &message);

@@ -4,7 +4,7 @@
 use router::id::{Folio, ParticipantId, PaymentId};
 use router::outcome::{Cause, Outcome};
 
-use crate::participant::in_flight::MatchedAnswer;
+use super::in_flight::MatchedAnswer;
 
 /// The data element of the amount.
 const AMOUNT: u8 = 4;

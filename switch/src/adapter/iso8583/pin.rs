@@ -6,11 +6,10 @@ use std::sync::Arc;
 use codecs::error::PackError;
 use codecs::iso8583::cauce87;
 use codecs::security::{EncryptedPin, KeyName, KeyStore, KeyVersion, PinFill, PinFormat, PinKey};
-use router::message::{Originator, PaymentRequest};
+use router::message::PaymentRequest;
 use router::secret::CardNumber;
 
-use super::Participant;
-use crate::engine::Engine;
+use super::Speaker;
 
 /// The data element of a PIN block.
 const PIN_BLOCK: u8 = 52;
@@ -44,23 +43,16 @@ impl PinRule {
 /// Errors: one of the two has a key and the other none, the card is not known, or the block is none
 ///         under the originator's key.
 pub fn translate(
-    engine: &Engine,
+    speaker: &Speaker,
     request: &PaymentRequest,
-    asked: &Participant,
+    to: Option<&PinRule>,
     message: &mut [u8],
 ) -> Result<(), PackError> {
     let has_block = request.transient.as_deref().is_some_and(|kept| kept.pin_block.is_some());
     if !has_block {
         return Ok(());
     }
-    let originator = match &request.originator {
-        Originator::Participant(originator) => engine.participants.by_id(*originator),
-        Originator::Biller(_) => None,
-    };
-    let (from, to) = (
-        originator.and_then(|originator| originator.config.pin.as_ref()),
-        asked.config.pin.as_ref(),
-    );
+    let from = speaker.pin_of(&request.originator);
     if from.is_none() && to.is_none() {
         return Ok(());
     }

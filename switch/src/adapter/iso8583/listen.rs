@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
-use super::Participant;
+use super::Iso8583Participant;
 use super::line::{Backlog, Line, LineIdentity, write_out};
 use super::session::{Caller, Session};
 use crate::admission::{self, Admission, Kind, Place};
@@ -23,7 +23,7 @@ pub struct Door {
     /// None for plain TCP.
     pub tls: Option<TlsAcceptor>,
     /// Whose address it is; none means everybody's who has no address of its own.
-    pub owner: Option<Arc<Participant>>,
+    pub owner: Option<Arc<Iso8583Participant>>,
     /// Where each line gets its place.
     pub admission: Arc<Admission>,
 }

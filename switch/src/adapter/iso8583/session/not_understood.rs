@@ -13,9 +13,9 @@ use codecs::iso8583::{Dialect, MTI, Misfit, MisfitMessage};
 use router::reason::Reason;
 
 use super::{Closed, Heard, Session, send_reply};
+use crate::adapter::iso8583::message_format::{MessageFormat, Unread};
 use crate::line_trace::EventKind;
 use crate::log::Seldom;
-use crate::participant::message_format::{MessageFormat, Unread};
 
 /// Pause between two log lines about what one line sends.
 const MINUTE: Duration = Duration::from_secs(60);

@@ -8,27 +8,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use router::exchange::{NoAnswer, NotSent, RequestTrace, UndoOrder};
 use router::id::Stan;
 use router::outcome::Cause;
-use router::record::Attempt;
 use router::text::Text;
 use tokio::time::Instant;
 
+use super::Iso8583Participant;
 use super::in_flight::{Claim, Expected, MatchedAnswer, NO_LINE, RequestKind};
 use super::line::Line;
 use super::past::{self, NamedKind, NamedRequest, PastRequest};
-use super::{NoAnswer, NotSent, Participant};
-
-/// Which line a reversal took, seen from the request that it undoes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineChoice {
-    /// The very line of the request, behind it: TCP keeps the order there.
-    OriginalLine,
-    /// Another line, since that of the request is gone.
-    OtherLine,
-    /// Another line; that of the request may be at a node that does not answer.
-    LineUnknown,
-}
 
 /// What became of the line that a request took, and of the reversal that was to follow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +41,7 @@ enum RequestLine {
     Elsewhere,
 }
 
-impl Participant {
+impl Iso8583Participant {
     /// Sends a message under a claim and waits for its answer, at most the participant's deadline.
     ///
     /// Not cancel-safe: a dropped call may leave a request sent whose answer is then late.
@@ -89,10 +78,10 @@ impl Participant {
     /// Not cancel-safe.
     pub async fn ask_behind(
         &self,
-        original: &Attempt,
+        original: &RequestTrace,
         claim: Claim<'_>,
         message: Bytes,
-    ) -> (Result<MatchedAnswer, NoAnswer>, LineChoice) {
+    ) -> (Result<MatchedAnswer, NoAnswer>, UndoOrder) {
         let behind = match self.request_line(original) {
             RequestLine::Here(line) => {
                 claim.expect_on(line.number(), &message);
@@ -110,18 +99,16 @@ impl Participant {
         match behind {
             LineState::Sent => {
                 let answered = claim.answer().await;
-                (answered.map_err(NoAnswer::MaybeSent), LineChoice::OriginalLine)
+                (answered.map_err(NoAnswer::MaybeSent), UndoOrder::Behind)
             }
-            LineState::Busy => {
-                (Err(NoAnswer::NotSent(NotSent::SignedOff)), LineChoice::OriginalLine)
-            }
-            LineState::Gone => (self.ask(claim, message).await, LineChoice::OtherLine),
-            LineState::Unknown => (self.ask(claim, message).await, LineChoice::LineUnknown),
+            LineState::Busy => (Err(NoAnswer::NotSent(NotSent::SignedOff)), UndoOrder::Behind),
+            LineState::Gone => (self.ask(claim, message).await, UndoOrder::WayGone),
+            LineState::Unknown => (self.ask(claim, message).await, UndoOrder::WayUnknown),
         }
     }
 
     /// Where the line is that a request of this node took.
-    fn request_line(&self, original: &Attempt) -> RequestLine {
+    fn request_line(&self, original: &RequestTrace) -> RequestLine {
         match self.past.find(original.stan, &original.transmitted_at) {
             Some(past) if past.line != NO_LINE => {
                 self.line(past.line).map_or(RequestLine::Gone, RequestLine::Here)

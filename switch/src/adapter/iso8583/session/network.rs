@@ -10,7 +10,7 @@ use router::text::Text;
 
 use super::not_understood::kind_of;
 use super::{Heard, Session};
-use crate::participant::{Participant, key_exchange};
+use crate::adapter::iso8583::{Iso8583Participant, key_exchange};
 
 impl Session {
     /// Answers a network management request, and does what it asks.
@@ -124,7 +124,11 @@ impl Session {
     }
 
     /// Refuses a sign-on in another name than the line's participant's.
-    fn must_be_of(&self, known: &Participant, acquirer_id: &Text<11>) -> Result<(), NotSignedOn> {
+    fn must_be_of(
+        &self,
+        known: &Iso8583Participant,
+        acquirer_id: &Text<11>,
+    ) -> Result<(), NotSignedOn> {
         match (known.config.acquirer_id.as_ref(), acquirer_id) {
             (own, acquirer_id) if is_of(own, acquirer_id) => Ok(()),
             (Some(_), _) => Err(NotSignedOn::OtherAcquirer),
@@ -134,7 +138,7 @@ impl Session {
 
     /// Whether the certificate shown, if any, is this participant's: the one that is pinned for it,
     /// or where none is, one that is pinned for no other.
-    fn has_right_certificate(&self, named: &Participant) -> bool {
+    fn has_right_certificate(&self, named: &Iso8583Participant) -> bool {
         let shown = self.caller.certificate.as_ref();
         let owner = shown.and_then(|shown| self.engine.participants.by_certificate(shown));
         match (owner, named.config.certificate_sha256) {
@@ -146,7 +150,7 @@ impl Session {
 
 /// Whether a participant may sign on at everybody's address: not if it has one of its own, where
 /// its format and its keys are known before it speaks, nor if it is one that we dial.
-fn is_at_its_address(named: &Participant) -> bool {
+fn is_at_its_address(named: &Iso8583Participant) -> bool {
     let config = &named.config;
     config.listen.is_none() && config.message_format.is_none() && config.may_call()
 }

@@ -15,8 +15,8 @@ use router::message::Message;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{Heard, reply_to, send_reply};
+use crate::adapter::iso8583::line::Line;
 use crate::engine::Engine;
-use crate::participant::line::Line;
 use crate::respond::{self, Asked};
 use crate::supervise::{UnderWay, guarded};
 

@@ -1,0 +1,198 @@
+//! Participants that speak ISO 8583: their lines, what is asked of them and what they answer.
+//!
+//! [`session`] reads what comes over a line, [`ask`] says by which line a request leaves, [`carry`] is
+//! what the rest of the switch sees of it all: the [`Adapter`](super::Adapter).
+
+mod ask;
+mod carry;
+pub mod dial;
+pub mod in_flight;
+pub mod key_exchange;
+pub mod late;
+pub mod line;
+pub mod listen;
+pub mod message_format;
+pub mod past;
+pub mod pin;
+pub mod remote_lines;
+pub mod session;
+mod speaker;
+pub mod tls;
+mod verdict;
+
+use std::ops::Range;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use router::exchange::{NotSent, RequestTrace};
+use router::id::{Folio, ParticipantId};
+use router::time::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Bulkhead;
+use crate::clock;
+use crate::config::ParticipantConfig;
+pub use ask::LineState;
+pub use carry::ReadyFrame;
+use in_flight::{Claim, Expected, InFlight, RequestKind};
+use line::Line;
+use past::PastRequests;
+use remote_lines::RemoteLines;
+pub use speaker::Speaker;
+
+/// Late answers of one participant that are being recorded; beyond, its lines are not read on.
+const LATE_MAX: usize = 1024;
+
+/// One participant.
+#[derive(Debug)]
+pub struct Iso8583Participant {
+    /// Its configuration.
+    pub config: ParticipantConfig,
+    lines: ArcSwap<Vec<Arc<Line>>>,
+    changing: Mutex<()>,
+    next_line: AtomicUsize,
+    in_flight: InFlight,
+    past: PastRequests,
+    /// Requests of other nodes that were sent here.
+    past_of_others: PastRequests,
+    late: Arc<Semaphore>,
+    /// Its ceilings.
+    pub bulkhead: Bulkhead,
+    /// How the switch presents itself to it.
+    speaker: Arc<Speaker>,
+    remote_lines: OnceLock<Arc<dyn RemoteLines>>,
+}
+
+impl Iso8583Participant {
+    /// A participant with no line yet.
+    ///
+    /// The STANs of its requests are of a range: see [`InFlight::new`].
+    pub fn new(config: ParticipantConfig, stans: Range<u32>, speaker: Arc<Speaker>) -> Self {
+        let timeout = Duration::from_millis(config.response_timeout_ms);
+        Self {
+            in_flight: InFlight::new(config.in_flight_max, timeout, stans),
+            past: PastRequests::default(),
+            past_of_others: PastRequests::default(),
+            late: Arc::new(Semaphore::new(LATE_MAX)),
+            lines: ArcSwap::default(),
+            changing: Mutex::new(()),
+            next_line: AtomicUsize::new(0),
+            bulkhead: Bulkhead::new(config.id, config.requests_max, config.reversals_owed_max),
+            speaker,
+            remote_lines: OnceLock::new(),
+            config,
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> ParticipantId {
+        self.config.id
+    }
+
+    /// Whether a request could leave for it now.
+    pub fn is_signed_on(&self) -> bool {
+        self.lines.load().iter().any(|line| line.is_signed_on())
+    }
+
+    /// Makes the lines of other nodes known, once.
+    pub fn share(&self, remote_lines: Arc<dyn RemoteLines>) {
+        // Done by who starts the node, before anything is asked.
+        let _ = self.remote_lines.set(remote_lines);
+    }
+
+    /// The lines of other nodes, where there are any.
+    pub fn remote_lines(&self) -> Option<&Arc<dyn RemoteLines>> {
+        self.remote_lines.get()
+    }
+
+    /// Whether a request could leave for it now, here or at another node.
+    fn can_be_asked(&self) -> bool {
+        self.is_signed_on()
+            || self.remote_lines().is_some_and(|remote_lines| remote_lines.is_on(self.id()))
+    }
+
+    /// Its open requests.
+    pub fn in_flight(&self) -> &InFlight {
+        &self.in_flight
+    }
+
+    /// Its requests that are over without an approval.
+    pub fn past(&self) -> &PastRequests {
+        &self.past
+    }
+
+    /// Waits for a place to record a late answer in. Nothing late is dropped: a participant that
+    /// sends more of it than can be recorded is read more slowly. Cancel-safe.
+    pub async fn late_place(&self) -> OwnedSemaphorePermit {
+        let place = Arc::clone(&self.late).acquire_owned().await;
+        place.expect("invariant: the places are never closed")
+    }
+
+    /// Takes a STAN for a request about a payment that is about to be made durable.
+    ///
+    /// Errors: [`NotSent`] when nothing could be sent anyway.
+    pub fn claim(
+        &self,
+        kind: RequestKind,
+        folio: Folio,
+        now: Timestamp,
+    ) -> Result<(Claim<'_>, RequestTrace), NotSent> {
+        if !self.can_be_asked() {
+            return Err(NotSent::SignedOff);
+        }
+        if kind == RequestKind::Payment && self.bulkhead.owes_too_much() {
+            return Err(NotSent::ReversalsPending);
+        }
+        let transmitted_at = clock::transmission_time(now);
+        let expected = Expected { kind, transmitted_at, folio: Some(folio) };
+        let claim = self.in_flight.claim(expected).ok_or(NotSent::Congested)?;
+        let trace = RequestTrace { stan: claim.stan(), transmitted_at };
+        Ok((claim, trace))
+    }
+
+    /// Takes the STAN of an earlier attempt again, for a repeat of it.
+    ///
+    /// Errors: [`NotSent`] when nothing could be sent anyway, or another request has the STAN now.
+    pub fn claim_again(
+        &self,
+        kind: RequestKind,
+        folio: Folio,
+        trace: &RequestTrace,
+    ) -> Result<Claim<'_>, NotSent> {
+        if !self.can_be_asked() {
+            return Err(NotSent::SignedOff);
+        }
+        let transmitted_at = trace.transmitted_at;
+        let expected = Expected { kind, transmitted_at, folio: Some(folio) };
+        self.in_flight.claim_as(trace.stan, expected).ok_or(NotSent::Congested)
+    }
+
+    /// Adds a line that has signed on.
+    pub fn attach(&self, line: Arc<Line>) {
+        let _changing = self.changing.lock();
+        let mut lines = Vec::clone(&self.lines.load());
+        lines.push(line);
+        self.set(lines);
+    }
+
+    /// Removes a line that has ended; what was open on it may have been sent.
+    pub fn detach(&self, line: &Line) {
+        {
+            let _changing = self.changing.lock();
+            let mut lines = Vec::clone(&self.lines.load());
+            lines.retain(|attached| attached.number() != line.number());
+            self.set(lines);
+        }
+        self.in_flight.fail_line(line.number());
+    }
+
+    fn set(&self, lines: Vec<Arc<Line>>) {
+        let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("cauce_participant_lines", "participant" => self.id().to_string())
+            .set(count);
+        self.lines.store(Arc::new(lines));
+    }
+}
