@@ -281,7 +281,7 @@ fn of_admission(admission: Result<Admission, StoreError>) -> String {
 }
 
 fn trace_of(attempt: &Attempt) -> u32 {
-    attempt.reference.trace().expect("a trace").stan.number()
+    attempt.reference.trace().expect("invariant: samples are sent by ISO 8583").stan.number()
 }
 
 fn of_payment(payment: &Payment) -> String {
