@@ -42,6 +42,7 @@ pub fn policy() -> Policy {
         limits: lender_limits().into(),
         floats: [(FloatRef::new("58341122").expect("invariant: a reference"), float())].into(),
         bill_retention: None,
+        version: 0,
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Plan {
     pub day_began: Timestamp,
     /// What each counter and hold of the reservation says when it refuses. Not recorded.
     pub limits: ReservedLimits,
+    /// Digest of the rules that this was planned by; 0 where it is not known.
+    pub rules_version: u64,
 }
 
 /// Candidate participants, best first.
@@ -114,7 +116,18 @@ pub fn plan_on_terms(
     }
     let (business_date, fees, total) = (asked.business_date, charge.fees, charge.total);
     let day_began = asked.day_began(now);
-    Ok(Plan { business_date, routes, fees, total, entry, reservation, day_began, limits })
+    let rules_version = policy.version;
+    Ok(Plan {
+        business_date,
+        routes,
+        fees,
+        total,
+        entry,
+        reservation,
+        day_began,
+        limits,
+        rules_version,
+    })
 }
 
 /// Tells a rail that nothing here serves from a payer's bank that is not reached.

@@ -32,6 +32,9 @@ pub struct Policy {
     /// How long a bill is remembered after its last payment: a payment of a bill that is forgotten
     /// is taken as its first. None: for ever.
     pub bill_retention: Option<Duration>,
+    /// Digest of these rules: it stands in each intent, so that an auditor can tell by which rules a
+    /// payment was decided. 0 where there is none.
+    pub version: u64,
 }
 
 /// A collector's float: who may pay out of it.

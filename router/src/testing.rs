@@ -174,5 +174,6 @@ pub(crate) fn policy() -> Policy {
             .map(|float_ref| (FloatRef::new(float_ref).unwrap(), float.clone()))
             .into(),
         bill_retention: None,
+        version: 0,
     }
 }

@@ -168,7 +168,7 @@ fn readiness(admin: &Admin) -> Result<(), String> {
 async fn show_metrics(State(admin): State<Admin>) -> impl IntoResponse {
     let under_way = u32::try_from(admin.engine.tasks.payments_under_way()).unwrap_or(u32::MAX);
     metrics::gauge!("cauce_payments_under_way").set(under_way);
-    for participant in admin.engine.participants.iter() {
+    for participant in admin.engine.participants().iter() {
         let open = u32::try_from(participant.open_requests()).unwrap_or(u32::MAX);
         let id = participant.id().to_string();
         metrics::gauge!("cauce_participant_in_flight", "participant" => id).set(open);

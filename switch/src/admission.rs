@@ -111,6 +111,11 @@ impl Admission {
         Arc::new(Self { ceilings, state, log_rate, frame_log_rate })
     }
 
+    /// Notes the address of a participant that was configured after the start.
+    pub fn know(&self, ip: IpAddr) {
+        self.state.lock().set_known(Address::of(ip));
+    }
+
     /// Takes a connection, idle at first; none when nothing can be closed for it. Then the caller
     /// closes it.
     pub fn admit(self: &Arc<Self>, kind: Kind, peer: SocketAddr) -> Option<Place> {

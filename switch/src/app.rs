@@ -24,8 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::opened::Opened;
 pub use self::stop::{Ended, StopTimes};
-use crate::adapter::iso8583::tls::TlsError;
-use crate::adapter::iso8583::{Iso8583Participant, dial, listen, tls};
+use crate::adapter::iso8583::lines::{Lines, OwnAddress};
+use crate::adapter::iso8583::tls::{ListenerTls, TlsError};
+use crate::adapter::iso8583::{CommonParts, Speaker};
 use crate::admin::Admin;
 use crate::admin::access::Access;
 use crate::admission::{Admission, Ceilings};
@@ -38,6 +39,7 @@ use crate::line_trace::LineTrace;
 use crate::notice::Notices;
 use crate::outbound::{Host, Sockets};
 use crate::participant::Participants;
+use crate::reload::Reload;
 use crate::seal::KeyError;
 use crate::supervise::{Supervisor, Tasks};
 use crate::{clock, fingerprint, metrics, notice, payment, reversal, seal, web};
@@ -130,6 +132,8 @@ pub struct App {
     pub own_addresses: Vec<(ParticipantId, SocketAddr)>,
     /// This process among many nodes; none on one machine.
     pub node: Option<Arc<Node>>,
+    /// Takes changed configurations in.
+    pub reload: Arc<Reload>,
     /// Of a node of many; on one machine the journal has it.
     folder: Option<FolderLock>,
     supervisor: Supervisor,
@@ -158,15 +162,15 @@ impl App {
         let stans = opened.stans();
         let Opened { store, recovered, numbers, member, folder } = opened;
         let (owed, owed_queue) = reversal::Owed::new();
+        let speaker =
+            Speaker::new(service.acquirer_id, &service.iso8583.framing, &config.participants);
+        let common = Arc::new(CommonParts::new(speaker, stans, tasks.stages().clone()));
         let engine = Arc::new(Engine::new(Parts {
             store,
             sealer: sealer.clone(),
             numbers,
-            participants: Participants::new(
-                config.participants,
-                &stans,
-                (service.acquirer_id, &service.iso8583.framing),
-            ),
+            participants: Participants::new(config.participants, &common),
+            common,
             policy: config.policy,
             tasks: tasks.clone(),
             sockets: Sockets::for_requests(service.notices.in_flight_max),
@@ -192,8 +196,10 @@ impl App {
         if let Some(member) = member {
             member.answer_and_wait(&engine, &admission).await;
         }
-        start_lines(&engine, doors, service, &admission)?;
-        start_api(&engine, node.as_deref(), http, service, (sealer, admission))?;
+        let lines = start_lines(&engine, doors, service, &admission)?;
+        let http_tls = service.http.tls.as_ref().map(ListenerTls::read).transpose()?;
+        let reload = Reload::new(Arc::clone(&engine), lines, http_tls.clone(), node.clone());
+        start_api(&engine, node.as_deref(), (http, http_tls), service, (sealer, admission))?;
         admin.set_started();
         tracing::info!(%addresses.http, %addresses.iso8583, %addresses.admin, "ready");
         let stop_times = StopTimes::of(service);
@@ -202,6 +208,7 @@ impl App {
             addresses,
             own_addresses,
             node,
+            reload: Arc::new(reload),
             folder,
             supervisor,
             drain_asked: admin.drain_asked(),
@@ -301,7 +308,7 @@ fn start_admin(
     service: &ServiceConfig,
 ) -> Result<(Admin, SocketAddr), StartError> {
     let config = &service.admin;
-    let participants: Vec<_> = engine.participants.iter().map(|one| one.id()).collect();
+    let participants: Vec<_> = engine.participants().iter().map(|one| one.id()).collect();
     let participants: Vec<&str> = participants.iter().map(ParticipantId::as_str).collect();
     metrics::register(&participants, node.is_some());
     let access = Access::new(config, &service.data.dir).map_err(StartError::DrainToken)?;
@@ -316,7 +323,7 @@ fn start_admin(
 fn start_api(
     engine: &Arc<Engine>,
     node: Option<&Node>,
-    listener: TcpListener,
+    (listener, tls): (TcpListener, Option<Arc<ListenerTls>>),
     service: &ServiceConfig,
     (sealer, admission): (Sealer, Arc<Admission>),
 ) -> Result<(), StartError> {
@@ -331,7 +338,6 @@ fn start_api(
         None => keys,
     };
     let api = web::Api::new(Arc::clone(engine), Arc::new(keys), notices);
-    let tls = service.http.tls.as_ref().map(tls::acceptor).transpose()?;
     tasks.critical("http", web::run(api, listener, service.http.clone(), tls, admission));
     Ok(())
 }
@@ -360,7 +366,7 @@ impl Ports {
 /// The addresses participants call at.
 struct Doors {
     shared: TcpListener,
-    own: Vec<(ParticipantId, TcpListener)>,
+    own: Vec<OwnAddress>,
 }
 
 impl Doors {
@@ -368,8 +374,9 @@ impl Doors {
         let shared = bind("iso8583.listen", config.service.iso8583.listen).await?;
         let mut own = Vec::new();
         for participant in &config.participants {
-            if let Some(address) = participant.listen {
-                own.push((participant.id, bind("participants.listen", address).await?));
+            if let Some(configured) = participant.listen {
+                let listener = bind("participants.listen", configured).await?;
+                own.push(OwnAddress { participant: participant.id, configured, listener });
             }
         }
         Ok(Self { shared, own })
@@ -377,7 +384,7 @@ impl Doors {
 
     fn own_addresses(&self) -> Vec<(ParticipantId, SocketAddr)> {
         let own = self.own.iter();
-        own.filter_map(|(id, listener)| Some((*id, listener.local_addr().ok()?))).collect()
+        own.filter_map(|own| Some((own.participant, own.listener.local_addr().ok()?))).collect()
     }
 }
 
@@ -387,7 +394,7 @@ async fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, St
 }
 
 /// Opens the configured floats that the journal does not know yet.
-async fn open_floats(engine: &Engine, floats: &[FloatConfig]) -> Result<(), StoreError> {
+pub(crate) async fn open_floats(engine: &Engine, floats: &[FloatConfig]) -> Result<(), StoreError> {
     for float in floats {
         open_float(engine, float).await?;
     }
@@ -421,38 +428,12 @@ fn start_lines(
     doors: Doors,
     service: &ServiceConfig,
     admission: &Arc<Admission>,
-) -> Result<(), StartError> {
-    let tasks = engine.tasks.clone();
-    let limits = Arc::new(service.iso8583.clone());
-    let tls = limits.tls.as_ref().map(tls::acceptor).transpose()?;
-    let open = |listener: TcpListener, owner: Option<Arc<Iso8583Participant>>| {
-        let (limits, admission) = (Arc::clone(&limits), Arc::clone(admission));
-        let door = listen::Door { limits, tls: tls.clone(), owner, admission };
-        tasks.critical("lines", listen::run(Arc::clone(engine), listener, door));
-    };
-    open(doors.shared, None);
-    for (id, listener) in doors.own {
-        open(listener, engine.participants.iso8583_by_id(id).cloned());
-    }
-    for participant in engine.participants.iso8583() {
-        let watched = Arc::clone(participant);
-        tasks.critical("deadlines", {
-            let ending = tasks.stages().ending.clone();
-            async move {
-                tokio::select! {
-                    () = ending.cancelled() => {}
-                    () = watched.in_flight().watch_deadlines() => {}
-                }
-            }
-        });
-        let Some(reach) = &participant.config.reach else { continue };
-        for _ in 0..reach.lines {
-            let (engine, participant) = (Arc::clone(engine), Arc::clone(participant));
-            tasks.service(
-                "dial",
-                dial::keep(engine, participant, reach.clone(), Arc::clone(&limits)),
-            );
-        }
-    }
-    Ok(())
+) -> Result<Lines, StartError> {
+    let limits = service.iso8583.clone();
+    let tls = limits.tls.as_ref().map(ListenerTls::read).transpose()?;
+    let lines = Lines::new(Arc::clone(engine), limits, tls, Arc::clone(admission));
+    lines.listen(doors.shared);
+    doors.own.into_iter().for_each(|own| lines.listen_for(own));
+    engine.participants().iso8583().for_each(|participant| lines.start(participant));
+    Ok(lines)
 }

@@ -10,6 +10,7 @@ mod key;
 pub mod process;
 mod schema;
 mod serve;
+mod watch;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;

@@ -152,9 +152,7 @@ pub fn join(node: &Arc<Node>, config: &ClusterConfig, engine: &Arc<Engine>) {
     node.join(Arc::new(peers.clone()));
     let remote_lines: Arc<dyn RemoteLines> =
         Arc::new(NodeLines::new(node, peers, engine.sealer.clone()));
-    for participant in engine.participants.iso8583() {
-        participant.share(Arc::clone(&remote_lines));
-    }
+    engine.common.share(remote_lines);
     let (node, engine) = (Arc::clone(node), Arc::clone(engine));
     let tasks = engine.tasks.clone();
     tasks.service("lines told to nodes", lines::tell(node, engine, config.node.beat_every));

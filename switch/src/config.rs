@@ -18,6 +18,7 @@ mod rules_version;
 mod service;
 mod zone;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use codecs::security::KeyUsage;
@@ -56,6 +57,8 @@ pub struct Config {
     pub rules_version: u64,
     /// Combinations that work but can hurt.
     pub warnings: Vec<String>,
+    /// Files that the configuration names and that are read with it.
+    pub files: Vec<PathBuf>,
 }
 
 /// Reads and checks everything.
@@ -68,7 +71,8 @@ pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
     let entries = participant::read_entries(&mut root, &keys, &service.iso8583.framing);
     let participants = rules::lines_of(&entries);
     let unpinned = identity::check(&root, layers, &service, &entries);
-    let (policy, floats) = rules::read(&mut root, entries, service.storage.bill_retention);
+    let (mut policy, floats) = rules::read(&mut root, entries, service.storage.bill_retention);
+    let files = root.files().into_iter().map(|file| file.path).collect();
     let mistakes = root.finish();
     if !mistakes.is_empty() {
         return Err(mistakes);
@@ -76,8 +80,10 @@ pub fn load(layers: &Layers) -> Result<Config, Vec<Mistake>> {
     let mut warnings = warnings(&service, &keys, &participants);
     warnings.extend(floats_of_nobody(&policy));
     warnings.extend(unpinned);
-    let (policy, rules_version) = (Arc::new(policy), rules_version::of(layers));
-    Ok(Config { service, keys, participants, floats, policy, rules_version, warnings })
+    let rules_version = rules_version::of(layers);
+    policy.version = rules_version;
+    let policy = Arc::new(policy);
+    Ok(Config { service, keys, participants, floats, policy, rules_version, warnings, files })
 }
 
 /// Combinations that work but can hurt.

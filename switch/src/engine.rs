@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::ArcSwap;
 use router::id::{Folio, PaymentId};
 use router::message::{Fingerprint, FingerprintKey, PaymentRequest, fingerprint};
 use router::policy::Policy;
@@ -13,6 +13,7 @@ use storage::Store;
 use storage::seal::Sealer;
 use storage_cluster::folios::Folios;
 
+use crate::adapter::iso8583::CommonParts;
 use crate::config::InFreeFields;
 use crate::early::EarlyReversals;
 use crate::line_trace::LineTrace;
@@ -27,8 +28,8 @@ pub struct Engine {
     pub store: Store,
     /// Opens what the journal has sealed.
     pub sealer: Sealer,
-    /// Network participants.
-    pub participants: Participants,
+    /// What participants that speak ISO 8583 have in common.
+    pub common: Arc<CommonParts>,
     /// Starts tasks.
     pub tasks: Tasks,
     /// Places for the sockets that are opened to endpoints.
@@ -42,8 +43,18 @@ pub struct Engine {
     /// What goes over participants' lines, written down where that is asked for.
     pub line_trace: Arc<LineTrace>,
     fingerprint_key: FingerprintKey,
-    policy: ArcSwap<Policy>,
+    in_force: ArcSwap<InForce>,
     numbers: Numbers,
+}
+
+/// What payments are decided by, taken in as one: rules never name a participant of another
+/// configuration.
+#[derive(Debug, Clone)]
+pub struct InForce {
+    /// The rules.
+    pub policy: Arc<Policy>,
+    /// The network participants.
+    pub participants: Arc<Participants>,
 }
 
 /// Where folios come from.
@@ -64,6 +75,8 @@ pub struct Parts {
     pub numbers: Numbers,
     /// Network participants.
     pub participants: Participants,
+    /// What those that speak ISO 8583 have in common.
+    pub common: Arc<CommonParts>,
     /// The rules.
     pub policy: Arc<Policy>,
     /// Starts tasks.
@@ -88,7 +101,7 @@ impl Engine {
         Self {
             store: parts.store,
             sealer: parts.sealer,
-            participants: parts.participants,
+            common: parts.common,
             tasks: parts.tasks,
             sockets: parts.sockets,
             owed: parts.owed,
@@ -96,19 +109,32 @@ impl Engine {
             line_trace: parts.line_trace,
             fingerprint_key: parts.fingerprint_key,
             in_free_fields: parts.in_free_fields,
-            policy: ArcSwap::new(parts.policy),
+            in_force: ArcSwap::from_pointee(InForce {
+                policy: parts.policy,
+                participants: Arc::new(parts.participants),
+            }),
             numbers: parts.numbers,
         }
     }
 
-    /// The rules in force.
-    pub fn policy(&self) -> Guard<Arc<Policy>> {
-        self.policy.load()
+    /// What payments are decided by now.
+    pub fn in_force(&self) -> Arc<InForce> {
+        self.in_force.load_full()
     }
 
-    /// Puts other rules in force, for payments from now on; gives those that were.
-    pub fn set_policy(&self, policy: Arc<Policy>) -> Arc<Policy> {
-        self.policy.swap(policy)
+    /// The rules in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.in_force.load().policy)
+    }
+
+    /// The network participants.
+    pub fn participants(&self) -> Arc<Participants> {
+        Arc::clone(&self.in_force.load().participants)
+    }
+
+    /// Puts something else in force, for payments from now on; gives what was.
+    pub fn put_in_force(&self, in_force: InForce) -> Arc<InForce> {
+        self.in_force.swap(Arc::new(in_force))
     }
 
     /// What a request asks for, to be compared with its repeats.

@@ -29,6 +29,7 @@ pub mod original;
 pub mod outbound;
 pub mod participant;
 pub mod payment;
+pub mod reload;
 pub mod respond;
 pub mod reversal;
 pub mod seal;

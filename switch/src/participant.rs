@@ -1,16 +1,14 @@
 //! Network participants, whatever their dialect.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
-use codecs::frame::Framer;
 use router::exchange::{Ask, NoAnswer, NotReady, Started, Undo, UndoAnswer};
 use router::id::{Folio, ParticipantId};
 use router::record::Attempt;
 use router::text::Text;
 
-use crate::adapter::iso8583::{Iso8583Participant, ReadyFrame, Speaker};
+use crate::adapter::iso8583::{CommonParts, Iso8583Participant, ReadyFrame};
 use crate::adapter::{Adapter, Bulkhead, ReadyPayment};
 use crate::config::ParticipantConfig;
 
@@ -99,35 +97,55 @@ impl ReadyPayment for Ready<'_> {
 }
 
 /// All participants, by the names they go by.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Participants {
     by_id: HashMap<ParticipantId, Participant>,
     by_acquirer: HashMap<Text<11>, Arc<Iso8583Participant>>,
     by_certificate: HashMap<[u8; 32], Arc<Iso8583Participant>>,
 }
 
+/// How the set of participants changes.
+#[derive(Debug)]
+pub struct Changed {
+    /// All of the new configuration.
+    pub participants: Participants,
+    /// Those whose lines are to be started: added, or configured in another way.
+    pub started: Vec<Arc<Iso8583Participant>>,
+    /// Those whose lines are to end: taken out, or configured in another way.
+    pub retired: Vec<Arc<Iso8583Participant>>,
+}
+
 impl Participants {
-    /// From the configuration. The STANs of all requests are of one range; `framing` is that of the
-    /// address where everybody may call.
-    pub fn new(
-        configs: Vec<ParticipantConfig>,
-        stans: &Range<u32>,
-        (acquirer_id, framing): (Text<11>, &Framer),
-    ) -> Self {
-        let own = configs.iter().filter_map(|config| config.framing.as_ref());
-        let message_len_max = own.chain([framing]).map(Framer::message_len_max).min();
-        let pins = configs.iter().filter_map(|config| Some((config.id, config.pin.clone()?)));
-        let speaker = Arc::new(Speaker {
-            acquirer_id,
-            message_len_max: message_len_max.expect("invariant: one framing is everybody's"),
-            pins: pins.collect(),
-        });
+    /// From the configuration.
+    pub fn new(configs: Vec<ParticipantConfig>, common: &Arc<CommonParts>) -> Self {
         let mut all = Self::default();
         for config in configs {
-            let speaker = Arc::clone(&speaker);
-            all.insert(Arc::new(Iso8583Participant::new(config, stans.clone(), speaker)));
+            all.insert(Arc::new(Iso8583Participant::new(config, Arc::clone(common))));
         }
         all
+    }
+
+    /// What a configuration makes of these: those that are configured as before stay as they are, with
+    /// all their lines.
+    pub fn changed(&self, configs: Vec<ParticipantConfig>, common: &Arc<CommonParts>) -> Changed {
+        let (mut participants, mut started) = (Self::default(), Vec::new());
+        for config in configs {
+            let known = self.iso8583_by_id(config.id);
+            match known.filter(|known| known.config.digest == config.digest) {
+                Some(same) => participants.insert(Arc::clone(same)),
+                None => {
+                    let new = Arc::new(Iso8583Participant::new(config, Arc::clone(common)));
+                    started.push(Arc::clone(&new));
+                    participants.insert(new);
+                }
+            }
+        }
+        let is_kept = |known: &&Arc<Iso8583Participant>| {
+            let now = participants.iso8583_by_id(known.id());
+            now.is_some_and(|now| Arc::ptr_eq(now, known))
+        };
+        let retired = self.iso8583().filter(|known| !is_kept(known)).cloned().collect();
+        Changed { participants, started, retired }
     }
 
     fn insert(&mut self, participant: Arc<Iso8583Participant>) {

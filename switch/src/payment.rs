@@ -23,10 +23,10 @@ use tokio::time::Instant;
 
 use crate::adapter::{Adapter, ReadyPayment};
 use crate::clock;
-use crate::engine::Engine;
+use crate::engine::{Engine, InForce};
 use crate::log::Seldom;
 use crate::original::{self, NamedPayment, Purpose};
-use crate::participant::{Participant, Ready};
+use crate::participant::{Participant, Participants, Ready};
 use crate::respond::Reply;
 use way::{NoWay, Way};
 
@@ -51,12 +51,15 @@ pub async fn process(
     on_repeat: OnRepeat,
 ) -> Reply {
     let started = Instant::now();
-    let Some(turn) = decision_turn(engine, &request.originator).await else {
+    let originators = engine.participants();
+    let Some(turn) = decision_turn(&originators, &request.originator).await else {
         return measured(Reply::no_turn(), started);
     };
     request.fingerprint = engine.fingerprint(&request);
     // Rules that need no state, and a participant that could be asked.
-    let (intent, mut sending) = match prepare(engine, request) {
+    // The payment keeps to what is in force now until it is answered.
+    let in_force = engine.in_force();
+    let (intent, mut sending) = match prepare(engine, &in_force, request) {
         Prepared::Ready(intent, sending) => (intent, sending),
         Prepared::Faulty(request, refusal) => {
             let reply = Reply::faulty(refusal);
@@ -95,11 +98,11 @@ const TURN_WAIT_MAX: Duration = Duration::from_secs(3);
 /// The turn of a participant's request to be decided, none when it did not come in time; a biller's
 /// requests are as many at once as it has connections, and need none.
 async fn decision_turn<'a>(
-    engine: &'a Engine,
+    participants: &'a Participants,
     originator: &Originator,
 ) -> Option<Option<SemaphorePermit<'a>>> {
     let participant = match originator {
-        Originator::Participant(id) => engine.participants.by_id(*id),
+        Originator::Participant(id) => participants.by_id(*id),
         Originator::Biller(_) => None,
     };
     let Some(participant) = participant else { return Some(None) };
@@ -130,11 +133,16 @@ struct RefusedRequest {
     at: Timestamp,
 }
 
-fn prepare(engine: &Engine, request: Box<PaymentRequest>) -> Prepared<'_> {
+fn prepare<'a>(
+    engine: &Engine,
+    in_force: &'a InForce,
+    request: Box<PaymentRequest>,
+) -> Prepared<'a> {
+    let InForce { policy, participants } = in_force;
     let Ok(at) = clock::for_admission() else { return Prepared::Untimed(request) };
     let refused =
         |request, refusal| Prepared::Refused(Box::new(RefusedRequest { request, refusal, at }));
-    let plan = match plan(&request, &engine.policy(), at) {
+    let plan = match plan(&request, policy, at) {
         Ok(plan) => plan,
         Err(refusal) if refusal.reason.is_fault_of_input() => {
             return Prepared::Faulty(request, refusal);
@@ -145,24 +153,25 @@ fn prepare(engine: &Engine, request: Box<PaymentRequest>) -> Prepared<'_> {
         return Prepared::Unreachable(request, Reason::IssuerUnavailable);
     };
     let ask = Ask { payment, folio, at, request: &request, plan: &plan };
-    match Way::first(engine, &plan.routes, &ask) {
+    match Way::first(participants, &plan.routes, &ask) {
         Ok(way) => {
             let attempt = way.attempt;
             let intent = Box::new(Intent { payment, folio, at, request: *request, plan, attempt });
-            let sending = Sending::of(&intent, way);
+            let sending = Sending::of(&intent, participants, way);
             Prepared::Ready(intent, sending)
         }
         Err(NoWay::Unsayable(unsayable)) => {
             Prepared::Faulty(request, way::does_not_fit(&plan, unsayable))
         }
         Err(NoWay::Away) => {
-            Prepared::Unreachable(request, way::why_unreachable(engine, &plan.routes))
+            Prepared::Unreachable(request, way::why_unreachable(participants, &plan.routes))
         }
     }
 }
 
 /// What is needed between the intent and the outcome.
 struct Sending<'a> {
+    participants: &'a Participants,
     payment: PaymentId,
     folio: Folio,
     /// The outcome's record, all but the outcome.
@@ -174,9 +183,10 @@ struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
-    fn of(intent: &Intent, way: Way<'a>) -> Self {
+    fn of(intent: &Intent, participants: &'a Participants, way: Way<'a>) -> Self {
         let Way { participant, ready, .. } = way;
         Self {
+            participants,
             payment: intent.payment,
             folio: intent.folio,
             concluded: Box::new(Concluded {
@@ -192,7 +202,7 @@ impl<'a> Sending<'a> {
     }
 
     /// Asks the participant; tries the next route only while nothing has left.
-    async fn send(&mut self, engine: &'a Engine) -> Outcome {
+    async fn send(&mut self, engine: &Engine) -> Outcome {
         loop {
             let ready = self.ready.take().expect("invariant: each try is ready");
             let asked_at = Instant::now();
@@ -220,14 +230,15 @@ impl<'a> Sending<'a> {
     }
 
     /// Makes the next reachable route durable; false when there is none.
-    async fn reroute(&mut self, engine: &'a Engine) -> bool {
+    async fn reroute(&mut self, engine: &Engine) -> bool {
         let tried = self.participant.id();
         let Some(intent) = &mut self.spare else { return false };
         let routes = &mut intent.plan.routes;
         let position = routes.iter().position(|route| *route == tried);
         routes.drain(..position.map_or(0, |position| position + 1));
         let at = clock::now();
-        let Ok(way) = Way::first(engine, &intent.plan.routes, &Ask { at, ..intent.ask() }) else {
+        let ask = Ask { at, ..intent.ask() };
+        let Ok(way) = Way::first(self.participants, &intent.plan.routes, &ask) else {
             return false;
         };
         let Way { participant, ready, attempt } = way;
@@ -415,7 +426,7 @@ pub async fn resume(engine: &Arc<Engine>, open: &[Payment]) -> Result<(), StoreE
 /// still come, by a line of today.
 fn remember(engine: &Engine, payment: &Payment) {
     let Some(attempt) = &payment.attempt else { return };
-    if let Some(participant) = engine.participants.by_id(attempt.participant) {
+    if let Some(participant) = engine.participants().by_id(attempt.participant) {
         participant.remember(attempt, payment.folio);
     }
 }

@@ -259,7 +259,8 @@ async fn advise(
     pending: &mut PendingAdvice,
 ) -> Result<Option<([u8; 2], UndoOrder)>, StoreError> {
     let Some(original) = payment.attempt else { return Ok(None) };
-    let Some(participant) = engine.participants.by_id(original.participant) else {
+    let participants = engine.participants();
+    let Some(participant) = participants.by_id(original.participant) else {
         tracing::error!(participant = original.participant.as_str(), payment_id = %payment.id,
             "a reversal is owed to a participant that is no longer configured");
         return Ok(None);

@@ -135,11 +135,21 @@ impl Tasks {
 
     /// Starts a task the switch cannot do without: if it ends before the stop, so does the switch.
     pub fn critical(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        self.critical_until(name, CancellationToken::new(), work);
+    }
+
+    /// The same for a task that the switch can do without once a token is cancelled.
+    pub fn critical_until(
+        &self,
+        name: &'static str,
+        over: CancellationToken,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
         let (deaths, ending) = (self.deaths.clone(), self.stages.ending.clone());
         let draining = self.stages.draining.clone();
         self.services.spawn(async move {
             guarded(name, work).await;
-            if !draining.is_cancelled() && !ending.is_cancelled() {
+            if !draining.is_cancelled() && !ending.is_cancelled() && !over.is_cancelled() {
                 // A full queue means a death is already being reported.
                 deaths.try_send(name).ok();
             }

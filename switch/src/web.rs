@@ -29,13 +29,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 use self::connection::Connection;
 use self::document::Document;
 use self::guard::Guard;
 use self::rate_limit::RateLimit;
 use self::routes::Shared;
+use crate::adapter::iso8583::tls::ListenerTls;
 use crate::admission::{self, Admission, Kind};
 use crate::config::HttpConfig;
 use crate::engine::Engine;
@@ -85,7 +85,7 @@ pub async fn run(
     api: Api,
     listener: TcpListener,
     config: HttpConfig,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<ListenerTls>>,
     admission: Arc<Admission>,
 ) {
     let tasks = api.engine.tasks.clone();
@@ -109,6 +109,9 @@ pub async fn run(
             stages: tasks.stages().clone(),
             place: Some(Arc::new(place)),
         };
-        tasks.service("http connection", connection.serve(socket, tls.clone()));
+        tasks.service(
+            "http connection",
+            connection.serve(socket, tls.as_deref().map(ListenerTls::acceptor)),
+        );
     }
 }

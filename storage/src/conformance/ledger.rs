@@ -285,6 +285,7 @@ fn policy() -> Policy {
         limits: vec![sum_of_a_day()].into(),
         floats: HashMap::from(floats),
         bill_retention: None,
+        version: 0,
     }
 }
 

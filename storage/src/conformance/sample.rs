@@ -106,6 +106,7 @@ impl Sample {
                 reservation: self.reservation(),
                 day_began: at(self.at),
                 limits: ReservedLimits::default(),
+                rules_version: 0,
             },
             attempt: Attempt {
                 participant: ParticipantId::new("bank-b").unwrap(),

@@ -60,8 +60,8 @@ const BUSINESS_DATE: u64 = 6;
 
 pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) {
     let Intent { payment, folio, at, request, plan, attempt } = intent;
-    let Plan { business_date, routes, fees, total, entry, reservation, day_began: _, limits: _ } =
-        plan;
+    let Plan { business_date, routes, fees, total, entry, reservation, rules_version, .. } = plan;
+    let rules_version = (*rules_version != 0).then_some(*rules_version);
     let identity = RequestIdentity { key: request.key, fingerprint: request.fingerprint };
     let reserved = RequestIdentity { key: reservation.key, fingerprint: reservation.fingerprint };
     let masked = withheld::masked(request, *payment, sealer);
@@ -78,6 +78,7 @@ pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) {
         out.field(9, total);
         out.field(10, entry);
         out.field(11, attempt);
+        out.field(12, &rules_version);
     });
 }
 
@@ -149,6 +150,7 @@ struct IntentFields {
     total: Money,
     entry: Entry,
     attempt: Attempt,
+    rules_version: Option<u64>,
 }
 
 fields!(read intent_fields, IntentFields {
@@ -164,6 +166,7 @@ fields!(read intent_fields, IntentFields {
     9 => total,
     10 => entry,
     11 => attempt,
+    12 => rules_version,
 });
 
 pub(super) fn intent(reader: &mut ValueReader<'_>) -> Result<Intent, DecodeError> {
@@ -172,6 +175,7 @@ pub(super) fn intent(reader: &mut ValueReader<'_>) -> Result<Intent, DecodeError
     let reserved = RequestIdentity { key: reservation.key, fingerprint: reservation.fingerprint };
     let RequestIdentity { key, fingerprint } = identity.unwrap_or(reserved);
     let IntentFields { business_date, routes, fees, total, entry, attempt, .. } = read;
+    let rules_version = read.rules_version.unwrap_or_default();
     let plan = Plan {
         business_date,
         routes,
@@ -181,6 +185,7 @@ pub(super) fn intent(reader: &mut ValueReader<'_>) -> Result<Intent, DecodeError
         reservation,
         day_began: at,
         limits: ReservedLimits::default(),
+        rules_version,
     };
     let request = PaymentRequest { key, fingerprint, ..request };
     Ok(Intent { payment, folio, at, request, plan, attempt })

@@ -5,24 +5,24 @@
 
 mod ask;
 mod carry;
+pub mod common;
 pub mod dial;
 pub mod in_flight;
 pub mod key_exchange;
 pub mod late;
 pub mod line;
+pub mod lines;
 pub mod listen;
 pub mod message_format;
 pub mod past;
 pub mod pin;
 pub mod remote_lines;
 pub mod session;
-mod speaker;
 pub mod tls;
 mod verdict;
 
-use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -31,20 +31,29 @@ use router::exchange::{NotSent, RequestTrace};
 use router::id::{Folio, ParticipantId};
 use router::time::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::Bulkhead;
 use crate::clock;
 use crate::config::ParticipantConfig;
 pub use ask::LineState;
 pub use carry::ReadyFrame;
+pub use common::{CommonParts, Speaker};
 use in_flight::{Claim, Expected, InFlight, RequestKind};
 use line::Line;
 use past::PastRequests;
 use remote_lines::RemoteLines;
-pub use speaker::Speaker;
 
 /// Late answers of one participant that are being recorded; beyond, its lines are not read on.
 const LATE_MAX: usize = 1024;
+
+/// How long after another configuration is in force its lines may end: payments that were decided by
+/// the one before have taken their STANs by then.
+const RETIRED_AFTER: Duration = Duration::from_millis(200);
+/// How much longer than a request may take the lines of a retired configuration are kept.
+const RETIRED_GRACE: Duration = Duration::from_secs(1);
+/// Pause between two looks whether all its lines have ended.
+const RETIRED_LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// One participant.
 #[derive(Debug)]
@@ -61,19 +70,22 @@ pub struct Iso8583Participant {
     late: Arc<Semaphore>,
     /// Its ceilings.
     pub bulkhead: Bulkhead,
-    /// How the switch presents itself to it.
-    speaker: Arc<Speaker>,
-    remote_lines: OnceLock<Arc<dyn RemoteLines>>,
+    common: Arc<CommonParts>,
+    /// Cancelled when its configuration is in force no more: its lines end when nothing is under way
+    /// on them.
+    retired: CancellationToken,
+    /// Cancelled when its lines and tasks end whatever is under way; with the switch at the latest.
+    ending: CancellationToken,
 }
 
 impl Iso8583Participant {
     /// A participant with no line yet.
     ///
     /// The STANs of its requests are of a range: see [`InFlight::new`].
-    pub fn new(config: ParticipantConfig, stans: Range<u32>, speaker: Arc<Speaker>) -> Self {
+    pub fn new(config: ParticipantConfig, common: Arc<CommonParts>) -> Self {
         let timeout = Duration::from_millis(config.response_timeout_ms);
         Self {
-            in_flight: InFlight::new(config.in_flight_max, timeout, stans),
+            in_flight: InFlight::new(config.in_flight_max, timeout, common.stans.clone()),
             past: PastRequests::default(),
             past_of_others: PastRequests::default(),
             late: Arc::new(Semaphore::new(LATE_MAX)),
@@ -81,8 +93,9 @@ impl Iso8583Participant {
             changing: Mutex::new(()),
             next_line: AtomicUsize::new(0),
             bulkhead: Bulkhead::new(config.id, config.requests_max, config.reversals_owed_max),
-            speaker,
-            remote_lines: OnceLock::new(),
+            retired: CancellationToken::new(),
+            ending: common.stages.ending.child_token(),
+            common,
             config,
         }
     }
@@ -97,15 +110,38 @@ impl Iso8583Participant {
         self.lines.load().iter().any(|line| line.is_signed_on())
     }
 
-    /// Makes the lines of other nodes known, once.
-    pub fn share(&self, remote_lines: Arc<dyn RemoteLines>) {
-        // Done by who starts the node, before anything is asked.
-        let _ = self.remote_lines.set(remote_lines);
-    }
-
     /// The lines of other nodes, where there are any.
     pub fn remote_lines(&self) -> Option<&Arc<dyn RemoteLines>> {
-        self.remote_lines.get()
+        self.common.remote_lines()
+    }
+
+    /// Cancelled when its lines and tasks end whatever is under way.
+    pub fn ending(&self) -> &CancellationToken {
+        &self.ending
+    }
+
+    /// Cancelled when its configuration is in force no more.
+    pub fn retired(&self) -> &CancellationToken {
+        &self.retired
+    }
+
+    /// Takes it out of service: each of its lines ends when nothing is under way on it, at the latest
+    /// when every request to it has been answered or given up.
+    ///
+    /// Not cancel-safe: a dropped call leaves its tasks to the end of the switch.
+    pub async fn retire(&self) {
+        tokio::time::sleep(RETIRED_AFTER).await;
+        self.retired.cancel();
+        let grace = Duration::from_millis(self.config.response_timeout_ms) + RETIRED_GRACE;
+        let idle = async {
+            while !self.lines.load().is_empty() {
+                tokio::time::sleep(RETIRED_LOOK_EVERY).await;
+            }
+        };
+        let is_idle = tokio::time::timeout(grace, idle).await.is_ok();
+        self.ending.cancel();
+        let participant = self.id();
+        tracing::info!(%participant, is_idle, "its earlier configuration is out of service");
     }
 
     /// Whether a request could leave for it now, here or at another node.

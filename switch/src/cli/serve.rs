@@ -1,20 +1,22 @@
 //! `cauce serve`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use storage_cluster::Node;
+use router::id::ParticipantId;
 use tokio::runtime::Handle;
 use tokio::signal::unix::Signal;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::process::{self, ServiceProcess, StopSignals};
+use super::watch::FileWatch;
 use super::{Configured, configuration, data_folder, told_mistakes};
 use crate::app::{Ended, StartError};
 use crate::config::{Config, Mistake};
-use crate::engine::Engine;
 use crate::keys::billers;
+use crate::reload::{Reload, Taken};
 use crate::{log, stop_deadline};
 
 /// What `cauce serve` is told.
@@ -50,6 +52,7 @@ impl ServeArgs {
 /// Runs the switch until it is told to stop.
 pub(super) fn main(args: ServeArgs, process: ServiceProcess) -> ExitCode {
     let configured = &args.configured();
+    let watch = FileWatch::new(configured.config.clone());
     let config = match configuration(configured) {
         Ok(config) => config,
         Err(mistakes) => return told_mistakes(&mistakes),
@@ -60,7 +63,7 @@ pub(super) fn main(args: ServeArgs, process: ServiceProcess) -> ExitCode {
         tracing::warn!("{warning}");
     }
     let ServiceProcess { runtime, stop, hangup } = process;
-    let code = match runtime.block_on(serve(config, configured, stop, hangup)) {
+    let code = match runtime.block_on(serve(config, (configured, watch), stop, hangup)) {
         Ok(ended) => exit_code(ended),
         Err(error) => {
             let advice = error.advice("--set").unwrap_or_default();
@@ -88,24 +91,25 @@ fn exit_code(ended: Ended) -> ExitCode {
 
 async fn serve(
     config: Config,
-    configured: &Configured,
+    (configured, watch): (&Configured, FileWatch),
     mut stop: StopSignals,
     hangup: Signal,
 ) -> Result<Ended, StartError> {
+    let mut watch = watch.every(config.service.watch_every);
+    watch.look_at(watched(configured, config.files.clone()));
     let Some(app) = process::start(config, &mut stop).await? else {
         tracing::info!("told to stop before it was ready");
         return Ok(Ended::Drained);
     };
     stop_deadline::watch(&app.stop_times, Handle::current()).map_err(StartError::Thread)?;
-    let engine = Arc::clone(&app.engine);
-    let (rules, node) = (configured.clone(), app.node.clone());
-    engine.tasks.service("rules", {
-        let ending = engine.tasks.stages().ending.clone();
-        let engine = Arc::clone(&engine);
+    let tasks = &app.engine.tasks;
+    let (configured, reload) = (configured.clone(), Arc::clone(&app.reload));
+    tasks.service("reload", {
+        let ending = tasks.stages().ending.clone();
         async move {
             tokio::select! {
                 () = ending.cancelled() => {}
-                () = reload_at(hangup, &engine, node.as_deref(), &rules) => {}
+                () = reload_at(hangup, &reload, &configured, watch) => {}
             }
         }
     });
@@ -136,32 +140,67 @@ async fn read_again(configured: &Configured) -> Result<Config, Vec<Mistake>> {
     }
 }
 
-/// Reads the rules again at each SIGHUP; a configuration with mistakes changes nothing.
+/// Reads the configuration again at each SIGHUP and whenever one of its files has changed; one with
+/// mistakes changes nothing.
 async fn reload_at(
     mut hangup: Signal,
-    engine: &Engine,
-    node: Option<&Node>,
+    reload: &Reload,
     configured: &Configured,
+    mut watch: FileWatch,
 ) {
-    while hangup.recv().await.is_some() {
-        match read_again(configured).await {
+    loop {
+        let why = tokio::select! {
+            asked = hangup.recv() => match asked {
+                Some(()) => {
+                    watch.note();
+                    "SIGHUP"
+                }
+                None => return,
+            },
+            () = watch.changed() => "a file has changed",
+        };
+        let result = match read_again(configured).await {
             Ok(config) => {
                 note_billers(&config).await;
-                let before = engine.set_policy(config.policy);
-                // Many rules take their time to go, too.
-                drop(spawn_blocking(move || drop(before)));
-                if let Some(node) = node {
-                    node.set_config_version(config.rules_version);
-                }
-                metrics::counter!("cauce_rules_reloads_total", "result" => "ok").increment(1);
-                tracing::info!("rules read again; participants and addresses need a restart");
+                watch.look_at(watched(configured, config.files.clone()));
+                take_in(reload, config, why).await
             }
             Err(mistakes) => {
-                metrics::counter!("cauce_rules_reloads_total", "result" => "refused").increment(1);
                 for mistake in mistakes {
-                    tracing::error!(%mistake, "rules not changed");
+                    tracing::error!(%mistake, why, "configuration not changed");
                 }
+                "refused"
             }
+        };
+        metrics::counter!("cauce_rules_reloads_total", "result" => result).increment(1);
+    }
+}
+
+/// The files of a configuration, and those that they name.
+fn watched(configured: &Configured, mut named: Vec<PathBuf>) -> Vec<PathBuf> {
+    named.extend(configured.config.iter().cloned());
+    named
+}
+
+/// Puts a configuration in force, and says what came of it.
+async fn take_in(reload: &Reload, config: Config, why: &str) -> &'static str {
+    let rules_version = config.rules_version;
+    match reload.put_in_force(config).await {
+        Ok(Taken { added, changed, removed }) => {
+            let names = |ids: &[ParticipantId]| {
+                let ids: Vec<&str> = ids.iter().map(ParticipantId::as_str).collect();
+                if ids.is_empty() { "-".to_owned() } else { ids.join(",") }
+            };
+            let (added, changed, removed) = (names(&added), names(&changed), names(&removed));
+            let rules = format_args!("{rules_version:016x}");
+            tracing::info!(why, %rules, added, changed, removed,
+                "configuration read again; addresses of listeners, storage and keys need a restart");
+            "ok"
+        }
+        Err(error) => {
+            let error = storage::with_causes(&error);
+            tracing::error!(why, %error, "configuration not changed");
+            "refused"
         }
     }
 }

@@ -123,7 +123,8 @@ fn handed(
         return Err(StatusCode::UNAUTHORIZED);
     }
     let id = ParticipantId::new(participant).map_err(|_| StatusCode::NOT_FOUND)?;
-    let participant = door.engine.participants.iso8583_by_id(id).ok_or(StatusCode::NOT_FOUND)?;
+    let participants = door.engine.participants();
+    let participant = participants.iso8583_by_id(id).ok_or(StatusCode::NOT_FOUND)?;
     let message = lines::open(&door.engine.sealer, sealed).ok_or(StatusCode::BAD_REQUEST)?;
     Ok((Arc::clone(participant), message))
 }

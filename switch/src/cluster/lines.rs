@@ -27,7 +27,8 @@ const LINES: &str = "; lines: ";
 pub async fn tell(node: Arc<Node>, engine: Arc<Engine>, every: Duration) {
     let ending = engine.tasks.stages().ending.clone();
     loop {
-        let signed_on = engine.participants.iso8583().filter(|one| one.is_signed_on());
+        let participants = engine.participants();
+        let signed_on = participants.iso8583().filter(|one| one.is_signed_on());
         let mut names: Vec<String> = signed_on.map(|one| one.id().to_string()).collect();
         names.sort_unstable();
         node.say(format!("{LANE}{}{LINES}{}", node.store().lane(), names.join(" ")));

@@ -199,6 +199,7 @@ fn spec(section: &mut Section<'_>) -> Option<Arc<Spec>> {
             return None;
         }
     };
+    section.note_file(&path, text.as_bytes());
     match Spec::from_any(&text) {
         Ok(spec) => Some(Arc::new(spec)),
         Err(mistakes) => {

@@ -58,6 +58,9 @@ pub struct ParticipantConfig {
     pub reversals_owed_max: usize,
     /// Whether it may sign on by its DE32 alone where anybody can call.
     pub dangerous_unpinned: bool,
+    /// Digest of all of this, files that it names included: a participant with another digest is
+    /// configured in another way.
+    pub digest: u128,
 }
 
 impl ParticipantConfig {
@@ -70,6 +73,9 @@ impl ParticipantConfig {
             && (self.reach.is_none() || is_identified || self.dangerous_unpinned)
     }
 }
+
+/// What the rules need of a participant, and its lines do not.
+const OF_RULES: [&str; 3] = ["currencies", "status", "net_debit_caps"];
 
 /// Where and how we connect to a participant.
 #[derive(Debug, Clone)]
@@ -146,6 +152,7 @@ fn read_one(
     framing_of_all: &Framer,
 ) -> Entry {
     let id = id.unwrap_or(ParticipantId(Text::EMPTY));
+    let files_before = section.files_noted();
     section.choice("codec", &[("cauce-87", ())]);
     section.choice("on_unknown", &[("reverse", ())]);
     let acquirer_id = section.parsed("acquirer_id");
@@ -193,6 +200,7 @@ fn read_one(
         requests_max: section.size("requests_max", 1..=1_000_000, 8192),
         reversals_owed_max: section.size("reversals_owed_max", 1..=10_000_000, 20_000),
         dangerous_unpinned: section.flag("dangerous_unpinned"),
+        digest: section.digest_without(&OF_RULES, files_before),
     };
     let rules = super::rules::participant(section, id);
     Entry { lines, rules }

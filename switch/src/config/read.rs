@@ -12,7 +12,9 @@ use std::str::FromStr;
 use toml::{Table, Value};
 
 use super::layers::{Layers, Mistake};
+use super::rules_version;
 use crate::outbound::Destination;
+use router::message::digest128;
 
 /// One table being read. What is never asked for is reported as an unknown key when it is dropped.
 pub struct Section<'a> {
@@ -25,13 +27,25 @@ pub struct Section<'a> {
     /// Keys of the table that were asked for.
     asked: HashSet<&'a str, foldhash::fast::RandomState>,
     mistakes: Rc<RefCell<Vec<Mistake>>>,
+    /// Files that were read because the configuration names them.
+    files: Rc<RefCell<Vec<NamedFile>>>,
+}
+
+/// A file that the configuration names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Digest of what stood in it, where that was read.
+    digest: u128,
 }
 
 impl<'a> Section<'a> {
     /// The whole configuration.
     pub fn root(layers: &'a Layers) -> Self {
         let (table, path, mistakes) = (layers.table(), Rc::from(""), Rc::default());
-        Self { layers, table, path, element: None, asked: HashSet::default(), mistakes }
+        let (asked, files) = (HashSet::default(), Rc::default());
+        Self { layers, table, path, element: None, asked, mistakes, files }
     }
 
     /// Ends the reading: every mistake, in the order it was found.
@@ -269,6 +283,36 @@ impl<'a> Section<'a> {
         Path::new(&source).parent().unwrap_or(Path::new("")).join(path)
     }
 
+    /// Notes a file that the configuration names, and what was read of it.
+    pub fn note_file(&self, path: &Path, content: &[u8]) {
+        let file = NamedFile { path: path.to_owned(), digest: digest128(&[content]) };
+        self.files.borrow_mut().push(file);
+    }
+
+    /// How many files are noted by now, in all tables.
+    pub fn files_noted(&self) -> usize {
+        self.files.borrow().len()
+    }
+
+    /// The files that are noted by now, in all tables.
+    pub fn files(&self) -> Vec<NamedFile> {
+        self.files.borrow().clone()
+    }
+
+    /// Digest of this table without some of its keys, and of the files that were noted since there
+    /// were so many.
+    pub fn digest_without(&self, left_out: &[&str], files_before: usize) -> u128 {
+        let mut bytes = Vec::new();
+        for (key, value) in self.table.iter().filter(|(key, _)| !left_out.contains(&key.as_str())) {
+            rules_version::encode(&Value::String(key.clone()), &mut bytes);
+            rules_version::encode(value, &mut bytes);
+        }
+        let files = self.files.borrow();
+        let files = files.iter().skip(files_before).flat_map(|file| file.digest.to_be_bytes());
+        bytes.extend(files);
+        digest128(&[&bytes])
+    }
+
     /// Notes a mistake at a key of this table.
     pub fn mistake(&self, name: &str, problem: impl Into<String>) {
         let key = self.key(name);
@@ -314,8 +358,9 @@ impl<'a> Section<'a> {
 
     fn child(&self, table: &'a Table, path: Rc<str>, element: Option<usize>) -> Section<'a> {
         let (layers, mistakes) = (self.layers, Rc::clone(&self.mistakes));
+        let files = Rc::clone(&self.files);
         let asked = HashSet::with_capacity_and_hasher(table.len(), Default::default());
-        Section { layers, table, path, element, asked, mistakes }
+        Section { layers, table, path, element, asked, mistakes, files }
     }
 
     fn expected(&self, name: &str, expected: &str, found: &Value) {

@@ -98,6 +98,7 @@ pub(super) fn read(
         fees: fees.into_iter().flatten().collect(),
         limits: limits.into_iter().flatten().collect(),
         bill_retention,
+        version: 0,
     };
     (policy, floats.into_iter().flatten().collect())
 }

@@ -36,7 +36,7 @@ pub(super) fn of(layers: &Layers) -> u64 {
 }
 
 /// Appends a value so that no two values have the same bytes.
-fn encode(value: &Value, out: &mut Vec<u8>) {
+pub(super) fn encode(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::String(text) => sized(b's', text.as_bytes(), out),
         Value::Datetime(time) => sized(b'd', time.to_string().as_bytes(), out),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use codecs::frame::{FrameSpec, Framer, HeaderKind};
@@ -46,6 +46,9 @@ pub struct ServiceConfig {
     pub drain_grace: Duration,
     /// How long a stop waits after that for the journal to close.
     pub drain_close: Duration,
+    /// Pause between two looks whether a file of the configuration has changed; none means that only
+    /// SIGHUP has it read again.
+    pub watch_every: Option<Duration>,
     /// The log.
     pub log: LogConfig,
     /// The trace of participants' lines.
@@ -266,6 +269,10 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
         clock: root.section("clock", clock),
         drain_grace,
         drain_close,
+        watch_every: root.section("reload", |reload| {
+            let pause_ms = reload.number("watch_ms", 0..=3_600_000, 2000);
+            (pause_ms != 0).then(|| Duration::from_millis(pause_ms))
+        }),
         log: root.section("log", log::read),
         trace: root.section("trace", log::read_trace),
         acquirer_id: root
@@ -423,6 +430,9 @@ fn tls_files(section: &mut Section<'_>) -> Option<TlsServerFiles> {
     let certificate = section.text("tls_certificate");
     let key = section.text("tls_key");
     let client_ca = if section.has("tls_client_ca") { section.text("tls_client_ca") } else { None };
+    for file in [&certificate, &key, &client_ca].into_iter().flatten() {
+        section.note_file(Path::new(file), &[]);
+    }
     match (certificate, key) {
         (Some(certificate), Some(key)) => Some(TlsServerFiles {
             certificate: certificate.into(),

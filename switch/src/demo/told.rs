@@ -78,7 +78,8 @@ pub(super) fn read(dir: &Path) -> Option<Earlier> {
 
 fn participants(app: &App) -> Vec<Value> {
     let policy = app.engine.policy();
-    let mut all: Vec<_> = app.engine.participants.iter().collect();
+    let participants = app.engine.participants();
+    let mut all: Vec<_> = participants.iter().collect();
     all.sort_by_key(|participant| participant.id());
     let of = |participant: &&crate::participant::Participant| {
         let id = participant.id();
@@ -86,7 +87,7 @@ fn participants(app: &App) -> Vec<Value> {
         let rails: Vec<&str> =
             routes.flat_map(|route| &route.rails).map(|rail| rail.name()).collect();
         let mut told = json!({ "id": id.as_str(), "kind": participant.kind(), "rails": rails });
-        let lines = app.engine.participants.iso8583_by_id(id);
+        let lines = participants.iso8583_by_id(id);
         if let Some(acquirer_id) = lines.and_then(|lines| lines.config.acquirer_id) {
             told["acquirer_id"] = acquirer_id.as_str().into();
         }

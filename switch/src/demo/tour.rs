@@ -188,7 +188,7 @@ async fn signed_on(app: &App) -> Result<(), StepError> {
     let is_ready = |participant: &std::sync::Arc<Iso8583Participant>| {
         participant.config.reach.is_none() || participant.is_signed_on()
     };
-    while !app.engine.participants.iso8583().all(is_ready) {
+    while !app.engine.participants().iso8583().all(is_ready) {
         if deadline < Instant::now() {
             return Err(StepError::Other("no sign-on in time".to_owned()));
         }

@@ -322,6 +322,7 @@ fn line_ends() -> Vec<&'static str> {
     vec![
         "by_peer",
         "stopping",
+        "retired",
         "not_reading",
         "idle",
         "half_frame",

@@ -8,8 +8,7 @@ use router::reason::Reason;
 use router::record::Attempt;
 
 use crate::adapter::Adapter;
-use crate::engine::Engine;
-use crate::participant::{Participant, Ready};
+use crate::participant::{Participant, Participants, Ready};
 
 /// A route whose participant can be asked now.
 pub(super) struct Way<'a> {
@@ -34,13 +33,13 @@ impl<'a> Way<'a> {
     ///
     /// Errors: [`NoWay`].
     pub(super) fn first(
-        engine: &'a Engine,
+        participants: &'a Participants,
         routes: &[ParticipantId],
         ask: &Ask<'_>,
     ) -> Result<Self, NoWay> {
         let (mut untold, mut first) = (0, None);
         for id in routes {
-            let Some(participant) = engine.participants.by_id(*id) else { continue };
+            let Some(participant) = participants.by_id(*id) else { continue };
             match participant.ready(ask) {
                 Ok((attempt, ready)) => return Ok(Self { participant, ready, attempt }),
                 Err(NotReady::Away(_)) => {}
@@ -58,9 +57,9 @@ impl<'a> Way<'a> {
 }
 
 /// Why none of the routes can be asked, as its originator is told.
-pub(super) fn why_unreachable(engine: &Engine, routes: &Routes) -> Reason {
-    let mut participants = routes.iter().filter_map(|id| engine.participants.by_id(*id));
-    match participants.any(|participant| participant.bulkhead().owes_too_much()) {
+pub(super) fn why_unreachable(participants: &Participants, routes: &Routes) -> Reason {
+    let mut asked = routes.iter().filter_map(|id| participants.by_id(*id));
+    match asked.any(|participant| participant.bulkhead().owes_too_much()) {
         true => Reason::ReversalsPending,
         false => Reason::IssuerUnavailable,
     }

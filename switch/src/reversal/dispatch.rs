@@ -129,7 +129,7 @@ impl Dispatch {
             self.shares.entry(*participant).or_default().take(*payment, Repeat::Again);
         }
         metrics::gauge!("cauce_reversals_owed").set(u32::try_from(owed.len()).unwrap_or(u32::MAX));
-        for participant in self.engine.participants.iter() {
+        for participant in self.engine.participants().iter() {
             participant.bulkhead().set_owed(counts.get(&participant.id()).copied().unwrap_or(0));
         }
         for participant in counts.into_keys() {

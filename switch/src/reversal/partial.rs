@@ -177,7 +177,8 @@ fn not_approved(payment: &Payment, amount: PartAmount) -> Option<Reason> {
 
 /// Whether the participant that was asked for the payment takes one more partial reversal of it.
 fn takes_parts(engine: &Engine, payment: &Payment) -> bool {
-    let participant = payment.attempt.and_then(|at| engine.participants.by_id(at.participant));
+    let participants = engine.participants();
+    let participant = payment.attempt.and_then(|at| participants.by_id(at.participant));
     payment.parts.len() < PARTS_MAX
         && participant.is_some_and(|participant| participant.takes_partial_reversals())
 }

@@ -131,7 +131,7 @@ pub async fn start_text(dir: &Path, text: &str, extra: &str) -> App {
         let reachable = |participant: &Arc<switch::adapter::iso8583::Iso8583Participant>| {
             participant.config.reach.is_none() || participant.is_signed_on()
         };
-        engine.participants.iso8583().all(reachable).then_some(())
+        engine.participants().iso8583().all(reachable).then_some(())
     })
     .await;
     app

@@ -36,6 +36,7 @@ mod ownership;
 mod partial;
 mod payment;
 mod program;
+mod reload;
 mod restart;
 mod shutdown;
 mod strangers;

@@ -53,8 +53,8 @@ async fn with_no_issuer_signed_on_nothing_is_kept_and_the_key_may_be_used_again(
     let (engine, addr) = (house.engine(), house.issuer.addr());
     house.issuer.set_mood(loadtest::simulator::issuer::Mood::HangingUp);
     // Whatever is asked now hangs up the lines, until no line is left.
-    let issuer =
-        engine.participants.iso8583().find(|participant| participant.config.reach.is_some());
+    let participants = engine.participants();
+    let issuer = participants.iso8583().find(|participant| participant.config.reach.is_some());
     let issuer = issuer.expect("an issuer");
     crate::harness::eventually("the issuer to be gone", async || {
         bank.pay(&card_order(100)).await.expect("an answer");
@@ -95,7 +95,8 @@ async fn a_request_whose_turn_does_not_come_is_refused_and_is_taken_when_it_come
     let house = House::start().await;
     let acquirer = house.bank().await;
     let acquirer_id = ParticipantId::new("bank-a").expect("an id");
-    let participant = house.engine().participants.by_id(acquirer_id).expect("a participant");
+    let participants = house.engine().participants();
+    let participant = participants.by_id(acquirer_id).expect("a participant");
     let mut turns = Vec::new();
     for _ in 0..DECIDED_AT_ONCE_MAX {
         turns.push(participant.bulkhead().decision_turn().await);

@@ -76,11 +76,11 @@ impl Iso8583Participant {
     ///
     /// Errors: a value of the request does not fit the participant's dialect.
     fn request_frame(&self, ask: &Ask<'_>, trace: &RequestTrace) -> Result<Bytes, PackError> {
-        let speaker = &self.speaker;
+        let speaker = self.common.speaker();
         let asking = speaker.asking(Repeat::First);
         let frame = speaker.message(|out| {
             cauce87::payment_request(ask, trace, asking, out)?;
-            pin::translate(speaker, ask.request, self.config.pin.as_ref(), out)
+            pin::translate(&speaker, ask.request, self.config.pin.as_ref(), out)
         })?;
         let message_format = self.config.message_format.as_ref();
         message_format.map_or(Ok(()), |message_format| message_format.fits(&frame))?;
@@ -97,8 +97,9 @@ impl Iso8583Participant {
         let original = undo.original.trace().ok_or(NotSent::Unwritable)?;
         let (claim, trace) = self.claim_undoing(undo.folio, own)?;
         let advice = cauce87::ReversalAdvice { undo, original, own: trace };
-        let asking = self.speaker.asking(undo.repeat);
-        let written = self.speaker.message(|out| cauce87::reversal_advice(&advice, asking, out));
+        let speaker = self.common.speaker();
+        let asking = speaker.asking(undo.repeat);
+        let written = speaker.message(|out| cauce87::reversal_advice(&advice, asking, out));
         let frame = written.map_err(|error| {
             tracing::error!(payment_id = %undo.payment, %error, "a reversal cannot be written");
             NotSent::Unwritable

@@ -17,16 +17,17 @@ use crate::config::{Iso8583Config, Reach};
 use crate::engine::Engine;
 use crate::outbound;
 
-/// Keeps one line to a participant open until the switch ends. Run as a service task.
+/// Keeps one line to a participant open until its configuration is retired or the switch ends. Run
+/// as a service task.
 pub async fn keep(
     engine: Arc<Engine>,
     participant: Arc<Iso8583Participant>,
     reach: Reach,
     limits: Arc<Iso8583Config>,
 ) {
-    let ending = engine.tasks.stages().ending.clone();
+    let (ending, retired) = (participant.ending().clone(), participant.retired().clone());
     let mut pause = reach.reconnect_min;
-    while !ending.is_cancelled() {
+    while !ending.is_cancelled() && !retired.is_cancelled() {
         // Not cut off when the switch ends: the line notices itself, and must be taken off its
         // participant.
         if open(&engine, &participant, &reach, &limits).await {
@@ -36,6 +37,7 @@ pub async fn keep(
             .increment(1);
         tokio::select! {
             () = ending.cancelled() => return,
+            () = retired.cancelled() => return,
             () = tokio::time::sleep(with_jitter(pause)) => {}
         }
         pause = (pause * 2).min(reach.reconnect_max);
@@ -58,7 +60,8 @@ async fn open(
     let connecting =
         tokio::time::timeout(limits.sign_on_timeout, outbound::to_host(&reach.address));
     let connected = tokio::select! {
-        () = engine.tasks.stages().ending.cancelled() => return false,
+        () = participant.retired().cancelled() => return false,
+        () = participant.ending().cancelled() => return false,
         connected = connecting => connected,
     };
     let socket = match connected {
@@ -157,10 +160,10 @@ async fn say(participant: &Arc<Iso8583Participant>, line: &Arc<Line>, kind: Netw
         // So much is open that the line lives; but nobody is signed on by having no room to ask.
         return kind != NetworkKind::SignOn;
     };
-    let speaker = &participant.speaker;
-    let (acquirer, stan) = (&speaker.acquirer_id, claim.stan());
+    let speaker = participant.common.speaker();
+    let (acquirer, stan) = (speaker.acquirer_id, claim.stan());
     let message = speaker
-        .message(|out| cauce87::network_request(kind, stan, &transmitted_at, acquirer, out))
+        .message(|out| cauce87::network_request(kind, stan, &transmitted_at, &acquirer, out))
         .expect("invariant: a network management request fits its own dialect");
     claim.expect_on(line.number(), &message);
     if line.send_now(message, claim.deadline()).is_err() {

@@ -123,7 +123,7 @@ fn contradiction(
         repeat: Repeat::First,
         has_arrived: true,
     };
-    let speaker = &participant.speaker;
+    let speaker = participant.common.speaker();
     let asking = speaker.asking(Repeat::First);
     let write = |out: &mut BytesMut| cauce87::original_request(&undo, trace, asking, out);
     let request = speaker.message(write).ok()?;

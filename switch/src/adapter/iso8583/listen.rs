@@ -3,14 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+use router::id::ParticipantId;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
-use super::Iso8583Participant;
 use super::line::{Backlog, Line, LineIdentity, write_out};
 use super::session::{Caller, Session};
+use super::tls::ListenerTls;
 use crate::admission::{self, Admission, Kind, Place};
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
@@ -21,18 +22,21 @@ pub struct Door {
     /// Time-outs and ceilings.
     pub limits: Arc<Iso8583Config>,
     /// None for plain TCP.
-    pub tls: Option<TlsAcceptor>,
+    pub tls: Option<Arc<ListenerTls>>,
     /// Whose address it is; none means everybody's who has no address of its own.
-    pub owner: Option<Arc<Iso8583Participant>>,
+    pub owner: Option<ParticipantId>,
+    /// Cancelled when nobody is to call here any more.
+    pub closed: CancellationToken,
     /// Where each line gets its place.
     pub admission: Arc<Admission>,
 }
 
-/// Accepts lines until the switch drains. Run as a critical task.
+/// Accepts lines until the address is closed or the switch drains. Run as a critical task.
 pub async fn run(engine: Arc<Engine>, listener: TcpListener, door: Door) {
     loop {
         let (socket, peer) = tokio::select! {
             () = engine.tasks.stages().draining.cancelled() => return,
+            () = door.closed.cancelled() => return,
             accepted = admission::accept(&listener, "line") => accepted,
         };
         let Some(place) = door.admission.admit(Kind::Line, peer) else {
@@ -53,7 +57,14 @@ async fn serve(
     let accepted_at = Instant::now();
     socket.set_nodelay(true).ok();
     tracing::debug!(peer = %place.address(), "line accepted");
-    let owner = door.owner.clone();
+    let owner = match door.owner {
+        None => None,
+        Some(owner) => match engine.participants().iso8583_by_id(owner) {
+            Some(owner) => Some(Arc::clone(owner)),
+            // It was taken out of the configuration a moment ago.
+            None => return refused("not_configured"),
+        },
+    };
     let caller = |certificate, place| Caller {
         peer: Some(peer),
         owner,
@@ -61,7 +72,7 @@ async fn serve(
         place: Some(Arc::new(place)),
         accepted_at: Some(accepted_at),
     };
-    let Some(acceptor) = &door.tls else {
+    let Some(acceptor) = door.tls.as_ref().map(|tls| tls.acceptor()) else {
         return converse(engine, socket, door, caller(None, place)).await;
     };
     let sign_on_by = accepted_at + door.limits.sign_on_timeout;

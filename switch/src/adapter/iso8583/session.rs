@@ -9,6 +9,7 @@ mod requests;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use codecs::frame::{Frame, Header, UnfinishedFrame};
@@ -17,6 +18,7 @@ use router::message::Message;
 use router::reason::Reason;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::Iso8583Participant;
 use super::late::{self, UnmatchedAnswer};
@@ -89,6 +91,9 @@ const UNSIGNED: MapError = MapError {
     offset: 0,
     detail: "there was no sign-on on this line",
 };
+
+/// Pause between two looks whether nothing is under way on a line that is to end.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A message that came in.
 struct Heard {
@@ -178,6 +183,37 @@ impl Session {
             participant.config.reach.is_none() && participant.in_flight().is_empty()
         };
         self.engine.is_one_of_many() && self.participant.as_ref().is_some_and(only_asks)
+    }
+
+    /// Cancelled when the line ends whatever is under way.
+    fn ending(&self) -> &CancellationToken {
+        match &self.participant {
+            Some(participant) => participant.ending(),
+            None => &self.engine.tasks.stages().ending,
+        }
+    }
+
+    /// Why a line has ended that ended whatever was under way.
+    fn ended(&self) -> Closed {
+        match &self.participant {
+            Some(participant) if participant.retired().is_cancelled() => Closed::Retired,
+            Some(_) | None => Closed::Stopping,
+        }
+    }
+
+    /// Resolves when the configuration of the line's participant is in force no more, and nothing is
+    /// under way on this line: the participant connects again, and is served by the new one.
+    /// Cancel-safe.
+    async fn retired(&self) {
+        let Some(participant) = &self.participant else { return std::future::pending().await };
+        participant.retired().cancelled().await;
+        let is_idle = || {
+            self.permits.available_permits() == self.limits.in_flight_max
+                && participant.in_flight().is_empty()
+        };
+        while !is_idle() {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// Resolves when the switch drains, the line's participant may go elsewhere, and nothing that

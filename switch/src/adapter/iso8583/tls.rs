@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
@@ -36,7 +37,7 @@ pub enum TlsError {
 }
 
 /// A listener's TLS; with client authorities, every client must show a certificate.
-pub fn acceptor(files: &TlsServerFiles) -> Result<TlsAcceptor, TlsError> {
+fn acceptor(files: &TlsServerFiles) -> Result<TlsAcceptor, TlsError> {
     let builder = ServerConfig::builder();
     let builder = match &files.client_ca {
         Some(file) => {
@@ -47,6 +48,44 @@ pub fn acceptor(files: &TlsServerFiles) -> Result<TlsAcceptor, TlsError> {
     };
     let config = builder.with_single_cert(chain(&files.certificate)?, key(&files.key)?)?;
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// A listener's TLS, which can be read again from its files.
+pub struct ListenerTls {
+    files: TlsServerFiles,
+    acceptor: ArcSwap<TlsAcceptor>,
+}
+
+impl ListenerTls {
+    /// From files.
+    ///
+    /// Errors: [`TlsError`].
+    pub fn read(files: &TlsServerFiles) -> Result<Arc<Self>, TlsError> {
+        let acceptor = ArcSwap::from_pointee(acceptor(files)?);
+        Ok(Arc::new(Self { files: files.clone(), acceptor }))
+    }
+
+    /// What accepts connections now.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::clone(&self.acceptor.load())
+    }
+
+    /// What the files say by now, to be [put in force](Self::put_in_force).
+    ///
+    /// Errors: [`TlsError`]; what is in force stays.
+    pub fn read_again(&self) -> Result<TlsAcceptor, TlsError> {
+        acceptor(&self.files)
+    }
+
+    /// Connections from now on are accepted with this.
+    pub fn put_in_force(&self, acceptor: TlsAcceptor) {
+        self.acceptor.store(Arc::new(acceptor));
+    }
+
+    /// Its files.
+    pub fn files(&self) -> &TlsServerFiles {
+        &self.files
+    }
 }
 
 /// Begins a handshake as a client.

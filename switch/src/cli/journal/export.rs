@@ -29,6 +29,9 @@ pub(super) struct Row {
     participant: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     participant_stan: Option<String>,
+    /// The version of the rules that a payment was planned by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rules: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<OutcomeColumns>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,6 +150,7 @@ impl Row {
                 biller: intent.request.biller.map(|id| id.to_string()),
                 participant: Some(intent.attempt.participant.to_string()),
                 participant_stan: stan_of(&intent.attempt),
+                rules: Some(format!("{:016x}", intent.plan.rules_version)),
                 ..row
             },
             Record::Refused(refused) => Self {

@@ -51,6 +51,7 @@ fn intent() -> Intent {
         reservation,
         day_began: Timestamp(0),
         limits: Default::default(),
+        rules_version: 0,
     };
     Intent {
         payment: PaymentId(1),

@@ -13,6 +13,9 @@ pub enum Closed {
     /// The switch is stopping.
     #[error("the switch is stopping")]
     Stopping,
+    /// What is configured for its participant has changed.
+    #[error("its participant's configuration is in force no more")]
+    Retired,
     /// The peer does not take what we write.
     #[error("what we write is not taken")]
     NotReading,
@@ -42,6 +45,7 @@ impl Closed {
         match self {
             Self::ByPeer => "by_peer",
             Self::Stopping => "stopping",
+            Self::Retired => "retired",
             Self::NotReading => "not_reading",
             Self::Idle(_) => "idle",
             Self::HalfFrame(_) => "half_frame",

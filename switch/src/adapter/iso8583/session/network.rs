@@ -98,7 +98,8 @@ impl Session {
             }
             None if acquirer_id.is_empty() => return Err(NotSignedOn::Nameless),
             None => {
-                let named = self.engine.participants.by_acquirer(acquirer_id);
+                let participants = self.engine.participants();
+                let named = participants.by_acquirer(acquirer_id);
                 let named = named.ok_or(NotSignedOn::UnknownAcquirer)?;
                 if !is_at_its_address(named) {
                     return Err(NotSignedOn::OtherAddress);
@@ -140,7 +141,8 @@ impl Session {
     /// or where none is, one that is pinned for no other.
     fn has_right_certificate(&self, named: &Iso8583Participant) -> bool {
         let shown = self.caller.certificate.as_ref();
-        let owner = shown.and_then(|shown| self.engine.participants.by_certificate(shown));
+        let participants = self.engine.participants();
+        let owner = shown.and_then(|shown| participants.by_certificate(shown));
         match (owner, named.config.certificate_sha256) {
             (Some(owner), _) => owner.id() == named.id(),
             (None, wanted) => wanted.is_none(),

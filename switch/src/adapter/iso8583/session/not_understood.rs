@@ -189,7 +189,9 @@ impl Session {
             | Closed::Idle(_)
             | Closed::NoSignOn(_)
             | Closed::Read(_) => return self.note_unfinished(closed),
-            Closed::Stopping | Closed::NotReading | Closed::Displaced => return,
+            Closed::Stopping | Closed::Retired | Closed::NotReading | Closed::Displaced => {
+                return;
+            }
         };
         let text = storage::with_causes(closed).to_string().into();
         self.note(&BadMessage { kind, field: FRAME.into(), offset, text, is_answered: false });

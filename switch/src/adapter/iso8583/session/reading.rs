@@ -181,7 +181,8 @@ impl Session {
             }
         };
         tokio::select! {
-            () = self.engine.tasks.stages().ending.cancelled() => Closed::Stopping,
+            () = self.ending().cancelled() => self.ended(),
+            () = self.retired() => Closed::Retired,
             () = self.drained() => Closed::Stopping,
             () = self.line.ended() => Closed::NotReading,
             () = displaced => Closed::Displaced,
