@@ -56,6 +56,19 @@ fn samples() -> Vec<Record> {
 }
 
 #[test]
+fn an_intent_says_by_which_rules_it_was_planned_and_an_older_one_says_none() {
+    for rules_version in [0, u64::MAX >> 1] {
+        let mut intent = Sample::new(3).intent();
+        intent.plan.rules_version = rules_version;
+        let bytes = encoded(&Record::Intent(Box::new(intent)));
+        let Record::Intent(read) = decode(&bytes[RECORD_HEADER_LEN..]).unwrap() else {
+            panic!("an intent")
+        };
+        assert_eq!(read.plan.rules_version, rules_version);
+    }
+}
+
+#[test]
 fn what_rows_need_of_an_intent_is_what_the_whole_intent_says() {
     let mut repeat = Sample::new(4).intent();
     repeat.request.key = router::message::IdempotencyKey(99);
