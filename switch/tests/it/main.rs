@@ -37,6 +37,7 @@ mod partial;
 mod payment;
 mod program;
 mod restart;
+mod retention;
 mod shutdown;
 mod strangers;
 mod tidy;
