@@ -356,11 +356,31 @@ impl Follower {
             }
         }
         if is_new {
+            self.point_again(id, body, &row, turn)?;
             row.push(sequence, body);
             turn.rows.histories.push((id, row.clone()));
             turn.written.push((id, sequence));
         }
         turn.rewritten.insert(id, row);
+        Ok(())
+    }
+
+    /// Where records are removed, what leads to a payment is written anew with the record that opens it
+    /// again: it may have been removed with the payment's first records since.
+    fn point_again(
+        &self,
+        id: PaymentId,
+        body: &[u8],
+        row: &History,
+        turn: &mut FollowerTurn,
+    ) -> Result<(), FollowError> {
+        if self.keeps_records {
+            return Ok(());
+        }
+        let damage = |source| crate::state::damage(row.last_sequence(), source);
+        if record::reopened_history(body).map_err(|source| damage(source.into()))?.is_some() {
+            turn.rows.pointers.push((id, row.facts().map_err(damage)?));
+        }
         Ok(())
     }
 

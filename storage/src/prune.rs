@@ -10,7 +10,8 @@
 //!
 //! A process that ends between two steps leaves files before the beginning: the next removal begins
 //! with those. Payments that are open behind the segment are carried in `beginning` with all their
-//! records, and keep their look-ups.
+//! records, and keep their look-ups. So do payments that a later record, which is kept, opened again:
+//! that record carries the earlier ones. A payment's look-ups are removed with its last record.
 
 use std::fs;
 use std::io;
@@ -19,13 +20,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
+use foldhash::{HashMap, HashMapExt};
 use metrics::counter;
 use router::id::PaymentId;
 use router::record::Record;
 use router::time::Timestamp;
 
-use crate::beginning;
-use crate::history::History;
+use crate::beginning::{self, Beginning};
+use crate::history::{History, HistoryError};
 use crate::journal::{Damage, End, FileTail, Tail, dir_of, list, path_of, sync_dir, walk};
 use crate::record::{self, Kind, bodies};
 use crate::seal::Sealer;
@@ -83,7 +85,8 @@ pub(crate) struct Pruner {
     views: Arc<LocalViews>,
     /// Behind which record the journal begins, once that was read.
     begun_after: Option<u64>,
-    /// Payments that were carried until the last removal, which ended in the segment removed.
+    /// Payments that were carried until the last removal, which ended in the segment removed; as
+    /// `beginning` says it.
     ended: Vec<(PaymentId, History)>,
 }
 
@@ -100,9 +103,9 @@ impl Pruner {
         if let Some(sequence) = self.begun_after {
             return Ok(sequence);
         }
-        let sequence = beginning::head(&self.data)?.sequence;
-        self.begun_after = Some(sequence);
-        Ok(sequence)
+        let Beginning { head, ended, .. } = beginning::read(&self.data, self.key_retention)?;
+        (self.begun_after, self.ended) = (Some(head.sequence), ended);
+        Ok(head.sequence)
     }
 
     /// Removes every segment that is due, until told to stop; between two it rests as long as one
@@ -123,19 +126,21 @@ impl Pruner {
         }
     }
 
-    /// Removes the oldest segment if it is due, and what an earlier removal left; says whether more
+    /// Removes what an earlier removal left, then the oldest segment if it is due; says whether more
     /// may be due.
     pub fn remove_next(&mut self) -> Result<bool, PruneError> {
-        let is_due = match self.due()? {
-            Some(next) => {
-                self.begin_before(next)?;
-                true
-            }
-            None => false,
-        };
+        // First: the next `beginning` tells no more which payments ended before this one.
+        self.finish()?;
+        let Some(next) = self.due()? else { return Ok(false) };
+        self.begin_before(next)?;
+        self.finish()?;
+        Ok(true)
+    }
+
+    /// Steps 2 and 3, for all that stands before the beginning.
+    fn finish(&mut self) -> Result<(), PruneError> {
         self.remove_look_ups()?;
-        self.remove_files()?;
-        Ok(is_due)
+        self.remove_files()
     }
 
     /// The segment behind the oldest one, if that is due: all its records are older than they are
@@ -145,22 +150,30 @@ impl Pruner {
         let begun_after = self.begun_after()?;
         let segments: Vec<u64> = self.segments()?.filter(|first| *first > begun_after).collect();
         let [_, next, ..] = segments[..] else { return Ok(None) };
-        if next > self.views.position()?.written + 1 {
+        let written = self.views.position()?.written;
+        if next > written + 1 {
             return Ok(None);
         }
-        // The newest may have no record yet.
-        let now = segments.iter().rev().take(2).find_map(|first| self.begun_at(*first).ok());
-        let (now, then) = (now.flatten(), self.begun_at(next)?);
-        let Some((now, then)) = now.zip(then) else { return Ok(None) };
-        let is_due = now.0.saturating_sub(then.0) > micros(self.keep_for);
-        Ok(is_due.then_some(next))
+        let Some(then) = self.begun_at(next, written)? else { return Ok(None) };
+        // The end may be written right now: what cannot be read there tells no time.
+        let now = |first: &u64| self.begun_at(*first, u64::MAX).ok().flatten();
+        let now = segments.iter().rev().find_map(now);
+        let is_due = |now: Timestamp| now.0.saturating_sub(then.0) > micros(self.keep_for);
+        Ok(now.is_some_and(is_due).then_some(next))
     }
 
-    /// When a segment was begun, by the first of its records in the first frame that tells.
-    fn begun_at(&self, segment: u64) -> Result<Option<Timestamp>, Damage> {
+    /// When a segment was begun, as the first record says that tells a time: of its frames up to a
+    /// record, or of those of later segments where none of its own tells one. No record before the
+    /// segment is younger. None where no record tells a time.
+    fn begun_at(&self, segment: u64, end: u64) -> Result<Option<Timestamp>, Damage> {
         let mut tail = FileTail::after(&self.data, segment - 1);
-        let records = tail.next_frame()?.records()?;
-        Ok(records.iter().find_map(|(_, record)| record.at()))
+        while tail.next_sequence() <= end {
+            let records = tail.next_frame()?.records()?;
+            if let Some(at) = records.iter().find_map(|(_, record)| record.at()) {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
     }
 
     /// Step 1: the journal begins with a segment from now on.
@@ -173,10 +186,11 @@ impl Pruner {
             }
             Ok::<(), Damage>(())
         })?;
+        let ended = self.views.carried_no_more(&state.fold);
         // Keys among them: they are over by elapsed time, which a wrong clock does not make longer.
-        beginning::write(&self.data, &walked.head, &state)?;
-        self.begun_after = Some(walked.head.sequence);
-        self.ended = self.views.carry(&state.fold);
+        beginning::write(&self.data, &walked.head, &state, &ended)?;
+        (self.begun_after, self.ended) = (Some(walked.head.sequence), ended);
+        self.views.carry(&state.fold, walked.head.sequence);
         Ok(())
     }
 
@@ -186,24 +200,27 @@ impl Pruner {
         let Some(first) = self.segments()?.next().filter(|first| *first <= begun_after) else {
             return Ok(());
         };
-        let mut payments = Vec::new();
-        for (id, history) in std::mem::take(&mut self.ended) {
+        let mut payments = HashMap::new();
+        for (id, history) in &self.ended {
             let facts = history.facts().map_err(|error| crate::state::damage(first, error))?;
-            payments.push((id, facts));
+            payments.insert(*id, facts);
         }
         let mut tail = FileTail::after(&self.data, first - 1);
         while tail.next_sequence() <= begun_after {
             let frame = tail.next_frame()?;
             for (sequence, body) in (frame.first_sequence..).zip(bodies(&frame.body)) {
-                let begun = body.and_then(begun);
-                payments.extend(begun.map_err(|source| Damage::Record { sequence, source })?);
+                let body = body.map_err(|source| Damage::Record { sequence, source })?;
+                let begun = begun(body).map_err(|error| crate::state::damage(sequence, error))?;
+                payments.extend(begun);
             }
             if payments.len() >= PAYMENTS_AT_ONCE {
-                self.views.remove_payments(std::mem::take(&mut payments))?;
+                self.views.remove_payments(std::mem::take(&mut payments), begun_after)?;
             }
         }
-        self.views.remove_payments(payments)?;
-        Ok(self.views.remove_through(begun_after)?)
+        self.views.remove_payments(payments, begun_after)?;
+        self.views.remove_through(begun_after)?;
+        self.ended.clear();
+        Ok(())
     }
 
     /// Step 3: the files of all segments and snapshots that stand before the beginning.
@@ -237,29 +254,20 @@ fn remove(path: &Path) -> io::Result<u64> {
     Ok(len)
 }
 
-/// The payment that a record begins, and what its rows are found by; none of another record.
-fn begun(body: &[u8]) -> Result<Option<(PaymentId, Facts)>, record::DecodeError> {
+/// The payment that a record begins or opens again, and what its rows are found by; none of another
+/// record.
+fn begun(body: &[u8]) -> Result<Option<(PaymentId, Facts)>, HistoryError> {
     match record::kind_of(body)? {
         Kind::Intent => {
             let intent = record::intent_request(body)?;
             let facts = Facts::of(intent.folio, intent.business_date, &intent.request);
             Ok(Some((intent.payment, facts)))
         }
-        Kind::Refused => match record::decode_step(body)? {
-            Record::Refused(refused) => {
-                let facts = Facts::of(refused.folio, refused.business_date, &refused.request);
-                Ok(Some((refused.payment, facts)))
-            }
-            Record::Intent(_)
-            | Record::Rerouted(_)
-            | Record::Outcome(_)
-            | Record::Reversal(_)
-            | Record::LateAnswer(_)
-            | Record::Account(_)
-            | Record::Event(_)
-            | Record::NoticeMark(_)
-            | Record::EarlyReversal(_) => Ok(None),
-        },
+        Kind::Refused => {
+            let Record::Refused(refused) = record::decode_step(body)? else { return Ok(None) };
+            let facts = Facts::of(refused.folio, refused.business_date, &refused.request);
+            Ok(Some((refused.payment, facts)))
+        }
         Kind::Rerouted
         | Kind::Outcome
         | Kind::Reversal
@@ -267,8 +275,14 @@ fn begun(body: &[u8]) -> Result<Option<(PaymentId, Facts)>, record::DecodeError>
         | Kind::Account
         | Kind::Event
         | Kind::NoticeMark
-        | Kind::EarlyReversal => Ok(None),
+        | Kind::EarlyReversal => opened_again(body),
     }
+}
+
+fn opened_again(body: &[u8]) -> Result<Option<(PaymentId, Facts)>, HistoryError> {
+    let Some(history) = record::reopened_history(body)? else { return Ok(None) };
+    let facts = History::from_bytes(history).facts()?;
+    Ok(record::decode_step(body)?.payment().map(|id| (id, facts)))
 }
 
 #[cfg(test)]

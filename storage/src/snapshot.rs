@@ -41,6 +41,14 @@ pub enum SnapshotError {
     /// It is not whole.
     #[error("its checksum or header is wrong")]
     NotWhole,
+    /// A later build wrote it.
+    #[error("its version is {found}, and this build reads versions up to {newest}")]
+    UnknownVersion {
+        /// The version it says.
+        found: u64,
+        /// The newest version that this build reads.
+        newest: u64,
+    },
     /// Its bytes make no state.
     #[error("it cannot be read")]
     Decode(#[from] DecodeError),
@@ -181,36 +189,42 @@ impl State {
 fn image(head: &Head, state: &State) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
     put_u64(VERSION, &mut out);
-    put_u64(head.sequence, &mut out);
-    out.extend_from_slice(&head.chain.0);
-    put_u64(state.fold.folio_next, &mut out);
-    put_option(state.fold.last_at.as_ref(), &mut out, |at, out| put_timestamp(*at, out));
-    put_u64(state.fold.endpoints.len() as u64, &mut out);
-    for endpoint in state.fold.endpoints.values() {
-        put_endpoint(endpoint, &mut out);
-    }
-    put_versions(&state.fold.versions, &mut out);
-    put_u64(state.fold.marks.len() as u64, &mut out);
-    for (endpoint, through) in &state.fold.marks {
-        put_u128(endpoint.0, &mut out);
-        put_u64(*through, &mut out);
-    }
-    let mut open: Vec<_> = state.fold.open.iter().collect();
-    open.sort_by_key(|(id, _)| **id);
-    put_u64(open.len() as u64, &mut out);
-    for (id, payment) in open {
-        put_u128(id.0, &mut out);
-        put_blob(payment.history.bytes(), &mut out);
-    }
-    state.guard.put_image(&mut out);
-    put_ledger(&state.ledger, &mut out);
+    put_state(head, state, &mut out);
     let crc = crc32c::crc32c(&out);
     out.extend_from_slice(&crc.to_le_bytes());
     out
 }
 
+/// The state and where it stands, without magic, version and checksum: a snapshot's content, and part
+/// of the file `beginning`, which has a version of its own ([`crate::beginning`]).
+pub(crate) fn put_state(head: &Head, state: &State, out: &mut Vec<u8>) {
+    put_u64(head.sequence, out);
+    out.extend_from_slice(&head.chain.0);
+    put_u64(state.fold.folio_next, out);
+    put_option(state.fold.last_at.as_ref(), out, |at, out| put_timestamp(*at, out));
+    put_u64(state.fold.endpoints.len() as u64, out);
+    for endpoint in state.fold.endpoints.values() {
+        put_endpoint(endpoint, out);
+    }
+    put_versions(&state.fold.versions, out);
+    put_u64(state.fold.marks.len() as u64, out);
+    for (endpoint, through) in &state.fold.marks {
+        put_u128(endpoint.0, out);
+        put_u64(*through, out);
+    }
+    let mut open: Vec<_> = state.fold.open.iter().collect();
+    open.sort_by_key(|(id, _)| **id);
+    put_u64(open.len() as u64, out);
+    for (id, payment) in open {
+        put_u128(id.0, out);
+        put_blob(payment.history.bytes(), out);
+    }
+    state.guard.put_image(out);
+    put_ledger(&state.ledger, out);
+}
+
 /// The state of an image, and the head it was made at.
-pub(crate) fn parse(bytes: &[u8], key_retention: Duration) -> Result<(State, Head), SnapshotError> {
+fn parse(bytes: &[u8], key_retention: Duration) -> Result<(State, Head), SnapshotError> {
     let (whole, crc) = bytes.split_last_chunk::<4>().ok_or(SnapshotError::NotWhole)?;
     if crc32c::crc32c(whole).to_le_bytes() != *crc || !whole.starts_with(MAGIC) {
         return Err(SnapshotError::NotWhole);
@@ -219,15 +233,25 @@ pub(crate) fn parse(bytes: &[u8], key_retention: Duration) -> Result<(State, Hea
     if reader.u64()? != VERSION {
         return Err(SnapshotError::NotWhole);
     }
+    let found = read_state(&mut reader, key_retention)?;
+    reader.finish()?;
+    Ok(found)
+}
+
+/// What [`put_state`] wrote.
+pub(crate) fn read_state(
+    reader: &mut Reader<'_>,
+    key_retention: Duration,
+) -> Result<(State, Head), SnapshotError> {
     let head = Head { sequence: reader.u64()?, chain: Chain(reader.array()?) };
     let mut state = State::new(key_retention);
     state.fold.folio_next = reader.u64()?;
     state.fold.last_at = reader.option(Reader::timestamp)?;
     for _ in 0..reader.u64()? {
-        let endpoint = read_endpoint(&mut reader)?;
+        let endpoint = read_endpoint(reader)?;
         state.fold.endpoints.insert(endpoint.id, endpoint);
     }
-    state.fold.versions = read_versions(&mut reader)?;
+    state.fold.versions = read_versions(reader)?;
     for _ in 0..reader.u64()? {
         state.fold.marks.insert(EndpointId(reader.u128()?), reader.u64()?);
     }
@@ -237,9 +261,8 @@ pub(crate) fn parse(bytes: &[u8], key_retention: Duration) -> Result<(State, Hea
         let progress = history.progress().map_err(|_| SnapshotError::NotWhole)?;
         state.fold.open.insert(id, OpenPayment { progress, history });
     }
-    state.guard = MemoryGuard::from_image(key_retention, &mut reader)?;
-    state.ledger = read_ledger(&mut reader)?;
-    reader.finish()?;
+    state.guard = MemoryGuard::from_image(key_retention, reader)?;
+    state.ledger = read_ledger(reader)?;
     Ok((state, head))
 }
 

@@ -223,6 +223,20 @@ mod tests {
     }
 
     #[test]
+    fn bills_are_remembered_long_enough_that_parts_of_one_are_counted_together() {
+        let of = |days: u32| mistakes(&format!("[storage]\nbill_retention_days = {days}\n"));
+        for good in [0, 366, 400, 36_500] {
+            assert_eq!(of(good), Vec::<String>::new(), "{good}");
+        }
+        let expected = "test.toml: storage.bill_retention_days: must be 0 or at least 366: parts of \
+                        a bill that are paid further apart than this are not counted together, and \
+                        a bill may be paid in parts once a year";
+        for bad in [1, 365] {
+            assert_eq!(of(bad), [expected], "{bad}");
+        }
+    }
+
+    #[test]
     fn equal_rules_have_one_version_and_others_another() {
         let version = |text: &str| {
             let layers = Layers::compiled_in().with_text("test.toml", text);

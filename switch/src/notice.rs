@@ -223,6 +223,11 @@ impl Notices {
         self.store.endpoint(id)
     }
 
+    /// Whether an endpoint is served here, so that a pause of it would be known.
+    pub fn serves(&self, id: EndpointId) -> bool {
+        self.store.home_of(id).is_none_or(|home| home == self.store.lane())
+    }
+
     /// Until when an endpoint has the pause it asked for, where it is served here.
     pub fn paused_until(&self, id: EndpointId) -> Option<Timestamp> {
         self.workers.lock().get(&id).and_then(|served| served.pause.until(Instant::now()))

@@ -209,6 +209,10 @@ pub struct EndpointView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub paused_until: Option<Shown<Timestamp>>,
+    /// `false` where another node serves the endpoint: this one does not know whether it has a pause.
+    /// Not there where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_known: Option<bool>,
     /// Until then a secret before this one signs too.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -12,7 +12,8 @@
 //! another payment of the bill. A reversal lowers the counter by what it gives back.
 //!
 //! The counter is forgotten a set time after the bill's last payment
-//! ([`crate::policy::Policy::bill_retention`]); until then no payment makes it forget.
+//! ([`crate::policy::Policy::bill_retention`]); until then no payment makes it forget. Of two parts that
+//! lie further apart the earlier may be forgotten, so the configuration takes no time below a year.
 
 use crate::limit::BrokenLimit;
 use crate::message::digest128;

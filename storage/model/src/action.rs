@@ -1,5 +1,7 @@
 //! What can happen next.
 
+use std::collections::BTreeSet;
+
 use crate::state::{LANES, NODES, Outcome, State};
 use crate::{Cluster, step};
 
@@ -22,6 +24,14 @@ pub enum Action {
     Answer { payment: usize },
     /// The next outcome of the lane that Redis does not reflect is brought there.
     Settle { node: usize, lane: usize },
+
+    // Bills.
+    /// An approved payment is reversed: its record is inserted as a frame.
+    Reverse { node: usize, lane: usize, payment: usize },
+    /// The set time after an account's last payment passes.
+    TimePasses { account: u8 },
+    /// An instance drops what it counted of an account that is forgotten.
+    ForgetBill { redis: usize, account: u8 },
 
     // A store that answers late.
     /// The update of the head gets no reply in time.
@@ -105,6 +115,7 @@ impl Action {
         for lane in 0..lanes {
             all.push(Action::LateMove { lane });
         }
+        all.extend(of_bills(cluster));
         for node in 0..NODES {
             all.extend(of_node(node));
             for lane in 0..lanes {
@@ -127,6 +138,13 @@ impl Action {
             }
             Action::Answer { payment } => step::payment::answer(now, payment),
             Action::Settle { node, lane } => step::payment::settle(cluster, now, node, lane),
+            Action::Reverse { node, lane, payment } => {
+                step::bill::reverse(cluster, now, (node, lane), payment)
+            }
+            Action::TimePasses { account } => step::bill::time_passes(cluster, now, account),
+            Action::ForgetBill { redis, account } => {
+                step::bill::forget(cluster, now, redis, account)
+            }
             Action::MoveTimesOut { node, lane } => {
                 step::append::move_times_out(cluster, now, node, lane)
             }
@@ -166,6 +184,26 @@ impl Action {
             }
         }
     }
+}
+
+/// Nothing where no bill is reversed or forgotten.
+fn of_bills(cluster: &Cluster) -> Vec<Action> {
+    let mut all = Vec::new();
+    if cluster.reverses {
+        for (payment, asked) in cluster.payments.iter().enumerate() {
+            let reverse = |node| Action::Reverse { node, lane: asked.lane, payment };
+            all.extend((0..NODES).map(reverse));
+        }
+    }
+    if cluster.forgets_bills {
+        let accounts: BTreeSet<u8> = cluster.payments.iter().map(|asked| asked.account).collect();
+        for account in accounts {
+            all.push(Action::TimePasses { account });
+            // There are as many instances as nodes.
+            all.extend((0..NODES).map(|redis| Action::ForgetBill { redis, account }));
+        }
+    }
+    all
 }
 
 fn of_payment(payment: usize) -> [Action; 6] {

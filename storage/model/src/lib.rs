@@ -11,6 +11,10 @@
 //! * **One payment**: reserve at Redis – insert the INTENT's frame – move the head – send – insert
 //!   the OUTCOME's frame – move the head – answer – settle at Redis. Each account has room for one
 //!   payment, so that one hold too few is seen at once.
+//! * **Bills** ([`step::bill`]): an account with room for more, of which each payment takes its part.
+//!   A reversal of an approved payment is a record, and gives its part back at Redis once it counts. A
+//!   bill is forgotten a set time after its last payment, by each instance when it likes; after that its
+//!   number is a new bill's, and a reversal of an old payment gives nothing back.
 //! * **The CQL store**: rows that change by conditional update, linearizable and durable; frames
 //!   that are inserted plainly and count only when a head has moved over them. An update whose
 //!   reply does not come may be applied at any later time, or never.
@@ -41,7 +45,8 @@
 //! * Conditional updates of one row that race are taken one after the other; that the store really
 //!   is linearizable, and that a listing finds every lane whose insertion was acknowledged, is
 //!   assumed.
-//! * Reversals and inquiries, snapshots, keys that are looked up while the gate is cold, the clean
+//! * That a reversal is owed before it is confirmed, that it may give back less than the whole, and
+//!   inquiries; snapshots, keys that are looked up while the gate is cold, the clean
 //!   up of frames that never counted, and the one thing that no store can prevent: a paused node
 //!   that sends an old message after its lane was taken. The model lets it ([`step::payment::send`]),
 //!   and its INTENT is in the journal.
@@ -72,8 +77,10 @@ pub use state::{Faults, Outcome, State};
 pub struct Request {
     /// Its idempotency key.
     pub key: u8,
-    /// The account it is taken from; each has room for one payment.
+    /// The account it is taken from, or the bill it pays; each has the room of its [`Cluster`].
     pub account: u8,
+    /// How much of the room it takes.
+    pub amount: u8,
     /// The node that is asked.
     pub node: usize,
     /// The lane which that node will record it in, if it owns it.
@@ -94,6 +101,13 @@ pub struct NewLane {
 pub struct Cluster {
     /// The payments; each is asked for at most once, at any time.
     pub payments: Vec<Request>,
+    /// How much each account has room for: 1 for an account of one payment, more for a bill that is
+    /// paid in parts.
+    pub room: u8,
+    /// Whether an approved payment may be reversed.
+    pub reverses: bool,
+    /// Whether a bill may be forgotten, a set time after its last payment.
+    pub forgets_bills: bool,
     /// What may come of a payment that was sent.
     pub outcomes: Vec<Outcome>,
     /// Whether a lane may be inserted.
@@ -135,6 +149,10 @@ pub enum Plant {
     StepOfClockNotBounded,
     /// Whoever finds its lane taken tells the originators of what was pending that nothing happened.
     LostMeansRefused,
+    /// What a reversal frees is given back at Redis before its record counts.
+    GivenBackBeforeRecord,
+    /// What a reversal frees is given back even where the bill was forgotten since.
+    GivenBackOfForgottenBill,
 }
 
 impl Cluster {

@@ -9,7 +9,8 @@ use crate::state::{Gate, Lane, Outcome, PAYMENTS, Phase, Record, Refusal, State}
 pub const ONE_INTENT_PER_KEY: &str = "one key, one intent";
 /// No two payments under one key are sent, nor two approvals told.
 pub const ONE_APPROVAL_PER_KEY: &str = "one key is sent once and approved once";
-/// The intents in the journal that were not declined fit their account.
+/// The intents in the journal that were not declined or reversed fit their account, as long as it is
+/// not forgotten.
 pub const WITHIN_LIMITS: &str = "no account is overrun";
 /// What is on the wire is in the journal.
 pub const NOTHING_SENT_UNRECORDED: &str = "nothing is sent without an intent in the journal";
@@ -32,6 +33,12 @@ pub const APPROVED_AFTER_CHANGE: &str = "a payment is approved after a change of
 pub const RESOLVED: &str = "a takeover resolves an open intent";
 /// A payment is refused since its epoch has passed.
 pub const FENCED: &str = "a payment is fenced";
+/// A payment is approved that fits only since another was reversed.
+pub const REOPENED: &str = "what a reversal freed is paid again";
+/// A payment is approved that fits only since its bill was forgotten.
+pub const PAID_AS_NEW: &str = "a forgotten bill is paid as a new one";
+/// Two payments that count on one account are approved.
+pub const PAID_IN_PARTS: &str = "a bill is paid in parts";
 /// An intent counts in the lane that was not there at the start.
 pub const NEW_LANE_USED: &str = "a new lane takes an intent";
 
@@ -57,6 +64,17 @@ pub fn all() -> Vec<Property<Cluster>> {
         Property::sometimes(FENCED, |_, state: &State| {
             state.phases.contains(&Phase::Refused(Refusal::Fenced))
         }),
+        Property::sometimes(PAID_IN_PARTS, paid_in_parts),
+        Property::sometimes(REOPENED, |cluster: &Cluster, state: &State| {
+            let reversed = |payment: usize| state.is_recorded(Record::Reversed(payment));
+            is_paid_beyond_its_room(cluster, state, |payment| !state.over[payment])
+                && approved(state).any(reversed)
+        }),
+        Property::sometimes(PAID_AS_NEW, |cluster: &Cluster, state: &State| {
+            let reversed = |payment: usize| state.is_recorded(Record::Reversed(payment));
+            is_paid_beyond_its_room(cluster, state, |payment| !reversed(payment))
+                && approved(state).any(|payment| state.over[payment])
+        }),
         Property::sometimes(NEW_LANE_USED, |cluster: &Cluster, state: &State| {
             let row = cluster.new_lane.and_then(|new| state.lanes[new.lane].as_ref());
             row.is_some_and(|row| row.visible().next().is_some())
@@ -68,7 +86,7 @@ pub fn all() -> Vec<Property<Cluster>> {
 fn intended(state: &State) -> impl Iterator<Item = usize> {
     state.journal().filter_map(|frame| match frame.record {
         Record::Intent(payment) => Some(payment),
-        Record::Outcome(..) => None,
+        Record::Outcome(..) | Record::Reversed(_) => None,
     })
 }
 
@@ -102,11 +120,41 @@ fn one_approval_per_key(cluster: &Cluster, state: &State) -> bool {
     no_two_alike(sent, key) && no_two_alike((0..PAYMENTS).filter(approved), key)
 }
 
-/// Each account has room for one payment.
 fn within_limits(cluster: &Cluster, state: &State) -> bool {
-    let counts = |payment: &usize| outcome_of(state, *payment) != Some(Outcome::Declined);
-    let payments = intended(state).filter(counts);
-    no_two_alike(payments, |payment| cluster.payments[payment].account)
+    let payments = intended(state).filter(|payment| counts(state, *payment));
+    fullest(cluster, payments) <= cluster.room
+}
+
+/// Whether the journal says that a payment takes room: it may have been approved, it was not reversed,
+/// and its account is not forgotten.
+fn counts(state: &State, payment: usize) -> bool {
+    outcome_of(state, payment) != Some(Outcome::Declined)
+        && !state.is_recorded(Record::Reversed(payment))
+        && !state.over[payment]
+}
+
+/// What payments take of the account that they take the most of.
+fn fullest(cluster: &Cluster, payments: impl Iterator<Item = usize>) -> u8 {
+    let mut taken = [0; PAYMENTS];
+    for asked in payments.map(|payment| &cluster.payments[payment]) {
+        taken[usize::from(asked.account)] += asked.amount;
+    }
+    taken.into_iter().max().unwrap_or(0)
+}
+
+fn approved(state: &State) -> impl Iterator<Item = usize> {
+    let is_approved = |payment: &usize| outcome_of(state, *payment) == Some(Outcome::Approved);
+    intended(state).filter(is_approved)
+}
+
+fn paid_in_parts(cluster: &Cluster, state: &State) -> bool {
+    let standing = || approved(state).filter(|payment| counts(state, *payment));
+    let account = |payment: usize| cluster.payments[payment].account;
+    standing().any(|one| standing().any(|other| one < other && account(one) == account(other)))
+}
+
+fn is_paid_beyond_its_room(cluster: &Cluster, state: &State, some: impl Fn(usize) -> bool) -> bool {
+    fullest(cluster, approved(state).filter(|payment| some(*payment))) > cluster.room
 }
 
 fn nothing_sent_unrecorded(_: &Cluster, state: &State) -> bool {
@@ -140,8 +188,7 @@ fn gate_not_laxer(_: &Cluster, state: &State) -> bool {
     let open = state.control.open && redis.gate == Some(published);
     !open
         || intended(state).all(|payment| {
-            let declined = outcome_of(state, payment) == Some(Outcome::Declined);
-            redis.knows_key(payment) && (declined || redis.takes_room(payment))
+            redis.knows_key(payment) && (!counts(state, payment) || redis.takes_room(payment))
         })
 }
 
@@ -149,7 +196,7 @@ fn approved_after_change(_: &Cluster, state: &State) -> bool {
     let mut later = state.journal().filter(|frame| frame.guard > 1);
     later.any(|frame| match frame.record {
         Record::Intent(payment) => state.answered[payment] == Some(Outcome::Approved),
-        Record::Outcome(..) => false,
+        Record::Outcome(..) | Record::Reversed(_) => false,
     })
 }
 

@@ -11,8 +11,8 @@ use crate::{Cluster, Faults, NewLane, Outcome, Request};
 
 /// Payment 0 is asked of node 0, payment 1 of node 1; they share an account.
 const ONE_ACCOUNT: [Request; 2] = [
-    Request { key: 0, account: 0, node: 0, lane: 0 },
-    Request { key: 1, account: 0, node: 1, lane: 1 },
+    Request { key: 0, account: 0, amount: 1, node: 0, lane: 0 },
+    Request { key: 1, account: 0, amount: 1, node: 1, lane: 1 },
 ];
 
 const FINAL: [Outcome; 2] = [Outcome::Approved, Outcome::Declined];
@@ -20,7 +20,8 @@ const EVERY: [Outcome; 3] = [Outcome::Approved, Outcome::Declined, Outcome::Unkn
 
 fn cluster(payments: &[Request], outcomes: &[Outcome], faults: Faults) -> Cluster {
     let (payments, outcomes) = (payments.to_vec(), outcomes.to_vec());
-    Cluster { payments, outcomes, new_lane: None, faults, plant: None }
+    let (room, reverses, forgets_bills, new_lane, plant) = (1, false, false, None, None);
+    Cluster { payments, room, reverses, forgets_bills, outcomes, new_lane, faults, plant }
 }
 
 /// The Redis in use is flushed, or restarts empty, and any change may itself be overtaken.
@@ -63,7 +64,7 @@ pub fn takeover_in_split() -> Cluster {
 
 /// Three payments: two share a key and two an account. Redis is flushed, heads time out.
 pub fn shared_key() -> Cluster {
-    let again = Request { key: 0, account: 1, node: 1, lane: 1 };
+    let again = Request { key: 0, account: 1, amount: 1, node: 1, lane: 1 };
     let faults = Faults { flushes: 1, changes: 1, timeouts: 1, ..Faults::default() };
     cluster(&[ONE_ACCOUNT[0], ONE_ACCOUNT[1], again], &FINAL, faults)
 }
@@ -71,7 +72,7 @@ pub fn shared_key() -> Cluster {
 /// Clocks of nodes and of Redis jump ahead and return, while two payments share a key and Redis may
 /// fail over to a machine whose clock is wrong.
 pub fn wrong_clocks() -> Cluster {
-    let again = Request { key: 0, account: 1, node: 1, lane: 1 };
+    let again = Request { key: 0, account: 1, amount: 1, node: 1, lane: 1 };
     let faults = Faults { jumps: 2, promotions: 1, changes: 1, ..Faults::default() };
     cluster(&[ONE_ACCOUNT[0], again], &[Outcome::Approved], faults)
 }
@@ -91,4 +92,41 @@ pub fn new_lane_taken() -> Cluster {
     let new_lane = Some(NewLane { node: 1, lane: 2 });
     let payments = [in_taken_lane, ONE_ACCOUNT[1]];
     Cluster { new_lane, ..cluster(&payments, &[Outcome::Approved], faults) }
+}
+
+/// Three payments of one bill that has room for two: 0 and 2 are asked of node 0, 1 of node 1.
+fn of_one_bill(amounts: [u8; 3], outcomes: &[Outcome], faults: Faults) -> Cluster {
+    let third = Request { key: 2, ..ONE_ACCOUNT[0] };
+    let mut payments = [ONE_ACCOUNT[0], ONE_ACCOUNT[1], third];
+    for (asked, amount) in payments.iter_mut().zip(amounts) {
+        asked.amount = amount;
+    }
+    Cluster { room: 2, ..cluster(&payments, outcomes, faults) }
+}
+
+/// Parts of a bill are paid at both nodes while Redis is flushed.
+pub fn bill_in_parts() -> Cluster {
+    let faults = Faults { flushes: 1, changes: 1, ..Faults::default() };
+    of_one_bill([1, 1, 1], &FINAL, faults)
+}
+
+/// Two payments of the whole of a bill, each of which may be reversed, while Redis is flushed and a
+/// lane is taken.
+pub fn bill_reopened() -> Cluster {
+    let faults = Faults { flushes: 1, changes: 1, takeovers: 1, ..Faults::default() };
+    Cluster { reverses: true, ..cluster(&ONE_ACCOUNT, &[Outcome::Approved], faults) }
+}
+
+/// A bill that is forgotten and paid as a new one, while payments of the old one are reversed.
+pub fn bill_forgotten() -> Cluster {
+    let faults = Faults::default();
+    let bill = of_one_bill([2, 2, 2], &[Outcome::Approved], faults);
+    Cluster { reverses: true, forgets_bills: true, ..bill }
+}
+
+/// A bill that is forgotten while Redis is flushed.
+pub fn bill_forgotten_while_flushed() -> Cluster {
+    let faults = Faults { flushes: 1, changes: 1, ..Faults::default() };
+    let bill = cluster(&ONE_ACCOUNT, &[Outcome::Approved], faults);
+    Cluster { reverses: true, forgets_bills: true, ..bill }
 }

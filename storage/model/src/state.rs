@@ -36,6 +36,8 @@ pub struct State {
     pub sent: [bool; PAYMENTS],
     /// What the originator was told. Nobody reads this but the properties.
     pub answered: [Option<Outcome>; PAYMENTS],
+    /// Payments whose account is forgotten: the set time after its last payment has passed.
+    pub over: [bool; PAYMENTS],
     /// The faults that may still happen.
     pub left: Faults,
 }
@@ -96,6 +98,7 @@ impl State {
             phases: Default::default(),
             sent: Default::default(),
             answered: Default::default(),
+            over: Default::default(),
             left: cluster.faults,
         }
     }

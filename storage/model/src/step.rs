@@ -3,6 +3,7 @@
 //! or as one step of a node that nobody else can see.
 
 pub mod append;
+pub mod bill;
 pub mod change;
 pub mod lane;
 pub mod payment;

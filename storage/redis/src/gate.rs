@@ -288,7 +288,6 @@ impl Gate {
     /// Takes note of a failure under an opening: tells who waits for trouble, and closes where
     /// the data are not those that the epoch was opened on.
     pub(crate) fn fail(&self, opening: Option<&Opening>, failure: &Failure) -> GuardError {
-        self.figures.failed(failure.why);
         // A memory that is full forgets nothing, and a closed gate is known to be.
         if !matches!(failure.why, Why::OutOfMemory | Why::Closed) {
             self.raise(failure);

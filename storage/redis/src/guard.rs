@@ -147,10 +147,7 @@ impl RedisGuard {
             return Err(Failure::new(Why::Closed, "the lane is being taken over"));
         }
         self.mended = None;
-        let opening = self.gate.opening().inspect_err(|failure| {
-            self.session = None;
-            self.gate.figures().failed(failure.why);
-        })?;
+        let opening = self.gate.opening().inspect_err(|_| self.session = None)?;
         self.check_epoch(&opening)?;
         let generation = opening.generation;
         if self.session.as_ref().is_some_and(|it| it.opening.generation == generation) {
@@ -168,7 +165,6 @@ impl RedisGuard {
             self.epoch = Some(opening.epoch);
         }
         if self.not_before.is_some_and(|instant| Instant::now() < instant) {
-            self.gate.figures().failed(Why::Lost);
             return Err(Failure::new(Why::Lost, "the last try failed a moment ago"));
         }
         let connected =
@@ -322,6 +318,12 @@ impl RedisGuard {
         answers.into_iter().next().ok_or_else(|| Failure::strange("nothing"))
     }
 
+    /// Counts what was asked of Redis, or could not be told to it, where it failed.
+    fn counted<T>(&self, result: Result<T, Failure>, count: usize) -> Result<T, GuardError> {
+        let figures = self.gate.figures();
+        Ok(result.inspect_err(|failure| figures.failed(failure.why, count))?)
+    }
+
     fn epoch_now(&self) -> GateEpoch {
         self.epoch.expect("invariant: what was decided was decided under an epoch")
     }
@@ -406,21 +408,21 @@ impl Guard for RedisGuard {
         batch: &[ReserveAsk<'_>],
         verdicts: &mut Vec<Verdict>,
     ) -> Result<GateEpoch, GuardError> {
-        self.ready()?;
-        verdicts.extend(self.decide(batch)?);
+        let decided = self.ready().and_then(|()| self.decide(batch));
+        verdicts.extend(self.counted(decided, batch.len())?);
         self.sweep(batch.len());
         Ok(self.epoch_now())
     }
 
     fn withhold(&mut self, token: PaymentId, entry: &Entry) -> Result<GateEpoch, GuardError> {
-        self.ready()?;
-        self.withhold_once(token, entry)?;
+        let withheld = self.ready().and_then(|()| self.withhold_once(token, entry));
+        self.counted(withheld, 1)?;
         Ok(self.epoch_now())
     }
 
     fn forestall(&mut self, early: &EarlyReversal) -> Result<GateEpoch, GuardError> {
-        self.ready()?;
-        self.forestall_once(early)?;
+        let noted = self.ready().and_then(|()| self.forestall_once(early));
+        self.counted(noted, 1)?;
         Ok(self.epoch_now())
     }
 
@@ -434,8 +436,9 @@ impl Guard for RedisGuard {
             let detail = format!("{} endings wait for the gate", self.owed.len()).into();
             return Err(GuardError::Unavailable { detail });
         }
-        // What fails here is kept, and told by whoever asks next.
-        let _ = self.ready();
+        // What fails here is kept, and told by whoever asks next: it counts now, and never again.
+        let told = self.ready();
+        let _ = self.counted(told, group.endings.len() + group.credits.len());
         Ok(())
     }
 
@@ -454,7 +457,8 @@ impl Guard for RedisGuard {
     ) -> Result<Option<Balance>, GuardError> {
         let group = self.gate.layout().group_of_account(account, currency);
         let name = pack::account_name(account, currency);
-        let answer = self.ask(group, Function::Balance, &[name.as_bytes()])?;
+        let answer = self.ask(group, Function::Balance, &[name.as_bytes()]);
+        let answer = self.counted(answer, 1)?;
         Ok(decide::balance(&answer)?)
     }
 
@@ -466,7 +470,8 @@ impl Guard for RedisGuard {
         let group = self.gate.layout().group_of_key(sought.key);
         let (key, half) = (sought.key.0.to_be_bytes(), pack::half(sought.fingerprint));
         let since = pack::since(sought.day_began);
-        let answer = self.ask(group, Function::FindKey, &[&key, &half, since.as_bytes()])?;
+        let answer = self.ask(group, Function::FindKey, &[&key, &half, since.as_bytes()]);
+        let answer = self.counted(answer, 1)?;
         Ok(decide::owner(&answer)?)
     }
 }

@@ -26,7 +26,7 @@ use router::time::Timestamp;
 use super::sample::{self, Sample};
 use crate::journal::{Files, Head, Journal, dir_of, frames};
 use crate::record;
-use crate::{Admission, Recovered, Store, StoreError};
+use crate::{Admission, Recovered, Settings, Store, StoreError};
 
 /// Payments of the journal.
 pub const PAYMENTS: u64 = 120;
@@ -34,6 +34,17 @@ pub const PAYMENTS: u64 = 120;
 const FLOATS: [&str; 2] = ["float:1", "float:2"];
 /// The counter and the slots of the samples.
 const COUNTER: u128 = 7;
+
+/// Settings under which a store's oldest segments are removed that was filled by [`fill`].
+pub fn pruned_settings(dir: &Path) -> Settings {
+    Settings {
+        snapshot_segments: 0,
+        segment_len_max: 10_000,
+        key_retention: Duration::from_secs(10),
+        keep_for: Some(Duration::from_secs(30)),
+        ..Settings::new(dir)
+    }
+}
 
 /// Appends some hundred records to an empty store: every kind, every field, every reason.
 pub async fn fill(store: &Store) {

@@ -45,12 +45,20 @@ pub struct VerifyReport {
 ///
 /// Errors: [`Damage`] names the first thing that is wrong, and where.
 pub fn verify(data: &Path) -> Result<VerifyReport, Damage> {
+    from_its_beginning(data, |state, begun_after| verify_after(data, state, begun_after))
+}
+
+/// Reads a journal from where it begins; reads it again where that was moved meanwhile and something
+/// was missed: a switch that runs removes old segments.
+fn from_its_beginning<T>(
+    data: &Path,
+    mut read: impl FnMut(State, Head) -> Result<T, Damage>,
+) -> Result<T, Damage> {
     loop {
         let (state, begun_after) = beginning::load_books(data)?;
-        match verify_after(data, state, begun_after) {
-            // A switch that runs may have removed segments meanwhile.
+        match read(state, begun_after) {
             Err(_) if beginning::head(data)? != begun_after => {}
-            verified => return verified,
+            found => return found,
         }
     }
 }
@@ -118,8 +126,15 @@ impl<'a> FolderSnapshots<'a> {
 /// Errors: [`Damage::NotReached`] where the journal ends before that record, [`Damage::Removed`]
 /// where it begins behind it.
 pub fn balances(data: &Path, at: Option<u64>) -> Result<(u64, Ledger), Damage> {
+    from_its_beginning(data, |_, begun_after| balances_after(data, begun_after.sequence, at))
+}
+
+fn balances_after(
+    data: &Path,
+    removed_through: u64,
+    at: Option<u64>,
+) -> Result<(u64, Ledger), Damage> {
     let last = at.unwrap_or(u64::MAX);
-    let removed_through = beginning::head(data)?.sequence;
     if last < removed_through {
         return Err(Damage::Removed { sequence: last, first: removed_through + 1 });
     }
@@ -163,14 +178,16 @@ impl Iterator for Frames {
 
 /// The records of a data folder, oldest first, as `(sequence, record)`.
 ///
-/// Reads only; may run beside the switch and then ends where the journal ended. Card numbers are
-/// sealed. Ends after the first error.
+/// Reads only; may run beside the switch and then ends where the journal ended. Where the switch
+/// removes segments faster than they are read, it goes on with the first record that is kept: the
+/// sequences tell. Card numbers are sealed. Ends after the first error.
 pub fn records(data: &Path) -> Records {
     let (removed_through, fault) = match beginning::head(data) {
         Ok(head) => (head.sequence, None),
         Err(damage) => (0, Some(damage)),
     };
     Records {
+        data: data.to_path_buf(),
         dir: segment::dir_of(data),
         reader: None,
         removed_through,
@@ -183,6 +200,7 @@ pub fn records(data: &Path) -> Records {
 
 /// Iterator of [`records`].
 pub struct Records {
+    data: PathBuf,
     dir: PathBuf,
     reader: Option<(u64, SegmentReader)>,
     removed_through: u64,
@@ -208,6 +226,7 @@ impl Iterator for Records {
             match self.next_frame() {
                 Ok(true) => {}
                 Ok(false) => self.is_done = true,
+                Err(_) if self.begins_anew() => {}
                 Err(damage) => {
                     self.is_done = true;
                     return Some(Err(damage));
@@ -219,6 +238,19 @@ impl Iterator for Records {
 }
 
 impl Records {
+    /// Goes on at the journal's beginning, if that is behind the next record by now: a switch that
+    /// runs removed it. Says whether it is.
+    fn begins_anew(&mut self) -> bool {
+        let removed_through = beginning::head(&self.data).map_or(0, |head| head.sequence);
+        if removed_through < self.next_sequence {
+            return false;
+        }
+        self.reader = None;
+        self.removed_through = removed_through;
+        self.next_sequence = removed_through + 1;
+        true
+    }
+
     /// Reads one more frame; false at the end.
     fn next_frame(&mut self) -> Result<bool, Damage> {
         let Some((segment, reader)) = self.reader.as_mut() else {
@@ -278,3 +310,6 @@ impl Records {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests;

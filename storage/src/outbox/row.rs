@@ -114,6 +114,9 @@ impl Outbox {
     }
 
     /// Notes what became of a notice; gives the mark that is now due, if one is.
+    ///
+    /// An attempt that failed ends no later wish: a notice that was revived since the attempt began
+    /// stays owed as it was revived.
     pub fn note(
         &self,
         endpoint: EndpointId,
@@ -122,24 +125,29 @@ impl Outbox {
         (delivery, next_at): (Delivery, Timestamp),
     ) -> Result<Option<NoticeMark>, ViewError> {
         self.change(endpoint, sequence, |row| {
-            row.delivery = delivery;
-            row.owed.attempts = attempted.attempts;
-            row.owed.next_at = next_at;
+            if delivery == Delivery::Delivered || !row.is_revived_since(attempted.at) {
+                row.delivery = delivery;
+                row.owed.attempts = attempted.attempts;
+                row.owed.next_at = next_at;
+            }
             row.last_status = attempted.status;
             row.last_at = Some(attempted.at);
         })
     }
 
-    /// Notes that a notice was given up for its age, at a time: without one more attempt.
+    /// Notes that a notice was given up for its age at a time, without one more attempt: of one that
+    /// is owed since no later than `since`. One that was revived meanwhile stays owed.
     pub fn note_too_old(
         &self,
         endpoint: EndpointId,
         sequence: u64,
-        at: Timestamp,
+        (since, at): (Timestamp, Timestamp),
     ) -> Result<Option<NoticeMark>, ViewError> {
         self.change(endpoint, sequence, |row| {
-            (row.delivery, row.owed.next_at, row.last_at) =
-                (Delivery::Dead, Timestamp(0), Some(at));
+            if row.owed.owed_since <= since {
+                (row.delivery, row.owed.next_at, row.last_at) =
+                    (Delivery::Dead, Timestamp(0), Some(at));
+            }
         })
     }
 
@@ -150,12 +158,13 @@ impl Outbox {
         sequence: u64,
         change: impl FnOnce(&mut NoticeRow),
     ) -> Result<Option<NoticeMark>, ViewError> {
+        let cursor = self.cursor(endpoint)?;
+        // Held from the look at the row: what another thread writes meanwhile would be lost.
+        let mut cursor = cursor.lock();
         let Some(notice) = self.views.notice(endpoint, sequence)? else { return Ok(None) };
         let Some(mut row) = decode(endpoint, &notice) else { return Ok(None) };
         change(&mut row);
         self.views.put_notice(endpoint, NoticeBytes { sequence, row: encode(&row) })?;
-        let cursor = self.cursor(endpoint)?;
-        let mut cursor = cursor.lock();
         match row.delivery {
             Delivery::Delivered | Delivery::Dead => cursor.unmarked += 1,
             Delivery::Queued | Delivery::Retrying => {
@@ -173,13 +182,13 @@ impl Outbox {
         sequence: u64,
         at: Timestamp,
     ) -> Result<(), ViewError> {
+        let cursor = self.cursor(endpoint)?;
+        let mut cursor = cursor.lock();
         let Some(notice) = self.views.notice(endpoint, sequence)? else { return Ok(()) };
         let Some(mut row) = decode(endpoint, &notice) else { return Ok(()) };
         (row.delivery, row.owed.attempts, row.owed.next_at) = (Delivery::Retrying, 0, at);
         row.owed.owed_since = at;
         self.views.put_notice(endpoint, NoticeBytes { sequence, row: encode(&row) })?;
-        let cursor = self.cursor(endpoint)?;
-        let mut cursor = cursor.lock();
         self.owe_again(endpoint, sequence, &mut cursor)
     }
 
@@ -260,6 +269,12 @@ impl Outbox {
 impl NoticeRow {
     fn is_owed(&self) -> bool {
         matches!(self.delivery, Delivery::Queued | Delivery::Retrying)
+    }
+
+    /// Whether it was revived after a time, and not tried since.
+    fn is_revived_since(&self, time: Timestamp) -> bool {
+        (self.delivery, self.owed.attempts) == (Delivery::Retrying, 0)
+            && self.owed.owed_since > time
     }
 }
 
@@ -383,7 +398,7 @@ mod tests {
         let refused = Attempted { at: Timestamp(80), status: Some(429), attempts: 3 };
         outbox.note(ENDPOINT, 1, refused, (Delivery::Retrying, Timestamp(90))).unwrap();
         assert_eq!((row().owed.owed_since, row().owed.next_at), (SINCE, Timestamp(90)));
-        outbox.note_too_old(ENDPOINT, 1, Timestamp(95)).unwrap();
+        outbox.note_too_old(ENDPOINT, 1, (SINCE, Timestamp(95))).unwrap();
         let dead = row();
         assert_eq!((dead.delivery, dead.owed.attempts), (Delivery::Dead, 3));
         assert_eq!((dead.last_status, dead.last_at), (Some(429), Some(Timestamp(95))));
@@ -391,6 +406,28 @@ mod tests {
         outbox.revive(ENDPOINT, 1, Timestamp(99)).unwrap();
         let revived = outbox.page(ENDPOINT, 0, 9).unwrap().rows.remove(0);
         assert_eq!((revived.owed_since, revived.attempts), (Timestamp(99), 0));
+    }
+
+    #[test]
+    fn a_notice_revived_while_it_is_given_up_stays_owed_as_it_was_revived() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = outbox(dir.path(), 1);
+        let owed = || outbox.page(ENDPOINT, 0, 9).unwrap().rows;
+        // Who serves the endpoint has read the notice, and asks its age, before it is revived.
+        let read = owed().remove(0);
+        outbox.revive(ENDPOINT, 1, Timestamp(99)).unwrap();
+        outbox.note_too_old(ENDPOINT, 1, (read.owed_since, Timestamp(99))).unwrap();
+        let revived = owed().remove(0);
+        assert_eq!((revived.owed_since, revived.next_at), (Timestamp(99), Timestamp(99)));
+        // An attempt that began before fails after it: the last of the schedule, or not the last.
+        let failed = Attempted { at: Timestamp(98), status: Some(500), attempts: 9 };
+        for became in [(Delivery::Dead, Timestamp(0)), (Delivery::Retrying, Timestamp(500))] {
+            outbox.note(ENDPOINT, 1, failed, became).unwrap();
+            assert_eq!(owed(), std::slice::from_ref(&revived));
+        }
+        let later = Attempted { at: Timestamp(100), ..failed };
+        outbox.note(ENDPOINT, 1, later, (Delivery::Dead, Timestamp(0))).unwrap();
+        assert_eq!(owed(), [], "an attempt after it was revived counts");
     }
 
     #[test]

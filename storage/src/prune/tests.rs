@@ -11,6 +11,8 @@ use crate::journal::{balances, verify};
 use crate::seal::SealingKey;
 use crate::{Admission, Recovered, Store};
 
+mod again;
+
 const SECOND: i64 = 1_000_000;
 const PAYMENTS: u64 = 40;
 /// Open since the first segment.

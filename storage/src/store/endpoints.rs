@@ -13,16 +13,17 @@ impl Store {
     /// is this store's own for a subject that is new.
     ///
     /// Errors: [`StoreError::StaleVersion`] when the subject is not there and the event does not
-    ///         begin it; [`StoreError::NotAppendable`] where there are other lanes and this build
-    ///         does not know the subject, and so not its lane.
+    ///         begin it; [`StoreError::UnknownSubject`] where there are other lanes and this build
+    ///         does not know the subject's kind, and so not its lane. Read in a journal that a later
+    ///         build wrote, such an event is taken: its versions, its entry and its notices count.
     pub(super) fn lane_of(&self, event: &Event) -> Result<Lane, StoreError> {
         match event.subject() {
             Subject::Endpoint(id) => match self.home_of(id) {
                 Some(home) => Ok(home),
                 None => Ok(event.follows(None).map(|()| self.lane())?),
             },
-            Subject::Other { .. } if self.has_others() => {
-                Err(StoreError::NotAppendable { kind: "event" })
+            subject @ Subject::Other { .. } if self.has_others() => {
+                Err(StoreError::UnknownSubject { subject: Box::new(subject) })
             }
             Subject::Other { .. } => Ok(self.lane()),
         }

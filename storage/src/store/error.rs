@@ -2,7 +2,7 @@
 
 use std::io;
 
-use router::event::StaleVersion;
+use router::event::{StaleVersion, Subject};
 use router::id::{BillerId, Lane, PaymentId};
 use router::payment::IllegalStep;
 
@@ -55,6 +55,17 @@ pub enum StoreError {
     NotAppendable {
         /// Its kind.
         kind: &'static str,
+    },
+    /// This build does not know the kind of the event's subject, and so not the lane that keeps the
+    /// subject's versions; nothing was appended.
+    #[error(
+        "an event of {subject} cannot be appended here: this build does not know what a `{}` is, and \
+         so not which node keeps its versions; a newer build does",
+        subject.kind()
+    )]
+    UnknownSubject {
+        /// The subject.
+        subject: Box<Subject>,
     },
     /// The record posts something else than its payment owes there; nothing was appended.
     #[error("a record of kind `{kind}` posts another entry than its payment owes")]

@@ -97,14 +97,16 @@ impl Store {
         self.note(endpoint, sequence, attempted, (Delivery::Dead, Timestamp(0))).await
     }
 
-    /// A notice is given up for its age at a time, without one more attempt.
+    /// A notice is given up for its age at a time, without one more attempt: `since` is when its age
+    /// began to count, as it was read. One that was revived meanwhile stays owed.
     pub async fn notice_too_old(
         &self,
         endpoint: EndpointId,
         sequence: u64,
-        at: Timestamp,
+        (since, at): (Timestamp, Timestamp),
     ) -> Result<(), StoreError> {
-        self.noted(sequence, move |outbox| outbox.note_too_old(endpoint, sequence, at)).await
+        let note = move |outbox: &Outbox| outbox.note_too_old(endpoint, sequence, (since, at));
+        self.noted(sequence, note).await
     }
 
     /// Sends notices once more, whatever became of them: has whoever serves their endpoint do it.

@@ -96,7 +96,7 @@ fn views(settings: &Settings, head: u64, sealer: &Sealer) -> Result<LocalViews, 
     let known = begun_after.sequence..=head;
     match usable(settings, &known) {
         Ok(Some(views)) => {
-            views.carry(&begun.fold);
+            views.carry(&begun.fold, begun_after.sequence);
             return Ok(views);
         }
         Ok(None) => tracing::warn!("the read models are of another journal or layout: rebuilt"),
@@ -105,7 +105,7 @@ fn views(settings: &Settings, head: u64, sealer: &Sealer) -> Result<LocalViews, 
     fs::remove_dir_all(&dir).map_err(failed("cleared of its read models"))?;
     let views = LocalViews::open(&settings.dir, settings.view_cache_bytes)?;
     views.is_current()?;
-    views.carry(&begun.fold);
+    views.carry(&begun.fold, begun_after.sequence);
     if begun_after.sequence > 0 {
         views.begin_after(&begun.fold, begun_after.sequence, sealer)?;
     }

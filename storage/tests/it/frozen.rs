@@ -15,6 +15,11 @@ fn kept() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/journals")
 }
 
+/// Journals whose oldest segments were removed.
+fn kept_beginnings() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/beginnings")
+}
+
 /// A data folder with the journal of a version.
 fn unpacked(version: &Path) -> TempDir {
     let dir = fresh();
@@ -23,7 +28,9 @@ fn unpacked(version: &Path) -> TempDir {
         let file = file.unwrap();
         fs::copy(file.path(), dir.path().join("journal").join(file.file_name())).unwrap();
     }
-    fs::copy(version.join("head"), dir.path().join("head")).unwrap();
+    for name in ["head", "beginning"].into_iter().filter(|name| version.join(name).exists()) {
+        fs::copy(version.join(name), dir.path().join(name)).unwrap();
+    }
     dir
 }
 
@@ -35,7 +42,10 @@ fn is_known(known: &str, expected: &str) {
 }
 
 async fn known_from(dir: &TempDir) -> String {
-    let settings = Settings { snapshot_segments: 0, ..Settings::new(dir.path()) };
+    known_under(Settings { snapshot_segments: 0, ..Settings::new(dir.path()) }).await
+}
+
+async fn known_under(settings: Settings) -> String {
     let (store, recovered) = Store::open(settings, sealer()).unwrap();
     let known = frozen::describe(&store, &recovered).await;
     store.close().await;
@@ -51,6 +61,19 @@ async fn the_journal_of_every_released_version_reads_as_it_did_when_it_was_writt
         let expected = fs::read_to_string(version.path().join("known.txt")).unwrap();
         journal::verify(dir.path()).unwrap();
         is_known(&known_from(&dir).await, &expected);
+    }
+}
+
+/// Nothing stands before it: a build that cannot read it cannot read the journal.
+#[tokio::test]
+async fn the_beginning_of_every_released_version_reads_as_it_did_when_it_was_written() {
+    let versions: Vec<_> = fs::read_dir(kept_beginnings()).unwrap().map(|it| it.unwrap()).collect();
+    assert!(!versions.is_empty());
+    for version in versions {
+        let dir = unpacked(&version.path());
+        let expected = fs::read_to_string(version.path().join("known.txt")).unwrap();
+        assert!(journal::verify(dir.path()).unwrap().removed_through > 0);
+        is_known(&known_under(frozen::pruned_settings(dir.path())).await, &expected);
     }
 }
 

@@ -11,6 +11,7 @@ mod events;
 mod frozen;
 mod ledger;
 mod lists;
+mod pruning_killed;
 mod restart;
 mod retention;
 mod support;

@@ -1,4 +1,4 @@
-//! How long the journal's records are kept.
+//! How long the journal's records are kept, and how long bills are remembered.
 
 use std::time::Duration;
 
@@ -11,6 +11,13 @@ const DAY: Duration = Duration::from_hours(24);
 const REVERSED_WITHIN: Duration =
     Duration::from_micros(crate::original::RECENT_MICROS.unsigned_abs());
 const DAYS_MAX: u64 = 36_500;
+/// The shortest time that bills are remembered.
+///
+/// A bill's counter is forgotten so long after its last payment, by each lane after the last one that
+/// the lane took. Of two parts that lie further apart the earlier may be forgotten while the later
+/// counts, and what a reversal of the earlier one gives back is not seen. A year keeps the parts of a
+/// bill together that is paid once a year.
+const BILL_DAYS_MIN: u64 = 366;
 
 /// `storage.keep_for_days`; none where records are kept for ever.
 pub(super) fn keep_for(section: &mut Section<'_>, use_of: Use) -> Option<Duration> {
@@ -18,6 +25,19 @@ pub(super) fn keep_for(section: &mut Section<'_>, use_of: Use) -> Option<Duratio
     if days > 0 && use_of == Use::Needed {
         section
             .mistake("keep_for_days", "is for one machine; many nodes have scylla.retention_days");
+    }
+    (days > 0).then(|| DAY * u32::try_from(days).expect("invariant: the bounds fit"))
+}
+
+/// `storage.bill_retention_days`; none where bills are remembered for ever.
+pub(super) fn bill_retention(section: &mut Section<'_>) -> Option<Duration> {
+    let days = section.number("bill_retention_days", 0..=DAYS_MAX, 400);
+    if (1..BILL_DAYS_MIN).contains(&days) {
+        let problem = format!(
+            "must be 0 or at least {BILL_DAYS_MIN}: parts of a bill that are paid further apart than \
+             this are not counted together, and a bill may be paid in parts once a year"
+        );
+        section.mistake("bill_retention_days", problem);
     }
     (days > 0).then(|| DAY * u32::try_from(days).expect("invariant: the bounds fit"))
 }

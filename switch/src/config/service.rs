@@ -344,10 +344,7 @@ fn storage(section: &mut Section<'_>, use_of: &mut Use) -> StorageConfig {
         key_retention: Duration::from_secs(
             section.number("key_retention_hours", 1..=87_600, 48) * 3600,
         ),
-        bill_retention: match section.number("bill_retention_days", 0..=36_500, 400) {
-            0 => None,
-            days => Some(Duration::from_secs(days * 86_400)),
-        },
+        bill_retention: retention::bill_retention(section),
         keep_for: retention::keep_for(section, *use_of),
         view_lag_max: section.number("view_lag_max", 1000..=1 << 40, 500_000),
         snapshot_segments: u32::try_from(section.number("snapshot_segments", 0..=100_000, 8))

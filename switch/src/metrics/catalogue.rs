@@ -247,7 +247,7 @@ pub(super) const CLUSTER: &[Metric] = &[
     histogram("cauce_gate_seconds", "One round trip to Redis", &[]),
     counter(
         "cauce_gate_unavailable_total",
-        "Times Redis gave no decision, by why",
+        "Decisions Redis did not give and endings it could not be told, each once, by why",
         &[Of("why", gate_failures)],
     ),
     histogram("cauce_gate_rebuild_seconds", "From a new epoch to an open gate", &[]),

@@ -148,6 +148,12 @@ impl Queue {
         self.due.first().map(|(at, _, _)| *at)
     }
 
+    /// Whether a notice was asked for once more since it was given to be sent.
+    pub fn is_revived(&self, sent: &Owed) -> bool {
+        let held = self.owed.get(&sent.sequence);
+        held.is_some_and(|held| held.notice.owed_since > sent.owed_since)
+    }
+
     /// A notice on its way was accepted or given up: the next of its key may go.
     pub fn settled(&mut self, sequence: u64) {
         let Some(held) = self.owed.remove(&sequence) else { return };
@@ -238,6 +244,20 @@ mod tests {
 
     fn sent(queue: &mut Queue, now: Timestamp) -> Vec<u64> {
         std::iter::from_fn(|| queue.next(now)).map(|notice| notice.sequence).collect()
+    }
+
+    #[test]
+    fn a_notice_revived_while_it_is_on_its_way_is_known_to_be_when_its_answer_comes() {
+        let mut queue = Queue::default();
+        take_in(&mut queue, vec![owed(1, bill("A")), owed(2, bill("B"))]);
+        let sent: Vec<Owed> = std::iter::from_fn(|| queue.next(START)).collect();
+        take_in(&mut queue, vec![Owed { owed_since: Timestamp(9), ..owed(1, bill("A")) }]);
+        let revived: Vec<bool> = sent.iter().map(|sent| queue.is_revived(sent)).collect();
+        assert_eq!(revived, [true, false]);
+        queue.again(1, 0, Timestamp(9));
+        let again = queue.next(Timestamp(9)).unwrap();
+        assert!(!queue.is_revived(&again), "it is sent as it was revived");
+        assert_eq!(again.owed_since, Timestamp(9));
     }
 
     #[test]

@@ -158,7 +158,8 @@ impl Worker {
         {
             metrics::counter!("cauce_notices_dead_total").increment(1);
             let (store, sequence) = (&self.notices.store, owed.sequence);
-            self.noted(store.notice_too_old(self.endpoint, sequence, clock::now()).await);
+            let times = (owed.owed_since, clock::now());
+            self.noted(store.notice_too_old(self.endpoint, sequence, times).await);
             queue.settled(sequence);
             count += 1;
         }
@@ -298,6 +299,13 @@ impl Worker {
     ) {
         let pauses = &self.notices.config.retry_after;
         let now = clock::now();
+        if queue.is_revived(owed) {
+            // It was asked for once more meanwhile: it has the whole schedule before it.
+            let store = &self.notices.store;
+            let (endpoint, sequence) = (self.endpoint, owed.sequence);
+            self.noted(store.notice_retry(endpoint, sequence, attempted, now).await);
+            return queue.again(sequence, 0, now);
+        }
         match schedule::next_try(pauses, attempted.attempts, now, asked, rand::random()) {
             Some(next_at) => {
                 let store = &self.notices.store;

@@ -217,6 +217,7 @@ impl From<StoreError> for Refusal {
             | StoreError::UnknownPayment(_)
             | StoreError::NoticesOfOneBiller { .. }
             | StoreError::NotAppendable { .. }
+            | StoreError::UnknownSubject { .. }
             | StoreError::RecordTooLong { .. }
             | StoreError::TooManyWaiters { .. }
             | StoreError::Views { .. } => {

@@ -343,6 +343,7 @@ fn view<'a>(api: &Api, endpoint: &'a Endpoint, secret: Option<&'a str>) -> Endpo
         types: endpoint.types.iter().copied().map(NoticeType::name).collect(),
         created_at: Shown(endpoint.created_at()),
         paused_until: api.notices.paused_until(endpoint.id).map(Shown),
+        pause_known: (!api.notices.serves(endpoint.id)).then_some(false),
         old_secret_until: old_secrets.map(|old| old.ends_at).max().map(Shown),
         secret,
     }

@@ -38,6 +38,7 @@ mod payment;
 mod program;
 mod reload;
 mod restart;
+mod retention;
 mod shutdown;
 mod strangers;
 mod tidy;

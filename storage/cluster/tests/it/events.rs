@@ -71,3 +71,29 @@ async fn of_two_nodes_that_change_a_subject_at_once_one_is_refused() {
     stop(other).await;
     stop(one).await;
 }
+
+/// A later build knows the subject's kind, and with it the lane that keeps its versions.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_event_of_a_subject_that_this_build_does_not_know_is_refused_with_what_is_unknown() {
+    let (one, other) = two_nodes().await;
+    let event = sample::event_of_a_later_build(1);
+    let subject = Box::new(event.subject());
+    let refused = append(&one, event.clone()).await.unwrap_err();
+    assert_eq!(refused, StoreError::UnknownSubject { subject });
+    assert_eq!(
+        refused.to_string(),
+        "an event of service srv_7 cannot be appended here: this build does not know what a \
+         `service` is, and so not which node keeps its versions; a newer build does"
+    );
+    // As a newer node would send it here.
+    let mut encoded = Vec::new();
+    storage::record::encode(
+        &Record::Event(Box::new(event)),
+        &crate::support::sealer(),
+        &mut encoded,
+    );
+    assert_eq!(other.store().append_encoded(&encoded).await.unwrap_err(), refused);
+    assert_eq!(append(&one, sample::set_event(sample::first_endpoint(4))).await, Ok(()));
+    stop(other).await;
+    stop(one).await;
+}

@@ -4,6 +4,7 @@
 // Helpers outside test functions may panic too.
 #![allow(clippy::unwrap_used)]
 
+mod bills;
 mod conformance;
 mod events;
 mod frozen;

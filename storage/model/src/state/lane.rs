@@ -19,13 +19,17 @@ pub enum Record {
     Intent(usize),
     /// What came of it.
     Outcome(usize, Outcome),
+    /// Its approval was undone.
+    Reversed(usize),
 }
 
 impl Record {
     /// The payment it is about.
     pub fn payment(self) -> usize {
         match self {
-            Record::Intent(payment) | Record::Outcome(payment, _) => payment,
+            Record::Intent(payment) | Record::Outcome(payment, _) | Record::Reversed(payment) => {
+                payment
+            }
         }
     }
 }

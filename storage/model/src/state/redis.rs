@@ -1,6 +1,7 @@
 //! One instance of Redis: a gate value and what was taken under it.
 
-use super::{LANES, Outcome, PAYMENTS, Record};
+use super::{Frame, LANES, Outcome, PAYMENTS, Record};
+use crate::{Cluster, Plant};
 
 /// The value that every call is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +37,11 @@ pub struct Redis {
     pub marks: [u8; LANES],
     /// Payments whose key is no longer known, since time is said to have passed.
     pub forgotten: [bool; PAYMENTS],
+    /// Payments that were counted on an account which is forgotten by now, and count no more.
+    pub dropped: [bool; PAYMENTS],
+    /// By account: what was given back of a count that was forgotten before. Only where that is
+    /// planted.
+    pub lowered: [u8; PAYMENTS],
     /// Whether the clock of its machine has jumped ahead.
     pub ahead: bool,
 }
@@ -59,13 +65,24 @@ impl Redis {
     /// Whether the payment takes room on its account.
     pub fn takes_room(&self, payment: usize) -> bool {
         matches!(self.entries[payment], Some(Entry::Held { .. } | Entry::Posted))
+            && !self.dropped[payment]
     }
 
     /// Reflects one record of the journal; doing so again changes nothing.
-    pub fn reflect(&mut self, epoch: u8, record: Record) {
-        let entry = &mut self.entries[record.payment()];
-        match record {
-            Record::Intent(_) => *entry = entry.or(Some(Entry::Held { epoch })),
+    ///
+    /// What is reversed of an account that was forgotten is not given back: newer payments may count
+    /// under its name by now.
+    pub fn reflect(&mut self, cluster: &Cluster, over: &[bool; PAYMENTS], frame: &Frame) {
+        let payment = frame.record.payment();
+        let entry = &mut self.entries[payment];
+        match frame.record {
+            Record::Intent(_) => *entry = entry.or(Some(Entry::Held { epoch: frame.epoch })),
+            Record::Reversed(_) if !over[payment] => *entry = Some(Entry::Released),
+            Record::Reversed(_) if cluster.is_planted(Plant::GivenBackOfForgottenBill) => {
+                let asked = &cluster.payments[payment];
+                self.lowered[usize::from(asked.account)] += asked.amount;
+            }
+            Record::Reversed(_) => {}
             Record::Outcome(_, Outcome::Approved) => *entry = Some(Entry::Posted),
             Record::Outcome(_, Outcome::Declined) => *entry = Some(Entry::Released),
             Record::Outcome(_, Outcome::Unknown) => {}

@@ -53,7 +53,7 @@ pub fn resolve_intent(
 }
 
 /// One record at a time is on its way; a group of many is a longer frame.
-fn insert(
+pub(super) fn insert(
     cluster: &Cluster,
     now: &State,
     (node, lane): (usize, usize),

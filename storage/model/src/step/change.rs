@@ -127,19 +127,24 @@ pub fn rebuild(cluster: &Cluster, now: &State, node: usize) -> Option<State> {
     }
     enter(now, node, Stage::Rebuilt).map(|mut next| {
         let redis = &mut next.redis[instance];
-        reflect_lanes(now, redis, marks, heads);
+        reflect_lanes(cluster, now, redis, (marks, heads));
         redis.gate = Some(Gate { epoch: change.epoch, open: true });
         next
     })
 }
 
-fn reflect_lanes(now: &State, redis: &mut Redis, marks: [u8; LANES], heads: [u8; LANES]) {
+fn reflect_lanes(
+    cluster: &Cluster,
+    now: &State,
+    redis: &mut Redis,
+    (marks, heads): ([u8; LANES], [u8; LANES]),
+) {
     let mut entries_named = redis.entries.map(|_| None::<Entry>);
     for (lane, row) in now.lanes.iter().enumerate() {
         let read = row.iter().flat_map(|row| row.visible());
         for frame in read.filter(|frame| frame.position <= heads[lane]) {
             if frame.position > marks[lane] {
-                redis.reflect(frame.epoch, frame.record);
+                redis.reflect(cluster, &now.over, frame);
             }
             if let Record::Intent(payment) = frame.record {
                 entries_named[payment] = redis.entries[payment];

@@ -40,9 +40,11 @@ fn admit(cluster: &Cluster, redis: &Redis, payment: usize) -> Result<(), Refusal
     if others().any(|(other, asked)| asked.key == request.key && redis.knows_key(other)) {
         return Err(Refusal::Duplicate);
     }
-    // Each account has room for one payment.
-    let mut rivals = others().filter(|(_, asked)| asked.account == request.account);
-    if rivals.any(|(other, _)| redis.takes_room(other)) {
+    let rivals = others().filter(|(_, asked)| asked.account == request.account);
+    let counting = rivals.filter(|(other, _)| redis.takes_room(*other));
+    let taken: u8 = counting.map(|(_, asked)| asked.amount).sum();
+    let taken = taken.saturating_sub(redis.lowered[usize::from(request.account)]);
+    if taken + request.amount > cluster.room {
         return Err(Refusal::Limit);
     }
     Ok(())
@@ -67,7 +69,7 @@ pub fn answer(now: &State, payment: usize) -> Option<State> {
     })
 }
 
-/// The owner of a lane brings its next outcome to Redis: the first beyond the mark that Redis has,
+/// The owner of a lane brings its next outcome or reversal to Redis: the first beyond the mark that Redis has,
 /// whatever the owner may have brought to another instance before.
 pub fn settle(cluster: &Cluster, now: &State, node: usize, lane: usize) -> Option<State> {
     let (row, writer) = now.writer(node, lane)?;
@@ -75,10 +77,13 @@ pub fn settle(cluster: &Cluster, now: &State, node: usize, lane: usize) -> Optio
     only_if(now.gate_accepts(node) || ungated)?;
     let instance = now.nodes[node].redis;
     let beyond = now.redis[instance].marks[lane] + 1..=writer.head;
-    let mut outcomes = row.visible().filter(|frame| matches!(frame.record, Record::Outcome(..)));
-    let frame = outcomes.find(|frame| beyond.contains(&frame.position))?;
+    let mut endings = row.visible().filter(|frame| match frame.record {
+        Record::Outcome(..) | Record::Reversed(_) => true,
+        Record::Intent(_) => false,
+    });
+    let frame = endings.find(|frame| beyond.contains(&frame.position))?;
     after(now, |next| {
-        next.redis[instance].reflect(frame.epoch, frame.record);
+        next.redis[instance].reflect(cluster, &now.over, frame);
         next.redis[instance].marks[lane] = frame.position;
     })
 }

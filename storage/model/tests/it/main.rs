@@ -71,6 +71,35 @@ fn the_protocol_holds_when_clocks_are_wrong() {
 }
 
 #[test]
+fn parts_of_a_bill_add_up_to_its_amount_when_redis_is_flushed() {
+    let reached = [APPROVED, PAID_IN_PARTS, APPROVED_AFTER_CHANGE];
+    holds("bill in parts", scenario::bill_in_parts(), &reached);
+}
+
+#[test]
+fn what_a_reversal_frees_of_a_bill_is_paid_again_and_no_more() {
+    holds("bill reopened", scenario::bill_reopened(), &[APPROVED, REOPENED]);
+}
+
+#[test]
+fn a_forgotten_bill_is_paid_as_a_new_one_and_no_further() {
+    let reached = [APPROVED, REOPENED, PAID_AS_NEW];
+    holds("bill forgotten", scenario::bill_forgotten(), &reached);
+    holds("bill forgotten while flushed", scenario::bill_forgotten_while_flushed(), &reached);
+}
+
+#[test]
+fn with_a_part_given_back_before_its_reversal_counts_a_bill_is_overpaid() {
+    breaks(Plant::GivenBackBeforeRecord, scenario::bill_reopened(), WITHIN_LIMITS);
+    breaks(Plant::GivenBackBeforeRecord, scenario::bill_reopened(), GATE_NOT_LAXER);
+}
+
+#[test]
+fn with_a_part_given_back_of_a_forgotten_bill_the_new_one_is_overpaid() {
+    breaks(Plant::GivenBackOfForgottenBill, scenario::bill_forgotten(), WITHIN_LIMITS);
+}
+
+#[test]
 fn without_a_fence_an_account_is_overrun() {
     breaks(Plant::NoFence, scenario::flushed(), WITHIN_LIMITS);
     breaks(Plant::NoFence, scenario::split(), WITHIN_LIMITS);

@@ -36,8 +36,10 @@ impl GateFigures {
         self.seconds.record(elapsed);
     }
 
-    pub fn failed(&self, why: Why) {
-        counter!("cauce_gate_unavailable_total", "why" => why.label()).increment(1);
+    /// So many decisions were asked of Redis in vain, or endings could not be told to it. One that is
+    /// told again and again until Redis hears it counts once.
+    pub fn failed(&self, why: Why, count: usize) {
+        counter!("cauce_gate_unavailable_total", "why" => why.label()).increment(count as u64);
     }
 
     pub fn opened(&self, epoch: GateEpoch) {

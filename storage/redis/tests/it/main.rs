@@ -8,6 +8,7 @@ mod conformance;
 mod epochs;
 mod exact;
 mod faults;
+mod figures;
 mod parting;
 mod rebuild;
 mod secure;

@@ -22,20 +22,27 @@ const REMOVED_AT_ONCE: usize = 1_024;
 #[derive(Debug, Default)]
 pub(super) struct Carried {
     pub histories: HashMap<PaymentId, History>,
+    /// The last record that was removed; files that still hold it are no part of the journal.
+    pub removed_through: u64,
     /// When the last record that was removed was made; none where nothing was.
     pub removed_until: Option<Timestamp>,
 }
 
 impl LocalViews {
     /// Takes over what is carried of records, before these are removed: of all that the journal's
-    /// beginning stands for. Gives the payments that were carried until now and are no longer.
-    pub fn carry(&self, fold: &Fold) -> Vec<(PaymentId, History)> {
+    /// beginning stands for, up to a record.
+    pub fn carry(&self, fold: &Fold, removed_through: u64) {
         let open = fold.open.iter();
         let histories = open.map(|(id, payment)| (*id, payment.history.clone())).collect();
-        let fresh = Carried { histories, removed_until: fold.last_at };
-        let before = std::mem::replace(&mut *self.carried.write(), fresh);
-        let is_over = |id: &PaymentId| !fold.is_open(*id);
-        before.histories.into_iter().filter(|(id, _)| is_over(id)).collect()
+        let removed_until = fold.last_at;
+        *self.carried.write() = Carried { histories, removed_through, removed_until };
+    }
+
+    /// The payments that are carried now and are not open in a fold, with their removed records.
+    pub fn carried_no_more(&self, fold: &Fold) -> Vec<(PaymentId, History)> {
+        let carried = self.carried.read();
+        let over = carried.histories.iter().filter(|(id, _)| !fold.is_open(**id));
+        over.map(|(id, history)| (*id, history.clone())).collect()
     }
 
     /// Writes into empty tables what a journal without its first records does not tell: the rows of
@@ -62,27 +69,47 @@ impl LocalViews {
         self.persist()
     }
 
-    /// Removes the rows of payments that are no longer kept. Those that are carried keep theirs.
-    pub fn remove_payments(&self, payments: Vec<(PaymentId, Facts)>) -> Result<(), ViewError> {
-        let is_kept = |id: &PaymentId| self.carried.read().histories.contains_key(id);
-        let pointers: Vec<_> = payments.into_iter().filter(|(id, _)| !is_kept(id)).collect();
+    /// Removes the rows of payments of which nothing is kept behind a position. A payment that is
+    /// carried keeps its rows, and so does one with a later record: it was opened again.
+    pub fn remove_payments(
+        &self,
+        payments: HashMap<PaymentId, Facts>,
+        through: u64,
+    ) -> Result<(), ViewError> {
+        // Held from the look at what is kept: a row that is made longer meanwhile stays in memory.
+        let _writing = self.writing.lock();
+        let mut pointers = Vec::with_capacity(payments.len());
+        for (id, facts) in payments {
+            if !self.is_kept(id, through)? {
+                pointers.push((id, facts));
+            }
+        }
         let positions = pointers.iter().map(|(id, _)| (*id, Positions::default())).collect();
         self.remove_rows(Rows { pointers, positions, ..Rows::default() })
+    }
+
+    fn is_kept(&self, id: PaymentId, through: u64) -> Result<bool, ViewError> {
+        if self.carried.read().histories.contains_key(&id) {
+            return Ok(true);
+        }
+        Ok(self.positions(id)?.is_some_and(|positions| positions.last() > through))
     }
 
     /// Removes the places up to a position, and the notices up to it that are delivered, given up,
     /// or of an endpoint that was deleted. This and all that was removed before is durable then.
     pub fn remove_through(&self, through: u64) -> Result<(), ViewError> {
         let places = self.places_through(through)?;
+        let writing = self.writing.lock();
         self.remove_rows(Rows { places, ..Rows::default() })?;
+        drop(writing);
         self.remove_notices(through)?;
         Ok(self.db()?.persist(fjall::PersistMode::SyncAll)?)
     }
 
+    /// Removes rows from the tables, with the lock of those held.
     fn remove_rows(&self, mut rows: Rows) -> Result<(), ViewError> {
         let mut removed = RecentRows::default();
         removed.take(&mut rows, ViewPosition::default());
-        let _writing = self.writing.lock();
         self.tables.remove(&removed)
     }
 

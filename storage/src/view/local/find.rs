@@ -141,7 +141,7 @@ impl LocalViews {
     ) -> Result<Option<History>, ViewError> {
         let (mut history, mut is_cut) = (History::default(), false);
         for sequence in positions.iter() {
-            match self.records.body(sequence, || self.place(sequence))? {
+            match self.kept_body(sequence)? {
                 Some(body) => {
                     if std::mem::take(&mut is_cut) {
                         let Some(earlier) = self.earlier(id, sequence, &body)? else {
@@ -151,14 +151,22 @@ impl LocalViews {
                     }
                     history.push(sequence, &body);
                 }
-                None if history.is_empty() => is_cut = true,
-                None => return Ok(None),
+                // Its segment may have been removed since the one before it was read.
+                None => (history, is_cut) = (History::default(), true),
             }
         }
         if is_cut {
             return Ok(self.carried.read().histories.get(&id).cloned());
         }
         Ok(Some(history))
+    }
+
+    /// The body of a record; none where it was removed, whether its file is still there or not.
+    fn kept_body(&self, sequence: u64) -> Result<Option<Vec<u8>>, ViewError> {
+        if sequence <= self.carried.read().removed_through {
+            return Ok(None);
+        }
+        self.records.body(sequence, || self.place(sequence))
     }
 
     /// The removed records of a payment before the first that is there.

@@ -186,7 +186,7 @@ fn tables_grow_no_further_once_old_rows_are_removed() {
         views.write(rows, ViewPosition::default()).unwrap();
         views.seal().unwrap();
         if let Some(old) = u64::checked_sub(round, 3) {
-            views.remove_payments(payments(old).collect()).unwrap();
+            views.remove_payments(payments(old).collect(), u64::MAX).unwrap();
         }
         let Tables { by_id, by_folio, by_trace, by_name, by_biller, places } = &views.tables;
         let all = [by_id, by_folio, by_trace, by_name, by_biller, places];

@@ -121,6 +121,7 @@ async fn one_node_tells_a_merchant_what_all_nodes_owe_it() {
     let shop = Shop::open(Town::start(plan).await).await;
     payments_of_one_bill_at_two_nodes_do_not_overtake_each_other(&shop).await;
     both_nodes_tell_of_all_notices_and_send_each_again(&shop).await;
+    a_node_that_does_not_serve_says_that_it_knows_of_no_pause(&shop).await;
     what_another_node_left_unknown_is_told_and_then_its_undoing(&shop).await;
     both_nodes_change_the_endpoint_at_once(&shop).await;
     let secret = a_node_that_does_not_serve_changes_the_secret(&shop).await;
@@ -169,6 +170,17 @@ async fn both_nodes_tell_of_all_notices_and_send_each_again(shop: &Shop) {
         assert!(took < REDELIVERED_WITHIN, "asked at node {node}, it took {took:?}");
     }
     assert_eq!(shop.delivered(8).await.len(), 8, "and no notice more");
+}
+
+async fn a_node_that_does_not_serve_says_that_it_knows_of_no_pause(shop: &Shop) {
+    let path = format!("/v1/endpoints/{}", shop.endpoint);
+    for (node, known) in [(0, None), (1, Some(&json!(false)))] {
+        let (shown, listed) =
+            (shop.api(node).get(&path).await, shop.api(node).get("/v1/endpoints").await);
+        assert_eq!(shown.body.get("pause_known"), known, "node {node}: {}", shown.body);
+        assert_eq!(listed.body["items"][0].get("pause_known"), known, "node {node}");
+        assert_eq!(shown.body.get("paused_until"), None, "node {node}");
+    }
 }
 
 async fn what_another_node_left_unknown_is_told_and_then_its_undoing(shop: &Shop) {
