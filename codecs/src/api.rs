@@ -15,6 +15,7 @@ mod parse;
 mod payer;
 mod payment;
 mod problem;
+mod refund;
 mod reversal;
 mod schema;
 mod view;
@@ -27,6 +28,10 @@ pub use notice::{
 pub use payer::{CardBody, PayerBody};
 pub use payment::{PaymentBody, parse_payment};
 pub use problem::Problem;
+pub use refund::{
+    AwaitingView, ConfirmationBody, RefundBody, RefundView, RefundWish, parse_confirmation,
+    parse_refund,
+};
 pub use reversal::{ReversalBody, parse_no_fields, parse_reversal};
 pub use schema::NoticeTypeName;
 pub use view::{FeeView, PayerView, PaymentView, ReasonView};

@@ -273,6 +273,7 @@ impl<'a> Tables<'a> {
                     client_answer: claim.told(),
                     journal_state: None,
                     reversal_asked: false,
+                    was_inquired: false,
                     issuer_net_debits: 0,
                     notices: None,
                     settled: true,
@@ -310,6 +311,7 @@ impl<'a> Tables<'a> {
             client_answer: claim.and_then(|claim| claim.told()),
             journal_state: Some(payment.state),
             reversal_asked: claim.is_none(),
+            was_inquired: payment.was_inquired,
             issuer_net_debits: self.net_debits(payment),
             notices: self.told(payment),
             settled: claim.is_some() || !self.is_beside_the_run(payment),
@@ -336,7 +338,10 @@ impl<'a> Tables<'a> {
         }
         let stands = matches!(
             payment.state,
-            PaymentState::Approved | PaymentState::Settled | PaymentState::Refunded
+            PaymentState::Approved
+                | PaymentState::Settled
+                | PaymentState::Refunding
+                | PaymentState::Refunded
         );
         i64::from(stands)
     }

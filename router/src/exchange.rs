@@ -4,6 +4,8 @@
 //! an [`Ask`] into its participant's own message and the answer into an [`Outcome`]; everything else
 //! – rules, journal, limits, what is told to whom – knows these values alone.
 
+mod later;
+
 use crate::id::{Folio, PaymentId, Stan};
 use crate::message::PaymentRequest;
 use crate::outcome::{Cause, Outcome};
@@ -11,6 +13,8 @@ use crate::plan::Plan;
 use crate::secret::Pan;
 use crate::text::Text;
 use crate::time::{Date, Timestamp};
+
+pub use later::{Awaiting, Confirmation, InquiryAnswer, KnownPayment, RefundAsk};
 
 /// A payment that a participant is to carry out.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +96,8 @@ pub enum Repeat {
 pub enum Started {
     /// The participant answered. An answer that contradicts its request is an unknown outcome.
     Answered(Outcome),
+    /// The participant waits for the payer, or tells later.
+    Awaiting(Awaiting),
 }
 
 /// What a participant said of an undoing.

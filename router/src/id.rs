@@ -152,6 +152,11 @@ generated_id!(
     "ntc_"
 );
 generated_id!(
+    /// One refund of a payment.
+    RefundId,
+    "rfn_"
+);
+generated_id!(
     /// A merchant's address for notices.
     EndpointId,
     "end_"

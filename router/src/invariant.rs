@@ -109,6 +109,16 @@ pub enum Violation {
         /// What stands after it.
         stands_minor: i64,
     },
+    /// Refunds give back more than stands of their payment.
+    #[error("{payment}: refunds take {taken_minor} minor units of {stands_minor} that stand")]
+    RefundsExceedPayment {
+        /// The payment.
+        payment: PaymentId,
+        /// What refunds gave back, or are to give back.
+        taken_minor: i64,
+        /// What stands without them.
+        stands_minor: i64,
+    },
     /// The originator heard an answer the journal does not support.
     #[error("{key}: the originator heard `{}`, the journal says {}", .answer.name(), state_name(*.journal))]
     AnswerNotInJournal {
@@ -303,6 +313,16 @@ pub fn parts_fit(payment: &Payment) -> Result<(), Violation> {
         stood = stands_minor;
     }
     Ok(())
+}
+
+/// The refunds of a payment, those under way counted, give back no more than stands of it.
+pub fn refunds_fit(payment: &Payment) -> Result<(), Violation> {
+    let taken_minor = payment.refund_sums().map_or(0, |sums| sums.taken_minor);
+    let stands_minor = payment.stands_minor();
+    if taken_minor <= stands_minor {
+        return Ok(());
+    }
+    Err(Violation::RefundsExceedPayment { payment: payment.id, taken_minor, stands_minor })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What merchants are told, and under which stable id.
 
-use crate::id::{NoticeId, PaymentId};
+use crate::id::{NoticeId, PaymentId, RefundId};
 use crate::message::digest128;
 
 /// The types of notices.
@@ -14,12 +14,22 @@ pub enum NoticeType {
     PaymentUnknown,
     /// A payment was undone.
     PaymentReversed,
+    /// What a payment waited for did not come in time.
+    PaymentExpired,
+    /// Money of a payment was given back by a refund.
+    PaymentRefunded,
 }
 
 impl NoticeType {
     /// Every type.
-    pub const ALL: [Self; 4] =
-        [Self::PaymentApproved, Self::PaymentDeclined, Self::PaymentUnknown, Self::PaymentReversed];
+    pub const ALL: [Self; 6] = [
+        Self::PaymentApproved,
+        Self::PaymentDeclined,
+        Self::PaymentUnknown,
+        Self::PaymentReversed,
+        Self::PaymentExpired,
+        Self::PaymentRefunded,
+    ];
 
     /// The name used in JSON and configuration.
     pub fn name(self) -> &'static str {
@@ -28,6 +38,8 @@ impl NoticeType {
             Self::PaymentDeclined => "payment.declined",
             Self::PaymentUnknown => "payment.unknown",
             Self::PaymentReversed => "payment.reversed",
+            Self::PaymentExpired => "payment.expired",
+            Self::PaymentRefunded => "payment.refunded",
         }
     }
 
@@ -42,4 +54,13 @@ impl NoticeType {
 pub fn notice_id(payment: PaymentId, kind: NoticeType) -> NoticeId {
     let digest = digest128(&[b"notice", &payment.0.to_be_bytes(), kind.name().as_bytes()]);
     NoticeId::from_parts(payment.unix_ms(), digest)
+}
+
+/// The id of the notice that tells of one refund of this payment, as stable as the others: a payment
+/// may have many.
+pub fn refund_notice_id(payment: PaymentId, refund: RefundId) -> NoticeId {
+    let kind = NoticeType::PaymentRefunded.name().as_bytes();
+    let (payment_id, refund_id) = (payment.0.to_be_bytes(), refund.0.to_be_bytes());
+    let digest = digest128(&[b"notice", &payment_id, kind, &refund_id]);
+    NoticeId::from_parts(refund.unix_ms(), digest)
 }

@@ -1,9 +1,13 @@
 //! One payment, folded from its records: the state machine of live traffic and replay alike.
 
+mod inquired;
 mod progress;
+mod refunds;
 mod standing;
+mod state;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use crate::fee::Fees;
 use crate::id::{Folio, PaymentId};
@@ -14,73 +18,17 @@ use crate::notice::NoticeType;
 use crate::outcome::{Approval, Decline, Outcome};
 use crate::plan::{Plan, Routes};
 use crate::posting::{self, Entry};
-use crate::record::{Attempt, Record, ReversalCause, ReversalStep};
+use crate::record::{
+    Attempt, Inquiry, Record, Refund, RefundStep, Reversal, ReversalCause, ReversalStep, WaitBegun,
+};
 use crate::reservation::Settle;
 use crate::time::{Date, Timestamp};
 
+pub use inquired::GivenUp;
 pub use progress::{OutcomeKind, Progress, effects_of};
+pub use refunds::{PaymentRefund, REFUNDS_MAX, RefundEnd, RefundSums};
 pub use standing::{PARTS_MAX, PartialReversal, Standing};
-
-/// Where a payment stands. The names are those of the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PaymentState {
-    /// Asked for, nothing sent.
-    Received,
-    /// Waits for the payer (key, redirect, consent).
-    AwaitingPayer,
-    /// Its intent is durable; it may be on its way.
-    Sent,
-    /// The participant said yes.
-    Approved,
-    /// The participant or a rule said no.
-    Declined,
-    /// Not known: a reversal or inquiry is owed.
-    Unknown,
-    /// Being undone.
-    Reversing,
-    /// Undone, with the participant's confirmation.
-    Reversed,
-    /// Ran out of time before anything was sent.
-    Expired,
-    /// Paid out.
-    Settled,
-    /// Given back by a separate payment.
-    Refunded,
-}
-
-impl PaymentState {
-    /// Every state, in the order the documentation lists them.
-    pub const ALL: [Self; 11] = [
-        Self::Received,
-        Self::AwaitingPayer,
-        Self::Sent,
-        Self::Approved,
-        Self::Declined,
-        Self::Unknown,
-        Self::Reversing,
-        Self::Reversed,
-        Self::Expired,
-        Self::Settled,
-        Self::Refunded,
-    ];
-
-    /// The name used in JSON and exports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Received => "received",
-            Self::AwaitingPayer => "awaiting_payer",
-            Self::Sent => "sent",
-            Self::Approved => "approved",
-            Self::Declined => "declined",
-            Self::Unknown => "unknown",
-            Self::Reversing => "reversing",
-            Self::Reversed => "reversed",
-            Self::Expired => "expired",
-            Self::Settled => "settled",
-            Self::Refunded => "refunded",
-        }
-    }
-}
+pub use state::PaymentState;
 
 /// One payment and what is known of it.
 #[derive(Debug, Clone)]
@@ -107,10 +55,19 @@ pub struct Payment {
     pub attempt: Option<Attempt>,
     /// What an approval posts.
     pub planned_entry: Entry,
-    /// The outcome its originator was told; it never changes once told.
+    /// Its outcome as its originator is told it. Once told it changes from unknown alone, by an
+    /// inquiry.
     pub outcome: Option<Outcome>,
     /// When the outcome was known, or given up.
     pub concluded_at: Option<Timestamp>,
+    /// When and why its outcome was given up, where it was, whatever was known later.
+    pub given_up: Option<GivenUp>,
+    /// The last inquiry about it.
+    pub inquiry: Option<Box<Inquiry>>,
+    /// What it waits for, or waited for last.
+    pub wait: Option<Box<WaitBegun>>,
+    /// Its refunds, in the order they were begun in.
+    pub refunds: Vec<PaymentRefund>,
     /// Why it is undone, where it is.
     pub reversal_cause: Option<ReversalCause>,
     /// When its reversal was confirmed, the first time.
@@ -186,7 +143,12 @@ impl Payment {
             | Record::Account(_)
             | Record::Event(_)
             | Record::NoticeMark(_)
-            | Record::EarlyReversal(_) => None,
+            | Record::EarlyReversal(_)
+            | Record::Awaiting(_)
+            | Record::Confirming(_)
+            | Record::Expired(_)
+            | Record::Inquiry(_)
+            | Record::Refund(_) => None,
         }
     }
 
@@ -196,41 +158,66 @@ impl Payment {
     pub fn apply(&mut self, record: &Record) -> Result<Effects, IllegalStep> {
         let mut progress = self.progress();
         let effects = progress.apply(record)?;
-        (self.state, self.is_owed_anew) = (progress.state, progress.is_owed_anew);
+        let illegal = IllegalStep { state: self.state, record: record.kind() };
         match record {
             Record::Rerouted(rerouted) => self.attempt = Some(rerouted.attempt),
-            Record::Outcome(concluded) => {
-                self.concluded_at = Some(concluded.at);
-                self.outcome = Some(concluded.outcome.clone());
-            }
-            Record::Reversal(reversal) => match &reversal.step {
-                ReversalStep::Owed(cause) => self.reversal_cause = Some(*cause),
-                ReversalStep::Confirmed(_) => {
-                    self.reversed_at.get_or_insert(reversal.at);
-                }
-                ReversalStep::PartOwed(part) => self.parts.push(PartialReversal {
-                    asked_at: reversal.at,
-                    key: part.key,
-                    from_minor: part.from_minor,
-                    stands_minor: part.stands_minor,
-                    confirmed_at: None,
-                }),
-                ReversalStep::PartConfirmed(part) => {
-                    self.confirm_parts(part.stands_minor, reversal.at);
-                }
-            },
+            Record::Outcome(concluded) => self.conclude(concluded.at, &concluded.outcome),
+            Record::Reversal(reversal) => self.reverse(reversal),
             Record::LateAnswer(late) if self.keeps_late(&late.outcome) => {
                 self.late_answer = Some(late.outcome.clone());
             }
-            Record::LateAnswer(_) => {}
-            Record::Intent(_)
+            Record::Awaiting(wait) => self.wait = Some(wait.clone()),
+            Record::Expired(expired) => {
+                self.conclude(expired.at, &Outcome::Declined(Decline::ours(waiting::EXPIRED)));
+            }
+            Record::Inquiry(inquiry) => {
+                if let Some(outcome) = inquiry.finding.outcome() {
+                    self.conclude(inquiry.at, &outcome);
+                }
+                self.inquiry = Some(inquiry.clone());
+            }
+            Record::Refund(refund) if !self.take_refund(refund) => {
+                return Err(illegal);
+            }
+            Record::LateAnswer(_)
+            | Record::Refund(_)
+            | Record::Confirming(_)
+            | Record::Intent(_)
             | Record::Refused(_)
             | Record::Account(_)
             | Record::Event(_)
             | Record::NoticeMark(_)
             | Record::EarlyReversal(_) => {}
         }
+        (self.state, self.is_owed_anew) = (progress.state, progress.is_owed_anew);
         Ok(effects)
+    }
+
+    fn conclude(&mut self, at: Timestamp, outcome: &Outcome) {
+        self.concluded_at = Some(at);
+        self.outcome = Some(outcome.clone());
+        if let Outcome::Unknown(cause) = outcome {
+            self.given_up = Some(GivenUp { at, cause: *cause });
+        }
+    }
+
+    fn reverse(&mut self, reversal: &Reversal) {
+        match &reversal.step {
+            ReversalStep::Owed(cause) => self.reversal_cause = Some(*cause),
+            ReversalStep::Confirmed(_) => {
+                self.reversed_at.get_or_insert(reversal.at);
+            }
+            ReversalStep::PartOwed(part) => self.parts.push(PartialReversal {
+                asked_at: reversal.at,
+                key: part.key,
+                from_minor: part.from_minor,
+                stands_minor: part.stands_minor,
+                confirmed_at: None,
+            }),
+            ReversalStep::PartConfirmed(part) => {
+                self.confirm_parts(part.stands_minor, reversal.at);
+            }
+        }
     }
 
     /// Where it stands, without its data.
@@ -242,7 +229,25 @@ impl Payment {
             was_reversed: self.reversed_at.is_some(),
             is_owed_anew: self.is_owed_anew,
             standing: self.standing(),
+            waits_until: self.waits_until(),
+            refunds: self.refund_sums(),
         }
+    }
+
+    /// When its wait is over; none while it does not wait.
+    pub fn waits_until(&self) -> Option<Timestamp> {
+        let waits = self.state == PaymentState::AwaitingPayer;
+        self.wait.as_ref().filter(|_| waits).map(|wait| wait.until)
+    }
+
+    /// What its refunds add up to; none where none was begun.
+    pub fn refund_sums(&self) -> Option<RefundSums> {
+        refunds::sums(self.request.amount.minor, &self.refunds)
+    }
+
+    /// What may still be refunded, in minor units; none where no refund may begin.
+    pub fn refundable_minor(&self) -> Option<i64> {
+        self.progress().refundable_minor(self.request.amount.minor)
     }
 
     /// Whether a late answer must be recorded: it owes a reversal that is not owed yet, or it says
@@ -301,6 +306,7 @@ impl Payment {
             | PaymentState::Unknown
             | PaymentState::Expired
             | PaymentState::Settled
+            | PaymentState::Refunding
             | PaymentState::Refunded => {
                 (standing.confirmed_minor, standing.confirmed_minor - standing.owed_minor)
             }
@@ -313,6 +319,9 @@ impl Payment {
     pub fn due_entry(&self, record: &Record) -> Option<Entry> {
         let given_back = |minor| Money::new(minor, self.request.amount.currency);
         let settle = self.progress().apply(record).ok()?.settle;
+        if let Record::Refund(refund) = record {
+            return self.due_of_refund(refund);
+        }
         let Some(share) = self.progress().share_given_back(record) else {
             return match settle {
                 Some(Settle::Post) => Some(self.planned_entry.clone()),
@@ -330,6 +339,18 @@ impl Payment {
                 posting::partial_reversal(&self.planned_entry, part)
             }
             (Some(Settle::Post | Settle::Release) | None, _) => Some(Entry::default()),
+        }
+    }
+
+    /// What a step of a refund posts. Fees stay as they are: what was asked for was done.
+    fn due_of_refund(&self, refund: &Refund) -> Option<Entry> {
+        self.clone().take_refund(refund).then_some(())?;
+        match &refund.step {
+            RefundStep::Done(done) => {
+                let amount = Money::new(done.amount_minor, self.request.amount.currency);
+                posting::partial_reversal(&self.planned_entry, amount)
+            }
+            RefundStep::Begun(_) | RefundStep::Failed(_) => Some(Entry::default()),
         }
     }
 
@@ -401,6 +422,10 @@ impl Payment {
             planned_entry: Entry::default(),
             outcome: None,
             concluded_at: None,
+            given_up: None,
+            inquiry: None,
+            wait: None,
+            refunds: Vec::new(),
             reversal_cause: None,
             reversed_at: None,
             parts: Vec::new(),

@@ -129,6 +129,12 @@ pub enum Reason {
     PartialReversalNotSupported,
     /// `4013` The amount of the reversal does not fit the payment.
     ReversalAmountMismatch,
+    /// `4014` The payment cannot be refunded as it stands.
+    RefundNotAllowed,
+    /// `4015` The refund is more than what stands of the payment.
+    RefundExceedsPayment,
+    /// `4016` The payment waits for no confirmation.
+    ConfirmationNotAwaited,
     /// `5001` User not authorised.
     OperatorUnauthorised,
     /// `5002` Terminal blocked.
@@ -257,7 +263,7 @@ impl Reason {
     }
 
     /// Every reason, in the order of the catalogue.
-    pub const ALL: [Self; 78] = [
+    pub const ALL: [Self; 81] = [
         Self::Approved,
         Self::Pending,
         Self::InsufficientFunds,
@@ -316,6 +322,9 @@ impl Reason {
         Self::NothingToReverse,
         Self::PartialReversalNotSupported,
         Self::ReversalAmountMismatch,
+        Self::RefundNotAllowed,
+        Self::RefundExceedsPayment,
+        Self::ConfirmationNotAwaited,
         Self::OperatorUnauthorised,
         Self::TerminalBlocked,
         Self::CollectorDepositOverdue,

@@ -1,8 +1,12 @@
 //! What the journal keeps: one record for each step of a payment, and for what changes around it.
 
+mod inquiry;
+mod refund;
+mod waiting;
+
 use crate::event::{Event, EventBody};
 use crate::exchange::{Ask, AttemptRef};
-use crate::id::{BillerId, EndpointId, Folio, ParticipantId, PaymentId};
+use crate::id::{BillerId, EndpointId, Folio, ParticipantId, PaymentId, RefundId};
 use crate::limit::Detail;
 use crate::message::{EarlyReversal, PaymentRequest};
 use crate::outcome::{Cause, Outcome};
@@ -11,6 +15,10 @@ use crate::posting::Entry;
 use crate::reason::Reason;
 use crate::secret::SealedSecret;
 use crate::time::{Date, Timestamp};
+
+pub use inquiry::{Inquiry, InquiryFinding};
+pub use refund::{Refund, RefundBegun, RefundDone, RefundFailed, RefundStep};
+pub use waiting::{Awaited, Confirming, Expired, WaitBegun};
 
 /// One step, as it is made durable.
 #[derive(Debug, Clone)]
@@ -35,6 +43,16 @@ pub enum Record {
     NoticeMark(NoticeMark),
     /// A reversal came whose original is not known.
     EarlyReversal(EarlyReversal),
+    /// A payment waits for its payer, or for a confirmation.
+    Awaiting(Box<WaitBegun>),
+    /// A payer's confirmation is about to be sent.
+    Confirming(Confirming),
+    /// What a payment waited for did not come in time.
+    Expired(Expired),
+    /// What is known of an unknown payment after all.
+    Inquiry(Box<Inquiry>),
+    /// A step of giving money back by a request of its own.
+    Refund(Box<Refund>),
 }
 
 /// INTENT: everything needed to send, to answer, and – after a crash – to reverse.
@@ -272,6 +290,11 @@ impl Record {
             Self::Outcome(concluded) => Some(concluded.payment),
             Self::Reversal(reversal) => Some(reversal.payment),
             Self::LateAnswer(late) => Some(late.payment),
+            Self::Awaiting(wait) => Some(wait.payment),
+            Self::Confirming(confirming) => Some(confirming.payment),
+            Self::Expired(expired) => Some(expired.payment),
+            Self::Inquiry(inquiry) => Some(inquiry.payment),
+            Self::Refund(refund) => Some(refund.payment),
             Self::Account(_) | Self::Event(_) | Self::NoticeMark(_) | Self::EarlyReversal(_) => {
                 None
             }
@@ -287,6 +310,11 @@ impl Record {
             Self::Outcome(concluded) => Some(concluded.at),
             Self::Reversal(reversal) => Some(reversal.at),
             Self::LateAnswer(late) => Some(late.at),
+            Self::Awaiting(wait) => Some(wait.at),
+            Self::Confirming(confirming) => Some(confirming.at),
+            Self::Expired(expired) => Some(expired.at),
+            Self::Inquiry(inquiry) => Some(inquiry.at),
+            Self::Refund(refund) => Some(refund.at),
             Self::Account(movement) => Some(movement.at),
             Self::Event(event) => Some(event.at()),
             Self::EarlyReversal(early) => Some(early.at),
@@ -306,12 +334,20 @@ impl Record {
             },
             Self::Account(movement) => Some(&movement.entry),
             Self::Event(event) => Some(&event.entry),
+            Self::Inquiry(inquiry) => Some(&inquiry.entry),
+            Self::Refund(refund) => match &refund.step {
+                RefundStep::Done(done) => Some(&done.entry),
+                RefundStep::Begun(_) | RefundStep::Failed(_) => None,
+            },
             Self::Intent(_)
             | Self::Refused(_)
             | Self::Rerouted(_)
             | Self::LateAnswer(_)
             | Self::NoticeMark(_)
-            | Self::EarlyReversal(_) => None,
+            | Self::EarlyReversal(_)
+            | Self::Awaiting(_)
+            | Self::Confirming(_)
+            | Self::Expired(_) => None,
         }
     }
 
@@ -335,7 +371,12 @@ impl Record {
             | Self::LateAnswer(_)
             | Self::Account(_)
             | Self::NoticeMark(_)
-            | Self::EarlyReversal(_) => None,
+            | Self::EarlyReversal(_)
+            | Self::Awaiting(_)
+            | Self::Confirming(_)
+            | Self::Expired(_)
+            | Self::Inquiry(_)
+            | Self::Refund(_) => None,
         }
     }
 
@@ -354,7 +395,33 @@ impl Record {
             | Self::LateAnswer(_)
             | Self::Account(_)
             | Self::NoticeMark(_)
-            | Self::EarlyReversal(_) => None,
+            | Self::EarlyReversal(_)
+            | Self::Awaiting(_)
+            | Self::Confirming(_)
+            | Self::Expired(_)
+            | Self::Inquiry(_)
+            | Self::Refund(_) => None,
+        }
+    }
+
+    /// The refund that it is a step of.
+    pub fn refund(&self) -> Option<RefundId> {
+        match self {
+            Self::Refund(refund) => Some(refund.refund),
+            Self::Intent(_)
+            | Self::Refused(_)
+            | Self::Rerouted(_)
+            | Self::Outcome(_)
+            | Self::Reversal(_)
+            | Self::LateAnswer(_)
+            | Self::Account(_)
+            | Self::Event(_)
+            | Self::NoticeMark(_)
+            | Self::EarlyReversal(_)
+            | Self::Awaiting(_)
+            | Self::Confirming(_)
+            | Self::Expired(_)
+            | Self::Inquiry(_) => None,
         }
     }
 
@@ -371,6 +438,11 @@ impl Record {
             Self::Event(_) => "event",
             Self::NoticeMark(_) => "notice_mark",
             Self::EarlyReversal(_) => "early_reversal",
+            Self::Awaiting(_) => "awaiting",
+            Self::Confirming(_) => "confirming",
+            Self::Expired(_) => "expired",
+            Self::Inquiry(_) => "inquiry",
+            Self::Refund(_) => "refund",
         }
     }
 }

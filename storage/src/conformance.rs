@@ -13,7 +13,9 @@ mod guards;
 mod late;
 pub mod ledger;
 mod named;
+mod refunds;
 pub mod sample;
+mod waiting;
 
 use std::collections::HashSet;
 
@@ -37,7 +39,9 @@ pub use late::{
     a_late_approval_opens_a_reversed_payment_again, an_approval_behind_a_decline_owes_a_reversal,
 };
 pub use named::*;
+pub use refunds::*;
 use sample::Sample;
+pub use waiting::*;
 
 /// The same request twice: one intent, and the stored answer for the second.
 pub async fn a_repeat_gets_the_first_answer(store: &Store) {

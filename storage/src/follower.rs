@@ -18,12 +18,11 @@ use router::id::{BillerId, EndpointId, PaymentId};
 use router::notice::NoticeType;
 use router::payment::Progress;
 use router::record::{Endpoint, Record};
-use router::time::Timestamp;
 
 use crate::causes::with_causes;
 use crate::history::History;
 use crate::journal::{Damage, PLACE_EVERY, Tail, TailFrame};
-use crate::outbox;
+use crate::outbox::{self, NoticeOrigin};
 use crate::record::{self, Kind};
 use crate::shared::Shared;
 use crate::store::StoreFailure;
@@ -233,7 +232,12 @@ impl Follower {
             | Kind::Outcome
             | Kind::Reversal
             | Kind::LateAnswer
-            | Kind::Event => {
+            | Kind::Event
+            | Kind::Awaiting
+            | Kind::Confirming
+            | Kind::Expired
+            | Kind::Inquiry
+            | Kind::Refund => {
                 let record = record::decode_step(body).map_err(unreadable)?;
                 self.take_whole(sequence, body, record, turn)?;
             }
@@ -253,7 +257,7 @@ impl Follower {
             Record::Refused(refused) => {
                 let facts = Facts::of(refused.folio, refused.business_date, &refused.request);
                 self.owe(
-                    (sequence, refused.at),
+                    NoticeOrigin { sequence, at: refused.at, refund: None },
                     owed(refused.payment, NoticeType::PaymentDeclined, &facts),
                     turn,
                 );
@@ -268,7 +272,12 @@ impl Follower {
             record @ (Record::Rerouted(_)
             | Record::Outcome(_)
             | Record::Reversal(_)
-            | Record::LateAnswer(_)) => {
+            | Record::LateAnswer(_)
+            | Record::Awaiting(_)
+            | Record::Confirming(_)
+            | Record::Expired(_)
+            | Record::Inquiry(_)
+            | Record::Refund(_)) => {
                 self.step(sequence, body, &record, turn)?;
             }
         }
@@ -277,7 +286,8 @@ impl Follower {
 
     fn take_event(&mut self, sequence: u64, body: &[u8], event: Event, turn: &mut FollowerTurn) {
         for notice in &event.notices {
-            self.owe((sequence, event.at()), Some(*notice), turn);
+            let origin = NoticeOrigin { sequence, at: event.at(), refund: None };
+            self.owe(origin, Some(*notice), turn);
         }
         if let Some(endpoint) = event.endpoint() {
             turn.rows.endpoints.push((endpoint.id, body.to_vec()));
@@ -293,7 +303,7 @@ impl Follower {
         turn: &mut FollowerTurn,
     ) -> Result<(), FollowError> {
         let Some(id) = record.payment() else { return Ok(()) };
-        let from = (sequence, at_of(record));
+        let from = NoticeOrigin::of(sequence, record);
         if let Some(mut pending) = self.pending.remove(&id) {
             let effects = pending.step(sequence, body, record)?;
             if let Some(kind) = effects.notice {
@@ -352,7 +362,7 @@ impl Follower {
             let effects = effects.map_err(|source| Damage::Step { sequence, source })?;
             let facts = row.facts().map_err(|_| lost())?;
             if let Some(kind) = effects.notice {
-                self.owe((sequence, at_of(record)), owed(id, kind, &facts), turn);
+                self.owe(NoticeOrigin::of(sequence, record), owed(id, kind, &facts), turn);
             }
         }
         if is_new {
@@ -417,9 +427,9 @@ impl Follower {
         }
     }
 
-    /// Owes what a record at a position and time makes owed.
-    fn owe(&self, from: (u64, Timestamp), owed: Option<OwedNotice>, turn: &mut FollowerTurn) {
-        let (sequence, at) = from;
+    /// Owes what a record makes owed.
+    fn owe(&self, from: NoticeOrigin, owed: Option<OwedNotice>, turn: &mut FollowerTurn) {
+        let sequence = from.sequence;
         let Some(OwedNotice { biller, kind, payment, bill }) =
             owed.filter(|_| sequence > self.position.noticed)
         else {
@@ -429,7 +439,7 @@ impl Follower {
             let wants = endpoint.types.is_empty() || endpoint.types.contains(&kind);
             let is_done = self.marks.get(&endpoint.id).is_some_and(|mark| sequence <= *mark);
             if wants && !is_done {
-                let row = outbox::owed_row(endpoint.id, sequence, (payment, kind, bill), at);
+                let row = outbox::owed_row(endpoint.id, from, (payment, kind, bill));
                 turn.rows.notices.push((endpoint.id, sequence, row));
                 turn.owes = true;
             }
@@ -479,11 +489,6 @@ impl Follower {
             false => self.retry.ask(|| Ok(self.views.write(rows.clone(), position)?)),
         }
     }
-}
-
-/// When a step of a payment was made.
-fn at_of(step: &Record) -> Timestamp {
-    step.at().expect("invariant: every step of a payment has its time")
 }
 
 /// The notice of a payment to its biller, where it has one.

@@ -145,7 +145,12 @@ impl History {
                 | Kind::Account
                 | Kind::Event
                 | Kind::NoticeMark
-                | Kind::EarlyReversal => {}
+                | Kind::EarlyReversal
+                | Kind::Awaiting
+                | Kind::Confirming
+                | Kind::Expired
+                | Kind::Inquiry
+                | Kind::Refund => {}
             }
         }
         Ok(asked)
@@ -164,7 +169,12 @@ impl History {
             | Kind::Account
             | Kind::Event
             | Kind::NoticeMark
-            | Kind::EarlyReversal => Ok(None),
+            | Kind::EarlyReversal
+            | Kind::Awaiting
+            | Kind::Confirming
+            | Kind::Expired
+            | Kind::Inquiry
+            | Kind::Refund => Ok(None),
         }
     }
 
@@ -184,7 +194,12 @@ impl History {
             | Record::Account(_)
             | Record::Event(_)
             | Record::NoticeMark(_)
-            | Record::EarlyReversal(_) => Err(HistoryError::NoBeginning),
+            | Record::EarlyReversal(_)
+            | Record::Awaiting(_)
+            | Record::Confirming(_)
+            | Record::Expired(_)
+            | Record::Inquiry(_)
+            | Record::Refund(_) => Err(HistoryError::NoBeginning),
         }
     }
 
@@ -204,7 +219,12 @@ fn attempted(record: &Record) -> Option<ParticipantId> {
         | Record::Account(_)
         | Record::Event(_)
         | Record::NoticeMark(_)
-        | Record::EarlyReversal(_) => None,
+        | Record::EarlyReversal(_)
+        | Record::Awaiting(_)
+        | Record::Confirming(_)
+        | Record::Expired(_)
+        | Record::Inquiry(_)
+        | Record::Refund(_) => None,
     }
 }
 
@@ -220,6 +240,11 @@ fn begun(body: &[u8]) -> Result<Option<Progress>, DecodeError> {
         | Kind::Account
         | Kind::Event
         | Kind::NoticeMark
-        | Kind::EarlyReversal => None,
+        | Kind::EarlyReversal
+        | Kind::Awaiting
+        | Kind::Confirming
+        | Kind::Expired
+        | Kind::Inquiry
+        | Kind::Refund => None,
     })
 }

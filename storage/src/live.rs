@@ -1,6 +1,8 @@
 //! Payments the read models do not hold yet, and open ones: what makes a read see every write
 //! that was answered.
 
+mod waits;
+
 use foldhash::{HashMap, HashMapExt};
 use parking_lot::Mutex;
 use router::id::{ParticipantId, PaymentId};
@@ -8,6 +10,7 @@ use router::payment::{PaymentState, Progress};
 use tokio::sync::oneshot;
 
 use crate::history::History;
+pub(crate) use waits::Waits;
 
 const SHARDS: usize = 64;
 /// Callers that may wait for one payment.
@@ -16,6 +19,7 @@ pub(crate) const WAITERS_MAX: usize = 64;
 /// The table, shared by the writer, the follower and all readers.
 pub(crate) struct Live {
     shards: Vec<Mutex<HashMap<PaymentId, LivePayment>>>,
+    waits: Waits,
 }
 
 struct LivePayment {
@@ -39,13 +43,22 @@ pub(crate) enum Wait {
 
 impl Live {
     pub fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect() }
+        let shards = (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect();
+        Self { shards, waits: Waits::new() }
+    }
+
+    /// The payments that wait, by the ends of their waits.
+    pub fn waits(&self) -> &Waits {
+        &self.waits
     }
 
     /// Puts in or replaces what is known of a payment; wakes who waits for its outcome.
     pub fn publish(&self, id: PaymentId, progress: Progress, history: History, sequence: u64) {
         let mut shard = self.shard(id).lock();
-        let waiters = shard.remove(&id).map(|entry| entry.waiters).unwrap_or_default();
+        let before = shard.remove(&id);
+        let waited_until = before.as_ref().and_then(|entry| entry.progress.waits_until);
+        self.waits.moved(id, waited_until, progress.waits_until);
+        let waiters = before.map(|entry| entry.waiters).unwrap_or_default();
         let last_sequence = sequence;
         let mut entry = LivePayment { progress, history, last_sequence, waiters, owed_by: None };
         entry.moved();
@@ -56,6 +69,7 @@ impl Live {
     pub fn push(&self, id: PaymentId, progress: Progress, sequence: u64, body: &[u8]) -> bool {
         let mut shard = self.shard(id).lock();
         let Some(entry) = shard.get_mut(&id) else { return false };
+        self.waits.moved(id, entry.progress.waits_until, progress.waits_until);
         entry.progress = progress;
         entry.history.push(sequence, body);
         entry.last_sequence = sequence;
@@ -131,8 +145,7 @@ impl LivePayment {
     /// participant, read from the records once.
     fn moved(&mut self) {
         self.wake();
-        let is_owed = self.progress.is_open() && self.progress.state != PaymentState::Sent;
-        match (is_owed, self.owed_by) {
+        match (self.progress.owes_reversal(), self.owed_by) {
             (true, None) => self.owed_by = self.history.participant().ok().flatten(),
             (true, Some(_)) => {}
             (false, _) => self.owed_by = None,

@@ -3,13 +3,13 @@
 mod lanes;
 mod row;
 
-use router::id::{BillNo, EndpointId, NoticeId, PaymentId};
+use router::id::{BillNo, EndpointId, NoticeId, PaymentId, RefundId};
 use router::notice::NoticeType;
 use router::time::Timestamp;
 
 pub(crate) use lanes::{LanePage, log_page, owed_page};
 pub use lanes::{LogCursor, LogCursorError, ReadThrough};
-pub(crate) use row::{Outbox, owed_row};
+pub(crate) use row::{NoticeOrigin, Outbox, owed_row};
 
 /// One notice that must still be delivered to one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Owed {
     pub payment: PaymentId,
     /// What it tells.
     pub kind: NoticeType,
+    /// The refund of the payment it tells of, where it tells of one.
+    pub refund: Option<RefundId>,
     /// Notices with the same key are delivered in order.
     pub order_key: OrderKey,
     /// Attempts so far.

@@ -275,7 +275,12 @@ fn begun(body: &[u8]) -> Result<Option<(PaymentId, Facts)>, HistoryError> {
         | Kind::Account
         | Kind::Event
         | Kind::NoticeMark
-        | Kind::EarlyReversal => opened_again(body),
+        | Kind::EarlyReversal
+        | Kind::Awaiting
+        | Kind::Confirming
+        | Kind::Expired
+        | Kind::Inquiry
+        | Kind::Refund => opened_again(body),
     }
 }
 

@@ -29,9 +29,10 @@ mod plan;
 mod request;
 mod steps;
 mod values;
+mod waiting;
 
 use router::posting::EntryError;
-use router::record::{LateAnswer, Record, Reversal};
+use router::record::{LateAnswer, Record, Refund, Reversal};
 
 use crate::seal::Sealer;
 pub(crate) use begun::{IntentHead, IntentRequest, RefusedHead};
@@ -117,10 +118,15 @@ pub(crate) enum Kind {
     NoticeMark = 9,
     EarlyReversal = 10,
     Event = 11,
+    Awaiting = 12,
+    Confirming = 13,
+    Expired = 14,
+    Inquiry = 15,
+    Refund = 16,
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 15] = [
         Self::Intent,
         Self::Refused,
         Self::Rerouted,
@@ -131,6 +137,11 @@ impl Kind {
         Self::Event,
         Self::NoticeMark,
         Self::EarlyReversal,
+        Self::Awaiting,
+        Self::Confirming,
+        Self::Expired,
+        Self::Inquiry,
+        Self::Refund,
     ];
 
     fn of_byte(byte: u8) -> Result<Self, DecodeError> {
@@ -156,6 +167,13 @@ pub fn encode(record: &Record, sealer: &Sealer, out: &mut Vec<u8>) {
         Record::Event(event) => framed(Kind::Event, out, put(&**event)),
         Record::NoticeMark(mark) => framed(Kind::NoticeMark, out, put(mark)),
         Record::EarlyReversal(early) => framed(Kind::EarlyReversal, out, put(early)),
+        Record::Awaiting(wait) => framed(Kind::Awaiting, out, put(&**wait)),
+        Record::Confirming(confirming) => framed(Kind::Confirming, out, put(confirming)),
+        Record::Expired(expired) => framed(Kind::Expired, out, put(expired)),
+        Record::Inquiry(inquiry) => framed(Kind::Inquiry, out, put(&**inquiry)),
+        Record::Refund(refund) => {
+            framed(Kind::Refund, out, |out| waiting::put_refund(refund, None, out));
+        }
     }
 }
 
@@ -178,6 +196,8 @@ pub(crate) enum Reopening<'a> {
     Reversal(&'a Reversal),
     /// A late answer that owes a reversal.
     LateAnswer(&'a LateAnswer),
+    /// A refund of an approved payment.
+    Refund(&'a Refund),
 }
 
 /// A record that opens a closed payment again carries the payment's history, so that replay finds
@@ -190,6 +210,9 @@ pub(crate) fn encode_reopening(reopening: Reopening<'_>, history: &[u8], out: &m
         Reopening::LateAnswer(late) => framed(Kind::LateAnswer, out, |out| {
             steps::put_late(late, Some(history), out);
         }),
+        Reopening::Refund(refund) => framed(Kind::Refund, out, |out| {
+            waiting::put_refund(refund, Some(history), out);
+        }),
     }
 }
 
@@ -197,7 +220,7 @@ pub(crate) fn encode_reopening(reopening: Reopening<'_>, history: &[u8], out: &m
 pub(crate) fn reopened_history(body: &[u8]) -> Result<Option<&[u8]>, DecodeError> {
     let (kind, mut reader) = open(body)?;
     match kind {
-        Kind::Reversal | Kind::LateAnswer => steps::history(&mut reader),
+        Kind::Reversal | Kind::LateAnswer | Kind::Refund => steps::history(&mut reader),
         Kind::Intent
         | Kind::Refused
         | Kind::Rerouted
@@ -205,7 +228,11 @@ pub(crate) fn reopened_history(body: &[u8]) -> Result<Option<&[u8]>, DecodeError
         | Kind::Account
         | Kind::Event
         | Kind::NoticeMark
-        | Kind::EarlyReversal => Ok(None),
+        | Kind::EarlyReversal
+        | Kind::Awaiting
+        | Kind::Confirming
+        | Kind::Expired
+        | Kind::Inquiry => Ok(None),
     }
 }
 
@@ -238,6 +265,11 @@ pub fn decode(body: &[u8]) -> Result<Record, DecodeError> {
         Kind::Event => Record::Event(Field::read(reader_ref)?),
         Kind::NoticeMark => Record::NoticeMark(Field::read(reader_ref)?),
         Kind::EarlyReversal => Record::EarlyReversal(Field::read(reader_ref)?),
+        Kind::Awaiting => Record::Awaiting(Field::read(reader_ref)?),
+        Kind::Confirming => Record::Confirming(Field::read(reader_ref)?),
+        Kind::Expired => Record::Expired(Field::read(reader_ref)?),
+        Kind::Inquiry => Record::Inquiry(Field::read(reader_ref)?),
+        Kind::Refund => Record::Refund(Box::new(waiting::refund(reader_ref)?)),
     };
     reader.finish()?;
     Ok(record)
@@ -257,7 +289,12 @@ pub(crate) fn decode_step(body: &[u8]) -> Result<Record, DecodeError> {
         | Kind::Account
         | Kind::Event
         | Kind::NoticeMark
-        | Kind::EarlyReversal => decode(body),
+        | Kind::EarlyReversal
+        | Kind::Awaiting
+        | Kind::Confirming
+        | Kind::Expired
+        | Kind::Inquiry
+        | Kind::Refund => decode(body),
     }
 }
 
@@ -279,6 +316,11 @@ pub(crate) fn kind_name(body: &[u8]) -> Result<&'static str, DecodeError> {
         Kind::Event => "event",
         Kind::NoticeMark => "notice_mark",
         Kind::EarlyReversal => "early_reversal",
+        Kind::Awaiting => "awaiting",
+        Kind::Confirming => "confirming",
+        Kind::Expired => "expired",
+        Kind::Inquiry => "inquiry",
+        Kind::Refund => "refund",
     })
 }
 

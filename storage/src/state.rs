@@ -37,7 +37,7 @@ struct Books<'a> {
 /// What a lane says beside reservations.
 #[derive(Debug, Clone)]
 pub struct Fold {
-    /// Payments that are sent, unknown or being reversed.
+    /// Payments that are sent, wait, are unknown, or are being reversed or refunded.
     pub(crate) open: HashMap<PaymentId, OpenPayment>,
     /// Endpoints that are set.
     pub(crate) endpoints: BTreeMap<EndpointId, Endpoint>,
@@ -218,7 +218,15 @@ impl Fold {
                 self.folio_next = self.folio_next.max(head.folio.number() + 1);
                 self.last_at = Some(head.at);
             }
-            Kind::Rerouted | Kind::Outcome | Kind::Reversal | Kind::LateAnswer => {
+            Kind::Rerouted
+            | Kind::Outcome
+            | Kind::Reversal
+            | Kind::LateAnswer
+            | Kind::Awaiting
+            | Kind::Confirming
+            | Kind::Expired
+            | Kind::Inquiry
+            | Kind::Refund => {
                 let record = record::decode(body).map_err(unreadable)?;
                 self.step(sequence, body, &record, guard)?;
                 self.last_at = record.at().or(self.last_at);
@@ -333,7 +341,12 @@ impl Fold {
             | Record::Rerouted(_)
             | Record::Outcome(_)
             | Record::Reversal(_)
-            | Record::LateAnswer(_) => {}
+            | Record::LateAnswer(_)
+            | Record::Awaiting(_)
+            | Record::Confirming(_)
+            | Record::Expired(_)
+            | Record::Inquiry(_)
+            | Record::Refund(_) => {}
         }
         Ok(())
     }

@@ -202,6 +202,7 @@ impl Store {
             durable: shared.durable(),
             projected: *shared.written.borrow(),
             live: shared.live.len(),
+            waiting: shared.live.waits().len(),
         }
     }
 

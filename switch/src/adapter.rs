@@ -7,8 +7,12 @@
 mod bulkhead;
 pub mod iso8583;
 
-use router::exchange::{Ask, NoAnswer, NotReady, Started, Undo, UndoAnswer};
+use router::exchange::{
+    Ask, Confirmation, InquiryAnswer, KnownPayment, NoAnswer, NotReady, NotSent, RefundAsk,
+    Started, Undo, UndoAnswer,
+};
 use router::id::Folio;
+use router::outcome::Outcome;
 use router::record::Attempt;
 
 pub use bulkhead::{Bulkhead, DECIDED_AT_ONCE_MAX};
@@ -33,6 +37,35 @@ pub trait Adapter {
         undo: &Undo<'_>,
         own: &mut Option<Attempt>,
     ) -> impl Future<Output = UndoAnswer> + Send;
+
+    /// Passes a payer's confirmation on and waits for what comes of it.
+    ///
+    /// Errors: whether it certainly never left, or may have. Not cancel-safe.
+    fn confirm(
+        &self,
+        confirmation: &Confirmation<'_>,
+    ) -> impl Future<Output = Result<Started, NoAnswer>> + Send;
+
+    /// Asks what became of a payment.
+    ///
+    /// Errors: whether it certainly never left, or may have. Not cancel-safe.
+    fn inquire(
+        &self,
+        of: &KnownPayment<'_>,
+    ) -> impl Future<Output = Result<InquiryAnswer, NoAnswer>> + Send;
+
+    /// Names a refund for the participant, before it is made durable.
+    ///
+    /// Errors: [`NotSent`] when nothing could be sent anyway.
+    fn name_refund(&self, folio: Folio) -> Result<Attempt, NotSent>;
+
+    /// Asks for a refund, which is durable by now, and waits for what comes of it.
+    ///
+    /// Errors: whether it certainly never left, or may have. Not cancel-safe.
+    fn refund(
+        &self,
+        refund: &RefundAsk<'_>,
+    ) -> impl Future<Output = Result<Outcome, NoAnswer>> + Send;
 
     /// Takes note of a request that an earlier process or another node sent: its answer may still
     /// come, here.

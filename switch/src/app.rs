@@ -40,9 +40,10 @@ use crate::notice::Notices;
 use crate::outbound::{Host, Sockets};
 use crate::participant::Participants;
 use crate::reload::Reload;
+use crate::reversal::OwedQueue;
 use crate::seal::KeyError;
 use crate::supervise::{Supervisor, Tasks};
-use crate::{clock, fingerprint, metrics, notice, payment, reversal, seal, web};
+use crate::{clock, fingerprint, metrics, notice, payment, reversal, seal, waiting, web};
 
 /// Why the switch did not start.
 #[derive(Debug, thiserror::Error)]
@@ -191,8 +192,7 @@ impl App {
         let addresses = Addresses::of((&http, &doors.shared, admin_at), service);
         let own_addresses = doors.own_addresses();
 
-        let reversals = reversal::run(Arc::clone(&engine), owed_queue, service.reversals);
-        tasks.critical("reversals", reversals);
+        start_follow_ups(&engine, owed_queue, service);
         if let Some(member) = member {
             member.answer_and_wait(&engine, &admission).await;
         }
@@ -421,6 +421,14 @@ pub(crate) async fn fund_float(engine: &Engine, float: &FloatConfig) -> Result<(
     let (float, opening) = (float.float_ref.as_str(), float.opening);
     tracing::info!(float, %opening, "float opened");
     Ok(())
+}
+
+/// Starts what follows up on payments that are not over: reversals, and the ends of waits.
+fn start_follow_ups(engine: &Arc<Engine>, owed_queue: OwedQueue, service: &ServiceConfig) {
+    let reversals = reversal::run(Arc::clone(engine), owed_queue, service.reversals);
+    engine.tasks.critical("reversals", reversals);
+    let waits = waiting::run(Arc::clone(engine), engine.store.clone());
+    engine.tasks.critical("waits", waits);
 }
 
 fn start_lines(

@@ -26,7 +26,7 @@ use crate::config::{
 };
 use crate::engine::Engine;
 use crate::notice::{self, Notices};
-use crate::{app, clock, payment};
+use crate::{app, clock, payment, waiting};
 use lines::NodeLines;
 use peers::HttpPeers;
 
@@ -177,6 +177,8 @@ pub async fn take_up(
             // The scan of open payments tries again.
             tracing::warn!(error = %storage::with_causes(&error), "a payment was not taken up");
         }
+        let waits = waiting::run(Arc::clone(&engine), store.clone());
+        engine.tasks.service("waits of a lane", waits);
         let notices = Notices::new(Arc::clone(&engine), store, sealer.clone(), config.clone());
         engine.tasks.service("notices of a lane", notice::run(Arc::new(notices)));
     }

@@ -31,7 +31,7 @@ pub use cluster::{
 pub use keys::{KeyShown, KeysConfig};
 pub use layers::{Layers, Mistake};
 pub use log::{LogConfig, LogFormat, TraceConfig};
-pub use participant::{ParticipantConfig, Reach, TlsFiles};
+pub use participant::{OnUnknown, ParticipantConfig, Reach, TlsFiles};
 pub use rules::FloatConfig;
 pub use service::{
     ClockConfig, DataConfig, HttpConfig, InFreeFields, Iso8583Config, KeySource, NoticesConfig,

@@ -12,6 +12,7 @@ use router::time::Timestamp;
 use storage::Store;
 use storage::seal::Sealer;
 use storage_cluster::folios::Folios;
+use tokio::sync::Semaphore;
 
 use crate::adapter::iso8583::CommonParts;
 use crate::config::InFreeFields;
@@ -19,6 +20,7 @@ use crate::early::EarlyReversals;
 use crate::line_trace::LineTrace;
 use crate::outbound::Sockets;
 use crate::participant::Participants;
+use crate::refund;
 use crate::reversal::Owed;
 use crate::supervise::Tasks;
 
@@ -38,6 +40,8 @@ pub struct Engine {
     pub owed: Owed,
     /// Reversals that came here before their originals.
     pub early: EarlyReversals,
+    /// Turns of refunds that are asked of participants.
+    pub refunds: Semaphore,
     /// What becomes of a request with a card number in a field where none belongs.
     pub in_free_fields: InFreeFields,
     /// What goes over participants' lines, written down where that is asked for.
@@ -106,6 +110,7 @@ impl Engine {
             sockets: parts.sockets,
             owed: parts.owed,
             early: parts.early,
+            refunds: Semaphore::new(refund::AT_ONCE_MAX),
             line_trace: parts.line_trace,
             fingerprint_key: parts.fingerprint_key,
             in_free_fields: parts.in_free_fields,

@@ -3,14 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use router::exchange::{Ask, NoAnswer, NotReady, Started, Undo, UndoAnswer};
+use router::exchange::{
+    Ask, Confirmation, InquiryAnswer, KnownPayment, NoAnswer, NotReady, NotSent, RefundAsk,
+    Started, Undo, UndoAnswer,
+};
 use router::id::{Folio, ParticipantId};
+use router::outcome::Outcome;
 use router::record::Attempt;
 use router::text::Text;
 
 use crate::adapter::iso8583::{CommonParts, Iso8583Participant, ReadyFrame};
 use crate::adapter::{Adapter, Bulkhead, ReadyPayment};
-use crate::config::ParticipantConfig;
+use crate::config::{OnUnknown, ParticipantConfig};
 
 /// One participant, by its dialect. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -55,6 +59,13 @@ impl Participant {
         }
     }
 
+    /// What becomes of its payments whose outcome is unknown.
+    pub fn on_unknown(&self) -> OnUnknown {
+        match self {
+            Self::Iso8583(participant) => participant.config.on_unknown,
+        }
+    }
+
     /// Its requests that are open.
     pub fn open_requests(&self) -> usize {
         match self {
@@ -78,6 +89,30 @@ impl Adapter for Participant {
     async fn undo(&self, undo: &Undo<'_>, own: &mut Option<Attempt>) -> UndoAnswer {
         match self {
             Self::Iso8583(participant) => participant.undo(undo, own).await,
+        }
+    }
+
+    async fn confirm(&self, confirmation: &Confirmation<'_>) -> Result<Started, NoAnswer> {
+        match self {
+            Self::Iso8583(participant) => participant.confirm(confirmation).await,
+        }
+    }
+
+    async fn inquire(&self, of: &KnownPayment<'_>) -> Result<InquiryAnswer, NoAnswer> {
+        match self {
+            Self::Iso8583(participant) => participant.inquire(of).await,
+        }
+    }
+
+    fn name_refund(&self, folio: Folio) -> Result<Attempt, NotSent> {
+        match self {
+            Self::Iso8583(participant) => participant.name_refund(folio),
+        }
+    }
+
+    async fn refund(&self, refund: &RefundAsk<'_>) -> Result<Outcome, NoAnswer> {
+        match self {
+            Self::Iso8583(participant) => participant.refund(refund).await,
         }
     }
 

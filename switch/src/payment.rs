@@ -5,7 +5,7 @@ mod way;
 use std::sync::Arc;
 use std::time::Duration;
 
-use router::exchange::{Ask, NoAnswer, Started};
+use router::exchange::{Ask, Awaiting, NoAnswer, Started};
 use router::id::{Folio, PaymentId};
 use router::message::{InquiryRequest, Originator, PaymentRequest};
 use router::outcome::{Cause, Decline, Outcome};
@@ -28,6 +28,7 @@ use crate::log::Seldom;
 use crate::original::{self, NamedPayment, Purpose};
 use crate::participant::{Participant, Participants, Ready};
 use crate::respond::Reply;
+use crate::{refund, waiting};
 use way::{NoWay, Way};
 
 /// How long a repeat waits for the payment it repeats.
@@ -87,7 +88,12 @@ pub async fn process(
         Err(error) => return Reply::not_decided(&error),
     }
     // Only now a byte may leave.
-    let outcome = sending.send(engine).await;
+    let outcome = match sending.send(engine).await {
+        Started::Answered(outcome) => outcome,
+        Started::Awaiting(awaiting) => {
+            return measured(wait(engine, &sending, awaiting).await, started);
+        }
+    };
     // The outcome is durable before anyone hears of it; the notice is owed by the same record.
     measured(conclude(engine, sending, outcome).await, started)
 }
@@ -202,7 +208,7 @@ impl<'a> Sending<'a> {
     }
 
     /// Asks the participant; tries the next route only while nothing has left.
-    async fn send(&mut self, engine: &Engine) -> Outcome {
+    async fn send(&mut self, engine: &Engine) -> Started {
         loop {
             let ready = self.ready.take().expect("invariant: each try is ready");
             let asked_at = Instant::now();
@@ -210,19 +216,21 @@ impl<'a> Sending<'a> {
             let figures = &self.participant.bulkhead().figures;
             let outcome = match started {
                 Ok(Started::Answered(outcome)) => Ok(outcome),
+                Ok(Started::Awaiting(awaiting)) => return Started::Awaiting(awaiting),
                 Err(NoAnswer::MaybeSent(cause)) => Ok(Outcome::Unknown(cause)),
                 Err(NoAnswer::NotSent(why)) => Err(why),
             };
             match outcome {
                 Ok(outcome) => {
                     figures.concluded(&outcome, asked_at.elapsed());
-                    return outcome;
+                    return Started::Answered(outcome);
                 }
                 Err(why) => {
                     figures.not_sent();
                     metrics::counter!("cauce_not_sent_total", "why" => why.name()).increment(1);
                     if !Box::pin(self.reroute(engine)).await {
-                        return Outcome::Declined(Decline::ours(Reason::IssuerUnavailable));
+                        let declined = Decline::ours(Reason::IssuerUnavailable);
+                        return Started::Answered(Outcome::Declined(declined));
                     }
                 }
             }
@@ -261,6 +269,20 @@ pub async fn inquire(engine: &Engine, request: &InquiryRequest) -> Reply {
         Ok(Some(payment)) => Reply::standing(&payment).replayed(),
         Ok(None) => Reply::refused(Reason::OriginalNotFound),
         Err(error) => Reply::not_decided(&error),
+    }
+}
+
+/// Makes it durable that the payment waits for somebody; what comes of it is told later.
+async fn wait(engine: &Engine, sending: &Sending<'_>, awaiting: Awaiting) -> Reply {
+    match waiting::begin(engine, sending.payment, awaiting).await {
+        Ok(()) => Reply::waiting(sending.payment, sending.folio),
+        Err(error) => {
+            // The next start finds it sent, and what came of it unknown.
+            tracing::error!(payment_id = %sending.payment, error = %storage::with_causes(&error),
+                "a wait could not be made durable");
+            let payment = Some((sending.payment, sending.folio));
+            Reply { payment, ..Reply::in_progress(sending.payment) }
+        }
     }
 }
 
@@ -398,7 +420,8 @@ fn measured(reply: Reply, started: Instant) -> Reply {
     reply
 }
 
-/// Takes up what a start found open: what was sent is unknown now, and everything is owed.
+/// Takes up what a start found open, each payment from where it stands: what was sent is unknown now
+/// and is owed, what waits goes on waiting, and refunds are asked for again.
 ///
 /// Errors: the journal's, when an outcome could not be made durable.
 pub async fn resume(engine: &Arc<Engine>, open: &[Payment]) -> Result<(), StoreError> {
@@ -416,7 +439,15 @@ pub async fn resume(engine: &Arc<Engine>, open: &[Payment]) -> Result<(), StoreE
         match payment.state {
             // An advice may have left before the restart; of an approved payment a part is owed.
             PaymentState::Reversing | PaymentState::Approved => engine.owed.push_again(payment.id),
-            _ => engine.owed.push(payment.id),
+            PaymentState::Sent | PaymentState::Unknown => engine.owed.push(payment.id),
+            PaymentState::Refunding => refund::resume(engine, payment),
+            PaymentState::AwaitingPayer
+            | PaymentState::Received
+            | PaymentState::Declined
+            | PaymentState::Reversed
+            | PaymentState::Expired
+            | PaymentState::Settled
+            | PaymentState::Refunded => {}
         }
     }
     Ok(())

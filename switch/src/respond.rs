@@ -75,13 +75,27 @@ impl Reply {
         }
     }
 
-    /// What a stored payment's originator was told, or would be now.
+    /// A payment that waits for its payer or for a confirmation.
+    pub fn waiting(payment: PaymentId, folio: Folio) -> Self {
+        Self { payment: Some((payment, folio)), ..Self::refused(Reason::Pending) }
+    }
+
+    /// What the originator of a stored payment is told now: an approval that was reversed since is not
+    /// told as one.
     pub fn of(payment: &Payment) -> Self {
+        let is_undone = matches!(payment.state, PaymentState::Reversing | PaymentState::Reversed);
+        if is_undone && payment.was_approved() {
+            let payment = Some((payment.id, payment.folio));
+            return Self { payment, ..Self::refused(Reason::AlreadyReversed) };
+        }
         match &payment.outcome {
             Some(outcome) => Self {
                 detail: payment.detail.clone(),
                 ..Self::outcome(payment.id, payment.folio, outcome)
             },
+            None if payment.state == PaymentState::AwaitingPayer => {
+                Self::waiting(payment.id, payment.folio)
+            }
             None => Self {
                 payment: Some((payment.id, payment.folio)),
                 is_in_progress: true,
@@ -110,6 +124,7 @@ impl Reply {
             | PaymentState::Unknown
             | PaymentState::Expired
             | PaymentState::Settled
+            | PaymentState::Refunding
             | PaymentState::Refunded => reply,
         }
     }

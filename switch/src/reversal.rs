@@ -4,6 +4,7 @@
 //! the open payments finds whatever the queue missed, so nothing is forgotten.
 
 mod dispatch;
+mod inquire;
 mod partial;
 mod proof;
 
@@ -30,6 +31,7 @@ use crate::config::ReversalsConfig;
 use crate::early;
 use crate::engine::Engine;
 use crate::respond::Reply;
+use inquire::UnknownPayment;
 use proof::ReversalProof;
 
 pub use dispatch::run;
@@ -109,9 +111,10 @@ pub async fn undo_asked(engine: &Engine, payment: Payment) -> Result<Reply, Stor
         |reason| Reply { payment: Some((payment.id, payment.folio)), ..Reply::refused(reason) };
     match payment.state {
         PaymentState::Approved => {
-            match step(engine, payment.id, ReversalStep::Owed(ReversalCause::Asked)).await {
-                Ok(()) | Err(StoreError::Illegal(_)) => {}
-                Err(error) => return Err(error),
+            let owed = ReversalStep::Owed(ReversalCause::Asked);
+            let is_owed = step_if_legal(engine, payment.id, owed).await?;
+            if !is_owed && has_refunds(engine, payment.id).await? {
+                return Ok(reply(Reason::ReversalNotAllowed));
             }
             engine.owed.push(payment.id);
             Ok(reply(Reason::Approved))
@@ -125,8 +128,15 @@ pub async fn undo_asked(engine: &Engine, payment: Payment) -> Result<Reply, Stor
         PaymentState::Received
         | PaymentState::AwaitingPayer
         | PaymentState::Settled
+        | PaymentState::Refunding
         | PaymentState::Refunded => Ok(reply(Reason::ReversalNotAllowed)),
     }
+}
+
+/// Whether money of a payment was refunded, or is being refunded: then it is not reversed.
+async fn has_refunds(engine: &Engine, id: PaymentId) -> Result<bool, StoreError> {
+    let payment = engine.store.payment(id).await?;
+    Ok(payment.is_some_and(|payment| payment.progress().has_refunds()))
 }
 
 async fn concluded(engine: &Engine, payment: Payment) -> Result<Payment, StoreError> {
@@ -179,11 +189,14 @@ struct PendingAdvice {
     proof: ReversalProof,
     /// What it leaves standing, in minor units; none where all is undone.
     stands_minor: Option<i64>,
+    /// Inquiries that were sent before it.
+    inquiries: u32,
 }
 
 impl PendingAdvice {
     fn new(repeat: Repeat) -> Self {
-        Self { repeat, own: None, proof: ReversalProof::default(), stands_minor: None }
+        let proof = ReversalProof::default();
+        Self { repeat, own: None, proof, stands_minor: None, inquiries: 0 }
     }
 
     /// Begins anew where something else is to stand than its advice said.
@@ -209,6 +222,10 @@ async fn advance(
     pending.leave(part_owed);
     if let Some(stands_minor) = part_owed {
         return partial::advance(engine, &payment, stands_minor, pending, undoing).await;
+    }
+    let inquired = inquire::next(engine, &payment, &mut pending.inquiries).await?;
+    if inquired == UnknownPayment::LookAgain {
+        return Ok(ReversalStanding::Owed);
     }
     match owed_cause(&payment) {
         Some(cause) => {

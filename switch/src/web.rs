@@ -15,6 +15,7 @@ mod document;
 mod endpoints;
 mod extract;
 mod guard;
+mod later;
 mod notices;
 mod pages;
 mod payments;

@@ -74,6 +74,14 @@ pub(super) fn payment_state() -> Object {
     one_of(PaymentState::ALL.map(PaymentState::name)).build()
 }
 
+pub(super) fn awaited() -> Object {
+    one_of(["one_time_key", "redirect", "confirmation"]).build()
+}
+
+pub(super) fn refund_state() -> Object {
+    one_of(["pending", "done", "failed"]).build()
+}
+
 pub(super) fn unknown_cause() -> Object {
     let names = Cause::ALL.map(Cause::name);
     one_of(names).description(Some("Why the outcome is not known.")).build()

@@ -7,7 +7,7 @@ use router::id::{BillNo, BillerId, ClientRef, FloatRef, Folio, PaymentId, Produc
 use router::message::Payer;
 use router::money::Money;
 use router::outcome::Outcome;
-use router::payment::Payment;
+use router::payment::{Payment, RefundSums};
 use router::reason::{Language, Reason};
 use router::secret::{CardNumber, MaskedPan};
 use router::text::Text;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::{AmountView, Shown, schema};
+use super::{AmountView, AwaitingView, RefundView, Shown, schema};
 
 /// A payment. What identifies its payer is masked; what is not known is left out.
 #[derive(Debug, Serialize, ToSchema)]
@@ -102,6 +102,19 @@ pub struct PaymentView<'a> {
     /// What is still to be given back by partial reversals that the bank has not confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reversing: Option<AmountView>,
+    /// What the payment waits for, while its state is `awaiting_payer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub awaiting: Option<AwaitingView<'a>>,
+    /// What was given back by refunds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refunded: Option<AmountView>,
+    /// What is being given back by refunds that the bank has not answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refunding: Option<AmountView>,
+    /// Its refunds, in the order they were asked for in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub refunds: Vec<RefundView>,
     /// Your own data.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -194,6 +207,10 @@ impl<'a> PaymentView<'a> {
             reversed_at: payment.reversed_at.map(Shown),
             reversed: payment.given_back().map(|(confirmed, _)| confirmed.into()),
             reversing: payment.given_back().map(|(_, owed)| owed).and_then(more_than_zero),
+            awaiting: AwaitingView::of(payment),
+            refunded: refunded(payment, |sums| sums.done_minor),
+            refunding: refunded(payment, |sums| sums.taken_minor - sums.done_minor),
+            refunds: RefundView::all_of(payment),
             metadata: request.metadata.as_deref().and_then(|json| serde_json::from_str(json).ok()),
         }
     }
@@ -201,6 +218,11 @@ impl<'a> PaymentView<'a> {
 
 fn more_than_zero(amount: Money) -> Option<AmountView> {
     (amount.minor > 0).then(|| amount.into())
+}
+
+fn refunded(payment: &Payment, part: impl Fn(&RefundSums) -> i64) -> Option<AmountView> {
+    let minor = payment.refund_sums().map(|sums| part(&sums))?;
+    more_than_zero(Money::new(minor, payment.request.amount.currency))
 }
 
 fn known(text: Option<&str>) -> Option<&str> {

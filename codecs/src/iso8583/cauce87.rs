@@ -30,8 +30,8 @@ pub use message::to_message;
 pub use participant::{ParticipantAnswer, participant_answer};
 pub use private_data::{PrivateData, tag};
 pub use request::{
-    Asking, ReversalAdvice, network_request, original_request, payment_request, request_field,
-    reversal_advice,
+    Asking, ReversalAdvice, inquiry_request, network_request, original_request, payment_request,
+    refund_request, request_field, reversal_advice,
 };
 
 /// An indexed message and what it is.

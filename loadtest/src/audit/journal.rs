@@ -21,6 +21,9 @@ use super::AuditError;
 /// | `outcome` | `payment`, `outcome`, `entry` with an approval |
 /// | `late_answer` | `payment`, `outcome` |
 /// | `reversal` | `payment`, `step` (`owed`, `confirmed`, `part_owed`, `part_confirmed`), `cause` with `owed`, `entry` with what takes an approval back |
+/// | `awaiting`, `confirming`, `expired` | `payment` |
+/// | `inquiry` | `payment`, `finding`, `outcome` where it found one |
+/// | `refund` | `payment`, `step` (`begun`, `done`, `failed`), `refund_minor`, `entry` with what is given back |
 /// | `event` | of an endpoint: `endpoint`, `biller`, `url` (null once deleted), `types` |
 /// | `account` | `entry` |
 /// | `notice_mark` | nothing the audit reads |
@@ -84,6 +87,12 @@ pub struct JournalLine {
     /// Why it is undone: `asked`, or the name of the cause of an unknown outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// What stands after a partial reversal, in minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stands_minor: Option<i64>,
+    /// What a refund gives back, in minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_minor: Option<i64>,
     /// What the record posts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entry: Vec<JournalPosting>,
@@ -150,6 +159,12 @@ pub struct JournalPayment {
     pub biller: Option<String>,
     /// The participant last asked; none when nothing was sent.
     pub participant: Option<String>,
+    /// Whether an inquiry found its outcome.
+    pub was_inquired: bool,
+    /// What stands of it and is not refunded, in minor units.
+    pub stands_minor: i64,
+    /// Refunds that have no end yet.
+    pub refunds_pending: u32,
 }
 
 /// The journal, folded.
@@ -193,7 +208,8 @@ impl Journal {
         match line.kind.as_str() {
             "intent" => self.begin(line, PaymentState::Sent),
             "refused" => self.begin(line, PaymentState::Declined),
-            "rerouted" | "outcome" | "reversal" | "late_answer" => self.step(&line),
+            "rerouted" | "outcome" | "reversal" | "late_answer" | "awaiting" | "confirming"
+            | "expired" | "inquiry" | "refund" => self.step(&line),
             "event" if line.endpoint.is_some() => self.endpoint(line),
             _ => {}
         }
@@ -207,6 +223,7 @@ impl Journal {
     fn begin(&mut self, line: JournalLine, state: PaymentState) {
         let id = line.payment.unwrap_or_default();
         let at = self.payments.len();
+        let stands_minor = line.amount.as_ref().map_or(0, |amount| amount.minor);
         if self.by_id.insert(id.clone(), at).is_some() {
             self.illegal.push(format!("record {}: {id} begins a second time", line.sequence));
         }
@@ -220,6 +237,9 @@ impl Journal {
             amount: line.amount.unwrap_or_default(),
             biller: line.biller,
             participant: line.participant,
+            was_inquired: false,
+            stands_minor,
+            refunds_pending: 0,
         });
     }
 
@@ -230,7 +250,7 @@ impl Journal {
             self.illegal.push(format!("record {}: {id} has no beginning", line.sequence));
             return;
         };
-        match next_state(payment.state, line) {
+        match next_state(payment, line) {
             Some(state) => payment.state = state,
             None => self.illegal.push(format!(
                 "record {}: {} of {id} cannot follow `{}`",
@@ -269,29 +289,55 @@ fn unbalanced(line: &JournalLine) -> Option<String> {
     ))
 }
 
-fn next_state(state: PaymentState, line: &JournalLine) -> Option<PaymentState> {
+fn next_state(payment: &mut JournalPayment, line: &JournalLine) -> Option<PaymentState> {
+    let state = payment.state;
+    if line.kind == "refund" {
+        return refunded(payment, line);
+    }
+    payment.was_inquired |= line.kind == "inquiry" && line.outcome.is_some();
+    if line.step.as_deref() == Some("part_confirmed") {
+        payment.stands_minor = line.stands_minor.unwrap_or(payment.stands_minor);
+    }
     let outcome = line.outcome.as_ref().map_or("", |outcome| outcome.state.as_str());
     let step = line.step.as_deref().unwrap_or_default();
     match (line.kind.as_str(), state, outcome, step) {
         ("rerouted", PaymentState::Sent, _, _) => Some(PaymentState::Sent),
-        ("outcome", PaymentState::Sent, "approved", _) => Some(PaymentState::Approved),
-        ("outcome", PaymentState::Sent, "declined", _) => Some(PaymentState::Declined),
-        ("outcome", PaymentState::Sent, "unknown", _) => Some(PaymentState::Unknown),
+        ("awaiting", PaymentState::Sent | PaymentState::AwaitingPayer, _, _) => {
+            Some(PaymentState::AwaitingPayer)
+        }
+        ("confirming", PaymentState::AwaitingPayer, _, _) => Some(PaymentState::Sent),
+        ("expired", PaymentState::AwaitingPayer, _, _) => Some(PaymentState::Expired),
+        ("outcome", PaymentState::Sent | PaymentState::AwaitingPayer, "approved", _)
+        | ("inquiry", PaymentState::Unknown, "approved", _) => Some(PaymentState::Approved),
+        ("outcome", PaymentState::Sent | PaymentState::AwaitingPayer, "declined", _)
+        | ("inquiry", PaymentState::Unknown, "declined", _) => Some(PaymentState::Declined),
+        ("outcome", PaymentState::Sent | PaymentState::AwaitingPayer, "unknown", _)
+        | ("inquiry", PaymentState::Unknown, "", _) => Some(PaymentState::Unknown),
         ("reversal", PaymentState::Approved | PaymentState::Unknown, _, "owed") => {
             Some(PaymentState::Reversing)
         }
         ("reversal", PaymentState::Reversing, _, "confirmed") => Some(PaymentState::Reversed),
         // Owed once more for what a late answer said.
         ("reversal", PaymentState::Reversing, _, "owed") => Some(PaymentState::Reversing),
-        ("late_answer", PaymentState::Declined | PaymentState::Reversed, "declined", _) => {
-            Some(state)
-        }
-        ("late_answer", PaymentState::Declined | PaymentState::Reversed, _, _) => {
-            Some(PaymentState::Reversing)
-        }
         (
             "late_answer",
-            PaymentState::Approved | PaymentState::Unknown | PaymentState::Reversing,
+            PaymentState::Declined | PaymentState::Expired | PaymentState::Reversed,
+            "declined",
+            _,
+        ) => Some(state),
+        (
+            "late_answer",
+            PaymentState::Declined | PaymentState::Expired | PaymentState::Reversed,
+            _,
+            _,
+        ) => Some(PaymentState::Reversing),
+        (
+            "late_answer",
+            PaymentState::Approved
+            | PaymentState::Unknown
+            | PaymentState::Reversing
+            | PaymentState::Refunding
+            | PaymentState::Refunded,
             _,
             _,
         ) => Some(state),
@@ -301,4 +347,27 @@ fn next_state(state: PaymentState, line: &JournalLine) -> Option<PaymentState> {
         }
         _ => None,
     }
+}
+
+/// Where a step of a refund leads: back to the approval, until nothing of it stands.
+fn refunded(payment: &mut JournalPayment, line: &JournalLine) -> Option<PaymentState> {
+    let minor = line.refund_minor.unwrap_or_default();
+    match (payment.state, line.step.as_deref().unwrap_or_default()) {
+        (PaymentState::Approved | PaymentState::Refunding, "begun") => {
+            payment.refunds_pending += 1;
+        }
+        (PaymentState::Refunding, "done") if minor <= payment.stands_minor => {
+            payment.refunds_pending = payment.refunds_pending.checked_sub(1)?;
+            payment.stands_minor -= minor;
+        }
+        (PaymentState::Refunding, "failed") => {
+            payment.refunds_pending = payment.refunds_pending.checked_sub(1)?;
+        }
+        _ => return None,
+    }
+    Some(match (payment.refunds_pending, payment.stands_minor) {
+        (0, 0) => PaymentState::Refunded,
+        (0, _) => PaymentState::Approved,
+        _ => PaymentState::Refunding,
+    })
 }

@@ -98,6 +98,8 @@ pub struct Counts {
     pub reversals: u64,
     /// Inquiries.
     pub inquiries: u64,
+    /// Refunds (0200 with DE3 20).
+    pub refunds: u64,
     /// Network management requests.
     pub network: u64,
     /// Sign-ons among them.
@@ -115,6 +117,7 @@ struct Counters {
     repeats: AtomicU64,
     reversals: AtomicU64,
     inquiries: AtomicU64,
+    refunds: AtomicU64,
     network: AtomicU64,
     answers: AtomicU64,
     not_understood: AtomicU64,
@@ -231,6 +234,7 @@ impl IssuerHandle {
             repeats: read(&counters.repeats),
             reversals: read(&counters.reversals),
             inquiries: read(&counters.inquiries),
+            refunds: read(&counters.refunds),
             network: read(&counters.network),
             sign_ons: *self.bank.sign_ons.borrow(),
             answers: read(&counters.answers),

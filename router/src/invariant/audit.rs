@@ -21,6 +21,8 @@ pub struct PaymentFacts {
     pub journal_state: Option<PaymentState>,
     /// Whether the client itself asked for its undoing.
     pub reversal_asked: bool,
+    /// Whether the journal has an inquiry that found its outcome after it was unknown.
+    pub was_inquired: bool,
     /// Debits less reversals at the issuer: 0 or 1 when all is well.
     pub issuer_net_debits: i64,
     /// The notices its merchant received; none where no merchant listens.
@@ -58,7 +60,10 @@ fn answer(facts: &PaymentFacts) -> Option<Violation> {
     use PaymentState as State;
     let (heard, journal) = (facts.client_answer?, facts.journal_state);
     let supported = match (heard, journal) {
-        (OutcomeKind::Approved, Some(State::Approved | State::Settled | State::Refunded)) => true,
+        (
+            OutcomeKind::Approved,
+            Some(State::Approved | State::Settled | State::Refunding | State::Refunded),
+        ) => true,
         (OutcomeKind::Approved, Some(State::Reversing | State::Reversed)) => facts.reversal_asked,
         (OutcomeKind::Declined, Some(State::Declined | State::Expired)) => true,
         // The participant approved behind its decline, and that is undone.
@@ -66,6 +71,10 @@ fn answer(facts: &PaymentFacts) -> Option<Violation> {
         // What is refused before it is a payment (a bad field, overload) is not recorded.
         (OutcomeKind::Declined, None) => true,
         (OutcomeKind::Unknown, Some(State::Unknown | State::Reversing | State::Reversed)) => true,
+        (
+            OutcomeKind::Unknown,
+            Some(State::Approved | State::Declined | State::Refunding | State::Refunded),
+        ) => facts.was_inquired,
         (OutcomeKind::Approved | OutcomeKind::Declined | OutcomeKind::Unknown, _) => false,
     };
     let key = facts.key.clone();
@@ -82,7 +91,9 @@ fn issuer(facts: &PaymentFacts) -> Option<Violation> {
     let agreed = match journal {
         None if net_debits != 0 => return Some(Violation::SentWithoutIntent { key }),
         // A refund is a payment of its own; the one refunded still stands at the issuer.
-        Some(State::Approved | State::Settled | State::Refunded) => net_debits == 1,
+        Some(State::Approved | State::Settled | State::Refunding | State::Refunded) => {
+            net_debits == 1
+        }
         Some(State::Declined | State::Expired | State::Received | State::AwaitingPayer) => {
             net_debits == 0
         }
@@ -100,6 +111,7 @@ fn left_open(facts: &PaymentFacts) -> Option<Violation> {
         | State::AwaitingPayer
         | State::Sent
         | State::Unknown
+        | State::Refunding
         | State::Reversing => true,
         State::Approved
         | State::Declined
@@ -117,9 +129,10 @@ fn audit_notices(facts: &PaymentFacts, notices: &[ToldNotice], violations: &mut 
         let key = facts.key.clone();
         let told = notices.iter().filter(|notice| notice.kind == kind);
         let ids = told.map(|notice| &notice.id).collect::<HashSet<_>>().len();
-        if ids > 1 {
+        let may_have_many = kind == NoticeType::PaymentRefunded;
+        if ids > 1 && !may_have_many {
             violations.push(Violation::NoticeIdsDiffer { key, kind, ids });
-        } else if ids == 1 && !possible.contains(&kind) {
+        } else if ids > 0 && !possible.contains(&kind) {
             violations.push(Violation::NoticeUntrue { key, kind, journal: facts.journal_state });
         } else if ids == 0 && facts.settled && due.contains(&kind) {
             violations.push(Violation::NoticeMissing { key, kind });
@@ -134,13 +147,31 @@ fn expected(facts: &PaymentFacts) -> (&'static [NoticeType], &'static [NoticeTyp
     let Some(state) = facts.journal_state else { return (&[], &[]) };
     match state {
         State::Received | State::AwaitingPayer | State::Sent => (&[], &[]),
-        State::Approved | State::Settled | State::Refunded => {
-            (&[Type::PaymentApproved], &[Type::PaymentApproved])
+        State::Approved | State::Settled | State::Refunding => {
+            (&[Type::PaymentApproved], possibly_refunded(facts))
         }
-        State::Declined | State::Expired => (&[Type::PaymentDeclined], &[Type::PaymentDeclined]),
+        State::Refunded => {
+            (&[Type::PaymentApproved, Type::PaymentRefunded], possibly_refunded(facts))
+        }
+        State::Declined if facts.was_inquired => {
+            const BOTH: &[NoticeType] = &[Type::PaymentUnknown, Type::PaymentDeclined];
+            (BOTH, BOTH)
+        }
+        State::Declined => (&[Type::PaymentDeclined], &[Type::PaymentDeclined]),
+        State::Expired => (&[Type::PaymentExpired], &[Type::PaymentExpired]),
         State::Unknown => (&[Type::PaymentUnknown], &[Type::PaymentUnknown]),
         State::Reversing => (&[], &Type::ALL),
+        State::Reversed if facts.was_inquired => (&[Type::PaymentReversed], &Type::ALL),
         State::Reversed => reversed(facts.client_answer),
+    }
+}
+
+/// The notices that an approved payment may have had, a part of which may have been refunded.
+fn possibly_refunded(facts: &PaymentFacts) -> &'static [NoticeType] {
+    use NoticeType as Type;
+    match facts.was_inquired {
+        true => &[Type::PaymentUnknown, Type::PaymentApproved, Type::PaymentRefunded],
+        false => &[Type::PaymentApproved, Type::PaymentRefunded],
     }
 }
 

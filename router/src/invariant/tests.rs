@@ -116,6 +116,7 @@ fn approved() -> PaymentFacts {
         client_answer: Some(OutcomeKind::Approved),
         journal_state: Some(PaymentState::Approved),
         reversal_asked: false,
+        was_inquired: false,
         issuer_net_debits: 1,
         notices: Some(told(&[(NoticeType::PaymentApproved, "ntc_1")])),
         settled: true,

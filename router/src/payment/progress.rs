@@ -1,11 +1,13 @@
 //! The state machine alone: which record may follow which, for whoever decides without the data.
 
+use super::refunds::RefundSums;
 use super::standing::Standing;
 use super::{Effects, IllegalStep, PaymentState};
 use crate::notice::NoticeType;
 use crate::outcome::Outcome;
-use crate::record::{Record, ReversalStep};
+use crate::record::{Record, RefundStep, Reversal, ReversalStep};
 use crate::reservation::{Settle, Share};
+use crate::time::Timestamp;
 
 /// Where a payment stands, without its data; a few bytes, so that all open ones fit in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,10 @@ pub struct Progress {
     pub is_owed_anew: bool,
     /// What stands of it, once a partial reversal was owed.
     pub standing: Option<Standing>,
+    /// When its wait is over; none while it does not wait.
+    pub waits_until: Option<Timestamp>,
+    /// What its refunds add up to, once one was begun.
+    pub refunds: Option<RefundSums>,
 }
 
 /// Which outcome was told, without its data.
@@ -65,6 +71,8 @@ impl Progress {
         was_reversed: false,
         is_owed_anew: false,
         standing: None,
+        waits_until: None,
+        refunds: None,
     };
 
     /// A payment that was refused by a rule.
@@ -75,6 +83,8 @@ impl Progress {
         was_reversed: false,
         is_owed_anew: false,
         standing: None,
+        waits_until: None,
+        refunds: None,
     };
 
     /// Takes the next record of the payment.
@@ -82,45 +92,60 @@ impl Progress {
     /// Errors: [`IllegalStep`] when the record cannot follow; nothing is changed then.
     pub fn apply(&mut self, record: &Record) -> Result<Effects, IllegalStep> {
         let illegal = IllegalStep { state: self.state, record: record.kind() };
-        match record {
-            Record::Rerouted(_) if self.state == PaymentState::Sent => Ok(Effects::default()),
-            Record::Outcome(concluded) if self.state == PaymentState::Sent => {
-                let (state, effects) = effects_of(&concluded.outcome);
-                (self.state, self.told) = (state, Some(OutcomeKind::of(&concluded.outcome)));
-                Ok(effects)
+        let taken = match record {
+            Record::Rerouted(_) => (self.state == PaymentState::Sent).then_some(Effects::default()),
+            Record::Outcome(concluded) => self.conclude(&concluded.outcome),
+            Record::Reversal(reversal) => self.reverse(reversal),
+            Record::LateAnswer(late) => {
+                (self.was_sent && self.told.is_some()).then(|| self.hear_late(&late.outcome))
             }
-            Record::Reversal(reversal) => match &reversal.step {
-                ReversalStep::Owed(_) if self.may_be_reversed() || self.is_owed_anew => {
-                    (self.state, self.is_owed_anew) = (PaymentState::Reversing, false);
-                    Ok(Effects { owes_reversal: true, ..Effects::default() })
-                }
-                ReversalStep::Confirmed(_) if self.may_be_confirmed() => Ok(self.confirm()),
-                ReversalStep::PartOwed(part) if self.state == PaymentState::Approved => {
-                    self.standing = Some(Standing::owing(self.standing, part).ok_or(illegal)?);
-                    Ok(Effects { owes_reversal: true, ..Effects::default() })
-                }
-                ReversalStep::PartConfirmed(part) if self.has_approval() => {
-                    let standing = self.standing.ok_or(illegal)?;
-                    self.standing = Some(standing.confirming(part.stands_minor).ok_or(illegal)?);
-                    Ok(Effects { settle: Some(Settle::Undo), ..Effects::default() })
-                }
-                ReversalStep::Owed(_)
-                | ReversalStep::Confirmed(_)
-                | ReversalStep::PartOwed(_)
-                | ReversalStep::PartConfirmed(_) => Err(illegal),
-            },
-            Record::LateAnswer(late) if self.was_sent && self.told.is_some() => {
-                Ok(self.hear_late(&late.outcome))
-            }
-            Record::Rerouted(_)
-            | Record::Outcome(_)
-            | Record::LateAnswer(_)
-            | Record::Intent(_)
+            Record::Awaiting(wait) => self.wait(wait),
+            Record::Confirming(confirming) => self.confirm_payer(confirming),
+            Record::Expired(expired) => self.expire(expired),
+            Record::Inquiry(inquiry) => self.inquired(&inquiry.finding),
+            Record::Refund(refund) => self.refund(&refund.step),
+            Record::Intent(_)
             | Record::Refused(_)
             | Record::Account(_)
             | Record::Event(_)
             | Record::NoticeMark(_)
-            | Record::EarlyReversal(_) => Err(illegal),
+            | Record::EarlyReversal(_) => None,
+        };
+        taken.ok_or(illegal)
+    }
+
+    /// An answer, or the end of the time for one, to a payment that was sent or waits; none where
+    /// the record cannot follow.
+    fn conclude(&mut self, outcome: &Outcome) -> Option<Effects> {
+        if !matches!(self.state, PaymentState::Sent | PaymentState::AwaitingPayer) {
+            return None;
+        }
+        let (state, effects) = effects_of(outcome);
+        (self.state, self.told) = (state, Some(OutcomeKind::of(outcome)));
+        self.waits_until = None;
+        Some(effects)
+    }
+
+    /// A step of undoing the payment, or a part of it; none where the record cannot follow.
+    fn reverse(&mut self, reversal: &Reversal) -> Option<Effects> {
+        let owed = Effects { owes_reversal: true, ..Effects::default() };
+        match &reversal.step {
+            ReversalStep::Owed(_) => (self.may_be_reversed() || self.is_owed_anew).then(|| {
+                (self.state, self.is_owed_anew) = (PaymentState::Reversing, false);
+                owed
+            }),
+            ReversalStep::Confirmed(_) => self.may_be_confirmed().then(|| self.confirm()),
+            ReversalStep::PartOwed(part) => {
+                let may_begin = self.state == PaymentState::Approved && !self.has_refunds();
+                let standing = Standing::owing(self.standing, part).filter(|_| may_begin)?;
+                self.standing = Some(standing);
+                Some(owed)
+            }
+            ReversalStep::PartConfirmed(part) => {
+                let standing = self.standing.filter(|_| self.has_approval())?;
+                self.standing = Some(standing.confirming(part.stands_minor)?);
+                Some(Effects { settle: Some(Settle::Undo), ..Effects::default() })
+            }
         }
     }
 
@@ -145,14 +170,17 @@ impl Progress {
     /// is still to begin.
     pub(super) fn hear_late(&mut self, outcome: &Outcome) -> Effects {
         let is_against_state = match self.state {
-            PaymentState::Declined | PaymentState::Reversing | PaymentState::Reversed => true,
+            PaymentState::Declined
+            | PaymentState::Expired
+            | PaymentState::Reversing
+            | PaymentState::Reversed => true,
             PaymentState::Received
             | PaymentState::AwaitingPayer
             | PaymentState::Sent
             | PaymentState::Approved
             | PaymentState::Unknown
-            | PaymentState::Expired
             | PaymentState::Settled
+            | PaymentState::Refunding
             | PaymentState::Refunded => false,
         };
         let owes_reversal = is_against_state && outcome.may_have_moved_money();
@@ -169,12 +197,22 @@ impl Progress {
 
     /// Whether a reversal may begin: money moved, or may have.
     pub fn may_be_reversed(self) -> bool {
-        matches!(self.state, PaymentState::Approved | PaymentState::Unknown)
+        let may_have_moved = matches!(self.state, PaymentState::Approved | PaymentState::Unknown);
+        may_have_moved && !self.has_refunds()
     }
 
-    /// Whether anything is still owed to a participant.
+    /// Whether anything is still to come of it: from its participant, its payer, or the switch.
     pub fn is_open(self) -> bool {
-        matches!(self.state, PaymentState::Sent | PaymentState::Unknown | PaymentState::Reversing)
+        let is_under_way = matches!(
+            self.state,
+            PaymentState::Sent | PaymentState::AwaitingPayer | PaymentState::Refunding
+        );
+        is_under_way || self.owes_reversal()
+    }
+
+    /// Whether a reversal, or an inquiry before it, is owed to a participant.
+    pub fn owes_reversal(self) -> bool {
+        matches!(self.state, PaymentState::Unknown | PaymentState::Reversing)
             || self.part_owed().is_some()
     }
 
@@ -185,9 +223,15 @@ impl Progress {
         standing.is_owed().then_some(standing.owed_minor)
     }
 
-    /// The share of the payment that a reversal's record gives back when it is applied to this;
-    /// none where that is the whole payment.
+    /// The share of the payment that the record of a reversal or refund gives back when it is applied
+    /// to this; none where that is the whole payment, or nothing.
     pub fn share_given_back(self, record: &Record) -> Option<Share> {
+        if let Record::Refund(refund) = record {
+            return match &refund.step {
+                RefundStep::Done(done) => self.share_refunded(done.amount_minor),
+                RefundStep::Begun(_) | RefundStep::Failed(_) => None,
+            };
+        }
         let Record::Reversal(reversal) = record else { return None };
         let standing = self.standing?;
         let to_minor = match &reversal.step {

@@ -2,6 +2,7 @@
 //! balances.
 
 mod positions;
+mod walk;
 
 use std::collections::HashMap;
 
@@ -20,8 +21,8 @@ use router::policy::{
 use router::posting::{Entry, cap_movement, top_up};
 use router::reason::Reason;
 use router::record::{
-    AccountMovement, Attempt, Concluded, Intent, LateAnswer, PartConfirmed, PartOwed, Record,
-    Refused, Reversal, ReversalCause, ReversalConfirmed, ReversalStep,
+    AccountMovement, Attempt, Concluded, Inquiry, Intent, LateAnswer, PartConfirmed, PartOwed,
+    Record, RefundStep, Refused, Reversal, ReversalCause, ReversalConfirmed, ReversalStep,
 };
 use router::text::Text;
 use router::time::{Timestamp, Zone};
@@ -180,8 +181,13 @@ impl LedgerRun {
         let (id, at) = (payment.id, self.now());
         let turn = self.random.below(4);
         let yes = Outcome::Approved(Approval::default());
+        if self.random.below(3) == 0
+            && let Some(record) = walk::next_of(payment, at, turn)
+        {
+            return Some(record);
+        }
         let step = match (payment.state, payment.is_owed_anew) {
-            (PaymentState::Sent, _) => {
+            (PaymentState::Sent | PaymentState::AwaitingPayer, _) => {
                 let outcome = match turn {
                     0 => Outcome::Declined(Decline::ours(Reason::CardDeclined)),
                     1 => Outcome::Unknown(Cause::Timeout),
@@ -195,22 +201,25 @@ impl LedgerRun {
                 ReversalStep::Owed(ReversalCause::Unknown(Cause::Timeout))
             }
             (PaymentState::Reversing, true) => ReversalStep::Owed(ReversalCause::LateAnswer),
+            (PaymentState::Approved, _) if payment.progress().has_refunds() => return None,
             (PaymentState::Approved, _) => self.undo(payment, turn)?,
             (PaymentState::Reversing, false) => {
                 let (response_code, entry) = (*b"00", Entry::default());
                 ReversalStep::Confirmed(ReversalConfirmed { response_code, entry })
             }
-            (PaymentState::Declined | PaymentState::Reversed, _) if payment.attempt.is_some() => {
+            (PaymentState::Declined | PaymentState::Reversed | PaymentState::Expired, _)
+                if payment.attempt.is_some() =>
+            {
                 let late = LateAnswer { payment: id, at, outcome: yes };
                 return (turn == 0).then_some(Record::LateAnswer(late));
             }
             (
                 PaymentState::Declined
                 | PaymentState::Reversed
-                | PaymentState::Received
-                | PaymentState::AwaitingPayer
                 | PaymentState::Expired
+                | PaymentState::Received
                 | PaymentState::Settled
+                | PaymentState::Refunding
                 | PaymentState::Refunded,
                 _,
             ) => return None,
@@ -249,6 +258,13 @@ fn with_entry(record: &Record, entry: Entry) -> Record {
                 ReversalStep::Owed(_) | ReversalStep::PartOwed(_) => {}
             }
             Record::Reversal(reversal)
+        }
+        Record::Inquiry(inquiry) => Record::Inquiry(Box::new(Inquiry { entry, ..*inquiry })),
+        Record::Refund(mut refund) => {
+            if let RefundStep::Done(done) = &mut refund.step {
+                done.entry = entry;
+            }
+            Record::Refund(refund)
         }
         other => other,
     }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+pub mod later;
+
 use router::event::{Actor, Event, EventBody, EventKind, OtherBody, OwedNotice};
 use router::exchange::{AttemptRef, RequestTrace};
 use router::id::{

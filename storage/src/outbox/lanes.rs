@@ -183,6 +183,7 @@ mod tests {
             notice_id: notice_id(payment, kind),
             payment,
             kind,
+            refund: None,
             order_key: OrderKey::Payment(payment),
             attempts: 0,
             next_at: Timestamp(0),

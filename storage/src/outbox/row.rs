@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use router::id::{BillNo, EndpointId, PaymentId};
-use router::notice::{NoticeType, notice_id};
-use router::record::NoticeMark;
+use router::id::{BillNo, EndpointId, NoticeId, PaymentId, RefundId};
+use router::notice::{NoticeType, notice_id, refund_notice_id};
+use router::record::{NoticeMark, Record};
 use router::time::Timestamp;
 
 use super::{Attempted, Delivery, LanePage, NoticeRow, OrderKey, Owed};
@@ -24,23 +24,50 @@ const SCAN_MAX: usize = 10_000;
 /// Rows asked of the read models at once.
 const READ_AT_ONCE: usize = 256;
 
+/// The record that owes a notice.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NoticeOrigin {
+    /// Its position.
+    pub sequence: u64,
+    /// When it was made.
+    pub at: Timestamp,
+    /// The refund that it is a step of, where it is one.
+    pub refund: Option<RefundId>,
+}
+
+impl NoticeOrigin {
+    /// A step of a payment at a position.
+    pub fn of(sequence: u64, step: &Record) -> Self {
+        let at = step.at().expect("invariant: every step of a payment has its time");
+        Self { sequence, at, refund: step.refund() }
+    }
+}
+
+/// The id of the notice that tells this of a payment.
+fn id_of(payment: PaymentId, kind: NoticeType, refund: Option<RefundId>) -> NoticeId {
+    match refund {
+        Some(refund) => refund_notice_id(payment, refund),
+        None => notice_id(payment, kind),
+    }
+}
+
 /// The row of one notice owed.
 pub(crate) fn owed_row(
     endpoint: EndpointId,
-    sequence: u64,
+    NoticeOrigin { sequence, at, refund }: NoticeOrigin,
     (payment, kind, bill): (PaymentId, NoticeType, Option<BillNo>),
-    owed_since: Timestamp,
 ) -> Vec<u8> {
     let order_key = bill.map_or(OrderKey::Payment(payment), OrderKey::Bill);
     let owed = Owed {
         sequence,
-        notice_id: notice_id(payment, kind),
+        notice_id: id_of(payment, kind, refund),
         payment,
         kind,
+        refund,
         order_key,
         attempts: 0,
         next_at: Timestamp(0),
-        owed_since,
+        owed_since: at,
     };
     let row =
         NoticeRow { endpoint, owed, delivery: Delivery::Queued, last_status: None, last_at: None };
@@ -287,6 +314,7 @@ fn encode(row: &NoticeRow) -> Vec<u8> {
         OrderKey::Payment(_) => None,
     };
     put_option(bill, &mut out, |bill, out| put_text(&bill.0, out));
+    put_option(row.owed.refund.as_ref(), &mut out, |refund, out| put_u128(refund.0, out));
     out.push(match row.delivery {
         Delivery::Queued => 1,
         Delivery::Retrying => 2,
@@ -314,6 +342,7 @@ fn row(
     let payment = PaymentId(reader.u128()?);
     let kind = notice_type(reader)?;
     let bill = reader.option(|reader| reader.text().map(BillNo))?;
+    let refund = reader.option(|reader| reader.u128().map(RefundId))?;
     let at = reader.at();
     let delivery = match reader.u8()? {
         1 => Delivery::Queued,
@@ -324,9 +353,10 @@ fn row(
     };
     let owed = Owed {
         sequence,
-        notice_id: notice_id(payment, kind),
+        notice_id: id_of(payment, kind, refund),
         payment,
         kind,
+        refund,
         order_key: bill.map_or(OrderKey::Payment(payment), OrderKey::Bill),
         attempts: reader.u32()?,
         next_at: reader.timestamp()?,
@@ -357,7 +387,8 @@ mod tests {
         let mut rows = Rows::default();
         for sequence in 1..=last {
             let tells = (PaymentId(sequence.into()), NoticeType::PaymentApproved, None);
-            rows.notices.push((ENDPOINT, sequence, owed_row(ENDPOINT, sequence, tells, SINCE)));
+            let origin = NoticeOrigin { sequence, at: SINCE, refund: None };
+            rows.notices.push((ENDPOINT, sequence, owed_row(ENDPOINT, origin, tells)));
         }
         views.write(rows, ViewPosition::default()).unwrap();
         Outbox { scan_max: 10, ..Outbox::new(views, BTreeMap::new()) }

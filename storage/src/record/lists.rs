@@ -20,15 +20,20 @@ pub(crate) struct ListTooLong {
 pub(crate) fn check_lists(record: &Record) -> Result<(), ListTooLong> {
     match record {
         Record::Intent(intent) => check_intent(intent),
-        Record::Outcome(_) | Record::Reversal(_) | Record::Account(_) => {
-            record.entry().map_or(Ok(()), check_entry)
-        }
+        Record::Outcome(_)
+        | Record::Reversal(_)
+        | Record::Account(_)
+        | Record::Inquiry(_)
+        | Record::Refund(_) => record.entry().map_or(Ok(()), check_entry),
         Record::Event(event) => check_event(event),
         Record::Refused(_)
         | Record::Rerouted(_)
         | Record::LateAnswer(_)
         | Record::NoticeMark(_)
-        | Record::EarlyReversal(_) => Ok(()),
+        | Record::EarlyReversal(_)
+        | Record::Awaiting(_)
+        | Record::Confirming(_)
+        | Record::Expired(_) => Ok(()),
     }
 }
 

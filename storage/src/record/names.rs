@@ -57,6 +57,8 @@ codes!(
     PaymentDeclined = 2,
     PaymentUnknown = 3,
     PaymentReversed = 4,
+    PaymentExpired = 5,
+    PaymentRefunded = 6,
 );
 
 /// The same number as one byte, as the rows of notices have it.

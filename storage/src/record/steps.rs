@@ -138,7 +138,7 @@ pub(super) fn put_late(late: &LateAnswer, history: Option<&[u8]>, out: &mut Vec<
     });
 }
 
-fn put_history(history: Option<&[u8]>, out: &mut ValueWriter<'_>) {
+pub(super) fn put_history(history: Option<&[u8]>, out: &mut ValueWriter<'_>) {
     if let Some(history) = history {
         out.bytes_field(HISTORY, history);
     }

@@ -2,7 +2,7 @@
 
 use router::id::{
     AccountId, BillNo, BillerId, ClientRef, EndpointId, FloatRef, Folio, OperatorId, ParticipantId,
-    PaymentId, Product, SecretId, Stan,
+    PaymentId, Product, RefundId, SecretId, Stan,
 };
 use router::message::{Fingerprint, IdempotencyKey};
 use router::money::{Currency, Money};
@@ -299,4 +299,13 @@ macro_rules! wrapped {
 }
 
 wrapped!(AccountId, BillNo, BillerId, ClientRef, CounterKey, EndpointId, Fingerprint, FloatRef);
-wrapped!(IdempotencyKey, OperatorId, ParticipantId, PaymentId, Product, SecretId, SlotKey);
+wrapped!(
+    IdempotencyKey,
+    OperatorId,
+    ParticipantId,
+    PaymentId,
+    Product,
+    RefundId,
+    SecretId,
+    SlotKey
+);

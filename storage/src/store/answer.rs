@@ -15,8 +15,8 @@ use crate::record::{DecodeError, notice_type, put_notice_type};
 /// What a start found.
 #[derive(Debug)]
 pub struct Recovered {
-    /// Payments that are sent, unknown or being reversed: each is owed an inquiry or a reversal,
-    /// as one that may have been sent.
+    /// Payments that something is still to come of: what follows is read from the state of each. One
+    /// that is sent may have reached its participant; one that waits goes on waiting.
     pub open: Vec<Payment>,
     /// The first folio that no record names.
     pub folio_next: u64,
@@ -119,6 +119,8 @@ pub struct Stats {
     pub projected: u64,
     /// Payments held in memory.
     pub live: usize,
+    /// Payments that wait for their payer or a confirmation.
+    pub waiting: usize,
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use router::money::Currency;
 use router::payment::Payment;
 use router::text::Text;
 use router::time::{Date, Timestamp};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::elsewhere::{LOOK_AGAIN, UNSEEN_MAX};
 use super::{Balance, Page, Store, StoreError};
@@ -222,7 +222,7 @@ impl Store {
         std::iter::once(self.clone()).chain(held)
     }
 
-    /// Payments that are sent, unknown or being reversed, in all lanes that this node holds.
+    /// Payments that something is still to come of, in all lanes that this node holds.
     pub async fn open_payments(&self) -> Result<Vec<Payment>, StoreError> {
         let stores: Vec<Self> = self.all_here().collect();
         self.blocking(move || {
@@ -230,6 +230,18 @@ impl Store {
             open.map(|history| folded(&history)).collect()
         })
         .await
+    }
+
+    /// The end of the first wait among the payments of this store's own lane that wait, as it
+    /// changes; none in it while no payment waits.
+    pub fn first_wait_end(&self) -> watch::Receiver<Option<Timestamp>> {
+        self.inner.shared.live.waits().first_end()
+    }
+
+    /// Payments of this store's own lane whose waits are over at an instant, by the ends of their
+    /// waits, at most `limit`. Reads memory alone.
+    pub fn waits_over_at(&self, now: Timestamp, limit: usize) -> Vec<PaymentId> {
+        self.inner.shared.live.waits().over_at(now, limit)
     }
 
     /// Whether a movement or a granted hold ever named an account in a currency.

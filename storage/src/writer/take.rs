@@ -124,6 +124,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         let was_open = progress.is_open();
         let share = progress.share_given_back(record);
         let effects = progress.apply(record)?;
+        self.check_refund(id, record, before.as_ref(), group)?;
         self.check_entry(id, record, effects.settle, group)?;
         let reopening = match reopening(record).filter(|_| !was_open && progress.is_open()) {
             Some(reopening) => {
@@ -207,6 +208,25 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         if is_due { Ok(()) } else { Err(StoreError::EntryDiffers { kind: record.kind() }) }
     }
 
+    /// Refuses a step of a refund that the payment's own refunds do not allow: one that is begun
+    /// already, or that has ended.
+    fn check_refund(
+        &mut self,
+        id: PaymentId,
+        record: &Record,
+        before: Option<&History>,
+        group: &Group,
+    ) -> Result<(), StoreError> {
+        if !matches!(record, Record::Refund(_)) {
+            return Ok(());
+        }
+        let known = before.cloned().or_else(|| self.closed_in(id, group));
+        let history = known.ok_or(StoreError::UnknownPayment(id))?;
+        let payment = history.payment().map_err(|error| StoreError::unreadable(&error));
+        payment?.apply(record)?;
+        Ok(())
+    }
+
     fn append_around(
         &mut self,
         record: &Record,
@@ -227,7 +247,12 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             | Record::Reversal(_)
             | Record::LateAnswer(_)
             | Record::Account(_)
-            | Record::NoticeMark(_) => {}
+            | Record::NoticeMark(_)
+            | Record::Awaiting(_)
+            | Record::Confirming(_)
+            | Record::Expired(_)
+            | Record::Inquiry(_)
+            | Record::Refund(_) => {}
         }
         if let Some(entry) = record.movement() {
             self.post(entry, sequence, group)?;
@@ -304,6 +329,7 @@ fn reopening(record: &Record) -> Option<Reopening<'_>> {
     match record {
         Record::Reversal(reversal) => Some(Reopening::Reversal(reversal)),
         Record::LateAnswer(late) => Some(Reopening::LateAnswer(late)),
+        Record::Refund(refund) => Some(Reopening::Refund(refund)),
         Record::Intent(_)
         | Record::Refused(_)
         | Record::Rerouted(_)
@@ -311,7 +337,11 @@ fn reopening(record: &Record) -> Option<Reopening<'_>> {
         | Record::Account(_)
         | Record::Event(_)
         | Record::NoticeMark(_)
-        | Record::EarlyReversal(_) => None,
+        | Record::EarlyReversal(_)
+        | Record::Awaiting(_)
+        | Record::Confirming(_)
+        | Record::Expired(_)
+        | Record::Inquiry(_) => None,
     }
 }
 

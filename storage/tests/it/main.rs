@@ -15,3 +15,4 @@ mod pruning_killed;
 mod restart;
 mod retention;
 mod support;
+mod waiting;

@@ -10,6 +10,7 @@ pub mod dial;
 pub mod in_flight;
 pub mod key_exchange;
 pub mod late;
+mod later;
 pub mod line;
 pub mod lines;
 pub mod listen;

@@ -50,6 +50,8 @@ pub struct ParticipantConfig {
     pub response_timeout_ms: u64,
     /// Requests to it that may be open at once.
     pub in_flight_max: usize,
+    /// What becomes of a payment whose outcome is unknown.
+    pub on_unknown: OnUnknown,
     /// Whether it reads replacement amounts (DE95), so that a part of a payment can be reversed.
     pub partial_reversals: bool,
     /// Requests of its own being worked on at once, over all its lines.
@@ -76,6 +78,18 @@ impl ParticipantConfig {
 
 /// What the rules need of a participant, and its lines do not.
 const OF_RULES: [&str; 3] = ["currencies", "status", "net_debit_caps"];
+
+/// What becomes of a participant's payment whose outcome is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUnknown {
+    /// It is reversed.
+    Reverse,
+    /// The participant is asked what became of it. It is reversed where the participant does not know
+    /// it, or says nothing of it.
+    InquireFirst,
+    /// It counts as approved: what the participant says is settled afterwards, outside the switch.
+    DeemAccepted,
+}
 
 /// Where and how we connect to a participant.
 #[derive(Debug, Clone)]
@@ -154,7 +168,6 @@ fn read_one(
     let id = id.unwrap_or(ParticipantId(Text::EMPTY));
     let files_before = section.files_noted();
     section.choice("codec", &[("cauce-87", ())]);
-    section.choice("on_unknown", &[("reverse", ())]);
     let acquirer_id = section.parsed("acquirer_id");
     let (reach, listen, framing) =
         (reach(section), section.socket_address("listen", "0.0.0.0:8601"), framing::read(section));
@@ -196,6 +209,7 @@ fn read_one(
             .flatten(),
         response_timeout_ms: section.number("response_timeout_ms", 10..=600_000, 5000),
         in_flight_max: section.size("in_flight_max", 1..=u64::from(Stan::COUNT) / 2, 20_000),
+        on_unknown: section.choice("on_unknown", &ON_UNKNOWN),
         partial_reversals,
         requests_max: section.size("requests_max", 1..=1_000_000, 8192),
         reversals_owed_max: section.size("reversals_owed_max", 1..=10_000_000, 20_000),
@@ -205,6 +219,13 @@ fn read_one(
     let rules = super::rules::participant(section, id);
     Entry { lines, rules }
 }
+
+/// The words of `on_unknown`; the first where nothing is said.
+const ON_UNKNOWN: [(&str, OnUnknown); 3] = [
+    ("reverse", OnUnknown::Reverse),
+    ("inquire_first", OnUnknown::InquireFirst),
+    ("deem_accepted", OnUnknown::DeemAccepted),
+];
 
 fn partial_reversals(section: &mut Section<'_>, message_format: Option<&MessageFormat>) -> bool {
     let is_wanted = section.flag("partial_reversals");

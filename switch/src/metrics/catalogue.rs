@@ -134,6 +134,17 @@ pub(super) const METRICS: &[Metric] = &[
     counter("cauce_requests_expired_total", "Requests given up before they were written", &[]),
     counter("cauce_answers_undelivered_total", "Answers whose line had gone", &[]),
     counter("cauce_reversals_confirmed_total", "Reversals with evidence", &[]),
+    counter(
+        "cauce_inquiries_total",
+        "Unknown payments of which more is known, by what was found",
+        &[Of("finding", || vec!["approved", "declined", "not_found", "deemed_approved"])],
+    ),
+    counter(
+        "cauce_refunds_total",
+        "Refunds that ended, by how",
+        &[Of("end", || vec!["done", "failed"])],
+    ),
+    counter("cauce_payments_expired_total", "Payments that waited in vain", &[]),
     counter("cauce_reversal_repeats_total", "Reversals that had to be repeated", &[]),
     gauge("cauce_reversals_owed", "Payments that are unknown or being undone", &[]),
     counter(

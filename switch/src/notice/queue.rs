@@ -227,6 +227,7 @@ mod tests {
             notice_id: notice_id(payment, kind),
             payment,
             kind,
+            refund: None,
             order_key: key,
             attempts: 0,
             next_at: START,

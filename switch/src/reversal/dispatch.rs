@@ -11,7 +11,6 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use router::exchange::Repeat;
 use router::id::{ParticipantId, PaymentId};
-use router::payment::PaymentState;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
@@ -208,7 +207,7 @@ async fn owed_by(engine: &Engine, payment: PaymentId) -> Option<ParticipantId> {
     }
     // Of a lane that another node holds.
     let payment = engine.store.payment(payment).await.ok().flatten()?;
-    let is_owed = payment.is_open() && payment.state != PaymentState::Sent;
+    let is_owed = payment.progress().owes_reversal();
     payment.attempt.filter(|_| is_owed).map(|attempt| attempt.participant)
 }
 

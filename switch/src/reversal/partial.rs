@@ -159,6 +159,9 @@ fn repeated_key(payment: &Payment, request: &PartRequest) -> Option<Reason> {
 /// What is told where no approval stands; none where one does.
 fn not_approved(payment: &Payment, amount: PartAmount) -> Option<Reason> {
     match payment.state {
+        PaymentState::Approved if payment.progress().has_refunds() => {
+            Some(Reason::ReversalNotAllowed)
+        }
         PaymentState::Approved => None,
         PaymentState::Unknown | PaymentState::Reversing | PaymentState::Reversed => {
             // Who had all that stood given back may ask again.
@@ -171,6 +174,7 @@ fn not_approved(payment: &Payment, amount: PartAmount) -> Option<Reason> {
         PaymentState::Received
         | PaymentState::AwaitingPayer
         | PaymentState::Settled
+        | PaymentState::Refunding
         | PaymentState::Refunded => Some(Reason::ReversalNotAllowed),
     }
 }

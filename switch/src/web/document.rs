@@ -8,7 +8,9 @@ mod webhooks;
 
 use std::sync::LazyLock;
 
-use codecs::api::{NoticeBody, NoticeTypeName, NoticeView, Page, ReversalBody, TestNoticeBody};
+use codecs::api::{
+    NoticeBody, NoticeTypeName, NoticeView, Page, RefundBody, ReversalBody, TestNoticeBody,
+};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
@@ -76,6 +78,7 @@ const METHODS: [&str; 5] = ["post", "get", "put", "patch", "delete"];
         NoticeBody<'static>,
         NoticeTypeName,
         Page<NoticeView>,
+        RefundBody,
         ReversalBody,
         TestNoticeBody,
     )),

@@ -7,13 +7,15 @@ use axum::extract::{
     FromRequest, FromRequestParts, OptionalFromRequest, OptionalFromRequestParts, Path, Request,
 };
 use codecs::api::{
-    EndpointBody, EndpointPatchBody, FieldError, PaymentBody, RecoveryBody, parse_endpoint,
-    parse_endpoint_patch, parse_payment, parse_recovery, parse_reversal,
+    EndpointBody, EndpointPatchBody, FieldError, PaymentBody, RecoveryBody, RefundWish,
+    parse_confirmation, parse_endpoint, parse_endpoint_patch, parse_payment, parse_recovery,
+    parse_refund, parse_reversal,
 };
 use http::request::Parts;
 use hyper::body::Body as _;
 use router::money::Money;
 use router::reason::{Language, Reason};
+use router::secret::Secret;
 
 use super::answer::Refusal;
 use super::principal::Principal;
@@ -79,6 +81,19 @@ impl JsonBody for EndpointPatchBody {
 impl JsonBody for RecoveryBody {
     fn read(bytes: &[u8]) -> Result<Self, FieldError> {
         parse_recovery(bytes)
+    }
+}
+
+impl JsonBody for RefundWish {
+    fn read(bytes: &[u8]) -> Result<Self, FieldError> {
+        parse_refund(bytes)
+    }
+}
+
+/// A one-time key.
+impl JsonBody for Secret {
+    fn read(bytes: &[u8]) -> Result<Self, FieldError> {
+        parse_confirmation(bytes)
     }
 }
 

@@ -133,7 +133,7 @@ pub(super) async fn redeliver(
 async fn happened(api: &Api, row: &NoticeRow) -> Result<Timestamp, Refusal> {
     let payment = api.engine.store.payment(row.owed.payment).await?;
     let received_at = Timestamp(row.owed.payment.unix_ms().saturating_mul(1000));
-    Ok(payment.map_or(received_at, |payment| happened_at(&payment, row.owed.kind)))
+    Ok(payment.map_or(received_at, |payment| happened_at(&payment, &row.owed)))
 }
 
 fn view(row: &NoticeRow, happened_at: Timestamp) -> NoticeView {

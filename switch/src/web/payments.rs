@@ -9,6 +9,7 @@ use http::header::LOCATION;
 use http::{HeaderName, HeaderValue, StatusCode};
 use router::id::{BillerId, Folio, PaymentId};
 use router::message::{IdempotencyKey, Originator, PaymentRequest, api_key_of, digest128};
+use router::notice::NoticeType;
 use router::payment::{Payment, PaymentState};
 use router::reason::{Language, Reason};
 use router::time::{Date, Timestamp};
@@ -41,8 +42,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
     path = "/v1/payments",
     operation_id = "createPayment",
     tag = "payments",
-    description = "The same key and body give the same answer again, marked with \
-        Idempotent-Replayed. A client that got no answer repeats the request with the same key. \
+    description = "The same key and body give the payment again as it stands then, marked with \
+        Idempotent-Replayed: one that was reversed since is already_reversed, never approved. A client that got no answer repeats the request with the same key. \
         Refusals without an `id` made no payment: 400, and a wrong amount, leave the key free for \
         the corrected request.",
     params(("Idempotency-Key" = String, Header,
@@ -139,7 +140,8 @@ async fn still_under_way(
     }
 }
 
-/// Tells the originator what became of a payment – now and at every repeat of the key the same.
+/// Tells the originator what became of a payment: a repeat of the key the same, but for an approval
+/// that was reversed or refunded since.
 async fn tell(api: &Api, reply: Reply, language: Language) -> Answered<PaymentView<'static>> {
     if reply.is_in_progress {
         return Err(Refusal::in_progress());
@@ -159,11 +161,14 @@ async fn tell(api: &Api, reply: Reply, language: Language) -> Answered<PaymentVi
         tracing::error!(payment_id = %id, "a payment that was concluded cannot be read");
         return Err(Refusal::new(Reason::SystemError, "store"));
     };
+    // What it was when it was concluded; a repeat of an approval is told what became of it since.
     let payment = match payment.outcome.as_ref().map(kind_of) {
+        Some(NoticeType::PaymentApproved) if reply.is_replay => payment,
         Some(kind) => as_told(payment, kind),
         None => payment,
     };
     let answer = match reply.reason {
+        Reason::Pending => view(api, StatusCode::ACCEPTED, &payment, language).await?,
         Reason::Approved => view(api, StatusCode::CREATED, &payment, language).await?,
         Reason::OutcomeUnknown => view(api, StatusCode::ACCEPTED, &payment, language).await?,
         _ => declined(api, &reply, &payment, language).await?.into_other(),
@@ -193,7 +198,7 @@ pub(super) enum Refused {
     Problem(Problem),
 }
 
-async fn declined(
+pub(super) async fn declined(
     api: &Api,
     reply: &Reply,
     payment: &Payment,
@@ -208,7 +213,7 @@ async fn declined(
     Ok(Answer::problem(status, &both))
 }
 
-async fn view(
+pub(super) async fn view(
     api: &Api,
     status: StatusCode,
     payment: &Payment,

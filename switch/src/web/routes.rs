@@ -14,7 +14,7 @@ use super::answer::Refusal;
 use super::document::Document;
 use super::rate_limit::RateLimit;
 use super::request_notes::RequestNotes;
-use super::{Api, Limits, endpoints, notices, pages, payments};
+use super::{Api, Limits, endpoints, later, notices, pages, payments};
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone)]
@@ -39,6 +39,8 @@ pub(super) fn described(frame: OpenApi) -> OpenApiRouter<Shared> {
         .routes(routes!(payments::create, payments::list))
         .routes(routes!(payments::show))
         .routes(routes!(payments::reverse))
+        .routes(routes!(later::confirm))
+        .routes(routes!(later::refund))
         .routes(routes!(endpoints::create, endpoints::list))
         .routes(routes!(endpoints::show, endpoints::patch, endpoints::delete))
         .routes(routes!(endpoints::rotate_secret))

@@ -283,8 +283,9 @@ async fn a_payment_is_undone_at_its_originator_s_wish_and_a_decline_is_not() {
     let undone = api.post(&path, &json!({})).await;
     assert_eq!((undone.status, undone.text("/state")), (200, "reversed"));
     assert_eq!(net_debits(&house.issuer.truth()[0]), 0);
-    // What its originator was told stays told.
-    assert_eq!(api.pay("order-1", &card_payment(15_000, "B-1")).await.body, paid.body);
+    let repeat = api.pay("order-1", &card_payment(15_000, "B-1")).await;
+    assert_eq!((repeat.status, repeat.text("/code")), (409, "already_reversed"), "no approval");
+    assert_eq!((repeat.text("/id"), repeat.text("/state")), (paid.text("/id"), "reversed"));
 
     let declined = api.pay("order-2", &card_payment(1_051, "B-1")).await;
     let path = format!("/v1/payments/{}/reverse", declined.text("/id"));

@@ -1,5 +1,7 @@
 //! Asking a participant.
 
+mod later;
+
 use bytes::{BufMut, BytesMut};
 use router::exchange::{Ask, RequestTrace, Undo};
 use router::fee::{Bearer, Fee, FeeTiming};
@@ -14,6 +16,8 @@ use super::{Repeat, repeat_digit, replacement};
 use crate::error::PackError;
 use crate::iso8583::pack::Packer;
 use crate::iso8583::spec::Spec;
+
+pub use later::{inquiry_request, refund_request};
 
 /// The payer's account.
 const PAYER_ACCOUNT: u8 = 102;

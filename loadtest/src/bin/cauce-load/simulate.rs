@@ -163,8 +163,8 @@ fn tell_counts(counts: &Counts) {
         counts.lines, counts.sign_ons, counts.payments, counts.repeats
     ));
     print(&format!(
-        "reversals {}  inquiries {}  answers {}  not understood {}",
-        counts.reversals, counts.inquiries, counts.answers, counts.not_understood
+        "reversals {}  inquiries {}  refunds {}  answers {}  not understood {}",
+        counts.reversals, counts.inquiries, counts.refunds, counts.answers, counts.not_understood
     ));
 }
 

@@ -20,6 +20,8 @@ const UNDONE_BEFORE: [u8; 2] = *b"17";
 const DUPLICATE: [u8; 2] = *b"94";
 /// DE39 of a reversal or inquiry whose original is not known.
 const NOT_FOUND: [u8; 2] = *b"25";
+/// DE39 of a refund that is more than what is left.
+const TOO_MUCH: [u8; 2] = *b"13";
 const APPROVED: [u8; 2] = *b"00";
 
 /// What the bank holds of one payment.
@@ -40,6 +42,8 @@ pub struct Effect {
     pub reversals: u8,
     /// What was given back, in minor units: less than the amount where a part was reversed.
     pub given_back_minor: u64,
+    /// What was given back by refunds, in minor units.
+    pub refunded_minor: u64,
     /// Times the request came again.
     pub repeats: u16,
     /// The answer, DE39; none for a payment met with silence, or known by its reversal alone.
@@ -102,6 +106,8 @@ pub(super) struct Book {
     payments: Vec<Mutex<Map<Entry>>>,
     /// The key of the latest payment of a name: trace with reference, reference, trace.
     names: Vec<Mutex<Map<u64>>>,
+    /// Refunds, by their traces: why a repeat gives nothing back again.
+    refunds: Mutex<Map<Verdict>>,
 }
 
 type Map<V> = HashMap<u64, V, BuildHasherDefault<Mixed>>;
@@ -111,6 +117,7 @@ impl Book {
         Self {
             payments: (0..SHARDS).map(|_| Mutex::default()).collect(),
             names: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            refunds: Mutex::default(),
         }
     }
 
@@ -184,6 +191,34 @@ impl Book {
             effect.reversals += u8::from(stands == 0);
         }
         APPROVED
+    }
+
+    /// Gives money of a payment back by a refund (0200 with DE3 20), once for each trace; never more
+    /// than is left of it.
+    pub(super) fn refund(
+        &self,
+        request: RequestElements<'_>,
+        original: Option<RequestElements<'_>>,
+    ) -> Decision {
+        let mut refunds = self.refunds.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = refunds.get(&request.trace()) {
+            return Decision::Repeat(*known);
+        }
+        let Some((key, _)) = self.find(request.rrn, original) else {
+            return Decision::Refused(NOT_FOUND);
+        };
+        let verdict = Verdict::of(request.amount_minor);
+        if let Some(entry) = lock(&self.payments, key).get_mut(&key).filter(|_| verdict.debits()) {
+            let effect = &mut entry.effect;
+            let is_undone = effect.debits <= effect.reversals;
+            let gone = effect.given_back_minor + effect.refunded_minor + request.amount_minor;
+            if is_undone || gone > effect.amount_minor {
+                return Decision::Refused(TOO_MUCH);
+            }
+            effect.refunded_minor += request.amount_minor;
+        }
+        refunds.insert(request.trace(), verdict);
+        Decision::New(verdict)
     }
 
     /// What became of a payment: its response code as an inquiry is told it.
@@ -312,6 +347,7 @@ fn effect(request: RequestElements<'_>, verdict: Verdict) -> Effect {
         debits: u8::from(verdict.debits()),
         reversals: 0,
         given_back_minor: 0,
+        refunded_minor: 0,
         repeats: 0,
         answer,
     }

@@ -134,6 +134,7 @@ impl Line {
             b"0100" | b"0101" | b"0200" | b"0201" | b"0220" | b"0221" => {
                 match self.value(message, 3).get(..2) {
                     Some(b"32") => self.inquiry(message, mti, at),
+                    Some(b"20") => self.refund(message, mti, at),
                     _ => self.payment(message, mti, at),
                 }
             }
@@ -164,6 +165,28 @@ impl Line {
             Some(book) => book.pay(request, mti[3] == b'1'),
             None => Decision::New(Verdict::of(request.amount_minor)),
         };
+        self.decided(message, (mti, at), decision)
+    }
+
+    fn refund(&mut self, message: &[u8], mti: [u8; 4], at: Timestamp) -> Fate {
+        self.count(&self.bank.counters.refunds);
+        let request = self.elements(message);
+        let original = original(request, self.value(message, 90));
+        let decision = match &self.bank.book {
+            Some(book) => book.refund(request, original),
+            None => Decision::New(Verdict::of(request.amount_minor)),
+        };
+        self.decided(message, (mti, at), decision)
+    }
+
+    /// Notes and answers a payment or refund that was decided.
+    fn decided(
+        &mut self,
+        message: &[u8],
+        (mti, at): ([u8; 4], Timestamp),
+        decision: Decision,
+    ) -> Fate {
+        let request = self.elements(message);
         if !matches!(decision, Decision::New(_)) {
             self.count(&self.bank.counters.repeats);
         }

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use codecs::error::PackError;
 use codecs::iso8583::cauce87::{self, Repeat};
 use router::exchange::{
-    Ask, AttemptRef, NoAnswer, NotReady, NotSent, RequestTrace, Started, Undo, UndoAnswer,
-    UndoOrder, Unsayable,
+    Ask, AttemptRef, Confirmation, InquiryAnswer, KnownPayment, NoAnswer, NotReady, NotSent,
+    RefundAsk, RequestTrace, Started, Undo, UndoAnswer, UndoOrder, Unsayable,
 };
 use router::id::{Folio, PaymentId};
-use router::outcome::Cause;
+use router::outcome::{Cause, Outcome};
 use router::record::Attempt;
 
 use super::in_flight::{Claim, MatchedAnswer, NO_LINE, RequestKind};
@@ -53,6 +53,23 @@ impl Adapter for Iso8583Participant {
         };
         let code = heard.and_then(|heard| self.heard_of(undo.payment, heard));
         UndoAnswer { code, order }
+    }
+
+    async fn confirm(&self, _: &Confirmation<'_>) -> Result<Started, NoAnswer> {
+        // The profile has no message that asks for a confirmation, so none is awaited.
+        Err(NoAnswer::NotSent(NotSent::Unwritable))
+    }
+
+    async fn inquire(&self, of: &KnownPayment<'_>) -> Result<InquiryAnswer, NoAnswer> {
+        self.ask_about(of).await
+    }
+
+    fn name_refund(&self, folio: Folio) -> Result<Attempt, NotSent> {
+        self.named_refund(folio)
+    }
+
+    async fn refund(&self, refund: &RefundAsk<'_>) -> Result<Outcome, NoAnswer> {
+        self.ask_refund(refund).await
     }
 
     fn remember(&self, attempt: &Attempt, folio: Folio) {

@@ -7,7 +7,10 @@ use router::message::PaymentRequest;
 use router::money::Money;
 use router::outcome::Outcome;
 use router::posting::{Entry, Posting, Side};
-use router::record::{AccountMovement, Attempt, Record, ReversalCause, ReversalStep};
+use router::record::{
+    AccountMovement, Attempt, Confirming, Expired, Inquiry, Record, Refund, RefundStep,
+    ReversalCause, ReversalStep, WaitBegun,
+};
 use serde::Serialize;
 
 /// One record. Members that a kind does not have are left out.
@@ -42,6 +45,18 @@ pub(super) struct Row {
     response_code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stands_minor: Option<i64>,
+    /// What a payment waits for, and until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    awaited: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finding: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund: Option<String>,
+    /// What a refund gives back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund_minor: Option<i64>,
     /// The lines that the record posts; they sum to zero in each currency.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     entry: Vec<Line>,
@@ -192,6 +207,12 @@ impl Row {
             Record::Event(event) => row.happened(event),
             Record::NoticeMark(mark) => Self { endpoint: Some(mark.endpoint.to_string()), ..row },
             Record::EarlyReversal(early) => Self { at: Some(early.at.to_string()), ..row },
+            Record::Awaiting(wait) => row.waits(wait),
+            Record::Confirming(Confirming { at, .. }) | Record::Expired(Expired { at, .. }) => {
+                Self { at: Some(at.to_string()), ..row }
+            }
+            Record::Inquiry(inquiry) => row.inquired(inquiry),
+            Record::Refund(refund) => row.refunded(refund),
         }
     }
 
@@ -202,6 +223,38 @@ impl Row {
         let (account, delta) =
             moved.map(|(account, gained)| (account.to_string(), gained.into())).unzip();
         Self { at, account, delta, ..self }
+    }
+
+    fn waits(self, wait: &WaitBegun) -> Self {
+        let (at, until) = (Some(wait.at.to_string()), Some(wait.until.to_string()));
+        Self { at, awaited: Some(wait.awaited.name()), until, ..self }
+    }
+
+    fn inquired(self, inquiry: &Inquiry) -> Self {
+        Self {
+            at: Some(inquiry.at.to_string()),
+            finding: Some(inquiry.finding.name()),
+            outcome: inquiry.finding.outcome().as_ref().map(OutcomeColumns::of),
+            ..self
+        }
+    }
+
+    fn refunded(self, refund: &Refund) -> Self {
+        let (amount_minor, outcome) = match &refund.step {
+            RefundStep::Begun(begun) => (begun.amount_minor, None),
+            RefundStep::Done(done) => (done.amount_minor, Some(Outcome::Approved(done.approval))),
+            RefundStep::Failed(failed) => {
+                (failed.amount_minor, Some(Outcome::Declined(failed.decline)))
+            }
+        };
+        Self {
+            at: Some(refund.at.to_string()),
+            refund: Some(refund.refund.to_string()),
+            step: Some(refund.step.name()),
+            refund_minor: Some(amount_minor),
+            outcome: outcome.as_ref().map(OutcomeColumns::of),
+            ..self
+        }
     }
 
     fn happened(self, event: &Event) -> Self {

@@ -50,6 +50,14 @@ fn words(kind: NoticeType) -> (&'static str, &'static str, &'static str) {
         NoticeType::PaymentReversed => {
             ("paymentReversed", "A payment, or a part of it, was undone", "noticeReversed")
         }
+        NoticeType::PaymentExpired => (
+            "paymentExpired",
+            "What a payment waited for did not come in time; no money moved",
+            "noticeExpired",
+        ),
+        NoticeType::PaymentRefunded => {
+            ("paymentRefunded", "Money of a payment was given back", "noticeRefunded")
+        }
     }
 }
 

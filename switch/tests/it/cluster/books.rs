@@ -96,12 +96,17 @@ impl Books {
                 self.lives.insert(life.intent.payment, life);
             }
             Record::Outcome(concluded) => {
-                if let Some(life) = self.lives.get_mut(&concluded.payment) {
-                    life.is_approved = matches!(concluded.outcome, Outcome::Approved(_));
-                    let is_declined = matches!(concluded.outcome, Outcome::Declined(_));
-                    life.ended = is_declined.then_some(concluded.at);
+                self.ended(concluded.payment, concluded.outcome, concluded.at);
+            }
+            Record::Inquiry(inquiry) => {
+                if let Some(outcome) = inquiry.finding.outcome() {
+                    self.ended(inquiry.payment, outcome, inquiry.at);
                 }
-                self.outcomes.push((concluded.payment, concluded.outcome));
+            }
+            Record::Expired(expired) => {
+                if let Some(life) = self.lives.get_mut(&expired.payment) {
+                    life.ended = Some(expired.at);
+                }
             }
             Record::Reversal(reversal) => {
                 let is_over = matches!(reversal.step, ReversalStep::Confirmed(_));
@@ -120,8 +125,20 @@ impl Books {
             | Record::LateAnswer(_)
             | Record::Event(_)
             | Record::NoticeMark(_)
-            | Record::EarlyReversal(_) => {}
+            | Record::EarlyReversal(_)
+            | Record::Awaiting(_)
+            | Record::Confirming(_)
+            | Record::Refund(_) => {}
         }
+    }
+
+    /// A payment has an outcome.
+    fn ended(&mut self, payment: PaymentId, outcome: Outcome, at: Timestamp) {
+        if let Some(life) = self.lives.get_mut(&payment) {
+            life.is_approved = matches!(outcome, Outcome::Approved(_));
+            life.ended = matches!(outcome, Outcome::Declined(_)).then_some(at);
+        }
+        self.outcomes.push((payment, outcome));
     }
 
     /// Payments in the journal that were sent.

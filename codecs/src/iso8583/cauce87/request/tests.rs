@@ -1,5 +1,5 @@
-use router::exchange::AttemptRef;
-use router::id::{ParticipantId, PaymentId};
+use router::exchange::{AttemptRef, KnownPayment, RefundAsk};
+use router::id::{ParticipantId, PaymentId, RefundId};
 use router::message::Message;
 use router::money::Money;
 use router::plan::{Plan, Routes};
@@ -144,4 +144,54 @@ fn a_sealed_card_number_or_a_fee_too_large_is_refused_and_nothing_is_written() {
     let error = payment_request(&intent.ask(), &named(), asking(Repeat::First), &mut out);
     assert_eq!(error, Err(PackError::CardSealed));
     assert_eq!(&out[..], b"before");
+}
+
+#[test]
+fn a_refund_names_itself_its_payment_and_what_is_given_back() {
+    let (intent, mut out) = (intent(), BytesMut::new());
+    let card = match &intent.request.payer.card {
+        Some(CardNumber::Clear(pan)) => Some(pan),
+        Some(CardNumber::Sealed(_)) | None => None,
+    };
+    let of = KnownPayment {
+        payment: intent.payment,
+        folio: intent.folio,
+        request: &intent.request,
+        business_date: intent.plan.business_date,
+        original: intent.attempt.reference,
+        reference: "",
+        card,
+    };
+    let own = RequestTrace { stan: Stan::new(888).expect("a stan"), ..named() };
+    let refund = RefundAsk {
+        of,
+        refund: RefundId(1),
+        amount: Money::new(4_000, intent.request.amount.currency),
+        own: AttemptRef::Trace(own),
+        repeat: Repeat::Again,
+    };
+    refund_request(&refund, &named(), &own, asking(Repeat::Again), &mut out).expect("packed");
+    let fields = |out: &BytesMut| {
+        let wire = read(out).expect("well formed");
+        let text = |field| {
+            let value = wire.index.field(out, field).unwrap_or_default();
+            String::from_utf8_lossy(value).into_owned()
+        };
+        let mti = String::from_utf8_lossy(&wire.index.mti()).into_owned();
+        [mti].into_iter().chain([3, 4, 7, 11, 37, 49, 90].map(text)).collect::<Vec<_>>()
+    };
+    let currency = intent.request.amount.currency.numeric();
+    let original = "020000077711232117230000090000100000000000";
+    let said = fields(&out);
+    assert_eq!(
+        said[..6],
+        ["0201", "200000", "000000004000", "1123211723", "000888", "000000000012"]
+    );
+    assert_eq!((said[6].as_str(), said[7].as_str()), (format!("{currency:03}").as_str(), original));
+
+    let mut out = BytesMut::new();
+    inquiry_request(&of, &named(), &own, asking(Repeat::First), &mut out).expect("packed");
+    let (asked, amount) = (fields(&out), format!("{:012}", intent.request.amount.minor));
+    assert_eq!(asked[..3], ["0200".to_owned(), "320000".to_owned(), amount]);
+    assert_eq!(asked[7], original);
 }

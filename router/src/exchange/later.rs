@@ -1,0 +1,74 @@
+//! What is said to a participant about a payment that it was asked for before: its payer's
+//! confirmation, an inquiry, a refund.
+
+use super::{AttemptRef, Repeat};
+use crate::id::{Folio, PaymentId, RefundId};
+use crate::message::PaymentRequest;
+use crate::money::Money;
+use crate::record::{Awaited, InquiryFinding};
+use crate::secret::{Pan, Secret};
+use crate::text::Text;
+use crate::time::{Date, Timestamp};
+
+/// What a participant waits for, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaiting {
+    /// What is awaited.
+    pub awaited: Awaited,
+    /// When the wait is over.
+    pub until: Timestamp,
+    /// The participant's reference of the payment; empty where it gave none.
+    pub reference: Text<64>,
+}
+
+/// A payment that a participant knows, as it is needed to speak of it again.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownPayment<'a> {
+    /// The payment.
+    pub payment: PaymentId,
+    /// Its number for people.
+    pub folio: Folio,
+    /// What was asked for, readable.
+    pub request: &'a PaymentRequest,
+    /// Its business date.
+    pub business_date: Date,
+    /// The request that the participant was asked with.
+    pub original: AttemptRef,
+    /// The participant's reference of it; empty where it gave none.
+    pub reference: &'a str,
+    /// The card number, where the payment had one.
+    pub card: Option<&'a Pan>,
+}
+
+/// A payer's confirmation, to be passed on. Nothing of it is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Confirmation<'a> {
+    /// The payment.
+    pub of: KnownPayment<'a>,
+    /// The one-time key that the payer told.
+    pub one_time_key: &'a Secret,
+}
+
+/// What a participant said of a payment that it was asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InquiryAnswer {
+    /// What became of the payment; none while the participant does not know it itself.
+    pub finding: Option<InquiryFinding>,
+    /// The code it gave, as it came; empty where it gave none.
+    pub raw_code: Text<16>,
+}
+
+/// A refund that a participant is to carry out.
+#[derive(Debug, Clone, Copy)]
+pub struct RefundAsk<'a> {
+    /// The payment.
+    pub of: KnownPayment<'a>,
+    /// Which of its refunds.
+    pub refund: RefundId,
+    /// What is given back.
+    pub amount: Money,
+    /// How the request is named, the same in each repeat.
+    pub own: AttemptRef,
+    /// Whether the participant may have been asked before.
+    pub repeat: Repeat,
+}
