@@ -1,0 +1,161 @@
+//! The named values that a template can hold: `{amount.decimal}`, `{payer.phone?}`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::dialect::Operation;
+use super::instant::InstantForm;
+
+/// A value of a payment, of one request about it, or of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placeholder {
+    /// `payment`: the payment's id.
+    Payment,
+    /// `attempt`: our reference of the request that started the payment at this participant.
+    Attempt,
+    /// `request`: an id of this very request, the same in its repeats.
+    Request,
+    /// `folio`: the payment's folio.
+    Folio,
+    /// `amount.minor`: the amount of this request in minor units.
+    AmountMinor,
+    /// `amount.decimal`: the same in major units with all decimals of the currency.
+    AmountDecimal,
+    /// `paid.minor`: the amount of the payment, in minor units.
+    PaidMinor,
+    /// `paid.decimal`: the same in major units.
+    PaidDecimal,
+    /// `currency`: ISO 4217 letters.
+    Currency,
+    /// `currency.number`: ISO 4217 number, three digits.
+    CurrencyNumber,
+    /// `rail`: how money is moved, e.g. `c2p`.
+    Rail,
+    /// `biller`: the merchant's id.
+    Biller,
+    /// `biller.name`: the merchant's name.
+    BillerName,
+    /// `bill`: number of the bill that is paid.
+    Bill,
+    /// `client`: the merchant's number of the payer.
+    Client,
+    /// `reference`: the merchant's own reference of the payment.
+    Reference,
+    /// `payer.card`: the card number; in a body alone.
+    Card,
+    /// `payer.expiry`: the card's expiry, YYMM.
+    Expiry,
+    /// `payer.account`: account number or IBAN.
+    Account,
+    /// `payer.phone`: telephone, E.164 digits.
+    Phone,
+    /// `payer.document`: identity document.
+    Document,
+    /// `payer.bank`: the payer's bank.
+    Bank,
+    /// `one_time_key`: what the payer got from the bank; in a body alone.
+    OneTimeKey,
+    /// `bank_reference`: the participant's own reference of the payment.
+    BankReference,
+    /// `authorisation`: the participant's authorisation of the payment.
+    Authorisation,
+    /// `time`, `time.unix`, `time.unix_ms`, `time:PATTERN`: when the request is made, UTC.
+    Time(InstantForm),
+    /// `constant.NAME`: a text of the dialect or of the participant's entry.
+    Constant(String),
+}
+
+/// A name that no value has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no value `{0}`")]
+pub struct NoPlaceholder(String);
+
+/// The names without a part of their own behind them.
+const NAMES: [(&str, Placeholder); 24] = [
+    ("payment", Placeholder::Payment),
+    ("attempt", Placeholder::Attempt),
+    ("request", Placeholder::Request),
+    ("folio", Placeholder::Folio),
+    ("amount.minor", Placeholder::AmountMinor),
+    ("amount.decimal", Placeholder::AmountDecimal),
+    ("paid.minor", Placeholder::PaidMinor),
+    ("paid.decimal", Placeholder::PaidDecimal),
+    ("currency", Placeholder::Currency),
+    ("currency.number", Placeholder::CurrencyNumber),
+    ("rail", Placeholder::Rail),
+    ("biller", Placeholder::Biller),
+    ("biller.name", Placeholder::BillerName),
+    ("bill", Placeholder::Bill),
+    ("client", Placeholder::Client),
+    ("reference", Placeholder::Reference),
+    ("payer.card", Placeholder::Card),
+    ("payer.expiry", Placeholder::Expiry),
+    ("payer.account", Placeholder::Account),
+    ("payer.phone", Placeholder::Phone),
+    ("payer.document", Placeholder::Document),
+    ("payer.bank", Placeholder::Bank),
+    ("one_time_key", Placeholder::OneTimeKey),
+    ("bank_reference", Placeholder::BankReference),
+];
+
+impl FromStr for Placeholder {
+    type Err = NoPlaceholder;
+
+    fn from_str(name: &str) -> Result<Self, NoPlaceholder> {
+        if let Some((_, found)) = NAMES.iter().find(|(own, _)| *own == name) {
+            return Ok(found.clone());
+        }
+        let found = match name {
+            "authorisation" => Some(Self::Authorisation),
+            name => match name.strip_prefix("constant.") {
+                Some(constant) if !constant.is_empty() => Some(Self::Constant(constant.to_owned())),
+                Some(_) => None,
+                None => name.strip_prefix("time").and_then(InstantForm::of_time).map(Self::Time),
+            },
+        };
+        found.ok_or_else(|| NoPlaceholder(name.to_owned()))
+    }
+}
+
+impl fmt::Display for Placeholder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Constant(name) => write!(f, "constant.{name}"),
+            Self::Time(_) => f.write_str("time"),
+            Self::Authorisation => f.write_str("authorisation"),
+            other => {
+                let name = NAMES.iter().find(|(_, placeholder)| placeholder == other);
+                f.write_str(name.map_or("", |(name, _)| name))
+            }
+        }
+    }
+}
+
+impl Placeholder {
+    /// Whether it may stand in a body alone: addresses and headers are logged by servers and
+    /// proxies on the way.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Card | Self::OneTimeKey)
+    }
+
+    /// Whether it always is a whole or decimal number, so that `{…:number}` may stand for it.
+    pub(super) fn is_number(&self) -> bool {
+        match self {
+            Self::AmountMinor | Self::AmountDecimal | Self::PaidMinor | Self::PaidDecimal => true,
+            Self::Time(form) => form.is_number(),
+            _ => false,
+        }
+    }
+
+    /// Whether a request of this operation can have it.
+    pub(super) fn is_known_to(&self, operation: Operation) -> bool {
+        let is_start = operation == Operation::Start;
+        match self {
+            Self::BankReference | Self::Authorisation => !is_start,
+            Self::OneTimeKey => is_start || operation == Operation::Confirm,
+            // The journal has it sealed, and only a reversal over a line needs it opened.
+            Self::Card | Self::Expiry => is_start,
+            _ => true,
+        }
+    }
+}
