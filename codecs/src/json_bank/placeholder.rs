@@ -123,8 +123,8 @@ impl fmt::Display for Placeholder {
             Self::Constant(name) => write!(f, "constant.{name}"),
             Self::Time(_) => f.write_str("time"),
             Self::Authorisation => f.write_str("authorisation"),
-            other => {
-                let name = NAMES.iter().find(|(_, placeholder)| placeholder == other);
+            named => {
+                let name = NAMES.iter().find(|(_, placeholder)| placeholder == named);
                 f.write_str(name.map_or("", |(name, _)| name))
             }
         }
@@ -140,22 +140,23 @@ impl Placeholder {
 
     /// Whether it always is a whole or decimal number, so that `{…:number}` may stand for it.
     pub(super) fn is_number(&self) -> bool {
-        match self {
-            Self::AmountMinor | Self::AmountDecimal | Self::PaidMinor | Self::PaidDecimal => true,
-            Self::Time(form) => form.is_number(),
-            _ => false,
+        if let Self::Time(form) = self {
+            return form.is_number();
         }
+        matches!(self, Self::AmountMinor | Self::AmountDecimal | Self::PaidMinor | Self::PaidDecimal)
     }
 
-    /// Whether a request of this operation can have it.
+    /// Whether a request of this operation can have it. A card number is sealed once it was stored.
     pub(super) fn is_known_to(&self, operation: Operation) -> bool {
-        let is_start = operation == Operation::Start;
-        match self {
-            Self::BankReference | Self::Authorisation => !is_start,
-            Self::OneTimeKey => is_start || operation == Operation::Confirm,
-            // The journal has it sealed, and only a reversal over a line needs it opened.
-            Self::Card | Self::Expiry => is_start,
-            _ => true,
+        let is_of_start = matches!(self, Self::Card | Self::Expiry);
+        let is_of_later = matches!(self, Self::BankReference | Self::Authorisation);
+        let is_of_payer = *self == Self::OneTimeKey;
+        match operation {
+            Operation::Start => !is_of_later,
+            Operation::Confirm => !is_of_start,
+            Operation::Inquire | Operation::Reverse | Operation::Refund => {
+                !is_of_start && !is_of_payer
+            }
         }
     }
 }

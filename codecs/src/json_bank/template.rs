@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::placeholder::Placeholder;
+use super::placeholder::{NoPlaceholder, Placeholder};
 use super::values::{BankValues, MissingValue};
 
 /// A text with placeholders.
@@ -60,7 +60,7 @@ impl TextTemplate {
             }
             let end = rest.find('}').filter(|_| brace == "{");
             let end = end.ok_or("has a brace without its pair; {{ and }} stand for braces")?;
-            let value = rest[..end].parse().map_err(|error: super::placeholder::NoPlaceholder| error.to_string())?;
+            let value = read(&rest[..end])?;
             if !literal.is_empty() {
                 parts.push(Part::Literal(std::mem::take(&mut literal)));
             }
@@ -102,8 +102,7 @@ impl TextTemplate {
             match part {
                 Part::Literal(literal) => written.push_str(literal),
                 Part::Value(placeholder) => {
-                    let value = values.of(placeholder, constants);
-                    let value = value.ok_or_else(|| MissingValue(placeholder.clone()))?;
+                    let value = values.need(placeholder, constants)?;
                     match escape {
                         Escape::None => written.push_str(&value),
                         Escape::Path => push_escaped(&mut written, &value),
@@ -192,31 +191,22 @@ impl BodyTemplate {
                 json.push(']');
             }
             Self::Text(text) => push_text(json, &text.write(values, constants, Escape::None)?),
-            Self::Optional(placeholder) | Self::Number(placeholder) => {
-                let value = values.of(placeholder, constants);
-                let value = value.ok_or_else(|| MissingValue(placeholder.clone()))?;
-                match self {
-                    Self::Number(_) => json.push_str(&value),
-                    _ => push_text(json, &value),
-                }
-            }
+            Self::Optional(value) => push_text(json, &values.need(value, constants)?),
+            Self::Number(value) => json.push_str(&values.need(value, constants)?),
             Self::Fixed(fixed) => json.push_str(fixed),
         }
         Ok(())
     }
 
     fn is_left_out(&self, values: &BankValues<'_>, constants: &BTreeMap<String, String>) -> bool {
-        match self {
-            Self::Optional(placeholder) => values.of(placeholder, constants).is_none(),
-            _ => false,
-        }
+        let Self::Optional(placeholder) = self else { return false };
+        values.of(placeholder, constants).is_none()
     }
 }
 
 fn text_or_number(text: &str) -> Result<BodyTemplate, String> {
     let inner = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     let alone = inner.filter(|inner| !inner.contains(['{', '}']));
-    let read = |name: &str| name.parse::<Placeholder>().map_err(|error| error.to_string());
     if let Some(name) = alone.and_then(|inner| inner.strip_suffix('?')) {
         return read(name).map(BodyTemplate::Optional);
     }
@@ -228,6 +218,10 @@ fn text_or_number(text: &str) -> Result<BodyTemplate, String> {
         };
     }
     TextTemplate::parse(text).map(BodyTemplate::Text)
+}
+
+fn read(name: &str) -> Result<Placeholder, String> {
+    name.parse().map_err(|error: NoPlaceholder| error.to_string())
 }
 
 fn push_text(json: &mut String, text: &str) {

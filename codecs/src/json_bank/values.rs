@@ -105,6 +105,19 @@ impl BankValues<'_> {
     }
 }
 
+impl BankValues<'_> {
+    /// What a placeholder stands for.
+    ///
+    /// Errors: [`MissingValue`].
+    pub(super) fn need(
+        &self,
+        placeholder: &Placeholder,
+        constants: &BTreeMap<String, String>,
+    ) -> Result<Cow<'_, str>, MissingValue> {
+        self.of(placeholder, constants).ok_or_else(|| MissingValue(placeholder.clone()))
+    }
+}
+
 /// An amount in major units.
 pub(super) fn decimal_of(amount: Money) -> String {
     decimal::write(amount.minor, '.', amount.currency.exponent())
