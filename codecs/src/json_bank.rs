@@ -7,8 +7,8 @@
 //!
 //! - [`JsonDialect::load`] reads a file and reports every mistake in it;
 //! - [`JsonDialect::write`] makes the request of an [`Operation`] out of [`BankValues`];
-//! - [`JsonDialect::read`] says what an answer means, [`JsonDialect::read_notification`] what a bank
-//!   tells by itself.
+//! - [`JsonDialect::read`] says what an answer means, or what a bank tells by itself, as far as it fits
+//!   the [`ExpectedAnswer`].
 
 mod answer;
 mod dialect;
@@ -26,6 +26,7 @@ mod values;
 
 pub use answer::{
     AnswerFault, AnswerProblem, AwaitedStep, BankReading, BankVerdict, DeadlineOfStep,
+    ExpectedAnswer,
 };
 pub use dialect::{BankRequest, JsonDialect, Operation};
 pub use load::DialectMistake;

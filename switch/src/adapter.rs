@@ -6,6 +6,7 @@
 
 mod bulkhead;
 pub mod iso8583;
+pub mod json;
 
 use router::exchange::{Ask, NoAnswer, NotReady, Started, Undo, UndoAnswer};
 use router::id::Folio;

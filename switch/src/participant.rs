@@ -10,15 +10,20 @@ use router::id::{Folio, ParticipantId};
 use router::record::Attempt;
 use router::text::Text;
 
+use crate::adapter::iso8583::tls::TlsError;
 use crate::adapter::iso8583::{Iso8583Participant, ReadyFrame, Speaker};
+use crate::adapter::json::{JsonParticipant, ReadyRequest};
 use crate::adapter::{Adapter, Bulkhead, ReadyPayment};
 use crate::config::ParticipantConfig;
+use crate::supervise::Tasks;
 
 /// One participant, by its dialect. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Participant {
     /// It speaks ISO 8583 over lines.
     Iso8583(Arc<Iso8583Participant>),
+    /// It has a JSON API.
+    Json(Arc<JsonParticipant>),
 }
 
 /// A payment as it will be sent to one of them.
@@ -26,6 +31,8 @@ pub enum Participant {
 pub enum Ready<'a> {
     /// In ISO 8583.
     Iso8583(ReadyFrame<'a>),
+    /// As a request of a JSON API.
+    Json(ReadyRequest<'a>),
 }
 
 impl Participant {
@@ -33,6 +40,7 @@ impl Participant {
     pub fn id(&self) -> ParticipantId {
         match self {
             Self::Iso8583(participant) => participant.id(),
+            Self::Json(participant) => participant.id(),
         }
     }
 
@@ -40,6 +48,7 @@ impl Participant {
     pub fn bulkhead(&self) -> &Bulkhead {
         match self {
             Self::Iso8583(participant) => &participant.bulkhead,
+            Self::Json(participant) => &participant.bulkhead,
         }
     }
 
@@ -47,6 +56,7 @@ impl Participant {
     pub fn kind(&self) -> &str {
         match self {
             Self::Iso8583(participant) => &participant.config.kind,
+            Self::Json(participant) => &participant.config.kind,
         }
     }
 
@@ -54,6 +64,7 @@ impl Participant {
     pub fn takes_partial_reversals(&self) -> bool {
         match self {
             Self::Iso8583(participant) => participant.config.partial_reversals,
+            Self::Json(participant) => participant.config.partial_reversals,
         }
     }
 
@@ -61,6 +72,7 @@ impl Participant {
     pub fn open_requests(&self) -> usize {
         match self {
             Self::Iso8583(participant) => participant.in_flight().len(),
+            Self::Json(participant) => participant.open_requests(),
         }
     }
 }
@@ -74,18 +86,24 @@ impl Adapter for Participant {
                 let (attempt, ready) = participant.ready(ask)?;
                 Ok((attempt, Ready::Iso8583(ready)))
             }
+            Self::Json(participant) => {
+                let (attempt, ready) = participant.ready(ask)?;
+                Ok((attempt, Ready::Json(ready)))
+            }
         }
     }
 
     async fn undo(&self, undo: &Undo<'_>, own: &mut Option<Attempt>) -> UndoAnswer {
         match self {
             Self::Iso8583(participant) => participant.undo(undo, own).await,
+            Self::Json(participant) => participant.undo(undo, own).await,
         }
     }
 
     fn remember(&self, attempt: &Attempt, folio: Folio) {
         match self {
             Self::Iso8583(participant) => participant.remember(attempt, folio),
+            Self::Json(participant) => participant.remember(attempt, folio),
         }
     }
 }
@@ -94,6 +112,7 @@ impl ReadyPayment for Ready<'_> {
     async fn start(self) -> Result<Started, NoAnswer> {
         match self {
             Self::Iso8583(ready) => ready.start().await,
+            Self::Json(ready) => ready.start().await,
         }
     }
 }
@@ -108,12 +127,15 @@ pub struct Participants {
 
 impl Participants {
     /// From the configuration. The STANs of all requests are of one range; `framing` is that of the
-    /// address where everybody may call.
+    /// address where everybody may call. Connections of HTTP clients are started with `tasks`.
+    ///
+    /// Errors: a file of a participant's TLS cannot be used.
     pub fn new(
         configs: Vec<ParticipantConfig>,
         stans: &Range<u32>,
         (acquirer_id, framing): (Text<11>, &Framer),
-    ) -> Self {
+        tasks: &Tasks,
+    ) -> Result<Self, TlsError> {
         let own = configs.iter().filter_map(|config| config.framing.as_ref());
         let message_len_max = own.chain([framing]).map(Framer::message_len_max).min();
         let pins = configs.iter().filter_map(|config| Some((config.id, config.pin.clone()?)));
@@ -125,9 +147,17 @@ impl Participants {
         let mut all = Self::default();
         for config in configs {
             let speaker = Arc::clone(&speaker);
-            all.insert(Arc::new(Iso8583Participant::new(config, stans.clone(), speaker)));
+            match config.json.clone() {
+                Some(json) => {
+                    let participant = JsonParticipant::new(config, json, tasks.clone())?;
+                    all.by_id.insert(participant.id(), Participant::Json(Arc::new(participant)));
+                }
+                None => {
+                    all.insert(Arc::new(Iso8583Participant::new(config, stans.clone(), speaker)));
+                }
+            }
         }
-        all
+        Ok(all)
     }
 
     fn insert(&mut self, participant: Arc<Iso8583Participant>) {
@@ -149,6 +179,15 @@ impl Participants {
     pub fn iso8583_by_id(&self, id: ParticipantId) -> Option<&Arc<Iso8583Participant>> {
         match self.by_id(id)? {
             Participant::Iso8583(participant) => Some(participant),
+            Participant::Json(_) => None,
+        }
+    }
+
+    /// One with a JSON API, by its id.
+    pub fn json_by_id(&self, id: ParticipantId) -> Option<&Arc<JsonParticipant>> {
+        match self.by_id(id)? {
+            Participant::Json(participant) => Some(participant),
+            Participant::Iso8583(_) => None,
         }
     }
 
@@ -169,8 +208,9 @@ impl Participants {
 
     /// All that speak ISO 8583.
     pub fn iso8583(&self) -> impl Iterator<Item = &Arc<Iso8583Participant>> {
-        self.iter().map(|participant| match participant {
-            Participant::Iso8583(participant) => participant,
+        self.iter().filter_map(|participant| match participant {
+            Participant::Iso8583(participant) => Some(participant),
+            Participant::Json(_) => None,
         })
     }
 }

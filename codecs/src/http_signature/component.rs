@@ -30,7 +30,9 @@ pub enum Component {
 
 /// A name that no part has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no header, and none of @method, @target-uri, @authority, @scheme, @path, @query, @status")]
+#[error(
+    "is no header, and none of @method, @target-uri, @authority, @scheme, @path, @query, @status"
+)]
 pub struct NoComponent;
 
 impl FromStr for Component {

@@ -58,7 +58,7 @@ impl ReplayWindow {
             self.seen.remove(&old);
             self.order.pop_front();
         }
-        if self.seen.contains(&id) {
+        if self.knows(id) {
             return Err(ReplayRefusal::Replayed);
         }
         if self.seen.len() >= self.len_max {
@@ -67,6 +67,11 @@ impl ReplayWindow {
         self.seen.insert(id);
         self.order.push_back((id, now.plus_micros(self.kept_micros)));
         Ok(())
+    }
+
+    /// Whether a message was taken in lately.
+    pub fn knows(&self, id: SignatureId) -> bool {
+        self.seen.contains(&id)
     }
 }
 

@@ -10,7 +10,8 @@ use super::*;
 
 const PRIVATE: &str = "MC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF";
 const PUBLIC: &str = "MCowBQYDK2VwAyEAJrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=";
-const SHARED: &str = "uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsasjlTMtDQ==";
+const SHARED: &str =
+    "uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsasjlTMtDQ==";
 const BODY: &[u8] = br#"{"hello": "world"}"#;
 const SHA_512: &str = "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:";
 const CREATED: i64 = 1_618_884_473;
@@ -120,10 +121,7 @@ fn the_digest_is_that_of_the_standard_s_example() {
 }
 
 /// What is told of a request that was signed so and then changed.
-fn check(
-    change: impl Fn(&mut Sent, &mut SignatureRules),
-    expect: Result<(), HttpSignatureError>,
-) {
+fn check(change: impl Fn(&mut Sent, &mut SignatureRules), expect: Result<(), HttpSignatureError>) {
     for (key, key_id) in [(ed25519(), "test-key-ed25519"), (shared(), "test-shared-secret")] {
         let parameters = SignatureParameters {
             expires_in_s: Some(60),
@@ -151,13 +149,12 @@ fn a_request_that_was_changed_is_not_believed() {
     check(|_, rules| rules.keys.clear(), Err(Key));
     let signed = |sent: &Sent| sent.headers[SIGNATURE_INPUT].to_str().unwrap().to_owned();
     check(
-        |sent, _| sent.set(SIGNATURE_INPUT, &signed(sent).replace(";created", ";alg=\"rsa\";created")),
+        |sent, _| {
+            sent.set(SIGNATURE_INPUT, &signed(sent).replace(";created", ";alg=\"rsa\";created"))
+        },
         Err(Key),
     );
-    check(
-        |sent, _| sent.set(SIGNATURE_INPUT, &signed(sent).replace("n-1", "n-2")),
-        Err(Mismatch),
-    );
+    check(|sent, _| sent.set(SIGNATURE_INPUT, &signed(sent).replace("n-1", "n-2")), Err(Mismatch));
     let other = verify(request().signed(&other_body()).parts(), b"{}", &rules(false), at(CREATED));
     assert_eq!(other, Err(Digest), "another body under the digest that was signed");
 }
@@ -205,9 +202,8 @@ fn a_signature_holds_for_its_time_alone() {
         SignatureParameters { expires_in_s: Some(60), ..parameters("sig", "test-key-ed25519") };
     let signed = sign(request().parts(), &components(&COVERED), &parameters, &ed25519()).unwrap();
     let sent = request().signed(&signed);
-    let told = |seconds| {
-        verify(sent.parts(), BODY, &rules(false), at(CREATED + seconds)).map(|_| ())
-    };
+    let told =
+        |seconds| verify(sent.parts(), BODY, &rules(false), at(CREATED + seconds)).map(|_| ());
     assert_eq!(told(-300), Ok(()));
     assert_eq!(told(60), Ok(()));
     assert_eq!(told(61), Err(HttpSignatureError::Stale { seconds: -1 }));

@@ -52,7 +52,8 @@ pub fn verify(
     rules: &SignatureRules,
     now: Timestamp,
 ) -> Result<SignatureId, HttpSignatureError> {
-    let inputs = dictionary(parts.headers(), SIGNATURE_INPUT)?.ok_or(HttpSignatureError::Missing)?;
+    let inputs =
+        dictionary(parts.headers(), SIGNATURE_INPUT)?.ok_or(HttpSignatureError::Missing)?;
     let signatures = dictionary(parts.headers(), SIGNATURE)?.ok_or(HttpSignatureError::Missing)?;
     let mut refused = HttpSignatureError::Missing;
     for (label, input) in inputs.iter().take(SIGNATURES_MAX) {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use router::money::Money;
 use router::reason::Reason;
 use router::time::Timestamp;
 
@@ -166,35 +167,59 @@ pub(super) struct AnswerMap {
     pub until: Option<(Pointer, InstantForm)>,
 }
 
-impl JsonDialect {
-    /// Reads the answer to an operation, whatever it is.
-    ///
-    /// Shape: `values` are those the request was written with. An operation that the dialect does not
-    ///        have reads as not understood.
-    pub fn read(
-        &self,
-        operation: Operation,
+/// What an answer must fit: made with the request, and kept until the answer is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpectedAnswer {
+    pub(super) to: AnswerTo,
+    amount: Money,
+    /// What stands at each place where the answer repeats the request; none where the payment has
+    /// no such value.
+    echo: Vec<Option<String>>,
+}
+
+/// What is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AnswerTo {
+    Request(Operation),
+    /// Nothing: the bank tells by itself.
+    Nothing,
+}
+
+impl ExpectedAnswer {
+    pub(super) fn of(
+        to: AnswerTo,
+        map: &AnswerMap,
         values: &BankValues<'_>,
-        status: u16,
-        body: &[u8],
-    ) -> BankReading {
-        match self.operations.get(&operation) {
-            Some(map) => {
-                let constants = &self.constants;
-                let asked = Asked { map: &map.answer, values, constants, operation };
-                asked.read(map.on.of(status), body)
+        constants: &BTreeMap<String, String>,
+    ) -> Self {
+        let echo = map.echo.iter();
+        let echo = echo.map(|(_, template)| template.write(values, constants, Escape::None).ok());
+        Self { to, amount: values.amount, echo: echo.collect() }
+    }
+}
+
+impl JsonDialect {
+    /// Reads the answer to a request, whatever it is.
+    ///
+    /// Shape: `expected` was made by this dialect; another's reads as not understood.
+    pub fn read(&self, expected: &ExpectedAnswer, status: u16, body: &[u8]) -> BankReading {
+        let found = match expected.to {
+            AnswerTo::Request(operation) => {
+                self.operations.get(&operation).map(|it| (&it.answer, it.on.of(status)))
             }
+            AnswerTo::Nothing => self.notification.as_ref().map(|it| (&it.answer, Treatment::Read)),
+        };
+        match found {
+            Some((map, treatment)) => Asked { map, expected }.read(treatment, body),
             None => BankReading::of(not_understood("status", AnswerProblem::Silent)),
         }
     }
 }
 
 /// An answer's map, and what was asked.
-pub(super) struct Asked<'a> {
-    pub map: &'a AnswerMap,
-    pub values: &'a BankValues<'a>,
-    pub constants: &'a BTreeMap<String, String>,
-    pub operation: Operation,
+struct Asked<'a> {
+    map: &'a AnswerMap,
+    expected: &'a ExpectedAnswer,
 }
 
 fn not_understood(field: impl ToString, problem: AnswerProblem) -> BankVerdict {
@@ -214,7 +239,7 @@ fn fault(field: &Pointer, problem: AnswerProblem) -> AnswerFault {
 }
 
 impl Asked<'_> {
-    pub(super) fn read(&self, treatment: Treatment, body: &[u8]) -> BankReading {
+    fn read(&self, treatment: Treatment, body: &[u8]) -> BankReading {
         match treatment {
             Treatment::Unknown => {
                 return BankReading::of(not_understood("status", AnswerProblem::Silent));
@@ -303,7 +328,9 @@ impl Asked<'_> {
         let by_code = code.is_some_and(|code| code != OTHER && self.map.codes.contains_key(code));
         match self.state(document) {
             Ok(StateMeaning::Declined) => Ok(StateMeaning::Declined),
-            Ok(StateMeaning::NotFound) if self.operation == Operation::Inquire => {
+            Ok(StateMeaning::NotFound)
+                if self.expected.to == AnswerTo::Request(Operation::Inquire) =>
+            {
                 Ok(StateMeaning::NotFound)
             }
             Ok(
@@ -313,10 +340,9 @@ impl Asked<'_> {
                 | StateMeaning::AwaitingConfirmation
                 | StateMeaning::Pending
                 | StateMeaning::NotFound,
-            ) => Err(AnswerFault {
-                field: "status".to_owned(),
-                problem: AnswerProblem::Contradicts,
-            }),
+            ) => {
+                Err(AnswerFault { field: "status".to_owned(), problem: AnswerProblem::Contradicts })
+            }
             Err(_) if by_code => Ok(StateMeaning::Declined),
             Err(fault) => Err(fault),
         }
@@ -330,12 +356,10 @@ impl Asked<'_> {
 
     /// What the answer repeats of the request must be what was asked; an approval must repeat it.
     fn check_echo(&self, document: Document<'_>, meaning: StateMeaning) -> Checked<()> {
-        for (pointer, template) in &self.map.echo {
-            let Ok(asked) = template.write(self.values, self.constants, Escape::None) else {
-                continue;
-            };
+        for ((pointer, _), asked) in self.map.echo.iter().zip(&self.expected.echo) {
+            let Some(asked) = asked else { continue };
             match document.at(pointer) {
-                Found::Scalar(told) if told == asked => {}
+                Found::Scalar(told) if told == *asked => {}
                 Found::Nothing if meaning != StateMeaning::Approved => {}
                 Found::Nothing => return Err(fault(pointer, AnswerProblem::Missing)),
                 Found::Scalar(_) | Found::NoScalar => {
@@ -347,7 +371,7 @@ impl Asked<'_> {
     }
 
     fn check_amount(&self, document: Document<'_>, meaning: StateMeaning) -> Checked<()> {
-        let asked = self.values.amount;
+        let asked = self.expected.amount;
         let exponent = asked.currency.exponent();
         let amount = self.map.amount.as_ref().map(|(pointer, form)| {
             let places = match form {
@@ -388,7 +412,8 @@ impl Asked<'_> {
     }
 
     fn redirect(&self, document: Document<'_>) -> Checked<String> {
-        let pointer = self.map.redirect.as_ref().expect("invariant: a dialect that redirects says where to");
+        let pointer =
+            self.map.redirect.as_ref().expect("invariant: a dialect that redirects says where to");
         let Found::Scalar(url) = document.at(pointer) else {
             return Err(fault(pointer, AnswerProblem::Missing));
         };
@@ -414,6 +439,7 @@ impl Asked<'_> {
 /// A text of a bank that may be kept and shown; none for one that is too long or not printable.
 fn kept(found: Found<'_>) -> Option<String> {
     let Found::Scalar(text) = found else { return None };
-    let is_fit = text.len() <= KEPT_LEN_MAX && text.bytes().all(|byte| (0x20..=0x7E).contains(&byte));
+    let is_fit =
+        text.len() <= KEPT_LEN_MAX && text.bytes().all(|byte| (0x20..=0x7E).contains(&byte));
     (is_fit && !text.is_empty()).then(|| Cow::into_owned(text))
 }

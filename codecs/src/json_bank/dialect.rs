@@ -5,7 +5,7 @@ use std::fmt;
 
 use http::{HeaderName, HeaderValue, Method};
 
-use super::answer::AnswerMap;
+use super::answer::{AnswerMap, AnswerTo, ExpectedAnswer};
 use super::notification::NotificationMap;
 use super::status::StatusRules;
 use super::template::{BodyTemplate, Escape, TextTemplate};
@@ -73,6 +73,8 @@ pub struct BankRequest {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The JSON; none for a request without a body. It may hold a card number or a one-time key.
     pub body: Option<Vec<u8>>,
+    /// What its answer must fit.
+    pub expected: ExpectedAnswer,
 }
 
 impl fmt::Debug for BankRequest {
@@ -93,11 +95,6 @@ impl JsonDialect {
         self.operations.contains_key(&operation)
     }
 
-    /// Whether the bank tells of payments by itself.
-    pub fn has_notification(&self) -> bool {
-        self.notification.is_some()
-    }
-
     /// The request of an operation.
     ///
     /// Errors: [`MissingValue`] when the payment lacks something that the bank needs, so that nothing
@@ -108,7 +105,9 @@ impl JsonDialect {
         values: &BankValues<'_>,
     ) -> Option<Result<BankRequest, MissingValue>> {
         let map = self.operations.get(&operation)?;
-        Some(map.write(values, &self.constants))
+        let expected =
+            ExpectedAnswer::of(AnswerTo::Request(operation), &map.answer, values, &self.constants);
+        Some(map.write(values, &self.constants, expected))
     }
 }
 
@@ -117,6 +116,7 @@ impl OperationMap {
         &self,
         values: &BankValues<'_>,
         constants: &BTreeMap<String, String>,
+        expected: ExpectedAnswer,
     ) -> Result<BankRequest, MissingValue> {
         let mut headers = Vec::with_capacity(self.headers.len() + 1);
         for (name, template) in &self.headers {
@@ -137,6 +137,6 @@ impl OperationMap {
             headers.push((http::header::CONTENT_TYPE, json));
         }
         let path = self.path.write(values, constants, Escape::Path)?;
-        Ok(BankRequest { method: self.method.clone(), path, headers, body })
+        Ok(BankRequest { method: self.method.clone(), path, headers, body, expected })
     }
 }

@@ -62,9 +62,8 @@ fn read(text: &str) -> Result<RawDialect, DialectMistake> {
     };
     let document = toml::Deserializer::parse(text)
         .map_err(|error| wrong("file".to_owned(), error.message().to_owned()))?;
-    serde_path_to_error::deserialize(document).map_err(|error| {
-        wrong(error.path().to_string(), error.inner().message().to_owned())
-    })
+    serde_path_to_error::deserialize(document)
+        .map_err(|error| wrong(error.path().to_string(), error.inner().message().to_owned()))
 }
 
 struct Loader {

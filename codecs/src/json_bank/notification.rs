@@ -1,9 +1,8 @@
 //! What a bank tells by itself.
 
-use super::answer::{AnswerFault, AnswerMap, AnswerProblem, Asked, BankReading};
-use super::dialect::{JsonDialect, Operation};
+use super::answer::{AnswerFault, AnswerMap, AnswerProblem, AnswerTo, ExpectedAnswer};
+use super::dialect::JsonDialect;
 use super::pointer::{Document, Found, Pointer};
-use super::status::Treatment;
 use super::values::BankValues;
 
 /// Longest reference that a notification is looked up by.
@@ -54,17 +53,15 @@ impl JsonDialect {
         }
     }
 
-    /// What a notification says of its payment, whose values these are.
+    /// What a notification about a payment with these values must fit; [`JsonDialect::read`] reads it
+    /// as an answer of status 200.
     ///
     /// Errors: [`NotificationFault::None`].
-    pub fn read_notification(
+    pub fn expect_notification(
         &self,
         values: &BankValues<'_>,
-        body: &[u8],
-    ) -> Result<BankReading, NotificationFault> {
+    ) -> Result<ExpectedAnswer, NotificationFault> {
         let map = self.notification.as_ref().ok_or(NotificationFault::None)?;
-        let (constants, operation) = (&self.constants, Operation::Confirm);
-        let asked = Asked { map: &map.answer, values, constants, operation };
-        Ok(asked.read(Treatment::Read, body))
+        Ok(ExpectedAnswer::of(AnswerTo::Nothing, &map.answer, values, &self.constants))
     }
 }

@@ -33,8 +33,6 @@ pub enum Placeholder {
     Rail,
     /// `biller`: the merchant's id.
     Biller,
-    /// `biller.name`: the merchant's name.
-    BillerName,
     /// `bill`: number of the bill that is paid.
     Bill,
     /// `client`: the merchant's number of the payer.
@@ -71,7 +69,7 @@ pub enum Placeholder {
 pub struct NoPlaceholder(String);
 
 /// The names without a part of their own behind them.
-const NAMES: [(&str, Placeholder); 24] = [
+const NAMES: [(&str, Placeholder); 23] = [
     ("payment", Placeholder::Payment),
     ("attempt", Placeholder::Attempt),
     ("request", Placeholder::Request),
@@ -84,7 +82,6 @@ const NAMES: [(&str, Placeholder); 24] = [
     ("currency.number", Placeholder::CurrencyNumber),
     ("rail", Placeholder::Rail),
     ("biller", Placeholder::Biller),
-    ("biller.name", Placeholder::BillerName),
     ("bill", Placeholder::Bill),
     ("client", Placeholder::Client),
     ("reference", Placeholder::Reference),
@@ -143,7 +140,10 @@ impl Placeholder {
         if let Self::Time(form) = self {
             return form.is_number();
         }
-        matches!(self, Self::AmountMinor | Self::AmountDecimal | Self::PaidMinor | Self::PaidDecimal)
+        matches!(
+            self,
+            Self::AmountMinor | Self::AmountDecimal | Self::PaidMinor | Self::PaidDecimal
+        )
     }
 
     /// Whether a request of this operation can have it. A card number is sealed once it was stored.

@@ -120,7 +120,9 @@ fn push_escaped(written: &mut String, value: &str) {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 written.push(char::from(byte));
             }
-            byte => write!(written, "%{byte:02X}").expect("invariant: a text takes what is written"),
+            byte => {
+                write!(written, "%{byte:02X}").expect("invariant: a text takes what is written")
+            }
         }
     }
 }

@@ -30,8 +30,6 @@ pub struct BankValues<'a> {
     pub rail: &'a str,
     /// The merchant's id.
     pub biller: Option<&'a str>,
-    /// The merchant's name.
-    pub biller_name: Option<&'a str>,
     /// Number of the bill that is paid.
     pub bill: Option<&'a str>,
     /// The merchant's number of the payer.
@@ -81,7 +79,6 @@ impl BankValues<'_> {
             }
             Placeholder::Rail => kept(self.rail),
             Placeholder::Biller => text(self.biller),
-            Placeholder::BillerName => text(self.biller_name),
             Placeholder::Bill => text(self.bill),
             Placeholder::Client => text(self.client),
             Placeholder::Reference => text(self.reference),
@@ -91,9 +88,10 @@ impl BankValues<'_> {
             Placeholder::Phone => text(self.payer.phone.as_ref().map(|it| it.as_str())),
             Placeholder::Document => text(self.payer.document.as_ref().map(|it| it.as_str())),
             Placeholder::Bank => text(self.payer.bank_code.as_ref().map(|it| it.as_str())),
-            Placeholder::OneTimeKey => {
-                self.one_time_key.and_then(|key| std::str::from_utf8(key.expose()).ok()).map(Into::into)
-            }
+            Placeholder::OneTimeKey => self
+                .one_time_key
+                .and_then(|key| std::str::from_utf8(key.expose()).ok())
+                .map(Into::into),
             Placeholder::BankReference => text(self.bank_reference),
             Placeholder::Authorisation => text(self.authorisation),
             Placeholder::Time(form) => Some(form.write(self.now).into()),

@@ -12,6 +12,7 @@ use router::id::{ParticipantId, Stan};
 use router::text::Text;
 
 use super::framing;
+use super::json_participant::{self, JsonConfig};
 use super::keys::KeysConfig;
 use super::message_format::{self, Traffic};
 use super::read::Section;
@@ -58,6 +59,8 @@ pub struct ParticipantConfig {
     pub reversals_owed_max: usize,
     /// Whether it may sign on by its DE32 alone where anybody can call.
     pub dangerous_unpinned: bool,
+    /// Its JSON API; none means that it speaks ISO 8583 over lines.
+    pub json: Option<Arc<JsonConfig>>,
 }
 
 impl ParticipantConfig {
@@ -146,7 +149,7 @@ fn read_one(
     framing_of_all: &Framer,
 ) -> Entry {
     let id = id.unwrap_or(ParticipantId(Text::EMPTY));
-    section.choice("codec", &[("cauce-87", ())]);
+    let codec = section.choice("codec", &[("cauce-87", Codec::Lines), ("json", Codec::Json)]);
     section.choice("on_unknown", &[("reverse", ())]);
     let acquirer_id = section.parsed("acquirer_id");
     let (reach, listen, framing) =
@@ -162,6 +165,7 @@ fn read_one(
         }
     }
     let traffic = Traffic { is_asked: reach.is_some(), signs_on: listen.is_some() };
+    let json = json(section, codec);
     let said = message_format::read(section, keys, traffic);
     let framing = match &said.header {
         // What is wrong with a framing was told already.
@@ -188,14 +192,64 @@ fn read_one(
             .then(|| section.section("pin", |pin| pin_rule(pin, keys)))
             .flatten(),
         response_timeout_ms: section.number("response_timeout_ms", 10..=600_000, 5000),
-        in_flight_max: section.size("in_flight_max", 1..=u64::from(Stan::COUNT) / 2, 20_000),
+        in_flight_max: in_flight_max(section, codec),
         partial_reversals,
         requests_max: section.size("requests_max", 1..=1_000_000, 8192),
         reversals_owed_max: section.size("reversals_owed_max", 1..=10_000_000, 20_000),
         dangerous_unpinned: section.flag("dangerous_unpinned"),
+        json,
     };
     let rules = super::rules::participant(section, id);
     Entry { lines, rules }
+}
+
+/// What a participant speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Codec {
+    Lines,
+    Json,
+}
+
+/// Requests open at once: over lines as many as there are trace numbers for, over HTTP each has a
+/// connection of its own.
+fn in_flight_max(section: &mut Section<'_>, codec: Codec) -> usize {
+    let (most, default) = match codec {
+        Codec::Lines => (u64::from(Stan::COUNT) / 2, 20_000),
+        Codec::Json => (16_384, 512),
+    };
+    section.size("in_flight_max", 1..=most, default)
+}
+
+/// Keys of lines, which a participant with a JSON API does not have.
+const OF_LINES: [&str; 10] = [
+    "acquirer_id",
+    "certificate_sha256",
+    "connect",
+    "dialect",
+    "framing",
+    "key_exchange",
+    "listen",
+    "mac",
+    "pin",
+    "tls",
+];
+
+fn json(section: &mut Section<'_>, codec: Codec) -> Option<Arc<JsonConfig>> {
+    let is_there = section.has("json");
+    match codec {
+        Codec::Lines if is_there => section.mistake("json", "needs codec = \"json\""),
+        Codec::Lines => {}
+        Codec::Json => {
+            for name in OF_LINES.into_iter().filter(|name| section.has(name)) {
+                section
+                    .mistake(name, "is for lines, which a participant with codec json has none of");
+            }
+            if !is_there {
+                section.mistake("json", "is missing: where its API is, and its dialect");
+            }
+        }
+    }
+    section.section("json", |table| if is_there { json_participant::read(table) } else { None })
 }
 
 fn partial_reversals(section: &mut Section<'_>, message_format: Option<&MessageFormat>) -> bool {

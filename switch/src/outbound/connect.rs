@@ -124,7 +124,8 @@ impl Connector {
     /// Errors: [`ConnectError`].
     async fn connect(self, uri: Uri) -> Result<Socket, ConnectError> {
         let destination = Destination::of(&uri)?;
-        let found = resolve(destination, self.names.places()).await.map_err(ConnectError::Resolve)?;
+        let found =
+            resolve(destination, self.names.places()).await.map_err(ConnectError::Resolve)?;
         let mut allowed: Vec<SocketAddr> =
             found.into_iter().filter(|address| self.reach.allows(address.ip())).collect();
         allowed.truncate(ADDRESSES_MAX);

@@ -122,6 +122,7 @@ fn contradiction(
         stands_minor: None,
         repeat: Repeat::First,
         has_arrived: true,
+        approval: None,
     };
     let speaker = &participant.speaker;
     let asking = speaker.asking(Repeat::First);

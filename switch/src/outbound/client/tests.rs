@@ -116,7 +116,8 @@ async fn what_was_written_may_have_arrived_whatever_becomes_of_the_answer() {
     assert_eq!(answered(b"garbage\r\n\r\n").await, Came::MaybeSent(MaybeSent::Broken));
     let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{";
     assert_eq!(answered(cut).await, Came::MaybeSent(MaybeSent::Broken), "cut in its body");
-    let redirect = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
+    let redirect =
+        b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
     assert_eq!(answered(redirect).await, Came::Status(302), "redirects are answers");
 }
 

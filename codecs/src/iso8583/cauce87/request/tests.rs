@@ -97,6 +97,7 @@ fn a_reversal_is_advised_as_the_standard_lays_it_out() {
         stands_minor: None,
         repeat: Repeat::Again,
         has_arrived: false,
+        approval: None,
     };
     let own = RequestTrace {
         stan: Stan::new(778).expect("a stan"),
