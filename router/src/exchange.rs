@@ -6,6 +6,7 @@
 
 use crate::id::{Folio, PaymentId, Stan};
 use crate::message::PaymentRequest;
+use crate::money::Money;
 use crate::outcome::{Approval, Cause, Outcome};
 use crate::plan::Plan;
 use crate::secret::Pan;
@@ -64,6 +65,8 @@ pub struct Undo<'a> {
     pub folio: Folio,
     /// What was asked for it, readable.
     pub request: &'a PaymentRequest,
+    /// What the payer paid: the amount, and the payer's fees on top of it.
+    pub total: Money,
     /// Its business date.
     pub business_date: Date,
     /// The request that is undone.

@@ -270,6 +270,7 @@ async fn advise(
         payment: payment.id,
         folio: payment.folio,
         request: &request,
+        total: payment.total,
         business_date: payment.business_date,
         original: original.reference,
         card: card.as_ref(),

@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue, Method};
 
 use super::answer::{AnswerMap, AnswerTo, ExpectedAnswer};
 use super::notification::NotificationMap;
+use super::placeholder::Placeholder;
 use super::status::StatusRules;
 use super::template::{BodyTemplate, Escape, TextTemplate};
 use super::values::{BankValues, MissingValue};
@@ -93,6 +94,18 @@ impl JsonDialect {
     /// Whether the bank offers an operation.
     pub fn has(&self, operation: Operation) -> bool {
         self.operations.contains_key(&operation)
+    }
+
+    /// Whether a part of a payment can be reversed: the bank is told what is to stand. Of one that is
+    /// told what is given back nobody knows how much that was, where its answer did not come.
+    pub fn reverses_parts(&self) -> bool {
+        let body = self.operations.get(&Operation::Reverse).and_then(|it| it.body.as_ref());
+        body.is_some_and(|body| body.values().into_iter().any(Placeholder::says_what_stands))
+    }
+
+    /// Whether the bank tells of payments by itself.
+    pub fn has_notification(&self) -> bool {
+        self.notification.is_some()
     }
 
     /// The request of an operation.

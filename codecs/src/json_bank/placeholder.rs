@@ -17,14 +17,20 @@ pub enum Placeholder {
     Request,
     /// `folio`: the payment's folio.
     Folio,
-    /// `amount.minor`: the amount of this request in minor units.
+    /// `amount.minor`: what this request debits or gives back, the payer's fees on top included, in
+    /// minor units.
     AmountMinor,
     /// `amount.decimal`: the same in major units with all decimals of the currency.
     AmountDecimal,
-    /// `paid.minor`: the amount of the payment, in minor units.
+    /// `paid.minor`: what the payer pays for the whole payment, in minor units.
     PaidMinor,
     /// `paid.decimal`: the same in major units.
     PaidDecimal,
+    /// `stands.minor`: what is to stand of the payment behind a reversal, in minor units; 0 where all of
+    /// it is undone.
+    StandsMinor,
+    /// `stands.decimal`: the same in major units.
+    StandsDecimal,
     /// `currency`: ISO 4217 letters.
     Currency,
     /// `currency.number`: ISO 4217 number, three digits.
@@ -69,7 +75,7 @@ pub enum Placeholder {
 pub struct NoPlaceholder(String);
 
 /// The names without a part of their own behind them.
-const NAMES: [(&str, Placeholder); 23] = [
+const NAMES: [(&str, Placeholder); 25] = [
     ("payment", Placeholder::Payment),
     ("attempt", Placeholder::Attempt),
     ("request", Placeholder::Request),
@@ -78,6 +84,8 @@ const NAMES: [(&str, Placeholder); 23] = [
     ("amount.decimal", Placeholder::AmountDecimal),
     ("paid.minor", Placeholder::PaidMinor),
     ("paid.decimal", Placeholder::PaidDecimal),
+    ("stands.minor", Placeholder::StandsMinor),
+    ("stands.decimal", Placeholder::StandsDecimal),
     ("currency", Placeholder::Currency),
     ("currency.number", Placeholder::CurrencyNumber),
     ("rail", Placeholder::Rail),
@@ -140,10 +148,9 @@ impl Placeholder {
         if let Self::Time(form) = self {
             return form.is_number();
         }
-        matches!(
-            self,
-            Self::AmountMinor | Self::AmountDecimal | Self::PaidMinor | Self::PaidDecimal
-        )
+        let is_amount = matches!(self, Self::AmountMinor | Self::AmountDecimal);
+        let is_paid = matches!(self, Self::PaidMinor | Self::PaidDecimal);
+        is_amount || is_paid || self.says_what_stands()
     }
 
     /// Whether a request of this operation can have it. A card number is sealed once it was stored.
@@ -152,11 +159,17 @@ impl Placeholder {
         let is_of_later = matches!(self, Self::BankReference | Self::Authorisation);
         let is_of_payer = *self == Self::OneTimeKey;
         match operation {
-            Operation::Start => !is_of_later,
-            Operation::Confirm => !is_of_start,
-            Operation::Inquire | Operation::Reverse | Operation::Refund => {
-                !is_of_start && !is_of_payer
+            Operation::Start => !is_of_later && !self.says_what_stands(),
+            Operation::Confirm => !is_of_start && !self.says_what_stands(),
+            Operation::Reverse => !is_of_start && !is_of_payer,
+            Operation::Inquire | Operation::Refund => {
+                !is_of_start && !is_of_payer && !self.says_what_stands()
             }
         }
+    }
+
+    /// Whether it is what stands behind a reversal, so that a part can be reversed.
+    pub(super) fn says_what_stands(&self) -> bool {
+        matches!(self, Self::StandsMinor | Self::StandsDecimal)
     }
 }

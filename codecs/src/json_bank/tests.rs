@@ -32,6 +32,7 @@ fn values(payer: &Payer) -> BankValues<'_> {
         folio: None,
         amount,
         paid: amount,
+        stands: Some(Money::zero(amount.currency)),
         rail: "c2p",
         biller: Some("isp-ve"),
         bill: None,

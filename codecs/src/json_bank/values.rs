@@ -22,10 +22,12 @@ pub struct BankValues<'a> {
     pub request: &'a str,
     /// The payment's folio.
     pub folio: Option<&'a str>,
-    /// The amount of this request: of the payment, or the part that is undone.
+    /// What this request debits, or gives back.
     pub amount: Money,
-    /// The amount of the payment.
+    /// What the payer pays for the whole payment.
     pub paid: Money,
+    /// What is to stand behind a reversal; none in other requests.
+    pub stands: Option<Money>,
     /// How money is moved.
     pub rail: &'a str,
     /// The merchant's id.
@@ -73,6 +75,8 @@ impl BankValues<'_> {
             Placeholder::AmountDecimal => Some(decimal_of(self.amount).into()),
             Placeholder::PaidMinor => Some(self.paid.minor.to_string().into()),
             Placeholder::PaidDecimal => Some(decimal_of(self.paid).into()),
+            Placeholder::StandsMinor => self.stands.map(|it| it.minor.to_string().into()),
+            Placeholder::StandsDecimal => self.stands.map(|it| decimal_of(it).into()),
             Placeholder::Currency => Some(self.amount.currency.code().into()),
             Placeholder::CurrencyNumber => {
                 Some(format!("{:03}", self.amount.currency.numeric()).into())

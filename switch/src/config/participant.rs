@@ -176,7 +176,8 @@ fn read_one(
         }
         None => framing,
     };
-    let partial_reversals = partial_reversals(section, said.message_format.as_deref());
+    let partial_reversals =
+        partial_reversals(section, said.message_format.as_deref(), json.as_deref());
     let lines = ParticipantConfig {
         id,
         kind: section.text("kind").unwrap_or_else(|| "bank".to_owned()),
@@ -252,8 +253,17 @@ fn json(section: &mut Section<'_>, codec: Codec) -> Option<Arc<JsonConfig>> {
     section.section("json", |table| if is_there { json_participant::read(table) } else { None })
 }
 
-fn partial_reversals(section: &mut Section<'_>, message_format: Option<&MessageFormat>) -> bool {
+fn partial_reversals(
+    section: &mut Section<'_>,
+    message_format: Option<&MessageFormat>,
+    json: Option<&JsonConfig>,
+) -> bool {
     let is_wanted = section.flag("partial_reversals");
+    if is_wanted && json.is_some_and(|json| !json.dialect.reverses_parts()) {
+        let problem = "the [reverse] of the participant's dialect has neither {stands.minor} nor \
+                       {stands.decimal} in its body";
+        section.mistake("partial_reversals", problem);
+    }
     if is_wanted
         && message_format
             .is_some_and(|message_format| !message_format.dialect().carries_replacement())

@@ -116,6 +116,7 @@ fn contradiction(
         payment: payment.id,
         folio: payment.folio,
         request: &kept,
+        total: payment.total,
         business_date: payment.business_date,
         original: AttemptRef::Trace(*trace),
         card: card.as_ref(),

@@ -1,7 +1,7 @@
 //! What a bank tells by itself: a payment was carried out, or was not. Signed, it is evidence like an
 //! answer that came late.
 
-use codecs::http_signature::{HttpSignatureError, ReplayRefusal, SignedParts};
+use codecs::http_signature::{HttpSignatureError, ReplayRefusal, SignatureId, SignedParts};
 use codecs::json_bank::{BankVerdict, NotificationFault};
 use http::{HeaderMap, Method, Uri};
 use router::id::PaymentId;
@@ -9,7 +9,6 @@ use router::outcome::Outcome;
 use router::payment::Payment;
 use storage::StoreError;
 
-use super::signing::NotBelieved;
 use super::values::Named;
 use super::{JsonParticipant, outcome};
 use crate::clock;
@@ -35,9 +34,6 @@ pub struct BankMessage<'a> {
 /// Why a notification is not taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum NotTakenIn {
-    /// It is not believed.
-    #[error("the notification is not believed: {0}")]
-    NotBelieved(#[from] HttpSignatureError),
     /// So many came that a copy of a new one could not be told.
     #[error("too many notifications at once; send it again later")]
     TooMany,
@@ -58,31 +54,47 @@ pub enum NotTakenIn {
     Store(#[from] StoreError),
 }
 
+/// A notification whose signature is right.
+#[derive(Debug, Clone, Copy)]
+pub struct Believed(SignatureId);
+
 impl JsonParticipant {
-    /// Takes in a notification: what it says of its payment is recorded, once.
+    /// Checks the signature of a notification, which must have one.
     ///
-    /// Errors: [`NotTakenIn`]. Cancel-safe: a dropped call either recorded it or did not.
-    pub async fn take(&self, engine: &Engine, message: BankMessage<'_>) -> Result<(), NotTakenIn> {
-        let now = clock::now();
+    /// Errors: [`HttpSignatureError`].
+    pub fn believed(&self, message: &BankMessage<'_>) -> Result<Believed, HttpSignatureError> {
         let target = self.target(message.uri);
         let parts = SignedParts::Request {
             method: message.method,
             uri: target.as_ref().unwrap_or(message.uri),
             headers: message.headers,
         };
-        let id = self.signature_id(parts, message.body, now).inspect_err(|error| {
+        let id = self.signature_id(parts, message.body, clock::now());
+        id.map(Believed).inspect_err(|error| {
             outcome::count_not_believed(self.id(), NAME, error.name());
             tracing::warn!(participant = %self.id(), %error, "notification is not believed");
-        })?;
+        })
+    }
+
+    /// Takes in a notification: what it says of its payment is recorded, once.
+    ///
+    /// Errors: [`NotTakenIn`]. Cancel-safe: a dropped call either recorded it or did not.
+    pub async fn take(
+        &self,
+        engine: &Engine,
+        Believed(id): Believed,
+        message: &BankMessage<'_>,
+    ) -> Result<(), NotTakenIn> {
         if self.replays.lock().knows(id) {
             // The bank may not have heard that it was taken in.
             outcome::count_not_believed(self.id(), NAME, ReplayRefusal::Replayed.name());
             return Ok(());
         }
         self.record(engine, message.body).await?;
-        match self.replays.lock().admit(id, now).map_err(NotBelieved::Replay) {
-            Ok(()) | Err(NotBelieved::Replay(ReplayRefusal::Replayed)) => Ok(()),
-            Err(full) => {
+        match self.replays.lock().admit(id, clock::now()) {
+            // A copy that was taken in at the same time recorded nothing new.
+            Ok(()) | Err(ReplayRefusal::Replayed) => Ok(()),
+            Err(full @ ReplayRefusal::Full) => {
                 outcome::count_not_believed(self.id(), NAME, full.name());
                 Err(NotTakenIn::TooMany)
             }

@@ -17,7 +17,10 @@ pub(super) struct Named<'a> {
     request_id: String,
     folio: String,
     request: &'a PaymentRequest,
-    amount: Money,
+    /// What the payer pays for the payment, fees on top of it included.
+    paid: Money,
+    /// What is to stand behind a reversal.
+    stands: Option<Money>,
     approval: Option<Approval>,
 }
 
@@ -30,25 +33,27 @@ impl<'a> Named<'a> {
             payment,
             folio: ask.folio.to_string(),
             request: ask.request,
-            amount: ask.request.amount,
+            paid: ask.plan.total,
+            stands: None,
             approval: None,
         }
     }
 
     /// A payment, or a part of it, that is to be undone.
     pub(super) fn undoing(undo: &Undo<'a>) -> Self {
-        let (payment, paid) = (undo.payment.to_string(), undo.request.amount);
+        let payment = undo.payment.to_string();
         let request_id = match undo.stands_minor {
             Some(stands) => format!("{payment}-reversal-{stands}"),
             None => format!("{payment}-reversal"),
         };
-        let stands = undo.stands_minor.unwrap_or(0);
+        let stands = Money::new(undo.stands_minor.unwrap_or(0), undo.total.currency);
         Self {
             payment,
             request_id,
             folio: undo.folio.to_string(),
             request: undo.request,
-            amount: Money::new(paid.minor.saturating_sub(stands), paid.currency),
+            paid: undo.total,
+            stands: Some(stands),
             approval: undo.approval.copied(),
         }
     }
@@ -65,7 +70,8 @@ impl<'a> Named<'a> {
             payment: id,
             folio: payment.folio.to_string(),
             request: &payment.request,
-            amount: payment.request.amount,
+            paid: payment.total,
+            stands: None,
             approval,
         }
     }
@@ -80,8 +86,9 @@ impl<'a> Named<'a> {
             attempt: &self.payment,
             request: &self.request_id,
             folio: Some(&self.folio),
-            amount: self.amount,
-            paid: request.amount,
+            amount: self.paid,
+            paid: self.paid,
+            stands: self.stands,
             rail: request.rail.name(),
             biller: request.biller.as_ref().map(|biller| biller.as_str()),
             bill: request.bill.as_ref().map(|bill| bill.as_str()),

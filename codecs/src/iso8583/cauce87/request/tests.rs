@@ -91,6 +91,7 @@ fn a_reversal_is_advised_as_the_standard_lays_it_out() {
         payment: intent.payment,
         folio: intent.folio,
         request: &intent.request,
+        total: intent.plan.total,
         business_date: intent.plan.business_date,
         original: AttemptRef::Trace(original),
         card: Some(&card),
