@@ -20,6 +20,7 @@ mod duplicate;
 mod endpoint_changes;
 mod endpoint_events;
 mod folder;
+mod json_bank;
 mod keys;
 mod kill;
 mod limits;

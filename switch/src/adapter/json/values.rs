@@ -123,6 +123,8 @@ pub(super) fn unsayable(missing: &Placeholder) -> Unsayable {
         | Placeholder::AmountDecimal
         | Placeholder::PaidMinor
         | Placeholder::PaidDecimal
+        | Placeholder::StandsMinor
+        | Placeholder::StandsDecimal
         | Placeholder::Currency
         | Placeholder::CurrencyNumber
         | Placeholder::Rail
