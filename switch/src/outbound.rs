@@ -12,7 +12,7 @@ pub mod network;
 pub mod sockets;
 
 pub use address::{AddressError, Destination, Host};
-pub use client::{ClientSettings, HttpClient, HttpError, MaybeSent, NotSent};
+pub use client::{ClientSettings, HttpClient, HttpError, MaybeSentCause, NotSentCause};
 pub use connect::{ConnectError, NamePlaces, tls_of_machine, to_host};
 pub use network::Reach;
 pub use sockets::{Sockets, descriptors_for};

@@ -1,5 +1,8 @@
 //! A participant with a JSON API: its address, its dialect, and how messages are signed.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use crate::config::NoticesConfig;
 use crate::outbound::{
-    self, ClientSettings, HttpClient, HttpError, MaybeSent, NamePlaces, NotSent, Reach, Sockets,
+    self, ClientSettings, HttpClient, HttpError, MaybeSentCause, NamePlaces, NotSentCause, Reach,
+    Sockets,
 };
 use crate::supervise::Tasks;
 
@@ -116,13 +117,13 @@ fn request(envelope: Envelope) -> Result<Request<Bytes>, http::Error> {
 
 fn no_answer(error: &HttpError) -> NoAnswer {
     match error {
-        HttpError::NotSent { cause: NotSent::NoPlace | NotSent::Timeout, .. }
-        | HttpError::MaybeSent { cause: MaybeSent::Timeout, .. } => NoAnswer::Timeout,
-        HttpError::NotSent { cause: NotSent::NotPublic, .. } => NoAnswer::NotPublic,
-        HttpError::NotSent { cause: NotSent::Connect, .. } => NoAnswer::Connect,
-        HttpError::MaybeSent { cause: MaybeSent::Broken | MaybeSent::TooLong, .. } => {
-            NoAnswer::Broken
-        }
+        HttpError::NotSent { cause: NotSentCause::NoPlace | NotSentCause::Timeout, .. }
+        | HttpError::MaybeSent { cause: MaybeSentCause::Timeout, .. } => NoAnswer::Timeout,
+        HttpError::NotSent { cause: NotSentCause::NotPublic, .. } => NoAnswer::NotPublic,
+        HttpError::NotSent { cause: NotSentCause::Connect, .. } => NoAnswer::Connect,
+        HttpError::MaybeSent {
+            cause: MaybeSentCause::Broken | MaybeSentCause::TooLong, ..
+        } => NoAnswer::Broken,
     }
 }
 

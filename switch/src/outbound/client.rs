@@ -71,7 +71,7 @@ pub enum HttpError {
     #[error("the request was not sent: {cause}")]
     NotSent {
         /// Why not.
-        cause: NotSent,
+        cause: NotSentCause,
         /// What the layer below said.
         source: Option<BoxError>,
     },
@@ -79,7 +79,7 @@ pub enum HttpError {
     #[error("the request may have been sent: {cause}")]
     MaybeSent {
         /// Why there is no answer.
-        cause: MaybeSent,
+        cause: MaybeSentCause,
         /// What the layer below said.
         source: Option<BoxError>,
     },
@@ -89,7 +89,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why a request did not leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotSent {
+pub enum NotSentCause {
     /// As many requests as may be were under way until the deadline.
     #[error("too many requests are under way")]
     NoPlace,
@@ -106,7 +106,7 @@ pub enum NotSent {
 
 /// Why there is no whole answer to a request that may have left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum MaybeSent {
+pub enum MaybeSentCause {
     /// The deadline passed.
     #[error("no whole answer in time")]
     Timeout,
@@ -153,10 +153,10 @@ impl HttpClient {
         match timeout_at(deadline, body).await {
             Ok(Ok(body)) => Ok(Response::from_parts(head, body.to_bytes())),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                Err(maybe_sent(MaybeSent::TooLong, Some(error)))
+                Err(maybe_sent(MaybeSentCause::TooLong, Some(error)))
             }
-            Ok(Err(error)) => Err(maybe_sent(MaybeSent::Broken, Some(error))),
-            Err(_) => Err(maybe_sent(MaybeSent::Timeout, None)),
+            Ok(Err(error)) => Err(maybe_sent(MaybeSentCause::Broken, Some(error))),
+            Err(_) => Err(maybe_sent(MaybeSentCause::Timeout, None)),
         }
     }
 
@@ -179,7 +179,7 @@ impl HttpClient {
     async fn place(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, HttpError> {
         match timeout_at(deadline, self.places.acquire()).await {
             Ok(Ok(place)) => Ok(place),
-            Ok(Err(_)) | Err(_) => Err(not_sent(NotSent::NoPlace, None)),
+            Ok(Err(_)) | Err(_) => Err(not_sent(NotSentCause::NoPlace, None)),
         }
     }
 
@@ -197,8 +197,8 @@ impl HttpClient {
         match timeout_at(deadline, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(failure(error, &connection)),
-            Err(_) if has_connection(&connection) => Err(maybe_sent(MaybeSent::Timeout, None)),
-            Err(_) => Err(not_sent(NotSent::Timeout, None)),
+            Err(_) if has_connection(&connection) => Err(maybe_sent(MaybeSentCause::Timeout, None)),
+            Err(_) => Err(not_sent(NotSentCause::Timeout, None)),
         }
     }
 }
@@ -210,7 +210,7 @@ fn has_connection(connection: &CaptureConnection) -> bool {
 fn failure(error: legacy::Error, connection: &CaptureConnection) -> HttpError {
     let has_left = has_connection(connection) && !error.is_connect() && !was_given_back(&error);
     if has_left {
-        maybe_sent(MaybeSent::Broken, Some(error.into()))
+        maybe_sent(MaybeSentCause::Broken, Some(error.into()))
     } else {
         not_sent(cause_of(&error), Some(error.into()))
     }
@@ -226,26 +226,28 @@ fn was_given_back(error: &legacy::Error) -> bool {
 }
 
 /// Why there was no connection.
-fn cause_of(error: &(dyn Error + 'static)) -> NotSent {
+fn cause_of(error: &(dyn Error + 'static)) -> NotSentCause {
     let mut cause = Some(error);
     while let Some(error) = cause {
         match error.downcast_ref::<ConnectError>() {
-            Some(ConnectError::NotPublic | ConnectError::Address(_)) => return NotSent::NotPublic,
+            Some(ConnectError::NotPublic | ConnectError::Address(_)) => {
+                return NotSentCause::NotPublic;
+            }
             Some(ConnectError::Resolve(_) | ConnectError::Connect(_)) | None => {}
         }
         let is_late = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
         if error.downcast_ref::<io::Error>().is_some_and(is_late) {
-            return NotSent::Timeout;
+            return NotSentCause::Timeout;
         }
         cause = error.source();
     }
-    NotSent::Connect
+    NotSentCause::Connect
 }
 
-fn not_sent(cause: NotSent, source: Option<BoxError>) -> HttpError {
+fn not_sent(cause: NotSentCause, source: Option<BoxError>) -> HttpError {
     HttpError::NotSent { cause, source }
 }
 
-fn maybe_sent(cause: MaybeSent, source: Option<BoxError>) -> HttpError {
+fn maybe_sent(cause: MaybeSentCause, source: Option<BoxError>) -> HttpError {
     HttpError::MaybeSent { cause, source }
 }

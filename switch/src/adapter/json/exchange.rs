@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{JsonParticipant, outcome};
 use crate::clock;
 use crate::log::Seldom;
-use crate::outbound::{self, HttpError, MaybeSent};
+use crate::outbound::{self, HttpError, MaybeSentCause};
 
 impl JsonParticipant {
     /// The request of an operation; none where the dialect does not have it.
@@ -70,23 +70,23 @@ impl JsonParticipant {
                 error = %storage::with_causes(error), left_out, "no answer from a participant");
         }
         match error {
-            HttpError::NotSent { cause: outbound::NotSent::NoPlace, .. } => {
+            HttpError::NotSent { cause: outbound::NotSentCause::NoPlace, .. } => {
                 NoAnswer::NotSent(NotSent::Congested)
             }
             HttpError::NotSent {
                 cause:
-                    outbound::NotSent::Timeout
-                    | outbound::NotSent::NotPublic
-                    | outbound::NotSent::Connect,
+                    outbound::NotSentCause::Timeout
+                    | outbound::NotSentCause::NotPublic
+                    | outbound::NotSentCause::Connect,
                 ..
             } => NoAnswer::NotSent(NotSent::SignedOff),
-            HttpError::MaybeSent { cause: MaybeSent::Timeout, .. } => {
+            HttpError::MaybeSent { cause: MaybeSentCause::Timeout, .. } => {
                 NoAnswer::MaybeSent(Cause::Timeout)
             }
-            HttpError::MaybeSent { cause: MaybeSent::Broken, .. } => {
+            HttpError::MaybeSent { cause: MaybeSentCause::Broken, .. } => {
                 NoAnswer::MaybeSent(Cause::LineLost)
             }
-            HttpError::MaybeSent { cause: MaybeSent::TooLong, .. } => {
+            HttpError::MaybeSent { cause: MaybeSentCause::TooLong, .. } => {
                 outcome::count_not_understood(self.id(), operation.name(), "too_long");
                 NoAnswer::MaybeSent(Cause::BadAnswer)
             }

@@ -60,8 +60,8 @@ async fn read_request(stream: &mut TcpStream) -> String {
 #[derive(Debug, PartialEq, Eq)]
 enum Came {
     Status(u16),
-    NotSent(NotSent),
-    MaybeSent(MaybeSent),
+    NotSent(NotSentCause),
+    MaybeSent(MaybeSentCause),
 }
 
 async fn ask(client: &HttpClient, url: &str, within: Duration) -> Came {
@@ -87,7 +87,7 @@ async fn answered(bytes: &'static [u8]) -> Came {
 async fn a_connection_that_is_refused_leaves_nothing_sent() {
     let ((client, _tasks), (gone, url)) = (plain(1), listener().await);
     drop(gone);
-    assert_eq!(ask(&client, &url, PATIENCE).await, Came::NotSent(NotSent::Connect));
+    assert_eq!(ask(&client, &url, PATIENCE).await, Came::NotSent(NotSentCause::Connect));
 }
 
 #[tokio::test]
@@ -105,17 +105,17 @@ async fn a_handshake_that_fails_or_never_ends_leaves_nothing_sent() {
         (failed, ask(&client, &url, SHORT).await)
     };
     let (failed, silent) = tokio::join!(asked, server).0;
-    assert_eq!(failed, Came::NotSent(NotSent::Connect));
-    assert_eq!(silent, Came::NotSent(NotSent::Timeout));
+    assert_eq!(failed, Came::NotSent(NotSentCause::Connect));
+    assert_eq!(silent, Came::NotSent(NotSentCause::Timeout));
 }
 
 #[tokio::test]
 async fn what_was_written_may_have_arrived_whatever_becomes_of_the_answer() {
     assert_eq!(answered(ANSWER).await, Came::Status(200));
-    assert_eq!(answered(b"").await, Came::MaybeSent(MaybeSent::Broken), "closed");
-    assert_eq!(answered(b"garbage\r\n\r\n").await, Came::MaybeSent(MaybeSent::Broken));
+    assert_eq!(answered(b"").await, Came::MaybeSent(MaybeSentCause::Broken), "closed");
+    assert_eq!(answered(b"garbage\r\n\r\n").await, Came::MaybeSent(MaybeSentCause::Broken));
     let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{";
-    assert_eq!(answered(cut).await, Came::MaybeSent(MaybeSent::Broken), "cut in its body");
+    assert_eq!(answered(cut).await, Came::MaybeSent(MaybeSentCause::Broken), "cut in its body");
     let redirect =
         b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
     assert_eq!(answered(redirect).await, Came::Status(302), "redirects are answers");
@@ -125,10 +125,10 @@ async fn what_was_written_may_have_arrived_whatever_becomes_of_the_answer() {
 async fn an_answer_over_the_ceiling_is_broken_off() {
     let long = b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n\
                  0123456789012345678901234567890123456789012345678901234567890123456789";
-    assert_eq!(answered(long).await, Came::MaybeSent(MaybeSent::TooLong));
+    assert_eq!(answered(long).await, Came::MaybeSent(MaybeSentCause::TooLong));
     let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
                     41\r\n01234567890123456789012345678901234567890123456789012345678901234\r\n";
-    assert_eq!(answered(chunked).await, Came::MaybeSent(MaybeSent::TooLong));
+    assert_eq!(answered(chunked).await, Came::MaybeSent(MaybeSentCause::TooLong));
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn the_deadline_is_over_the_body_too() {
         stream
     };
     let (came, _stream) = tokio::join!(ask(&client, &url, SHORT), server);
-    assert_eq!(came, Came::MaybeSent(MaybeSent::Timeout));
+    assert_eq!(came, Came::MaybeSent(MaybeSentCause::Timeout));
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn a_kept_connection_that_ends_under_a_request_is_not_asked_again() {
         (first, ask(&client, &url, PATIENCE).await)
     };
     let (came, first) = tokio::join!(asked, server);
-    assert_eq!(came, (Came::Status(200), Came::MaybeSent(MaybeSent::Broken)));
+    assert_eq!(came, (Came::Status(200), Came::MaybeSent(MaybeSentCause::Broken)));
     let again = futures_util::FutureExt::now_or_never(listener.accept());
     assert!(again.is_none(), "the request was sent twice");
     assert!(first.to_ascii_lowercase().contains("authorization: bearer fictional"), "{first}");
@@ -178,7 +178,7 @@ async fn a_request_beyond_the_ceiling_waits_and_never_leaves() {
         second
     };
     let (first, second) = tokio::join!(holder, others);
-    assert_eq!((first, second), (Came::Status(200), Came::NotSent(NotSent::NoPlace)));
+    assert_eq!((first, second), (Came::Status(200), Came::NotSent(NotSentCause::NoPlace)));
 }
 
 #[tokio::test]
