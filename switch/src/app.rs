@@ -302,9 +302,7 @@ fn start_admin(
     service: &ServiceConfig,
 ) -> Result<(Admin, SocketAddr), StartError> {
     let config = &service.admin;
-    let participants: Vec<_> = engine.participants.iter().map(|one| one.id()).collect();
-    let participants: Vec<&str> = participants.iter().map(ParticipantId::as_str).collect();
-    metrics::register(&participants, node.is_some());
+    metrics::register(&engine.participants.names(), node.is_some());
     let access = Access::new(config, &service.data.dir).map_err(StartError::DrainToken)?;
     let admin = Admin::new(Arc::clone(engine), recorded, node, access);
     let address = config.listen;

@@ -15,6 +15,7 @@ use crate::adapter::iso8583::{Iso8583Participant, ReadyFrame, Speaker};
 use crate::adapter::json::{JsonParticipant, ReadyRequest};
 use crate::adapter::{Adapter, Bulkhead, ReadyPayment};
 use crate::config::ParticipantConfig;
+use crate::metrics::ParticipantNames;
 use crate::supervise::Tasks;
 
 /// One participant, by its dialect. Cheap to clone.
@@ -199,6 +200,18 @@ impl Participants {
     /// The one that a client certificate is pinned for, by its fingerprint.
     pub fn by_certificate(&self, fingerprint: &[u8; 32]) -> Option<&Arc<Iso8583Participant>> {
         self.by_certificate.get(fingerprint)
+    }
+
+    /// Their ids, by what they speak.
+    pub fn names(&self) -> ParticipantNames<'_> {
+        let mut names = ParticipantNames::default();
+        for (id, participant) in &self.by_id {
+            match participant {
+                Participant::Iso8583(_) => names.lines.push(id.as_str()),
+                Participant::Json(_) => names.json.push(id.as_str()),
+            }
+        }
+        names
     }
 
     /// All of them.

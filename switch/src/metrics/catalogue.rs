@@ -2,7 +2,7 @@
 
 use router::reason::Reason;
 
-use Dimension::{Of, Participant, ParticipantOrUnknown};
+use Dimension::{Of, Participant, ParticipantOfJson, ParticipantOfLines, ParticipantOrUnknown};
 
 /// One metric.
 pub(super) struct Metric {
@@ -26,7 +26,11 @@ pub(super) enum Kind {
 pub(super) enum Dimension {
     /// `participant`: every one that is configured.
     Participant,
-    /// The same, and lines whose participant is not known.
+    /// `participant`: every one with lines.
+    ParticipantOfLines,
+    /// `participant`: every one with a JSON API.
+    ParticipantOfJson,
+    /// All of them, and lines whose participant is not known.
     ParticipantOrUnknown,
     /// Any other.
     Of(&'static str, fn() -> Vec<&'static str>),
@@ -89,7 +93,7 @@ pub(super) const METRICS: &[Metric] = &[
         "From asking a participant for a payment to its answer or the end of waiting",
         &[Participant],
     ),
-    gauge("cauce_participant_lines", "Lines signed on, by participant", &[Participant]),
+    gauge("cauce_participant_lines", "Lines signed on, by participant", &[ParticipantOfLines]),
     gauge("cauce_participant_in_flight", "Requests a participant has not answered", &[Participant]),
     gauge(
         "cauce_participant_reversals_owed",
@@ -112,7 +116,7 @@ pub(super) const METRICS: &[Metric] = &[
         "Answers and notifications of JSON banks that say nothing that can be believed, by \
          participant, operation and problem",
         &[
-            Participant,
+            ParticipantOfJson,
             Of("operation", || {
                 vec!["start", "confirm", "inquire", "reverse", "refund", "notification"]
             }),
@@ -134,7 +138,7 @@ pub(super) const METRICS: &[Metric] = &[
         "cauce_json_signatures_refused_total",
         "Messages of JSON banks whose signature is not believed, by participant, message and why",
         &[
-            Participant,
+            ParticipantOfJson,
             Of("message", || vec!["answer", "notification"]),
             Of("why", || {
                 vec![
