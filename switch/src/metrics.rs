@@ -74,7 +74,7 @@ pub fn render(handle: &PrometheusHandle) -> String {
 /// The labels of each series: every value of a dimension with every value of the others.
 fn series(dimensions: &[Dimension], participants: &ParticipantNames<'_>) -> Vec<Vec<Label>> {
     let ParticipantNames { lines, json } = participants;
-    let all_of_them = || [lines.as_slice(), json].concat();
+    let all_of_them = || [lines.as_slice(), json.as_slice()].concat();
     let mut all = vec![Vec::new()];
     for dimension in dimensions {
         let (name, values): (&'static str, Vec<String>) = match dimension {

@@ -32,8 +32,8 @@ pub enum Participant {
 pub enum Ready<'a> {
     /// In ISO 8583.
     Iso8583(ReadyFrame<'a>),
-    /// As a request of a JSON API.
-    Json(ReadyRequest<'a>),
+    /// As a request of a JSON API; in a box, so that it takes no room on the way of the others.
+    Json(Box<ReadyRequest<'a>>),
 }
 
 impl Participant {
@@ -89,7 +89,7 @@ impl Adapter for Participant {
             }
             Self::Json(participant) => {
                 let (attempt, ready) = participant.ready(ask)?;
-                Ok((attempt, Ready::Json(ready)))
+                Ok((attempt, Ready::Json(Box::new(ready))))
             }
         }
     }
@@ -97,7 +97,7 @@ impl Adapter for Participant {
     async fn undo(&self, undo: &Undo<'_>, own: &mut Option<Attempt>) -> UndoAnswer {
         match self {
             Self::Iso8583(participant) => participant.undo(undo, own).await,
-            Self::Json(participant) => participant.undo(undo, own).await,
+            Self::Json(participant) => Box::pin(participant.undo(undo, own)).await,
         }
     }
 
@@ -113,7 +113,7 @@ impl ReadyPayment for Ready<'_> {
     async fn start(self) -> Result<Started, NoAnswer> {
         match self {
             Self::Iso8583(ready) => ready.start().await,
-            Self::Json(ready) => ready.start().await,
+            Self::Json(ready) => Box::pin(ready.start()).await,
         }
     }
 }
