@@ -114,9 +114,22 @@ def others():
         seed("api_payment", str(at), json.dumps(payment).encode())
 
 
+def json_bank():
+    """Answers of the example bank to each operation, and to the reference that the target has."""
+    amount = {"value": "12.50", "currency": "VES"}
+    answer = {"id": "B-1", "order": "pay_01kbd0000000000000000000af", "amount": amount}
+    states = ["APPROVED", "DECLINED", "OTP_REQUIRED", "REDIRECT", "REVERSED", "REFUNDED"]
+    for operation in range(5):
+        for state in states:
+            body = answer | {"status": state, "error": {"code": "51"}, "authorization": "000001"}
+            body["next"] = {"url": "https://bank.example/a", "expires_at": "2026-12-01T10:05:00Z"}
+            head = bytes([operation]) + (422 if state == "DECLINED" else 200).to_bytes(2, "big")
+            seed("json_bank", f"{operation}-{state}", head + json.dumps(body).encode())
+
+
 if __name__ == "__main__":
     for stale in OUT.glob("*/seed-*"):
         stale.unlink()
-    for write in (iso8583, qr, iso20022, security, others):
+    for write in (iso8583, qr, iso20022, security, others, json_bank):
         write()
     print(f"{sum(1 for _ in OUT.glob('*/seed-*'))} seeds in fuzz/corpus")

@@ -17,7 +17,7 @@ pub mod clearing;
 mod error;
 pub mod formula;
 pub mod layout;
-mod pattern;
+pub(crate) mod pattern;
 pub mod read;
 mod record;
 mod source;

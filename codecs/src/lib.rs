@@ -10,9 +10,11 @@
 //! 4. [`security`] verifies and seals MACs, translates PIN blocks and exchanges keys, behind a
 //!    trait that an HSM can implement;
 //! 5. [`iso20022`] does in XML what 2 and 3 do in ISO 8583;
-//! 6. [`api`] holds the JSON shapes of the HTTP API, in and out.
+//! 6. [`json_bank`] does so for banks' JSON APIs, each described by a file;
+//! 7. [`api`] holds the JSON shapes of the HTTP API, in and out.
 //!
-//! Beside the road: [`qr`] reads and builds payment codes, [`mod@file`] bill and clearing files.
+//! Beside the road: [`qr`] reads and builds payment codes, [`mod@file`] bill and clearing files,
+//! [`http_signature`] signs and checks messages to and from banks' JSON APIs.
 //!
 //! What cannot be decoded is an [`error::DecodeError`] that names the field and the offset and
 //! never repeats a byte of the message.
@@ -24,7 +26,9 @@ pub mod error;
 pub mod file;
 mod forms;
 pub mod frame;
+pub mod http_signature;
 pub mod iso20022;
 pub mod iso8583;
+pub mod json_bank;
 pub mod qr;
 pub mod security;

@@ -8,7 +8,8 @@ mod later;
 
 use crate::id::{Folio, PaymentId, Stan};
 use crate::message::PaymentRequest;
-use crate::outcome::{Cause, Outcome};
+use crate::money::Money;
+use crate::outcome::{Approval, Cause, Outcome};
 use crate::plan::Plan;
 use crate::secret::Pan;
 use crate::text::Text;
@@ -68,6 +69,8 @@ pub struct Undo<'a> {
     pub folio: Folio,
     /// What was asked for it, readable.
     pub request: &'a PaymentRequest,
+    /// What the payer paid: the amount, and the payer's fees on top of it.
+    pub total: Money,
     /// Its business date.
     pub business_date: Date,
     /// The request that is undone.
@@ -80,6 +83,9 @@ pub struct Undo<'a> {
     pub repeat: Repeat,
     /// Whether the request is known to have arrived, so that nothing can overtake it.
     pub has_arrived: bool,
+    /// What the participant said when it approved the payment; none where it did not, or where that
+    /// is not known.
+    pub approval: Option<&'a Approval>,
 }
 
 /// Whether a message may have been sent before.
@@ -133,7 +139,7 @@ pub enum NoAnswer {
 /// Why a request certainly never left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotSent {
-    /// The participant cannot be reached: none of its lines is signed on.
+    /// The participant cannot be reached: none of its lines is signed on, or nothing connects.
     SignedOff,
     /// The queues of all its lines are full, or too many requests are open.
     Congested,
@@ -143,6 +149,8 @@ pub enum NotSent {
     ReversalsPending,
     /// Its reversal was handed over before it.
     Undone,
+    /// The participant guarantees that it did not take the request up.
+    NotTaken,
 }
 
 impl NotSent {
@@ -154,6 +162,7 @@ impl NotSent {
             Self::Unwritable => "unwritable",
             Self::ReversalsPending => "reversals_pending",
             Self::Undone => "undone",
+            Self::NotTaken => "not_taken",
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct Approval {
     /// Authorisation number (DE38).
     pub authorisation: Text<6>,
     /// The participant's own reference (DE37 or its kin).
-    pub bank_reference: Text<24>,
+    pub bank_reference: Text<36>,
 }
 
 /// A no.

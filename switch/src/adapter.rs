@@ -6,6 +6,7 @@
 
 mod bulkhead;
 pub mod iso8583;
+pub mod json;
 
 use router::exchange::{
     Ask, Confirmation, InquiryAnswer, KnownPayment, NoAnswer, NotReady, NotSent, RefundAsk,

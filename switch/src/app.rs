@@ -170,7 +170,7 @@ impl App {
             store,
             sealer: sealer.clone(),
             numbers,
-            participants: Participants::new(config.participants, &common),
+            participants: Participants::new(config.participants, &common, &tasks)?,
             common,
             policy: config.policy,
             tasks: tasks.clone(),
@@ -308,9 +308,7 @@ fn start_admin(
     service: &ServiceConfig,
 ) -> Result<(Admin, SocketAddr), StartError> {
     let config = &service.admin;
-    let participants: Vec<_> = engine.participants().iter().map(|one| one.id()).collect();
-    let participants: Vec<&str> = participants.iter().map(ParticipantId::as_str).collect();
-    metrics::register(&participants, node.is_some());
+    metrics::register(&engine.participants().names(), node.is_some());
     let access = Access::new(config, &service.data.dir).map_err(StartError::DrainToken)?;
     let admin = Admin::new(Arc::clone(engine), recorded, node, access);
     let address = config.listen;

@@ -6,6 +6,7 @@ mod cluster;
 mod document;
 mod framing;
 mod identity;
+mod json_participant;
 mod keys;
 pub mod layers;
 mod log;
@@ -28,6 +29,7 @@ pub use admin::AdminConfig;
 pub use cluster::{
     ClusterConfig, NodeConfig, RedisConfig, RedisForm, ScyllaConfig, Secret as SecretText,
 };
+pub use json_participant::{JsonConfig, MessageSigner, SignWith, VerifyConfig, VerifyHow};
 pub use keys::{KeyShown, KeysConfig};
 pub use layers::{Layers, Mistake};
 pub use log::{LogConfig, LogFormat, TraceConfig};

@@ -9,6 +9,7 @@ use std::io;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use storage::settings::OPEN_FILES_MAX;
 
+use crate::adapter::json;
 use crate::config::Config;
 use crate::outbound;
 
@@ -75,7 +76,10 @@ impl DescriptorNeed {
         };
         // The admin port counts its own.
         let admin = service.admin.connections_max + 1;
-        let own = OPEN_FILES_MAX + PROCESS_FILES + admin + dialled + listeners;
+        let of_json = config.participants.iter().filter(|one| one.json.is_some());
+        // As many again wait in the pool for the next request.
+        let of_json: usize = of_json.map(|one| json::requests_max(one) * 2).sum();
+        let own = OPEN_FILES_MAX + PROCESS_FILES + admin + dialled + of_json + listeners;
         Self {
             own: own + outbound::descriptors_for(service.notices.in_flight_max) + cluster,
             sockets: service.http.connections_max + service.iso8583.connections_max + peers,

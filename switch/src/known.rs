@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use router::exchange::KnownPayment;
 use router::message::PaymentRequest;
+use router::outcome::Outcome;
 use router::payment::Payment;
 use router::record::Attempt;
 use router::secret::Pan;
@@ -41,11 +42,17 @@ impl<'a> SentPayment<'a> {
     /// What the participant is told of it.
     pub fn known(&self) -> KnownPayment<'_> {
         let payment = self.payment;
+        let approval = match &payment.outcome {
+            Some(Outcome::Approved(approval)) => Some(*approval),
+            Some(Outcome::Declined(_) | Outcome::Unknown(_)) | None => None,
+        };
         KnownPayment {
             payment: payment.id,
             folio: payment.folio,
             request: &self.request,
             business_date: payment.business_date,
+            total: payment.total,
+            approval,
             original: self.attempt.reference,
             reference: payment.wait.as_ref().map_or("", |wait| wait.reference.as_str()),
             card: self.card.as_ref(),

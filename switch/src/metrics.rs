@@ -41,8 +41,17 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
+/// The participants by what they speak.
+#[derive(Debug, Clone, Default)]
+pub struct ParticipantNames<'a> {
+    /// Those with lines of ISO 8583.
+    pub lines: Vec<&'a str>,
+    /// Those with a JSON API.
+    pub json: Vec<&'a str>,
+}
+
 /// Sets every metric to 0 that has not been counted yet, for these participants.
-pub fn register(participants: &[&str], is_one_of_many: bool) {
+pub fn register(participants: &ParticipantNames<'_>, is_one_of_many: bool) {
     let cluster = if is_one_of_many { CLUSTER } else { &[] };
     for metric in METRICS.iter().chain(cluster) {
         for labels in series(metric.dimensions, participants) {
@@ -63,13 +72,17 @@ pub fn render(handle: &PrometheusHandle) -> String {
 }
 
 /// The labels of each series: every value of a dimension with every value of the others.
-fn series(dimensions: &[Dimension], participants: &[&str]) -> Vec<Vec<Label>> {
+fn series(dimensions: &[Dimension], participants: &ParticipantNames<'_>) -> Vec<Vec<Label>> {
+    let ParticipantNames { lines, json } = participants;
+    let all_of_them = || [lines.as_slice(), json.as_slice()].concat();
     let mut all = vec![Vec::new()];
     for dimension in dimensions {
         let (name, values): (&'static str, Vec<String>) = match dimension {
-            Dimension::Participant => ("participant", own(participants)),
+            Dimension::Participant => ("participant", own(&all_of_them())),
+            Dimension::ParticipantOfLines => ("participant", own(lines)),
+            Dimension::ParticipantOfJson => ("participant", own(json)),
             Dimension::ParticipantOrUnknown => {
-                ("participant", own(&[participants, &[UNKNOWN]].concat()))
+                ("participant", own(&[all_of_them(), vec![UNKNOWN]].concat()))
             }
             Dimension::Of(name, values) => (name, own(&values())),
         };
@@ -118,11 +131,17 @@ mod tests {
     #[test]
     fn a_series_stands_for_each_value_of_each_label() {
         let dimensions = [Dimension::ParticipantOrUnknown, Dimension::Of("why", || vec!["a", "b"])];
-        let all = series(&dimensions, &["bank-a"]);
+        let names = ParticipantNames { lines: vec!["bank-a"], json: vec![] };
+        let all = series(&dimensions, &names);
         let shown: Vec<Vec<&str>> =
             all.iter().map(|labels| labels.iter().map(Label::value).collect()).collect();
         let expect = [["bank-a", "a"], ["bank-a", "b"], ["unknown", "a"], ["unknown", "b"]];
         assert_eq!(shown, expect);
-        assert_eq!(series(&[], &["bank-a"]), [vec![]]);
+        assert_eq!(series(&[], &names), [vec![]]);
+        let both = ParticipantNames { json: vec!["bank-j"], ..names };
+        let count = |dimension| series(&[dimension], &both).len();
+        assert_eq!(count(Dimension::Participant), 2);
+        assert_eq!(count(Dimension::ParticipantOfLines), 1, "a JSON API has no line to be missed");
+        assert_eq!(count(Dimension::ParticipantOfJson), 1);
     }
 }

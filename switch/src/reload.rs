@@ -21,7 +21,7 @@ use crate::app;
 use crate::config::Config;
 use crate::engine::{Engine, InForce};
 use crate::metrics;
-use crate::participant::Changed;
+use crate::participant::{Changed, Participant};
 
 /// How long lines that are opened anew are waited for, before payments are to take them.
 const SIGN_ON_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -69,8 +69,8 @@ pub struct Taken {
 
 impl Taken {
     fn of(changed: &Changed) -> Self {
-        let ids = |all: &[Arc<crate::adapter::iso8583::Iso8583Participant>]| {
-            let mut ids: Vec<ParticipantId> = all.iter().map(|one| one.id()).collect();
+        let ids = |all: &[Participant]| {
+            let mut ids: Vec<ParticipantId> = all.iter().map(Participant::id).collect();
             ids.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
             ids
         };
@@ -99,6 +99,8 @@ impl Reload {
         let _turn = self.one_at_a_time.lock().await;
         let engine = &self.engine;
         let certificates = self.read_certificates()?;
+        let configs = config.participants.clone();
+        let changed = engine.participants().changed(configs, &engine.common, &engine.tasks)?;
         let own = self.lines.take(&config.participants).await;
         let own = own.map_err(|(address, source)| ReloadError::Listen { address, source })?;
         if self.node.is_none() {
@@ -111,10 +113,8 @@ impl Reload {
         let (acquirer_id, framing) = (service.acquirer_id, &service.iso8583.framing);
         self.lines.close_others(&config.participants);
         engine.common.set_speaker(Speaker::new(acquirer_id, framing, &config.participants));
-        let changed = engine.participants().changed(config.participants, &engine.common);
         let taken = Taken::of(&changed);
-        let names: Vec<&str> = taken.added.iter().map(ParticipantId::as_str).collect();
-        metrics::register(&names, engine.is_one_of_many());
+        metrics::register(&changed.participants.names(), engine.is_one_of_many());
         self.start(&changed).await;
         let Changed { participants, retired, .. } = changed;
         let participants = Arc::new(participants);
@@ -123,7 +123,9 @@ impl Reload {
         drop(tokio::task::spawn_blocking(move || drop(before)));
         own.into_iter().for_each(|address| self.lines.listen_for(address));
         for participant in retired {
-            engine.tasks.service("retired lines", async move { participant.retire().await });
+            // A JSON API has no lines: requests that are under way end by themselves.
+            let Some(lines) = participant.lines().cloned() else { continue };
+            engine.tasks.service("retired lines", async move { lines.retire().await });
         }
         if let Some(node) = &self.node {
             node.set_config_version(config.rules_version);
@@ -140,8 +142,9 @@ impl Reload {
     /// Starts the lines of those that are new or changed, and waits for those that we dial: payments
     /// go on by the lines and routes there are until then.
     async fn start(&self, changed: &Changed) {
-        changed.started.iter().for_each(|participant| self.lines.start(participant));
-        let awaited = changed.started.iter().filter(|one| one.config.reach.is_some());
+        let started = || changed.started.iter().filter_map(Participant::lines);
+        started().for_each(|participant| self.lines.start(participant));
+        let awaited = started().filter(|one| one.config.reach.is_some());
         let signed_on = async {
             for participant in awaited {
                 while !participant.is_signed_on() {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use router::exchange::{Repeat, Undo, UndoAnswer, UndoOrder};
 use router::id::PaymentId;
 use router::message::{PaymentRequest, ReversalRequest};
-use router::outcome::Outcome;
+use router::outcome::{Approval, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::posting::Entry;
 use router::reason::Reason;
@@ -288,12 +288,14 @@ async fn advise(
         payment: payment.id,
         folio: payment.folio,
         request: &request,
+        total: payment.total,
         business_date: payment.business_date,
         original: original.reference,
         card: card.as_ref(),
         stands_minor: pending.stands_minor,
         repeat: pending.repeat,
         has_arrived: matches!(payment.outcome, Some(Outcome::Approved(_))),
+        approval: approval_of(payment),
     };
     let UndoAnswer { code, order } = participant.undo(&undo, &mut pending.own).await;
     pending.proof.was_asked(order, Instant::now());
@@ -303,6 +305,14 @@ async fn advise(
             tracing::debug!(participant = %participant.id(), ?why, "reversal not answered");
             Ok(None)
         }
+    }
+}
+
+/// What the participant said when it approved a payment.
+fn approval_of(payment: &Payment) -> Option<&Approval> {
+    match &payment.outcome {
+        Some(Outcome::Approved(approval)) => Some(approval),
+        Some(Outcome::Declined(_) | Outcome::Unknown(_)) | None => None,
     }
 }
 

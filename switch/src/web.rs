@@ -9,6 +9,7 @@
 
 mod answer;
 mod asked;
+mod bank_notifications;
 mod body;
 pub(crate) mod connection;
 mod document;

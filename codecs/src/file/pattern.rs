@@ -32,7 +32,7 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// A pattern that names each part of a date, and perhaps of a time, once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     parts: Vec<Part>,
 }
 

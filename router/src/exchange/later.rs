@@ -5,6 +5,7 @@ use super::{AttemptRef, Repeat};
 use crate::id::{Folio, PaymentId, RefundId};
 use crate::message::PaymentRequest;
 use crate::money::Money;
+use crate::outcome::Approval;
 use crate::record::{Awaited, InquiryFinding};
 use crate::secret::{Pan, Secret};
 use crate::text::Text;
@@ -34,8 +35,12 @@ pub struct KnownPayment<'a> {
     pub business_date: Date,
     /// The request that the participant was asked with.
     pub original: AttemptRef,
+    /// What the payer paid: the amount, and the payer's fees on top of it.
+    pub total: Money,
     /// The participant's reference of it; empty where it gave none.
     pub reference: &'a str,
+    /// What the participant said when it approved the payment; none where it did not.
+    pub approval: Option<Approval>,
     /// The card number, where the payment had one.
     pub card: Option<&'a Pan>,
 }

@@ -21,6 +21,9 @@ pub(super) fn main(configured: &Configured) -> ExitCode {
         if let Some(message_format) = &participant.message_format {
             println!("participant {}: {}", participant.id, message_format);
         }
+        if let Some(json) = &participant.json {
+            println!("participant {}: {}, at {}", participant.id, json.dialect.name(), json.url);
+        }
     }
     let policy = &config.policy;
     let needed = [

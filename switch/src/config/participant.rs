@@ -12,6 +12,7 @@ use router::id::{ParticipantId, Stan};
 use router::text::Text;
 
 use super::framing;
+use super::json_participant::{self, JsonConfig};
 use super::keys::KeysConfig;
 use super::message_format::{self, Traffic};
 use super::read::Section;
@@ -63,6 +64,8 @@ pub struct ParticipantConfig {
     /// Digest of all of this, files that it names included: a participant with another digest is
     /// configured in another way.
     pub digest: u128,
+    /// Its JSON API; none means that it speaks ISO 8583 over lines.
+    pub json: Option<Arc<JsonConfig>>,
 }
 
 impl ParticipantConfig {
@@ -167,7 +170,7 @@ fn read_one(
 ) -> Entry {
     let id = id.unwrap_or(ParticipantId(Text::EMPTY));
     let files_before = section.files_noted();
-    section.choice("codec", &[("cauce-87", ())]);
+    let codec = section.choice("codec", &[("cauce-87", Codec::Lines), ("json", Codec::Json)]);
     let acquirer_id = section.parsed("acquirer_id");
     let (reach, listen, framing) =
         (reach(section), section.socket_address("listen", "0.0.0.0:8601"), framing::read(section));
@@ -182,6 +185,7 @@ fn read_one(
         }
     }
     let traffic = Traffic { is_asked: reach.is_some(), signs_on: listen.is_some() };
+    let json = json(section, codec);
     let said = message_format::read(section, keys, traffic);
     let framing = match &said.header {
         // What is wrong with a framing was told already.
@@ -192,7 +196,8 @@ fn read_one(
         }
         None => framing,
     };
-    let partial_reversals = partial_reversals(section, said.message_format.as_deref());
+    let partial_reversals =
+        partial_reversals(section, said.message_format.as_deref(), json.as_deref());
     let lines = ParticipantConfig {
         id,
         kind: section.text("kind").unwrap_or_else(|| "bank".to_owned()),
@@ -208,12 +213,13 @@ fn read_one(
             .then(|| section.section("pin", |pin| pin_rule(pin, keys)))
             .flatten(),
         response_timeout_ms: section.number("response_timeout_ms", 10..=600_000, 5000),
-        in_flight_max: section.size("in_flight_max", 1..=u64::from(Stan::COUNT) / 2, 20_000),
+        in_flight_max: in_flight_max(section, codec),
         on_unknown: section.choice("on_unknown", &ON_UNKNOWN),
         partial_reversals,
         requests_max: section.size("requests_max", 1..=1_000_000, 8192),
         reversals_owed_max: section.size("reversals_owed_max", 1..=10_000_000, 20_000),
         dangerous_unpinned: section.flag("dangerous_unpinned"),
+        json,
         digest: section.digest_without(&OF_RULES, files_before),
     };
     let rules = super::rules::participant(section, id);
@@ -227,8 +233,66 @@ const ON_UNKNOWN: [(&str, OnUnknown); 3] = [
     ("deem_accepted", OnUnknown::DeemAccepted),
 ];
 
-fn partial_reversals(section: &mut Section<'_>, message_format: Option<&MessageFormat>) -> bool {
+/// What a participant speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Codec {
+    Lines,
+    Json,
+}
+
+/// Requests open at once: over lines as many as there are trace numbers for, over HTTP each has a
+/// connection of its own.
+fn in_flight_max(section: &mut Section<'_>, codec: Codec) -> usize {
+    let (most, default) = match codec {
+        Codec::Lines => (u64::from(Stan::COUNT) / 2, 20_000),
+        Codec::Json => (16_384, 512),
+    };
+    section.size("in_flight_max", 1..=most, default)
+}
+
+/// Keys of lines, which a participant with a JSON API does not have.
+const OF_LINES: [&str; 10] = [
+    "acquirer_id",
+    "certificate_sha256",
+    "connect",
+    "dialect",
+    "framing",
+    "key_exchange",
+    "listen",
+    "mac",
+    "pin",
+    "tls",
+];
+
+fn json(section: &mut Section<'_>, codec: Codec) -> Option<Arc<JsonConfig>> {
+    let is_there = section.has("json");
+    match codec {
+        Codec::Lines if is_there => section.mistake("json", "needs codec = \"json\""),
+        Codec::Lines => {}
+        Codec::Json => {
+            for name in OF_LINES.into_iter().filter(|name| section.has(name)) {
+                section
+                    .mistake(name, "is for lines, which a participant with codec json has none of");
+            }
+            if !is_there {
+                section.mistake("json", "is missing: where its API is, and its dialect");
+            }
+        }
+    }
+    section.section("json", |table| if is_there { json_participant::read(table) } else { None })
+}
+
+fn partial_reversals(
+    section: &mut Section<'_>,
+    message_format: Option<&MessageFormat>,
+    json: Option<&JsonConfig>,
+) -> bool {
     let is_wanted = section.flag("partial_reversals");
+    if is_wanted && json.is_some_and(|json| !json.dialect.reverses_parts()) {
+        let problem = "the [reverse] of the participant's dialect has neither {stands.minor} nor \
+                       {stands.decimal} in its body";
+        section.mistake("partial_reversals", problem);
+    }
     if is_wanted
         && message_format
             .is_some_and(|message_format| !message_format.dialect().carries_replacement())

@@ -2,7 +2,7 @@
 
 use router::reason::Reason;
 
-use Dimension::{Of, Participant, ParticipantOrUnknown};
+use Dimension::{Of, Participant, ParticipantOfJson, ParticipantOfLines, ParticipantOrUnknown};
 
 /// One metric.
 pub(super) struct Metric {
@@ -26,7 +26,11 @@ pub(super) enum Kind {
 pub(super) enum Dimension {
     /// `participant`: every one that is configured.
     Participant,
-    /// The same, and lines whose participant is not known.
+    /// `participant`: every one with lines.
+    ParticipantOfLines,
+    /// `participant`: every one with a JSON API.
+    ParticipantOfJson,
+    /// All of them, and lines whose participant is not known.
     ParticipantOrUnknown,
     /// Any other.
     Of(&'static str, fn() -> Vec<&'static str>),
@@ -75,7 +79,9 @@ pub(super) const METRICS: &[Metric] = &[
     counter(
         "cauce_not_sent_total",
         "Requests that certainly never left, by why",
-        &[Of("why", || vec!["signed_off", "congested", "unwritable", "reversals_pending"])],
+        &[Of("why", || {
+            vec!["signed_off", "congested", "unwritable", "reversals_pending", "not_taken"]
+        })],
     ),
     counter(
         "cauce_participant_payments_total",
@@ -87,7 +93,7 @@ pub(super) const METRICS: &[Metric] = &[
         "From asking a participant for a payment to its answer or the end of waiting",
         &[Participant],
     ),
-    gauge("cauce_participant_lines", "Lines signed on, by participant", &[Participant]),
+    gauge("cauce_participant_lines", "Lines signed on, by participant", &[ParticipantOfLines]),
     gauge("cauce_participant_in_flight", "Requests a participant has not answered", &[Participant]),
     gauge(
         "cauce_participant_reversals_owed",
@@ -104,6 +110,51 @@ pub(super) const METRICS: &[Metric] = &[
         "cauce_answers_contradicting_total",
         "Answers that disagree with their request, by participant and data element",
         &[Participant, Of("field", || vec!["2", "3", "4", "32", "41", "42", "49", "90", "102"])],
+    ),
+    counter(
+        "cauce_json_answers_not_understood_total",
+        "Answers and notifications of JSON banks that say nothing that can be believed, by \
+         participant, operation and problem",
+        &[
+            ParticipantOfJson,
+            Of("operation", || {
+                vec!["start", "confirm", "inquire", "reverse", "refund", "notification"]
+            }),
+            Of("problem", || {
+                vec![
+                    "silent",
+                    "not_json",
+                    "missing",
+                    "not_known",
+                    "not_a_value",
+                    "contradicts",
+                    "too_long",
+                    "unreadable",
+                ]
+            }),
+        ],
+    ),
+    counter(
+        "cauce_json_signatures_refused_total",
+        "Messages of JSON banks whose signature is not believed, by participant, message and why",
+        &[
+            ParticipantOfJson,
+            Of("message", || vec!["answer", "notification"]),
+            Of("why", || {
+                vec![
+                    "not_signed",
+                    "malformed",
+                    "component",
+                    "not_covered",
+                    "key",
+                    "stale",
+                    "digest",
+                    "mismatch",
+                    "replayed",
+                    "replay_window_full",
+                ]
+            }),
+        ],
     ),
     counter("cauce_partial_approvals_total", "Approvals of a part, by participant", &[Participant]),
     counter(

@@ -1,34 +1,27 @@
-//! Posts notices: one pooled HTTP client that connects to public addresses alone, with a deadline on
-//! everything.
+//! Posts notices over the switch's HTTP client, to public addresses alone.
 
-use std::error::Error;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use http::{HeaderValue, Request, Response, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioTimer;
-use tokio::time::{Instant, timeout_at};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Request, Uri};
+use tokio::time::Instant;
 
 use crate::config::NoticesConfig;
-use crate::outbound::{self, ConnectError, Https, Reach, Sockets};
-use crate::supervise::{Connections, Tasks};
+use crate::outbound::{
+    self, ClientSettings, HttpClient, HttpError, MaybeSentCause, NamePlaces, NotSentCause, Reach,
+    Sockets,
+};
+use crate::supervise::Tasks;
 
 /// What is read of an answer's body, so that its connection can be used again.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
-/// A connection without use is closed after this time.
-const IDLE_MAX: Duration = Duration::from_secs(30);
-const USER_AGENT_VALUE: &str = concat!("cauce/", env!("CARGO_PKG_VERSION"));
 
 /// Posts notices. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Poster {
-    client: Client<Https, Full<Bytes>>,
+    client: HttpClient,
     timeout: Duration,
 }
 
@@ -87,11 +80,17 @@ impl NoAnswer {
 impl Poster {
     /// A client; its connections are tasks of the switch and end with it.
     pub fn new(config: &NoticesConfig, reach: Reach, tasks: Tasks, sockets: Arc<Sockets>) -> Self {
-        let client = Client::builder(Connections(tasks))
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_MAX)
-            .pool_max_idle_per_host(config.in_flight_per_endpoint_max)
-            .build(outbound::https(reach, config.timeout, sockets));
+        let settings = ClientSettings {
+            reach,
+            names: NamePlaces::Endpoints,
+            connect_timeout: config.timeout,
+            in_flight_max: config.in_flight_max,
+            idle_per_host_max: config.in_flight_per_endpoint_max,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+            headers: HeaderMap::new(),
+            tls: outbound::tls_of_machine(),
+        };
+        let client = HttpClient::new(settings, tasks, sockets);
         Self { client, timeout: config.timeout }
     }
 
@@ -101,60 +100,31 @@ impl Poster {
     pub async fn post(&self, envelope: Envelope) -> Result<Answer, NoAnswer> {
         let deadline = Instant::now() + self.timeout;
         let Ok(request) = request(envelope) else { return Err(NoAnswer::Broken) };
-        let response = match timeout_at(deadline, self.client.request(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(no_answer(&error, error.is_connect())),
-            Err(_) => return Err(NoAnswer::Timeout),
-        };
-        let answer = Answer {
-            status: response.status().as_u16(),
-            retry_after: response
-                .headers()
-                .get(RETRY_AFTER)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned),
-        };
-        // The status stands, whatever becomes of the body.
-        timeout_at(deadline, drain(response)).await.ok();
-        Ok(answer)
+        let head = self.client.tell(request, deadline).await.map_err(|error| no_answer(&error))?;
+        let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        Ok(Answer { status: head.status.as_u16(), retry_after: retry_after.map(str::to_owned) })
     }
 }
 
-fn request(envelope: Envelope) -> Result<Request<Full<Bytes>>, http::Error> {
+fn request(envelope: Envelope) -> Result<Request<Bytes>, http::Error> {
     Request::post(envelope.uri)
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-        .header(USER_AGENT, HeaderValue::from_static(USER_AGENT_VALUE))
         .header("webhook-id", envelope.id)
         .header("webhook-timestamp", envelope.timestamp)
         .header("webhook-signature", envelope.signature)
-        .body(Full::new(envelope.body))
+        .body(envelope.body)
 }
 
-/// Reads an answer's body up to a ceiling; beyond it the connection is dropped.
-async fn drain(mut response: Response<Incoming>) {
-    let mut read = 0;
-    while let Some(Ok(frame)) = response.frame().await {
-        read += frame.data_ref().map_or(0, Bytes::len);
-        if read > ANSWER_BYTES_MAX {
-            return;
-        }
+fn no_answer(error: &HttpError) -> NoAnswer {
+    match error {
+        HttpError::NotSent { cause: NotSentCause::NoPlace | NotSentCause::Timeout, .. }
+        | HttpError::MaybeSent { cause: MaybeSentCause::Timeout, .. } => NoAnswer::Timeout,
+        HttpError::NotSent { cause: NotSentCause::NotPublic, .. } => NoAnswer::NotPublic,
+        HttpError::NotSent { cause: NotSentCause::Connect, .. } => NoAnswer::Connect,
+        HttpError::MaybeSent {
+            cause: MaybeSentCause::Broken | MaybeSentCause::TooLong, ..
+        } => NoAnswer::Broken,
     }
-}
-
-fn no_answer(error: &(dyn Error + 'static), is_connect: bool) -> NoAnswer {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        match error.downcast_ref::<ConnectError>() {
-            Some(ConnectError::NotPublic | ConnectError::Address(_)) => return NoAnswer::NotPublic,
-            Some(ConnectError::Resolve(_) | ConnectError::Connect(_)) | None => {}
-        }
-        let is_late = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
-        if error.downcast_ref::<io::Error>().is_some_and(is_late) {
-            return NoAnswer::Timeout;
-        }
-        cause = error.source();
-    }
-    if is_connect { NoAnswer::Connect } else { NoAnswer::Broken }
 }
 
 #[cfg(test)]

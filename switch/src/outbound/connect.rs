@@ -36,6 +36,26 @@ static NAMES: Semaphore = Semaphore::const_new(NAMES_MAX);
 /// Names of participants that are resolved at once, beside those of endpoints.
 pub const LINE_NAMES_MAX: usize = 16;
 static LINE_NAMES: Semaphore = Semaphore::const_new(LINE_NAMES_MAX);
+
+/// Whose places the look-up of a name takes: a merchant's name server that is silent does not hold up
+/// the banks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamePlaces {
+    /// Those of addresses that merchants register.
+    Endpoints,
+    /// Those of participants.
+    Participants,
+}
+
+impl NamePlaces {
+    fn places(self) -> &'static Semaphore {
+        match self {
+            Self::Endpoints => &NAMES,
+            Self::Participants => &LINE_NAMES,
+        }
+    }
+}
+
 /// Tries beside the first one of an attempt to reach a participant, over all attempts.
 pub const LINE_SPARE_MAX: usize = 16;
 static LINE_SPARE: Semaphore = Semaphore::const_new(LINE_SPARE_MAX);
@@ -62,17 +82,23 @@ pub type Https = Timed<HttpsConnector<Connector>>;
 
 /// A connector for an HTTP client; no connection takes longer than `timeout` to come about, the
 /// wait for a place among `sockets` included.
-pub fn https(reach: Reach, timeout: Duration, sockets: Arc<Sockets>) -> Https {
+pub fn https(
+    reach: Reach,
+    names: NamePlaces,
+    timeout: Duration,
+    sockets: Arc<Sockets>,
+    tls: ClientConfig,
+) -> Https {
     let inner = HttpsConnectorBuilder::new()
-        .with_tls_config(tls())
+        .with_tls_config(tls)
         .https_or_http()
         .enable_http1()
-        .wrap_connector(Connector { reach, sockets });
+        .wrap_connector(Connector { reach, names, sockets });
     Timed { inner, timeout }
 }
 
 /// TLS with the authorities this machine trusts.
-fn tls() -> ClientConfig {
+pub fn tls_of_machine() -> ClientConfig {
     match ClientConfig::builder().with_native_roots() {
         Ok(builder) => builder.with_no_client_auth(),
         Err(error) => {
@@ -88,6 +114,7 @@ fn tls() -> ClientConfig {
 #[derive(Debug, Clone)]
 pub struct Connector {
     reach: Reach,
+    names: NamePlaces,
     sockets: Arc<Sockets>,
 }
 
@@ -97,7 +124,8 @@ impl Connector {
     /// Errors: [`ConnectError`].
     async fn connect(self, uri: Uri) -> Result<Socket, ConnectError> {
         let destination = Destination::of(&uri)?;
-        let found = resolve(destination, &NAMES).await.map_err(ConnectError::Resolve)?;
+        let found =
+            resolve(destination, self.names.places()).await.map_err(ConnectError::Resolve)?;
         let mut allowed: Vec<SocketAddr> =
             found.into_iter().filter(|address| self.reach.allows(address.ip())).collect();
         allowed.truncate(ADDRESSES_MAX);
@@ -115,10 +143,13 @@ impl Connector {
     /// Looks at both ends of a connection. Equal ends are this machine under one of its public
     /// addresses, where it may answer what it would refuse to others.
     fn look_at(&self, stream: &TcpStream) -> Result<(), ConnectError> {
-        let peer = stream.peer_addr().map_err(ConnectError::Connect)?.ip();
-        let own = stream.local_addr().map_err(ConnectError::Connect)?.ip();
-        let is_own = self.reach == Reach::Public && peer == own;
-        if is_own || !self.reach.allows(peer) { Err(ConnectError::NotPublic) } else { Ok(()) }
+        let peer = stream.peer_addr().map_err(ConnectError::Connect)?;
+        let own = stream.local_addr().map_err(ConnectError::Connect)?;
+        if peer == own {
+            return Err(ConnectError::Connect(self_connected()));
+        }
+        let is_own = self.reach == Reach::Public && peer.ip() == own.ip();
+        if is_own || !self.reach.allows(peer.ip()) { Err(ConnectError::NotPublic) } else { Ok(()) }
     }
 }
 
@@ -130,12 +161,16 @@ pub async fn to_host(host: &Destination) -> io::Result<TcpStream> {
     let mut addresses = resolve(host.clone(), &LINE_NAMES).await?;
     addresses.truncate(ADDRESSES_MAX);
     let socket = first_of(addresses, &LINE_SPARE).await?;
-    // Where nobody listens on this machine, the system may choose the very port that is called for the
-    // calling end, and connect it to itself (RFC 9293, simultaneous open).
     if socket.local_addr()? == socket.peer_addr()? {
-        return Err(io::ErrorKind::ConnectionRefused.into());
+        return Err(self_connected());
     }
     Ok(socket)
+}
+
+/// Where nobody listens on this machine, the system may choose the very port that is called for the
+/// calling end, and connect it to itself (RFC 9293, simultaneous open).
+fn self_connected() -> io::Error {
+    io::ErrorKind::ConnectionRefused.into()
 }
 
 async fn resolve(
@@ -255,7 +290,8 @@ mod tests {
     }
 
     fn connector(reach: Reach) -> Connector {
-        Connector { reach, sockets: Sockets::for_requests(4) }
+        let (names, sockets) = (NamePlaces::Endpoints, Sockets::for_requests(4));
+        Connector { reach, names, sockets }
     }
 
     async fn connect(reach: Reach, url: &str) -> Result<SocketAddr, ConnectError> {
@@ -308,8 +344,9 @@ mod tests {
     async fn a_handshake_that_never_ends_is_given_up() {
         rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
         let (_listener, port) = listener().await;
-        let mut connector =
-            https(Reach::Anywhere, Duration::from_millis(20), Sockets::for_requests(4));
+        let (names, sockets) = (NamePlaces::Endpoints, Sockets::for_requests(4));
+        let timeout = Duration::from_millis(20);
+        let mut connector = https(Reach::Anywhere, names, timeout, sockets, tls_of_machine());
         let uri = format!("https://127.0.0.1:{port}/").parse().unwrap();
         let error = connector.call(uri).await.expect_err("no connection");
         let error = error.downcast_ref::<io::Error>().map(io::Error::kind);

@@ -14,7 +14,7 @@ use super::answer::Refusal;
 use super::document::Document;
 use super::rate_limit::RateLimit;
 use super::request_notes::RequestNotes;
-use super::{Api, Limits, endpoints, later, notices, pages, payments};
+use super::{Api, Limits, bank_notifications, endpoints, later, notices, pages, payments};
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ pub(super) fn described(frame: OpenApi) -> OpenApiRouter<Shared> {
 
 /// The paths of all routes, each once.
 pub(super) fn paths() -> impl Iterator<Item = &'static str> {
-    Document::get().paths().chain(pages::PATHS)
+    Document::get().paths().chain(pages::PATHS).chain([bank_notifications::PATH])
 }
 
 /// The router of the API and of the pages beside it.
@@ -62,6 +62,7 @@ pub(super) fn router(shared: Shared) -> Router {
         .split_for_parts()
         .0
         .merge(pages::router())
+        .merge(bank_notifications::router())
         .route_layer(map_request(note_route))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
@@ -81,8 +82,9 @@ async fn no_such_route() -> Refusal {
 }
 
 async fn no_such_method(path: MatchedPath) -> Refusal {
-    let allowed = Document::get().methods(path.as_str());
-    Refusal::method_not_allowed(&allowed.unwrap_or_else(|| "GET".to_owned()))
+    let described = Document::get().methods(path.as_str());
+    let other = if path.as_str() == bank_notifications::PATH { "POST" } else { "GET" };
+    Refusal::method_not_allowed(described.as_deref().unwrap_or(other))
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! A whole switch in this process, with a simulated issuer and merchant beside it.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use loadtest::simulator::acquirer::{Acquirer, AcquirerSettings, Order};
 use loadtest::simulator::issuer::{Effect, Issuer, IssuerHandle, IssuerSettings, Profile};
+use metrics_exporter_prometheus::PrometheusHandle;
 use router::id::PaymentId;
 use router::money::{Currency, Money};
 use router::payment::{Payment, PaymentState};
@@ -125,6 +126,7 @@ pub async fn start_text(dir: &Path, text: &str, extra: &str) -> App {
         let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         panic!("{}", told.join("\n"));
     });
+    recorded();
     let app = App::start(config).await.expect("a switch");
     let engine = &app.engine;
     eventually("the issuer to be signed on", async || {
@@ -135,6 +137,20 @@ pub async fn start_text(dir: &Path, text: &str, extra: &str) -> App {
     })
     .await;
     app
+}
+
+/// What all switches of this process have counted so far, as text for Prometheus. The first recorder
+/// of a process stays, so it must be there before the first switch.
+pub fn recorded() -> String {
+    static RECORDED: OnceLock<PrometheusHandle> = OnceLock::new();
+    RECORDED.get_or_init(|| switch::metrics::install().expect("a recorder")).render()
+}
+
+/// How much all switches of this process have counted of the series whose line begins so.
+pub fn counted(series: &str) -> u64 {
+    let text = recorded();
+    let of_series = text.lines().filter(|line| line.starts_with(series));
+    of_series.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }
 
 /// Looks again and again until there is something, and fails after [`PATIENCE`].

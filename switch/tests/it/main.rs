@@ -21,6 +21,7 @@ mod endpoint_changes;
 mod endpoint_events;
 mod folder;
 mod inquiries;
+mod json_bank;
 mod keys;
 mod kill;
 mod limits;

@@ -46,9 +46,9 @@ const PURE: [(&str, &str); 2] = [
     ("router", "iso_currency sha2 smallvec thiserror zeroize"),
     (
         "codecs",
-        "router aes bytes calamine cmac csv des fast_qr hex memchr png quick-xml rust_xlsxwriter \
-         serde serde_json serde_path_to_error smallvec subtle thiserror tokio-util toml utoipa zeroize \
-         zip",
+        "router aes aws-lc-rs base64 bytes calamine cmac csv des fast_qr hex hmac http memchr png \
+         quick-xml rust_xlsxwriter serde serde_json serde_path_to_error sfv sha2 smallvec subtle \
+         thiserror tokio-util toml utoipa zeroize zip",
     ),
 ];
 

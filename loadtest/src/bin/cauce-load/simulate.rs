@@ -9,6 +9,7 @@ use anyhow::Context;
 use loadtest::drive::sign_on::refusal;
 use loadtest::simulator::acquirer::{Acquirer, AcquirerSettings, Answer, Fields, Order};
 use loadtest::simulator::issuer::{Bookkeeping, Counts, Issuer, IssuerSettings, Latency, Profile};
+use loadtest::simulator::json_bank::{JsonBank, JsonBankSettings, Misconduct};
 use loadtest::simulator::merchant::{BillerEndpoint, Merchant, MerchantSettings, Script};
 use router::money::{Currency, Money};
 
@@ -20,6 +21,8 @@ use crate::{print, say, usage};
 pub enum Kind {
     /// A bank: the last two digits of an amount say what it answers.
     Issuer(IssuerArgs),
+    /// A bank with a JSON API, that of config/participants/json/example-bank.toml.
+    JsonBank(JsonBankArgs),
     /// A merchant that checks signatures and writes down the notices it hears.
     Merchant(MerchantArgs),
     /// An acquirer's line: pays once a second and prints each answer.
@@ -69,6 +72,32 @@ pub struct IssuerArgs {
     contradicting: u32,
 }
 
+/// Options of the bank with a JSON API.
+#[derive(Debug, clap::Args)]
+pub struct JsonBankArgs {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9581",
+        value_parser = usage::loopback)]
+    listen: SocketAddr,
+    /// Participant it plays.
+    #[arg(long, default_value = "bank-j")]
+    participant: String,
+    /// Seed of authorisations and misbehaviour.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where to write what it saw.
+    #[arg(long)]
+    truth: Option<PathBuf>,
+    /// When amounts ending in 69 are answered, milliseconds.
+    #[arg(long, default_value_t = 3_000)]
+    late_ms: u64,
+    /// Answers that go wrong, in hundredths of a per cent, as other-amount=100; may be given several
+    /// times. One of: twice, other-amount, other-reference, broken-signature, error-inside, garbage,
+    /// server-error, long-body, slow-body, dropped.
+    #[arg(long, value_name = "KIND=SHARE")]
+    misconduct: Vec<String>,
+}
+
 /// Options of the merchant.
 #[derive(Debug, clap::Args)]
 pub struct MerchantArgs {
@@ -110,6 +139,7 @@ pub async fn simulate(kind: Kind) -> anyhow::Result<ExitCode> {
     let mut signals = StopSignals::listen().context("signals cannot be heard")?;
     match kind {
         Kind::Issuer(args) => issuer(args, &mut signals).await?,
+        Kind::JsonBank(args) => json_bank(args, &mut signals).await?,
         Kind::Merchant(args) => merchant(args, &mut signals).await?,
         Kind::Acquirer(args) => {
             signals.unless_received(acquirer(args)).await.unwrap_or(Ok(()))?;
@@ -166,6 +196,41 @@ fn tell_counts(counts: &Counts) {
         "reversals {}  inquiries {}  refunds {}  answers {}  not understood {}",
         counts.reversals, counts.inquiries, counts.refunds, counts.answers, counts.not_understood
     ));
+}
+
+async fn json_bank(args: JsonBankArgs, signals: &mut StopSignals) -> anyhow::Result<()> {
+    let misconduct = args.misconduct.iter().map(|text| misconduct(text));
+    let settings = JsonBankSettings {
+        listen: args.listen,
+        seed: args.seed,
+        truth: args.truth,
+        late_after: Duration::from_millis(args.late_ms),
+        misconduct: misconduct.collect::<Result<_, _>>()?,
+        ..JsonBankSettings::new(&args.participant)
+    };
+    let listen = settings.listen;
+    let bank = JsonBank::start(settings)
+        .await
+        .with_context(|| format!("the bank cannot listen at {listen}; see --listen"))?;
+    say(&format!("bank {} listens at {}", args.participant, bank.url()));
+    signals.received().await;
+    let counts = bank.counts();
+    print(&format!(
+        "payments {}  reversals {}  inquiries {}  refused {}",
+        counts.payments, counts.reversals, counts.inquiries, counts.refused
+    ));
+    bank.stop().await?;
+    Ok(())
+}
+
+/// Reads `other-amount=100`.
+fn misconduct(text: &str) -> anyhow::Result<(Misconduct, u32)> {
+    let (name, share) = text.split_once('=').unwrap_or((text, ""));
+    let known = Misconduct::NAMED.iter().find(|(own, _)| *own == name).map(|(_, it)| *it);
+    let share = share.parse().ok().filter(|share| (0..=10_000).contains(share));
+    known.zip(share).ok_or_else(|| {
+        usage::wrong(format!("--misconduct takes a kind and a share up to 10000, not `{text}`"))
+    })
 }
 
 async fn merchant(args: MerchantArgs, signals: &mut StopSignals) -> anyhow::Result<()> {

@@ -116,12 +116,14 @@ fn contradiction(
         payment: payment.id,
         folio: payment.folio,
         request: &kept,
+        total: payment.total,
         business_date: payment.business_date,
         original: AttemptRef::Trace(*trace),
         card: card.as_ref(),
         stands_minor: None,
         repeat: Repeat::First,
         has_arrived: true,
+        approval: None,
     };
     let speaker = participant.common.speaker();
     let asking = speaker.asking(Repeat::First);

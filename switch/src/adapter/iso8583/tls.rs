@@ -90,16 +90,24 @@ impl ListenerTls {
 
 /// Begins a handshake as a client.
 pub fn connect(files: &TlsFiles, socket: TcpStream) -> Result<Connect<TcpStream>, TlsError> {
-    let builder = ClientConfig::builder().with_root_certificates(roots(&files.ca)?);
-    let config = match &files.identity {
+    let config = client_config(&files.ca, files.identity.as_ref())?;
+    let name = ServerName::try_from(files.server_name.clone())
+        .map_err(|_| TlsError::ServerName(files.server_name.clone()))?;
+    Ok(TlsConnector::from(Arc::new(config)).connect(name, socket))
+}
+
+/// TLS of connections we open: the authorities of a file, and our certificate and key where we show one.
+pub fn client_config(
+    authorities: &Path,
+    identity: Option<&(PathBuf, PathBuf)>,
+) -> Result<ClientConfig, TlsError> {
+    let builder = ClientConfig::builder().with_root_certificates(roots(authorities)?);
+    Ok(match identity {
         Some((certificate, private)) => {
             builder.with_client_auth_cert(chain(certificate)?, key(private)?)?
         }
         None => builder.with_no_client_auth(),
-    };
-    let name = ServerName::try_from(files.server_name.clone())
-        .map_err(|_| TlsError::ServerName(files.server_name.clone()))?;
-    Ok(TlsConnector::from(Arc::new(config)).connect(name, socket))
+    })
 }
 
 /// SHA-256 of the peer's certificate in DER form.

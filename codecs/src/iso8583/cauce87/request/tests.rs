@@ -92,12 +92,14 @@ fn a_reversal_is_advised_as_the_standard_lays_it_out() {
         payment: intent.payment,
         folio: intent.folio,
         request: &intent.request,
+        total: intent.plan.total,
         business_date: intent.plan.business_date,
         original: AttemptRef::Trace(original),
         card: Some(&card),
         stands_minor: None,
         repeat: Repeat::Again,
         has_arrived: false,
+        approval: None,
     };
     let own = RequestTrace {
         stan: Stan::new(778).expect("a stan"),
@@ -159,7 +161,9 @@ fn a_refund_names_itself_its_payment_and_what_is_given_back() {
         request: &intent.request,
         business_date: intent.plan.business_date,
         original: intent.attempt.reference,
+        total: intent.plan.total,
         reference: "",
+        approval: None,
         card,
     };
     let own = RequestTrace { stan: Stan::new(888).expect("a stan"), ..named() };
