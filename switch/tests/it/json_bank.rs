@@ -415,3 +415,31 @@ async fn a_notification_is_believed_with_its_signature_and_of_its_own_payment_al
     assert_eq!((got.status, got.header("allow")), (405, "POST"));
     assert_eq!(house.payment(payment.id).await.late_answer, None, "nothing was recorded");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_waits_for_its_one_time_key_is_confirmed_and_given_back_in_parts() {
+    let house = JsonHouse::start(LONG_MS).await;
+    let asked = json!({
+        "rail": "c2p", "amount": { "currency": "VES", "minor": 15_000 }, "bill": "F-1",
+        "payer": { "doc": "V12345678", "phone": "04140000000", "bank_code": "0105" },
+    });
+    let waiting = house.api().pay("k-1", &asked).await;
+    assert_eq!((waiting.status, waiting.text("/state")), (202, "awaiting_payer"), "{waiting:?}");
+    let id = id_of(&waiting);
+    assert_eq!(house.stands(id), Some(0), "nothing is taken before the payer confirms");
+    let path = format!("/v1/payments/{id}/confirm");
+    let confirmed = house.api().post(&path, &json!({ "otp": "12345678" })).await;
+    assert_eq!(confirmed.text("/state"), "approved", "{confirmed:?}");
+    assert_eq!(house.stands(id), Some(15_000));
+    let path = format!("/v1/payments/{id}/refunds");
+    for (key, minor, left) in [("r-1", 4_000, 11_000), ("r-2", 11_000, 0)] {
+        let part = json!({ "amount": { "currency": "VES", "minor": minor } });
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        let body = part.to_string();
+        let reply = house.api().send(Method::POST, &path, &headers, body.as_bytes()).await;
+        assert_eq!((reply.status, reply.text("/state")), (201, "done"), "{reply:?}");
+        assert_eq!(house.stands(id), Some(left));
+    }
+    let payment = house.api().get(&format!("/v1/payments/{id}")).await;
+    assert_eq!(payment.text("/state"), "refunded", "{payment:?}");
+}
