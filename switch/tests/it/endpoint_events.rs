@@ -11,7 +11,7 @@ use crate::harness::House;
 use crate::receiver::Receiver;
 
 /// What `cauce journal` prints of a folder.
-fn journal(house: &House, words: &[&str]) -> String {
+pub fn journal(house: &House, words: &[&str]) -> String {
     let mut program = Command::new(env!("CARGO_BIN_EXE_cauce"));
     program.arg("journal").args(words).arg("--data").arg(house.dir.path());
     let output = program.output().expect("the program");

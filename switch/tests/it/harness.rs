@@ -35,10 +35,16 @@ pub struct House {
 impl House {
     /// A switch with the rules of `harness.toml` and `extra` configuration over them.
     pub async fn start_with(extra: &str) -> Self {
+        Self::start_text(CONFIG, extra).await
+    }
+
+    /// A switch with other rules than those of `harness.toml`.
+    pub async fn start_text(text: &str, extra: &str) -> Self {
         rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
         let dir = TempDir::new().expect("a folder");
         let issuer = issuer().await;
-        let app = start_app(dir.path(), &issuer, extra).await;
+        let text = text.replace("@issuer@", &issuer.addr().to_string());
+        let app = start_text(dir.path(), &text, extra).await;
         Self { app, issuer, dir }
     }
 

@@ -21,12 +21,12 @@ use switch::clock;
 use tempfile::TempDir;
 
 use crate::api::{Api, Reply};
-use crate::harness::{House, counted, eventually};
+use crate::harness::{CONFIG, House, counted, eventually};
 
 /// A deadline that nothing misses by chance.
 const LONG_MS: u64 = 15_000;
 /// A deadline for banks that are silent.
-const SHORT_MS: u64 = 400;
+pub const SHORT_MS: u64 = 400;
 /// The keys of RFC 9421 appendix B.1.4, which are nobody's.
 const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----\n\
     MC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF\n-----END PRIVATE KEY-----\n";
@@ -35,8 +35,8 @@ const PUBLIC: &str = "26b40b8f93fff3d897112f7ebc582b232dbd72517d082fe83cfb30ddce
 const SECRET: &[u8] = b"a shared secret of the tests alone";
 
 /// A switch with a JSON bank beside its issuer.
-struct JsonHouse {
-    house: House,
+pub struct JsonHouse {
+    pub house: House,
     bank: JsonBankHandle,
     _files: TempDir,
 }
@@ -99,14 +99,31 @@ impl JsonHouse {
         Self::start_with(timeout_ms, &example()).await
     }
 
+    /// One that all payments by card go to.
+    pub async fn for_cards(timeout_ms: u64) -> Self {
+        let to = "rails = [\"account\", \"cash_float\"]\nto = [\"bank-b\"]";
+        let text = CONFIG.replace(to, "rails = [\"account\"]\nto = [\"bank-j\"]");
+        Self::start_text(&text, timeout_ms, &example()).await
+    }
+
+    /// Has the bank tell, signed, that a payment was approved.
+    pub async fn tell_approved(&self, id: PaymentId, minor: i64) {
+        let body = told(id, "APPROVED", minor);
+        assert_eq!(self.notify("bank-j", &body, &secret_key()).await, 204);
+    }
+
     async fn start_with(timeout_ms: u64, dialect: &Path) -> Self {
+        Self::start_text(CONFIG, timeout_ms, dialect).await
+    }
+
+    async fn start_text(text: &str, timeout_ms: u64, dialect: &Path) -> Self {
         let files = TempDir::new().expect("a folder");
         let late_after = Duration::from_millis(timeout_ms + 300);
         let settings =
             JsonBankSettings { late_after, keys: keys(), ..JsonBankSettings::new("bank-j") };
         let bank = JsonBank::start(settings).await.expect("a bank");
         let extra = entry(files.path(), &bank.url(), timeout_ms, dialect);
-        let house = House::start_with(&extra).await;
+        let house = House::start_text(text, &extra).await;
         Self { house, bank, _files: files }
     }
 

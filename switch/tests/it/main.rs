@@ -45,6 +45,7 @@ mod retention;
 mod shutdown;
 mod strangers;
 mod tidy;
+mod two_dialects;
 mod unknown;
 mod waiting;
 mod web;
