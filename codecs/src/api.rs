@@ -20,6 +20,7 @@ mod reversal;
 mod schema;
 mod view;
 
+pub use event::EventPage;
 pub use notice::{
     EndpointBody, EndpointPatchBody, EndpointView, NoticeBody, NoticeState, NoticeView,
     RecoveryBody, RecoveryView, TestNoticeBody, TestNoticeData, TestView, parse_endpoint,

@@ -255,6 +255,7 @@ pub(super) const METRICS: &[Metric] = &[
         "Requests and connections refused, by why",
         &[Of("why", http_refusals)],
     ),
+    gauge("cauce_event_streams", "Streams of events that are open", &[]),
     counter("cauce_http_panics_total", "Requests whose handler panicked; a defect", &[]),
     counter(
         "cauce_admin_refused_total",
@@ -400,6 +401,8 @@ fn http_refusals() -> Vec<&'static str> {
         "body",
         "key",
         "rate_limit",
+        "event_streams",
+        "event_streams_of_key",
         "role",
         "idempotency_key",
         "not_found",

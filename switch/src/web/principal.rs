@@ -214,7 +214,7 @@ fn actor(headers: &HeaderMap) -> Actor {
 }
 
 /// The key of `Authorization: Bearer`; the scheme's case does not matter (RFC 9110 section 11.1).
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }

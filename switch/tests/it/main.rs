@@ -19,6 +19,7 @@ mod dialect;
 mod duplicate;
 mod endpoint_changes;
 mod endpoint_events;
+mod events;
 mod folder;
 mod inquiries;
 mod json_bank;
