@@ -335,7 +335,10 @@ fn start_api(
         Some(node) => keys.with_common(ApiKeys::new(node.cql())),
         None => keys,
     };
-    let api = web::Api::new(Arc::clone(engine), Arc::new(keys), notices);
+    let keys = Arc::new(keys);
+    let ending = tasks.stages().ending.clone();
+    tasks.service("last uses of API keys", Arc::clone(&keys).save_uses(ending));
+    let api = web::Api::new(Arc::clone(engine), keys, notices);
     tasks.critical("http", web::run(api, listener, service.http.clone(), tls, admission));
     Ok(())
 }

@@ -3,7 +3,8 @@
 //! (RFC 9457).
 //!
 //! A request passes `connection`, then `guard` (id, deadline, panics, metrics), then `routes`, and
-//! ends in a handler of `payments`, `endpoints`, `notices`, `events` or `pages`. Handlers take what they need
+//! ends in a handler of `payments`, `endpoints`, `notices`, `events`, `keys` or
+//! `pages`. Handlers take what they need
 //! by type: `principal` knows who asks, `extract` and `query` read the rest. `document` is derived
 //! from the handlers.
 
@@ -19,6 +20,7 @@ mod event_streams;
 mod events;
 mod extract;
 mod guard;
+mod keys;
 mod later;
 mod notices;
 mod pages;

@@ -400,6 +400,7 @@ fn http_refusals() -> Vec<&'static str> {
     vec![
         "body",
         "key",
+        "keys",
         "rate_limit",
         "event_streams",
         "event_streams_of_key",

@@ -15,7 +15,9 @@ use super::document::Document;
 use super::event_streams::EventStreams;
 use super::rate_limit::RateLimit;
 use super::request_notes::RequestNotes;
-use super::{Api, Limits, bank_notifications, endpoints, events, later, notices, pages, payments};
+use super::{
+    Api, Limits, bank_notifications, endpoints, events, keys, later, notices, pages, payments,
+};
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone)]
@@ -52,6 +54,9 @@ pub(super) fn described(frame: OpenApi) -> OpenApiRouter<Shared> {
         .routes(routes!(notices::list))
         .routes(routes!(notices::redeliver))
         .routes(routes!(events::list))
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(keys::rotate))
         .routes(routes!(pages::openapi))
 }
 

@@ -23,6 +23,7 @@ mod events;
 mod folder;
 mod inquiries;
 mod json_bank;
+mod key_management;
 mod keys;
 mod kill;
 mod limits;
