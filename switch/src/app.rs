@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use codecs::security::KeyVersion;
 use metrics_exporter_prometheus::PrometheusHandle;
 use router::id::{BillerId, ParticipantId};
 use router::policy::Policy;

@@ -36,7 +36,7 @@ pub use log::{LogConfig, LogFormat, TraceConfig};
 pub use participant::{OnUnknown, ParticipantConfig, Reach, TlsFiles};
 pub use rules::FloatConfig;
 pub use service::{
-    ClockConfig, DataConfig, HttpConfig, InFreeFields, Iso8583Config, KeySource, NoticesConfig,
+    ClockConfig, DataConfig, EventStreamConfig, HttpConfig, InFreeFields, Iso8583Config, KeySource, NoticesConfig,
     ReversalsConfig, SealConfig, ServiceConfig, StorageConfig, TlsServerFiles,
 };
 

@@ -81,7 +81,7 @@ impl ListedKey {
     }
 
     /// The same, but with an end: the earlier of two.
-    pub(super) fn ending(self, at: Timestamp) -> Self {
+    pub(crate) fn ending(self, at: Timestamp) -> Self {
         let ends_at = self.ends_at.map_or(at, |before| before.min(at));
         Self { ends_at: Some(ends_at), ..self }
     }

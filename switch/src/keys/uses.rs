@@ -56,9 +56,10 @@ impl Uses {
             self.last.lock().iter().map(|(id, at)| (*id, *at)).collect();
         last.sort_unstable_by_key(|(id, at)| (std::cmp::Reverse(*at), *id));
         let forgotten = last.split_off(last.len().min(REMEMBERED_MAX));
-        let mut known = self.last.lock();
-        forgotten.iter().for_each(|(id, _)| drop(known.remove(id)));
-        drop(known);
+        if !forgotten.is_empty() {
+            let mut known = self.last.lock();
+            known.retain(|id, at| !forgotten.contains(&(*id, *at)));
+        }
         let line = |(id, at): ([u8; 8], Timestamp)| format!("{} {at}\n", hex::encode(id));
         let text: String = last.into_iter().map(line).collect();
         private_file::replace(&self.path, text.as_bytes())

@@ -133,7 +133,7 @@ pub(super) async fn revoke(
 ) -> Answered<KeyView> {
     let name = keeper.changes(&api, &id).await?.0;
     let ended = api.keys.end(name).await?.ok_or_else(missing)?;
-    let ended = ListedKey { ends_at: Some(clock::now()), ..ended };
+    let ended = ended.ending(clock::now());
     note(&api, &ended, EventKind::Deleted, keeper.actor).await;
     Ok(Answer::new(StatusCode::OK, &view(&api, &ended)))
 }
