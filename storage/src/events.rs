@@ -6,13 +6,12 @@
 use std::collections::{HashSet, VecDeque};
 
 use router::event::OwedNotice;
-use router::id::{BillNo, BillerId, PaymentId};
-use router::notice::{NoticeType, notice_id};
+use router::id::{BillerId, PaymentId};
+use router::notice::NoticeType;
 use router::record::Record;
-use router::time::Timestamp;
 
 use crate::journal::{Damage, FrameRecords};
-use crate::outbox::{LanePage, OrderKey, Owed};
+use crate::outbox::{LanePage, NoticeOrigin, Owed, owed_at_first};
 use crate::record::{self, DecodeError, Kind};
 use crate::view::{ViewError, Views};
 
@@ -22,30 +21,21 @@ const RECENT_MAX: usize = 16_384;
 const SCAN_MAX: usize = 50_000;
 
 /// What happened to a payment, and where the journal says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct PaymentEvent {
-    pub sequence: u64,
-    pub at: Timestamp,
-    pub biller: BillerId,
-    pub kind: NoticeType,
-    pub payment: PaymentId,
-    pub bill: Option<BillNo>,
+    pub from: NoticeOrigin,
+    pub notice: OwedNotice,
 }
 
 impl PaymentEvent {
+    fn sequence(&self) -> u64 {
+        self.from.sequence
+    }
+
     /// The notice of it, as every endpoint of the biller would be owed it.
     fn owed(&self) -> Owed {
-        let Self { sequence, at, kind, payment, .. } = *self;
-        Owed {
-            sequence,
-            notice_id: notice_id(payment, kind),
-            payment,
-            kind,
-            order_key: self.bill.map_or(OrderKey::Payment(payment), OrderKey::Bill),
-            attempts: 0,
-            next_at: Timestamp(0),
-            owed_since: at,
-        }
+        let OwedNotice { kind, payment, bill, .. } = self.notice;
+        owed_at_first(self.from, (payment, kind, bill))
     }
 }
 
@@ -69,7 +59,7 @@ impl RecentEvents {
         self.events.extend(events);
         let surplus = self.events.len().saturating_sub(RECENT_MAX);
         if let Some(last) = self.events.drain(..surplus).last() {
-            self.complete_after = last.sequence;
+            self.complete_after = last.sequence();
         }
     }
 
@@ -84,10 +74,11 @@ impl RecentEvents {
         if after < self.complete_after {
             return None;
         }
-        let begin = self.events.partition_point(|event| event.sequence <= after);
-        let end = self.events.partition_point(|event| event.sequence <= through);
+        let begin = self.events.partition_point(|event| event.sequence() <= after);
+        let end = self.events.partition_point(|event| event.sequence() <= through);
         let of_biller = self.events.range(begin..end.max(begin));
-        let mut rows = of_biller.filter(|event| event.biller == biller).map(PaymentEvent::owed);
+        let mut rows =
+            of_biller.filter(|event| event.notice.biller == biller).map(PaymentEvent::owed);
         let page: Vec<Owed> = rows.by_ref().take(limit).collect();
         let is_end = rows.next().is_none();
         let last = page.last().map_or(after, |row| row.sequence);
@@ -141,12 +132,7 @@ impl<'a> Scan<'a> {
         page.scanned_through < through && page.rows.len() < limit && self.looked_at < SCAN_MAX
     }
 
-    fn take(
-        &mut self,
-        frame: &FrameRecords,
-        through: u64,
-        limit: usize,
-    ) -> Result<(), ViewError> {
+    fn take(&mut self, frame: &FrameRecords, through: u64, limit: usize) -> Result<(), ViewError> {
         for (sequence, body) in (frame.first_sequence..).zip(record::bodies(&frame.body)) {
             if sequence <= self.page.scanned_through {
                 continue;
@@ -176,13 +162,21 @@ impl<'a> Scan<'a> {
                 }
                 Ok(None)
             }
-            Kind::Refused | Kind::Outcome | Kind::Reversal | Kind::LateAnswer | Kind::Event => {
+            Kind::Refused
+            | Kind::Outcome
+            | Kind::Reversal
+            | Kind::LateAnswer
+            | Kind::Awaiting
+            | Kind::Confirming
+            | Kind::Expired
+            | Kind::Inquiry
+            | Kind::Refund
+            | Kind::Event => {
                 let record = record::decode_step(body).map_err(unreadable)?;
-                let told = self.told(sequence, &record)?.filter(|of| of.biller == self.biller);
-                Ok(told.zip(record.at()).map(|(told, at)| {
-                    let OwedNotice { biller, kind, payment, bill } = told;
-                    PaymentEvent { sequence, at, biller, kind, payment, bill }
-                }))
+                let told = self.told(sequence, &record)?;
+                let told = told.filter(|notice| notice.biller == self.biller);
+                let from = || NoticeOrigin::of(sequence, &record);
+                Ok(told.map(|notice| PaymentEvent { from: from(), notice }))
             }
             Kind::Rerouted | Kind::NoticeMark | Kind::Account | Kind::EarlyReversal => Ok(None),
         }
@@ -201,9 +195,14 @@ impl<'a> Scan<'a> {
                 let mut notices = event.notices.iter();
                 Ok(notices.find(|notice| notice.biller == self.biller).copied())
             }
-            Record::Outcome(_) | Record::Reversal(_) | Record::LateAnswer(_) => {
-                self.step(sequence, record)
-            }
+            Record::Outcome(_)
+            | Record::Reversal(_)
+            | Record::LateAnswer(_)
+            | Record::Awaiting(_)
+            | Record::Confirming(_)
+            | Record::Expired(_)
+            | Record::Inquiry(_)
+            | Record::Refund(_) => self.step(sequence, record),
             Record::Intent(_)
             | Record::Rerouted(_)
             | Record::NoticeMark(_)
@@ -234,17 +233,19 @@ impl<'a> Scan<'a> {
 
 #[cfg(test)]
 mod tests {
+    use router::time::Timestamp;
+
     use super::*;
 
     fn event(sequence: u64, biller: &str) -> PaymentEvent {
-        PaymentEvent {
-            sequence,
-            at: Timestamp(1),
+        let from = NoticeOrigin { sequence, at: Timestamp(1), refund: None };
+        let notice = OwedNotice {
             biller: BillerId::new(biller).unwrap(),
             kind: NoticeType::PaymentApproved,
             payment: PaymentId(sequence.into()),
             bill: None,
-        }
+        };
+        PaymentEvent { from, notice }
     }
 
     fn sequences(page: Option<LanePage>) -> Option<(Vec<u64>, u64, bool)> {
@@ -273,7 +274,7 @@ mod tests {
         let last = u64::try_from(RECENT_MAX).unwrap() + 5;
         recent.take((1..=last).map(|sequence| event(sequence, "shop")).collect());
         assert_eq!(recent.events.len(), RECENT_MAX);
-        assert_eq!(recent.page(shop, (4, last), 1), None);
+        assert_eq!(sequences(recent.page(shop, (4, last), 1)), None);
         assert_eq!(sequences(recent.page(shop, (5, last), 1)), Some((vec![6], 6, false)));
     }
 }

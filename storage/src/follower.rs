@@ -437,7 +437,8 @@ impl Follower {
         else {
             return;
         };
-        turn.events.push(PaymentEvent { sequence, at, biller, kind, payment, bill });
+        let notice = OwedNotice { biller, kind, payment, bill };
+        turn.events.push(PaymentEvent { from, notice });
         for endpoint in self.endpoints.get(&biller).into_iter().flatten() {
             let wants = endpoint.types.is_empty() || endpoint.types.contains(&kind);
             let is_done = self.marks.get(&endpoint.id).is_some_and(|mark| sequence <= *mark);

@@ -9,7 +9,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use codecs::security::KeyVersion;
 use metrics_exporter_prometheus::PrometheusHandle;
 use router::id::{BillerId, ParticipantId};
 use router::policy::Policy;
@@ -31,7 +30,7 @@ use crate::adapter::iso8583::{CommonParts, Speaker, key_exchange};
 use crate::admin::Admin;
 use crate::admin::access::Access;
 use crate::admission::{Admission, Ceilings};
-use crate::config::{Config, FloatConfig, ParticipantConfig, ServiceConfig};
+use crate::config::{Config, FloatConfig, ServiceConfig};
 use crate::descriptors::{self, DescriptorError};
 use crate::early::EarlyReversals;
 use crate::engine::{Engine, Parts};
@@ -168,7 +167,6 @@ impl App {
         let speaker =
             Speaker::new(service.acquirer_id, &service.iso8583.framing, &config.participants);
         let common = Arc::new(CommonParts::new(speaker, stans, tasks.stages().clone()));
-        let session_keys = session_keys(&config.participants, service, &sealer);
         let engine = Arc::new(Engine::new(Parts {
             store,
             sealer: sealer.clone(),
@@ -183,9 +181,9 @@ impl App {
             fingerprint_key: fingerprint::key(service)?,
             in_free_fields: service.in_free_fields,
             line_trace: LineTrace::start(service).map_err(StartError::LineTrace)?,
-            session_keys,
+            session_keys: SessionKeys::new(&service.data.dir, sealer.clone()),
         }));
-        key_exchange::restore_all(&engine);
+        key_exchange::restore(&engine, engine.participants().iso8583());
         match &member {
             None => open_floats(&engine, &config.floats).await?,
             Some(member) => member.join(&engine, &sealer, &service.notices, &config.floats),
@@ -303,19 +301,6 @@ async fn open_data(config: &Config) -> Result<(Sealer, Opened), StartError> {
     seal::note_in_use(&sealer, dir)?;
     keys::billers::note(dir, config.policy.billers.keys()).map_err(StartError::Billers)?;
     Ok((sealer, opened))
-}
-
-/// The keys that participants change by message, with what is configured of each.
-fn session_keys(
-    participants: &[ParticipantConfig],
-    service: &ServiceConfig,
-    sealer: &Sealer,
-) -> SessionKeys {
-    let configured = participants.iter().filter_map(|one| {
-        let exchange = one.key_exchange.as_ref()?;
-        Some((one.id, exchange.check_value(KeyVersion::Current)?))
-    });
-    SessionKeys::new(&service.data.dir, sealer.clone(), configured.collect())
 }
 
 /// Starts the admin port, which says "starting" at first; gives its address.

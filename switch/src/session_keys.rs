@@ -5,7 +5,6 @@
 //! A kept key that cannot be used is told of in the log with its participant, and the configured one
 //! is in use until another comes.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -26,8 +25,6 @@ const FILE_NAME: &str = "session-keys";
 pub struct SessionKeys {
     path: PathBuf,
     sealer: Sealer,
-    /// Check values of the keys as they are configured.
-    configured: BTreeMap<ParticipantId, CheckValue>,
     /// Held while the file is changed.
     writing: Mutex<()>,
 }
@@ -80,28 +77,25 @@ pub enum SessionKeyError {
 }
 
 impl SessionKeys {
-    /// Of a data folder, with the check values of the keys as they are configured.
-    pub fn new(
-        dir: &Path,
-        sealer: Sealer,
-        configured: BTreeMap<ParticipantId, CheckValue>,
-    ) -> Self {
-        Self { path: dir.join(FILE_NAME), sealer, configured, writing: Mutex::new(()) }
+    /// Of a data folder.
+    pub fn new(dir: &Path, sealer: Sealer) -> Self {
+        Self { path: dir.join(FILE_NAME), sealer, writing: Mutex::new(()) }
     }
 
-    /// Keeps what a participant sent to change its key. Blocks.
+    /// Keeps what a participant sent to change its key, which is `configured` as its check value
+    /// says. Blocks.
     ///
     /// Errors: the key before it, if any, is the one that is kept.
     pub fn keep(
         &self,
         participant: ParticipantId,
-        key: &KeyName,
+        (key, configured): (&KeyName, &CheckValue),
         material: &[u8],
     ) -> Result<(), SessionKeyError> {
         let kept = Kept {
             participant: participant.as_str().to_owned(),
             key: key.to_string(),
-            configured: self.configured_of(participant),
+            configured: configured.to_string(),
             material: hex::encode(material),
         };
         let clear = Secret::new(serde_json::to_vec(&kept).map_err(io::Error::from)?);
@@ -135,7 +129,7 @@ impl SessionKeys {
     pub fn kept(
         &self,
         participant: ParticipantId,
-        key: &KeyName,
+        (key, configured): (&KeyName, &CheckValue),
     ) -> Result<Option<Vec<u8>>, SessionKeyError> {
         let Some(line) = self.line_of(participant)? else { return Ok(None) };
         let unreadable = || SessionKeyError::NotItsOwn;
@@ -148,14 +142,10 @@ impl SessionKeys {
         if kept.participant != participant.as_str() || kept.key != key.as_str() {
             return Err(SessionKeyError::NotItsOwn);
         }
-        if self.configured_of(participant) != kept.configured {
+        if configured.to_string() != kept.configured {
             return Err(SessionKeyError::Replaced);
         }
         hex::decode(&kept.material).map(Some).map_err(|_| unreadable())
-    }
-
-    fn configured_of(&self, participant: ParticipantId) -> String {
-        self.configured.get(&participant).map(CheckValue::to_string).unwrap_or_default()
     }
 
     fn read(&self) -> io::Result<String> {
@@ -181,8 +171,8 @@ impl SessionKeys {
 
 #[cfg(test)]
 mod tests {
-    use codecs::security::{CheckMethod, KeyAlgorithm, KeyStore, KeyUsage, KeyVersion, Parity};
     use codecs::security::SoftwareKeyStore;
+    use codecs::security::{CheckMethod, KeyAlgorithm, KeyStore, KeyUsage, KeyVersion, Parity};
     use storage::seal::SealingKey;
     use zeroize::Zeroizing;
 
@@ -210,22 +200,36 @@ mod tests {
         store.check_value(&key(), KeyVersion::Current, CheckMethod::Zeros).unwrap()
     }
 
-    fn keys(dir: &Path, sealer: Sealer, configured: u8) -> SessionKeys {
-        let configured = ["bank-a", "bank-b"].map(|id| (bank(id), check_value(configured)));
-        SessionKeys::new(dir, sealer, configured.into())
+    /// The session keys of a folder, beside a configured key.
+    struct Beside(SessionKeys, CheckValue);
+
+    impl Beside {
+        fn keep(&self, id: &str, material: &[u8]) {
+            self.0.keep(bank(id), (&key(), &self.1), material).unwrap();
+        }
+
+        fn kept(&self, id: &str, key: &KeyName) -> Result<Option<Vec<u8>>, SessionKeyError> {
+            self.0.kept(bank(id), (key, &self.1))
+        }
+    }
+
+    fn keys(dir: &Path, sealer: Sealer, configured: u8) -> Beside {
+        Beside(SessionKeys::new(dir, sealer), check_value(configured))
     }
 
     #[test]
     fn each_participant_s_last_key_is_kept_and_nothing_of_it_is_in_the_clear() {
         let dir = tempfile::tempdir().unwrap();
         let before = keys(dir.path(), sealer("k1", 1), 0x11);
-        for (id, material) in [("bank-a", &b"first"[..]), ("bank-b", MATERIAL), ("bank-a", b"second")] {
-            before.keep(bank(id), &key(), material).unwrap();
+        for (id, material) in
+            [("bank-a", &b"first"[..]), ("bank-b", MATERIAL), ("bank-a", b"second")]
+        {
+            before.keep(id, material);
         }
         let after = keys(dir.path(), sealer("k1", 1), 0x11);
-        assert_eq!(after.kept(bank("bank-a"), &key()).unwrap().as_deref(), Some(&b"second"[..]));
-        assert_eq!(after.kept(bank("bank-b"), &key()).unwrap().as_deref(), Some(MATERIAL));
-        assert!(after.kept(bank("bank-c"), &key()).unwrap().is_none());
+        assert_eq!(after.kept("bank-a", &key()).unwrap().as_deref(), Some(&b"second"[..]));
+        assert_eq!(after.kept("bank-b", &key()).unwrap().as_deref(), Some(MATERIAL));
+        assert!(after.kept("bank-c", &key()).unwrap().is_none());
         let text = std::fs::read_to_string(dir.path().join(FILE_NAME)).unwrap();
         assert_eq!(text.lines().count(), 2);
         assert!(!text.contains(&hex::encode(MATERIAL)) && !text.contains("5A59F174"), "{text}");
@@ -234,9 +238,9 @@ mod tests {
     #[test]
     fn a_sealing_key_that_is_missing_or_another_is_told_by_its_name() {
         let dir = tempfile::tempdir().unwrap();
-        keys(dir.path(), sealer("k1", 1), 0x11).keep(bank("bank-b"), &key(), MATERIAL).unwrap();
+        keys(dir.path(), sealer("k1", 1), 0x11).keep("bank-b", MATERIAL);
         let told = |sealer| {
-            let refused = keys(dir.path(), sealer, 0x11).kept(bank("bank-b"), &key());
+            let refused = keys(dir.path(), sealer, 0x11).kept("bank-b", &key());
             storage::with_causes(&refused.unwrap_err()).to_string()
         };
         let missing = told(sealer("k2", 2));
@@ -248,17 +252,17 @@ mod tests {
     #[test]
     fn a_key_that_was_configured_anew_counts_and_so_does_no_other_participant_s() {
         let dir = tempfile::tempdir().unwrap();
-        keys(dir.path(), sealer("k1", 1), 0x11).keep(bank("bank-b"), &key(), MATERIAL).unwrap();
-        let replaced = keys(dir.path(), sealer("k1", 1), 0x33).kept(bank("bank-b"), &key());
+        keys(dir.path(), sealer("k1", 1), 0x11).keep("bank-b", MATERIAL);
+        let replaced = keys(dir.path(), sealer("k1", 1), 0x33).kept("bank-b", &key());
         assert!(matches!(replaced, Err(SessionKeyError::Replaced)), "{replaced:?}");
         let other: KeyName = "other-mac".parse().unwrap();
         let same = keys(dir.path(), sealer("k1", 1), 0x11);
-        assert!(matches!(same.kept(bank("bank-b"), &other), Err(SessionKeyError::NotItsOwn)));
+        assert!(matches!(same.kept("bank-b", &other), Err(SessionKeyError::NotItsOwn)));
         let path = dir.path().join(FILE_NAME);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("bank-b", "bank-a")).unwrap();
-        assert!(matches!(same.kept(bank("bank-a"), &key()), Err(SessionKeyError::NotItsOwn)));
+        assert!(matches!(same.kept("bank-a", &key()), Err(SessionKeyError::NotItsOwn)));
         std::fs::write(&path, &text[..40]).unwrap();
-        assert!(matches!(same.kept(bank("bank-b"), &key()), Err(SessionKeyError::Line { line: 1 })));
+        assert!(matches!(same.kept("bank-b", &key()), Err(SessionKeyError::Line { line: 1 })));
     }
 }

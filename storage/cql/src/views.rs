@@ -27,7 +27,8 @@ use router::time::{Date, Timestamp};
 use storage::journal::Head;
 use storage::record::decode;
 use storage::view::{
-    FrameRecords, History, Homed, NamedBy, NoticeBytes, Rows, TraceName, ViewError, ViewPosition, Views,
+    FrameRecords, History, Homed, NamedBy, NoticeBytes, Rows, TraceName, ViewError, ViewPosition,
+    Views,
 };
 
 use crate::frames::records_from;

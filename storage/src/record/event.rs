@@ -31,7 +31,8 @@ impl Field for Event {
         match &self.body {
             EventBody::Endpoint(endpoint) => endpoint::put_body(endpoint, &mut body),
             EventBody::ApiKey(change) => {
-                let ApiKeyChange { role, owner, ends_at, id: _, version: _, at: _ } = change.clone();
+                let ApiKeyChange { role, owner, ends_at, id: _, version: _, at: _ } =
+                    change.clone();
                 ApiKeyFields { role, owner, ends_at }.write(&mut ValueWriter::new(&mut body));
             }
             EventBody::Other(other) => body.extend_from_slice(&other.bytes),

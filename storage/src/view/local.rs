@@ -20,8 +20,8 @@ use router::record::Record;
 use router::time::{Date, Timestamp};
 
 use super::{
-    FrameRecords, Homed, NamedBy, NoticeBytes, Rows, TRACE_ROWS_MAX, TraceName, ViewError, ViewPosition, Views,
-    keys,
+    FrameRecords, Homed, NamedBy, NoticeBytes, Rows, TRACE_ROWS_MAX, TraceName, ViewError,
+    ViewPosition, Views, keys,
 };
 use crate::history::History;
 use crate::journal::{Damage, RecordReader};

@@ -111,10 +111,7 @@ impl Keys {
     }
 
     /// Removes a key; none where there is none of this name. Dropping the call may leave it removed.
-    pub async fn end(
-        self: &Arc<Self>,
-        name: KeyName,
-    ) -> Result<Option<ListedKey>, KeyStoreError> {
+    pub async fn end(self: &Arc<Self>, name: KeyName) -> Result<Option<ListedKey>, KeyStoreError> {
         self.blocking(move |keys| match (file::revoke(&keys.dir, &name)?, &keys.table) {
             (None, Some(common)) => Ok(table::revoke(common, &name)?),
             (revoked, _) => Ok(revoked),

@@ -93,7 +93,11 @@ pub(super) async fn list(
     Ok(EventStream::new(shared.api, place, key, (biller, begin)).into_response())
 }
 
-async fn page(api: &Api, biller: BillerId, query: EventQuery) -> Result<Answer<EventPage>, Refusal> {
+async fn page(
+    api: &Api,
+    biller: BillerId,
+    query: EventQuery,
+) -> Result<Answer<EventPage>, Refusal> {
     let after = query.cursor.unwrap_or_default();
     let page = api.engine.store.events(biller, &after, query.limit).await?;
     let mut data = Vec::with_capacity(page.rows.len());
@@ -112,7 +116,7 @@ async fn page(api: &Api, biller: BillerId, query: EventQuery) -> Result<Answer<E
 pub(super) async fn told(api: &Api, owed: &Owed) -> Result<Option<Box<RawValue>>, StoreError> {
     let store = &api.engine.store;
     let Some(payment) = store.payment(owed.payment).await? else { return Ok(None) };
-    let body = body::of(store, payment, owed.kind).await?;
+    let body = body::of(store, payment, owed).await?;
     Ok(Some(serde_json::from_slice(&body).expect("invariant: a notice's body is JSON")))
 }
 

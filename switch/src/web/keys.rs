@@ -1,7 +1,9 @@
 //! `/v1/keys`: API keys, for those who may.
 
 use axum::extract::State;
-use codecs::api::{KeyBody, KeyPage, KeyRoleName, KeyRotationBody, KeyView, ReplacedKeyView, Shown};
+use codecs::api::{
+    KeyBody, KeyPage, KeyRoleName, KeyRotationBody, KeyView, ReplacedKeyView, Shown,
+};
 use http::StatusCode;
 use router::event::{Actor, ApiKeyChange, Event, EventKind};
 use router::reason::Reason;
@@ -38,7 +40,10 @@ impl FromQuery for KeyQuery {
     const KNOWN: &'static [&'static str] = &["cursor", "limit"];
 
     fn read(params: &Params) -> Result<Self, Refusal> {
-        Ok(Self { cursor: params.parsed("cursor", "must be a next_cursor")?, limit: params.limit()? })
+        Ok(Self {
+            cursor: params.parsed("cursor", "must be a next_cursor")?,
+            limit: params.limit()?,
+        })
     }
 }
 
@@ -280,7 +285,8 @@ fn view(api: &Api, key: &ListedKey) -> KeyView {
 impl From<KeyStoreError> for Refusal {
     fn from(error: KeyStoreError) -> Self {
         tracing::error!(error = %storage::with_causes(&error), "API keys");
-        Self::new(Reason::GateUnavailable, "keys").saying("the API keys cannot be used now; try again")
+        Self::new(Reason::GateUnavailable, "keys")
+            .saying("the API keys cannot be used now; try again")
     }
 }
 

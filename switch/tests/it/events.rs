@@ -235,5 +235,8 @@ async fn a_stream_ends_when_the_switch_stops() {
     let mut stream = Stream::open(&api, "/v1/events", &[]).await;
     let stopping = tokio::spawn(house.stop());
     assert_eq!(stream.event().await, None);
-    tokio::time::timeout(PATIENCE, stopping).await.expect("no wait for the stream").expect("an end");
+    tokio::time::timeout(PATIENCE, stopping)
+        .await
+        .expect("no wait for the stream")
+        .expect("an end");
 }

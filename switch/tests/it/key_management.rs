@@ -137,7 +137,10 @@ async fn both_keys_count_while_one_takes_the_place_of_the_other() {
     let last = next.post(&path, &json!({"grace_hours": 0})).await;
     assert_eq!(last.status, 201, "{}", last.body);
     assert_eq!(next.get("/v1/payments").await.status, 401, "it has ended at once");
-    assert_eq!(Api::with_key(&keeping.house, last.text("/key")).get("/v1/payments").await.status, 200);
+    assert_eq!(
+        Api::with_key(&keeping.house, last.text("/key")).get("/v1/payments").await.status,
+        200
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,9 +161,8 @@ async fn changes_of_keys_stand_in_the_journal_and_their_last_use_outlives_a_rest
     let text = String::from_utf8(exported.stdout).expect("text");
     let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a row"));
     let events = rows.filter(|row| row["kind"] == json!("event"));
-    let told: Vec<Value> = events
-        .map(|row| json!([row["subject"]["id"], row["event"], row["version"]]))
-        .collect();
+    let told: Vec<Value> =
+        events.map(|row| json!([row["subject"]["id"], row["event"], row["version"]])).collect();
     let expected = [
         json!([id, "created", 1]),
         json!([id, "changed", 2]),

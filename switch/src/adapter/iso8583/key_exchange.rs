@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use codecs::security::exchange::{KeyLayout, KeyMaterial, KeyMaterialError};
 use codecs::security::{
-    CheckMethod, CheckValue, KeyError, KeyImport, KeyName, KeyStore, KeyUsage, KeyVersion, Parity,
+    CheckMethod, CheckValue, KeyError, KeyImport, KeyName, KeyStore, KeyUsage, Parity,
 };
 use router::id::ParticipantId;
 use router::reason::Reason;
 
+use super::Iso8583Participant;
 use super::message_format::MessageFormat;
 use crate::engine::Engine;
 
@@ -34,6 +35,8 @@ pub struct KeyExchange {
     pub check_method: CheckMethod,
     /// Whether its parity bits must be right.
     pub parity: Parity,
+    /// By which the key shows as it is configured.
+    pub configured: CheckValue,
     /// How long messages under the old key are taken.
     pub previous_kept: Duration,
     /// The generation in use, where it was changed.
@@ -141,8 +144,11 @@ pub async fn keep(
     exchange: &Arc<KeyExchange>,
     material: Vec<u8>,
 ) {
-    let (engine, key) = (Arc::clone(engine), exchange.key);
-    let write = move || engine.session_keys.keep(participant, &key, &material);
+    let (engine, exchange) = (Arc::clone(engine), Arc::clone(exchange));
+    let write = move || {
+        let changed = (&exchange.key, &exchange.configured);
+        engine.session_keys.keep(participant, changed, &material)
+    };
     let kept = tokio::task::spawn_blocking(write).await;
     let kept = kept.unwrap_or_else(|error| Err(std::io::Error::other(error).into()));
     if let Err(error) = kept {
@@ -151,9 +157,13 @@ pub async fn keep(
     }
 }
 
-/// Puts the keys that were kept in use again, before any line is opened. Blocks for a small file.
-pub fn restore_all(engine: &Engine) {
-    for participant in engine.participants.iso8583() {
+/// Puts the keys that were kept of participants in use again, before their lines are opened. Blocks
+/// for a small file.
+pub fn restore<'a>(
+    engine: &Engine,
+    participants: impl Iterator<Item = &'a Arc<Iso8583Participant>>,
+) {
+    for participant in participants {
         let Some(exchange) = &participant.config.key_exchange else { continue };
         let (participant, key) = (participant.id(), exchange.key);
         match restored(engine, participant, exchange) {
@@ -177,18 +187,13 @@ fn restored(
     participant: ParticipantId,
     exchange: &KeyExchange,
 ) -> Result<Option<CheckValue>, Box<dyn std::error::Error>> {
-    match engine.session_keys.kept(participant, &exchange.key)? {
+    match engine.session_keys.kept(participant, (&exchange.key, &exchange.configured))? {
         Some(material) => Ok(Some(exchange.take_in(&material)?)),
         None => Ok(None),
     }
 }
 
 impl KeyExchange {
-    /// What its holders compare of a version of the key; none where there is no such version.
-    pub fn check_value(&self, version: KeyVersion) -> Option<CheckValue> {
-        self.keys.check_value(&self.key, version, self.check_method).ok()
-    }
-
     /// Forgets the key before a generation, unless there has been another since.
     fn retire(&self, generation: u32) {
         if self.generation.load(Ordering::Acquire) == generation {
