@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 mod canonical;
+mod event;
+mod key;
 mod notice;
 mod parse;
 mod payer;
@@ -20,6 +22,11 @@ mod reversal;
 mod schema;
 mod view;
 
+pub use event::EventPage;
+pub use key::{
+    KeyBody, KeyPage, KeyRoleName, KeyRotationBody, KeyView, ReplacedKeyView, parse_key,
+    parse_key_rotation,
+};
 pub use notice::{
     EndpointBody, EndpointPatchBody, EndpointView, NoticeBody, NoticeState, NoticeView,
     RecoveryBody, RecoveryView, TestNoticeBody, TestNoticeData, TestView, parse_endpoint,

@@ -41,8 +41,28 @@ pub struct Event {
 pub enum EventBody {
     /// An endpoint. One without an address is deleted.
     Endpoint(Endpoint),
+    /// An API key.
+    ApiKey(ApiKeyChange),
     /// A subject that this build does not know.
     Other(OtherBody),
+}
+
+/// What the switch was told to do with an API key, for the record: the keys themselves, which are
+/// hashes, are kept elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKeyChange {
+    /// The key's id, which tells nothing of the key.
+    pub id: PrintedId,
+    /// Counts the changes of the key that stand in this journal, or in this lane of it.
+    pub version: u32,
+    /// When it was changed.
+    pub at: Timestamp,
+    /// What its holder may do.
+    pub role: Word,
+    /// Whose it is.
+    pub owner: Box<str>,
+    /// When it ends; none of one that counts until it is revoked.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// A subject that this build does not know, as it came.
@@ -65,6 +85,8 @@ pub struct OtherBody {
 pub enum Subject {
     /// A merchant's address for notices.
     Endpoint(EndpointId),
+    /// An API key, by its id.
+    ApiKey(PrintedId),
     /// A subject that this build does not know.
     Other {
         /// Its kind.
@@ -139,10 +161,17 @@ impl Event {
         Self { kind, actor, approver: None, body, entry: Entry::default(), notices: Vec::new() }
     }
 
+    /// An event of an API key, which posts nothing and owes no notice.
+    pub fn of_api_key(change: ApiKeyChange, kind: EventKind, actor: Actor) -> Self {
+        let body = EventBody::ApiKey(change);
+        Self { kind, actor, approver: None, body, entry: Entry::default(), notices: Vec::new() }
+    }
+
     /// What it is about.
     pub fn subject(&self) -> Subject {
         match &self.body {
             EventBody::Endpoint(endpoint) => Subject::Endpoint(endpoint.id),
+            EventBody::ApiKey(change) => Subject::ApiKey(change.id),
             EventBody::Other(OtherBody { kind, id, .. }) => Subject::Other { kind: *kind, id: *id },
         }
     }
@@ -151,6 +180,7 @@ impl Event {
     pub fn version(&self) -> u32 {
         match &self.body {
             EventBody::Endpoint(endpoint) => endpoint.version,
+            EventBody::ApiKey(change) => change.version,
             EventBody::Other(other) => other.version,
         }
     }
@@ -159,6 +189,7 @@ impl Event {
     pub fn at(&self) -> Timestamp {
         match &self.body {
             EventBody::Endpoint(endpoint) => endpoint.at,
+            EventBody::ApiKey(change) => change.at,
             EventBody::Other(other) => other.at,
         }
     }
@@ -167,7 +198,7 @@ impl Event {
     pub fn endpoint(&self) -> Option<&Endpoint> {
         match &self.body {
             EventBody::Endpoint(endpoint) => Some(endpoint),
-            EventBody::Other(_) => None,
+            EventBody::ApiKey(_) | EventBody::Other(_) => None,
         }
     }
 
@@ -175,7 +206,7 @@ impl Event {
     pub fn ends_subject(&self) -> bool {
         match &self.body {
             EventBody::Endpoint(endpoint) => endpoint.url.is_none(),
-            EventBody::Other(_) => self.kind == EventKind::Deleted,
+            EventBody::ApiKey(_) | EventBody::Other(_) => self.kind == EventKind::Deleted,
         }
     }
 
@@ -204,6 +235,8 @@ impl Event {
 impl Subject {
     /// The kind of endpoints.
     pub const ENDPOINT: &'static str = "endpoint";
+    /// The kind of API keys.
+    pub const API_KEY: &'static str = "api_key";
 
     /// The subject of a kind with an id; as it came where the kind is not known.
     ///
@@ -211,6 +244,7 @@ impl Subject {
     pub fn of_parts(kind: Word, id: PrintedId) -> Option<Self> {
         match kind.as_str() {
             Self::ENDPOINT => id.as_str().parse().ok().map(Self::Endpoint),
+            Self::API_KEY => Some(Self::ApiKey(id)),
             _ => Some(Self::Other { kind, id }),
         }
     }
@@ -219,6 +253,7 @@ impl Subject {
     pub fn kind(&self) -> Word {
         match self {
             Self::Endpoint(_) => word(Self::ENDPOINT),
+            Self::ApiKey(_) => word(Self::API_KEY),
             Self::Other { kind, .. } => *kind,
         }
     }
@@ -229,7 +264,7 @@ impl Subject {
             Self::Endpoint(id) => {
                 Text::new(&id.to_string()).expect("invariant: a printed id is short ASCII")
             }
-            Self::Other { id, .. } => *id,
+            Self::ApiKey(id) | Self::Other { id, .. } => *id,
         }
     }
 }

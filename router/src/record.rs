@@ -385,7 +385,7 @@ impl Record {
         match self {
             Self::Event(event) => match event.body {
                 EventBody::Endpoint(endpoint) => Some(endpoint),
-                EventBody::Other(_) => None,
+                EventBody::ApiKey(_) | EventBody::Other(_) => None,
             },
             Self::Intent(_)
             | Self::Refused(_)

@@ -20,6 +20,7 @@ use router::payment::Progress;
 use router::record::{Endpoint, Record};
 
 use crate::causes::with_causes;
+use crate::events::{PaymentEvent, RecentEvents};
 use crate::history::History;
 use crate::journal::{Damage, PLACE_EVERY, Tail, TailFrame};
 use crate::outbox::{self, NoticeOrigin};
@@ -104,6 +105,7 @@ impl Follower {
             refresh: None,
             retry,
         };
+        *follower.shared.recent_events.lock() = RecentEvents::after(position.noticed);
         for homed in follower.views.endpoints()? {
             follower.set_endpoint(homed.endpoint);
         }
@@ -435,6 +437,8 @@ impl Follower {
         else {
             return;
         };
+        let notice = OwedNotice { biller, kind, payment, bill };
+        turn.events.push(PaymentEvent { from, notice });
         for endpoint in self.endpoints.get(&biller).into_iter().flatten() {
             let wants = endpoint.types.is_empty() || endpoint.types.contains(&kind);
             let is_done = self.marks.get(&endpoint.id).is_some_and(|mark| sequence <= *mark);
@@ -460,6 +464,7 @@ impl Follower {
     fn commit(&mut self, followed: u64, mut turn: FollowerTurn) -> Result<usize, FollowError> {
         let written = self.order.front().map_or(followed, |(first, _, _)| first - 1);
         let noticed = followed.max(self.position.noticed);
+        let events = std::mem::take(&mut turn.events);
         let position = ViewPosition { written: written.max(self.position.written), noticed };
         if position == self.position && turn.written.is_empty() {
             self.shared.set_followed(followed);
@@ -468,6 +473,7 @@ impl Follower {
         let rows = std::mem::take(&mut turn.rows);
         self.write_rows(rows, position)?;
         self.position = position;
+        self.shared.recent_events.lock().take(events);
         for (id, through) in turn.written {
             self.shared.live.forget(id, through);
         }

@@ -32,6 +32,7 @@ pub use damage::Damage;
 pub(crate) use files::{Files, SegmentEnd};
 pub use frame::Frame;
 pub(crate) use frame::HEADER_LEN as FRAME_HEADER_LEN;
+pub use lookup::FrameRecords;
 pub(crate) use lookup::{FramePlace, PLACE_EVERY, RecordReader};
 pub use reader::FrameFault;
 pub(crate) use reader::{SegmentReader, Step};

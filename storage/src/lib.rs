@@ -11,7 +11,7 @@
 //! 3. [`journal`]: frames in segment files, chained and checksummed; replay and verification;
 //!    `beginning` and `prune`: what stood before the oldest segment, and the removal of old ones;
 //! 4. `writer`: the one thread that decides and appends, a group at a time;
-//! 5. `live`, `follower`, `view`, [`outbox`]: what is read back;
+//! 5. `live`, `follower`, `view`, [`outbox`], `events`: what is read back;
 //! 6. `proof`: the ledger, proven record by record;
 //! 7. [`store`]: the handle that everything outside uses;
 //! 8. [`private_file`]: small secret files beside the journal, written whole or not at all.
@@ -24,6 +24,7 @@ mod causes;
 pub mod clock;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod events;
 pub mod folder;
 mod follower;
 pub mod guard;

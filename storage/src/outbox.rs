@@ -9,7 +9,7 @@ use router::time::Timestamp;
 
 pub(crate) use lanes::{LanePage, log_page, owed_page};
 pub use lanes::{LogCursor, LogCursorError, ReadThrough};
-pub(crate) use row::{NoticeOrigin, Outbox, owed_row};
+pub(crate) use row::{NoticeOrigin, Outbox, owed_at_first, owed_row};
 
 /// One notice that must still be delivered to one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]

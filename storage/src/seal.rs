@@ -156,6 +156,19 @@ impl Sealer {
         Ok(Secret::new(bytes.as_slice()))
     }
 
+    /// Seals what a participant sent to change a key. One id seals one value only.
+    pub fn seal_session_key(&self, material: &Secret, id: SecretId) -> SealedSecret {
+        let ciphertext = self.seal_bytes(material.expose(), id.0, Role::SessionKey);
+        SealedSecret { id, key_name: self.active_key_name().into(), ciphertext }
+    }
+
+    /// Opens what a participant sent to change a key.
+    pub fn open_session_key(&self, sealed: &SealedSecret) -> Result<Secret, SealError> {
+        let SealedSecret { id, key_name, ciphertext } = sealed;
+        let bytes = self.open_bytes(key_name, ciphertext, id.0, Role::SessionKey)?;
+        Ok(Secret::new(bytes.as_slice()))
+    }
+
     fn seal_bytes(&self, clear: &[u8], id: u128, role: Role) -> Box<[u8]> {
         let NamedKey { name, key, .. } = &self.0.named[self.0.active];
         let mut sealed = Vec::with_capacity(clear.len() + TAG_LEN);
@@ -197,9 +210,11 @@ enum Role {
     Card,
     SigningSecret,
     Texts,
+    SessionKey,
 }
 
-/// The low 96 bits of the id; a signing secret's have the top bit turned, those of texts the next one.
+/// The low 96 bits of the id; a signing secret's have the top bit turned, those of texts the next
+/// one, those of a session key both.
 fn nonce(id: u128, role: Role) -> Nonce {
     let mut bytes = [0; 12];
     bytes.copy_from_slice(&id.to_be_bytes()[4..]);
@@ -207,6 +222,7 @@ fn nonce(id: u128, role: Role) -> Nonce {
         Role::Card => {}
         Role::SigningSecret => bytes[0] ^= 0x80,
         Role::Texts => bytes[0] ^= 0x40,
+        Role::SessionKey => bytes[0] ^= 0xc0,
     }
     Nonce::assume_unique_for_key(bytes)
 }
@@ -219,6 +235,7 @@ fn authenticated(name: &str, id: u128, role: Role) -> Vec<u8> {
         Role::Card => b'c',
         Role::SigningSecret => b'e',
         Role::Texts => b't',
+        Role::SessionKey => b's',
     });
     bytes.extend_from_slice(&id.to_be_bytes());
     bytes

@@ -11,6 +11,7 @@ use router::id::{EndpointId, Lane};
 use router::record::{Endpoint, Record};
 use tokio::sync::{Notify, watch};
 
+use crate::events::RecentEvents;
 use crate::journal::Head;
 use crate::live::Live;
 use crate::store::StoreFailure;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub written: watch::Sender<u64>,
     /// Notices are known up to here.
     pub noticed: watch::Sender<u64>,
+    /// What happened last to payments, as far as it was followed.
+    pub recent_events: Mutex<RecentEvents>,
     /// The writer has taken commands from its queue.
     pub room: Notify,
     durable: AtomicU64,
@@ -114,6 +117,7 @@ impl Shared {
             failure: Mutex::default(),
             written: watch::Sender::new(followed),
             noticed: watch::Sender::new(followed),
+            recent_events: Mutex::default(),
             room: Notify::new(),
             durable: AtomicU64::new(head.sequence),
             followed: AtomicU64::new(followed),

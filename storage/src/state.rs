@@ -312,7 +312,7 @@ impl Fold {
     fn check_version(&self, sequence: u64, event: &Event) -> Result<(), Damage> {
         let subject = event.subject();
         match subject {
-            Subject::Endpoint(_) => {
+            Subject::Endpoint(_) | Subject::ApiKey(_) => {
                 let follows = event.follows(self.versions.get(&subject).copied());
                 follows.map_err(|stale| Damage::Event { sequence, source: Box::new(stale) })
             }

@@ -4,6 +4,7 @@ mod answer;
 mod elsewhere;
 mod endpoints;
 mod error;
+mod events;
 mod failure;
 mod notices;
 mod open;

@@ -18,6 +18,7 @@ use router::record::Endpoint;
 use router::time::{Date, Timestamp};
 
 pub use crate::history::History;
+pub use crate::journal::FrameRecords;
 pub use keys::{Facts, NamedBy, TraceName};
 pub use positions::Positions;
 
@@ -188,4 +189,9 @@ pub trait Views: Send + Sync {
 
     /// Moves that.
     fn put_cursor(&self, endpoint: EndpointId, through: u64) -> Result<(), ViewError>;
+
+    /// Frames of the journal in order, from the one that holds the record after a position, as far
+    /// as one read goes: that record must be durable. Where it is not kept any more, from the oldest
+    /// that is.
+    fn frames_after(&self, after: u64) -> Result<Vec<FrameRecords>, ViewError>;
 }

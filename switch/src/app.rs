@@ -26,7 +26,7 @@ use self::opened::Opened;
 pub use self::stop::{Ended, StopTimes};
 use crate::adapter::iso8583::lines::{Lines, OwnAddress};
 use crate::adapter::iso8583::tls::{ListenerTls, TlsError};
-use crate::adapter::iso8583::{CommonParts, Speaker};
+use crate::adapter::iso8583::{CommonParts, Speaker, key_exchange};
 use crate::admin::Admin;
 use crate::admin::access::Access;
 use crate::admission::{Admission, Ceilings};
@@ -42,6 +42,7 @@ use crate::participant::Participants;
 use crate::reload::Reload;
 use crate::reversal::OwedQueue;
 use crate::seal::KeyError;
+use crate::session_keys::SessionKeys;
 use crate::supervise::{Supervisor, Tasks};
 use crate::{clock, fingerprint, metrics, notice, payment, reversal, seal, waiting, web};
 
@@ -180,7 +181,9 @@ impl App {
             fingerprint_key: fingerprint::key(service)?,
             in_free_fields: service.in_free_fields,
             line_trace: LineTrace::start(service).map_err(StartError::LineTrace)?,
+            session_keys: SessionKeys::new(&service.data.dir, sealer.clone()),
         }));
+        key_exchange::restore(&engine, engine.participants().iso8583());
         match &member {
             None => open_floats(&engine, &config.floats).await?,
             Some(member) => member.join(&engine, &sealer, &service.notices, &config.floats),
@@ -335,7 +338,10 @@ fn start_api(
         Some(node) => keys.with_common(ApiKeys::new(node.cql())),
         None => keys,
     };
-    let api = web::Api::new(Arc::clone(engine), Arc::new(keys), notices);
+    let keys = Arc::new(keys);
+    let ending = tasks.stages().ending.clone();
+    tasks.service("last uses of API keys", Arc::clone(&keys).save_uses(ending));
+    let api = web::Api::new(Arc::clone(engine), keys, notices);
     tasks.critical("http", web::run(api, listener, service.http.clone(), tls, admission));
     Ok(())
 }

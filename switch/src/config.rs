@@ -36,8 +36,8 @@ pub use log::{LogConfig, LogFormat, TraceConfig};
 pub use participant::{OnUnknown, ParticipantConfig, Reach, TlsFiles};
 pub use rules::FloatConfig;
 pub use service::{
-    ClockConfig, DataConfig, HttpConfig, InFreeFields, Iso8583Config, KeySource, NoticesConfig,
-    ReversalsConfig, SealConfig, ServiceConfig, StorageConfig, TlsServerFiles,
+    ClockConfig, DataConfig, EventStreamConfig, HttpConfig, InFreeFields, Iso8583Config, KeySource,
+    NoticesConfig, ReversalsConfig, SealConfig, ServiceConfig, StorageConfig, TlsServerFiles,
 };
 
 use read::Section;

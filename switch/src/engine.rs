@@ -22,6 +22,7 @@ use crate::outbound::Sockets;
 use crate::participant::Participants;
 use crate::refund;
 use crate::reversal::Owed;
+use crate::session_keys::SessionKeys;
 use crate::supervise::Tasks;
 
 /// What every part of the switch works with.
@@ -46,6 +47,8 @@ pub struct Engine {
     pub in_free_fields: InFreeFields,
     /// What goes over participants' lines, written down where that is asked for.
     pub line_trace: Arc<LineTrace>,
+    /// Keys that participants changed by message.
+    pub session_keys: SessionKeys,
     fingerprint_key: FingerprintKey,
     in_force: ArcSwap<InForce>,
     numbers: Numbers,
@@ -97,6 +100,8 @@ pub struct Parts {
     pub in_free_fields: InFreeFields,
     /// What goes over participants' lines, written down where that is asked for.
     pub line_trace: Arc<LineTrace>,
+    /// Keys that participants changed by message.
+    pub session_keys: SessionKeys,
 }
 
 impl Engine {
@@ -112,6 +117,7 @@ impl Engine {
             early: parts.early,
             refunds: Semaphore::new(refund::AT_ONCE_MAX),
             line_trace: parts.line_trace,
+            session_keys: parts.session_keys,
             fingerprint_key: parts.fingerprint_key,
             in_free_fields: parts.in_free_fields,
             in_force: ArcSwap::from_pointee(InForce {

@@ -11,8 +11,10 @@ pub mod billers;
 mod common;
 mod file;
 mod listed;
+mod managed;
 mod stamp;
 mod table;
+mod uses;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -32,10 +34,12 @@ use tokio::sync::Mutex;
 use self::common::Common;
 use self::listed::counts;
 use self::stamp::{Stamp, StampReading};
+use self::uses::Uses;
 use crate::clock;
 
 pub use self::file::{Fault, Listed, create, list, revoke, rotate};
 pub use self::listed::{KeyName, ListedKey, NotAKeyName, OldKeyEnd, Rotated, id_of_key};
+pub use self::managed::{KeyStoreError, NewKey, OwnerError, checked_owner};
 pub use self::table::{
     create as create_common, list as list_common, revoke as revoke_common, rotate as rotate_common,
 };
@@ -53,6 +57,8 @@ pub enum Role {
     Biller,
     /// A person or tool of the switch's owner: everything, read only.
     Operator,
+    /// Who looks after API keys: makes and ends them, and sees nothing else.
+    Admin,
 }
 
 impl fmt::Display for Role {
@@ -60,6 +66,7 @@ impl fmt::Display for Role {
         f.write_str(match self {
             Self::Biller => "biller",
             Self::Operator => "operator",
+            Self::Admin => "admin",
         })
     }
 }
@@ -89,6 +96,9 @@ pub struct Keys {
     /// Held while the file is read, so that it is read once a change.
     reading: Mutex<()>,
     common: Option<Common>,
+    /// The table behind it, to change it.
+    table: Option<ApiKeys>,
+    uses: Uses,
 }
 
 /// The file as it was last read.
@@ -109,7 +119,8 @@ impl Keys {
         let known = Some(known(&list(dir)?));
         let read = Read { looked: StampReading::first(stamp, Instant::now()), known };
         let (dir, read) = (dir.to_owned(), ArcSwap::from_pointee(read));
-        Ok(Self { dir, read, reading: Mutex::new(()), common: None })
+        let uses = Uses::read(&dir);
+        Ok(Self { dir, read, reading: Mutex::new(()), common: None, table: None, uses })
     }
 
     /// Warns of each biller that this folder has a key for and that is not served: such a key is
@@ -126,7 +137,8 @@ impl Keys {
 
     /// With those that all nodes of a cluster know.
     pub fn with_common(self, common: ApiKeys) -> Self {
-        Self { common: Some(Common::new(move |hash| common.find(hash))), ..self }
+        let table = Some(common.clone());
+        Self { common: Some(Common::new(move |hash| common.find(hash))), table, ..self }
     }
 
     /// Whose key this is. Cancel-safe.
@@ -135,6 +147,14 @@ impl Keys {
     /// file cannot be read.
     pub async fn principal(&self, key: &str) -> Result<Option<KeyHolder>, NoWord> {
         let hash = hash_of(key);
+        let holder = self.holder(hash).await?;
+        if holder.is_some() {
+            self.uses.note(&hash, clock::now());
+        }
+        Ok(holder)
+    }
+
+    async fn holder(&self, hash: Hash) -> Result<Option<KeyHolder>, NoWord> {
         let read = self.as_it_is_now().await;
         if let Some((principal, ends_at)) = read.known.as_ref().and_then(|known| known.get(&hash))
             && counts(*ends_at, clock::now())

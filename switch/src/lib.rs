@@ -35,6 +35,7 @@ pub mod reload;
 pub mod respond;
 pub mod reversal;
 pub mod seal;
+pub mod session_keys;
 pub mod stop_deadline;
 pub mod supervise;
 pub mod waiting;

@@ -14,9 +14,9 @@ use router::id::ParticipantId;
 use storage_cluster::Node;
 use tokio_rustls::TlsAcceptor;
 
-use crate::adapter::iso8583::Speaker;
 use crate::adapter::iso8583::lines::Lines;
 use crate::adapter::iso8583::tls::{ListenerTls, TlsError};
+use crate::adapter::iso8583::{Speaker, key_exchange};
 use crate::app;
 use crate::config::Config;
 use crate::engine::{Engine, InForce};
@@ -143,6 +143,7 @@ impl Reload {
     /// go on by the lines and routes there are until then.
     async fn start(&self, changed: &Changed) {
         let started = || changed.started.iter().filter_map(Participant::lines);
+        key_exchange::restore(&self.engine, started());
         started().for_each(|participant| self.lines.start(participant));
         let awaited = started().filter(|one| one.config.reach.is_some());
         let signed_on = async {

@@ -3,7 +3,8 @@
 //! (RFC 9457).
 //!
 //! A request passes `connection`, then `guard` (id, deadline, panics, metrics), then `routes`, and
-//! ends in a handler of `payments`, `endpoints`, `notices` or `pages`. Handlers take what they need
+//! ends in a handler of `payments`, `endpoints`, `notices`, `events`, `keys` or
+//! `pages`. Handlers take what they need
 //! by type: `principal` knows who asks, `extract` and `query` read the rest. `document` is derived
 //! from the handlers.
 
@@ -14,8 +15,12 @@ mod body;
 pub(crate) mod connection;
 mod document;
 mod endpoints;
+mod event_stream;
+mod event_streams;
+mod events;
 mod extract;
 mod guard;
+mod keys;
 mod later;
 mod notices;
 mod pages;
@@ -34,6 +39,7 @@ use tokio::net::TcpListener;
 
 use self::connection::Connection;
 use self::document::Document;
+use self::event_streams::EventStreams;
 use self::guard::Guard;
 use self::rate_limit::RateLimit;
 use self::routes::Shared;
@@ -97,7 +103,8 @@ pub async fn run(
         request_timeout: Duration::from_millis(config.request_timeout_ms),
     };
     let rate_limit = config.requests_per_second_per_key_max.map(RateLimit::new).map(Arc::new);
-    let guard = Guard::new(routes::router(Shared { api, limits, rate_limit }), limits);
+    let streams = EventStreams::new(config.event_streams);
+    let guard = Guard::new(routes::router(Shared { api, limits, rate_limit, streams }), limits);
     let draining = tasks.stages().draining.clone();
     loop {
         let (socket, peer) = tokio::select! {

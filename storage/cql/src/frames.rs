@@ -16,6 +16,7 @@ use router::id::Lane;
 
 pub use backend::LaneBackend;
 pub use import::{ImportError, Imported, import};
+pub(crate) use read::records_from;
 pub use tail::LaneTail;
 pub use verify::{LaneRecords, LaneReport, balances, records, verify};
 

@@ -27,9 +27,11 @@ use router::time::{Date, Timestamp};
 use storage::journal::Head;
 use storage::record::decode;
 use storage::view::{
-    History, Homed, NamedBy, NoticeBytes, Rows, TraceName, ViewError, ViewPosition, Views,
+    FrameRecords, History, Homed, NamedBy, NoticeBytes, Rows, TraceName, ViewError, ViewPosition,
+    Views,
 };
 
+use crate::frames::records_from;
 use crate::session::{Cql, CqlError, Statement};
 
 /// Rows that say which partitions there are, remembered so as not to be written again.
@@ -315,6 +317,10 @@ impl Views for CqlViews {
 
     fn put_cursor(&self, endpoint: EndpointId, through: u64) -> Result<(), ViewError> {
         self.ask(self.change_cursor(endpoint, through))
+    }
+
+    fn frames_after(&self, after: u64) -> Result<Vec<FrameRecords>, ViewError> {
+        self.ask(records_from(&self.cql, self.lane, after + 1))?.map_err(ViewError::lasting)
     }
 }
 

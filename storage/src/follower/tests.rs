@@ -213,6 +213,10 @@ impl Views for Away {
         self.rows.cursor(endpoint)
     }
 
+    fn frames_after(&self, after: u64) -> Result<Vec<crate::view::FrameRecords>, ViewError> {
+        self.rows.frames_after(after)
+    }
+
     fn put_cursor(&self, endpoint: EndpointId, through: u64) -> Result<(), ViewError> {
         self.rows.put_cursor(endpoint, through)
     }

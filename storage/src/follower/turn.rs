@@ -6,6 +6,7 @@ use router::payment::{Effects, Progress};
 use router::record::Record;
 
 use super::FollowError;
+use crate::events::PaymentEvent;
 use crate::history::History;
 use crate::journal::Damage;
 use crate::view::{Facts, Positions, Rows};
@@ -28,6 +29,8 @@ pub(super) struct FollowerTurn {
     pub rewritten: HashMap<PaymentId, History>,
     pub written: Vec<(PaymentId, u64)>,
     pub owes: bool,
+    /// What happened to payments, in the journal's order.
+    pub events: Vec<PaymentEvent>,
     pub records: usize,
 }
 
@@ -57,6 +60,7 @@ impl FollowerTurn {
             rewritten: HashMap::new(),
             written: Vec::new(),
             owes: false,
+            events: Vec::new(),
             records: 0,
         }
     }

@@ -48,6 +48,15 @@ struct FrameCache {
     len_max: usize,
 }
 
+/// The records of one frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrameRecords {
+    /// Its first record.
+    pub first_sequence: u64,
+    /// The records, one after another.
+    pub body: Vec<u8>,
+}
+
 struct CachedFrame {
     first_sequence: u64,
     count: u32,
@@ -92,6 +101,34 @@ impl RecordReader {
             }
         };
         Ok(Some(frame.body_of(sequence)?))
+    }
+
+    /// The records of the frame that holds a durable record; none where its segment is there no
+    /// more. `place` is as for [`RecordReader::body`].
+    ///
+    /// Errors: as [`RecordReader::body`].
+    pub fn frame<E: From<Damage>>(
+        &self,
+        sequence: u64,
+        place: impl FnOnce() -> Result<Option<FramePlace>, E>,
+    ) -> Result<Option<FrameRecords>, E> {
+        let cached = self.frames.lock().get(sequence);
+        let frame = match cached {
+            Some(frame) => frame,
+            None => {
+                let Some(read) = self.read(sequence, place()?)? else { return Ok(None) };
+                self.frames.lock().put(read)
+            }
+        };
+        let (first_sequence, body) = (frame.first_sequence, frame.body.clone());
+        Ok(Some(FrameRecords { first_sequence, body }))
+    }
+
+    /// The first record of the oldest segment that is there.
+    pub fn oldest(&self) -> Result<Option<u64>, Damage> {
+        let mut segments = self.segments.lock();
+        *segments = list(&self.dir)?;
+        Ok(segments.first().copied())
     }
 
     /// Lets go of everything before a segment: files that were removed take no room then.

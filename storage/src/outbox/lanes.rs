@@ -26,6 +26,26 @@ impl ReadThrough {
     pub(crate) fn set(&mut self, lane: Lane, through: u64) {
         self.0.insert(lane, through);
     }
+
+    /// Notes that the lane of a position was read up to it.
+    pub fn pass(&mut self, sequence: u64) {
+        self.set(Head::lane_of(sequence), sequence);
+    }
+}
+
+/// As [`LogCursor`].
+impl fmt::Display for ReadThrough {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        print_positions(&self.0, f)
+    }
+}
+
+impl FromStr for ReadThrough {
+    type Err = LogCursorError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        positions(text).map(Self)
+    }
 }
 
 /// Where a page of the log ended in each lane that has older notices. A lane that is not named has
@@ -49,23 +69,36 @@ impl LogCursor {
 
 impl fmt::Display for LogCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, sequence) in self.0.values().enumerate() {
-            let hyphen = if place == 0 { "" } else { "-" };
-            write!(f, "{hyphen}{sequence}")?;
-        }
-        Ok(())
+        print_positions(&self.0, f)
     }
+}
+
+/// Positions with hyphens between them; `0` for none.
+fn print_positions(lanes: &BTreeMap<Lane, u64>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if lanes.is_empty() {
+        return f.write_str("0");
+    }
+    for (place, sequence) in lanes.values().enumerate() {
+        let hyphen = if place == 0 { "" } else { "-" };
+        write!(f, "{hyphen}{sequence}")?;
+    }
+    Ok(())
+}
+
+/// The positions of such a text, each of its lane.
+fn positions(text: &str) -> Result<BTreeMap<Lane, u64>, LogCursorError> {
+    let positions = text.split('-').map(|position| position.parse::<u64>());
+    let lanes = positions.map(|position| {
+        position.map(|sequence| (Head::lane_of(sequence), sequence)).map_err(|_| LogCursorError)
+    });
+    lanes.collect()
 }
 
 impl FromStr for LogCursor {
     type Err = LogCursorError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let positions = text.split('-').map(|position| position.parse::<u64>());
-        let lanes = positions.map(|position| {
-            position.map(|sequence| (Head::lane_of(sequence), sequence)).map_err(|_| LogCursorError)
-        });
-        lanes.collect::<Result<_, _>>().map(Self)
+        positions(text).map(Self)
     }
 }
 

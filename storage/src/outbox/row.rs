@@ -51,14 +51,13 @@ fn id_of(payment: PaymentId, kind: NoticeType, refund: Option<RefundId>) -> Noti
     }
 }
 
-/// The row of one notice owed.
-pub(crate) fn owed_row(
-    endpoint: EndpointId,
+/// A notice as it is owed at first, to whomever.
+pub(crate) fn owed_at_first(
     NoticeOrigin { sequence, at, refund }: NoticeOrigin,
     (payment, kind, bill): (PaymentId, NoticeType, Option<BillNo>),
-) -> Vec<u8> {
+) -> Owed {
     let order_key = bill.map_or(OrderKey::Payment(payment), OrderKey::Bill);
-    let owed = Owed {
+    Owed {
         sequence,
         notice_id: id_of(payment, kind, refund),
         payment,
@@ -68,7 +67,16 @@ pub(crate) fn owed_row(
         attempts: 0,
         next_at: Timestamp(0),
         owed_since: at,
-    };
+    }
+}
+
+/// The row of one notice owed.
+pub(crate) fn owed_row(
+    endpoint: EndpointId,
+    from: NoticeOrigin,
+    tells: (PaymentId, NoticeType, Option<BillNo>),
+) -> Vec<u8> {
+    let owed = owed_at_first(from, tells);
     let row =
         NoticeRow { endpoint, owed, delivery: Delivery::Queued, last_status: None, last_at: None };
     encode(&row)

@@ -3,8 +3,10 @@
 //! own: how they read depends on the subject alone.
 
 use router::event::{
-    Actor, Event, EventBody, EventKind, OtherBody, OwedNotice, PrintedId, Subject, Word,
+    Actor, ApiKeyChange, Event, EventBody, EventKind, OtherBody, OwedNotice, PrintedId, Subject,
+    Word,
 };
+use router::time::Timestamp;
 
 use super::DecodeError;
 use super::endpoint;
@@ -13,6 +15,14 @@ use super::field::{Field, FieldFate, ValueReader, ValueWriter, fields};
 /// The field of the body.
 const BODY: u8 = 6;
 
+/// What an event says of an API key.
+struct ApiKeyFields {
+    role: Word,
+    owner: Box<str>,
+    ends_at: Option<Timestamp>,
+}
+
+fields!(ApiKeyFields { 0 => role, 1 => owner, 2 => ends_at });
 fields!(OwedNotice { 0 => biller, 1 => kind, 2 => payment, 3 => bill });
 
 impl Field for Event {
@@ -20,6 +30,11 @@ impl Field for Event {
         let mut body = Vec::new();
         match &self.body {
             EventBody::Endpoint(endpoint) => endpoint::put_body(endpoint, &mut body),
+            EventBody::ApiKey(change) => {
+                let ApiKeyChange { role, owner, ends_at, id: _, version: _, at: _ } =
+                    change.clone();
+                ApiKeyFields { role, owner, ends_at }.write(&mut ValueWriter::new(&mut body));
+            }
             EventBody::Other(other) => body.extend_from_slice(&other.bytes),
         }
         out.map(|out| {
@@ -73,7 +88,7 @@ impl Field for Event {
 /// What an event says of its subject; its bytes are at a place of the record.
 fn body_of(
     subject: Subject,
-    (version, at): (u32, router::time::Timestamp),
+    (version, at): (u32, Timestamp),
     (place, bytes): (usize, &[u8]),
 ) -> Result<EventBody, DecodeError> {
     match subject {
@@ -81,6 +96,12 @@ fn body_of(
             let invalid = |_| DecodeError::Value { field: "endpoint", at: place };
             let read = endpoint::body((id, version, at), bytes).map_err(invalid)?;
             Ok(EventBody::Endpoint(read))
+        }
+        Subject::ApiKey(id) => {
+            let mut reader = ValueReader::new(bytes);
+            let ApiKeyFields { role, owner, ends_at } = ApiKeyFields::read(&mut reader)?;
+            reader.finish()?;
+            Ok(EventBody::ApiKey(ApiKeyChange { id, version, at, role, owner, ends_at }))
         }
         Subject::Other { kind, id } => {
             Ok(EventBody::Other(OtherBody { kind, id, version, at, bytes: bytes.into() }))
@@ -142,7 +163,6 @@ mod tests {
     use router::id::{BillerId, EndpointId, PaymentId};
     use router::notice::NoticeType;
     use router::text::Text;
-    use router::time::Timestamp;
 
     use super::*;
     use crate::conformance::sample;
@@ -161,6 +181,22 @@ mod tests {
         let mut bytes = Vec::new();
         ValueWriter::new(&mut bytes).map(fields);
         Event::read(&mut ValueReader::new(&bytes))
+    }
+
+    #[test]
+    fn a_change_of_an_api_key_comes_back_with_its_owner_and_its_end() {
+        let text = |text: &str| Text::new(text).unwrap();
+        let change = ApiKeyChange {
+            id: Text::new("key_00112233445566aa").unwrap(),
+            version: 2,
+            at: Timestamp(8),
+            role: text("biller"),
+            owner: "isp-ve".into(),
+            ends_at: Some(Timestamp(9)),
+        };
+        let event = Event::of_api_key(change, EventKind::Changed, Actor::Node);
+        assert_eq!(back(&event).unwrap(), event);
+        assert_eq!(event.subject().to_string(), "api_key key_00112233445566aa");
     }
 
     #[test]

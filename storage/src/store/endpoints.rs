@@ -22,6 +22,8 @@ impl Store {
                 Some(home) => Ok(home),
                 None => Ok(event.follows(None).map(|()| self.lane())?),
             },
+            // For the record alone: each lane counts the changes that it was told of.
+            Subject::ApiKey(_) => Ok(self.lane()),
             subject @ Subject::Other { .. } if self.has_others() => {
                 Err(StoreError::UnknownSubject { subject: Box::new(subject) })
             }

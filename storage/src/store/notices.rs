@@ -320,7 +320,7 @@ impl Inner {
         self.outbox.marks()
     }
 
-    fn other_lanes(&self) -> impl Iterator<Item = OtherLane> + use<> {
+    pub(super) fn other_lanes(&self) -> impl Iterator<Item = OtherLane> + use<> {
         let own = self.lane;
         let all = self.other_lanes.as_ref().map(|lanes| lanes.all()).unwrap_or_default();
         all.into_iter().filter(move |other| other.lane != own)

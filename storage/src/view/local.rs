@@ -20,8 +20,8 @@ use router::record::Record;
 use router::time::{Date, Timestamp};
 
 use super::{
-    Homed, NamedBy, NoticeBytes, Rows, TRACE_ROWS_MAX, TraceName, ViewError, ViewPosition, Views,
-    keys,
+    FrameRecords, Homed, NamedBy, NoticeBytes, Rows, TRACE_ROWS_MAX, TraceName, ViewError,
+    ViewPosition, Views, keys,
 };
 use crate::history::History;
 use crate::journal::{Damage, RecordReader};
@@ -321,6 +321,10 @@ impl Views for LocalViews {
     fn put_cursor(&self, endpoint: EndpointId, through: u64) -> Result<(), ViewError> {
         let key = [CURSOR, &endpoint.0.to_be_bytes()].concat();
         Ok(self.meta.insert(key, through.to_le_bytes())?)
+    }
+
+    fn frames_after(&self, after: u64) -> Result<Vec<FrameRecords>, ViewError> {
+        Ok(self.frame_with(after + 1)?.into_iter().collect())
     }
 }
 

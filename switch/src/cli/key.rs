@@ -13,10 +13,7 @@ use storage_cql::api_keys::ApiKeys;
 use super::{Configured, configuration, data_folder, told_mistakes};
 use crate::cluster::cql_settings;
 use crate::config::{Config, Mistake};
-use crate::keys::{self, KeyName, ListedKey, OldKeyEnd, Role, Rotated};
-
-/// Longest name of a key's owner.
-const OWNER_LEN_MAX: usize = 64;
+use crate::keys::{self, KeyName, ListedKey, OldKeyEnd, OwnerError, Role, Rotated};
 
 /// What to do with API keys. A key is named by its id, which `list` shows.
 #[derive(Debug, Subcommand)]
@@ -27,7 +24,7 @@ pub(super) enum KeyCommand {
         #[arg(long)]
         role: Role,
         /// Whose it is: a biller's id, held against --config or what the folder's switch serves; or
-        /// an operator's name, which is held against nothing
+        /// an operator's or admin's name, which is held against nothing
         #[arg(long)]
         owner: String,
         #[command(flatten)]
@@ -151,13 +148,10 @@ fn owner_is_known(
 
 /// Errors: a biller's key is for none of those that are known, or the owner is no name.
 fn owner_is_one_of(role: Role, owner: &str, known: Option<Vec<String>>) -> Result<(), Failure> {
-    let is_printable = owner.chars().all(|letter| !letter.is_control());
-    if owner.trim().is_empty() || owner.len() > OWNER_LEN_MAX || !is_printable {
-        let max = OWNER_LEN_MAX;
-        return Err(refused(format!("an owner is a name of 1 to {max} printable characters")));
-    }
-    if role == Role::Operator {
-        return Ok(());
+    match keys::checked_owner(role, owner, |_| true) {
+        Err(error @ OwnerError::NoName) => return Err(refused(error)),
+        Err(OwnerError::NoBiller) | Ok(()) if role == Role::Biller => {}
+        Err(OwnerError::NoBiller) | Ok(()) => return Ok(()),
     }
     BillerId::new(owner).map_err(|error| refused(format!("`{owner}` is no biller: {error}")))?;
     match known {

@@ -270,7 +270,8 @@ fn key_exchange(
     }
     let under: KeyName = section.required("under")?;
     let key = mac?.key;
-    let algorithm = keys.find(&key, KeyUsage::Mac)?.algorithm;
+    let shown = keys.find(&key, KeyUsage::Mac)?;
+    let (algorithm, configured) = (shown.algorithm, shown.check_value.clone());
     // What could not be sent away under that key could not have been made under it either.
     if let Err(error) = keys.store.export_key(&key, KeyVersion::Current, &under, wrap) {
         section.mistake("under", format!("`{under}`: {}", error.kind));
@@ -285,6 +286,7 @@ fn key_exchange(
         layout: KeyLayout { algorithm, wrap, form, check_len },
         check_method,
         parity,
+        configured,
         previous_kept: Duration::from_secs(kept_s),
         generation: AtomicU32::new(1),
     })

@@ -81,8 +81,21 @@ pub struct HttpConfig {
     pub body_bytes_max: usize,
     /// Requests of one API key in a second; none means as many as come.
     pub requests_per_second_per_key_max: Option<NonZeroU32>,
+    /// Streams of events.
+    pub event_streams: EventStreamConfig,
     /// Certificate and key; none means plain HTTP.
     pub tls: Option<TlsServerFiles>,
+}
+
+/// Streams of events.
+#[derive(Debug, Clone, Copy)]
+pub struct EventStreamConfig {
+    /// Of one API key at once.
+    pub per_key_max: usize,
+    /// Of all keys at once.
+    pub max: usize,
+    /// Pause between two signs of life.
+    pub heartbeat: Duration,
 }
 
 /// PEM files of a TLS listener.
@@ -297,6 +310,11 @@ fn http(section: &mut Section<'_>) -> HttpConfig {
         request_timeout_ms: section.number("request_timeout_ms", 1..=MS_MAX, 30_000),
         body_bytes_max: section.size("body_bytes_max", 1024..=67_108_864, 65_536),
         requests_per_second_per_key_max: requests_per_second(section),
+        event_streams: EventStreamConfig {
+            per_key_max: section.size("event_streams_per_key_max", 1..=10_000, 4),
+            max: section.size("event_streams_max", 1..=100_000, 256),
+            heartbeat: Duration::from_secs(section.number("event_heartbeat_s", 1..=3600, 15)),
+        },
         tls: tls_files(section),
     }
 }

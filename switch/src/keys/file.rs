@@ -78,11 +78,17 @@ pub fn list(dir: &Path) -> io::Result<Listed> {
 ///
 /// Errors: when the folder or file cannot be written; there is no such key then.
 pub fn create(dir: &Path, role: Role, owner: &str) -> io::Result<String> {
-    std::fs::create_dir_all(dir)?;
     let key = new_key();
-    let shown = ListedKey::new(hash_of(&key), role, owner);
-    change(dir, |entries| entries.push(Entry::Key(shown)))?;
+    add(dir, ListedKey::new(hash_of(&key), role, owner))?;
     Ok(key)
+}
+
+/// Notes a key in the data folder. Blocks.
+///
+/// Errors: as [`create`].
+pub fn add(dir: &Path, key: ListedKey) -> io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    change(dir, |entries| entries.push(Entry::Key(key)))
 }
 
 /// Removes a key, and gives what it was; none where there is none of this name. Blocks.

@@ -67,6 +67,11 @@ impl ListedKey {
         id_of(&self.hash)
     }
 
+    /// Whether it is the key of a name.
+    pub fn is_named(&self, name: &KeyName) -> bool {
+        name.is_of(&self.hash)
+    }
+
     pub(super) fn principal(&self) -> KeyHolder {
         KeyHolder { role: self.role, owner: self.owner.to_string() }
     }
@@ -76,7 +81,7 @@ impl ListedKey {
     }
 
     /// The same, but with an end: the earlier of two.
-    pub(super) fn ending(self, at: Timestamp) -> Self {
+    pub(crate) fn ending(self, at: Timestamp) -> Self {
         let ends_at = self.ends_at.map_or(at, |before| before.min(at));
         Self { ends_at: Some(ends_at), ..self }
     }
@@ -86,6 +91,13 @@ impl ListedKey {
         let micros = self.ends_at?.0.saturating_sub(now.0).max(0);
         Some(u32::try_from(micros / 1_000_000).unwrap_or(u32::MAX))
     }
+}
+
+/// The bytes of a hash that name its key.
+pub(super) fn short_id(hash: &Hash) -> [u8; ID_LEN] {
+    let mut id = [0; ID_LEN];
+    id.copy_from_slice(&hash[..ID_LEN]);
+    id
 }
 
 /// What names a key, from the key itself.

@@ -13,8 +13,18 @@ use crate::clock;
 /// Errors: when its hash may not be kept.
 pub fn create(keys: &ApiKeys, role: Role, owner: &str) -> Result<String, CqlError> {
     let key = new_key();
-    keys.put(&row(&ListedKey::new(hash_of(&key), role, owner)))?;
+    add(keys, &ListedKey::new(hash_of(&key), role, owner))?;
     Ok(key)
+}
+
+/// Notes a key in the table, until it ends.
+///
+/// Errors: as [`create`].
+pub fn add(keys: &ApiKeys, key: &ListedKey) -> Result<(), CqlError> {
+    match key.seconds_left(clock::now()) {
+        Some(seconds) => keys.put_for(&row(key), seconds),
+        None => keys.put(&row(key)),
+    }
 }
 
 /// All keys, in no order.

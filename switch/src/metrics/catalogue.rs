@@ -255,6 +255,7 @@ pub(super) const METRICS: &[Metric] = &[
         "Requests and connections refused, by why",
         &[Of("why", http_refusals)],
     ),
+    gauge("cauce_event_streams", "Streams of events that are open", &[]),
     counter("cauce_http_panics_total", "Requests whose handler panicked; a defect", &[]),
     counter(
         "cauce_admin_refused_total",
@@ -399,7 +400,10 @@ fn http_refusals() -> Vec<&'static str> {
     vec![
         "body",
         "key",
+        "keys",
         "rate_limit",
+        "event_streams",
+        "event_streams_of_key",
         "role",
         "idempotency_key",
         "not_found",

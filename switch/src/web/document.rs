@@ -37,10 +37,12 @@ struct DescribedRoute {
 }
 
 /// Bodies of requests, and what they hold.
-const REQUESTS: [&str; 6] = [
+const REQUESTS: [&str; 8] = [
     "CardRequest",
     "EndpointChange",
     "EndpointRequest",
+    "KeyRequest",
+    "KeyRotation",
     "PayerRequest",
     "PaymentRequest",
     "RecoveryRequest",
@@ -69,7 +71,8 @@ const METHODS: [&str; 5] = ["post", "get", "put", "patch", "delete"];
     tags(
         (name = "payments"),
         (name = "endpoints", description = "Addresses for notices."),
-        (name = "notices", description = "How deliveries stand."),
+        (name = "notices", description = "How deliveries stand, and what they tell."),
+        (name = "keys", description = "API keys."),
         (name = "document"),
     ),
     security(("key" = [])),

@@ -7,9 +7,9 @@ use axum::extract::{
     FromRequest, FromRequestParts, OptionalFromRequest, OptionalFromRequestParts, Path, Request,
 };
 use codecs::api::{
-    EndpointBody, EndpointPatchBody, FieldError, PaymentBody, RecoveryBody, RefundWish,
-    parse_confirmation, parse_endpoint, parse_endpoint_patch, parse_payment, parse_recovery,
-    parse_refund, parse_reversal,
+    EndpointBody, EndpointPatchBody, FieldError, KeyBody, KeyRotationBody, PaymentBody,
+    RecoveryBody, RefundWish, parse_confirmation, parse_endpoint, parse_endpoint_patch, parse_key,
+    parse_key_rotation, parse_payment, parse_recovery, parse_refund, parse_reversal,
 };
 use http::request::Parts;
 use hyper::body::Body as _;
@@ -94,6 +94,18 @@ impl JsonBody for RefundWish {
 impl JsonBody for Secret {
     fn read(bytes: &[u8]) -> Result<Self, FieldError> {
         parse_confirmation(bytes)
+    }
+}
+
+impl JsonBody for KeyBody {
+    fn read(bytes: &[u8]) -> Result<Self, FieldError> {
+        parse_key(bytes)
+    }
+}
+
+impl JsonBody for KeyRotationBody {
+    fn read(bytes: &[u8]) -> Result<Self, FieldError> {
+        parse_key_rotation(bytes)
     }
 }
 

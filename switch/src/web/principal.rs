@@ -33,6 +33,8 @@ pub(super) enum Scope {
     Biller(BillerId),
     /// Everything.
     All,
+    /// API keys alone.
+    Keys,
 }
 
 /// A permission that a route can ask for.
@@ -47,6 +49,26 @@ pub(super) trait Permission {
 /// To read: every role may, each in its own scope.
 #[derive(Debug)]
 pub(super) enum Read {}
+
+/// To see API keys, and to end and replace them: every role may, each in its own scope, but for an
+/// operator, who only sees them.
+#[derive(Debug)]
+pub(super) enum SeeKeys {}
+
+/// To make API keys.
+#[derive(Debug)]
+pub(super) enum MakeKeys {}
+
+/// Who looks after API keys, and the name of its own for the record of a change.
+#[derive(Debug)]
+pub(super) struct KeyKeeper {
+    /// Whose keys it may see.
+    pub scope: Scope,
+    /// Its role.
+    pub role: Role,
+    /// The holder of the key.
+    pub actor: Actor,
+}
 
 /// To move money as a biller.
 #[derive(Debug)]
@@ -73,7 +95,30 @@ impl Permission for Read {
     type Grant = Principal;
 
     fn grant(principal: Principal, _: &HeaderMap) -> Result<Principal, Refusal> {
-        Ok(principal)
+        match principal.role {
+            Role::Biller | Role::Operator => Ok(principal),
+            Role::Admin => Err(forbidden("an admin's key looks after keys and sees nothing else")),
+        }
+    }
+}
+
+impl Permission for SeeKeys {
+    type Grant = KeyKeeper;
+
+    fn grant(principal: Principal, headers: &HeaderMap) -> Result<KeyKeeper, Refusal> {
+        let Principal { role, scope } = principal;
+        Ok(KeyKeeper { scope, role, actor: actor(headers) })
+    }
+}
+
+impl Permission for MakeKeys {
+    type Grant = KeyKeeper;
+
+    fn grant(principal: Principal, headers: &HeaderMap) -> Result<KeyKeeper, Refusal> {
+        match principal.role {
+            Role::Admin => SeeKeys::grant(principal, headers),
+            Role::Biller | Role::Operator => Err(forbidden("an admin's key makes keys")),
+        }
     }
 }
 
@@ -139,6 +184,7 @@ impl Principal {
         };
         let scope = match role {
             Role::Operator => Scope::All,
+            Role::Admin => Scope::Keys,
             Role::Biller => {
                 let biller = BillerId::new(&owner).ok();
                 let billers = &shared.api.engine.policy().billers;
@@ -163,9 +209,11 @@ impl Principal {
     fn acting_biller(self) -> Result<BillerId, Refusal> {
         match (self.role, self.scope) {
             (Role::Biller, Scope::Biller(biller)) => Ok(biller),
-            (Role::Biller | Role::Operator, Scope::Biller(_) | Scope::All) => {
-                Err(Refusal::new(Reason::OperatorUnauthorised, "role")
-                    .saying("an operator's key reads only"))
+            (Role::Admin, _) => {
+                Err(forbidden("an admin's key looks after keys and does nothing else"))
+            }
+            (Role::Biller | Role::Operator, Scope::Biller(_) | Scope::All | Scope::Keys) => {
+                Err(forbidden("an operator's key reads only"))
             }
         }
     }
@@ -175,6 +223,7 @@ impl Principal {
         match self.scope {
             Scope::Biller(biller) => biller == owner,
             Scope::All => true,
+            Scope::Keys => false,
         }
     }
 
@@ -183,6 +232,7 @@ impl Principal {
         match self.scope {
             Scope::Biller(biller) => payment.request.biller == Some(biller),
             Scope::All => true,
+            Scope::Keys => false,
         }
     }
 
@@ -193,12 +243,18 @@ impl Principal {
         match (self.scope, named) {
             (Scope::Biller(biller), None) => Ok(biller),
             (_, Some(named)) if self.sees(named) => Ok(named),
-            (Scope::Biller(_), Some(_)) => Err(Refusal::not_found("there is no such biller")),
+            (Scope::Biller(_) | Scope::Keys, _) => {
+                Err(Refusal::not_found("there is no such biller"))
+            }
             (Scope::All, _) => Err(Refusal::new(Reason::FormatError, "query")
                 .about("biller")
                 .saying("an operator names a biller")),
         }
     }
+}
+
+pub(super) fn forbidden(detail: &'static str) -> Refusal {
+    Refusal::new(Reason::OperatorUnauthorised, "role").saying(detail)
 }
 
 fn unauthorised(detail: &'static str) -> Refusal {
@@ -214,7 +270,7 @@ fn actor(headers: &HeaderMap) -> Actor {
 }
 
 /// The key of `Authorization: Bearer`; the scheme's case does not matter (RFC 9110 section 11.1).
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }

@@ -12,9 +12,12 @@ use utoipa_axum::routes;
 
 use super::answer::Refusal;
 use super::document::Document;
+use super::event_streams::EventStreams;
 use super::rate_limit::RateLimit;
 use super::request_notes::RequestNotes;
-use super::{Api, Limits, bank_notifications, endpoints, later, notices, pages, payments};
+use super::{
+    Api, Limits, bank_notifications, endpoints, events, keys, later, notices, pages, payments,
+};
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +28,8 @@ pub(super) struct Shared {
     pub limits: Limits,
     /// How many requests a key may make; none where there is no limit.
     pub rate_limit: Option<Arc<RateLimit>>,
+    /// The streams of events that are open.
+    pub streams: Arc<EventStreams>,
 }
 
 impl axum::extract::FromRef<Shared> for Api {
@@ -48,6 +53,10 @@ pub(super) fn described(frame: OpenApi) -> OpenApiRouter<Shared> {
         .routes(routes!(endpoints::recover))
         .routes(routes!(notices::list))
         .routes(routes!(notices::redeliver))
+        .routes(routes!(events::list))
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(keys::rotate))
         .routes(routes!(pages::openapi))
 }
 

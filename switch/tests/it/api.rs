@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -103,6 +104,28 @@ impl Api {
         (head, String::from_utf8(body.to_vec()).expect("UTF-8"))
     }
 
+    /// The head of an answer, and its body while it comes.
+    pub async fn opened(&self, path: &str, headers: &[(&str, &str)]) -> (Parts, Incoming) {
+        let request = self.request(Method::GET, path, headers, b"");
+        self.client.request(request).await.expect("an answer").into_parts()
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Request<Full<Bytes>> {
+        let uri = format!("{}{path}", self.base);
+        let mut request = Request::builder().method(method).uri(uri);
+        request = request.header("authorization", format!("Bearer {}", self.key));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(Full::new(Bytes::copy_from_slice(body))).expect("a request")
+    }
+
     async fn exchange(
         &self,
         method: Method,
@@ -110,13 +133,7 @@ impl Api {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Option<(Parts, Bytes)> {
-        let uri = format!("{}{path}", self.base);
-        let mut request = Request::builder().method(method).uri(uri);
-        request = request.header("authorization", format!("Bearer {}", self.key));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(Full::new(Bytes::copy_from_slice(body))).expect("a request");
+        let request = self.request(method, path, headers, body);
         let (head, body) = self.client.request(request).await.ok()?.into_parts();
         Some((head, body.collect().await.ok()?.to_bytes()))
     }

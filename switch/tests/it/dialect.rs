@@ -3,6 +3,7 @@
 //! Messages are laid out by hand; authentication codes were computed with the openssl program.
 
 mod bank;
+mod session_keys;
 mod terminals;
 
 use std::net::SocketAddr;

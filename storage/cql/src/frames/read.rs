@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
+use router::id::Lane;
 use scylla::DeserializeRow;
-use storage::journal::{Damage, FrameFault, TailFrame};
+use storage::journal::{Damage, FrameFault, FrameRecords, TailFrame};
 
 use super::{first_of, last_of, segment_of};
-use crate::lane::Reach;
+use crate::lane::{Reach, known};
 use crate::session::{Cql, CqlError, Statement};
 
 /// Segments read at once by a reader that is far behind: some 16 MB each.
@@ -83,6 +84,29 @@ pub(super) async fn frames(
         expected = frames.back().map_or(expected, |frame: &TailFrame| frame.head().sequence + 1);
     }
     Ok(Ok(frames))
+}
+
+/// Frames of a lane from the one that holds a durable record, or from the oldest that is kept behind
+/// it, to the end of its segment.
+pub(crate) async fn records_from(
+    cql: &Cql,
+    lane: Lane,
+    sequence: u64,
+) -> Result<Result<Vec<FrameRecords>, Damage>, CqlError> {
+    let reach = Reach::of(&known(cql, lane).await?);
+    let from = match find(cql, &reach, sequence).await? {
+        Some(first) => first,
+        None => oldest(cql, &reach).await?,
+    };
+    let (segment, head) = (segment_of(from), reach.head.sequence);
+    let to = last_of(lane, segment).min(head);
+    let parts = segment_of_frames(cql, &reach, segment, (from, to)).await?;
+    let records = |frame: TailFrame| {
+        let TailFrame { first_sequence, body, .. } = frame;
+        FrameRecords { first_sequence, body }
+    };
+    let frames = assemble(&reach, parts, from);
+    Ok(frames.map(|frames| frames.into_iter().map(records).collect()))
 }
 
 /// The first record that is still kept of a lane whose frames expire, segment by segment: of the

@@ -13,7 +13,7 @@ use crate::history::History;
 use crate::journal::FramePlace;
 use crate::record::reopened_history;
 use crate::view::keys::{self, BillerKey, NameKey, TraceKey};
-use crate::view::{NamedBy, Positions, ViewError};
+use crate::view::{FrameRecords, NamedBy, Positions, ViewError};
 
 impl LocalViews {
     /// Keys of a range, ascending: of the rows in memory and of those in tables.
@@ -110,6 +110,16 @@ impl LocalViews {
             Some(positions) => Ok(Some(positions)),
             None => self.tables.positions(id),
         }
+    }
+
+    /// The frame that holds a durable record, or the oldest that is kept behind it.
+    pub(super) fn frame_with(&self, sequence: u64) -> Result<Option<FrameRecords>, ViewError> {
+        let read = |sequence| self.records.frame(sequence, || self.place(sequence));
+        if let Some(frame) = read(sequence)? {
+            return Ok(Some(frame));
+        }
+        let oldest = self.records.oldest()?.filter(|oldest| *oldest > sequence);
+        oldest.map_or(Ok(None), read)
     }
 
     /// The last place that is noted up to a position.

@@ -1,7 +1,6 @@
 //! A participant changes the key of its authentication codes (0800, DE70 101).
 //!
-//! The new key lives in memory: after a restart the configured one is in use again, and the
-//! participant must send another.
+//! What came is kept sealed, so that the key is in use again after a restart: see `session_keys`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,8 +10,10 @@ use codecs::security::exchange::{KeyLayout, KeyMaterial, KeyMaterialError};
 use codecs::security::{
     CheckMethod, CheckValue, KeyError, KeyImport, KeyName, KeyStore, KeyUsage, Parity,
 };
+use router::id::ParticipantId;
 use router::reason::Reason;
 
+use super::Iso8583Participant;
 use super::message_format::MessageFormat;
 use crate::engine::Engine;
 
@@ -34,6 +35,8 @@ pub struct KeyExchange {
     pub check_method: CheckMethod,
     /// Whether its parity bits must be right.
     pub parity: Parity,
+    /// By which the key shows as it is configured.
+    pub configured: CheckValue,
     /// How long messages under the old key are taken.
     pub previous_kept: Duration,
     /// The generation in use, where it was changed.
@@ -80,18 +83,24 @@ impl KeyChangeError {
 }
 
 impl KeyExchange {
-    /// Takes the key of a message in; it is not yet used.
+    /// The part of a message that is the new key, still encrypted.
     ///
-    /// Errors: [`KeyChangeError`]; nothing has changed then.
-    pub fn import(
+    /// Errors: [`KeyChangeError::NoMaterial`].
+    pub fn material(
         &self,
         message_format: &MessageFormat,
         wire: &[u8],
-    ) -> Result<CheckValue, KeyChangeError> {
+    ) -> Result<Vec<u8>, KeyChangeError> {
         let content = message_format.dialect().content(wire, self.field).unwrap_or_default();
         let material = content.get(self.skipped_len..).filter(|material| !material.is_empty());
         let material = material.ok_or(KeyChangeError::NoMaterial(self.field))?;
-        let material = material.get(..self.layout.content_len()).unwrap_or(material);
+        Ok(material.get(..self.layout.content_len()).unwrap_or(material).to_vec())
+    }
+
+    /// Takes a new key in; it is not yet used.
+    ///
+    /// Errors: [`KeyChangeError`]; nothing has changed then.
+    pub fn take_in(&self, material: &[u8]) -> Result<CheckValue, KeyChangeError> {
         let material = KeyMaterial::parse(&self.layout, material)?;
         Ok(self.keys.import_key(&KeyImport {
             key: &self.key,
@@ -125,6 +134,63 @@ pub fn activate(engine: &Engine, exchange: &Arc<KeyExchange>) {
             () = tokio::time::sleep(exchange.previous_kept) => exchange.retire(generation),
         }
     });
+}
+
+/// Keeps what a participant sent to change its key, over a restart. One that cannot be kept counts
+/// until the switch stops, and is told of.
+pub async fn keep(
+    engine: &Arc<Engine>,
+    participant: ParticipantId,
+    exchange: &Arc<KeyExchange>,
+    material: Vec<u8>,
+) {
+    let (engine, exchange) = (Arc::clone(engine), Arc::clone(exchange));
+    let write = move || {
+        let changed = (&exchange.key, &exchange.configured);
+        engine.session_keys.keep(participant, changed, &material)
+    };
+    let kept = tokio::task::spawn_blocking(write).await;
+    let kept = kept.unwrap_or_else(|error| Err(std::io::Error::other(error).into()));
+    if let Err(error) = kept {
+        let error = storage::with_causes(&error);
+        tracing::error!(%participant, %error, "a session key is not kept: it ends with this process");
+    }
+}
+
+/// Puts the keys that were kept of participants in use again, before their lines are opened. Blocks
+/// for a small file.
+pub fn restore<'a>(
+    engine: &Engine,
+    participants: impl Iterator<Item = &'a Arc<Iso8583Participant>>,
+) {
+    for participant in participants {
+        let Some(exchange) = &participant.config.key_exchange else { continue };
+        let (participant, key) = (participant.id(), exchange.key);
+        match restored(engine, participant, exchange) {
+            Ok(None) => {}
+            Ok(Some(check_value)) => {
+                activate(engine, exchange);
+                tracing::info!(%participant, %key, %check_value, "session key in use again");
+            }
+            Err(error) => {
+                let error = storage::with_causes(&*error);
+                tracing::warn!(%participant, %key, %error,
+                    "its session key is lost: the configured key is in use until it sends another (0800, DE70 101)");
+            }
+        }
+    }
+}
+
+/// The check value of a key that was kept and is taken in again.
+fn restored(
+    engine: &Engine,
+    participant: ParticipantId,
+    exchange: &KeyExchange,
+) -> Result<Option<CheckValue>, Box<dyn std::error::Error>> {
+    match engine.session_keys.kept(participant, (&exchange.key, &exchange.configured))? {
+        Some(material) => Ok(Some(exchange.take_in(&material)?)),
+        None => Ok(None),
+    }
 }
 
 impl KeyExchange {

@@ -59,8 +59,14 @@ impl Session {
             self.say(wire, heard, Reason::ServiceNotEnabled).await;
             return;
         };
-        match exchange.import(message_format, came) {
-            Ok(check_value) => {
+        let taken_in = exchange.material(message_format, came).and_then(|material| {
+            let check_value = exchange.take_in(&material)?;
+            Ok((material, check_value))
+        });
+        match taken_in {
+            Ok((material, check_value)) => {
+                // Before the answer: from then on the participant uses it.
+                key_exchange::keep(&self.engine, participant, exchange, material).await;
                 self.say(wire, heard, Reason::Approved).await;
                 tracing::info!(%participant, key = %exchange.key, %check_value, "key changed");
                 key_exchange::activate(&self.engine, exchange);
