@@ -4,6 +4,7 @@
 //! so that most payments cost one row and its pointers; one that has none yet is written when it
 //! is a second old, or when a reader asks. Notices are derived on the way.
 
+mod endpoints;
 mod turn;
 mod view_retry;
 
@@ -27,7 +28,7 @@ use crate::outbox::{self, NoticeOrigin};
 use crate::record::{self, Kind};
 use crate::shared::Shared;
 use crate::store::StoreFailure;
-use crate::view::{Facts, Homed, Positions, Rows, ViewError, ViewPosition, Views};
+use crate::view::{Facts, Positions, Rows, ViewError, ViewPosition, Views};
 use turn::{FollowedPayment, FollowerTurn};
 use view_retry::ViewRetry;
 
@@ -110,31 +111,6 @@ impl Follower {
             follower.set_endpoint(homed.endpoint);
         }
         Ok(follower)
-    }
-
-    /// Reads endpoints now and from now on, for other nodes set them too.
-    pub fn read_endpoints_every(&mut self, every: Option<Duration>) -> Result<(), ViewError> {
-        self.refresh = every.map(|every| Refresh { every, last: Instant::now() });
-        if self.refresh.is_some() {
-            self.take_endpoints(self.views.endpoints()?);
-        }
-        Ok(())
-    }
-
-    fn take_endpoints(&mut self, endpoints: Vec<Homed>) {
-        self.shared.take_endpoints(&endpoints);
-        endpoints.into_iter().for_each(|homed| self.set_endpoint(homed.endpoint));
-    }
-
-    fn refresh_endpoints(&mut self) -> Result<(), FollowError> {
-        let Some(refresh) = &mut self.refresh else { return Ok(()) };
-        if refresh.last.elapsed() < refresh.every {
-            return Ok(());
-        }
-        refresh.last = Instant::now();
-        let endpoints = self.retry.ask(|| Ok(self.views.endpoints()?))?;
-        self.take_endpoints(endpoints);
-        Ok(())
     }
 
     /// Follows until told to stop, then writes everything there is.
@@ -447,17 +423,6 @@ impl Follower {
                 turn.rows.notices.push((endpoint.id, sequence, row));
                 turn.owes = true;
             }
-        }
-    }
-
-    fn set_endpoint(&mut self, endpoint: Endpoint) {
-        let before = self.billers.remove(&endpoint.id);
-        if let Some(endpoints) = before.and_then(|biller| self.endpoints.get_mut(&biller)) {
-            endpoints.retain(|known| known.id != endpoint.id);
-        }
-        if endpoint.url.is_some() {
-            self.billers.insert(endpoint.id, endpoint.biller);
-            self.endpoints.entry(endpoint.biller).or_default().push(endpoint);
         }
     }
 

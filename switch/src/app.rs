@@ -206,7 +206,7 @@ impl App {
         admin.set_started();
         tracing::info!(%addresses.http, %addresses.iso8583, %addresses.admin, "ready");
         let stop_times = StopTimes::of(service);
-        let started = Self {
+        Ok(Self {
             engine,
             addresses,
             own_addresses,
@@ -216,8 +216,7 @@ impl App {
             supervisor,
             drain_asked: admin.drain_asked(),
             stop_times,
-        };
-        Ok(started)
+        })
     }
 
     /// Serves until `stop` resolves, `/drain` is posted to, or something vital dies; then drains,

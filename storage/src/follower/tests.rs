@@ -11,7 +11,7 @@ use crate::conformance::sample::{Sample, endpoint};
 use crate::journal::{Files, Head, Journal, dir_of};
 use crate::seal::{Sealer, SealingKey};
 use crate::view::local::LocalViews;
-use crate::view::{NamedBy, NoticeBytes, TraceName};
+use crate::view::{Homed, NamedBy, NoticeBytes, TraceName};
 
 fn sealer() -> Sealer {
     let key = SealingKey { name: "k1".into(), bytes: [7; 32].into() };

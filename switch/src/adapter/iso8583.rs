@@ -1,7 +1,7 @@
 //! Participants that speak ISO 8583: their lines, what is asked of them and what they answer.
 //!
-//! [`session`] reads what comes over a line, [`ask`] says by which line a request leaves, [`carry`] is
-//! what the rest of the switch sees of it all: the [`Adapter`](super::Adapter).
+//! [`session`] reads what comes over a line, `ask` says by which line a request leaves, `carry` is what
+//! the rest of the switch sees of it all: the [`Adapter`](super::Adapter).
 
 mod ask;
 mod carry;

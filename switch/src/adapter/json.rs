@@ -1,7 +1,7 @@
 //! Participants with a JSON API over HTTPS: each is described by a dialect, a file.
 //!
-//! [`carry`] is what the rest of the switch sees of them: the [`Adapter`](super::Adapter).
-//! [`exchange`] sends one request and believes its answer or does not, [`outcome`] says what an answer
+//! `carry` is what the rest of the switch sees of them: the [`Adapter`](super::Adapter).
+//! `exchange` sends one request and believes its answer or does not, `outcome` says what an answer
 //! comes to, [`notification`] takes in what a bank tells by itself.
 
 mod carry;

@@ -233,10 +233,7 @@ async fn a_stream_ends_when_the_switch_stops() {
     let house = House::start().await;
     let api = Api::of(&house, "isp-ve");
     let mut stream = Stream::open(&api, "/v1/events", &[]).await;
-    let stopping = tokio::spawn(house.stop());
-    assert_eq!(stream.event().await, None);
-    tokio::time::timeout(PATIENCE, stopping)
-        .await
-        .expect("no wait for the stream")
-        .expect("an end");
+    let both = async { tokio::join!(house.stop(), stream.event()) };
+    let (_, event) = tokio::time::timeout(PATIENCE, both).await.expect("no wait for the stream");
+    assert_eq!(event, None);
 }
