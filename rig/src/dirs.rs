@@ -1,5 +1,7 @@
 //! Folders for the servers' data.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -28,8 +30,20 @@ pub(crate) fn home() -> Result<PathBuf> {
 /// A new folder that goes when dropped; or, where its process was killed, with the next that asks.
 pub(crate) fn fresh(name: &str) -> Result<TempDir> {
     static SWEPT: Once = Once::new();
-    let home = home()?;
-    SWEPT.call_once(|| sweep(&home));
+    fresh_in(&home()?, &SWEPT, name)
+}
+
+/// The same where every user of the system can reach it: the build's folder may be one user's own.
+pub(crate) fn fresh_for_all(name: &str) -> Result<TempDir> {
+    static SWEPT: Once = Once::new();
+    let home = std::env::temp_dir().join("cauce-rig");
+    std::fs::create_dir_all(&home)?;
+    std::fs::set_permissions(&home, Permissions::from_mode(0o755))?;
+    fresh_in(&home, &SWEPT, name)
+}
+
+fn fresh_in(home: &Path, swept: &Once, name: &str) -> Result<TempDir> {
+    swept.call_once(|| sweep(home));
     let prefix = format!("{}-{name}-", std::process::id());
     Ok(tempfile::Builder::new().prefix(&prefix).tempdir_in(home)?)
 }

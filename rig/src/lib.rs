@@ -1,4 +1,4 @@
-//! Real servers for tests: Redis, Sentinel, Cassandra, and a network that can be cut.
+//! Real servers for tests: Redis, Sentinel, Cassandra, PostgreSQL, and a network that can be cut.
 //!
 //! Everything blocks and nothing is shared unless it says so: a test starts what it needs, breaks
 //! it, and drops it. A server dies with the value that stands for it, and with the process of the
@@ -9,6 +9,7 @@ mod clock;
 mod dirs;
 mod error;
 mod ports;
+mod postgres;
 mod process;
 mod proxy;
 mod redis;
@@ -17,6 +18,7 @@ mod wait;
 pub use cassandra::{Cassandra, CassandraOptions, Jit, Paxos, fresh_keyspace, shared_cassandra};
 pub use clock::FakeClock;
 pub use error::{Error, Result};
+pub use postgres::{Postgres, shared_postgres};
 pub use proxy::Proxy;
 pub use redis::cluster::RedisCluster;
 pub use redis::resp::RespValue;
