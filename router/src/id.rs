@@ -162,6 +162,11 @@ generated_id!(
     "end_"
 );
 generated_id!(
+    /// A registered bill.
+    BillId,
+    "bil_"
+);
+generated_id!(
     /// One signing secret of an endpoint. Never told; its seal is bound to it.
     SecretId,
     "sec_"

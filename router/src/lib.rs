@@ -17,6 +17,7 @@
 //! [`invariant`] names what must hold at every journal position; tests, the load audit and the
 //! start-up check share those functions.
 
+pub mod bill;
 pub mod event;
 pub mod exchange;
 pub mod fee;
