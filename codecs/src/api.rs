@@ -9,6 +9,7 @@ use router::reason::Reason;
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
+mod bill;
 mod canonical;
 mod event;
 mod key;
@@ -22,6 +23,11 @@ mod reversal;
 mod schema;
 mod view;
 
+pub use bill::{
+    BillBody, BillContact, BillDraft, BillEventView, BillExists, BillListView, BillPatchBody,
+    BillStandingView, BillTimelineView, BillView, DraftLine, DueView, LineView, parse_bill,
+    parse_bill_patch,
+};
 pub use event::EventPage;
 pub use key::{
     KeyBody, KeyPage, KeyRoleName, KeyRotationBody, KeyView, ReplacedKeyView, parse_key,

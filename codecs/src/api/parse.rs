@@ -60,6 +60,43 @@ pub(super) fn optional_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     Option::<Inner<T>>::deserialize(deserializer).map(|inner| inner.map(|Inner(object)| object))
 }
 
+/// Reads a list of objects that may be left out, or be `null`, which is the same.
+pub(super) fn optional_objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    struct Item<T>(T);
+
+    impl<'de, T: DeserializeOwned> Deserialize<'de> for Item<T> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            object(deserializer).map(Item)
+        }
+    }
+
+    let list = Option::<Vec<Item<T>>>::deserialize(deserializer)?;
+    Ok(list.map(|list| list.into_iter().map(|Item(object)| object).collect()))
+}
+
+/// Reads a member of a change: left out it is not read, `null` takes away what is there.
+pub(super) fn changed<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// The same of an object.
+pub(super) fn changed_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    optional_object(deserializer).map(Some)
+}
+
+/// The same of a list of objects.
+pub(super) fn changed_objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<Option<Vec<T>>>, D::Error> {
+    optional_objects(deserializer).map(Some)
+}
+
 /// The same of a member that must not be `null`.
 pub(super) fn given_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     deserializer: D,

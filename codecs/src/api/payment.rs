@@ -151,7 +151,7 @@ fn id<T>(
     }
 }
 
-fn metadata(raw: Option<Box<RawValue>>) -> Result<Option<Box<str>>, FieldError> {
+pub(super) fn metadata(raw: Option<Box<RawValue>>) -> Result<Option<Box<str>>, FieldError> {
     let Some(raw) = raw else { return Ok(None) };
     let error = |detail: &dyn Display| FieldError::new("metadata", Reason::FormatError, detail);
     if !raw.get().starts_with('{') {

@@ -1,5 +1,6 @@
 //! Schemas of values that come from types of the core: their names are listed once, there.
 
+use router::bill::BillState;
 use router::message::Rail;
 use router::notice::NoticeType;
 use router::outcome::Cause;
@@ -80,6 +81,14 @@ pub(super) fn awaited() -> Object {
 
 pub(super) fn refund_state() -> Object {
     one_of(["pending", "done", "failed"]).build()
+}
+
+pub(super) fn bill_state() -> Object {
+    one_of(BillState::ALL.map(BillState::name)).build()
+}
+
+pub(super) fn bill_origin() -> Object {
+    one_of(["api", "online"]).build()
 }
 
 pub(super) fn unknown_cause() -> Object {
