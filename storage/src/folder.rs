@@ -12,7 +12,7 @@ const STICKY: u32 = 0o1000;
 /// Mode of the folder and of those within it.
 const FOLDER_MODE: u32 = 0o700;
 /// Folders within it that are the switch's own.
-const OWN_FOLDERS: [&str; 3] = ["journal", "snapshots", "views"];
+const OWN_FOLDERS: [&str; 4] = ["backoffice", "journal", "snapshots", "views"];
 /// Folders within folders that are looked into.
 const DEPTH_MAX: usize = 8;
 /// The file with the process id of the lock's holder.

@@ -38,7 +38,7 @@ pub use reader::FrameFault;
 pub(crate) use reader::{SegmentReader, Step};
 pub(crate) use segment::{dir_of, list, path_of, sync_dir};
 pub(crate) use tail::FileTail;
-pub use tail::{Tail, TailFrame};
+pub use tail::{Tail, TailFrame, tail_after};
 pub use verify::{Frames, Records, VerifyReport, balances, frames, records, verify};
 pub use walk::Torn;
 pub(crate) use walk::{End, Walked, cut, walk};

@@ -212,6 +212,12 @@ impl Store {
         self.inner.shared.durable()
     }
 
+    /// The last record that was read behind the writer; it lags a little behind
+    /// [`Store::position`]. Wakes whatever else follows the journal.
+    pub fn followed(&self) -> watch::Receiver<u64> {
+        self.inner.shared.noticed.subscribe()
+    }
+
     /// Takes nothing more, makes everything taken durable, writes the head anchor, and stops.
     ///
     /// Other handles get [`StoreError::Closed`] from then on. Not cancel-safe: dropped, it goes on

@@ -18,6 +18,14 @@ pub trait Tail: Send {
     fn next_frame(&mut self) -> Result<TailFrame, Damage>;
 }
 
+/// Reads the frames of a data folder in order, from the one that holds the record after
+/// `sequence`, behind the writer of this or another process.
+///
+/// Whoever reads must know which records are durable: what is behind them is not to be asked for.
+pub fn tail_after(data: &Path, sequence: u64) -> Box<dyn Tail> {
+    Box::new(FileTail::after(data, sequence))
+}
+
 /// One frame, whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TailFrame {
