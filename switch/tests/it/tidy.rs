@@ -16,13 +16,14 @@ use source::*;
 /// The members of the workspace by their folders, and what each needs of them; a new edge is a
 /// design change. A crate within a folder of another is called by both: `storage/redis` is
 /// `storage-redis`.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("router", &[]),
     ("codecs", &["router"]),
     ("storage", &["router"]),
     ("storage/redis", &["router", "storage"]),
     ("storage/cql", &["router", "storage"]),
     ("storage/cluster", &["router", "storage", "storage-cql", "storage-redis"]),
+    ("storage/backoffice", &["router", "storage"]),
     ("storage/model", &[]),
     (
         "switch",
@@ -67,8 +68,12 @@ const TASK_STARTS: [(&str, &str, &str); 4] = [
     ("storage/src/conformance", "tasks", "a test suite, whose callers race on purpose"),
 ];
 /// Where plain threads may start besides, and why.
-const THREAD_STARTS: [(&str, &str); 9] = [
+const THREAD_STARTS: [(&str, &str); 10] = [
     ("storage/src/", "the writer and its helpers block on the disk"),
+    (
+        "storage/backoffice/src/projector",
+        "it blocks on the journal, and has a lower priority than payments",
+    ),
     ("storage/cluster/src/", "a node watches the others and the gate, which block on the network"),
     ("rig/src/", "servers are processes, and a proxy's connections block"),
     ("loadtest/src/json_log", "the log blocks on the disk"),

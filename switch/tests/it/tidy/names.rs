@@ -6,12 +6,13 @@ use super::*;
 
 /// The crates in which a type's name is looked for. `storage/model` is none of them: it is a model of
 /// the others and calls its parts as they do.
-const FAMILY: [&str; 5] = [
+const FAMILY: [&str; 6] = [
     "router/src/",
     "storage/src/",
     "storage/redis/src/",
     "storage/cql/src/",
     "storage/cluster/src/",
+    "storage/backoffice/src/",
 ];
 
 #[test]

@@ -1,0 +1,106 @@
+//! What happened to a bill: its changes, and the steps of its payments, by time.
+
+use router::id::{BillId, BillNo, BillerId, PaymentId};
+use router::time::Timestamp;
+
+use crate::database::read;
+use crate::error::BackofficeError;
+use crate::office::Backoffice;
+
+/// Most events of one timeline; the newest are kept.
+pub const TIMELINE_LEN_MAX: i64 = 1000;
+
+/// One event of a bill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BillEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What: `bill.registered`, `payment.approved`, …
+    pub kind: Box<str>,
+    /// Who: `key:…`, `participant:…`, `biller:…`.
+    pub actor: Box<str>,
+    /// The way it came in.
+    pub channel: Box<str>,
+    /// The payment it is about, where it is about one.
+    pub payment: Option<PaymentId>,
+    /// What people need beyond that.
+    pub detail: Option<Box<str>>,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct ChangeRow {
+    at: i64,
+    change: String,
+    actor: String,
+    channel: String,
+    detail: Option<String>,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct StepRow {
+    at: i64,
+    step: String,
+    payment_id: String,
+    originator_kind: String,
+    originator: String,
+    reason: Option<String>,
+}
+
+impl Backoffice {
+    /// The events of a bill, oldest first. Cancel-safe.
+    pub async fn bill_timeline(
+        &self,
+        id: BillId,
+        biller: BillerId,
+        bill_no: BillNo,
+    ) -> Result<Vec<BillEvent>, BackofficeError> {
+        const CHANGES: &str = "SELECT at, change, actor, channel, detail FROM bill_changes \
+            WHERE bill_id = $1 ORDER BY version DESC LIMIT $2";
+        const STEPS: &str = "SELECT s.at, s.step, s.payment_id, p.originator_kind, p.originator, \
+            p.reason FROM payments p JOIN payment_steps s ON s.payment_id = p.id \
+            WHERE p.biller = $1 AND p.bill_no = $2 \
+            ORDER BY p.id DESC, s.position DESC LIMIT $3";
+        let changes = read!(&self.registered, |on| {
+            let query = sqlx::query_as::<_, ChangeRow>(CHANGES).bind(id.to_string());
+            query.bind(TIMELINE_LEN_MAX).fetch_all(on).await
+        })?;
+        let steps = read!(&self.projections, |on| {
+            let query = sqlx::query_as::<_, StepRow>(STEPS).bind(biller.as_str());
+            query.bind(bill_no.as_str()).bind(TIMELINE_LEN_MAX).fetch_all(on).await
+        })?;
+        let changes = changes.into_iter().rev().map(ChangeRow::event);
+        let mut events: Vec<BillEvent> =
+            changes.chain(steps.into_iter().rev().map(StepRow::event)).collect();
+        // A stable sort: of one instant, changes come before payments.
+        events.sort_by_key(|event| event.at);
+        Ok(events)
+    }
+}
+
+impl ChangeRow {
+    fn event(self) -> BillEvent {
+        BillEvent {
+            at: Timestamp(self.at),
+            kind: format!("bill.{}", self.change).into(),
+            actor: self.actor.into(),
+            channel: self.channel.into(),
+            payment: None,
+            detail: self.detail.map(Into::into),
+        }
+    }
+}
+
+impl StepRow {
+    fn event(self) -> BillEvent {
+        let channel = if self.originator_kind == "participant" { "iso8583" } else { "api" };
+        let is_refusal = self.step == "declined";
+        BillEvent {
+            at: Timestamp(self.at),
+            kind: format!("payment.{}", self.step).into(),
+            actor: format!("{}:{}", self.originator_kind, self.originator).into(),
+            channel: channel.into(),
+            payment: self.payment_id.parse().ok(),
+            detail: self.reason.filter(|_| is_refusal).map(Into::into),
+        }
+    }
+}
