@@ -7,8 +7,10 @@ use router::id::{BillNo, BillerId, ClientRef, FloatRef, Lane, OperatorId, Produc
 use router::message::PaymentRequest;
 use router::outcome::Outcome;
 use router::payment::{PaymentState, effects_of};
-use router::record::{Concluded, Intent, Record, Refused, Reversal, ReversalStep};
+use router::reason::Reason;
+use router::record::{Intent, Record, RefundStep, Refused, Reversal, ReversalStep};
 use router::text::Text;
+use router::time::Timestamp;
 
 /// A row of `payments`, as the table has it.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -41,6 +43,8 @@ pub struct PaymentRow {
     pub total_minor: i64,
     /// What stands of an approval: less after a partial reversal, nothing after a whole one.
     pub stands_minor: i64,
+    /// Refunds that the participant has not answered.
+    pub refunds_pending: i64,
     /// The biller's number of the payer.
     pub client: Option<String>,
     /// The bill that is paid.
@@ -107,7 +111,12 @@ impl PaymentRow {
             | Record::Account(_)
             | Record::Event(_)
             | Record::NoticeMark(_)
-            | Record::EarlyReversal(_) => None,
+            | Record::EarlyReversal(_)
+            | Record::Awaiting(_)
+            | Record::Confirming(_)
+            | Record::Expired(_)
+            | Record::Inquiry(_)
+            | Record::Refund(_) => None,
         }
     }
 
@@ -153,6 +162,7 @@ impl PaymentRow {
             amount_minor: request.amount.minor,
             total_minor: request.amount.minor,
             stands_minor: 0,
+            refunds_pending: 0,
             client: request.client.as_ref().map(ClientRef::to_string),
             bill_no: request.bill.as_ref().map(BillNo::to_string),
             product: request.product.as_ref().map(Product::to_string),
@@ -180,7 +190,20 @@ impl PaymentRow {
             Record::Rerouted(rerouted) => {
                 self.participant = Some(rerouted.attempt.participant.to_string());
             }
-            Record::Outcome(concluded) => self.conclude(concluded),
+            Record::Outcome(concluded) => self.conclude(concluded.at, &concluded.outcome),
+            Record::Awaiting(_) => self.set_state(PaymentState::AwaitingPayer),
+            Record::Confirming(_) => self.set_state(PaymentState::Sent),
+            Record::Expired(expired) => {
+                self.set_state(PaymentState::Expired);
+                self.concluded_at = Some(expired.at.0);
+                self.reason = Some(Reason::PayerTimeout.info().code.to_owned());
+            }
+            Record::Inquiry(inquiry) => {
+                if let Some(outcome) = inquiry.finding.outcome() {
+                    self.conclude(inquiry.at, &outcome);
+                }
+            }
+            Record::Refund(refund) => self.refund(&refund.step),
             Record::Reversal(reversal) => self.reverse(reversal),
             Record::LateAnswer(late) if late.outcome.may_have_moved_money() => self.owe_anew(),
             Record::LateAnswer(_)
@@ -206,7 +229,12 @@ impl PaymentRow {
             | Record::Account(_)
             | Record::Event(_)
             | Record::NoticeMark(_)
-            | Record::EarlyReversal(_) => {
+            | Record::EarlyReversal(_)
+            | Record::Awaiting(_)
+            | Record::Confirming(_)
+            | Record::Expired(_)
+            | Record::Inquiry(_)
+            | Record::Refund(_) => {
                 state.map(PaymentState::name).filter(|state| *state != before)
             }
         }
@@ -216,10 +244,11 @@ impl PaymentRow {
         state.name().clone_into(&mut self.state);
     }
 
-    fn conclude(&mut self, concluded: &Concluded) {
-        self.concluded_at = Some(concluded.at.0);
-        self.set_state(effects_of(&concluded.outcome).0);
-        match &concluded.outcome {
+    fn conclude(&mut self, at: Timestamp, outcome: &Outcome) {
+        self.concluded_at = Some(at.0);
+        self.set_state(effects_of(outcome).0);
+        self.reason = None;
+        match outcome {
             Outcome::Approved(approval) => {
                 self.stands_minor = self.amount_minor;
                 self.authorisation = known(&approval.authorisation);
@@ -246,6 +275,26 @@ impl PaymentRow {
                 self.stands_minor = self.stands_minor.min(part.stands_minor);
             }
         }
+    }
+
+    /// What was given back counts once the participant has given it.
+    fn refund(&mut self, step: &RefundStep) {
+        match step {
+            RefundStep::Begun(_) => self.refunds_pending = self.refunds_pending.saturating_add(1),
+            RefundStep::Done(done) => {
+                self.refunds_pending = self.refunds_pending.saturating_sub(1);
+                let left = self.stands_minor.saturating_sub(done.amount_minor);
+                self.stands_minor = left.max(0);
+            }
+            RefundStep::Failed(_) => {
+                self.refunds_pending = self.refunds_pending.saturating_sub(1);
+            }
+        }
+        self.set_state(match (self.refunds_pending, self.stands_minor) {
+            (1.., _) => PaymentState::Refunding,
+            (_, 0) => PaymentState::Refunded,
+            (_, _) => PaymentState::Approved,
+        });
     }
 
     /// A late answer says that money may have moved: unless the payment stands as approved, or its

@@ -197,7 +197,12 @@ impl Backoffice {
                 | Record::Account(_)
                 | Record::Event(_)
                 | Record::NoticeMark(_)
-                | Record::EarlyReversal(_) => {
+                | Record::EarlyReversal(_)
+                | Record::Awaiting(_)
+                | Record::Confirming(_)
+                | Record::Expired(_)
+                | Record::Inquiry(_)
+                | Record::Refund(_) => {
                     if !begun.contains(&id) {
                         sought.insert(id);
                     }
@@ -271,7 +276,7 @@ impl Batch {
             let key = (bill.0.to_owned(), bill.1.to_owned(), bill.2.to_owned());
             let paid = self.paid.entry(key).or_default();
             *paid = paid.saturating_add(row.stands_minor.saturating_sub(stood));
-            if matches!(record, Record::Outcome(_)) {
+            if matches!(record, Record::Outcome(_) | Record::Inquiry(_)) {
                 row.bill_paid_minor = Some(*paid);
             }
             let position = row.position;

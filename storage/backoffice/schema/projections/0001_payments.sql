@@ -24,6 +24,7 @@ CREATE TABLE payments (
     amount_minor BIGINT NOT NULL,
     total_minor BIGINT NOT NULL,
     stands_minor BIGINT NOT NULL CHECK (stands_minor >= 0),
+    refunds_pending BIGINT NOT NULL CHECK (refunds_pending >= 0),
     client TEXT,
     bill_no TEXT,
     product TEXT,

@@ -7,7 +7,7 @@ pub(super) const ROWS_PER_STATEMENT: usize = 50;
 macro_rules! payment_columns {
     () => {
         "id, lane, position, folio, originator_kind, originator, biller, business_date, state, \
-         rail, currency, amount_minor, total_minor, stands_minor, client, bill_no, product, \
+         rail, currency, amount_minor, total_minor, stands_minor, refunds_pending, client, bill_no, product, \
          float_ref, operator_id, terminal, reference, participant, authorisation, \
          bank_reference, reason, received_at, concluded_at, reversed_at, bill_paid_minor"
     };
@@ -18,6 +18,7 @@ pub(super) const INSERT_PAYMENTS: &str =
 /// What a step can change of a row that is there.
 pub(super) const ON_PAYMENT: &str = " ON CONFLICT (id) DO UPDATE SET \
     position = excluded.position, state = excluded.state, stands_minor = excluded.stands_minor, \
+    refunds_pending = excluded.refunds_pending, \
     participant = excluded.participant, authorisation = excluded.authorisation, \
     bank_reference = excluded.bank_reference, reason = excluded.reason, \
     concluded_at = excluded.concluded_at, reversed_at = excluded.reversed_at, \
@@ -103,6 +104,7 @@ macro_rules! bind_payment {
         $tuple.push_bind($row.state.as_str()).push_bind($row.rail.as_str());
         $tuple.push_bind($row.currency.as_str()).push_bind($row.amount_minor);
         $tuple.push_bind($row.total_minor).push_bind($row.stands_minor);
+        $tuple.push_bind($row.refunds_pending);
         $tuple.push_bind($row.client.as_deref()).push_bind($row.bill_no.as_deref());
         $tuple.push_bind($row.product.as_deref()).push_bind($row.float_ref.as_deref());
         $tuple.push_bind($row.operator_id.as_deref()).push_bind($row.terminal.as_deref());
