@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::adapter::iso8583::lines::Lines;
 use crate::adapter::iso8583::tls::{ListenerTls, TlsError};
-use crate::adapter::iso8583::{Speaker, key_exchange};
+use crate::adapter::iso8583::{self, Iso8583Participant, Speaker, key_exchange};
 use crate::app;
 use crate::config::Config;
 use crate::engine::{Engine, InForce};
@@ -125,7 +125,7 @@ impl Reload {
         for participant in retired {
             // A JSON API has no lines: requests that are under way end by themselves.
             let Some(lines) = participant.lines().cloned() else { continue };
-            engine.tasks.service("retired lines", async move { lines.retire().await });
+            engine.tasks.service("retired lines", retire(Arc::clone(engine), lines));
         }
         if let Some(node) = &self.node {
             node.set_config_version(config.rules_version);
@@ -159,5 +159,14 @@ impl Reload {
                 "a participant that is new, or configured in another way, has no line yet"
             );
         }
+    }
+}
+
+/// Ends the lines of a configuration that is in force no more, and has those counted that are.
+async fn retire(engine: Arc<Engine>, lines: Arc<Iso8583Participant>) {
+    lines.retire().await;
+    match engine.participants().iso8583_by_id(lines.id()) {
+        Some(in_force) => in_force.show_lines(),
+        None => iso8583::show_no_lines(lines.id()),
     }
 }

@@ -227,9 +227,26 @@ impl Iso8583Participant {
     }
 
     fn set(&self, lines: Vec<Arc<Line>>) {
-        let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
-        metrics::gauge!("cauce_participant_lines", "participant" => self.id().to_string())
-            .set(count);
         self.lines.store(Arc::new(lines));
+        // The lines of the configuration that is in force now are what is counted.
+        if !self.retired.is_cancelled() {
+            self.show_lines();
+        }
     }
+
+    /// Shows how many lines it has in the metrics.
+    pub fn show_lines(&self) {
+        let count = u32::try_from(self.lines.load().len()).unwrap_or(u32::MAX);
+        show_lines(self.id(), f64::from(count));
+    }
+}
+
+/// Shows that a participant that is configured no more has no number of lines: 0 would be an alert.
+pub fn show_no_lines(participant: ParticipantId) {
+    show_lines(participant, f64::NAN);
+}
+
+fn show_lines(participant: ParticipantId, count: f64) {
+    let id = participant.to_string();
+    metrics::gauge!("cauce_participant_lines", "participant" => id).set(count);
 }
