@@ -1,6 +1,9 @@
 //! What every part of the switch works with: rules, journal, participants, and the few counters
 //! that live outside the journal.
 
+mod early_reversals;
+mod owed;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,14 +19,16 @@ use tokio::sync::Semaphore;
 
 use crate::adapter::iso8583::CommonParts;
 use crate::config::InFreeFields;
-use crate::early::EarlyReversals;
 use crate::line_trace::LineTrace;
 use crate::outbound::Sockets;
 use crate::participant::Participants;
-use crate::refund;
-use crate::reversal::Owed;
 use crate::session_keys::SessionKeys;
 use crate::supervise::Tasks;
+pub use early_reversals::EarlyReversals;
+pub use owed::{Owed, OwedQueue};
+
+/// Refunds that are asked of participants at once.
+const REFUNDS_AT_ONCE_MAX: usize = 1024;
 
 /// What every part of the switch works with.
 pub struct Engine {
@@ -115,7 +120,7 @@ impl Engine {
             sockets: parts.sockets,
             owed: parts.owed,
             early: parts.early,
-            refunds: Semaphore::new(refund::AT_ONCE_MAX),
+            refunds: Semaphore::new(REFUNDS_AT_ONCE_MAX),
             line_trace: parts.line_trace,
             session_keys: parts.session_keys,
             fingerprint_key: parts.fingerprint_key,

@@ -24,8 +24,6 @@ use crate::clock;
 use crate::engine::Engine;
 use crate::known::SentPayment;
 
-/// Refunds that may be asked of participants at once.
-pub const AT_ONCE_MAX: usize = 1024;
 /// Pauses between two requests for one refund; each is twice the one before.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(60);

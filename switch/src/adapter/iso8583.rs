@@ -1,32 +1,25 @@
 //! Participants that speak ISO 8583: their lines, what is asked of them and what they answer.
 //!
-//! [`session`] reads what comes over a line, `ask` says by which line a request leaves, `carry` is what
+//! [`session`](crate::session) reads what comes over a line, `ask` says by which line a request leaves, `carry` is what
 //! the rest of the switch sees of it all: the [`Adapter`](super::Adapter).
 
 mod ask;
 mod carry;
 pub mod common;
-pub mod dial;
 pub mod in_flight;
-pub mod key_exchange;
-pub mod late;
 mod later;
 pub mod line;
-pub mod lines;
-pub mod listen;
-pub mod message_format;
 pub mod past;
 pub mod pin;
 pub mod remote_lines;
-pub mod session;
 pub mod tls;
-mod verdict;
+pub mod verdict;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
 use router::exchange::{NotSent, RequestTrace};
 use router::id::{Folio, ParticipantId};
@@ -104,6 +97,11 @@ impl Iso8583Participant {
     /// Its id.
     pub fn id(&self) -> ParticipantId {
         self.config.id
+    }
+
+    /// How the switch presents itself to it.
+    pub fn speaker(&self) -> Guard<Arc<Speaker>> {
+        self.common.speaker()
     }
 
     /// Whether a request could leave for it now.

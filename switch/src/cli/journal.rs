@@ -13,7 +13,8 @@ use router::ledger::Ledger;
 use router::record::Record;
 use storage::journal::{self, Damage};
 
-use super::{Configured, data_folder};
+use super::data_folder;
+use crate::configured::Configured;
 
 /// What to do with the journal of a data folder.
 #[derive(Debug, Subcommand)]

@@ -17,10 +17,9 @@ use super::keys::KeysConfig;
 use super::message_format::{self, Traffic};
 use super::read::Section;
 use super::service::millis;
-use crate::adapter::iso8583::key_exchange::KeyExchange;
-use crate::adapter::iso8583::line::UNKNOWN;
-use crate::adapter::iso8583::message_format::MessageFormat;
-use crate::adapter::iso8583::pin::PinRule;
+use crate::line_rules::key_exchange::KeyExchange;
+use crate::line_rules::message_format::MessageFormat;
+use crate::line_rules::pin::PinRule;
 use crate::outbound::Destination;
 
 /// One participant's lines.
@@ -144,7 +143,7 @@ pub(super) fn read_entries(
         if let Some(id) = id.filter(|id| !seen.insert(*id)) {
             section.mistake("id", format!("there is another participant `{id}`"));
         }
-        if id.is_some_and(|id| id.as_str() == UNKNOWN) {
+        if id.is_some_and(|id| id.as_str() == UNKNOWN_PARTICIPANT) {
             let problem = "is what logs and metrics call a line without a sign-on";
             section.mistake("id", problem);
         }
@@ -227,6 +226,10 @@ fn read_one(
 }
 
 /// The words of `on_unknown`; the first where nothing is said.
+/// What a line is called whose participant is not known, in logs, metrics and traces; no participant
+/// has this id.
+pub const UNKNOWN_PARTICIPANT: &str = "unknown";
+
 const ON_UNKNOWN: [(&str, OnUnknown); 3] = [
     ("reverse", OnUnknown::Reverse),
     ("inquire_first", OnUnknown::InquireFirst),

@@ -14,9 +14,10 @@ use router::id::{ParticipantId, PaymentId};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
-use super::{OwedQueue, Undoing, undo};
+use super::{Undoing, undo};
 use crate::config::ReversalsConfig;
 use crate::engine::Engine;
+use crate::engine::OwedQueue;
 
 /// Pause between two scans of the open payments.
 const SCAN_EVERY: Duration = Duration::from_secs(5);

@@ -93,7 +93,7 @@ impl Iso8583Participant {
     ///
     /// Errors: a value of the request does not fit the participant's dialect.
     fn request_frame(&self, ask: &Ask<'_>, trace: &RequestTrace) -> Result<Bytes, PackError> {
-        let speaker = self.common.speaker();
+        let speaker = self.speaker();
         let asking = speaker.asking(Repeat::First);
         let frame = speaker.message(|out| {
             cauce87::payment_request(ask, trace, asking, out)?;
@@ -114,7 +114,7 @@ impl Iso8583Participant {
         let original = undo.original.trace().ok_or(NotSent::Unwritable)?;
         let (claim, trace) = self.claim_undoing(undo.folio, own)?;
         let advice = cauce87::ReversalAdvice { undo, original, own: trace };
-        let speaker = self.common.speaker();
+        let speaker = self.speaker();
         let asking = speaker.asking(undo.repeat);
         let written = speaker.message(|out| cauce87::reversal_advice(&advice, asking, out));
         let frame = written.map_err(|error| {

@@ -14,9 +14,9 @@ use router::id::ParticipantId;
 use router::message::Originator;
 use router::text::Text;
 
-use super::pin::PinRule;
 use super::remote_lines::RemoteLines;
 use crate::config::ParticipantConfig;
+use crate::line_rules::pin::PinRule;
 use crate::supervise::Stages;
 
 /// Room for an ordinary message of our own.

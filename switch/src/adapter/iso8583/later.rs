@@ -75,7 +75,7 @@ impl Iso8583Participant {
         repeat: Repeat,
         write: impl FnOnce(Asking, &mut BytesMut) -> Result<(), PackError>,
     ) -> Result<MatchedAnswer, NoAnswer> {
-        let speaker = self.common.speaker();
+        let speaker = self.speaker();
         let asking = speaker.asking(repeat);
         let frame = speaker.message(|out| write(asking, out)).map_err(|error| {
             tracing::error!(payment_id = %of.payment, %error,

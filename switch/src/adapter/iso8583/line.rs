@@ -15,10 +15,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use identity::{LineIdentity, UNKNOWN};
+pub use identity::LineIdentity;
 
 use super::NotSent;
-use super::message_format::MessageFormat;
+use crate::line_rules::message_format::MessageFormat;
 use crate::line_trace::{Direction, EventKind, TracedFrame};
 
 /// Frames put into one write.

@@ -11,8 +11,8 @@ use storage_cql::{Cql, CqlError, Lanes, frames};
 
 use super::{Format, TableFormat, Where, balanced, told, write, write_balances};
 use crate::cli::schema::with_servers;
-use crate::cli::{Configured, EXIT_USAGE};
 use crate::cluster::cql_settings;
+use crate::configured::{Configured, EXIT_USAGE};
 
 impl Where {
     fn configured(&self) -> Configured {

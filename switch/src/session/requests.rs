@@ -14,10 +14,10 @@ use futures_util::stream::FuturesUnordered;
 use router::message::Message;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use super::answer::{self, Asked};
 use super::{Heard, reply_to, send_reply};
 use crate::adapter::iso8583::line::Line;
 use crate::engine::Engine;
-use crate::respond::{self, Asked};
 use crate::supervise::{UnderWay, guarded};
 
 /// Requests taken over at once.
@@ -47,7 +47,7 @@ impl LineRequests {
         let (engine, line) = (Arc::clone(engine), Arc::clone(line));
         let tasks = engine.tasks.clone();
         tasks.line_requests(async move {
-            work_on_all(requests, |request| answer(&engine, &line, request)).await;
+            work_on_all(requests, |request| work_on(&engine, &line, request)).await;
         });
         Self(sender)
     }
@@ -80,11 +80,11 @@ async fn work_on_all<R, W: Future<Output = ()>>(
     }
 }
 
-async fn answer(engine: &Arc<Engine>, line: &Line, request: LineRequest) {
+async fn work_on(engine: &Arc<Engine>, line: &Line, request: LineRequest) {
     let LineRequest { message, wire, heard, is_draining, permits, under_way } = request;
     let reply = reply_to(engine, message, is_draining).await;
     let mut out = BytesMut::with_capacity(256);
-    respond::iso8583(&Asked { wire: &wire, bytes: &heard.bytes }, &reply, &mut out);
+    answer::write(&Asked { wire: &wire, bytes: &heard.bytes }, &reply, &mut out);
     send_reply(line, heard.header.as_ref(), out).await;
     drop((permits, under_way));
 }
@@ -141,7 +141,7 @@ mod tests {
             size_of::<W>()
         }
         let work = |engine: &'static Arc<Engine>, line: &'static Line, request| {
-            answer(engine, line, request)
+            work_on(engine, line, request)
         };
         assert!(len(work) <= 4096, "{} bytes", len(work));
     }

@@ -8,10 +8,10 @@ use codecs::iso8583::cauce87;
 use router::message::NetworkKind;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::in_flight::{Expected, RequestKind};
-use super::line::{Backlog, Line, LineIdentity, write_out};
-use super::session::{Closed, Session};
-use super::{Iso8583Participant, tls};
+use super::{Closed, Session};
+use crate::adapter::iso8583::in_flight::{Expected, RequestKind};
+use crate::adapter::iso8583::line::{Backlog, Line, LineIdentity, write_out};
+use crate::adapter::iso8583::{Iso8583Participant, tls};
 use crate::clock;
 use crate::config::{Iso8583Config, Reach};
 use crate::engine::Engine;
@@ -160,7 +160,7 @@ async fn say(participant: &Arc<Iso8583Participant>, line: &Arc<Line>, kind: Netw
         // So much is open that the line lives; but nobody is signed on by having no room to ask.
         return kind != NetworkKind::SignOn;
     };
-    let speaker = participant.common.speaker();
+    let speaker = participant.speaker();
     let (acquirer, stan) = (speaker.acquirer_id, claim.stan());
     let message = speaker
         .message(|out| cauce87::network_request(kind, stan, &transmitted_at, &acquirer, out))
