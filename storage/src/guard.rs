@@ -15,6 +15,7 @@ use router::reason::Reason;
 use router::reservation::{ClaimOwner, Reservation, Settle};
 use router::time::Timestamp;
 
+pub(crate) use memory::NewKey;
 pub use memory::{Claim, MemoryGuard, Open};
 
 /// One question to the guard.

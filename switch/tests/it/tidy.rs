@@ -44,7 +44,7 @@ const EDGES: [(&str, &[&str]); 11] = [
 
 /// Everything the pure crates may depend on. No serde in `router`: wire shapes live in `codecs`.
 const PURE: [(&str, &str); 2] = [
-    ("router", "iso_currency sha2 smallvec thiserror zeroize"),
+    ("router", "foldhash iso_currency sha2 smallvec thiserror zeroize"),
     (
         "codecs",
         "router aes aws-lc-rs base64 bytes calamine cmac csv des fast_qr hex hmac http memchr png \
