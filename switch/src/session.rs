@@ -12,6 +12,7 @@ mod not_understood;
 mod read_buffer;
 mod reading;
 mod requests;
+mod slots;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -41,7 +42,7 @@ pub use closed::Closed;
 use late::UnmatchedAnswer;
 use not_understood::{LineLog, kind_of};
 use reading::LineClock;
-use requests::{LineRequest, LineRequests};
+use requests::{LineRequest, LineRequests, Places};
 
 /// One line being read.
 pub struct Session {
@@ -359,9 +360,9 @@ impl Session {
             }
             return;
         };
-        let under_way = self.engine.tasks.under_way();
+        let places = Places { permits, under_way: self.engine.tasks.under_way() };
         let wire = Box::new(wire);
-        let request = LineRequest { message, wire, heard, is_draining, permits, under_way };
+        let request = LineRequest { message, wire, heard, is_draining, places };
         if !self.requests().hand_over(request) {
             self.count_refused("too_many");
         }

@@ -25,6 +25,11 @@ impl LineIdentity {
         self.participant.get().map_or(UNKNOWN_PARTICIPANT, ParticipantId::as_str)
     }
 
+    /// Whether what goes over the line is written down now.
+    pub fn is_traced(&self) -> bool {
+        self.trace.as_ref().is_some_and(|trace| trace.is_on())
+    }
+
     /// Notes what happened on the line of this number, if it is traced.
     pub fn note(&self, number: u64, what: impl FnOnce() -> EventKind) {
         if let Some(trace) = &self.trace {
