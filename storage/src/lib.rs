@@ -14,7 +14,8 @@
 //! 5. `live`, `follower`, `view`, [`outbox`], `events`: what is read back;
 //! 6. `proof`: the ledger, proven record by record;
 //! 7. [`store`]: the handle that everything outside uses;
-//! 8. [`private_file`]: small secret files beside the journal, written whole or not at all.
+//! 8. [`waking`]: how tasks are woken for many answers that are given at once;
+//! 9. [`private_file`]: small secret files beside the journal, written whole or not at all.
 //!
 //! What never happens here: a record is answered before it is durable; a hold is released before
 //! the record that ends it is durable; a failed write or sync is tried again.
@@ -44,6 +45,7 @@ mod snapshot;
 mod state;
 pub mod store;
 pub mod view;
+pub mod waking;
 mod withheld;
 mod writer;
 

@@ -15,6 +15,7 @@ use crate::guard::{Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, Settle
 use crate::history::History;
 use crate::journal::{Backend, BackendError, FRAME_HEADER_LEN, Head};
 use crate::store::{Appended, StoreError, StoreFailure};
+use crate::waking;
 
 /// What the group does once it is durable.
 #[derive(Default)]
@@ -252,10 +253,12 @@ impl Group {
     }
 
     fn answer(self) {
-        send(self.decided);
-        send(self.appended.into_iter().map(|step| (step.answer, step.appended)).collect());
-        send(self.found);
-        send(self.barriers);
+        waking::after(|| {
+            send(self.decided);
+            send(self.appended.into_iter().map(|step| (step.answer, step.appended)).collect());
+            send(self.found);
+            send(self.barriers);
+        });
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Wake, Waker};
 
 use futures_util::task::AtomicWaker;
+use storage::waking;
 use tokio::task::coop;
 
 /// Slots of one group: one bit each tells which were woken.
@@ -55,8 +56,10 @@ impl Wake for SlotWaker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         // Whoever noted the first slot of the group wakes the task, which then looks at all of them.
-        if self.group.woken.fetch_or(self.bit, Ordering::AcqRel) == 0 {
-            self.group.task.wake();
+        if self.group.woken.fetch_or(self.bit, Ordering::AcqRel) == 0
+            && let Some(task) = self.group.task.take()
+        {
+            waking::wake(task);
         }
     }
 }
