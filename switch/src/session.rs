@@ -42,7 +42,7 @@ pub use closed::Closed;
 use late::UnmatchedAnswer;
 use not_understood::{LineLog, kind_of};
 use reading::LineClock;
-use requests::{LineRequest, LineRequests, Places};
+use requests::{LineRequest, LineRequests};
 
 /// One line being read.
 pub struct Session {
@@ -360,7 +360,7 @@ impl Session {
             }
             return;
         };
-        let places = Places { permits, under_way: self.engine.tasks.under_way() };
+        let places = (permits.0, permits.1, self.engine.tasks.under_way());
         let wire = Box::new(wire);
         let request = LineRequest { message, wire, heard, is_draining, places };
         if !self.requests().hand_over(request) {

@@ -33,14 +33,9 @@ pub(super) struct LineRequest {
     pub places: Places,
 }
 
-/// What a request has while it is worked on, given back when its answer is queued.
-#[derive(Debug)]
-pub(super) struct Places {
-    /// Its places among the requests of its line and of its participant.
-    pub permits: (OwnedSemaphorePermit, OwnedSemaphorePermit),
-    /// What a drain waits for.
-    pub under_way: UnderWay,
-}
+/// What a request has while it is worked on, given back when its answer is queued: its places among
+/// the requests of its line and of its participant, and what a drain waits for.
+pub(super) type Places = (OwnedSemaphorePermit, OwnedSemaphorePermit, UnderWay);
 
 /// Hands requests to the task that works on those of a line.
 #[derive(Debug)]
@@ -78,8 +73,7 @@ async fn work_on_all<R, W: Future<Output = ()>>(
     let mut is_open = true;
     std::future::poll_fn(|context| {
         while is_open
-            && let Poll::Ready(count) =
-                requests.poll_recv_many(context, &mut taken, TAKEN_MAX)
+            && let Poll::Ready(count) = requests.poll_recv_many(context, &mut taken, TAKEN_MAX)
         {
             is_open = count != 0;
             let started = taken.drain(..).map(|request| guarded("payment", work(request)));
@@ -150,9 +144,9 @@ mod tests {
         fn len<A, B, C, W>(_: impl Fn(A, B, C) -> W) -> usize {
             size_of::<W>()
         }
-        let work = |engine: &'static Arc<Engine>, answers: &'static ReadyAnswers<Places>, request| {
-            work_on(engine, answers, request)
-        };
+        let work = |engine: &'static Arc<Engine>,
+                    answers: &'static ReadyAnswers<Places>,
+                    request| { work_on(engine, answers, request) };
         assert!(len(work) <= 4096, "{} bytes", len(work));
     }
 }

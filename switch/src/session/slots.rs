@@ -230,7 +230,7 @@ mod tests {
             slots.insert(async move {
                 // Each takes more than a task may do at a time.
                 for _ in 0..200 {
-                    tokio::task::coop::consume_budget().await;
+                    coop::consume_budget().await;
                 }
                 done.borrow_mut().push(number);
             });
@@ -245,7 +245,8 @@ mod tests {
         let mut slots = FutureSlots::new();
         (0..1000).for_each(|_| slots.insert(async {}));
         finish(&mut slots).await;
-        let kept = |slots: &FutureSlots<_>| slots.slots.iter().filter(|slot| slot.room.is_some()).count();
+        let kept =
+            |slots: &FutureSlots<_>| slots.slots.iter().filter(|slot| slot.room.is_some()).count();
         assert_eq!((slots.slots.len(), kept(&slots)), (1000, KEPT_LEN));
     }
 

@@ -83,12 +83,7 @@ impl<P> ReadyAnswers<P> {
 }
 
 impl<P> Ready<P> {
-    fn pack(
-        &mut self,
-        line: &Line,
-        header: Option<&Header>,
-        write: impl FnOnce(&mut BytesMut),
-    ) {
+    fn pack(&mut self, line: &Line, header: Option<&Header>, write: impl FnOnce(&mut BytesMut)) {
         if self.count == 0 {
             self.frames.reserve(self.usual_len);
         }
