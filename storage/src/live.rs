@@ -3,6 +3,8 @@
 
 mod waits;
 
+use std::collections::hash_map::Entry;
+
 use foldhash::{HashMap, HashMapExt};
 use parking_lot::Mutex;
 use router::id::{ParticipantId, PaymentId};
@@ -54,15 +56,22 @@ impl Live {
 
     /// Puts in or replaces what is known of a payment; wakes who waits for its outcome.
     pub fn publish(&self, id: PaymentId, progress: Progress, history: History, sequence: u64) {
-        let mut shard = self.shard(id).lock();
-        let before = shard.remove(&id);
-        let waited_until = before.as_ref().and_then(|entry| entry.progress.waits_until);
-        self.waits.moved(id, waited_until, progress.waits_until);
-        let waiters = before.map(|entry| entry.waiters).unwrap_or_default();
-        let last_sequence = sequence;
-        let mut entry = LivePayment { progress, history, last_sequence, waiters, owed_by: None };
-        entry.moved();
-        shard.insert(id, entry);
+        let (waiters, last_sequence) = (Vec::new(), sequence);
+        let waits_until = progress.waits_until;
+        let mut payment = LivePayment { progress, history, last_sequence, waiters, owed_by: None };
+        match self.shard(id).lock().entry(id) {
+            Entry::Vacant(vacant) => {
+                self.waits.moved(id, None, waits_until);
+                vacant.insert(payment).moved();
+            }
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                self.waits.moved(id, known.progress.waits_until, waits_until);
+                payment.waiters = std::mem::take(&mut known.waiters);
+                payment.moved();
+                *known = payment;
+            }
+        }
     }
 
     /// Adds one durable record; false when the payment is not in the table.

@@ -41,6 +41,19 @@ pub(super) struct Group {
 type Answered<T> = (Answer<T>, Result<T, StoreError>);
 
 impl Group {
+    /// With room for so many commands.
+    fn with_room(count: usize) -> Self {
+        Self {
+            published: Vec::with_capacity(count),
+            moved: Vec::with_capacity(count),
+            begun: Vec::with_capacity(count),
+            ended: Vec::with_capacity(count),
+            decided: Vec::with_capacity(count),
+            appended: Vec::with_capacity(count),
+            ..Self::default()
+        }
+    }
+
     /// Counts only under an epoch of the guard, or an older one that it is bound to already.
     pub(super) fn decide_under(&mut self, epoch: GateEpoch) {
         self.decided_under = Some(self.decided_under.map_or(epoch, |other| other.min(epoch)));
@@ -59,8 +72,9 @@ pub(super) struct FollowingRecord {
 pub(super) struct Ended {
     pub(super) payment: PaymentId,
     pub(super) settle: Settle,
-    pub(super) reservation: Option<Reservation>,
-    pub(super) entry: Entry,
+    pub(super) reservation: Option<Box<Reservation>>,
+    /// Which of the records that follow it is: its entry moves the balances.
+    pub(super) step: usize,
     pub(super) sequence: u64,
 }
 
@@ -82,7 +96,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             return None;
         }
         self.shared.figures.queue_len.set(u32::try_from(self.commands.len()).unwrap_or(u32::MAX));
-        let mut group = Group::default();
+        let mut group = Group::with_room(waiting.len());
         let mut verdicts = self.reserve(waiting, &mut group).map(Vec::into_iter);
         let mut stop = None;
         self.journal.begin();
@@ -210,7 +224,9 @@ impl<G: Guard, B: Backend> Writer<G, B> {
     }
 
     fn tell_guard(&mut self, group: &Group) {
-        let endings: Vec<Settlement<'_>> = group.ended.iter().map(Ended::settlement).collect();
+        let nothing = Entry::default();
+        let settlement = |ended: &'_ Ended| ended.settlement(&group.appended, &nothing);
+        let endings: Vec<Settlement<'_>> = group.ended.iter().map(settlement).collect();
         let credits = group.credits.iter();
         let credits: Vec<Credit<'_>> =
             credits.map(|(entry, sequence)| Credit { entry, sequence: *sequence }).collect();
@@ -263,10 +279,16 @@ impl Group {
 }
 
 impl Ended {
-    fn settlement(&self) -> Settlement<'_> {
-        let Self { payment, settle, reservation, entry, sequence } = self;
+    /// Among the group's records that follow; `nothing` is what most of them post.
+    fn settlement<'a>(
+        &'a self,
+        appended: &'a [FollowingRecord],
+        nothing: &'a Entry,
+    ) -> Settlement<'a> {
+        let Self { payment, settle, reservation, step, sequence } = self;
         let (payment, settle, sequence) = (*payment, *settle, *sequence);
-        Settlement { payment, settle, reservation: reservation.as_ref(), entry, sequence }
+        let entry = appended[*step].record.entry().unwrap_or(nothing);
+        Settlement { payment, settle, reservation: reservation.as_deref(), entry, sequence }
     }
 }
 

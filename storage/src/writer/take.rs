@@ -144,8 +144,8 @@ impl<G: Guard, B: Backend> Writer<G, B> {
                 Settle::Undo => given_back(self.reservation_of(id, group), share, record.at()),
                 Settle::Post | Settle::Release => None,
             };
-            let entry = record.entry().cloned().unwrap_or_default();
-            group.ended.push(Ended { payment: id, settle, reservation, entry, sequence });
+            let (reservation, step) = (reservation.map(Box::new), group.appended.len());
+            group.ended.push(Ended { payment: id, settle, reservation, step, sequence });
         }
         Ok(Appended { sequence, effects })
     }
@@ -267,16 +267,15 @@ impl<G: Guard, B: Backend> Writer<G, B> {
 
     /// What lowers a balance counts at once, what raises it when it is durable.
     fn post(&mut self, entry: &Entry, sequence: u64, group: &mut Group) -> Result<(), StoreError> {
-        let entry = entry.clone();
         if entry.guarded_debits().next().is_none() {
-            group.credits.push((entry, sequence));
+            group.credits.push((entry.clone(), sequence));
             return Ok(());
         }
         let token = token_of(sequence);
-        let epoch = self.guard.withhold(token, &entry)?;
+        let epoch = self.guard.withhold(token, entry)?;
         group.decide_under(epoch);
-        let (settle, reservation) = (Settle::Post, None);
-        group.ended.push(Ended { payment: token, settle, reservation, entry, sequence });
+        let (settle, reservation, step) = (Settle::Post, None, group.appended.len());
+        group.ended.push(Ended { payment: token, settle, reservation, step, sequence });
         Ok(())
     }
 
