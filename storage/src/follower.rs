@@ -7,6 +7,7 @@
 mod endpoints;
 mod turn;
 mod view_retry;
+mod written;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -25,12 +26,14 @@ use crate::events::{PaymentEvent, RecentEvents};
 use crate::history::History;
 use crate::journal::{Damage, PLACE_EVERY, Tail, TailFrame};
 use crate::outbox::{self, NoticeOrigin};
-use crate::record::{self, Kind};
+use crate::record::{self, DecodeError, Kind};
 use crate::shared::Shared;
 use crate::store::StoreFailure;
 use crate::view::{Facts, Positions, Rows, ViewError, ViewPosition, Views};
 use turn::{FollowedPayment, FollowerTurn};
 use view_retry::ViewRetry;
+use written::TakenGroups;
+pub(crate) use written::{WrittenGroup, WrittenGroups, WrittenIntent, WrittenOutcome};
 
 /// A payment without outcome is written when it is this old.
 const WRITE_AFTER: Duration = Duration::from_secs(1);
@@ -70,6 +73,7 @@ pub(crate) struct Follower {
     last_place: Option<u64>,
     refresh: Option<Refresh>,
     retry: ViewRetry,
+    taken: TakenGroups,
 }
 
 /// When endpoints that other nodes set are read.
@@ -105,6 +109,7 @@ impl Follower {
             views,
             refresh: None,
             retry,
+            taken: TakenGroups::default(),
         };
         *follower.shared.recent_events.lock() = RecentEvents::after(position.noticed);
         for homed in follower.views.endpoints()? {
@@ -151,6 +156,7 @@ impl Follower {
     pub fn turn(&mut self, flush_all: bool) -> Result<usize, FollowError> {
         self.refresh_endpoints()?;
         let durable = self.shared.durable();
+        self.taken.take(&self.shared.written_groups);
         let mut turn = FollowerTurn::new();
         while turn.records < BATCH_RECORDS_MAX && self.tail.next_sequence() <= durable {
             let frame = self.retry.ask(|| Ok(self.tail.next_frame()?))?;
@@ -199,15 +205,20 @@ impl Follower {
         let unreadable = |source| Damage::Record { sequence, source };
         match record::kind_of(body).map_err(unreadable)? {
             Kind::Intent => {
-                let intent = record::intent_request(body).map_err(unreadable)?;
-                let facts = Facts::of(intent.folio, intent.business_date, &intent.request);
+                let (payment, facts) = self.intent(sequence, body).map_err(unreadable)?;
                 let pending = self.begun(sequence, body, facts, Progress::SENT);
-                self.pending.insert(intent.payment, pending);
-                self.order.push_back((sequence, intent.payment, Instant::now()));
+                self.pending.insert(payment, pending);
+                self.order.push_back((sequence, payment, Instant::now()));
+            }
+            Kind::Outcome => {
+                let record = match self.taken.outcome(sequence, &self.shared.written_groups) {
+                    Some(concluded) => Record::Outcome(concluded),
+                    None => record::decode_step(body).map_err(unreadable)?,
+                };
+                self.step(sequence, body, &record, turn)?;
             }
             Kind::Refused
             | Kind::Rerouted
-            | Kind::Outcome
             | Kind::Reversal
             | Kind::LateAnswer
             | Kind::Event
@@ -222,6 +233,15 @@ impl Follower {
             Kind::NoticeMark | Kind::Account | Kind::EarlyReversal => {}
         }
         Ok(())
+    }
+
+    /// What rows need of an intent: as the writer knows it, or as its bytes tell it.
+    fn intent(&mut self, sequence: u64, body: &[u8]) -> Result<(PaymentId, Facts), DecodeError> {
+        if let Some(known) = self.taken.intent(sequence, &self.shared.written_groups) {
+            return Ok((known.payment, known.facts));
+        }
+        let intent = record::intent_request(body)?;
+        Ok((intent.payment, Facts::of(intent.folio, intent.business_date, &intent.request)))
     }
 
     fn take_whole(
@@ -321,7 +341,7 @@ impl Follower {
         };
         let lost = || Damage::Record {
             sequence,
-            source: record::DecodeError::Value { field: "earlier record of its payment", at: 0 },
+            source: DecodeError::Value { field: "earlier record of its payment", at: 0 },
         };
         let row = match row {
             None if self.views.removed_until().is_some() => {

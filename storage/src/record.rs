@@ -153,7 +153,9 @@ impl Kind {
 /// Appends a record, with its length before it; its lists have at most [`LIST_LEN_MAX`] items.
 pub fn encode(record: &Record, sealer: &Sealer, out: &mut Vec<u8>) {
     match record {
-        Record::Intent(intent) => encode_intent(intent, sealer, out),
+        Record::Intent(intent) => {
+            encode_intent(intent, sealer, out);
+        }
         Record::Refused(refused) => encode_refused(refused, sealer, out),
         Record::Rerouted(rerouted) => framed(Kind::Rerouted, out, put(rerouted)),
         Record::Outcome(concluded) => framed(Kind::Outcome, out, put(&**concluded)),
@@ -177,8 +179,15 @@ pub fn encode(record: &Record, sealer: &Sealer, out: &mut Vec<u8>) {
     }
 }
 
-pub(crate) fn encode_intent(intent: &router::record::Intent, sealer: &Sealer, out: &mut Vec<u8>) {
-    framed(Kind::Intent, out, |out| begun::put_intent(intent, sealer, out));
+/// Tells whether the request is kept as it came: no field of it is masked.
+pub(crate) fn encode_intent(
+    intent: &router::record::Intent,
+    sealer: &Sealer,
+    out: &mut Vec<u8>,
+) -> bool {
+    let mut is_as_it_came = false;
+    framed(Kind::Intent, out, |out| is_as_it_came = begun::put_intent(intent, sealer, out));
+    is_as_it_came
 }
 
 pub(crate) fn encode_refused(

@@ -12,6 +12,7 @@ use router::record::{Endpoint, Record};
 use tokio::sync::{Notify, watch};
 
 use crate::events::RecentEvents;
+use crate::follower::WrittenGroups;
 use crate::journal::Head;
 use crate::live::Live;
 use crate::store::StoreFailure;
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     is_closing: AtomicBool,
     wake_follower: Wake,
     wake_writer: Wake,
+    /// What the follower need not decode.
+    pub written_groups: WrittenGroups,
     pub figures: StoreFigures,
 }
 
@@ -127,6 +130,7 @@ impl Shared {
             is_closing: AtomicBool::new(false),
             wake_follower: Wake::new(),
             wake_writer: Wake::new(),
+            written_groups: WrittenGroups::default(),
             figures: StoreFigures::new(),
         }
     }

@@ -99,12 +99,12 @@ impl Store {
         let intent: Box<Intent> = intent.into();
         record::check_intent(&intent)?;
         let mut encoded = Vec::with_capacity(ENCODED_LEN);
-        record::encode_intent(&intent, &self.inner.sealer, &mut encoded);
+        let is_as_it_came = record::encode_intent(&intent, &self.inner.sealer, &mut encoded);
         self.fits(&encoded)?;
         let id = intent.payment;
         let asked = RepeatKey::by(&intent.request);
         let (answer, decided) = oneshot::channel();
-        self.offer(Command::Admit { intent, encoded, answer })?;
+        self.offer(Command::Admit { intent, encoded, is_as_it_came, answer })?;
         match self.answered(decided).await {
             Ok(decided) => self.admission(id, decided).await,
             Err(error) => self.unguarded(asked, error).await,

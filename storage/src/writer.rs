@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Admit {
         intent: Box<Intent>,
         encoded: Vec<u8>,
+        /// Its request is kept as it came: no field of it is masked.
+        is_as_it_came: bool,
         answer: Answer<Decided>,
     },
     Refuse {

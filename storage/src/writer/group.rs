@@ -6,15 +6,17 @@ use router::event::Subject;
 use router::id::PaymentId;
 use router::payment::Progress;
 use router::posting::Entry;
-use router::record::Record;
+use router::record::{Intent, Record};
 use router::reservation::{Reservation, Settle};
 
 use super::take::next;
 use super::{Answer, Command, Decided, Writer};
+use crate::follower::{WrittenGroup, WrittenIntent, WrittenOutcome};
 use crate::guard::{Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, Settlement};
 use crate::history::History;
 use crate::journal::{Backend, BackendError, FRAME_HEADER_LEN, Head};
 use crate::store::{Appended, StoreError, StoreFailure};
+use crate::view::Facts;
 use crate::waking;
 
 /// What the group does once it is durable.
@@ -32,6 +34,10 @@ pub(super) struct Group {
     pub(super) ended: Vec<Ended>,
     pub(super) credits: Vec<(Entry, u64)>,
     pub(super) around: Vec<Record>,
+    /// Intents that were granted, as the follower needs them.
+    intents: Vec<WrittenIntent>,
+    /// Answers to records that follow, whose records are with the follower.
+    stepped: Vec<Answered<Appended>>,
     pub(super) decided: Vec<Answered<Decided>>,
     pub(super) appended: Vec<FollowingRecord>,
     pub(super) found: Vec<Answered<Option<PaymentId>>>,
@@ -48,6 +54,7 @@ impl Group {
             moved: Vec::with_capacity(count),
             begun: Vec::with_capacity(count),
             ended: Vec::with_capacity(count),
+            intents: Vec::with_capacity(count),
             decided: Vec::with_capacity(count),
             appended: Vec::with_capacity(count),
             ..Self::default()
@@ -102,10 +109,13 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         self.journal.begin();
         for command in waiting.drain(..) {
             match command {
-                Command::Admit { intent, encoded, answer } => {
+                Command::Admit { intent, encoded, is_as_it_came, answer } => {
                     let decided = next(&mut verdicts);
                     let decided =
                         decided.map(|verdict| self.admit(verdict, &intent, &encoded, &mut group));
+                    if let (Ok(Decided::Granted { sequence }), true) = (&decided, is_as_it_came) {
+                        group.note_intent(*sequence, &intent);
+                    }
                     group.decided.push((answer, decided));
                 }
                 Command::Refuse { refused, encoded, answer } => {
@@ -157,6 +167,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         let lane = Head::lane_of(self.journal.head().sequence);
         self.shared.take_around(lane, std::mem::take(&mut group.around));
         if group.count > 0 {
+            self.shared.written_groups.put(group.written());
             self.shared.set_durable(*self.journal.head());
         }
         group.answer();
@@ -268,9 +279,31 @@ impl Group {
         fail(&mut self.barriers);
     }
 
+    /// Notes what the follower needs of an intent that was granted.
+    fn note_intent(&mut self, sequence: u64, intent: &Intent) {
+        let Intent { payment, folio, request, plan, .. } = intent;
+        let facts = Facts::of(*folio, plan.business_date, request);
+        self.intents.push(WrittenIntent { sequence, payment: *payment, facts });
+    }
+
+    /// What the follower need not decode; outcomes are no more with the group.
+    fn written(&mut self) -> WrittenGroup {
+        let mut outcomes = Vec::with_capacity(self.appended.len());
+        self.stepped.reserve(self.appended.len());
+        for FollowingRecord { record, answer, appended, .. } in self.appended.drain(..) {
+            if let (Record::Outcome(concluded), Ok(Appended { sequence, .. })) = (record, &appended)
+            {
+                outcomes.push(WrittenOutcome { sequence: *sequence, concluded });
+            }
+            self.stepped.push((answer, appended));
+        }
+        WrittenGroup { intents: std::mem::take(&mut self.intents), outcomes }
+    }
+
     fn answer(self) {
         waking::after(|| {
             send(self.decided);
+            send(self.stepped);
             send(self.appended.into_iter().map(|step| (step.answer, step.appended)).collect());
             send(self.found);
             send(self.barriers);

@@ -103,9 +103,9 @@ fn writer<B: Backend>(
 fn admit(n: u64) -> (Command, oneshot::Receiver<Result<Decided, StoreError>>) {
     let intent = Box::new(Sample::new(n).intent());
     let mut encoded = Vec::new();
-    crate::record::encode_intent(&intent, &sealer(), &mut encoded);
+    let is_as_it_came = crate::record::encode_intent(&intent, &sealer(), &mut encoded);
     let (answer, decided) = oneshot::channel();
-    (Command::Admit { intent, encoded, answer }, decided)
+    (Command::Admit { intent, encoded, is_as_it_came, answer }, decided)
 }
 
 #[test]
