@@ -236,8 +236,9 @@ impl<G: Guard, B: Backend> Writer<G, B> {
 
     fn tell_guard(&mut self, group: &Group) {
         let nothing = Entry::default();
-        let settlement = |ended: &'_ Ended| ended.settlement(&group.appended, &nothing);
-        let endings: Vec<Settlement<'_>> = group.ended.iter().map(settlement).collect();
+        let endings = group.ended.iter();
+        let endings: Vec<Settlement<'_>> =
+            endings.map(|ended| ended.settlement(&group.appended, &nothing)).collect();
         let credits = group.credits.iter();
         let credits: Vec<Credit<'_>> =
             credits.map(|(entry, sequence)| Credit { entry, sequence: *sequence }).collect();
