@@ -30,7 +30,7 @@ use crate::record::{self, DecodeError, Kind};
 use crate::shared::Shared;
 use crate::store::StoreFailure;
 use crate::view::{Facts, Positions, Rows, ViewError, ViewPosition, Views};
-use turn::{FollowedPayment, FollowerTurn};
+use turn::{FollowedPayment, FollowedRow, FollowerTurn};
 use view_retry::ViewRetry;
 use written::TakenGroups;
 pub(crate) use written::{WrittenGroup, WrittenGroups, WrittenIntent, WrittenOutcome};
@@ -193,7 +193,8 @@ impl Follower {
         progress: Progress,
     ) -> FollowedPayment {
         let history = self.keeps_records.then(|| History::new(sequence, body));
-        FollowedPayment { facts, progress, positions: Positions::new(sequence), history }
+        let row = FollowedRow { progress, positions: Positions::new(sequence), history };
+        FollowedPayment { facts, row }
     }
 
     fn take(
@@ -208,7 +209,7 @@ impl Follower {
                 let (payment, facts) = self.intent(sequence, body).map_err(unreadable)?;
                 let pending = self.begun(sequence, body, facts, Progress::SENT);
                 self.pending.insert(payment, pending);
-                self.order.push_back((sequence, payment, Instant::now()));
+                self.order.push_back((sequence, payment, turn.began));
             }
             Kind::Outcome => {
                 let record = match self.taken.outcome(sequence, &self.shared.written_groups) {
@@ -260,7 +261,7 @@ impl Follower {
                     turn,
                 );
                 let pending = self.begun(sequence, body, facts, Progress::REFUSED);
-                self.write(refused.payment, pending, turn);
+                turn.make(refused.payment, pending);
             }
             Record::Event(event) => self.take_event(sequence, body, *event, turn),
             Record::Intent(_)
@@ -303,24 +304,21 @@ impl Follower {
         let Some(id) = record.payment() else { return Ok(()) };
         let from = NoticeOrigin::of(sequence, record);
         if let Some(mut pending) = self.pending.remove(&id) {
-            let effects = pending.step(sequence, body, record)?;
+            let effects = pending.row.step(sequence, body, record)?;
             if let Some(kind) = effects.notice {
                 self.owe(from, owed(id, kind, &pending.facts), turn);
             }
             // What a notice tells of is written with it: another node may be who sends it.
-            if pending.progress.is_open() && effects.notice.is_none() {
+            if pending.row.progress.is_open() && effects.notice.is_none() {
                 self.pending.insert(id, pending);
             } else {
-                self.write(id, pending, turn);
+                turn.make(id, pending);
             }
             return Ok(());
         }
-        if let Some(mut made) = turn.made.remove(&id) {
-            let effects = made.step(sequence, body, record)?;
-            if let Some(kind) = effects.notice {
-                self.owe(from, owed(id, kind, &made.facts), turn);
-            }
-            turn.put_row(id, made);
+        if let Some((effects, facts)) = turn.step(id, (sequence, body), record)? {
+            let notice = effects.notice.and_then(|kind| owed(id, kind, facts));
+            self.owe(from, notice, turn);
             return Ok(());
         }
         self.step_of_written(sequence, body, record, turn)
@@ -407,11 +405,6 @@ impl Follower {
         Ok(known.filter(|history| !history.is_empty()))
     }
 
-    fn write(&self, id: PaymentId, pending: FollowedPayment, turn: &mut FollowerTurn) {
-        turn.rows.pointers.push((id, pending.facts.clone()));
-        turn.put_row(id, pending);
-    }
-
     /// Writes payments without outcome: the old ones, or all.
     fn flush(&mut self, all: bool, turn: &mut FollowerTurn) {
         while let Some((_, id, since)) = self.order.front().copied() {
@@ -420,7 +413,7 @@ impl Follower {
             }
             self.order.pop_front();
             if let Some(pending) = self.pending.remove(&id) {
-                self.write(id, pending, turn);
+                turn.make(id, pending);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What one turn of the follower gathers: the rows of payments, and the payments themselves.
 
+use std::time::Instant;
+
 use foldhash::{HashMap, HashMapExt};
 use router::id::PaymentId;
 use router::payment::{Effects, Progress};
@@ -14,6 +16,11 @@ use crate::view::{Facts, Positions, Rows};
 /// A payment as its records were followed so far.
 pub(super) struct FollowedPayment {
     pub facts: Facts,
+    pub row: FollowedRow,
+}
+
+/// What stands in the row of a payment, and what its next record follows.
+pub(super) struct FollowedRow {
     pub progress: Progress,
     pub positions: Positions,
     /// The records themselves, for a store of rows that keeps them.
@@ -22,9 +29,13 @@ pub(super) struct FollowedPayment {
 
 /// What one turn writes.
 pub(super) struct FollowerTurn {
+    pub began: Instant,
     pub rows: Rows,
-    /// Payments whose rows this turn makes: later steps of them are told by these.
-    pub made: HashMap<PaymentId, FollowedPayment>,
+    /// The payments whose rows this turn makes, in the order of their pointers: later steps of them
+    /// are told by these.
+    made: Vec<(PaymentId, FollowedRow)>,
+    /// Which of them a payment is; of those that were looked for so far.
+    made_by_id: HashMap<PaymentId, usize>,
     /// Rows read to be made longer, which the batch does not show to readers yet.
     pub rewritten: HashMap<PaymentId, History>,
     pub written: Vec<(PaymentId, u64)>,
@@ -34,7 +45,7 @@ pub(super) struct FollowerTurn {
     pub records: usize,
 }
 
-impl FollowedPayment {
+impl FollowedRow {
     /// Takes the payment's next record.
     pub fn step(
         &mut self,
@@ -55,8 +66,10 @@ impl FollowedPayment {
 impl FollowerTurn {
     pub fn new() -> Self {
         Self {
+            began: Instant::now(),
             rows: Rows::default(),
-            made: HashMap::new(),
+            made: Vec::new(),
+            made_by_id: HashMap::new(),
             rewritten: HashMap::new(),
             written: Vec::new(),
             owes: false,
@@ -65,13 +78,38 @@ impl FollowerTurn {
         }
     }
 
+    /// Makes the rows of a payment.
+    pub fn make(&mut self, id: PaymentId, FollowedPayment { facts, row }: FollowedPayment) {
+        self.rows.pointers.push((id, facts));
+        self.made.push((id, row));
+        self.put_row(self.made.len() - 1);
+    }
+
+    /// Takes the next record of a payment whose rows this turn makes, and gives what it is found by;
+    /// none of another payment.
+    pub fn step(
+        &mut self,
+        id: PaymentId,
+        (sequence, body): (u64, &[u8]),
+        record: &Record,
+    ) -> Result<Option<(Effects, &Facts)>, FollowError> {
+        // Most turns are asked for none.
+        let known = self.made_by_id.len();
+        let more = self.made.iter().enumerate().skip(known).map(|(at, (id, _))| (*id, at));
+        self.made_by_id.extend(more);
+        let Some(at) = self.made_by_id.get(&id).copied() else { return Ok(None) };
+        let effects = self.made[at].1.step(sequence, body, record)?;
+        self.put_row(at);
+        Ok(Some((effects, &self.rows.pointers[at].1)))
+    }
+
     /// Writes the row of a payment as it is now.
-    pub fn put_row(&mut self, id: PaymentId, made: FollowedPayment) {
-        match &made.history {
-            Some(history) => self.rows.histories.push((id, history.clone())),
-            None => self.rows.positions.push((id, made.positions.clone())),
+    fn put_row(&mut self, at: usize) {
+        let (id, row) = &self.made[at];
+        match &row.history {
+            Some(history) => self.rows.histories.push((*id, history.clone())),
+            None => self.rows.positions.push((*id, row.positions.clone())),
         }
-        self.written.push((id, made.positions.last()));
-        self.made.insert(id, made);
+        self.written.push((*id, row.positions.last()));
     }
 }
