@@ -73,6 +73,13 @@ impl WrittenGroups {
             self.waiting.lock().push_back(group);
         }
     }
+
+    /// The groups that wait, which are let go.
+    #[cfg(test)]
+    pub fn waiting(&self) -> VecDeque<WrittenGroup> {
+        self.kept.store(0, Ordering::Release);
+        std::mem::take(&mut *self.waiting.lock())
+    }
 }
 
 impl TakenGroups {
@@ -125,5 +132,64 @@ impl TakenGroup {
 fn pass<T>(records: &mut vec::IntoIter<T>, is_before: impl Fn(&T) -> bool) {
     while records.as_slice().first().is_some_and(&is_before) {
         records.next();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::sample::Sample;
+    use router::record::Record;
+
+    fn intent(sequence: u64) -> WrittenIntent {
+        let intent = Sample::new(sequence).intent();
+        let facts = Facts::of(intent.folio, intent.plan.business_date, &intent.request);
+        WrittenIntent { sequence, payment: intent.payment, facts }
+    }
+
+    fn outcome(sequence: u64) -> WrittenOutcome {
+        let Record::Outcome(concluded) = Sample::new(sequence).approved() else {
+            panic!("an outcome")
+        };
+        WrittenOutcome { sequence, concluded }
+    }
+
+    fn group(intents: &[u64], outcomes: &[u64]) -> WrittenGroup {
+        let intents = intents.iter().copied().map(intent).collect();
+        WrittenGroup { intents, outcomes: outcomes.iter().copied().map(outcome).collect() }
+    }
+
+    #[test]
+    fn records_are_found_at_their_positions_and_nothing_is_found_at_others() {
+        let (written, mut taken) = (WrittenGroups::default(), TakenGroups::default());
+        written.put(group(&[3, 4, 6], &[5]));
+        written.put(group(&[], &[8, 9]));
+        taken.take(&written);
+        // The follower begins behind the first of them, and passes over one.
+        assert!(taken.intent(2, &written).is_none());
+        let found = taken.intent(4, &written).expect("known");
+        assert_eq!((found.sequence, found.payment), (4, Sample::new(4).id()));
+        assert_eq!(found.facts, intent(4).facts);
+        assert_eq!(taken.outcome(5, &written).expect("known").payment, Sample::new(5).id());
+        assert!(taken.outcome(7, &written).is_none() && taken.intent(8, &written).is_none());
+        assert!(taken.outcome(9, &written).is_some());
+        assert!(taken.outcome(10, &written).is_none());
+        assert_eq!(written.kept.load(Ordering::Relaxed), 0, "all are passed");
+    }
+
+    #[test]
+    fn a_follower_that_is_far_behind_is_kept_no_more_than_the_ceiling() {
+        let (written, mut taken) = (WrittenGroups::default(), TakenGroups::default());
+        let positions: Vec<u64> = (1..=64).collect();
+        let groups = KEPT_MAX / positions.len();
+        (0..groups + 10).for_each(|_| written.put(group(&[], &positions)));
+        assert_eq!(written.waiting.lock().len(), groups);
+        taken.take(&written);
+        written.put(group(&[], &[65]));
+        assert!(written.waiting.lock().is_empty(), "what was taken counts until it is passed");
+        assert!(taken.outcome(66, &written).is_none());
+        written.put(group(&[], &[67]));
+        taken.take(&written);
+        assert!(taken.outcome(67, &written).is_some());
     }
 }
