@@ -5,11 +5,13 @@
 
 mod catalogue;
 mod participant;
+mod payment;
 
 use metrics::{Label, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 pub use participant::ParticipantFigures;
+pub use payment::payment_told;
 
 use crate::config::UNKNOWN_PARTICIPANT;
 use catalogue::{CLUSTER, Dimension, Kind, METRICS, Metric};

@@ -25,6 +25,7 @@ use crate::adapter::{Adapter, ReadyPayment};
 use crate::clock;
 use crate::engine::{Engine, InForce};
 use crate::log::Seldom;
+use crate::metrics::payment_told;
 use crate::original::{self, NamedPayment, Purpose};
 use crate::participant::{Participant, Participants, Ready};
 use crate::respond::Reply;
@@ -406,8 +407,7 @@ fn measured(reply: Reply, started: Instant) -> Reply {
     }
     let elapsed = started.elapsed();
     let outcome = reply.reason.info().code;
-    metrics::counter!("cauce_payments_total", "reason" => outcome).increment(1);
-    metrics::histogram!("cauce_payment_seconds").record(elapsed);
+    payment_told(reply.reason, elapsed);
     if let Some((payment, folio)) = reply.payment {
         tracing::debug!(
             payment_id = %payment,
