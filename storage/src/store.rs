@@ -299,25 +299,34 @@ impl Store {
         if self.inner.commands.len() >= self.inner.limits.queue_len_max / 4 * 3 {
             return Err(StoreError::Overloaded);
         }
-        match self.inner.commands.try_send(command) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => Err(StoreError::Overloaded),
-            Err(TrySendError::Disconnected(_)) => Err(self.gone()),
+        match self.queue(command)? {
+            None => Ok(()),
+            Some(_) => Err(StoreError::Overloaded),
         }
     }
 
     /// Queues what must be recorded, waiting for room.
-    async fn send(&self, mut command: Command) -> Result<(), StoreError> {
+    async fn send(&self, command: Command) -> Result<(), StoreError> {
+        // Mostly there is room, and nothing is to be noted for when there will be.
+        let Some(mut command) = self.queue(command)? else { return Ok(()) };
         loop {
             let room = self.inner.shared.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
-            match self.inner.commands.try_send(command) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Full(back)) => command = back,
-                Err(TrySendError::Disconnected(_)) => return Err(self.gone()),
+            match self.queue(command)? {
+                None => return Ok(()),
+                Some(back) => command = back,
             }
             room.await;
+        }
+    }
+
+    /// Queues a command; gives it back where there is no room.
+    fn queue(&self, command: Command) -> Result<Option<Command>, StoreError> {
+        match self.inner.commands.try_send(command) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(back)) => Ok(Some(back)),
+            Err(TrySendError::Disconnected(_)) => Err(self.gone()),
         }
     }
 

@@ -113,8 +113,11 @@ async fn decision_turn<'a>(
         Originator::Biller(_) => None,
     };
     let Some(participant) = participant else { return Some(None) };
-    let turn = participant.bulkhead().decision_turn();
-    let turn = tokio::time::timeout(TURN_WAIT_MAX, turn).await;
+    let bulkhead = participant.bulkhead();
+    if let Some(turn) = bulkhead.free_decision_turn() {
+        return Some(Some(turn));
+    }
+    let turn = tokio::time::timeout(TURN_WAIT_MAX, bulkhead.decision_turn()).await;
     turn.ok().map(Some)
 }
 
