@@ -20,7 +20,7 @@ use crate::line_rules::pin::PinRule;
 use crate::supervise::Stages;
 
 /// Room for an ordinary message of our own.
-const MESSAGE_CAPACITY: usize = 256;
+const MESSAGE_CAPACITY: usize = 512;
 
 /// What the messages of the switch have in common.
 #[derive(Debug)]
