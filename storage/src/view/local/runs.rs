@@ -86,7 +86,7 @@ impl<K: Ord + Copy, V: Clone> Runs<K, V> {
 /// Sorted by key, the last row of each key only.
 fn latest<K: Ord + Copy, V>(mut rows: Vec<(K, V)>) -> Vec<(K, V)> {
     // Stable: of one key the later stays behind. What is sorted already is merged, not sorted.
-    rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+    rows.sort_by_key(|(key, _)| *key);
     rows.dedup_by(|(later, value), (kept, kept_value)| {
         let is_same = later == kept;
         if is_same {

@@ -19,7 +19,7 @@ use crate::config::ParticipantConfig;
 use crate::line_rules::pin::PinRule;
 use crate::supervise::Stages;
 
-/// Room for an ordinary message of our own.
+/// Room for an ordinary message of our own: what a writer of one makes sure of at least.
 const MESSAGE_CAPACITY: usize = 512;
 
 /// What the messages of the switch have in common.
