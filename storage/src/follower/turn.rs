@@ -1,7 +1,9 @@
 //! What one turn of the follower gathers: the rows of payments, and the payments themselves.
 
 use foldhash::{HashMap, HashMapExt};
+use router::event::OwedNotice;
 use router::id::PaymentId;
+use router::notice::NoticeType;
 use router::payment::{Effects, Progress};
 use router::record::Record;
 
@@ -74,4 +76,9 @@ impl FollowerTurn {
         self.written.push((id, made.positions.last()));
         self.made.insert(id, made);
     }
+}
+
+/// The notice of a payment to its biller, where it has one.
+pub(super) fn owed(payment: PaymentId, kind: NoticeType, facts: &Facts) -> Option<OwedNotice> {
+    facts.biller.map(|biller| OwedNotice { biller, kind, payment, bill: facts.bill })
 }
