@@ -33,6 +33,7 @@ pub mod payment;
 pub mod plan;
 pub mod policy;
 pub mod posting;
+pub mod rail_needs;
 pub mod reason;
 pub mod record;
 pub mod reservation;

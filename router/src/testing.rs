@@ -109,6 +109,7 @@ pub(crate) fn biller(name: &str) -> Biller {
         rails: Vec::new(),
         zone: Arc::new(Zone { offsets: vec![(Timestamp(i64::MIN), -6 * 3600)] }),
         float_debits: FloatDebits::Total,
+        acceptor: Acceptor::default(),
     }
 }
 

@@ -7,6 +7,7 @@ use router::message::{
     Fingerprint, IdempotencyKey, Originator, Payer, PaymentRequest, Rail, Trace,
 };
 use router::money::Money;
+use router::rail_needs::PayerNeed;
 use router::reason::Reason;
 use router::text::{Text, TextError};
 use serde::Deserialize;
@@ -34,8 +35,9 @@ pub struct PaymentBody {
     pub bill: Option<String>,
     /// Refused: look-ups are not served.
     pub lookup_id: Option<String>,
-    /// The rails `account` and `c2p` need a card, an account, a phone or a document. A bank that
-    /// is reached over ISO 8583 needs a card, or an account of at most 28 characters.
+    /// The rail `account` needs a card, an account, a phone or a document; `c2p` a document, a phone
+    /// and the bank. A bank that is reached over ISO 8583 needs a card, or an account of at most 28
+    /// characters.
     #[serde(default, deserialize_with = "parse::optional_object")]
     pub payer: Option<PayerBody>,
     /// Your own reference.
@@ -118,12 +120,21 @@ impl PaymentBody {
             transient: None,
             sealed_texts: None,
         };
-        if rail.debits_named_payer() && !request.payer.is_named() {
-            let detail = "must name who pays: card, account, phone or doc";
-            return Err(FieldError::new("payer", Reason::FormatError, detail));
+        match rail.missing_of(&request.payer) {
+            Some(need) => Err(payer_lacks(rail, need)),
+            None => Ok(request),
         }
-        Ok(request)
     }
+}
+
+fn payer_lacks(rail: Rail, need: PayerNeed) -> FieldError {
+    let names: Vec<&str> = need.any_of.iter().map(|field| field.member()).collect();
+    let detail = match names.split_last() {
+        Some((last, [])) => format!("the rail {} needs {last}", rail.name()),
+        Some((last, others)) => format!("must name who pays: {} or {last}", others.join(", ")),
+        None => String::new(),
+    };
+    FieldError::new(need.field(), Reason::FormatError, detail)
 }
 
 fn remaining_debt(body: Option<AmountBody>, amount: Money) -> Result<Option<Money>, FieldError> {
