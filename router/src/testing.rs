@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::fee::{Bearer, FeeTiming};
 use crate::id::{BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
 use crate::message::{
-    EarlyReversal, Fingerprint, FingerprintKey, IdempotencyKey, Originator, Payer, PaymentRequest,
-    Rail, Trace, fingerprint, iso_key,
+    Acceptor, EarlyReversal, Fingerprint, FingerprintKey, IdempotencyKey, Originator, Payer,
+    PaymentRequest, Rail, Trace, fingerprint, iso_key,
 };
 use crate::money::{Currency, Money};
 use crate::policy::{

@@ -58,7 +58,7 @@ impl RecentEvents {
     pub fn take(&mut self, events: Vec<PaymentEvent>) {
         self.events.extend(events);
         let surplus = self.events.len().saturating_sub(RECENT_MAX);
-        if let Some(last) = self.events.drain(..surplus).last() {
+        if let Some(last) = self.events.drain(..surplus).next_back() {
             self.complete_after = last.sequence();
         }
     }

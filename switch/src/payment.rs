@@ -11,6 +11,7 @@ use router::message::{InquiryRequest, Originator, PaymentRequest};
 use router::outcome::{Cause, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::plan::{Refusal, day_began, plan};
+use router::policy::Policy;
 use router::posting::Entry;
 use router::reason::Reason;
 use router::record::{Concluded, Intent, Record, Refused, Rerouted};

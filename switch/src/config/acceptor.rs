@@ -44,9 +44,9 @@ fn value<const LEN: usize>(
     if text.is_empty() {
         return None;
     }
-    match format.map(|format| format.dialect().holds(number, text.as_bytes())) {
-        Some(Err(problem)) => table.mistake(name, format!("the participant's format: {problem}")),
-        Some(Ok(())) | None => {}
+    let held = format.map_or(Ok(()), |format| format.dialect().holds(number, text.as_bytes()));
+    if let Err(problem) = held {
+        table.mistake(name, format!("the participant's format: {problem}"));
     }
     Some(text)
 }

@@ -211,7 +211,7 @@ fn refused() -> Value {
 fn payer_needs() -> Option<Value> {
     let rails = Rail::ALL.into_iter().filter(|rail| rail.debits_named_payer());
     rails.rev().fold(None, |others, rail| {
-        let needs: Vec<Value> = rail.payer_needs().iter().map(|need| needed(need)).collect();
+        let needs: Vec<Value> = rail.payer_needs().iter().map(needed).collect();
         let mut rule = json!({
             "if": { "properties": { "rail": { "const": rail.name() } } },
             "then": {

@@ -233,10 +233,8 @@ async fn a_stream_ends_when_the_switch_stops() {
     let house = House::start().await;
     let api = Api::of(&house, "isp-ve");
     let mut stream = Stream::open(&api, "/v1/events", &[]).await;
-    let stopping = tokio::spawn(house.stop());
-    assert_eq!(stream.event().await, None);
-    tokio::time::timeout(PATIENCE, stopping)
-        .await
-        .expect("no wait for the stream")
-        .expect("an end");
+    let stopping = tokio::time::timeout(PATIENCE, house.stop());
+    let (stopped, last) = tokio::join!(stopping, stream.event());
+    stopped.expect("no wait for the stream");
+    assert_eq!(last, None);
 }
