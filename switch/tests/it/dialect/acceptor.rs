@@ -34,9 +34,8 @@ async fn a_request_speaks_for_itself_then_its_biller_s_entry_then_the_participan
     let again = shop.pay("order-1", &card_payment(15_069, "B-1")).await;
     assert_eq!(again.text("/id"), silent.text("/id"), "{}", again.body);
 
-    let own = json!({"terminal": "OWNTERM1"});
     let mut body = card_payment(15_000, "B-2");
-    body["terminal"] = own["terminal"].clone();
+    body["terminal"] = json!("OWNTERM1");
     shop.pay("order-2", &body).await;
     let asked = last("0200");
     assert!(asked.contains(&letters("OWNTERM1")) && !asked.contains(&letters("SHOPTERM")));
@@ -44,7 +43,10 @@ async fn a_request_speaks_for_itself_then_its_biller_s_entry_then_the_participan
     let lender = Api::of(&house, "lender-mx");
     let mut body = card_payment(20_000, "L-1");
     body["amount"]["currency"] = json!("MXN");
-    lender.pay("loan-1", &body).await;
+    (body["client"], body["product"]) = (json!("C-1"), json!("credimax"));
+    body["remaining_debt"] = json!({"currency": "MXN", "minor": 900_000});
+    let paid = lender.pay("loan-1", &body).await;
+    assert_eq!(paid.status, 201, "{}", paid.body);
     let asked = last("0200");
     assert!(asked.contains(&letters("CAUCE001")) && !asked.contains(&shop_id), "{asked}");
 
