@@ -20,6 +20,7 @@
 pub mod event;
 pub mod exchange;
 pub mod fee;
+pub mod free_text;
 pub mod id;
 pub mod invariant;
 pub mod ledger;
@@ -33,6 +34,7 @@ pub mod payment;
 pub mod plan;
 pub mod policy;
 pub mod posting;
+pub mod rail_needs;
 pub mod reason;
 pub mod record;
 pub mod reservation;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::fee::{Bearer, FeeTiming};
 use crate::id::{BillerId, FloatRef, ParticipantId, Product};
-use crate::message::{Originator, Rail};
+use crate::message::{Acceptor, Originator, Rail};
 use crate::money::{Currency, Money};
 use crate::reason::Reason;
 use crate::rules::RuleList;
@@ -88,6 +88,8 @@ pub struct Biller {
     pub zone: Arc<Zone>,
     /// What a collector's float loses.
     pub float_debits: FloatDebits,
+    /// How it is presented to participants where a request of its own does not say.
+    pub acceptor: Acceptor,
 }
 
 /// What a float loses at a payment.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::fee::{Bearer, FeeTiming};
 use crate::id::{BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
 use crate::message::{
-    EarlyReversal, Fingerprint, FingerprintKey, IdempotencyKey, Originator, Payer, PaymentRequest,
-    Rail, Trace, fingerprint, iso_key,
+    Acceptor, EarlyReversal, Fingerprint, FingerprintKey, IdempotencyKey, Originator, Payer,
+    PaymentRequest, Rail, Trace, fingerprint, iso_key,
 };
 use crate::money::{Currency, Money};
 use crate::policy::{
@@ -109,6 +109,7 @@ pub(crate) fn biller(name: &str) -> Biller {
         rails: Vec::new(),
         zone: Arc::new(Zone { offsets: vec![(Timestamp(i64::MIN), -6 * 3600)] }),
         float_debits: FloatDebits::Total,
+        acceptor: Acceptor::default(),
     }
 }
 

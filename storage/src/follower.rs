@@ -30,7 +30,7 @@ use crate::record::{self, DecodeError, Kind};
 use crate::shared::Shared;
 use crate::store::StoreFailure;
 use crate::view::{Facts, Positions, Rows, ViewError, ViewPosition, Views};
-use turn::{FollowedPayment, FollowedRow, FollowerTurn};
+use turn::{FollowedPayment, FollowedRow, FollowerTurn, owed};
 use view_retry::ViewRetry;
 use written::TakenGroups;
 pub(crate) use written::{WrittenGroup, WrittenGroups, WrittenIntent, WrittenOutcome};
@@ -421,13 +421,9 @@ impl Follower {
     /// Owes what a record makes owed.
     fn owe(&self, from: NoticeOrigin, owed: Option<OwedNotice>, turn: &mut FollowerTurn) {
         let sequence = from.sequence;
-        let Some(OwedNotice { biller, kind, payment, bill }) =
-            owed.filter(|_| sequence > self.position.noticed)
-        else {
-            return;
-        };
-        let notice = OwedNotice { biller, kind, payment, bill };
+        let Some(notice) = owed.filter(|_| sequence > self.position.noticed) else { return };
         turn.events.push(PaymentEvent { from, notice });
+        let OwedNotice { biller, kind, payment, bill } = notice;
         for endpoint in self.endpoints.get(&biller).into_iter().flatten() {
             let wants = endpoint.types.is_empty() || endpoint.types.contains(&kind);
             let is_done = self.marks.get(&endpoint.id).is_some_and(|mark| sequence <= *mark);
@@ -473,11 +469,6 @@ impl Follower {
             false => self.retry.ask(|| Ok(self.views.write(rows.clone(), position)?)),
         }
     }
-}
-
-/// The notice of a payment to its biller, where it has one.
-fn owed(payment: PaymentId, kind: NoticeType, facts: &Facts) -> Option<OwedNotice> {
-    facts.biller.map(|biller| OwedNotice { biller, kind, payment, bill: facts.bill })
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@
 //! What never happens here: a record is answered before it is durable; a hold is released before
 //! the record that ends it is durable; a failed write or sync is tried again.
 
+mod backoff;
 mod beginning;
 mod causes;
 pub mod clock;
@@ -49,6 +50,7 @@ pub mod waking;
 mod withheld;
 mod writer;
 
+pub use backoff::Backoff;
 pub use causes::with_causes;
 pub use clock::{Clock, WallClock};
 pub use proof::LedgerProof;

@@ -180,7 +180,6 @@ impl App {
             line_trace: LineTrace::start(service).map_err(StartError::LineTrace)?,
             session_keys: SessionKeys::new(&service.data.dir, sealer.clone()),
         }));
-        key_change::restore(&engine, engine.participants().iso8583());
         match &member {
             None => floats::open_all(&engine, &config.floats).await?,
             Some(member) => member.join(&engine, &sealer, &service.notices, &config.floats),
@@ -410,6 +409,7 @@ fn start_lines(
     let limits = service.iso8583.clone();
     let tls = limits.tls.as_ref().map(ListenerTls::read).transpose()?;
     let lines = Lines::new(Arc::clone(engine), limits, tls, Arc::clone(admission));
+    key_change::restore(engine, engine.participants().iso8583());
     lines.listen(doors.shared);
     doors.own.into_iter().for_each(|own| lines.listen_for(own));
     engine.participants().iso8583().for_each(|participant| lines.start(participant));

@@ -1,6 +1,7 @@
 //! Configuration: files, environment and `--set` become one checked value, or a list of every
 //! mistake in them.
 
+mod acceptor;
 mod admin;
 mod cluster;
 mod document;

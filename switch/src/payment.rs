@@ -11,6 +11,7 @@ use router::message::{InquiryRequest, Originator, PaymentRequest};
 use router::outcome::{Cause, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::plan::{Refusal, day_began, plan};
+use router::policy::Policy;
 use router::posting::Entry;
 use router::reason::Reason;
 use router::record::{Concluded, Intent, Record, Refused, Rerouted};
@@ -159,6 +160,7 @@ fn prepare<'a>(
         }
         Err(refusal) => return refused(request, refusal),
     };
+    let request = presented(request, policy);
     let Some((payment, folio)) = engine.new_payment(at) else {
         return Prepared::Unreachable(request, Reason::IssuerUnavailable);
     };
@@ -177,6 +179,17 @@ fn prepare<'a>(
             Prepared::Unreachable(request, way::why_unreachable(participants, &plan.routes))
         }
     }
+}
+
+/// A merchant's request as participants are told it: with what the configuration says of the merchant,
+/// where the request does not. A reversal tells the same, whatever is configured by then.
+fn presented(mut request: Box<PaymentRequest>, policy: &Policy) -> Box<PaymentRequest> {
+    if let Originator::Biller(biller) = request.originator
+        && let Some(biller) = policy.billers.get(&biller)
+    {
+        request.trace = request.trace.presenting(&biller.acceptor);
+    }
+    request
 }
 
 /// What is needed between the intent and the outcome.

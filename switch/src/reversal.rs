@@ -19,7 +19,7 @@ use router::payment::{Payment, PaymentState};
 use router::posting::Entry;
 use router::reason::Reason;
 use router::record::{Attempt, Record, Reversal, ReversalCause, ReversalConfirmed, ReversalStep};
-use storage::StoreError;
+use storage::{Backoff, StoreError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -128,13 +128,12 @@ async fn undo(
     repeat: Repeat,
     undoing: &Undoing,
 ) -> Result<(), StoreError> {
-    let mut pause = undoing.config.retry_min;
+    let mut backoff = Backoff::between(undoing.config.retry_min, undoing.config.retry_max);
     let mut pending = PendingAdvice::new(repeat);
     while advance(engine, id, &mut pending, undoing).await? == ReversalStanding::Owed {
         pending.repeat = Repeat::Again;
         metrics::counter!("cauce_reversal_repeats_total").increment(1);
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(undoing.config.retry_max);
+        tokio::time::sleep(backoff.pause()).await;
     }
     Ok(())
 }

@@ -161,8 +161,8 @@ impl<'a> Asked<'a> {
         if amount.minor <= 0 {
             return Err(self.refuse(Reason::AmountInvalid, "amount"));
         }
-        if rail.debits_named_payer() && !payer.is_named() {
-            return Err(self.refuse(Reason::FormatError, "payer"));
+        if let Some(need) = rail.missing_of(payer) {
+            return Err(self.refuse(Reason::FormatError, need.field()));
         }
         let Some(biller) = self.biller else {
             let unknown = || self.refuse(Reason::ServiceNotEnabled, "biller");

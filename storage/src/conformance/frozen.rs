@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use router::fee::{Bearer, Fee, FeeTiming};
+use router::free_text::FreeText;
 use router::id::{
     BillNo, BillerId, ClientRef, EndpointId, FloatRef, OperatorId, ParticipantId, Product,
 };
@@ -199,7 +200,7 @@ fn filled(mut intent: Intent, n: u64) -> Intent {
         float_ref: Some(FloatRef::new("58341122").unwrap()),
         operator: Some(OperatorId::new("op-1").unwrap()),
         remaining_debt: Some(sample::money(5_000)),
-        reference: Some(Text::new("order 7").unwrap()),
+        reference: FreeText::new("order 7").ok(),
         metadata: Some("{\"note\":\"4000001234567899\"}".into()),
         payer,
         trace: filled_trace(request.trace),

@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use foldhash::{HashMap, HashMapExt};
+use router::event::OwedNotice;
 use router::id::PaymentId;
+use router::notice::NoticeType;
 use router::payment::{Effects, Progress};
 use router::record::Record;
 
@@ -112,4 +114,9 @@ impl FollowerTurn {
         }
         self.written.push((*id, row.positions.last()));
     }
+}
+
+/// The notice of a payment to its biller, where it has one.
+pub(super) fn owed(payment: PaymentId, kind: NoticeType, facts: &Facts) -> Option<OwedNotice> {
+    facts.biller.map(|biller| OwedNotice { biller, kind, payment, bill: facts.bill })
 }

@@ -53,6 +53,7 @@ fields!(Trace {
     10 => rrn,
     11 => terminal,
     12 => merchant,
+    13 => merchant_place,
 });
 
 fields!(EarlyReversal {

@@ -9,14 +9,15 @@ use std::time::Duration;
 use codecs::frame::Framer;
 use codecs::security::{KeyAlgorithm, KeyName, KeyUsage, PinFormat};
 use router::id::{ParticipantId, Stan};
+use router::message::Acceptor;
 use router::text::Text;
 
-use super::framing;
 use super::json_participant::{self, JsonConfig};
 use super::keys::KeysConfig;
 use super::message_format::{self, Traffic};
 use super::read::Section;
 use super::service::millis;
+use super::{acceptor, framing};
 use crate::line_rules::key_exchange::KeyExchange;
 use crate::line_rules::message_format::MessageFormat;
 use crate::line_rules::pin::PinRule;
@@ -65,6 +66,9 @@ pub struct ParticipantConfig {
     pub digest: u128,
     /// Its JSON API; none means that it speaks ISO 8583 over lines.
     pub json: Option<Arc<JsonConfig>>,
+    /// How whoever takes a payment is presented to it, where neither the request nor its biller's
+    /// entry says.
+    pub acceptor: Acceptor,
 }
 
 impl ParticipantConfig {
@@ -197,6 +201,7 @@ fn read_one(
     };
     let partial_reversals =
         partial_reversals(section, said.message_format.as_deref(), json.as_deref());
+    let acceptor = acceptor::read(section, said.message_format.as_deref());
     let lines = ParticipantConfig {
         id,
         kind: section.text("kind").unwrap_or_else(|| "bank".to_owned()),
@@ -219,6 +224,7 @@ fn read_one(
         reversals_owed_max: section.size("reversals_owed_max", 1..=10_000_000, 20_000),
         dangerous_unpinned: section.flag("dangerous_unpinned"),
         json,
+        acceptor,
         digest: section.digest_without(&OF_RULES, files_before),
     };
     let rules = super::rules::participant(section, id);

@@ -14,6 +14,7 @@ use router::policy::{
 use router::reason::Reason;
 use router::text::Text;
 
+use super::acceptor;
 use super::participant::{Entry, ParticipantConfig};
 use super::read::Section;
 use super::zone::Zones;
@@ -143,6 +144,7 @@ fn biller(section: &mut Section<'_>, zones: &mut Zones) -> Option<Biller> {
         rails: rails(section),
         zone,
         float_debits: section.choice("float_debits", &debits),
+        acceptor: acceptor::read(section, None),
         id: id?,
     })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use codecs::iso8583::cauce87;
 use router::message::NetworkKind;
+use storage::Backoff;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Closed, Session};
@@ -26,27 +27,22 @@ pub async fn keep(
     limits: Arc<Iso8583Config>,
 ) {
     let (ending, retired) = (participant.ending().clone(), participant.retired().clone());
-    let mut pause = reach.reconnect_min;
+    let mut backoff = Backoff::between(reach.reconnect_min, reach.reconnect_max);
     while !ending.is_cancelled() && !retired.is_cancelled() {
         // Not cut off when the switch ends: the line notices itself, and must be taken off its
         // participant.
         if open(&engine, &participant, &reach, &limits).await {
-            pause = reach.reconnect_min;
+            backoff.reset();
         }
         metrics::counter!("cauce_reconnects_total", "participant" => participant.id().to_string())
             .increment(1);
         tokio::select! {
             () = ending.cancelled() => return,
             () = retired.cancelled() => return,
-            () = tokio::time::sleep(with_jitter(pause)) => {}
+            // So that lines do not come back in step.
+            () = tokio::time::sleep(backoff.spread_pause(rand::random())) => {}
         }
-        pause = (pause * 2).min(reach.reconnect_max);
     }
-}
-
-/// Three quarters to one and a quarter of a pause, so that lines do not come back in step.
-fn with_jitter(pause: Duration) -> Duration {
-    pause * rand::random_range(75..=125) / 100
 }
 
 /// Opens one line and stays with it until it ends; tells whether it had signed on.

@@ -126,7 +126,7 @@ fn contradiction(
         approval: None,
     };
     let speaker = participant.speaker();
-    let asking = speaker.asking(Repeat::First);
+    let asking = speaker.asking(Repeat::First, participant.config.acceptor);
     let write = |out: &mut BytesMut| cauce87::original_request(&undo, trace, asking, out);
     let request = speaker.message(write).ok()?;
     let wire = cauce87::read(answer).ok()?;

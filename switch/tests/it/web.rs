@@ -83,6 +83,35 @@ async fn every_member_of_the_body_counts_for_a_key_and_their_order_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reference_is_written_in_any_language_and_shown_as_it_came() {
+    let house = House::start().await;
+    let api = Api::of(&house, "isp-ve");
+    for (at, reference) in
+        ["Società Ñandú", "Iași, str. Școlii", "会社", "\u{1F355} x2"].iter().enumerate()
+    {
+        let mut body = card_payment(15_000, &format!("B-{at}"));
+        body["reference"] = json!(reference);
+        let paid = api.pay(&format!("order-{at}"), &body).await;
+        assert_eq!(paid.status, 201, "{}", paid.body);
+        let shown = api.get(&format!("/v1/payments/{}", paid.text("/id"))).await;
+        assert_eq!(shown.text("/reference"), *reference);
+        let again = api.pay(&format!("order-{at}"), &body).await;
+        assert_eq!(again.text("/id"), paid.text("/id"), "a repeat is one");
+    }
+    let mut body = card_payment(15_000, "B-9");
+    for (reference, detail) in [
+        ("ñ".repeat(41), "41 characters, at most 40 allowed"),
+        ("two\nlines".to_owned(), "character U+000A at position 3 is not allowed"),
+        ("\u{202E}9 redro".to_owned(), "character U+202E at position 0 is not allowed"),
+    ] {
+        body["reference"] = json!(reference);
+        let refused = api.pay("order-9", &body).await;
+        assert_eq!((refused.status, refused.text("/field")), (400, "reference"));
+        assert!(refused.text("/detail").contains(detail), "{}", refused.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_makes_no_sense_leaves_its_key_free() {
     let house = House::start().await;
     let api = Api::of(&house, "isp-ve");

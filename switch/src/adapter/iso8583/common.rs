@@ -11,7 +11,7 @@ use codecs::error::PackError;
 use codecs::frame::Framer;
 use codecs::iso8583::cauce87::{Asking, Repeat};
 use router::id::ParticipantId;
-use router::message::Originator;
+use router::message::{Acceptor, Originator};
 use router::text::Text;
 
 use super::remote_lines::RemoteLines;
@@ -48,8 +48,8 @@ impl Speaker {
     }
 
     /// How the switch presents itself to a participant.
-    pub fn asking(&self, repeat: Repeat) -> Asking {
-        Asking { acquirer: self.acquirer_id, repeat }
+    pub fn asking(&self, repeat: Repeat, acceptor: Acceptor) -> Asking {
+        Asking { acquirer: self.acquirer_id, repeat, acceptor }
     }
 
     /// Writes a message of our own that fits a frame of every line.

@@ -76,7 +76,7 @@ impl Iso8583Participant {
         write: impl FnOnce(Asking, &mut BytesMut) -> Result<(), PackError>,
     ) -> Result<MatchedAnswer, NoAnswer> {
         let speaker = self.speaker();
-        let asking = speaker.asking(repeat);
+        let asking = speaker.asking(repeat, self.config.acceptor);
         let frame = speaker.message(|out| write(asking, out)).map_err(|error| {
             tracing::error!(payment_id = %of.payment, %error,
                 "a request about a payment cannot be written");
