@@ -17,6 +17,10 @@
 //! [`invariant`] names what must hold at every journal position; tests, the load audit and the
 //! start-up check share those functions.
 
+pub mod asked;
+pub mod detail;
+pub mod early;
+pub mod endpoint;
 pub mod event;
 pub mod exchange;
 pub mod fee;
@@ -37,6 +41,7 @@ pub mod posting;
 pub mod rail_needs;
 pub mod reason;
 pub mod record;
+pub mod refusal;
 pub mod reservation;
 pub mod rules;
 pub mod secret;

@@ -2,11 +2,9 @@
 
 mod digest;
 mod key;
-mod named;
 
 pub use digest::digest128;
 pub use key::{FingerprintKey, api_key_of, fingerprint, iso_key};
-pub use named::{EarlyReversal, Handle, kept as kept_reference};
 
 use crate::free_text::FreeText;
 use crate::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};

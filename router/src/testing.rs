@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::fee::{Bearer, FeeTiming};
+use crate::early::EarlyReversal;
+use crate::fee::{Bearer, FeeBasis, FeeRule, FeeTiming};
 use crate::id::{BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
 use crate::message::{
-    Acceptor, EarlyReversal, Fingerprint, FingerprintKey, IdempotencyKey, Originator, Payer,
-    PaymentRequest, Rail, Trace, fingerprint, iso_key,
+    Acceptor, Fingerprint, FingerprintKey, IdempotencyKey, Originator, Payer, PaymentRequest, Rail,
+    Trace, fingerprint, iso_key,
 };
 use crate::money::{Currency, Money};
 use crate::policy::{
-    Biller, FeeBasis, FeeRule, Float, FloatDebits, LimitRule, Measure, Participant,
-    ParticipantStatus, Policy, Route, Scope, Window,
+    Biller, Float, FloatDebits, LimitRule, Measure, Participant, ParticipantStatus, Policy, Route,
+    Scope, Window,
 };
 use crate::reason::Reason;
 use crate::secret::{CardNumber, Pan};

@@ -15,11 +15,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use foldhash::{HashMap, HashMapExt};
+use router::endpoint::Endpoint;
 use router::event::{Event, OwedNotice};
 use router::id::{BillerId, EndpointId, PaymentId};
 use router::notice::NoticeType;
 use router::payment::Progress;
-use router::record::{Endpoint, Record};
+use router::record::Record;
 
 use crate::causes::with_causes;
 use crate::events::{PaymentEvent, RecentEvents};

@@ -7,8 +7,9 @@
 
 mod memory;
 
+use router::early::EarlyReversal;
 use router::id::{AccountId, PaymentId};
-use router::message::{EarlyReversal, Fingerprint, IdempotencyKey, PaymentRequest};
+use router::message::{Fingerprint, IdempotencyKey, PaymentRequest};
 use router::money::Currency;
 use router::posting::Entry;
 use router::reason::Reason;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use parking_lot::Mutex;
+use router::endpoint::Endpoint;
 use router::id::{EndpointId, Lane};
-use router::record::{Endpoint, Record};
+use router::record::Record;
 use tokio::sync::{Notify, watch};
 
 use crate::events::RecentEvents;

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
+use router::endpoint::Endpoint;
 use router::event::Subject;
 use router::id::{AccountId, EndpointId, PaymentId};
 use router::ledger::{AccountBalance, Ledger};
-use router::record::Endpoint;
 
 use crate::beginning;
 use crate::guard::MemoryGuard;

@@ -6,13 +6,14 @@ use std::collections::hash_map::Entry as MapEntry;
 use std::time::Duration;
 
 use foldhash::{HashMap, HashMapExt};
+use router::early::EarlyReversal;
+use router::endpoint::Endpoint;
 use router::event::{Event, Subject};
 use router::id::{EndpointId, PaymentId};
 use router::ledger::Ledger;
-use router::message::EarlyReversal;
 use router::payment::{IllegalStep, PaymentState, Progress};
 use router::posting::Entry;
-use router::record::{Endpoint, Record};
+use router::record::Record;
 use router::reservation::{Reservation, Settle, Share};
 use router::time::Timestamp;
 

@@ -12,9 +12,9 @@ mod positions;
 
 use std::ops::RangeInclusive;
 
+use router::endpoint::Endpoint;
 use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
-use router::record::Endpoint;
 use router::time::{Date, Timestamp};
 
 pub use crate::history::History;

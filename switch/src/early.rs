@@ -5,7 +5,8 @@
 //! its key first and is held against early reversals in the same step. So of two that come at the
 //! same moment, on whichever lines or nodes, one meets the other.
 
-use router::message::{EarlyReversal, Original, Originator, ReversalRequest, kept_reference};
+use router::early::{EarlyReversal, kept_reference};
+use router::message::{Original, Originator, ReversalRequest};
 use router::payment::Payment;
 use router::record::Record;
 use router::text::Text;

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use router::detail::Detail;
 use router::exchange::{NoAnswer, RefundAsk, Repeat};
 use router::id::{PaymentId, RefundId};
-use router::limit::Detail;
 use router::money::Money;
 use router::outcome::{Decline, Outcome};
 use router::payment::{Payment, PaymentRefund, PaymentState};

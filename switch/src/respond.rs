@@ -3,12 +3,12 @@
 
 use std::borrow::Cow;
 
+use router::detail::Detail;
 use router::id::{Folio, PaymentId};
-use router::limit::Detail;
 use router::outcome::{Approval, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
-use router::plan::Refusal;
 use router::reason::{Language, Reason};
+use router::refusal::Refusal;
 use storage::StoreError;
 
 use crate::log::Seldom;

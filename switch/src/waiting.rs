@@ -7,12 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use router::exchange::{Awaiting, Confirmation, InquiryAnswer, NoAnswer, Started};
+use router::exchange::{
+    Awaited, Awaiting, Confirmation, InquiryAnswer, InquiryFinding, NoAnswer, Started,
+};
 use router::id::PaymentId;
 use router::outcome::{Cause, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::posting::Entry;
-use router::record::{Awaited, Concluded, Confirming, Expired, InquiryFinding, Record, WaitBegun};
+use router::record::{Concluded, Confirming, Expired, Record, WaitBegun};
 use router::secret::Secret;
 use router::time::Timestamp;
 use storage::{Store, StoreError};

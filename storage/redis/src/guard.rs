@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::Value;
+use router::early::EarlyReversal;
 use router::id::{AccountId, Lane, PaymentId};
-use router::message::{EarlyReversal, IdempotencyKey};
+use router::message::IdempotencyKey;
 use router::money::Currency;
 use router::posting::Entry;
 use storage::Backoff;

@@ -6,12 +6,12 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use router::detail::{BrokenLimit, Detail};
 use router::fee::{Bearer, Fee, FeeTiming};
 use router::free_text::FreeText;
 use router::id::{
     BillNo, BillerId, ClientRef, EndpointId, FloatRef, OperatorId, ParticipantId, Product,
 };
-use router::limit::{BrokenLimit, Detail};
 use router::message::{Originator, PaymentRequest, Rail, Trace};
 use router::notice::NoticeType;
 use router::outcome::Cause;
@@ -59,11 +59,11 @@ pub async fn fill(store: &Store) {
     }
     store.append(sample::endpoint_with_old_secrets(2)).await.unwrap();
     let removed = sample::first_endpoint(3);
-    let removed = router::record::Endpoint { url: None, version: 2, ..removed };
+    let removed = router::endpoint::Endpoint { url: None, version: 2, ..removed };
     store.append(sample::set(removed)).await.unwrap();
     let changed = sample::first_endpoint(1);
     let types = vec![NoticeType::PaymentApproved, NoticeType::PaymentReversed];
-    let changed = router::record::Endpoint { version: 2, types, ..changed };
+    let changed = router::endpoint::Endpoint { version: 2, types, ..changed };
     store.append(sample::set(changed)).await.unwrap();
     for version in 1..=2 {
         let event = sample::event_of_a_later_build(version);
@@ -252,7 +252,7 @@ pub async fn describe(store: &Store, recovered: &Recovered) -> String {
         line(format!("account {name} balance {} held {}", balance.balance, balance.held));
     }
     for endpoint in store.endpoints() {
-        let router::record::Endpoint { id, biller, version, url, types, .. } = endpoint;
+        let router::endpoint::Endpoint { id, biller, version, url, types, .. } = endpoint;
         line(format!("endpoint {} version {version} of {biller} at {url:?} for {types:?}", id.0));
     }
     let mut open: Vec<_> = recovered.open.iter().map(|payment| payment.folio.number()).collect();

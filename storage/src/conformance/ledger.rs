@@ -7,7 +7,7 @@ mod walk;
 use std::collections::HashMap;
 
 use router::exchange::{AttemptRef, RequestTrace};
-use router::fee::{Bearer, FeeTiming};
+use router::fee::{Bearer, FeeBasis, FeeRule, FeeTiming};
 use router::id::{BillerId, FloatRef, Folio, ParticipantId, PaymentId, Stan};
 use router::message::{
     Acceptor, Fingerprint, IdempotencyKey, Originator, PaymentRequest, Rail, digest128,
@@ -17,8 +17,8 @@ use router::outcome::{Approval, Cause, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::plan::plan;
 use router::policy::{
-    Biller, FeeBasis, FeeRule, Float, FloatDebits, LimitRule, Measure, Participant,
-    ParticipantStatus, Policy, Route, Scope, Window,
+    Biller, Float, FloatDebits, LimitRule, Measure, Participant, ParticipantStatus, Policy, Route,
+    Scope, Window,
 };
 use router::posting::{Entry, cap_movement, top_up};
 use router::reason::Reason;

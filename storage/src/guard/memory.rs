@@ -14,8 +14,9 @@ mod keys;
 use std::collections::hash_map::Entry as MapEntry;
 
 use foldhash::{HashMap, HashMapExt};
+use router::early::EarlyReversal;
 use router::id::{AccountId, PaymentId};
-use router::message::{EarlyReversal, IdempotencyKey};
+use router::message::IdempotencyKey;
 use router::money::Currency;
 use router::posting::Entry;
 use router::reservation::{ClaimOwner, Counter, Hold, Keep, Reservation, Settle, Slot};

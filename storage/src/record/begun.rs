@@ -1,8 +1,8 @@
 //! Intent and refusal: the records that begin a payment.
 
+use router::detail::{Detail, ReservedLimits};
 use router::fee::Fees;
 use router::id::{Folio, PaymentId};
-use router::limit::{Detail, ReservedLimits};
 use router::message::{Fingerprint, IdempotencyKey, PaymentRequest};
 use router::money::Money;
 use router::plan::{Plan, Routes};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use router::endpoint::Endpoint;
 use router::id::PaymentId;
 use router::payment::{Effects, Payment};
-use router::record::Endpoint;
 use router::reservation::Settle;
 use router::time::Timestamp;
 

@@ -1,9 +1,9 @@
 //! What each command of a group comes to: into the frame, or an answer at once.
 
+use router::detail::Detail;
 use router::event::Event;
 use router::id::PaymentId;
 use router::invariant::entry_is_due;
-use router::limit::Detail;
 use router::message::IdempotencyKey;
 use router::payment::{Effects, Progress};
 use router::posting::Entry;

@@ -1,7 +1,7 @@
 //! Payments that wait, and refunds under way, over a restart.
 
+use router::exchange::InquiryFinding;
 use router::payment::PaymentState;
-use router::record::InquiryFinding;
 use storage::conformance::sample::{self, Sample};
 use storage::journal::verify;
 use storage::{Settings, Store};

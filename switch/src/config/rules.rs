@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use router::fee::{Bearer, FeeTiming};
+use router::fee::{Bearer, FeeBasis, FeeRule, FeeTiming};
 use router::id::{BillerId, FloatRef, ParticipantId};
 use router::message::{Originator, Rail};
 use router::money::{Currency, Money};
 use router::policy::{
-    Biller, FeeBasis, FeeRule, Float, FloatDebits, LimitRule, Measure, Participant,
-    ParticipantStatus, Policy, Route, Scope, Window,
+    Biller, Float, FloatDebits, LimitRule, Measure, Participant, ParticipantStatus, Policy, Route,
+    Scope, Window,
 };
 use router::reason::Reason;
 use router::text::Text;

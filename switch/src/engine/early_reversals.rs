@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use router::early::EarlyReversal;
 use router::id::ParticipantId;
-use router::message::EarlyReversal;
 use router::time::Timestamp;
 
 /// Early reversals of one participant that one node remembers at a time.

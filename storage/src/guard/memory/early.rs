@@ -1,7 +1,8 @@
 //! Reversals that came before their originals, for as long as an original is refused.
 
 use foldhash::{HashMap, HashMapExt};
-use router::message::{EarlyReversal, Handle, PaymentRequest};
+use router::early::{EarlyReversal, Handle};
+use router::message::PaymentRequest;
 use router::time::Timestamp;
 
 use crate::record::DecodeError;

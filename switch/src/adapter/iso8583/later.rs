@@ -5,11 +5,12 @@ use bytes::BytesMut;
 use codecs::error::PackError;
 use codecs::iso8583::cauce87::{self, Asking, Repeat};
 use router::exchange::{
-    AttemptRef, InquiryAnswer, KnownPayment, NoAnswer, NotSent, RefundAsk, RequestTrace,
+    AttemptRef, InquiryAnswer, InquiryFinding, KnownPayment, NoAnswer, NotSent, RefundAsk,
+    RequestTrace,
 };
 use router::id::Folio;
 use router::outcome::Outcome;
-use router::record::{Attempt, InquiryFinding};
+use router::record::Attempt;
 use router::text::Text;
 
 use super::in_flight::{Claim, MatchedAnswer, RequestKind};
