@@ -7,7 +7,6 @@
 mod endpoints;
 mod turn;
 mod view_retry;
-mod written;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -24,17 +23,16 @@ use router::record::Record;
 
 use crate::causes::with_causes;
 use crate::events::{PaymentEvent, RecentEvents};
+use crate::failure::StoreFailure;
 use crate::history::History;
 use crate::journal::{Damage, PLACE_EVERY, Tail, TailFrame};
 use crate::outbox::{self, NoticeOrigin};
 use crate::record::{self, DecodeError, Kind};
 use crate::shared::Shared;
-use crate::store::StoreFailure;
 use crate::view::{Facts, Positions, Rows, ViewError, ViewPosition, Views};
+use crate::written::TakenGroups;
 use turn::{FollowedPayment, FollowedRow, FollowerTurn, owed};
 use view_retry::ViewRetry;
-use written::TakenGroups;
-pub(crate) use written::{WrittenGroup, WrittenGroups, WrittenIntent, WrittenOutcome};
 
 /// A payment without outcome is written when it is this old.
 const WRITE_AFTER: Duration = Duration::from_secs(1);

@@ -6,9 +6,10 @@ use router::payment::{Payment, Progress};
 use router::record::Record;
 use router::reservation::Reservation;
 
-use crate::record::bytes::{Reader, put_blob, put_u64};
+use crate::facts::Facts;
+use crate::packing::{Reader, put_blob, put_u64};
+use crate::positions::Positions;
 use crate::record::{DecodeError, Kind, decode, intent_head, kind_of, put_without_history};
-use crate::view::{Facts, Positions};
 
 /// Bytes before each body: its position, and its length.
 const ENTRY_HEADER_LEN: usize = 8 + 4;

@@ -13,11 +13,11 @@ use router::record::Record;
 use tokio::sync::{Notify, watch};
 
 use crate::events::RecentEvents;
-use crate::follower::WrittenGroups;
+use crate::failure::StoreFailure;
 use crate::journal::Head;
 use crate::live::Live;
-use crate::store::StoreFailure;
 use crate::view::Homed;
+use crate::written::WrittenGroups;
 
 /// How long a deleted endpoint is remembered. Read models from before its deletion, which another
 /// node may have read already, would bring it back; they are seconds old, never so long.

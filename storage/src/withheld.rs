@@ -8,7 +8,7 @@ use router::message::PaymentRequest;
 use router::misplaced::{FreeField, Keeping, findings, masked_request};
 use zeroize::Zeroizing;
 
-use crate::record::bytes::{Reader, put_blob};
+use crate::packing::{Reader, put_blob};
 use crate::seal::{SealError, Sealer};
 
 /// The request as it may be kept; none where it may be kept as it is.

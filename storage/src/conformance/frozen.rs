@@ -25,8 +25,9 @@ use router::text::Text;
 use router::time::Timestamp;
 
 use super::sample::{self, Sample};
-use crate::journal::{Files, Head, Journal, dir_of, frames};
+use crate::journal::{Files, Head, Journal, dir_of};
 use crate::record;
+use crate::verify::frames;
 use crate::{Admission, Recovered, Settings, Store, StoreError};
 
 /// Payments of the journal.

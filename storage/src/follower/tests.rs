@@ -12,6 +12,7 @@ use crate::journal::{Files, Head, Journal, dir_of};
 use crate::seal::{Sealer, SealingKey};
 use crate::view::local::LocalViews;
 use crate::view::{Homed, NamedBy, NoticeBytes, TraceName};
+use crate::written::{WrittenGroup, WrittenIntent, WrittenOutcome};
 
 fn sealer() -> Sealer {
     let key = SealingKey { name: "k1".into(), bytes: [7; 32].into() };

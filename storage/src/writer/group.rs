@@ -11,13 +11,15 @@ use router::reservation::{Reservation, Settle};
 
 use super::take::next;
 use super::{Answer, Command, Decided, Writer};
-use crate::follower::{WrittenGroup, WrittenIntent, WrittenOutcome};
+use crate::appended::Appended;
+use crate::error::StoreError;
+use crate::failure::StoreFailure;
 use crate::guard::{Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, Settlement};
 use crate::history::History;
 use crate::journal::{Backend, BackendError, FRAME_HEADER_LEN, Head};
-use crate::store::{Appended, StoreError, StoreFailure};
 use crate::view::Facts;
 use crate::waking;
+use crate::written::{WrittenGroup, WrittenIntent, WrittenOutcome};
 
 /// What the group does once it is durable.
 #[derive(Default)]

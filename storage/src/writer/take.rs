@@ -13,12 +13,13 @@ use router::reservation::{ClaimOwner, Reservation, Settle};
 
 use super::group::{Ended, FollowingRecord, Group, Published};
 use super::{Answer, Command, Decided, Writer};
+use crate::appended::Appended;
+use crate::error::StoreError;
 use crate::guard::{Begun, Guard, GuardError, LimitPlace, Requested, ReserveAsk, Verdict, Wants};
 use crate::history::History;
 use crate::journal::Backend;
 use crate::record::{self, RECORD_HEADER_LEN, Reopening};
 use crate::state::given_back;
-use crate::store::{Appended, StoreError};
 
 impl<G: Guard, B: Backend> Writer<G, B> {
     pub(super) fn reserve(

@@ -3,7 +3,7 @@
 use router::exchange::InquiryFinding;
 use router::payment::PaymentState;
 use storage::conformance::sample::{self, Sample};
-use storage::journal::verify;
+use storage::verify::verify;
 use storage::{Settings, Store};
 
 use crate::support::{fresh, open, settings};

@@ -5,8 +5,8 @@ use router::early::{EarlyReversal, Handle};
 use router::message::PaymentRequest;
 use router::time::Timestamp;
 
+use crate::packing::{Reader, put_blob, put_i64, put_u64};
 use crate::record::DecodeError;
-use crate::record::bytes::{Reader, put_blob, put_i64, put_u64};
 use crate::record::field::{self, Field};
 
 /// Reversals of one STAN or RRN that are kept; beyond, the oldest is forgotten.

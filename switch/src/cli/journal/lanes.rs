@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use router::id::Lane;
 use router::ledger::Ledger;
-use storage::journal;
+use storage::verify;
 use storage_cql::{Cql, CqlError, Lanes, frames};
 
 use super::{Format, TableFormat, Where, balanced, told, write, write_balances};
@@ -91,7 +91,7 @@ pub(super) fn import(data: &Path, configured: &Configured) -> ExitCode {
             Ok(cql) => cql,
             Err(error) => return failed(&error),
         };
-        let journal = match journal::frames(data) {
+        let journal = match verify::frames(data) {
             Ok(journal) => journal,
             Err(damage) => {
                 eprintln!("{} is NOT whole: {}", data.display(), storage::with_causes(&damage));

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use router::id::PaymentId;
 use router::record::Concluded;
 
-use crate::view::Facts;
+use crate::facts::Facts;
 
 /// Records that are kept for the follower, some 250 bytes each.
 const KEPT_MAX: usize = 16_384;
@@ -48,7 +48,7 @@ pub(crate) struct WrittenGroups {
 
 /// Groups that the follower has taken.
 #[derive(Default)]
-pub(super) struct TakenGroups {
+pub(crate) struct TakenGroups {
     groups: VecDeque<TakenGroup>,
 }
 
