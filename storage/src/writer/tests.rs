@@ -1,4 +1,5 @@
 mod epochs;
+mod written;
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
