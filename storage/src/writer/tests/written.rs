@@ -144,7 +144,7 @@ proptest! {
 fn what_a_frozen_journal_s_records_tell_in_part_is_what_they_tell_whole() {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/journals/v2");
     let (mut intents, mut outcomes, mut others) = (0, 0, 0);
-    for record in journal::records(&kept) {
+    for record in crate::verify::records(&kept) {
         let (sequence, record) = record.unwrap();
         let mut bytes = Vec::new();
         record::encode(&record, &sealer(), &mut bytes);
