@@ -268,6 +268,16 @@ impl Trace {
         }
     }
 
+    /// How it presents whoever takes the payment.
+    pub fn acceptor(&self) -> Acceptor {
+        Acceptor {
+            category: self.merchant_category,
+            terminal: self.terminal,
+            id: self.merchant,
+            place: self.merchant_place,
+        }
+    }
+
     /// Whether the request says that it was sent before (x1).
     pub fn is_repeat(&self) -> bool {
         self.mti.as_bytes().last() == Some(&b'1')

@@ -188,7 +188,6 @@ fn read_one(
         }
     }
     let traffic = Traffic { is_asked: reach.is_some(), signs_on: listen.is_some() };
-    let json = json(section, codec);
     let said = message_format::read(section, keys, traffic);
     let framing = match &said.header {
         // What is wrong with a framing was told already.
@@ -199,9 +198,10 @@ fn read_one(
         }
         None => framing,
     };
+    let acceptor = acceptor::read(section, said.message_format.as_deref());
+    let json = json(section, codec, acceptor);
     let partial_reversals =
         partial_reversals(section, said.message_format.as_deref(), json.as_deref());
-    let acceptor = acceptor::read(section, said.message_format.as_deref());
     let lines = ParticipantConfig {
         id,
         kind: section.text("kind").unwrap_or_else(|| "bank".to_owned()),
@@ -273,7 +273,7 @@ const OF_LINES: [&str; 10] = [
     "tls",
 ];
 
-fn json(section: &mut Section<'_>, codec: Codec) -> Option<Arc<JsonConfig>> {
+fn json(section: &mut Section<'_>, codec: Codec, acceptor: Acceptor) -> Option<Arc<JsonConfig>> {
     let is_there = section.has("json");
     match codec {
         Codec::Lines if is_there => section.mistake("json", "needs codec = \"json\""),
@@ -288,7 +288,12 @@ fn json(section: &mut Section<'_>, codec: Codec) -> Option<Arc<JsonConfig>> {
             }
         }
     }
-    section.section("json", |table| if is_there { json_participant::read(table) } else { None })
+    section.section(
+        "json",
+        |table| {
+            if is_there { json_participant::read(table, acceptor) } else { None }
+        },
+    )
 }
 
 fn partial_reversals(
