@@ -12,6 +12,7 @@ use router::payment::{PaymentState, Progress};
 use tokio::sync::oneshot;
 
 use crate::history::History;
+use crate::record::{Kind, kind_of};
 pub(crate) use waits::Waits;
 
 const SHARDS: usize = 64;
@@ -129,6 +130,17 @@ impl Live {
         owed
     }
 
+    /// Payments that are being confirmed, or whose refunds have no end yet.
+    pub fn confirming_or_refunding(&self) -> Vec<PaymentId> {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            let under_way = shard.iter().filter(|(_, entry)| entry.is_confirming_or_refunding());
+            found.extend(under_way.map(|(id, _)| *id));
+        }
+        found
+    }
+
     /// The participant that owes a payment's undoing; none when nothing is owed, or not here.
     pub fn owed_by(&self, id: PaymentId) -> Option<ParticipantId> {
         self.shard(id).lock().get(&id).and_then(|entry| entry.owed_by)
@@ -158,6 +170,26 @@ impl LivePayment {
             (true, None) => self.owed_by = self.history.participant().ok().flatten(),
             (true, Some(_)) => {}
             (false, _) => self.owed_by = None,
+        }
+    }
+
+    fn is_confirming_or_refunding(&self) -> bool {
+        let is_confirming = |body: &[u8]| matches!(kind_of(body), Ok(Kind::Confirming));
+        match self.progress.state {
+            PaymentState::Sent => {
+                self.history.iter().filter_map(Result::ok).any(|(_, body)| is_confirming(body))
+            }
+            PaymentState::Refunding => true,
+            PaymentState::Received
+            | PaymentState::AwaitingPayer
+            | PaymentState::Approved
+            | PaymentState::Declined
+            | PaymentState::Unknown
+            | PaymentState::Reversing
+            | PaymentState::Reversed
+            | PaymentState::Expired
+            | PaymentState::Settled
+            | PaymentState::Refunded => false,
         }
     }
 

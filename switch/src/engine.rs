@@ -1,6 +1,7 @@
 //! What every part of the switch works with: rules, journal, participants, and the few counters
 //! that live outside the journal.
 
+mod at_work;
 mod early_reversals;
 mod owed;
 
@@ -24,6 +25,7 @@ use crate::outbound::Sockets;
 use crate::participant::Participants;
 use crate::session_keys::SessionKeys;
 use crate::supervise::Tasks;
+pub use at_work::{AtWork, WorkOn};
 pub use early_reversals::EarlyReversals;
 pub use owed::{Owed, OwedQueue};
 
@@ -46,6 +48,8 @@ pub struct Engine {
     pub owed: Owed,
     /// Reversals that came here before their originals.
     pub early: EarlyReversals,
+    /// Payments that this node is confirming or refunding.
+    pub at_work: AtWork,
     /// Turns of refunds that are asked of participants.
     pub refunds: Semaphore,
     /// What becomes of a request with a card number in a field where none belongs.
@@ -120,6 +124,7 @@ impl Engine {
             sockets: parts.sockets,
             owed: parts.owed,
             early: parts.early,
+            at_work: AtWork::default(),
             refunds: Semaphore::new(REFUNDS_AT_ONCE_MAX),
             line_trace: parts.line_trace,
             session_keys: parts.session_keys,

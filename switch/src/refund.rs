@@ -184,6 +184,7 @@ fn start(
 ) {
     let work_engine = Arc::clone(engine);
     engine.tasks.service("refund", async move {
+        let _work = work_engine.at_work.begin(payment);
         let ending = work_engine.tasks.stages().ending.clone();
         tokio::select! {
             () = ending.cancelled() => {}

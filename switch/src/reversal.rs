@@ -5,6 +5,7 @@
 
 mod dispatch;
 mod inquire;
+mod left;
 mod partial;
 mod proof;
 

@@ -140,6 +140,7 @@ pub async fn confirm(
     let waits = payment.waits_until().is_some();
     let wait = payment.wait.clone().filter(|wait| waits && wait.awaited == Awaited::OneTimeKey);
     let Some(wait) = wait else { return Ok(Confirmed::NotAwaited(Box::new(payment))) };
+    let _work = engine.at_work.begin(id);
     // From here on money may move: durable before the key leaves.
     let confirming = Record::Confirming(Confirming { payment: id, at: clock::now() });
     match engine.store.append(confirming).await {

@@ -14,6 +14,7 @@ use router::id::{ParticipantId, PaymentId};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
+use super::left::LeftWork;
 use super::{Undoing, undo};
 use crate::config::ReversalsConfig;
 use crate::engine::Engine;
@@ -33,6 +34,7 @@ pub async fn run(engine: Arc<Engine>, mut queue: OwedQueue, config: ReversalsCon
     let (ended, mut endings) = mpsc::channel(ENDED_LEN_MAX);
     let permits = Arc::new(Semaphore::new(config.concurrent_max));
     let mut dispatch = Dispatch { engine, config, permits, ended, shares: HashMap::new() };
+    let mut left = LeftWork::default();
     let ending = dispatch.engine.tasks.stages().ending.clone();
     let mut scan = tokio::time::interval(SCAN_EVERY);
     scan.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -45,7 +47,10 @@ pub async fn run(engine: Arc<Engine>, mut queue: OwedQueue, config: ReversalsCon
                 }
             }
             Some((payment, repeat)) = queue.recv() => dispatch.look_at(payment, repeat).await,
-            _ = scan.tick() => dispatch.scan().await,
+            _ = scan.tick() => {
+                dispatch.scan().await;
+                left.take_up(&dispatch.engine).await;
+            }
         }
     }
 }

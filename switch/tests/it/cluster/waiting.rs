@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use loadtest::simulator::issuer::Mood;
 use rig::{Redis, RedisOptions};
 use serde_json::json;
 
-use crate::api::Reply;
+use crate::api::{Reply, card_payment};
 use crate::cluster::node::{NODE_MAX, within};
 use crate::cluster::payers::{PayersBank, keyed, order, shown};
 use crate::cluster::town::{Plan, Town};
@@ -59,4 +60,31 @@ async fn payments_that_wait_at_a_node_that_dies_are_confirmed_and_expire_at_anot
         assert_eq!(told.text("/state"), state, "the node that comes back tells the same");
     }
     assert_eq!(bank.counts().payments, payments);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_refund_that_another_node_began_and_left_is_carried_out_by_the_owner_of_its_lane() {
+    let redis = Redis::start(RedisOptions::default()).expect("a Redis");
+    let plan = Plan { nodes: 2, redis: format!("urls = [\"{}\"]", redis.url()), extra: "" };
+    let town = Town::start(plan).await;
+    let key = town.key("isp-ve").await;
+    let (first, second) = (town.api(0, &key), town.api(1, &key));
+    let paid = second.pay("order-1", &card_payment(15_000, "W-1")).await;
+    let id = paid.text("/id").to_owned();
+    within("the other node to see it", NODE_MAX, async || shown(&first, &id).await).await;
+
+    town.issuer.set_mood(Mood::Deaf);
+    let path = format!("/v1/payments/{id}/refunds");
+    let begun = keyed(&first, &path, "back-1", &json!({})).await;
+    let told = within("the refund to be begun", NODE_MAX, async || shown(&second, &id).await).await;
+    assert_eq!(told.text("/state"), "refunding", "{begun:?} {told:?}");
+    town.nodes[0].kill();
+    town.issuer.set_mood(Mood::Working);
+    let told = within("the owner of its lane to carry it out", NODE_MAX, async || {
+        let told = shown(&second, &id).await?;
+        (told.text("/state") == "refunded").then_some(told)
+    })
+    .await;
+    assert_eq!(told.body["refunded"]["minor"], 15_000);
+    assert_eq!(told.body["refunds"].as_array().map(Vec::len), Some(1));
 }
