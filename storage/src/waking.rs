@@ -28,8 +28,17 @@ pub fn wake(task: Waker) {
 /// Gives answers; the tasks that [`wake`] is called for are woken after the last of them.
 pub(crate) fn after(give_answers: impl FnOnce()) {
     WAITING.set(Some(Vec::new()));
+    let _wake = WakeAll;
     give_answers();
-    WAITING.take().into_iter().flatten().for_each(Waker::wake);
+}
+
+/// Wakes what waits when it is dropped, though giving an answer has panicked.
+struct WakeAll;
+
+impl Drop for WakeAll {
+    fn drop(&mut self) {
+        WAITING.take().into_iter().flatten().for_each(Waker::wake);
+    }
 }
 
 #[cfg(test)]

@@ -360,7 +360,8 @@ async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepe
 /// gets its stored answer; a new request is not remembered, so the same key may be used again.
 ///
 /// Cancel-safe: it only reads.
-pub async fn stored(engine: &Engine, request: Box<PaymentRequest>) -> Reply {
+pub async fn stored(engine: &Engine, mut request: Box<PaymentRequest>) -> Reply {
+    request.fingerprint = engine.fingerprint(&request);
     stored_or(engine, request, Reply::refused(Reason::IssuerUnavailable)).await
 }
 
@@ -371,8 +372,10 @@ async fn untimed(engine: &Engine, request: Box<PaymentRequest>) -> Reply {
     stored_or(engine, request, Reply::refused(Reason::GateUnavailable)).await
 }
 
+/// The stored answer to a request whose fingerprint is known: that of the request as it came, before
+/// anything was filled in.
 async fn stored_or(engine: &Engine, request: Box<PaymentRequest>, otherwise: Reply) -> Reply {
-    let (key, fingerprint) = (request.key, engine.fingerprint(&request));
+    let (key, fingerprint) = (request.key, request.fingerprint);
     let day_began = Some(day_began(&request, &engine.policy(), clock::now()));
     let sought = Sought { key, fingerprint, day_began };
     match engine.store.payment_by_key(sought, TraceName::of(&request)).await {

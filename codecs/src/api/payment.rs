@@ -41,9 +41,10 @@ pub struct PaymentBody {
     /// characters.
     #[serde(default, deserialize_with = "parse::optional_object")]
     pub payer: Option<PayerBody>,
-    /// Your own reference, in any language; no control or invisible characters, no digits but 0 to 9.
+    /// Your own reference, in any language; no control or invisible characters, no digits but 0 to 9, no
+    /// blanks and dashes but the space and the hyphen.
     /// The pattern has the usual scripts; letters of others are taken too.
-    #[schema(min_length = 1, max_length = 40, pattern = "^[ -~À-ɏͰ-ϿЀ-ӿ぀-ヿ一-鿿🌀-🫿]+$")]
+    #[schema(min_length = 1, max_length = 40, pattern = "^[ -~À-ɏͰ-ϿЀ-ӿぁ-ゟァ-ヿ一-鿿🌀-🫿]+$")]
     pub reference: Option<String>,
     /// Your number of the payer.
     #[schema(min_length = 1, max_length = 28, pattern = "^[ -~]+$")]

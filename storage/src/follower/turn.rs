@@ -33,9 +33,9 @@ pub(super) struct FollowedRow {
 pub(super) struct FollowerTurn {
     pub began: Instant,
     pub rows: Rows,
-    /// The payments whose rows this turn makes, in the order of their pointers: later steps of them
+    /// The payments whose rows this turn makes, each with the place of its pointers: later steps of them
     /// are told by these.
-    made: Vec<(PaymentId, FollowedRow)>,
+    made: Vec<MadeRow>,
     /// Which of them a payment is; of those that were looked for so far.
     made_by_id: HashMap<PaymentId, usize>,
     /// Rows read to be made longer, which the batch does not show to readers yet.
@@ -45,6 +45,14 @@ pub(super) struct FollowerTurn {
     /// What happened to payments, in the journal's order.
     pub events: Vec<PaymentEvent>,
     pub records: usize,
+}
+
+/// A payment whose rows a turn makes.
+struct MadeRow {
+    id: PaymentId,
+    /// Its place among the pointers of the turn, which has those of other payments too.
+    pointer: usize,
+    row: FollowedRow,
 }
 
 impl FollowedRow {
@@ -82,8 +90,9 @@ impl FollowerTurn {
 
     /// Makes the rows of a payment.
     pub fn make(&mut self, id: PaymentId, FollowedPayment { facts, row }: FollowedPayment) {
+        let pointer = self.rows.pointers.len();
         self.rows.pointers.push((id, facts));
-        self.made.push((id, row));
+        self.made.push(MadeRow { id, pointer, row });
         self.put_row(self.made.len() - 1);
     }
 
@@ -97,17 +106,17 @@ impl FollowerTurn {
     ) -> Result<Option<(Effects, &Facts)>, FollowError> {
         // Most turns are asked for none.
         let known = self.made_by_id.len();
-        let more = self.made.iter().enumerate().skip(known).map(|(at, (id, _))| (*id, at));
+        let more = self.made.iter().enumerate().skip(known).map(|(at, made)| (made.id, at));
         self.made_by_id.extend(more);
         let Some(at) = self.made_by_id.get(&id).copied() else { return Ok(None) };
-        let effects = self.made[at].1.step(sequence, body, record)?;
+        let effects = self.made[at].row.step(sequence, body, record)?;
         self.put_row(at);
-        Ok(Some((effects, &self.rows.pointers[at].1)))
+        Ok(Some((effects, &self.rows.pointers[self.made[at].pointer].1)))
     }
 
     /// Writes the row of a payment as it is now.
     fn put_row(&mut self, at: usize) {
-        let (id, row) = &self.made[at];
+        let MadeRow { id, row, .. } = &self.made[at];
         match &row.history {
             Some(history) => self.rows.histories.push((*id, history.clone())),
             None => self.rows.positions.push((*id, row.positions.clone())),
@@ -119,4 +128,29 @@ impl FollowerTurn {
 /// The notice of a payment to its biller, where it has one.
 pub(super) fn owed(payment: PaymentId, kind: NoticeType, facts: &Facts) -> Option<OwedNotice> {
     facts.biller.map(|biller| OwedNotice { biller, kind, payment, bill: facts.bill })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::sample::Sample;
+
+    #[test]
+    fn a_step_is_told_by_what_its_own_payment_is_found_by_whatever_else_the_turn_points_at() {
+        let facts = |sample: &Sample| {
+            let intent = sample.intent();
+            Facts::of(intent.folio, intent.plan.business_date, &intent.request)
+        };
+        let (reopened, made) = (Sample::new(1), Sample::new(2));
+        let mut turn = FollowerTurn::new();
+        // What leads to a payment that was opened again is written anew.
+        turn.rows.pointers.push((reopened.id(), facts(&reopened)));
+        let row =
+            FollowedRow { progress: Progress::SENT, positions: Positions::new(5), history: None };
+        turn.make(made.id(), FollowedPayment { facts: facts(&made), row });
+        let stepped = turn.step(made.id(), (6, &[]), &made.approved()).expect("a legal step");
+        let (_, found_by) = stepped.expect("a payment of this turn");
+        assert_eq!(*found_by, facts(&made));
+        assert!(turn.step(reopened.id(), (7, &[]), &reopened.approved()).unwrap().is_none());
+    }
 }

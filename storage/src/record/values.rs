@@ -107,7 +107,6 @@ impl Field for Box<str> {
     }
 }
 
-/// Printable ASCII, empty where it is missing.
 impl<const MAX: usize> Field for FreeText<MAX> {
     fn is_default(&self) -> bool {
         false
@@ -123,6 +122,7 @@ impl<const MAX: usize> Field for FreeText<MAX> {
     }
 }
 
+/// Printable ASCII, empty where it is missing.
 impl<const MAX: usize> Field for Text<MAX> {
     fn is_default(&self) -> bool {
         self.is_empty()

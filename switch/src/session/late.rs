@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use codecs::iso8583::cauce87::{self, ParticipantAnswer, Repeat};
 use router::exchange::{AttemptRef, RequestTrace, Undo};
 use router::id::Folio;
+use router::message::Acceptor;
 use router::payment::Payment;
 use storage::StoreError;
 
@@ -126,7 +127,8 @@ fn contradiction(
         approval: None,
     };
     let speaker = participant.speaker();
-    let asking = speaker.asking(Repeat::First, participant.config.acceptor);
+    // What the participant's entry says of the acceptor may have changed since: not compared.
+    let asking = speaker.asking(Repeat::First, Acceptor::default());
     let write = |out: &mut BytesMut| cauce87::original_request(&undo, trace, asking, out);
     let request = speaker.message(write).ok()?;
     let wire = cauce87::read(answer).ok()?;

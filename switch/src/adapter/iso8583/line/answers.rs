@@ -9,6 +9,9 @@ use parking_lot::Mutex;
 
 use super::{Line, NotSent, Outbound, Queued};
 
+/// Bytes of answers that are queued at once without waiting for the end of the turn: a quarter of the
+/// least that may wait for a line.
+const QUEUED_LEN: usize = 16 << 10;
 /// Room for places that is kept.
 const PLACES_KEPT: usize = 64;
 
@@ -49,7 +52,12 @@ impl<P> ReadyAnswers<P> {
         let is_packed = !self.line.identity.is_traced() && self.line.message_format.is_none();
         let mut ready = self.ready.lock();
         match is_packed {
-            true => ready.pack(&self.line, header.as_ref(), write),
+            true => {
+                ready.pack(&self.line, header.as_ref(), write);
+                if ready.frames.len() >= QUEUED_LEN {
+                    self.queue(&mut ready);
+                }
+            }
             false => {
                 let mut body = BytesMut::with_capacity(256);
                 write(&mut body);
@@ -57,6 +65,21 @@ impl<P> ReadyAnswers<P> {
             }
         }
         ready.places.push(places);
+    }
+
+    fn queue(&self, ready: &mut Ready<P>) {
+        if ready.count == 0 {
+            return;
+        }
+        let whole_len = mem::take(&mut ready.whole_len);
+        let mut frames = mem::take(&mut ready.frames);
+        // What an answer left that panicked while it was written.
+        frames.truncate(whole_len);
+        let count = mem::take(&mut ready.count);
+        ready.usual_len = frames.len();
+        if self.line.answer_many(frames, count).is_err() {
+            undelivered(count);
+        }
     }
 
     fn answer_alone(&self, header: Option<Header>, body: Bytes) {
@@ -68,14 +91,7 @@ impl<P> ReadyAnswers<P> {
     /// Hands what is ready to the line's writer.
     pub fn hand_over(&self) {
         let mut ready = self.ready.lock();
-        if ready.count > 0 {
-            let frames = mem::take(&mut ready.frames);
-            let count = mem::take(&mut ready.count);
-            (ready.whole_len, ready.usual_len) = (0, frames.len());
-            if self.line.answer_many(frames, count).is_err() {
-                undelivered(count);
-            }
-        }
+        self.queue(&mut ready);
         // Not before: a drain waits for them, and then closes the line.
         ready.places.clear();
         ready.places.shrink_to(PLACES_KEPT);

@@ -165,6 +165,22 @@ async fn an_answer_whose_writing_panics_leaves_no_half_of_a_frame() {
     assert_eq!(written(answers, outgoing).await, b"\0\x09\x60\0\0\0\x000210");
 }
 
+#[tokio::test]
+async fn an_answer_whose_writing_panics_takes_no_earlier_one_with_it() {
+    let (line, outgoing) = line(64, 4096);
+    let header = line.framer().own_header().cloned();
+    let answers = ReadyAnswers::new(Arc::new(line));
+    answers.add(header.as_ref(), (), |out| out.extend_from_slice(b"0210"));
+    let defect = std::panic::AssertUnwindSafe(|| {
+        answers.add(header.as_ref(), (), |out| {
+            out.extend_from_slice(b"02");
+            panic!("a defect");
+        });
+    });
+    assert!(std::panic::catch_unwind(defect).is_err());
+    assert_eq!(written(answers, outgoing).await, b"\0\x09\x60\0\0\0\x000210");
+}
+
 #[test]
 fn places_are_given_back_when_the_answers_are_queued_and_not_before() {
     let (line, mut outgoing) = line(64, 4096);
