@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use router::fee::{Bearer, FeeTiming};
+use router::fee::{Bearer, FeeBasis, FeeRule, FeeTiming};
 use router::id::{BillerId, FloatRef, Product};
-use router::message::{Originator, Rail};
+use router::message::{Acceptor, Originator, Rail};
 use router::money::{Currency, Money};
 use router::policy::{
-    Biller, FeeBasis, FeeRule, Float, FloatDebits, LimitRule, Measure, Participant,
-    ParticipantStatus, Policy, Route, Scope, Window,
+    Biller, Float, FloatDebits, LimitRule, Measure, Participant, ParticipantStatus, Policy, Route,
+    Scope, Window,
 };
 use router::reason::Reason;
 use router::text::Text;
@@ -160,6 +160,7 @@ fn biller(name: &str) -> Biller {
         rails: Vec::new(),
         zone: Arc::new(Zone { offsets: vec![(Timestamp(i64::MIN), -6 * 3600)] }),
         float_debits: FloatDebits::Total,
+        acceptor: Acceptor::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use codecs::json_bank::{BankValues, BankVerdict, JsonDialect, Operation};
 use libfuzzer_sys::fuzz_target;
-use router::message::Payer;
+use router::message::{Acceptor, Payer};
 use router::money::{Currency, Money};
 use router::secret::Secret;
 use router::time::Timestamp;
@@ -37,6 +37,7 @@ fuzz_target!(|input: &[u8]| {
         bill: None,
         client: None,
         reference: None,
+        acceptor: Acceptor::default(),
         payer: &payer,
         one_time_key: Some(&key),
         bank_reference: Some("B-1"),

@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::limit::BillTerms;
+use crate::asked::BillTerms;
 use crate::money::Money;
 use crate::reason::Reason;
 use crate::time::{Date, Timestamp};

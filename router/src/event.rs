@@ -7,10 +7,10 @@
 
 use std::fmt;
 
+use crate::endpoint::Endpoint;
 use crate::id::{BillNo, BillerId, EndpointId, PaymentId};
 use crate::notice::NoticeType;
 use crate::posting::Entry;
-use crate::record::Endpoint;
 use crate::text::Text;
 use crate::time::Timestamp;
 

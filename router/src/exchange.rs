@@ -15,7 +15,9 @@ use crate::secret::Pan;
 use crate::text::Text;
 use crate::time::{Date, Timestamp};
 
-pub use later::{Awaiting, Confirmation, InquiryAnswer, KnownPayment, RefundAsk};
+pub use later::{
+    Awaited, Awaiting, Confirmation, InquiryAnswer, InquiryFinding, KnownPayment, RefundAsk,
+};
 
 /// A payment that a participant is to carry out.
 #[derive(Debug, Clone, Copy)]

@@ -2,8 +2,10 @@
 
 use smallvec::SmallVec;
 
+use crate::id::BillerId;
+use crate::message::Rail;
 use crate::money::{Money, MoneyError, Rounding};
-use crate::policy::{FeeBasis, FeeRule};
+use crate::rules::{Criteria, Rule, sort};
 use crate::text::Text;
 
 /// One itemised fee of one payment.
@@ -37,6 +39,35 @@ pub enum FeeTiming {
     Invoice,
 }
 
+/// A fee on matching payments. An empty criterion matches everything.
+#[derive(Debug, Clone)]
+pub struct FeeRule {
+    /// What people read.
+    pub label: Text<24>,
+    /// Billers it is for.
+    pub billers: Vec<BillerId>,
+    /// Rails it is for.
+    pub rails: Vec<Rail>,
+    /// How much.
+    pub basis: FeeBasis,
+    /// Who bears it.
+    pub borne_by: Bearer,
+    /// How it is collected.
+    pub timing: FeeTiming,
+}
+
+/// How a fee is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeeBasis {
+    /// A share of the amount, in basis points (300 is 3 %), rounded half up once.
+    Share {
+        /// Hundredths of one per cent, 0..=10_000.
+        basis_points: u32,
+    },
+    /// A fixed amount, charged when the payment is in the same currency.
+    Fixed(Money),
+}
+
 /// The fees of one payment.
 pub type Fees = SmallVec<[Fee; 2]>;
 
@@ -51,6 +82,16 @@ pub struct Charge {
     pub kept_back: Money,
     /// What the payer pays: the amount and what comes on top.
     pub total: Money,
+}
+
+impl Rule for FeeRule {
+    fn criteria(&self) -> Criteria<'_> {
+        Criteria { billers: &self.billers, rails: &self.rails, ..Criteria::default() }
+    }
+
+    fn sort_criteria(&mut self) {
+        sort(&mut self.billers);
+    }
 }
 
 /// Computes the fees of one payment: one line for each rule that applies to it.

@@ -1,6 +1,6 @@
 //! The ledger: every account's balance, folded from entries alone.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use crate::id::AccountId;
 use crate::money::Currency;

@@ -17,10 +17,15 @@
 //! [`invariant`] names what must hold at every journal position; tests, the load audit and the
 //! start-up check share those functions.
 
+pub mod asked;
 pub mod bill;
+pub mod detail;
+pub mod early;
+pub mod endpoint;
 pub mod event;
 pub mod exchange;
 pub mod fee;
+pub mod free_text;
 pub mod id;
 pub mod invariant;
 pub mod ledger;
@@ -34,8 +39,10 @@ pub mod payment;
 pub mod plan;
 pub mod policy;
 pub mod posting;
+pub mod rail_needs;
 pub mod reason;
 pub mod record;
+pub mod refusal;
 pub mod reservation;
 pub mod rules;
 pub mod secret;

@@ -2,22 +2,21 @@
 
 mod bill;
 mod claim;
-mod detail;
 #[cfg(test)]
 mod tests;
 
 use smallvec::SmallVec;
 
+use crate::asked::Asked;
+use crate::detail::{BrokenLimit, Detail};
 use crate::id::Product;
 use crate::money::Money;
-use crate::plan::{Asked, Refusal};
 use crate::policy::{LimitRule, Measure};
 use crate::reason::Reason;
+use crate::refusal::Refusal;
 
-pub use bill::BillTerms;
 pub(crate) use bill::check as check_bill;
 pub(crate) use claim::reservation;
-pub use detail::{BrokenLimit, Detail, ReservedLimits};
 
 /// The limits that apply to one payment, in the order of the policy.
 pub(crate) type Limits<'a> = SmallVec<[&'a LimitRule; 8]>;

@@ -2,12 +2,11 @@
 
 mod digest;
 mod key;
-mod named;
 
 pub use digest::digest128;
 pub use key::{FingerprintKey, api_key_of, fingerprint, iso_key};
-pub use named::{EarlyReversal, Handle, kept as kept_reference};
 
+use crate::free_text::FreeText;
 use crate::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
 use crate::money::Money;
 use crate::secret::{CardNumber, SealedTexts, Secret};
@@ -70,13 +69,9 @@ impl Rail {
         }
     }
 
-    /// Whether the request itself must name the payer. On the other rails the payer hands over cash,
-    /// pays at a gateway or in the own bank's app, and is known there.
+    /// Whether the request itself must name the payer.
     pub fn debits_named_payer(self) -> bool {
-        match self {
-            Self::Account | Self::C2p => true,
-            Self::P2c | Self::Card | Self::Psd2 | Self::Wallet | Self::CashFloat => false,
-        }
+        !self.payer_needs().is_empty()
     }
 
     /// The rail of a name.
@@ -179,7 +174,7 @@ pub struct PaymentRequest {
     /// The originator's own trace of the request.
     pub trace: Trace,
     /// The originator's own reference, shown back (`reference` in JSON).
-    pub reference: Option<Text<40>>,
+    pub reference: Option<FreeText<40>>,
     /// The originator's own data, a JSON object in canonical form: names in order, no white space.
     pub metadata: Option<Box<str>>,
     /// What the issuer must see and nobody may keep.
@@ -243,9 +238,46 @@ pub struct Trace {
     pub terminal: Text<8>,
     /// Card acceptor (DE42).
     pub merchant: Text<15>,
+    /// Name and place of the card acceptor (DE43), where the configuration says them.
+    pub merchant_place: Text<40>,
+}
+
+/// How whoever takes the payment is presented to participants, where the request itself does not
+/// say. An empty value says nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Acceptor {
+    /// Merchant category (DE18), 4 digits.
+    pub category: Text<4>,
+    /// Terminal (DE41).
+    pub terminal: Text<8>,
+    /// Its number (DE42).
+    pub id: Text<15>,
+    /// Its name and place (DE43).
+    pub place: Text<40>,
 }
 
 impl Trace {
+    /// The same with what it does not say itself.
+    pub fn presenting(self, acceptor: &Acceptor) -> Self {
+        Self {
+            merchant_category: self.merchant_category.or(acceptor.category),
+            terminal: self.terminal.or(acceptor.terminal),
+            merchant: self.merchant.or(acceptor.id),
+            merchant_place: self.merchant_place.or(acceptor.place),
+            ..self
+        }
+    }
+
+    /// How it presents whoever takes the payment.
+    pub fn acceptor(&self) -> Acceptor {
+        Acceptor {
+            category: self.merchant_category,
+            terminal: self.terminal,
+            id: self.merchant,
+            place: self.merchant_place,
+        }
+    }
+
     /// Whether the request says that it was sent before (x1).
     pub fn is_repeat(&self) -> bool {
         self.mti.as_bytes().last() == Some(&b'1')

@@ -9,9 +9,9 @@ mod state;
 mod tests;
 mod waiting;
 
+use crate::detail::Detail;
 use crate::fee::Fees;
 use crate::id::{Folio, PaymentId};
-use crate::limit::Detail;
 use crate::message::PaymentRequest;
 use crate::money::Money;
 use crate::notice::NoticeType;

@@ -1,25 +1,25 @@
 //! The decision that needs no state: routes, fees, the entry of an approval, and what must be
 //! reserved.
 
-mod asked;
 #[cfg(test)]
 mod tests;
 
 use smallvec::SmallVec;
 
+use crate::asked::{Asked, BillTerms};
+use crate::detail::ReservedLimits;
 use crate::fee::{self, Fees};
-use crate::id::{AccountId, ParticipantId};
-use crate::limit::{self, BillTerms, Detail, ReservedLimits};
+use crate::id::ParticipantId;
+use crate::limit;
 use crate::message::PaymentRequest;
 use crate::money::{Currency, Money};
-use crate::policy::{ParticipantStatus, Policy, allows};
+use crate::policy::{ParticipantStatus, Policy};
 use crate::posting::{self, Entry};
 use crate::reason::Reason;
+use crate::refusal::Refusal;
 use crate::reservation::Reservation;
-use crate::text::Text;
+use crate::rules::allows;
 use crate::time::{Date, Timestamp};
-
-pub(crate) use asked::Asked;
 
 /// How a payment is to be carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,33 +47,6 @@ pub struct Plan {
 
 /// Candidate participants, best first.
 pub type Routes = SmallVec<[ParticipantId; 4]>;
-
-/// A payment that breaks a rule which needs no state to see.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// Why.
-    pub reason: Reason,
-    /// The name of the request field to mend, in JSON terms, where there is one.
-    pub field: Option<&'static str>,
-    /// What people need beyond the catalogue's text: the highest allowed amount and the like.
-    pub detail: Option<Detail>,
-    /// The business date the refusal is recorded under.
-    pub business_date: Date,
-}
-
-/// Name of the ledger account for a kind and an owner: `float:58341122`.
-///
-/// Shape: longer owners are cut at the account's 48 characters.
-pub fn account(kind: &str, owner: &str) -> AccountId {
-    let mut name = [0; AccountId::LEN_MAX];
-    let mut len = 0;
-    for part in [kind, ":", owner] {
-        let taken = part.len().min(name.len() - len);
-        name[len..len + taken].copy_from_slice(&part.as_bytes()[..taken]);
-        len += taken;
-    }
-    AccountId(Text::from_ascii(&name[..len]).expect("invariant: kinds and ids are printable ASCII"))
-}
 
 /// Plans one payment by the rules alone; reads no state.
 ///

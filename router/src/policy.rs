@@ -5,13 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fee::{Bearer, FeeTiming};
+use crate::fee::FeeRule;
 use crate::id::{BillerId, FloatRef, ParticipantId, Product};
-use crate::message::{Originator, Rail};
+use crate::message::{Acceptor, Originator, Rail};
 use crate::money::{Currency, Money};
 use crate::reason::Reason;
-use crate::rules::RuleList;
-use crate::text::Text;
+use crate::rules::{Criteria, Rule, RuleList, sort};
 use crate::time::Zone;
 
 /// All rules of one configuration version.
@@ -88,6 +87,8 @@ pub struct Biller {
     pub zone: Arc<Zone>,
     /// What a collector's float loses.
     pub float_debits: FloatDebits,
+    /// How it is presented to participants where a request of its own does not say.
+    pub acceptor: Acceptor,
 }
 
 /// What a float loses at a payment.
@@ -119,35 +120,6 @@ pub struct Route {
     pub max_minor: Option<i64>,
     /// Participants to try, best first.
     pub to: Vec<ParticipantId>,
-}
-
-/// A fee on matching payments. An empty criterion matches everything.
-#[derive(Debug, Clone)]
-pub struct FeeRule {
-    /// What people read.
-    pub label: Text<24>,
-    /// Billers it is for.
-    pub billers: Vec<BillerId>,
-    /// Rails it is for.
-    pub rails: Vec<Rail>,
-    /// How much.
-    pub basis: FeeBasis,
-    /// Who bears it.
-    pub borne_by: Bearer,
-    /// How it is collected.
-    pub timing: FeeTiming,
-}
-
-/// How a fee is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FeeBasis {
-    /// A share of the amount, in basis points (300 is 3 %), rounded half up once.
-    Share {
-        /// Hundredths of one per cent, 0..=10_000.
-        basis_points: u32,
-    },
-    /// A fixed amount, charged when the payment is in the same currency.
-    Fixed(Money),
 }
 
 /// A limit on matching payments. An empty criterion matches everything.
@@ -241,8 +213,35 @@ pub enum Window {
     Month,
 }
 
-/// Whether a criterion matches a value: an empty one matches everything, another one what it
-/// names – so never a value that is not there.
-pub(crate) fn allows<T: PartialEq>(criterion: &[T], value: Option<&T>) -> bool {
-    criterion.is_empty() || value.is_some_and(|value| criterion.contains(value))
+impl Rule for Route {
+    fn criteria(&self) -> Criteria<'_> {
+        Criteria {
+            billers: &self.billers,
+            rails: &self.rails,
+            products: &[],
+            currencies: &self.currencies,
+            bank_codes: &self.bank_codes,
+            card_prefixes: &self.card_prefixes,
+            min_minor: self.min_minor,
+            max_minor: self.max_minor,
+        }
+    }
+
+    fn sort_criteria(&mut self) {
+        sort(&mut self.billers);
+        sort(&mut self.bank_codes);
+        sort(&mut self.card_prefixes);
+    }
+}
+
+impl Rule for LimitRule {
+    fn criteria(&self) -> Criteria<'_> {
+        let Self { billers, rails, products, .. } = self;
+        Criteria { billers, rails, products, ..Criteria::default() }
+    }
+
+    fn sort_criteria(&mut self) {
+        sort(&mut self.billers);
+        sort(&mut self.products);
+    }
 }

@@ -27,10 +27,24 @@ use crate::fee::Charge;
 use crate::id::{AccountId, FloatRef, ParticipantId};
 use crate::message::{Originator, Rail};
 use crate::money::{Currency, Money, MoneyError};
-use crate::plan::account;
 use crate::policy::FloatDebits;
+use crate::text::Text;
 
 pub use entry::{Entry, EntryError};
+
+/// Name of the ledger account for a kind and an owner: `float:58341122`.
+///
+/// Shape: longer owners are cut at the account's 48 characters.
+pub fn account(kind: &str, owner: &str) -> AccountId {
+    let mut name = [0; AccountId::LEN_MAX];
+    let mut len = 0;
+    for part in [kind, ":", owner] {
+        let taken = part.len().min(name.len() - len);
+        name[len..len + taken].copy_from_slice(&part.as_bytes()[..taken]);
+        len += taken;
+    }
+    AccountId(Text::from_ascii(&name[..len]).expect("invariant: kinds and ids are printable ASCII"))
+}
 
 /// Debit or credit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,21 +4,22 @@ mod inquiry;
 mod refund;
 mod waiting;
 
+use crate::detail::Detail;
+use crate::early::EarlyReversal;
+use crate::endpoint::Endpoint;
 use crate::event::{Event, EventBody};
 use crate::exchange::{Ask, AttemptRef};
-use crate::id::{BillerId, EndpointId, Folio, ParticipantId, PaymentId, RefundId};
-use crate::limit::Detail;
-use crate::message::{EarlyReversal, PaymentRequest};
+use crate::id::{EndpointId, Folio, ParticipantId, PaymentId, RefundId};
+use crate::message::PaymentRequest;
 use crate::outcome::{Cause, Outcome};
 use crate::plan::Plan;
 use crate::posting::Entry;
 use crate::reason::Reason;
-use crate::secret::SealedSecret;
 use crate::time::{Date, Timestamp};
 
-pub use inquiry::{Inquiry, InquiryFinding};
+pub use inquiry::Inquiry;
 pub use refund::{Refund, RefundBegun, RefundDone, RefundFailed, RefundStep};
-pub use waiting::{Awaited, Confirming, Expired, WaitBegun};
+pub use waiting::{Confirming, Expired, WaitBegun};
 
 /// One step, as it is made durable.
 #[derive(Debug, Clone)]
@@ -225,50 +226,6 @@ pub struct AccountMovement {
     pub at: Timestamp,
     /// What is posted.
     pub entry: Entry,
-}
-
-/// A merchant's address for notices.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// The endpoint.
-    pub id: EndpointId,
-    /// Whose payments it hears of.
-    pub biller: BillerId,
-    /// When it was set, or changed last.
-    pub at: Timestamp,
-    /// Counts its changes, from 1. A change follows the version before it and no other.
-    pub version: u32,
-    /// Where notices go; none once the endpoint is deleted.
-    pub url: Option<Box<str>>,
-    /// The signing secret.
-    pub secret: SealedSecret,
-    /// Secrets before it that still sign, newest first.
-    pub old_secrets: Vec<OldSecret>,
-    /// Types it wants; empty means all.
-    pub types: Vec<crate::notice::NoticeType>,
-}
-
-/// A signing secret that another one has followed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OldSecret {
-    /// The secret.
-    pub secret: SealedSecret,
-    /// When it stops to sign, as it was decided when the other one followed.
-    pub ends_at: Timestamp,
-}
-
-impl Endpoint {
-    /// The old secrets that sign at a time, newest first.
-    pub fn old_secrets_at(&self, now: Timestamp) -> impl Iterator<Item = &OldSecret> {
-        self.old_secrets.iter().filter(move |old| now < old.ends_at)
-    }
-
-    /// When it was set.
-    ///
-    /// Units: of its id, to the millisecond.
-    pub fn created_at(&self) -> Timestamp {
-        Timestamp(self.id.unix_ms().saturating_mul(1000))
-    }
 }
 
 /// Every notice of records up to and including a position has been delivered or given up.

@@ -10,9 +10,9 @@ mod tests;
 use std::ops::Deref;
 
 use crate::message::Rail;
-use crate::policy::allows;
 
 pub use criteria::{Attributes, Criteria, Rule};
+pub(crate) use criteria::{allows, sort};
 use index::Index;
 
 /// Rules of one kind, in the order of the configuration, with their index.

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::fee::{Bearer, FeeTiming};
+use crate::early::EarlyReversal;
+use crate::fee::{Bearer, FeeBasis, FeeRule, FeeTiming};
 use crate::id::{BillerId, ClientRef, FloatRef, OperatorId, ParticipantId, Product, Stan};
 use crate::message::{
-    EarlyReversal, Fingerprint, FingerprintKey, IdempotencyKey, Originator, Payer, PaymentRequest,
-    Rail, Trace, fingerprint, iso_key,
+    Acceptor, Fingerprint, FingerprintKey, IdempotencyKey, Originator, Payer, PaymentRequest, Rail,
+    Trace, fingerprint, iso_key,
 };
 use crate::money::{Currency, Money};
 use crate::policy::{
-    Biller, FeeBasis, FeeRule, Float, FloatDebits, LimitRule, Measure, Participant,
-    ParticipantStatus, Policy, Route, Scope, Window,
+    Biller, Float, FloatDebits, LimitRule, Measure, Participant, ParticipantStatus, Policy, Route,
+    Scope, Window,
 };
 use crate::reason::Reason;
 use crate::secret::{CardNumber, Pan};
@@ -109,6 +110,7 @@ pub(crate) fn biller(name: &str) -> Biller {
         rails: Vec::new(),
         zone: Arc::new(Zone { offsets: vec![(Timestamp(i64::MIN), -6 * 3600)] }),
         float_debits: FloatDebits::Total,
+        acceptor: Acceptor::default(),
     }
 }
 

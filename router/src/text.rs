@@ -59,6 +59,11 @@ impl<const MAX: usize> Text<MAX> {
         Ok(Self { bytes, len: u8::try_from(ascii.len()).expect("invariant: MAX is at most 255") })
     }
 
+    /// This text, or another where it is empty.
+    pub fn or(self, other: Self) -> Self {
+        if self.is_empty() { other } else { self }
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(self.as_bytes()).expect("invariant: printable ASCII is UTF-8")

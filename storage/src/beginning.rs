@@ -35,10 +35,10 @@ use router::id::PaymentId;
 
 use crate::history::History;
 use crate::journal::{Damage, Head, dir_of, list, sync_dir};
+use crate::packing::{Reader, put_blob, put_u64, put_u128};
 use crate::proof::LedgerProof;
-use crate::record::bytes::{Reader, put_blob, put_u64, put_u128};
-use crate::snapshot::{SnapshotError, put_state, read_state};
 use crate::state::State;
+use crate::state_image::{SnapshotError, put_state, read_state};
 
 const NAME: &str = "beginning";
 const FRESH_NAME: &str = "beginning.tmp";

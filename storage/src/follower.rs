@@ -14,22 +14,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use foldhash::{HashMap, HashMapExt};
+use router::endpoint::Endpoint;
 use router::event::{Event, OwedNotice};
 use router::id::{BillerId, EndpointId, PaymentId};
 use router::notice::NoticeType;
 use router::payment::Progress;
-use router::record::{Endpoint, Record};
+use router::record::Record;
 
 use crate::causes::with_causes;
 use crate::events::{PaymentEvent, RecentEvents};
+use crate::failure::StoreFailure;
 use crate::history::History;
 use crate::journal::{Damage, PLACE_EVERY, Tail, TailFrame};
 use crate::outbox::{self, NoticeOrigin};
-use crate::record::{self, Kind};
+use crate::record::{self, DecodeError, Kind};
 use crate::shared::Shared;
-use crate::store::StoreFailure;
 use crate::view::{Facts, Positions, Rows, ViewError, ViewPosition, Views};
-use turn::{FollowedPayment, FollowerTurn};
+use crate::written::TakenGroups;
+use turn::{FollowedPayment, FollowedRow, FollowerTurn, owed};
 use view_retry::ViewRetry;
 
 /// A payment without outcome is written when it is this old.
@@ -70,6 +72,7 @@ pub(crate) struct Follower {
     last_place: Option<u64>,
     refresh: Option<Refresh>,
     retry: ViewRetry,
+    taken: TakenGroups,
 }
 
 /// When endpoints that other nodes set are read.
@@ -105,6 +108,7 @@ impl Follower {
             views,
             refresh: None,
             retry,
+            taken: TakenGroups::default(),
         };
         *follower.shared.recent_events.lock() = RecentEvents::after(position.noticed);
         for homed in follower.views.endpoints()? {
@@ -151,6 +155,7 @@ impl Follower {
     pub fn turn(&mut self, flush_all: bool) -> Result<usize, FollowError> {
         self.refresh_endpoints()?;
         let durable = self.shared.durable();
+        self.taken.take(&self.shared.written_groups);
         let mut turn = FollowerTurn::new();
         while turn.records < BATCH_RECORDS_MAX && self.tail.next_sequence() <= durable {
             let frame = self.retry.ask(|| Ok(self.tail.next_frame()?))?;
@@ -187,7 +192,8 @@ impl Follower {
         progress: Progress,
     ) -> FollowedPayment {
         let history = self.keeps_records.then(|| History::new(sequence, body));
-        FollowedPayment { facts, progress, positions: Positions::new(sequence), history }
+        let row = FollowedRow { progress, positions: Positions::new(sequence), history };
+        FollowedPayment { facts, row }
     }
 
     fn take(
@@ -199,15 +205,20 @@ impl Follower {
         let unreadable = |source| Damage::Record { sequence, source };
         match record::kind_of(body).map_err(unreadable)? {
             Kind::Intent => {
-                let intent = record::intent_request(body).map_err(unreadable)?;
-                let facts = Facts::of(intent.folio, intent.business_date, &intent.request);
+                let (payment, facts) = self.intent(sequence, body).map_err(unreadable)?;
                 let pending = self.begun(sequence, body, facts, Progress::SENT);
-                self.pending.insert(intent.payment, pending);
-                self.order.push_back((sequence, intent.payment, Instant::now()));
+                self.pending.insert(payment, pending);
+                self.order.push_back((sequence, payment, turn.began));
+            }
+            Kind::Outcome => {
+                let record = match self.taken.outcome(sequence, &self.shared.written_groups) {
+                    Some(concluded) => Record::Outcome(concluded),
+                    None => record::decode_step(body).map_err(unreadable)?,
+                };
+                self.step(sequence, body, &record, turn)?;
             }
             Kind::Refused
             | Kind::Rerouted
-            | Kind::Outcome
             | Kind::Reversal
             | Kind::LateAnswer
             | Kind::Event
@@ -222,6 +233,15 @@ impl Follower {
             Kind::NoticeMark | Kind::Account | Kind::EarlyReversal => {}
         }
         Ok(())
+    }
+
+    /// What rows need of an intent: as the writer knows it, or as its bytes tell it.
+    fn intent(&mut self, sequence: u64, body: &[u8]) -> Result<(PaymentId, Facts), DecodeError> {
+        if let Some(known) = self.taken.intent(sequence, &self.shared.written_groups) {
+            return Ok((known.payment, known.facts));
+        }
+        let intent = record::intent_request(body)?;
+        Ok((intent.payment, Facts::of(intent.folio, intent.business_date, &intent.request)))
     }
 
     fn take_whole(
@@ -240,7 +260,7 @@ impl Follower {
                     turn,
                 );
                 let pending = self.begun(sequence, body, facts, Progress::REFUSED);
-                self.write(refused.payment, pending, turn);
+                turn.make(refused.payment, pending);
             }
             Record::Event(event) => self.take_event(sequence, body, *event, turn),
             Record::Intent(_)
@@ -283,24 +303,21 @@ impl Follower {
         let Some(id) = record.payment() else { return Ok(()) };
         let from = NoticeOrigin::of(sequence, record);
         if let Some(mut pending) = self.pending.remove(&id) {
-            let effects = pending.step(sequence, body, record)?;
+            let effects = pending.row.step(sequence, body, record)?;
             if let Some(kind) = effects.notice {
                 self.owe(from, owed(id, kind, &pending.facts), turn);
             }
             // What a notice tells of is written with it: another node may be who sends it.
-            if pending.progress.is_open() && effects.notice.is_none() {
+            if pending.row.progress.is_open() && effects.notice.is_none() {
                 self.pending.insert(id, pending);
             } else {
-                self.write(id, pending, turn);
+                turn.make(id, pending);
             }
             return Ok(());
         }
-        if let Some(mut made) = turn.made.remove(&id) {
-            let effects = made.step(sequence, body, record)?;
-            if let Some(kind) = effects.notice {
-                self.owe(from, owed(id, kind, &made.facts), turn);
-            }
-            turn.put_row(id, made);
+        if let Some((effects, facts)) = turn.step(id, (sequence, body), record)? {
+            let notice = effects.notice.and_then(|kind| owed(id, kind, facts));
+            self.owe(from, notice, turn);
             return Ok(());
         }
         self.step_of_written(sequence, body, record, turn)
@@ -321,7 +338,7 @@ impl Follower {
         };
         let lost = || Damage::Record {
             sequence,
-            source: record::DecodeError::Value { field: "earlier record of its payment", at: 0 },
+            source: DecodeError::Value { field: "earlier record of its payment", at: 0 },
         };
         let row = match row {
             None if self.views.removed_until().is_some() => {
@@ -387,11 +404,6 @@ impl Follower {
         Ok(known.filter(|history| !history.is_empty()))
     }
 
-    fn write(&self, id: PaymentId, pending: FollowedPayment, turn: &mut FollowerTurn) {
-        turn.rows.pointers.push((id, pending.facts.clone()));
-        turn.put_row(id, pending);
-    }
-
     /// Writes payments without outcome: the old ones, or all.
     fn flush(&mut self, all: bool, turn: &mut FollowerTurn) {
         while let Some((_, id, since)) = self.order.front().copied() {
@@ -400,7 +412,7 @@ impl Follower {
             }
             self.order.pop_front();
             if let Some(pending) = self.pending.remove(&id) {
-                self.write(id, pending, turn);
+                turn.make(id, pending);
             }
         }
     }
@@ -408,13 +420,9 @@ impl Follower {
     /// Owes what a record makes owed.
     fn owe(&self, from: NoticeOrigin, owed: Option<OwedNotice>, turn: &mut FollowerTurn) {
         let sequence = from.sequence;
-        let Some(OwedNotice { biller, kind, payment, bill }) =
-            owed.filter(|_| sequence > self.position.noticed)
-        else {
-            return;
-        };
-        let notice = OwedNotice { biller, kind, payment, bill };
+        let Some(notice) = owed.filter(|_| sequence > self.position.noticed) else { return };
         turn.events.push(PaymentEvent { from, notice });
+        let OwedNotice { biller, kind, payment, bill } = notice;
         for endpoint in self.endpoints.get(&biller).into_iter().flatten() {
             let wants = endpoint.types.is_empty() || endpoint.types.contains(&kind);
             let is_done = self.marks.get(&endpoint.id).is_some_and(|mark| sequence <= *mark);
@@ -460,11 +468,6 @@ impl Follower {
             false => self.retry.ask(|| Ok(self.views.write(rows.clone(), position)?)),
         }
     }
-}
-
-/// The notice of a payment to its biller, where it has one.
-fn owed(payment: PaymentId, kind: NoticeType, facts: &Facts) -> Option<OwedNotice> {
-    facts.biller.map(|biller| OwedNotice { biller, kind, payment, bill: facts.bill })
 }
 
 #[cfg(test)]

@@ -7,14 +7,16 @@
 
 mod memory;
 
+use router::early::EarlyReversal;
 use router::id::{AccountId, PaymentId};
-use router::message::{EarlyReversal, Fingerprint, IdempotencyKey, PaymentRequest};
+use router::message::{Fingerprint, IdempotencyKey, PaymentRequest};
 use router::money::Currency;
 use router::posting::Entry;
 use router::reason::Reason;
 use router::reservation::{ClaimOwner, Reservation, Settle};
 use router::time::Timestamp;
 
+pub(crate) use memory::NewKey;
 pub use memory::{Claim, MemoryGuard, Open};
 
 /// One question to the guard.

@@ -6,12 +6,16 @@ use router::payment::{Payment, Progress};
 use router::record::Record;
 use router::reservation::Reservation;
 
-use crate::record::bytes::{Reader, put_blob, put_u64};
+use crate::facts::Facts;
+use crate::packing::{Reader, put_blob, put_u64};
+use crate::positions::Positions;
 use crate::record::{DecodeError, Kind, decode, intent_head, kind_of, put_without_history};
-use crate::view::{Facts, Positions};
 
 /// Bytes before each body: its position, and its length.
 const ENTRY_HEADER_LEN: usize = 8 + 4;
+/// Room of a history that is used again: more than most payments need would be held by an open one
+/// for nothing.
+const REUSED_LEN_MAX: usize = 512;
 
 /// Positions and bodies, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,6 +54,12 @@ impl History {
         self.0.reserve_exact(ENTRY_HEADER_LEN + body.len());
         put_u64(sequence, &mut self.0);
         put_blob(body, &mut self.0);
+    }
+
+    /// Empties it for another payment; false where it has grown too large to be worth keeping.
+    pub(crate) fn clear_for_another(&mut self) -> bool {
+        self.0.clear();
+        self.0.capacity() <= REUSED_LEN_MAX
     }
 
     /// As it is kept.

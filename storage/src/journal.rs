@@ -18,10 +18,9 @@ mod damage;
 mod files;
 mod frame;
 mod lookup;
-mod reader;
+pub(crate) mod reader;
 mod segment;
 mod tail;
-mod verify;
 mod walk;
 
 use router::id::Lane;
@@ -39,7 +38,6 @@ pub(crate) use reader::{SegmentReader, Step};
 pub(crate) use segment::{dir_of, list, path_of, sync_dir};
 pub(crate) use tail::FileTail;
 pub use tail::{Tail, TailFrame, tail_after};
-pub use verify::{Frames, Records, VerifyReport, balances, frames, records, verify};
 pub use walk::Torn;
 pub(crate) use walk::{End, Walked, cut, walk};
 

@@ -3,6 +3,8 @@
 
 mod waits;
 
+use std::collections::hash_map::Entry;
+
 use foldhash::{HashMap, HashMapExt};
 use parking_lot::Mutex;
 use router::id::{ParticipantId, PaymentId};
@@ -10,6 +12,7 @@ use router::payment::{PaymentState, Progress};
 use tokio::sync::oneshot;
 
 use crate::history::History;
+use crate::record::{Kind, kind_of};
 pub(crate) use waits::Waits;
 
 const SHARDS: usize = 64;
@@ -54,15 +57,22 @@ impl Live {
 
     /// Puts in or replaces what is known of a payment; wakes who waits for its outcome.
     pub fn publish(&self, id: PaymentId, progress: Progress, history: History, sequence: u64) {
-        let mut shard = self.shard(id).lock();
-        let before = shard.remove(&id);
-        let waited_until = before.as_ref().and_then(|entry| entry.progress.waits_until);
-        self.waits.moved(id, waited_until, progress.waits_until);
-        let waiters = before.map(|entry| entry.waiters).unwrap_or_default();
-        let last_sequence = sequence;
-        let mut entry = LivePayment { progress, history, last_sequence, waiters, owed_by: None };
-        entry.moved();
-        shard.insert(id, entry);
+        let (waiters, last_sequence) = (Vec::new(), sequence);
+        let waits_until = progress.waits_until;
+        let mut payment = LivePayment { progress, history, last_sequence, waiters, owed_by: None };
+        match self.shard(id).lock().entry(id) {
+            Entry::Vacant(vacant) => {
+                self.waits.moved(id, None, waits_until);
+                vacant.insert(payment).moved();
+            }
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                self.waits.moved(id, known.progress.waits_until, waits_until);
+                payment.waiters = std::mem::take(&mut known.waiters);
+                payment.moved();
+                *known = payment;
+            }
+        }
     }
 
     /// Adds one durable record; false when the payment is not in the table.
@@ -120,6 +130,17 @@ impl Live {
         owed
     }
 
+    /// Payments that are being confirmed, or whose refunds have no end yet.
+    pub fn confirming_or_refunding(&self) -> Vec<PaymentId> {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            let under_way = shard.iter().filter(|(_, entry)| entry.is_confirming_or_refunding());
+            found.extend(under_way.map(|(id, _)| *id));
+        }
+        found
+    }
+
     /// The participant that owes a payment's undoing; none when nothing is owed, or not here.
     pub fn owed_by(&self, id: PaymentId) -> Option<ParticipantId> {
         self.shard(id).lock().get(&id).and_then(|entry| entry.owed_by)
@@ -149,6 +170,26 @@ impl LivePayment {
             (true, None) => self.owed_by = self.history.participant().ok().flatten(),
             (true, Some(_)) => {}
             (false, _) => self.owed_by = None,
+        }
+    }
+
+    fn is_confirming_or_refunding(&self) -> bool {
+        let is_confirming = |body: &[u8]| matches!(kind_of(body), Ok(Kind::Confirming));
+        match self.progress.state {
+            PaymentState::Sent => {
+                self.history.iter().filter_map(Result::ok).any(|(_, body)| is_confirming(body))
+            }
+            PaymentState::Refunding => true,
+            PaymentState::Received
+            | PaymentState::AwaitingPayer
+            | PaymentState::Approved
+            | PaymentState::Declined
+            | PaymentState::Unknown
+            | PaymentState::Reversing
+            | PaymentState::Reversed
+            | PaymentState::Expired
+            | PaymentState::Settled
+            | PaymentState::Refunded => false,
         }
     }
 

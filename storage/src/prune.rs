@@ -27,13 +27,14 @@ use router::record::Record;
 use router::time::Timestamp;
 
 use crate::beginning::{self, Beginning};
+use crate::error::OpenError;
 use crate::history::{History, HistoryError};
 use crate::journal::{Damage, End, FileTail, Tail, dir_of, list, path_of, sync_dir, walk};
+use crate::opening::open_views;
 use crate::record::{self, Kind, bodies};
 use crate::seal::Sealer;
 use crate::settings::{Settings, micros};
 use crate::snapshot::{self, SnapshotError};
-use crate::store::{OpenError, open_views};
 use crate::view::local::LocalViews;
 use crate::view::{Facts, ViewError, Views};
 

@@ -18,7 +18,6 @@
 //! what is left before anything is allocated.
 
 mod begun;
-pub(crate) mod bytes;
 mod detail;
 mod endpoint;
 mod event;
@@ -31,12 +30,12 @@ mod steps;
 mod values;
 mod waiting;
 
-use router::posting::EntryError;
 use router::record::{LateAnswer, Record, Refund, Reversal};
 
+pub use crate::decode_error::DecodeError;
+use crate::packing::{self, put_u32};
 use crate::seal::Sealer;
 pub(crate) use begun::{IntentHead, IntentRequest, RefusedHead};
-use bytes::put_u32;
 pub(crate) use endpoint::{body as endpoint_body, put_body as put_endpoint_body};
 use field::{Field, ValueReader, ValueWriter};
 pub use lists::LIST_LEN_MAX;
@@ -49,60 +48,6 @@ const VERSION: u8 = 2;
 const HEAD_LEN: usize = 2;
 /// Bytes before a record's body.
 pub const RECORD_HEADER_LEN: usize = 4;
-
-/// Why bytes are not a record.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// They end too early.
-    #[error("record ends at byte {at}")]
-    Truncated {
-        /// Where more was expected.
-        at: usize,
-    },
-    /// A field has a value it cannot have.
-    #[error("record holds no valid {field} at byte {at}")]
-    Value {
-        /// The field.
-        field: &'static str,
-        /// Where it starts.
-        at: usize,
-    },
-    /// No record has this kind.
-    #[error("no record has kind {kind}")]
-    Kind {
-        /// The kind byte.
-        kind: u8,
-    },
-    /// Written by a later version.
-    #[error("record has version {version}")]
-    Version {
-        /// The version byte.
-        version: u8,
-    },
-    /// A field that has no default is not there.
-    #[error("record has no {field}")]
-    Missing {
-        /// The field.
-        field: &'static str,
-    },
-    /// A field is there twice.
-    #[error("record has field {number} twice, again at byte {at}")]
-    Twice {
-        /// The field's number.
-        number: u64,
-        /// Where it begins again.
-        at: usize,
-    },
-    /// What it posts does not balance.
-    #[error(transparent)]
-    Entry(#[from] Box<EntryError>),
-    /// More bytes than the record has fields.
-    #[error("{len} bytes follow the record")]
-    Trailing {
-        /// How many.
-        len: usize,
-    },
-}
 
 /// The kinds, as the journal has them. Never reuse a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +98,9 @@ impl Kind {
 /// Appends a record, with its length before it; its lists have at most [`LIST_LEN_MAX`] items.
 pub fn encode(record: &Record, sealer: &Sealer, out: &mut Vec<u8>) {
     match record {
-        Record::Intent(intent) => encode_intent(intent, sealer, out),
+        Record::Intent(intent) => {
+            encode_intent(intent, sealer, out);
+        }
         Record::Refused(refused) => encode_refused(refused, sealer, out),
         Record::Rerouted(rerouted) => framed(Kind::Rerouted, out, put(rerouted)),
         Record::Outcome(concluded) => framed(Kind::Outcome, out, put(&**concluded)),
@@ -177,8 +124,15 @@ pub fn encode(record: &Record, sealer: &Sealer, out: &mut Vec<u8>) {
     }
 }
 
-pub(crate) fn encode_intent(intent: &router::record::Intent, sealer: &Sealer, out: &mut Vec<u8>) {
-    framed(Kind::Intent, out, |out| begun::put_intent(intent, sealer, out));
+/// Tells whether the request is kept as it came: no field of it is masked.
+pub(crate) fn encode_intent(
+    intent: &router::record::Intent,
+    sealer: &Sealer,
+    out: &mut Vec<u8>,
+) -> bool {
+    let mut is_as_it_came = false;
+    framed(Kind::Intent, out, |out| is_as_it_came = begun::put_intent(intent, sealer, out));
+    is_as_it_came
 }
 
 pub(crate) fn encode_refused(
@@ -359,8 +313,8 @@ impl<'a> Iterator for Bodies<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let mut reader = bytes::Reader::new(self.rest);
-        let body = reader.u32().and_then(|len| reader.take(bytes::to_usize(len)));
+        let mut reader = packing::Reader::new(self.rest);
+        let body = reader.u32().and_then(|len| reader.take(packing::to_usize(len)));
         self.rest = if body.is_ok() { reader.rest() } else { &[] };
         Some(body)
     }

@@ -100,15 +100,17 @@ fn read(settings: &Settings, head: Head, ahead: &Sender<Piece>) -> Result<Walked
 }
 
 fn fold(pieces: Receiver<Piece>, state: &mut State) -> Result<(), Damage> {
+    let mut keys = Vec::new();
     for Piece { frames, records } in pieces {
         let mut begin = 0;
         for (first_sequence, end) in frames {
             for (sequence, body) in (first_sequence..).zip(bodies(&records[begin..end])) {
                 let body = body.map_err(|source| Damage::Record { sequence, source })?;
-                state.apply(sequence, body)?;
+                state.apply_but_keys(sequence, body, &mut keys)?;
             }
             begin = end;
         }
+        state.guard.remember(keys.drain(..));
     }
     Ok(())
 }

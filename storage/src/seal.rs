@@ -10,6 +10,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use router::id::{PaymentId, SecretId};
 use router::secret::{Pan, SealedPan, SealedSecret, SealedTexts, Secret};
 use sha2::{Digest as _, Sha256};
+use smallvec::SmallVec;
 use zeroize::Zeroizing;
 
 /// Longest name of a key, in bytes.
@@ -227,8 +228,11 @@ fn nonce(id: u128, role: Role) -> Nonce {
     Nonce::assume_unique_for_key(bytes)
 }
 
-fn authenticated(name: &str, id: u128, role: Role) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(name.len() + 18);
+/// Room for the longest name, a zero, the role and the id.
+type Authenticated = SmallVec<[u8; KEY_NAME_LEN_MAX + 18]>;
+
+fn authenticated(name: &str, id: u128, role: Role) -> Authenticated {
+    let mut bytes = Authenticated::new();
     bytes.extend_from_slice(name.as_bytes());
     bytes.push(0);
     bytes.push(match role {

@@ -7,15 +7,17 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use parking_lot::Mutex;
+use router::endpoint::Endpoint;
 use router::id::{EndpointId, Lane};
-use router::record::{Endpoint, Record};
+use router::record::Record;
 use tokio::sync::{Notify, watch};
 
 use crate::events::RecentEvents;
+use crate::failure::StoreFailure;
 use crate::journal::Head;
 use crate::live::Live;
-use crate::store::StoreFailure;
 use crate::view::Homed;
+use crate::written::WrittenGroups;
 
 /// How long a deleted endpoint is remembered. Read models from before its deletion, which another
 /// node may have read already, would bring it back; they are seconds old, never so long.
@@ -58,6 +60,8 @@ pub(crate) struct Shared {
     is_closing: AtomicBool,
     wake_follower: Wake,
     wake_writer: Wake,
+    /// What the follower need not decode.
+    pub written_groups: WrittenGroups,
     pub figures: StoreFigures,
 }
 
@@ -127,6 +131,7 @@ impl Shared {
             is_closing: AtomicBool::new(false),
             wake_follower: Wake::new(),
             wake_writer: Wake::new(),
+            written_groups: WrittenGroups::default(),
             figures: StoreFigures::new(),
         }
     }

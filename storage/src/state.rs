@@ -6,17 +6,18 @@ use std::collections::hash_map::Entry as MapEntry;
 use std::time::Duration;
 
 use foldhash::{HashMap, HashMapExt};
+use router::early::EarlyReversal;
+use router::endpoint::Endpoint;
 use router::event::{Event, Subject};
 use router::id::{EndpointId, PaymentId};
 use router::ledger::Ledger;
-use router::message::EarlyReversal;
 use router::payment::{IllegalStep, PaymentState, Progress};
 use router::posting::Entry;
-use router::record::{Endpoint, Record};
+use router::record::Record;
 use router::reservation::{Reservation, Settle, Share};
 use router::time::Timestamp;
 
-use crate::guard::{Credit, MemoryGuard, ReserveAsk, Settlement, Wants};
+use crate::guard::{Credit, MemoryGuard, NewKey, ReserveAsk, Settlement, Wants};
 use crate::history::{History, HistoryError};
 use crate::journal::{Damage, TailFrame};
 use crate::record::{self, DecodeError, Kind};
@@ -48,6 +49,29 @@ pub struct Fold {
     pub(crate) folio_next: u64,
     /// When the last record was made; none before the first.
     pub(crate) last_at: Option<Timestamp>,
+    spare: SpareHistories,
+}
+
+/// Emptied histories of payments that are over, for those that begin: most live for a moment only.
+#[derive(Debug, Clone, Default)]
+struct SpareHistories(Vec<History>);
+
+impl SpareHistories {
+    /// Histories kept; beyond, their memory is given back.
+    const COUNT_MAX: usize = 64;
+
+    /// Of the record that begins a payment.
+    fn begin(&mut self, sequence: u64, body: &[u8]) -> History {
+        let mut history = self.0.pop().unwrap_or_default();
+        history.push(sequence, body);
+        history
+    }
+
+    fn keep(&mut self, mut history: History) {
+        if self.0.len() < Self::COUNT_MAX && history.clear_for_another() {
+            self.0.push(history);
+        }
+    }
 }
 
 /// A payment something is still owed for.
@@ -110,6 +134,30 @@ impl Reflect for Books<'_> {
     }
 }
 
+/// Books that remember no keys: they are gathered, to be remembered together.
+struct BooksWithoutKeys<'a> {
+    books: Books<'a>,
+    keys: &'a mut Vec<NewKey>,
+}
+
+impl Reflect for BooksWithoutKeys<'_> {
+    fn regrant(&mut self, ask: &ReserveAsk<'_>, _: u64) {
+        self.keys.push(self.books.guard.regrant_but_key(ask.payment, ask.at, ask.wants));
+    }
+
+    fn end(&mut self, settlement: &Settlement<'_>) {
+        self.books.end(settlement);
+    }
+
+    fn credit(&mut self, credit: &Credit<'_>) {
+        self.books.credit(credit);
+    }
+
+    fn forestall(&mut self, early: &EarlyReversal) {
+        self.books.forestall(early);
+    }
+}
+
 /// Forgets everything: for a fold that only has to come to a place.
 pub struct Unreflected;
 
@@ -134,6 +182,18 @@ impl State {
     pub fn apply(&mut self, sequence: u64, body: &[u8]) -> Result<(), Damage> {
         let Self { fold, guard, ledger } = self;
         fold.apply(sequence, body, &mut Books { guard, ledger })
+    }
+
+    /// Takes the next record of the journal; keys that are to be remembered are added to `keys`, and
+    /// must be [remembered](MemoryGuard::remember) before anything is decided.
+    pub(crate) fn apply_but_keys(
+        &mut self,
+        sequence: u64,
+        body: &[u8],
+        keys: &mut Vec<NewKey>,
+    ) -> Result<(), Damage> {
+        let Self { fold, guard, ledger } = self;
+        fold.apply(sequence, body, &mut BooksWithoutKeys { books: Books { guard, ledger }, keys })
     }
 
     /// Takes the next frame of the journal.
@@ -174,6 +234,7 @@ impl Fold {
             marks: BTreeMap::new(),
             folio_next: 1,
             last_at: None,
+            spare: SpareHistories::default(),
         }
     }
 
@@ -207,7 +268,7 @@ impl Fold {
                 guard.regrant(&ReserveAsk { payment, at, wants, requested }, sequence);
                 self.folio_next = self.folio_next.max(head.folio.number() + 1);
                 self.last_at = Some(head.at);
-                let history = History::new(sequence, body);
+                let history = self.spare.begin(sequence, body);
                 self.open.insert(head.payment, OpenPayment { progress: Progress::SENT, history });
             }
             Kind::Refused => {
@@ -278,7 +339,8 @@ impl Fold {
         if open.progress.is_open() {
             open.history.push(sequence, body);
         } else {
-            self.open.remove(&id);
+            let over = self.open.remove(&id);
+            over.into_iter().for_each(|payment| self.spare.keep(payment.history));
         }
         Ok(())
     }

@@ -3,9 +3,7 @@
 mod answer;
 mod elsewhere;
 mod endpoints;
-mod error;
 mod events;
-mod failure;
 mod notices;
 mod open;
 mod read;
@@ -25,6 +23,9 @@ use router::payment::PaymentState;
 use router::record::{Intent, Record, Refused};
 use tokio::sync::{Semaphore, oneshot, watch};
 
+pub use crate::appended::Appended;
+pub use crate::error::{OpenError, StoreError};
+pub use crate::failure::StoreFailure;
 pub use crate::guard::Balance;
 use crate::live::{WAITERS_MAX, Wait};
 use crate::outbox::Outbox;
@@ -34,11 +35,8 @@ use crate::settings::Limits;
 use crate::shared::Shared;
 use crate::view::{TraceName, Views};
 use crate::writer::{Command, Decided};
-pub use answer::{Admission, Appended, Page, Recovered, Stats};
+pub use answer::{Admission, Page, Recovered, Stats};
 pub use elsewhere::{Appending, OtherLane, OtherLanes, Others, Revived, Reviving};
-pub use error::{OpenError, StoreError};
-pub use failure::StoreFailure;
-pub(crate) use open::open_views;
 pub use read::OutcomeWait;
 pub use revival::Revival;
 pub use start::Parts;
@@ -99,12 +97,12 @@ impl Store {
         let intent: Box<Intent> = intent.into();
         record::check_intent(&intent)?;
         let mut encoded = Vec::with_capacity(ENCODED_LEN);
-        record::encode_intent(&intent, &self.inner.sealer, &mut encoded);
+        let is_as_it_came = record::encode_intent(&intent, &self.inner.sealer, &mut encoded);
         self.fits(&encoded)?;
         let id = intent.payment;
         let asked = RepeatKey::by(&intent.request);
         let (answer, decided) = oneshot::channel();
-        self.offer(Command::Admit { intent, encoded, answer })?;
+        self.offer(Command::Admit { intent, encoded, is_as_it_came, answer })?;
         match self.answered(decided).await {
             Ok(decided) => self.admission(id, decided).await,
             Err(error) => self.unguarded(asked, error).await,
@@ -305,25 +303,34 @@ impl Store {
         if self.inner.commands.len() >= self.inner.limits.queue_len_max / 4 * 3 {
             return Err(StoreError::Overloaded);
         }
-        match self.inner.commands.try_send(command) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => Err(StoreError::Overloaded),
-            Err(TrySendError::Disconnected(_)) => Err(self.gone()),
+        match self.queue(command)? {
+            None => Ok(()),
+            Some(_) => Err(StoreError::Overloaded),
         }
     }
 
     /// Queues what must be recorded, waiting for room.
-    async fn send(&self, mut command: Command) -> Result<(), StoreError> {
+    async fn send(&self, command: Command) -> Result<(), StoreError> {
+        // Mostly there is room, and nothing is to be noted for when there will be.
+        let Some(mut command) = self.queue(command)? else { return Ok(()) };
         loop {
             let room = self.inner.shared.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
-            match self.inner.commands.try_send(command) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Full(back)) => command = back,
-                Err(TrySendError::Disconnected(_)) => return Err(self.gone()),
+            match self.queue(command)? {
+                None => return Ok(()),
+                Some(back) => command = back,
             }
             room.await;
+        }
+    }
+
+    /// Queues a command; gives it back where there is no room.
+    fn queue(&self, command: Command) -> Result<Option<Command>, StoreError> {
+        match self.inner.commands.try_send(command) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(back)) => Ok(Some(back)),
+            Err(TrySendError::Disconnected(_)) => Err(self.gone()),
         }
     }
 

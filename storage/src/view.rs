@@ -8,19 +8,18 @@
 
 mod keys;
 pub(crate) mod local;
-mod positions;
 
 use std::ops::RangeInclusive;
 
+use router::endpoint::Endpoint;
 use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
-use router::record::Endpoint;
 use router::time::{Date, Timestamp};
 
+pub use crate::facts::{Facts, NamedBy, TraceName};
 pub use crate::history::History;
 pub use crate::journal::FrameRecords;
-pub use keys::{Facts, NamedBy, TraceName};
-pub use positions::Positions;
+pub use crate::positions::Positions;
 
 /// Rows of one STAN and DE7 that are looked at: of all terminals that have both.
 pub const TRACE_ROWS_MAX: usize = 1_024;

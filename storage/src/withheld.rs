@@ -8,7 +8,7 @@ use router::message::PaymentRequest;
 use router::misplaced::{FreeField, Keeping, findings, masked_request};
 use zeroize::Zeroizing;
 
-use crate::record::bytes::{Reader, put_blob};
+use crate::packing::{Reader, put_blob};
 use crate::seal::{SealError, Sealer};
 
 /// The request as it may be kept; none where it may be kept as it is.
@@ -79,6 +79,7 @@ fn number(field: FreeField) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use router::free_text::FreeText;
     use router::id::{BillNo, ClientRef};
     use router::text::Text;
 
@@ -97,7 +98,7 @@ mod tests {
         request.client = Some(ClientRef::new("4000001234567890").unwrap());
         request.bill = Some(BillNo::new("invoice 17").unwrap());
         request.payer.account = Some(Text::new("4000001234567891").unwrap());
-        request.reference = Some(Text::new("4000001234567892").unwrap());
+        request.reference = FreeText::new("4000001234567892").ok();
         request.metadata = Some(r#"{"n":4000001234567893}"#.into());
         let kept = masked(&request, PaymentId(3), &sealer(1)).expect("something to mask");
         (request, kept)
@@ -108,7 +109,7 @@ mod tests {
         let (request, kept) = sample();
         assert_eq!(kept.client, Some(ClientRef::new("400000******7890").unwrap()));
         assert_eq!(kept.payer.account, Some(Text::new("400000******7891").unwrap()));
-        assert_eq!(kept.reference, Some(Text::new("400000******7892").unwrap()));
+        assert_eq!(kept.reference, FreeText::new("400000******7892").ok());
         assert_eq!(kept.metadata.as_deref(), Some(r#"{"n":"400000******7893"}"#));
         assert_eq!((kept.bill, kept.fingerprint), (request.bill, request.fingerprint));
         assert!(masked(&kept, PaymentId(3), &sealer(1)).is_none(), "masking once is enough");

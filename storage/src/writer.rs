@@ -22,12 +22,14 @@ use router::payment::Progress;
 use router::record::{Intent, Record, Refused};
 use tokio::sync::oneshot;
 
+use crate::appended::Appended;
+use crate::error::StoreError;
+use crate::failure::StoreFailure;
 use crate::guard::{Balance, Guard, Sought};
 use crate::journal::{Backend, BackendError, Journal};
 use crate::seal::Sealer;
 use crate::settings::Limits;
 use crate::shared::Shared;
-use crate::store::{Appended, StoreError, StoreFailure};
 use crate::view::Views;
 
 /// How long the writer waits at a time for the read models to catch up.
@@ -45,6 +47,8 @@ pub(crate) enum Command {
     Admit {
         intent: Box<Intent>,
         encoded: Vec<u8>,
+        /// Its request is kept as it came: no field of it is masked.
+        is_as_it_came: bool,
         answer: Answer<Decided>,
     },
     Refuse {

@@ -12,8 +12,6 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::PrometheusHandle;
 use router::id::{BillerId, ParticipantId};
 use router::policy::Policy;
-use router::posting::{float_account, top_up};
-use router::record::{AccountMovement, Record};
 use router::time::Timestamp;
 use storage::folder::{FolderError, FolderLock};
 use storage::{OpenError, Sealer, StoreError};
@@ -24,27 +22,26 @@ use tokio_util::sync::CancellationToken;
 
 use self::opened::Opened;
 pub use self::stop::{Ended, StopTimes};
-use crate::adapter::iso8583::lines::{Lines, OwnAddress};
 use crate::adapter::iso8583::tls::{ListenerTls, TlsError};
-use crate::adapter::iso8583::{CommonParts, Speaker, key_exchange};
+use crate::adapter::iso8583::{CommonParts, Speaker};
 use crate::admin::Admin;
 use crate::admin::access::Access;
 use crate::admission::{Admission, Ceilings};
-use crate::config::{Config, FloatConfig, ServiceConfig};
+use crate::config::{Config, ServiceConfig};
 use crate::descriptors::{self, DescriptorError};
-use crate::early::EarlyReversals;
-use crate::engine::{Engine, Parts};
+use crate::engine::{EarlyReversals, Engine, Owed, OwedQueue, Parts};
 use crate::keys::{self, Keys};
 use crate::line_trace::LineTrace;
 use crate::notice::Notices;
 use crate::outbound::{Host, Sockets};
 use crate::participant::Participants;
 use crate::reload::Reload;
-use crate::reversal::OwedQueue;
 use crate::seal::KeyError;
+use crate::session::key_change;
+use crate::session::lines::{Lines, OwnAddress};
 use crate::session_keys::SessionKeys;
 use crate::supervise::{Supervisor, Tasks};
-use crate::{clock, fingerprint, metrics, notice, payment, reversal, seal, waiting, web};
+use crate::{clock, fingerprint, floats, metrics, notice, payment, reversal, seal, waiting, web};
 
 /// Why the switch did not start.
 #[derive(Debug, thiserror::Error)]
@@ -163,7 +160,7 @@ impl App {
         start_clock(&tasks, service, opened.recovered.last_at);
         let stans = opened.stans();
         let Opened { store, recovered, numbers, member, folder } = opened;
-        let (owed, owed_queue) = reversal::Owed::new();
+        let (owed, owed_queue) = Owed::new();
         let speaker =
             Speaker::new(service.acquirer_id, &service.iso8583.framing, &config.participants);
         let common = Arc::new(CommonParts::new(speaker, stans, tasks.stages().clone()));
@@ -183,9 +180,8 @@ impl App {
             line_trace: LineTrace::start(service).map_err(StartError::LineTrace)?,
             session_keys: SessionKeys::new(&service.data.dir, sealer.clone()),
         }));
-        key_exchange::restore(&engine, engine.participants().iso8583());
         match &member {
-            None => open_floats(&engine, &config.floats).await?,
+            None => floats::open_all(&engine, &config.floats).await?,
             Some(member) => member.join(&engine, &sealer, &service.notices, &config.floats),
         }
         payment::resume(&engine, &recovered.open).await?;
@@ -310,7 +306,7 @@ fn start_admin(
     service: &ServiceConfig,
 ) -> Result<(Admin, SocketAddr), StartError> {
     let config = &service.admin;
-    metrics::register(&engine.participants().names(), node.is_some());
+    metrics::register(&engine.participants().names(), &web::route_names(), node.is_some());
     let access = Access::new(config, &service.data.dir).map_err(StartError::DrainToken)?;
     let admin = Admin::new(Arc::clone(engine), recorded, node, access);
     let address = config.listen;
@@ -396,36 +392,6 @@ async fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, St
     bound.map_err(|source| StartError::Listen { what, address, source })
 }
 
-/// Opens the configured floats that the journal does not know yet.
-pub(crate) async fn open_floats(engine: &Engine, floats: &[FloatConfig]) -> Result<(), StoreError> {
-    for float in floats {
-        open_float(engine, float).await?;
-    }
-    Ok(())
-}
-
-/// Opens a float, unless the journal knows it.
-async fn open_float(engine: &Engine, float: &FloatConfig) -> Result<(), StoreError> {
-    let account = float_account(&float.float_ref);
-    if engine.store.account_is_known(account, float.opening.currency).await? {
-        return Ok(());
-    }
-    fund_float(engine, float).await
-}
-
-/// Gives a float what it opens with.
-///
-/// Errors: the journal's. Dropping the call may leave the float opened.
-pub(crate) async fn fund_float(engine: &Engine, float: &FloatConfig) -> Result<(), StoreError> {
-    // One that opens with nothing needs no record: it has nothing either way.
-    let Ok(entry) = top_up(&float.float_ref, float.opening) else { return Ok(()) };
-    let movement = AccountMovement { at: clock::now(), entry };
-    engine.store.append(Record::Account(Box::new(movement))).await?;
-    let (float, opening) = (float.float_ref.as_str(), float.opening);
-    tracing::info!(float, %opening, "float opened");
-    Ok(())
-}
-
 /// Starts what follows up on payments that are not over: reversals, and the ends of waits.
 fn start_follow_ups(engine: &Arc<Engine>, owed_queue: OwedQueue, service: &ServiceConfig) {
     let reversals = reversal::run(Arc::clone(engine), owed_queue, service.reversals);
@@ -443,6 +409,7 @@ fn start_lines(
     let limits = service.iso8583.clone();
     let tls = limits.tls.as_ref().map(ListenerTls::read).transpose()?;
     let lines = Lines::new(Arc::clone(engine), limits, tls, Arc::clone(admission));
+    key_change::restore(engine, engine.participants().iso8583());
     lines.listen(doors.shared);
     doors.own.into_iter().for_each(|own| lines.listen_for(own));
     engine.participants().iso8583().for_each(|participant| lines.start(participant));

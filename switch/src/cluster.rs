@@ -26,7 +26,7 @@ use crate::config::{
 };
 use crate::engine::Engine;
 use crate::notice::{self, Notices};
-use crate::{app, clock, payment, waiting};
+use crate::{clock, floats, payment, waiting};
 use lines::NodeLines;
 use peers::HttpPeers;
 
@@ -219,7 +219,7 @@ async fn open_once(engine: &Engine, node: &Arc<Node>, float: &FloatConfig) -> Re
     // Redis may not reflect yet what one who died recorded: the journal says whether it is open.
     let (asked, account) = (Arc::clone(node), float_account(&float.float_ref));
     if !blocking(move || asked.is_opened(account, currency)).await? {
-        let opened = app::fund_float(engine, float).await;
+        let opened = floats::fund(engine, float).await;
         opened.map_err(|error| storage::with_causes(&error).to_string())?;
     }
     let node = Arc::clone(node);

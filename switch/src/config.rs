@@ -1,6 +1,7 @@
 //! Configuration: files, environment and `--set` become one checked value, or a list of every
 //! mistake in them.
 
+mod acceptor;
 mod admin;
 mod cluster;
 mod document;
@@ -16,6 +17,7 @@ pub mod read;
 mod retention;
 mod rules;
 mod rules_version;
+mod sealing_key;
 mod service;
 mod zone;
 
@@ -33,8 +35,10 @@ pub use json_participant::{JsonConfig, MessageSigner, SignWith, VerifyConfig, Ve
 pub use keys::{KeyShown, KeysConfig};
 pub use layers::{Layers, Mistake};
 pub use log::{LogConfig, LogFormat, TraceConfig};
-pub use participant::{OnUnknown, ParticipantConfig, Reach, TlsFiles};
+pub use participant::{OnUnknown, ParticipantConfig, Reach, TlsFiles, UNKNOWN_PARTICIPANT};
+pub use retention::ORIGINAL_WITHIN_MICROS;
 pub use rules::FloatConfig;
+pub use sealing_key::{SealingKeyError, hex_key, sealing_key};
 pub use service::{
     ClockConfig, DataConfig, EventStreamConfig, HttpConfig, InFreeFields, Iso8583Config, KeySource,
     NoticesConfig, ReversalsConfig, SealConfig, ServiceConfig, StorageConfig, TlsServerFiles,

@@ -21,9 +21,9 @@ use loadtest::simulator::merchant::MerchantError;
 use tokio::runtime::Handle;
 
 use crate::app::{Ended, StartError};
-use crate::cli::process::{self, ServiceProcess, StopSignals};
-use crate::cli::{self, Configured};
 use crate::config::{self, Config, Layers, Mistake};
+use crate::configured::{self, Configured};
+use crate::process::{self, ServiceProcess, StopSignals};
 use crate::{log, stop_deadline};
 use folder::DataFolder;
 use sandbox::{Sandbox, SandboxError};
@@ -124,7 +124,7 @@ async fn shown(args: &DemoArgs, stop: &mut StopSignals) -> ExitCode {
         }
         Err(DemoError::Config(mistakes)) => {
             folder.leave(true);
-            cli::told_mistakes(&mistakes)
+            configured::told_mistakes(&mistakes)
         }
         Err(error) => {
             failed(&error);
@@ -215,5 +215,5 @@ fn configuration(args: &DemoArgs, dir: &Path, sandbox: &Sandbox) -> Result<Confi
         .with_text("demo.toml", &sandbox.with_addresses(DEMO_CONFIG))?
         .with_set(&format!("data.dir={}", dir.display()))?;
     let configured = Configured { config: Vec::new(), set: args.set.clone() };
-    config::load(&cli::layered(own, &configured)?)
+    config::load(&configured::layered(own, &configured)?)
 }

@@ -1,6 +1,10 @@
 //! What every part of the switch works with: rules, journal, participants, and the few counters
 //! that live outside the journal.
 
+mod at_work;
+mod early_reversals;
+mod owed;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,14 +20,17 @@ use tokio::sync::Semaphore;
 
 use crate::adapter::iso8583::CommonParts;
 use crate::config::InFreeFields;
-use crate::early::EarlyReversals;
 use crate::line_trace::LineTrace;
 use crate::outbound::Sockets;
 use crate::participant::Participants;
-use crate::refund;
-use crate::reversal::Owed;
 use crate::session_keys::SessionKeys;
 use crate::supervise::Tasks;
+pub use at_work::{AtWork, WorkOn};
+pub use early_reversals::EarlyReversals;
+pub use owed::{Owed, OwedQueue};
+
+/// Refunds that are asked of participants at once.
+const REFUNDS_AT_ONCE_MAX: usize = 1024;
 
 /// What every part of the switch works with.
 pub struct Engine {
@@ -41,6 +48,8 @@ pub struct Engine {
     pub owed: Owed,
     /// Reversals that came here before their originals.
     pub early: EarlyReversals,
+    /// Payments that this node is confirming or refunding.
+    pub at_work: AtWork,
     /// Turns of refunds that are asked of participants.
     pub refunds: Semaphore,
     /// What becomes of a request with a card number in a field where none belongs.
@@ -115,7 +124,8 @@ impl Engine {
             sockets: parts.sockets,
             owed: parts.owed,
             early: parts.early,
-            refunds: Semaphore::new(refund::AT_ONCE_MAX),
+            at_work: AtWork::default(),
+            refunds: Semaphore::new(REFUNDS_AT_ONCE_MAX),
             line_trace: parts.line_trace,
             session_keys: parts.session_keys,
             fingerprint_key: parts.fingerprint_key,

@@ -14,7 +14,8 @@ use storage::private_file;
 use zeroize::Zeroizing;
 
 use crate::config::ServiceConfig;
-use crate::seal::{KeyError, digits_of, hex_key};
+use crate::config::hex_key;
+use crate::seal::{KeyError, digits_of};
 
 /// Name of the key, in messages, and of its file in the data folder.
 const NAME: &str = "fingerprint";
@@ -49,7 +50,7 @@ fn local(dir: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
     // Of several processes that start at once one makes it, and all read what it made.
     private_file::create(&path, Zeroizing::new(hex::encode(*made)).as_bytes()).map_err(file)?;
     let digits = std::fs::read_to_string(&path).map(Zeroizing::new).map_err(file)?;
-    hex_key(NAME, &digits)
+    Ok(hex_key(NAME, &digits)?)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use router::secret::Pan;
 
 use crate::engine::Engine;
 use crate::participant::Participant;
-use crate::reversal::{card_of, request_of};
+use crate::sealed;
 
 /// A payment that was sent, with what was sealed of it opened, and the participant that it was sent
 /// to.
@@ -35,7 +35,8 @@ impl<'a> SentPayment<'a> {
                 "a payment is under way at a participant that is no longer configured");
             return None;
         };
-        let (card, request) = (card_of(engine, payment)?, request_of(engine, payment)?);
+        let sealer = &engine.sealer;
+        let (card, request) = (sealed::card(sealer, payment)?, sealed::request(sealer, payment)?);
         Some(Self { payment, request, card, attempt, participant })
     }
 

@@ -10,7 +10,7 @@ use router::id::ParticipantId;
 use router::outcome::Outcome;
 use router::payment::{OutcomeKind, Payment, PaymentState};
 use router::record::{LateAnswer, Record};
-use storage::StoreError;
+use storage::{Backoff, StoreError};
 
 use crate::clock;
 use crate::engine::Engine;
@@ -27,14 +27,14 @@ pub fn count(participant: ParticipantId) {
     metrics::counter!("cauce_unmatched_answers_total", "participant" => id).increment(1);
 }
 
-/// The pauses between two tries to record a late answer; each is twice the one before.
+/// The pauses between two tries to record a late answer.
 #[derive(Debug)]
-pub struct RecordingPauses(Duration);
+pub struct RecordingPauses(Backoff);
 
 impl RecordingPauses {
     /// Before the first pause.
     pub fn new() -> Self {
-        Self(PAUSE_MIN)
+        Self(Backoff::between(PAUSE_MIN, PAUSE_MAX))
     }
 
     /// Waits after a try that failed; false where the switch ends. Cancel-safe.
@@ -49,9 +49,8 @@ impl RecordingPauses {
         let ending = &engine.tasks.stages().ending;
         tokio::select! {
             () = ending.cancelled() => return false,
-            () = tokio::time::sleep(self.0) => {}
+            () = tokio::time::sleep(self.0.pause()) => {}
         }
-        self.0 = (self.0 * 2).min(PAUSE_MAX);
         true
     }
 }

@@ -21,9 +21,9 @@ use parking_lot::Mutex;
 use router::id::ParticipantId;
 use router::time::Timestamp;
 
-use crate::adapter::iso8583::message_format::MessageFormat;
 use crate::clock;
 use crate::config::ServiceConfig;
+use crate::line_rules::message_format::MessageFormat;
 use files::Files;
 
 /// Events that wait to be written; each holds a message at most.

@@ -5,13 +5,15 @@
 
 mod catalogue;
 mod participant;
+mod payment;
 
 use metrics::{Label, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 pub use participant::ParticipantFigures;
+pub use payment::payment_told;
 
-use crate::adapter::iso8583::line::UNKNOWN;
+use crate::config::UNKNOWN_PARTICIPANT;
 use catalogue::{CLUSTER, Dimension, Kind, METRICS, Metric};
 
 /// Upper bounds of time buckets, in seconds: 50 µs to a minute.
@@ -50,11 +52,16 @@ pub struct ParticipantNames<'a> {
     pub json: Vec<&'a str>,
 }
 
-/// Sets every metric to 0 that has not been counted yet, for these participants.
-pub fn register(participants: &ParticipantNames<'_>, is_one_of_many: bool) {
+/// Sets every metric to 0 that has not been counted yet, for these participants and routes of the
+/// HTTP API.
+pub fn register(
+    participants: &ParticipantNames<'_>,
+    routes: &[&'static str],
+    is_one_of_many: bool,
+) {
     let cluster = if is_one_of_many { CLUSTER } else { &[] };
     for metric in METRICS.iter().chain(cluster) {
-        for labels in series(metric.dimensions, participants) {
+        for labels in series(metric.dimensions, participants, routes) {
             metric.register(labels);
         }
     }
@@ -72,7 +79,11 @@ pub fn render(handle: &PrometheusHandle) -> String {
 }
 
 /// The labels of each series: every value of a dimension with every value of the others.
-fn series(dimensions: &[Dimension], participants: &ParticipantNames<'_>) -> Vec<Vec<Label>> {
+fn series(
+    dimensions: &[Dimension],
+    participants: &ParticipantNames<'_>,
+    routes: &[&str],
+) -> Vec<Vec<Label>> {
     let ParticipantNames { lines, json } = participants;
     let all_of_them = || [lines.as_slice(), json.as_slice()].concat();
     let mut all = vec![Vec::new()];
@@ -82,8 +93,9 @@ fn series(dimensions: &[Dimension], participants: &ParticipantNames<'_>) -> Vec<
             Dimension::ParticipantOfLines => ("participant", own(lines)),
             Dimension::ParticipantOfJson => ("participant", own(json)),
             Dimension::ParticipantOrUnknown => {
-                ("participant", own(&[all_of_them(), vec![UNKNOWN]].concat()))
+                ("participant", own(&[all_of_them(), vec![UNKNOWN_PARTICIPANT]].concat()))
             }
+            Dimension::Route => ("route", own(routes)),
             Dimension::Of(name, values) => (name, own(&values())),
         };
         let with = |labels: &Vec<Label>| {
@@ -132,14 +144,14 @@ mod tests {
     fn a_series_stands_for_each_value_of_each_label() {
         let dimensions = [Dimension::ParticipantOrUnknown, Dimension::Of("why", || vec!["a", "b"])];
         let names = ParticipantNames { lines: vec!["bank-a"], json: vec![] };
-        let all = series(&dimensions, &names);
+        let all = series(&dimensions, &names, &[]);
         let shown: Vec<Vec<&str>> =
             all.iter().map(|labels| labels.iter().map(Label::value).collect()).collect();
         let expect = [["bank-a", "a"], ["bank-a", "b"], ["unknown", "a"], ["unknown", "b"]];
         assert_eq!(shown, expect);
-        assert_eq!(series(&[], &names), [vec![]]);
+        assert_eq!(series(&[], &names, &[]), [vec![]]);
         let both = ParticipantNames { json: vec!["bank-j"], ..names };
-        let count = |dimension| series(&[dimension], &both).len();
+        let count = |dimension| series(&[dimension], &both, &[]).len();
         assert_eq!(count(Dimension::Participant), 2);
         assert_eq!(count(Dimension::ParticipantOfLines), 1, "a JSON API has no line to be missed");
         assert_eq!(count(Dimension::ParticipantOfJson), 1);

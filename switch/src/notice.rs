@@ -27,10 +27,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use router::endpoint::Endpoint;
 use router::event::{Actor, Event, EventKind};
 use router::id::{BillerId, EndpointId, NoticeId, SecretId};
 use router::notice::NoticeType;
-use router::record::{Endpoint, Record};
+use router::record::Record;
 use router::secret::Secret;
 use router::time::Timestamp;
 use storage::outbox::NoticeRow;

@@ -26,10 +26,9 @@ use storage::StoreError;
 use storage::view::NamedBy;
 
 use crate::clock;
+use crate::config::ORIGINAL_WITHIN_MICROS;
 use crate::engine::Engine;
 
-/// How far back payments are looked for by terminal and RRN: as long as keys are remembered.
-pub(crate) const RECENT_MICROS: i64 = 48 * 3_600_000_000;
 /// How far back a payment is looked for that is named by its terminal alone: as long as an
 /// originator may take to give one up.
 const TERMINAL_ALONE_MICROS: i64 = 10 * 60_000_000;
@@ -184,7 +183,7 @@ impl NamedPayment<'_> {
     }
 
     async fn recent(&self, engine: &Engine, by: NamedBy) -> Result<Vec<Payment>, StoreError> {
-        self.since(engine, by, RECENT_MICROS).await
+        self.since(engine, by, ORIGINAL_WITHIN_MICROS).await
     }
 
     /// The payments of the last so many microseconds; none where there are more than are looked at.

@@ -10,10 +10,12 @@ use router::id::{Folio, PaymentId};
 use router::message::{InquiryRequest, Originator, PaymentRequest};
 use router::outcome::{Cause, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
-use router::plan::{Refusal, day_began, plan};
+use router::plan::{day_began, plan};
+use router::policy::Policy;
 use router::posting::Entry;
 use router::reason::Reason;
 use router::record::{Concluded, Intent, Record, Refused, Rerouted};
+use router::refusal::Refusal;
 use router::time::Timestamp;
 use storage::guard::Sought;
 use storage::view::TraceName;
@@ -25,6 +27,7 @@ use crate::adapter::{Adapter, ReadyPayment};
 use crate::clock;
 use crate::engine::{Engine, InForce};
 use crate::log::Seldom;
+use crate::metrics::payment_told;
 use crate::original::{self, NamedPayment, Purpose};
 use crate::participant::{Participant, Participants, Ready};
 use crate::respond::Reply;
@@ -112,8 +115,11 @@ async fn decision_turn<'a>(
         Originator::Biller(_) => None,
     };
     let Some(participant) = participant else { return Some(None) };
-    let turn = participant.bulkhead().decision_turn();
-    let turn = tokio::time::timeout(TURN_WAIT_MAX, turn).await;
+    let bulkhead = participant.bulkhead();
+    if let Some(turn) = bulkhead.free_decision_turn() {
+        return Some(Some(turn));
+    }
+    let turn = tokio::time::timeout(TURN_WAIT_MAX, bulkhead.decision_turn()).await;
     turn.ok().map(Some)
 }
 
@@ -155,6 +161,7 @@ fn prepare<'a>(
         }
         Err(refusal) => return refused(request, refusal),
     };
+    let request = presented(request, policy);
     let Some((payment, folio)) = engine.new_payment(at) else {
         return Prepared::Unreachable(request, Reason::IssuerUnavailable);
     };
@@ -173,6 +180,17 @@ fn prepare<'a>(
             Prepared::Unreachable(request, way::why_unreachable(participants, &plan.routes))
         }
     }
+}
+
+/// A merchant's request as participants are told it: with what the configuration says of the merchant,
+/// where the request does not. A reversal tells the same, whatever is configured by then.
+fn presented(mut request: Box<PaymentRequest>, policy: &Policy) -> Box<PaymentRequest> {
+    if let Originator::Biller(biller) = request.originator
+        && let Some(biller) = policy.billers.get(&biller)
+    {
+        request.trace = request.trace.presenting(&biller.acceptor);
+    }
+    request
 }
 
 /// What is needed between the intent and the outcome.
@@ -342,7 +360,8 @@ async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepe
 /// gets its stored answer; a new request is not remembered, so the same key may be used again.
 ///
 /// Cancel-safe: it only reads.
-pub async fn stored(engine: &Engine, request: Box<PaymentRequest>) -> Reply {
+pub async fn stored(engine: &Engine, mut request: Box<PaymentRequest>) -> Reply {
+    request.fingerprint = engine.fingerprint(&request);
     stored_or(engine, request, Reply::refused(Reason::IssuerUnavailable)).await
 }
 
@@ -353,8 +372,10 @@ async fn untimed(engine: &Engine, request: Box<PaymentRequest>) -> Reply {
     stored_or(engine, request, Reply::refused(Reason::GateUnavailable)).await
 }
 
+/// The stored answer to a request whose fingerprint is known: that of the request as it came, before
+/// anything was filled in.
 async fn stored_or(engine: &Engine, request: Box<PaymentRequest>, otherwise: Reply) -> Reply {
-    let (key, fingerprint) = (request.key, engine.fingerprint(&request));
+    let (key, fingerprint) = (request.key, request.fingerprint);
     let day_began = Some(day_began(&request, &engine.policy(), clock::now()));
     let sought = Sought { key, fingerprint, day_began };
     match engine.store.payment_by_key(sought, TraceName::of(&request)).await {
@@ -406,8 +427,7 @@ fn measured(reply: Reply, started: Instant) -> Reply {
     }
     let elapsed = started.elapsed();
     let outcome = reply.reason.info().code;
-    metrics::counter!("cauce_payments_total", "reason" => outcome).increment(1);
-    metrics::histogram!("cauce_payment_seconds").record(elapsed);
+    payment_told(reply.reason, elapsed);
     if let Some((payment, folio)) = reply.payment {
         tracing::debug!(
             payment_id = %payment,

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use router::detail::Detail;
 use router::exchange::{NoAnswer, RefundAsk, Repeat};
 use router::id::{PaymentId, RefundId};
-use router::limit::Detail;
 use router::money::Money;
 use router::outcome::{Decline, Outcome};
 use router::payment::{Payment, PaymentRefund, PaymentState};
@@ -24,8 +24,6 @@ use crate::clock;
 use crate::engine::Engine;
 use crate::known::SentPayment;
 
-/// Refunds that may be asked of participants at once.
-pub const AT_ONCE_MAX: usize = 1024;
 /// Pauses between two requests for one refund; each is twice the one before.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -186,6 +184,7 @@ fn start(
 ) {
     let work_engine = Arc::clone(engine);
     engine.tasks.service("refund", async move {
+        let _work = work_engine.at_work.begin(payment);
         let ending = work_engine.tasks.stages().ending.clone();
         tokio::select! {
             () = ending.cancelled() => {}

@@ -14,14 +14,16 @@ use router::id::ParticipantId;
 use storage_cluster::Node;
 use tokio_rustls::TlsAcceptor;
 
-use crate::adapter::iso8583::lines::Lines;
 use crate::adapter::iso8583::tls::{ListenerTls, TlsError};
-use crate::adapter::iso8583::{Speaker, key_exchange};
-use crate::app;
+use crate::adapter::iso8583::{self, Iso8583Participant, Speaker};
 use crate::config::Config;
 use crate::engine::{Engine, InForce};
+use crate::floats;
 use crate::metrics;
 use crate::participant::{Changed, Participant};
+use crate::session::key_change;
+use crate::session::lines::Lines;
+use crate::web;
 
 /// How long lines that are opened anew are waited for, before payments are to take them.
 const SIGN_ON_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -104,7 +106,7 @@ impl Reload {
         let own = self.lines.take(&config.participants).await;
         let own = own.map_err(|(address, source)| ReloadError::Listen { address, source })?;
         if self.node.is_none() {
-            app::open_floats(engine, &config.floats).await?;
+            floats::open_all(engine, &config.floats).await?;
         }
         for (tls, acceptor) in certificates {
             tls.put_in_force(acceptor);
@@ -114,7 +116,8 @@ impl Reload {
         self.lines.close_others(&config.participants);
         engine.common.set_speaker(Speaker::new(acquirer_id, framing, &config.participants));
         let taken = Taken::of(&changed);
-        metrics::register(&changed.participants.names(), engine.is_one_of_many());
+        let is_one_of_many = engine.is_one_of_many();
+        metrics::register(&changed.participants.names(), &web::route_names(), is_one_of_many);
         self.start(&changed).await;
         let Changed { participants, retired, .. } = changed;
         let participants = Arc::new(participants);
@@ -125,7 +128,7 @@ impl Reload {
         for participant in retired {
             // A JSON API has no lines: requests that are under way end by themselves.
             let Some(lines) = participant.lines().cloned() else { continue };
-            engine.tasks.service("retired lines", async move { lines.retire().await });
+            engine.tasks.service("retired lines", retire(Arc::clone(engine), lines));
         }
         if let Some(node) = &self.node {
             node.set_config_version(config.rules_version);
@@ -143,7 +146,7 @@ impl Reload {
     /// go on by the lines and routes there are until then.
     async fn start(&self, changed: &Changed) {
         let started = || changed.started.iter().filter_map(Participant::lines);
-        key_exchange::restore(&self.engine, started());
+        key_change::restore(&self.engine, started());
         started().for_each(|participant| self.lines.start(participant));
         let awaited = started().filter(|one| one.config.reach.is_some());
         let signed_on = async {
@@ -159,5 +162,14 @@ impl Reload {
                 "a participant that is new, or configured in another way, has no line yet"
             );
         }
+    }
+}
+
+/// Ends the lines of a configuration that is in force no more, and has those counted that are.
+async fn retire(engine: Arc<Engine>, lines: Arc<Iso8583Participant>) {
+    lines.retire().await;
+    match engine.participants().iso8583_by_id(lines.id()) {
+        Some(in_force) => in_force.show_lines(),
+        None => iso8583::show_no_lines(lines.id()),
     }
 }

@@ -3,14 +3,12 @@
 
 use std::borrow::Cow;
 
-use bytes::{Bytes, BytesMut};
-use codecs::iso8583::cauce87::{self, Wire, WireAnswer};
+use router::detail::Detail;
 use router::id::{Folio, PaymentId};
-use router::limit::Detail;
 use router::outcome::{Approval, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
-use router::plan::Refusal;
 use router::reason::{Language, Reason};
+use router::refusal::Refusal;
 use storage::StoreError;
 
 use crate::log::Seldom;
@@ -211,56 +209,11 @@ impl Reply {
     }
 }
 
-fn de39(reason: Reason) -> [u8; 2] {
+/// DE39 of a reason, by the catalogue.
+pub fn de39(reason: Reason) -> [u8; 2] {
     let fallback = Reason::SystemError.info().de39;
     let code = reason.info().de39.or(fallback).unwrap_or("96").as_bytes();
     [code[0], code[1]]
-}
-
-/// A request as it came in on a line.
-#[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
-    /// Where its fields are.
-    pub wire: &'a Wire,
-    /// Its bytes.
-    pub bytes: &'a Bytes,
-}
-
-/// Writes the ISO 8583 answer to a payment, reversal or inquiry.
-pub fn iso8583(asked: &Asked<'_>, reply: &Reply, out: &mut BytesMut) {
-    let info = reply.reason.info();
-    let is_success = reply.reason == Reason::Approved;
-    let text = (!is_success).then(|| reply.text(Language::Es));
-    let answer = WireAnswer {
-        de39: reply.de39(),
-        folio: reply.payment.map(|(_, folio)| folio),
-        authorisation: is_success.then_some(reply.approval.authorisation),
-        reason_no: (!is_success).then_some(info.no),
-        text: text.as_deref(),
-        original_folio: reply.original,
-        additional_amounts: &[],
-        stands_minor: reply.stands_minor,
-    };
-    write(asked, &answer, out);
-}
-
-/// Writes the ISO 8583 answer that says a reason and nothing else.
-pub fn iso8583_reason(asked: &Asked<'_>, reason: Reason, out: &mut BytesMut) {
-    let is_success = reason == Reason::Approved;
-    let answer = WireAnswer {
-        de39: de39(reason),
-        reason_no: (!is_success).then_some(reason.info().no),
-        ..WireAnswer::default()
-    };
-    write(asked, &answer, out);
-}
-
-fn write(asked: &Asked<'_>, answer: &WireAnswer<'_>, out: &mut BytesMut) {
-    let start = out.len();
-    if let Err(error) = cauce87::answer(&asked.wire.index, asked.bytes, answer, out) {
-        tracing::error!(%error, "an answer could not be written");
-        out.truncate(start);
-    }
 }
 
 /// Tells that the journal gave no answer: once in a while, for every request meets it.

@@ -5,24 +5,23 @@
 
 mod dispatch;
 mod inquire;
+mod left;
 mod partial;
 mod proof;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use router::exchange::{Repeat, Undo, UndoAnswer, UndoOrder};
 use router::id::PaymentId;
-use router::message::{PaymentRequest, ReversalRequest};
+use router::message::ReversalRequest;
 use router::outcome::{Approval, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::posting::Entry;
 use router::reason::Reason;
 use router::record::{Attempt, Record, Reversal, ReversalCause, ReversalConfirmed, ReversalStep};
-use router::secret::{CardNumber, Pan};
-use storage::StoreError;
-use tokio::sync::{Semaphore, mpsc};
+use storage::{Backoff, StoreError};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::adapter::Adapter;
@@ -31,6 +30,7 @@ use crate::config::ReversalsConfig;
 use crate::early;
 use crate::engine::Engine;
 use crate::respond::Reply;
+use crate::sealed;
 use inquire::UnknownPayment;
 use proof::ReversalProof;
 
@@ -39,36 +39,8 @@ pub use partial::{PartAmount, PartRequest, asked as part_asked};
 
 /// Response code of what was undone before.
 const DONE_BEFORE: [u8; 2] = *b"21";
-/// Payments waiting to be looked at; beyond, the scan finds them.
-const QUEUE_LEN_MAX: usize = 65_536;
 /// How long the originator of a reversal waits for the payment itself to be concluded.
 const CONCLUDE_WAIT_MAX: Duration = Duration::from_secs(30);
-
-/// Where payments that must be undone are put. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Owed(mpsc::Sender<(PaymentId, Repeat)>);
-
-/// The other end of [`Owed`].
-pub type OwedQueue = mpsc::Receiver<(PaymentId, Repeat)>;
-
-impl Owed {
-    /// An empty queue.
-    pub fn new() -> (Self, OwedQueue) {
-        let (sender, receiver) = mpsc::channel(QUEUE_LEN_MAX);
-        (Self(sender), receiver)
-    }
-
-    /// Says that a payment is still being undone; an advice may have left already.
-    pub fn push_again(&self, payment: PaymentId) {
-        self.0.try_send((payment, Repeat::Again)).ok();
-    }
-
-    /// Says that a payment must be undone.
-    pub fn push(&self, payment: PaymentId) {
-        // A full queue loses nothing: the scan reads the journal's open payments.
-        self.0.try_send((payment, Repeat::First)).ok();
-    }
-}
 
 /// A reversal asked for by a payment's own originator.
 pub async fn asked(engine: &Arc<Engine>, request: &ReversalRequest) -> Reply {
@@ -157,13 +129,12 @@ async fn undo(
     repeat: Repeat,
     undoing: &Undoing,
 ) -> Result<(), StoreError> {
-    let mut pause = undoing.config.retry_min;
+    let mut backoff = Backoff::between(undoing.config.retry_min, undoing.config.retry_max);
     let mut pending = PendingAdvice::new(repeat);
     while advance(engine, id, &mut pending, undoing).await? == ReversalStanding::Owed {
         pending.repeat = Repeat::Again;
         metrics::counter!("cauce_reversal_repeats_total").increment(1);
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(undoing.config.retry_max);
+        tokio::time::sleep(backoff.pause()).await;
     }
     Ok(())
 }
@@ -282,8 +253,8 @@ async fn advise(
             "a reversal is owed to a participant that is no longer configured");
         return Ok(None);
     };
-    let Some(card) = card_of(engine, payment) else { return Ok(None) };
-    let Some(request) = request_of(engine, payment) else { return Ok(None) };
+    let Some(card) = sealed::card(&engine.sealer, payment) else { return Ok(None) };
+    let Some(request) = sealed::request(&engine.sealer, payment) else { return Ok(None) };
     let undo = Undo {
         payment: payment.id,
         folio: payment.folio,
@@ -313,41 +284,6 @@ fn approval_of(payment: &Payment) -> Option<&Approval> {
     match &payment.outcome {
         Some(Outcome::Approved(approval)) => Some(approval),
         Some(Outcome::Declined(_) | Outcome::Unknown(_)) | None => None,
-    }
-}
-
-/// The card number of a payment, unsealed: none inside where it has none; none at all, and an
-/// error in the log, where it does not open.
-pub(crate) fn card_of(engine: &Engine, payment: &Payment) -> Option<Option<Pan>> {
-    match &payment.request.payer.card {
-        None => Some(None),
-        Some(CardNumber::Clear(pan)) => Some(Some(pan.clone())),
-        Some(CardNumber::Sealed(sealed)) => match engine.sealer.open(sealed, payment.id) {
-            Ok(pan) => Some(Some(pan)),
-            Err(error) => {
-                tracing::error!(payment_id = %payment.id, %error, "a reversal waits for its key");
-                None
-            }
-        },
-    }
-}
-
-/// The request of a payment as its sender wrote it; none, and an error in the log, where what is
-/// sealed of it does not open.
-pub(crate) fn request_of<'a>(
-    engine: &Engine,
-    payment: &'a Payment,
-) -> Option<Cow<'a, PaymentRequest>> {
-    if payment.request.sealed_texts.is_none() {
-        return Some(Cow::Borrowed(&payment.request));
-    }
-    let mut request = payment.request.clone();
-    match storage::reveal(&mut request, payment.id, &engine.sealer) {
-        Ok(()) => Some(Cow::Owned(request)),
-        Err(error) => {
-            tracing::error!(payment_id = %payment.id, %error, "a reversal waits for its key");
-            None
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use storage::private_file;
 use storage::seal::{SealError, Sealer, SealingKey};
 use zeroize::Zeroizing;
 
-use crate::config::{KeySource, SealConfig};
+use crate::config::{KeySource, SealConfig, SealingKeyError, sealing_key};
 
 /// Name and file of the key that is made where none is configured.
 const LOCAL_KEY_NAME: &str = "local-1";
@@ -31,18 +31,9 @@ pub enum KeyError {
         /// What is wrong.
         source: io::Error,
     },
-    /// Not 64 hexadecimal digits.
-    #[error("sealing key `{name}` is not 64 hexadecimal digits")]
-    Digits {
-        /// The key's name.
-        name: String,
-    },
-    /// Its bytes repeat, as zeros do.
-    #[error("sealing key `{name}` is one that anyone would guess: draw it at random")]
-    Trivial {
-        /// The key's name.
-        name: String,
-    },
+    /// What stands for it is no key.
+    #[error(transparent)]
+    Digits(#[from] SealingKeyError),
     /// Records need a key that is not there.
     #[error(
         "sealing key `{name}` is missing, and records of the data folder are sealed under it: \
@@ -84,7 +75,7 @@ pub fn sealer(config: &SealConfig, dir: &Path) -> Result<Sealer, KeyError> {
     let noted = noted(dir)?;
     let mut keys = Vec::new();
     for (name, source) in &config.keys {
-        keys.push(key(name, &digits_of(name, source)?)?);
+        keys.push(sealing_key(name, &digits_of(name, source)?)?);
     }
     let is_configured = |name: &str| config.keys.iter().any(|(known, _)| known == name);
     for (name, _) in noted.iter().filter(|(name, _)| name != LOCAL_KEY_NAME) {
@@ -177,38 +168,12 @@ fn local_key(dir: &Path, may_make: bool) -> Result<SealingKey, KeyError> {
             "no sealing key is configured: made one beside the data it protects; set [seal] in production"
         );
     }
-    key(LOCAL_KEY_NAME, &read(LOCAL_KEY_NAME, &path)?)
+    Ok(sealing_key(LOCAL_KEY_NAME, &read(LOCAL_KEY_NAME, &path)?)?)
 }
 
 fn read(name: &str, path: &Path) -> Result<Zeroizing<String>, KeyError> {
     let file = |source| KeyError::File { name: name.to_owned(), source };
     std::fs::read_to_string(path).map(Zeroizing::new).map_err(file)
-}
-
-/// The key of a name and its 64 hexadecimal digits.
-///
-/// Errors: other digits, or a key that anyone would guess.
-pub(crate) fn key(name: &str, digits: &str) -> Result<SealingKey, KeyError> {
-    Ok(SealingKey { name: name.into(), bytes: hex_key(name, digits)? })
-}
-
-/// The 32 bytes that 64 hexadecimal digits stand for.
-///
-/// Errors: as of [`key`].
-pub(crate) fn hex_key(name: &str, digits: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    hex::decode_to_slice(digits.trim(), bytes.as_mut_slice())
-        .map_err(|_| KeyError::Digits { name: name.to_owned() })?;
-    if is_trivial(&bytes) {
-        return Err(KeyError::Trivial { name: name.to_owned() });
-    }
-    Ok(bytes)
-}
-
-/// Whether a key is one pattern over and over, such as all zeros: both halves of it are alike.
-fn is_trivial(bytes: &[u8; 32]) -> bool {
-    let has_period = |period: usize| bytes.iter().zip(&bytes[period..]).all(|(a, b)| a == b);
-    (1..=16).any(has_period)
 }
 
 #[cfg(test)]
@@ -272,17 +237,5 @@ mod tests {
         let sealer = sealer(&of(Some("k1"), &[("k1", DIGITS)]), dir.path()).expect("both keys");
         assert_eq!(sealer.active_key_name(), "k1");
         assert!(sealer.check_value(LOCAL_KEY_NAME).is_some());
-    }
-
-    #[test]
-    fn keys_that_anyone_would_guess_are_refused() {
-        let check = |digits: &str, is_taken: bool| {
-            assert_eq!(key("k", digits).is_ok(), is_taken, "{digits}");
-        };
-        check(DIGITS, true);
-        for pattern in ["0", "F", "01", "deadbeef", "0123456789abcdef", &DIGITS[..32]] {
-            check(&pattern.repeat(64 / pattern.len()), false);
-        }
-        check(&"abc".repeat(22)[..64], false);
     }
 }

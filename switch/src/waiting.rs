@@ -7,12 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use router::exchange::{Awaiting, Confirmation, InquiryAnswer, NoAnswer, Started};
+use router::exchange::{
+    Awaited, Awaiting, Confirmation, InquiryAnswer, InquiryFinding, NoAnswer, Started,
+};
 use router::id::PaymentId;
 use router::outcome::{Cause, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::posting::Entry;
-use router::record::{Awaited, Concluded, Confirming, Expired, InquiryFinding, Record, WaitBegun};
+use router::record::{Concluded, Confirming, Expired, Record, WaitBegun};
 use router::secret::Secret;
 use router::time::Timestamp;
 use storage::{Store, StoreError};
@@ -138,6 +140,7 @@ pub async fn confirm(
     let waits = payment.waits_until().is_some();
     let wait = payment.wait.clone().filter(|wait| waits && wait.awaited == Awaited::OneTimeKey);
     let Some(wait) = wait else { return Ok(Confirmed::NotAwaited(Box::new(payment))) };
+    let _work = engine.at_work.begin(id);
     // From here on money may move: durable before the key leaves.
     let confirming = Record::Confirming(Confirming { payment: id, at: clock::now() });
     match engine.store.append(confirming).await {

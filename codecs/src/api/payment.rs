@@ -2,13 +2,15 @@
 
 use std::fmt::Display;
 
+use router::free_text::FreeText;
 use router::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, Product};
 use router::message::{
     Fingerprint, IdempotencyKey, Originator, Payer, PaymentRequest, Rail, Trace,
 };
 use router::money::Money;
+use router::rail_needs::PayerNeed;
 use router::reason::Reason;
-use router::text::{Text, TextError};
+use router::text::Text;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -34,12 +36,15 @@ pub struct PaymentBody {
     pub bill: Option<String>,
     /// Refused: look-ups are not served.
     pub lookup_id: Option<String>,
-    /// The rails `account` and `c2p` need a card, an account, a phone or a document. A bank that
-    /// is reached over ISO 8583 needs a card, or an account of at most 28 characters.
+    /// The rail `account` needs a card, an account, a phone or a document; `c2p` a document, a phone
+    /// and the bank. A bank that is reached over ISO 8583 needs a card, or an account of at most 28
+    /// characters.
     #[serde(default, deserialize_with = "parse::optional_object")]
     pub payer: Option<PayerBody>,
-    /// Your own reference.
-    #[schema(min_length = 1, max_length = 40, pattern = "^[ -~]+$")]
+    /// Your own reference, in any language; no control or invisible characters, no digits but 0 to 9, no
+    /// blanks and dashes but the space and the hyphen.
+    /// The pattern has the usual scripts; letters of others are taken too.
+    #[schema(min_length = 1, max_length = 40, pattern = "^[ -~À-ɏͰ-ϿЀ-ӿぁ-ゟァ-ヿ一-鿿🌀-🫿]+$")]
     pub reference: Option<String>,
     /// Your number of the payer.
     #[schema(min_length = 1, max_length = 28, pattern = "^[ -~]+$")]
@@ -113,17 +118,26 @@ impl PaymentBody {
                 terminal: id("terminal", self.terminal, Text::new)?.unwrap_or_default(),
                 ..Trace::default()
             },
-            reference: id("reference", self.reference, Text::new)?,
+            reference: id("reference", self.reference, FreeText::new)?,
             metadata: metadata(self.metadata)?,
             transient: None,
             sealed_texts: None,
         };
-        if rail.debits_named_payer() && !request.payer.is_named() {
-            let detail = "must name who pays: card, account, phone or doc";
-            return Err(FieldError::new("payer", Reason::FormatError, detail));
+        match rail.missing_of(&request.payer) {
+            Some(need) => Err(payer_lacks(rail, need)),
+            None => Ok(request),
         }
-        Ok(request)
     }
+}
+
+fn payer_lacks(rail: Rail, need: PayerNeed) -> FieldError {
+    let names: Vec<&str> = need.any_of.iter().map(|field| field.member()).collect();
+    let detail = match names.split_last() {
+        Some((last, [])) => format!("the rail {} needs {last}", rail.name()),
+        Some((last, others)) => format!("must name who pays: {} or {last}", others.join(", ")),
+        None => String::new(),
+    };
+    FieldError::new(need.field(), Reason::FormatError, detail)
 }
 
 fn remaining_debt(body: Option<AmountBody>, amount: Money) -> Result<Option<Money>, FieldError> {
@@ -136,10 +150,10 @@ fn remaining_debt(body: Option<AmountBody>, amount: Money) -> Result<Option<Mone
     Ok(Some(debt))
 }
 
-fn id<T>(
+fn id<T, E: Display>(
     field: &str,
     text: Option<String>,
-    new: fn(&str) -> Result<T, TextError>,
+    new: fn(&str) -> Result<T, E>,
 ) -> Result<Option<T>, FieldError> {
     let Some(text) = text else { return Ok(None) };
     if text.is_empty() {

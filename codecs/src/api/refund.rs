@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use router::exchange::Awaited;
 use router::id::RefundId;
 use router::money::Money;
 use router::payment::{Payment, PaymentRefund, PaymentState};
 use router::reason::Reason;
-use router::record::Awaited;
 use router::secret::Secret;
 use router::time::Timestamp;
 use serde::{Deserialize, Serialize};

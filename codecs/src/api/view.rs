@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use router::fee::{Bearer, Fee};
+use router::free_text::FreeText;
 use router::id::{BillNo, BillerId, ClientRef, FloatRef, Folio, PaymentId, Product};
 use router::message::Payer;
 use router::money::Money;
@@ -194,7 +195,7 @@ impl<'a> PaymentView<'a> {
             product: request.product.as_ref().map(Product::as_str),
             float_ref: request.float_ref.as_ref().map(FloatRef::as_str),
             payer: PayerView::of(&request.payer),
-            reference: request.reference.as_ref().map(Text::as_str),
+            reference: request.reference.as_ref().map(FreeText::as_str),
             participant: payment.attempt.as_ref().map(|a| a.participant.as_str()),
             authorisation: known(approval.map(|approval| approval.authorisation.as_str())),
             bank_reference: known(approval.map(|approval| approval.bank_reference.as_str())),

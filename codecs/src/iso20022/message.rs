@@ -10,6 +10,7 @@
 //!
 //! Source: research/domain.md, the table of steps in section 3.
 
+use router::free_text::FreeText;
 use router::id::{BillNo, BillerId, ClientRef, ParticipantId};
 use router::message::{
     Fingerprint, IdempotencyKey, InquiryRequest, Message, NetworkKind, NetworkRequest, Original,
@@ -131,7 +132,7 @@ fn payment(request: &Iso20022<'_>, originator: ParticipantId) -> Result<PaymentR
             ..Payer::default()
         },
         trace: trace(request)?,
-        reference: Text::new(end_to_end_id).ok(),
+        reference: FreeText::new(end_to_end_id).ok(),
         metadata: None,
         transient: None,
         sealed_texts: None,

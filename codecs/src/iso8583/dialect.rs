@@ -76,7 +76,8 @@ impl Dialect {
     /// payment moves the same money between the same accounts. What is not among them – card,
     /// expiry, fee, track, PIN block, chip data, account, the original of a reversal – makes a
     /// request fail before it leaves.
-    pub const DROPPABLE: [u8; 15] = [12, 13, 15, 18, 22, 25, 32, 33, 37, 38, 41, 42, 44, 48, 54];
+    pub const DROPPABLE: [u8; 16] =
+        [12, 13, 15, 18, 22, 25, 32, 33, 37, 38, 41, 42, 43, 44, 48, 54];
 
     /// A dialect; `ignored` fields are dropped on the way in and never written, but for those that
     /// name the payer: a request for money that would lose them fails.
@@ -120,6 +121,18 @@ impl Dialect {
     pub fn carries(&self, number: u8) -> bool {
         let reached = number <= 64 || self.spec.bitmaps != Bitmaps::Single;
         reached && self.spec.field(number).is_some() && !self.is_left_out(number)
+    }
+
+    /// Whether a field of ours with this content can be said in it.
+    ///
+    /// Errors: it is left out, not defined, or cannot hold the content.
+    pub fn holds(&self, number: u8, content: &[u8]) -> Result<(), PackError> {
+        if !self.carries(number) {
+            return Err(PackError::UndefinedField { field: number });
+        }
+        let mut out = BytesMut::new();
+        let mut packer = Packer::begin(&self.spec, *b"0200", &mut out);
+        self.put(&mut packer, number, content)
     }
 
     /// Whether it has room for replacement amounts (DE95) as the 1987 edition lays them out.

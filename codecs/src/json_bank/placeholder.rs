@@ -45,6 +45,14 @@ pub enum Placeholder {
     Client,
     /// `reference`: the merchant's own reference of the payment.
     Reference,
+    /// `acceptor.category`: category of who takes the payment (DE18), four digits.
+    AcceptorCategory,
+    /// `acceptor.terminal`: where it is taken (DE41).
+    AcceptorTerminal,
+    /// `acceptor.id`: number of who takes it (DE42).
+    AcceptorId,
+    /// `acceptor.place`: name and place of who takes it (DE43).
+    AcceptorPlace,
     /// `payer.card`: the card number; in a body alone.
     Card,
     /// `payer.expiry`: the card's expiry, YYMM.
@@ -75,7 +83,7 @@ pub enum Placeholder {
 pub struct NoPlaceholder(String);
 
 /// The names without a part of their own behind them.
-const NAMES: [(&str, Placeholder); 25] = [
+const NAMES: [(&str, Placeholder); 29] = [
     ("payment", Placeholder::Payment),
     ("attempt", Placeholder::Attempt),
     ("request", Placeholder::Request),
@@ -93,6 +101,10 @@ const NAMES: [(&str, Placeholder); 25] = [
     ("bill", Placeholder::Bill),
     ("client", Placeholder::Client),
     ("reference", Placeholder::Reference),
+    ("acceptor.category", Placeholder::AcceptorCategory),
+    ("acceptor.terminal", Placeholder::AcceptorTerminal),
+    ("acceptor.id", Placeholder::AcceptorId),
+    ("acceptor.place", Placeholder::AcceptorPlace),
     ("payer.card", Placeholder::Card),
     ("payer.expiry", Placeholder::Expiry),
     ("payer.account", Placeholder::Account),

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use router::message::Payer;
+use router::message::{Acceptor, Payer};
 use router::money::{Currency, Money};
 use router::reason::Reason;
 use router::secret::{CardNumber, Pan, Secret};
@@ -38,6 +38,7 @@ fn values(payer: &Payer) -> BankValues<'_> {
         bill: None,
         client: None,
         reference: None,
+        acceptor: Acceptor { terminal: Text::new("TERM0001").unwrap(), ..Acceptor::default() },
         payer,
         one_time_key: None,
         bank_reference: None,
@@ -116,6 +117,19 @@ fn constants_of_the_entry_win_over_those_of_the_file() {
     let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["merchant"]["terminal"], "T-9");
     assert_eq!(body["merchant"]["category"], "4814");
+}
+
+#[test]
+fn who_takes_the_payment_is_told_where_the_file_puts_it_and_left_out_where_it_is_not_known() {
+    let file = EXAMPLE
+        .replace("\"{constant.terminal}\"", "\"{acceptor.terminal?}\"")
+        .replace("\"{constant.merchant_category}\"", "\"{acceptor.place?}\"");
+    let dialect = JsonDialect::load(&file, &[]).expect("no mistake");
+    let payer = payer();
+    let written = dialect.write(Operation::Start, &values(&payer)).expect("an operation");
+    let body: serde_json::Value = serde_json::from_slice(&written.unwrap().body.unwrap()).unwrap();
+    assert_eq!(body["merchant"]["terminal"], "TERM0001");
+    assert_eq!(body["merchant"]["category"], serde_json::Value::Null);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use router::message::Payer;
+use router::message::{Acceptor, Payer};
 use router::money::Money;
 use router::secret::{CardNumber, Secret};
 use router::time::Timestamp;
@@ -38,6 +38,8 @@ pub struct BankValues<'a> {
     pub client: Option<&'a str>,
     /// The merchant's own reference.
     pub reference: Option<&'a str>,
+    /// Who takes the payment; what is not known is empty.
+    pub acceptor: Acceptor,
     /// Who pays.
     pub payer: &'a Payer,
     /// What authenticates the payer.
@@ -86,6 +88,10 @@ impl BankValues<'_> {
             Placeholder::Bill => text(self.bill),
             Placeholder::Client => text(self.client),
             Placeholder::Reference => text(self.reference),
+            Placeholder::AcceptorCategory => kept(self.acceptor.category.as_str()),
+            Placeholder::AcceptorTerminal => kept(self.acceptor.terminal.as_str()),
+            Placeholder::AcceptorId => kept(self.acceptor.id.as_str()),
+            Placeholder::AcceptorPlace => kept(self.acceptor.place.as_str()),
             Placeholder::Card => card(self.payer),
             Placeholder::Expiry => text(self.payer.expiry.as_ref().map(|it| it.as_str())),
             Placeholder::Account => text(self.payer.account.as_ref().map(|it| it.as_str())),

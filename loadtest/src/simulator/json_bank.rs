@@ -85,6 +85,8 @@ pub struct JsonBankSettings {
     pub truth: Option<PathBuf>,
     /// When it answers amounts ending in 69; should lie after the switch's deadline.
     pub late_after: Duration,
+    /// How long it waits for the payer of an amount ending in 70; for others it does not say.
+    pub short_wait: Duration,
     /// Shares of payments whose answer goes wrong, in basis points.
     pub misconduct: Vec<(Misconduct, u32)>,
     /// Signatures.
@@ -100,6 +102,7 @@ impl JsonBankSettings {
             seed: 1,
             truth: None,
             late_after: Duration::from_secs(3),
+            short_wait: Duration::from_secs(2),
             misconduct: Vec::new(),
             keys: BankKeys { sign: None, verify: None },
         }
@@ -157,7 +160,7 @@ impl JsonBank {
         let listener = TcpListener::bind(settings.listen).await?;
         let addr = listener.local_addr()?;
         let log = settings.truth.as_deref().map(JsonLog::open).transpose()?;
-        let book = JsonBook::new(settings.seed);
+        let book = JsonBook::new(settings.seed, settings.short_wait);
         let (counters, always) = (Counters::default(), Mutex::default());
         let bank = Arc::new(Bank { settings, book, log, counters, always });
         let tasks = Tasks::new();
@@ -209,6 +212,11 @@ impl JsonBankHandle {
     /// What it has debited under a reference; none where it knows nothing of it.
     pub fn debit(&self, order: &str) -> Option<JsonDebit> {
         self.bank.book.debit(order)
+    }
+
+    /// All references under which it was asked to pay, and what it did.
+    pub fn debits(&self) -> Vec<(String, JsonDebit)> {
+        self.bank.book.debits()
     }
 
     /// Has every answer to a payment go wrong from now on, or none.

@@ -5,11 +5,32 @@ use super::{AttemptRef, Repeat};
 use crate::id::{Folio, PaymentId, RefundId};
 use crate::message::PaymentRequest;
 use crate::money::Money;
-use crate::outcome::Approval;
-use crate::record::{Awaited, InquiryFinding};
+use crate::outcome::{Approval, Decline};
 use crate::secret::{Pan, Secret};
 use crate::text::Text;
 use crate::time::{Date, Timestamp};
+
+/// What a payment waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Awaited {
+    /// The payer tells the originator a one-time key.
+    OneTimeKey,
+    /// The payer goes to this address, and the participant tells what came of it.
+    Redirect(Box<str>),
+    /// The participant tells later; nothing is asked of the payer.
+    Confirmation,
+}
+
+impl Awaited {
+    /// The name used in JSON and exports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::OneTimeKey => "one_time_key",
+            Self::Redirect(_) => "redirect",
+            Self::Confirmation => "confirmation",
+        }
+    }
+}
 
 /// What a participant waits for, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,4 +97,29 @@ pub struct RefundAsk<'a> {
     pub own: AttemptRef,
     /// Whether the participant may have been asked before.
     pub repeat: Repeat,
+}
+
+/// What an inquiry found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InquiryFinding {
+    /// The participant approved the payment.
+    Approved(Approval),
+    /// The participant declined it.
+    Declined(Decline),
+    /// The participant knows no such payment. It may still come to know it: the payment is reversed.
+    NotFound,
+    /// Nothing was said, and the participant's rules call such a payment approved.
+    DeemedApproved,
+}
+
+impl InquiryFinding {
+    /// The name used in exports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Approved(_) => "approved",
+            Self::Declined(_) => "declined",
+            Self::NotFound => "not_found",
+            Self::DeemedApproved => "deemed_approved",
+        }
+    }
 }

@@ -15,24 +15,13 @@
 //! ([`crate::policy::Policy::bill_retention`]); until then no payment makes it forget. Of two parts that
 //! lie further apart the earlier may be forgotten, so the configuration takes no time below a year.
 
-use crate::limit::BrokenLimit;
+use crate::asked::Asked;
+use crate::detail::BrokenLimit;
 use crate::message::digest128;
-use crate::money::Money;
-use crate::plan::{Asked, Refusal};
 use crate::reason::Reason;
+use crate::refusal::Refusal;
 use crate::reservation::{Counter, CounterKey, Keep, Slot, SlotKey};
 use crate::time::Timestamp;
-
-/// What the register of bills says of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BillTerms {
-    /// What the bill comes to; more than zero. Not what is left of it: the guard counts what was
-    /// paid.
-    pub amount: Money,
-    /// Whether it may be paid in parts. After a partial reversal of a bill without parts, the
-    /// register allows parts so that the rest can be paid.
-    pub allows_partial: bool,
-}
 
 /// What a payment reserves of its bill, and what the counter says when it refuses.
 pub(crate) struct BillClaim {

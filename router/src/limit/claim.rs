@@ -2,15 +2,17 @@
 
 use smallvec::SmallVec;
 
+use crate::asked::Asked;
+use crate::detail::{BrokenLimit, ReservedLimits};
 use crate::id::BillNo;
+use crate::limit::Limits;
 use crate::limit::bill::{self, BillClaim};
-use crate::limit::{BrokenLimit, Limits, ReservedLimits};
 use crate::message::{Originator, digest128};
 use crate::money::Money;
-use crate::plan::{Asked, Refusal};
 use crate::policy::{LimitRule, Measure, Scope, Window};
 use crate::posting::{Entry, Source, cap_account, float_account};
 use crate::reason::Reason;
+use crate::refusal::Refusal;
 use crate::reservation::{Counter, CounterKey, Hold, Keep, Reservation, Slot, SlotKey};
 use crate::time::Timestamp;
 

@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::digest::{Gathered, digest128};
 use super::{Fingerprint, IdempotencyKey, PaymentRequest, Trace};
+use crate::free_text::FreeText;
 use crate::id::{BillerId, ParticipantId, Stan};
 use crate::money::Money;
 use crate::secret::CardNumber;
@@ -14,7 +15,7 @@ use crate::text::Text;
 /// `iso`, a participant's id, DE11, DE7, DE41 and DE37 at their longest, and a byte for each.
 const KEY_ROOM: usize = 96;
 /// Everything of a fingerprint at its longest, and a byte for each.
-const FINGERPRINT_ROOM: usize = 512;
+const FINGERPRINT_ROOM: usize = 640;
 /// Minor units and currency, and a byte for each.
 const AMOUNT_ROOM: usize = 16;
 
@@ -141,7 +142,7 @@ pub fn fingerprint(request: &PaymentRequest, key: &FingerprintKey) -> Fingerprin
     gathered.text(payer.phone.as_ref());
     gathered.text(payer.document.as_ref());
     gathered.text(payer.bank_code.as_ref());
-    gathered.text(request.reference.as_ref());
+    gathered.part(request.reference.as_ref().map_or("", FreeText::as_str).as_bytes());
     match &request.metadata {
         Some(metadata) => gathered.array(digest128(&[metadata.as_bytes()]).to_be_bytes()),
         None => gathered.array([]),
@@ -259,7 +260,7 @@ mod tests {
             |request| request.payer.phone = text("584140000000"),
             |request| request.payer.document = text("V1"),
             |request| request.payer.bank_code = text("0102"),
-            |request| request.reference = text("other"),
+            |request| request.reference = FreeText::new("other").ok(),
             |request| request.metadata = Some(r#"{"order":"A"}"#.into()),
             |request| request.metadata = Some(r#"{"order":"B"}"#.into()),
             |request| request.trace.processing_code = text("510001").unwrap(),
@@ -315,9 +316,9 @@ mod tests {
         request.payer.phone = text(&"5".repeat(15));
         request.payer.document = text(&"d".repeat(20));
         request.payer.bank_code = text(&"k".repeat(11));
-        request.reference = text(&"r".repeat(40));
+        request.reference = FreeText::new(&"\u{1F600}".repeat(40)).ok();
         let longest = fingerprint_of(&request);
-        request.reference = text(&"r".repeat(39));
+        request.reference = FreeText::new(&"\u{1F600}".repeat(39)).ok();
         assert_ne!(fingerprint_of(&request), longest);
         let bank = ParticipantId::new(&"b".repeat(ParticipantId::LEN_MAX)).unwrap();
         let key = |rrn: &str| {

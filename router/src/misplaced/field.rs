@@ -29,6 +29,7 @@ use super::{
     Finding, SHOWN_FIRST, SHOWN_LAST, find, find_json, has_check_digit, has_scheme,
     is_account_number, masked, masked_json,
 };
+use crate::free_text::FreeText;
 use crate::id::{BillNo, BillerId, ClientRef, FloatRef, OperatorId, Product};
 use crate::message::PaymentRequest;
 use crate::text::Text;
@@ -170,7 +171,7 @@ impl FreeField {
             Self::Document => payer.document.as_ref().map(Text::as_str),
             Self::Rrn => Some(request.trace.rrn.as_str()),
             Self::Merchant => Some(request.trace.merchant.as_str()),
-            Self::Reference => request.reference.as_ref().map(Text::as_str),
+            Self::Reference => request.reference.as_ref().map(FreeText::as_str),
             Self::Metadata => request.metadata.as_deref(),
         }
     }
@@ -192,7 +193,7 @@ impl FreeField {
             Self::Merchant => {
                 request.trace.merchant = Text::new(text).unwrap_or(request.trace.merchant);
             }
-            Self::Reference => set(Text::new(text).ok(), &mut request.reference),
+            Self::Reference => set(FreeText::new(text).ok(), &mut request.reference),
             Self::Metadata => request.metadata = Some(text.into()),
         }
     }

@@ -2,8 +2,8 @@
 
 use super::progress::{Progress, effects_of};
 use super::{Effects, OutcomeKind, PaymentState};
+use crate::exchange::InquiryFinding;
 use crate::outcome::{Approval, Cause, Outcome};
-use crate::record::InquiryFinding;
 use crate::time::Timestamp;
 
 /// When and why the outcome of a payment was given up as unknown.

@@ -6,6 +6,7 @@ mod waiting;
 use proptest::prelude::*;
 
 use super::*;
+use crate::endpoint::Endpoint;
 use crate::event::{Actor, Event, EventKind};
 use crate::exchange::{AttemptRef, RequestTrace};
 use crate::id::{BillerId, EndpointId, FloatRef, ParticipantId, SecretId, Stan};
@@ -15,7 +16,7 @@ use crate::plan::plan;
 use crate::posting::{partial_reversal, top_up};
 use crate::reason::Reason;
 use crate::record::{
-    AccountMovement, Concluded, Endpoint, Intent, LateAnswer, NoticeMark, PartConfirmed, PartOwed,
+    AccountMovement, Concluded, Intent, LateAnswer, NoticeMark, PartConfirmed, PartOwed,
     RefundStep, Refused, Rerouted, Reversal, ReversalConfirmed,
 };
 use crate::secret::SealedSecret;

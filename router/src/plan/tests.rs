@@ -1,9 +1,12 @@
 use super::*;
-use crate::id::{FloatRef, OperatorId, Product};
+use crate::detail::Detail;
+use crate::id::{AccountId, FloatRef, OperatorId, Product};
 use crate::message::{Originator, Rail};
 use crate::policy::{FloatDebits, Measure, Route};
+use crate::posting::account;
 use crate::reservation::Keep;
 use crate::testing::{self, NOON, pesos, policy, request};
+use crate::text::Text;
 
 fn refused(request: &PaymentRequest, policy: &Policy) -> Refusal {
     plan(request, policy, NOON).expect_err("a refusal")

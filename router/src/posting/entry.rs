@@ -149,7 +149,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::account;
+    use crate::posting::account;
     use crate::testing::{self, pesos};
 
     fn line(name: &str, side: Side, amount: Money) -> Posting {

@@ -1,10 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::fee::{Bearer, FeeTiming, charge};
+use crate::fee::{Bearer, FeeBasis, FeeRule, FeeTiming, charge};
 use crate::id::BillerId;
 use crate::ledger::Ledger;
-use crate::policy::{FeeBasis, FeeRule};
 use crate::testing::{fee, pesos};
 
 fn isp() -> Originator {

@@ -1,7 +1,7 @@
 //! The record of what is known of an unknown payment after all.
 
+use crate::exchange::InquiryFinding;
 use crate::id::PaymentId;
-use crate::outcome::{Approval, Decline};
 use crate::posting::Entry;
 use crate::text::Text;
 use crate::time::Timestamp;
@@ -20,29 +20,4 @@ pub struct Inquiry {
     pub raw_code: Text<16>,
     /// What is posted: the entry of an approval where one was found, else empty.
     pub entry: Entry,
-}
-
-/// What an inquiry found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InquiryFinding {
-    /// The participant approved the payment.
-    Approved(Approval),
-    /// The participant declined it.
-    Declined(Decline),
-    /// The participant knows no such payment. It may still come to know it: the payment is reversed.
-    NotFound,
-    /// Nothing was said, and the participant's rules call such a payment approved.
-    DeemedApproved,
-}
-
-impl InquiryFinding {
-    /// The name used in exports.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Approved(_) => "approved",
-            Self::Declined(_) => "declined",
-            Self::NotFound => "not_found",
-            Self::DeemedApproved => "deemed_approved",
-        }
-    }
 }

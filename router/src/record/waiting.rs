@@ -1,5 +1,6 @@
 //! The records of a payment that waits for somebody.
 
+use crate::exchange::Awaited;
 use crate::id::PaymentId;
 use crate::text::Text;
 use crate::time::Timestamp;
@@ -18,28 +19,6 @@ pub struct WaitBegun {
     pub until: Timestamp,
     /// The participant's reference of the payment; empty where it gave none.
     pub reference: Text<64>,
-}
-
-/// What a payment waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Awaited {
-    /// The payer tells the originator a one-time key.
-    OneTimeKey,
-    /// The payer goes to this address, and the participant tells what came of it.
-    Redirect(Box<str>),
-    /// The participant tells later; nothing is asked of the payer.
-    Confirmation,
-}
-
-impl Awaited {
-    /// The name used in JSON and exports.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::OneTimeKey => "one_time_key",
-            Self::Redirect(_) => "redirect",
-            Self::Confirmation => "confirmation",
-        }
-    }
 }
 
 /// A payer's confirmation is about to be sent to the participant: from now on money may move.

@@ -3,7 +3,6 @@
 use crate::id::{BillerId, Product};
 use crate::message::Rail;
 use crate::money::{Currency, Money};
-use crate::policy::{FeeRule, LimitRule, Route, allows};
 use crate::text::Text;
 
 /// A rule that names the payments it is for.
@@ -92,50 +91,14 @@ fn is_one_begun(sorted: &[Box<str>], digits: &[u8]) -> bool {
     (0..=digits.len()).any(|len| is_among(sorted, &digits[..len]))
 }
 
-fn sort<T: Ord>(criterion: &mut Vec<T>) {
+/// Sorts a criterion, and drops repetitions.
+pub(crate) fn sort<T: Ord>(criterion: &mut Vec<T>) {
     criterion.sort_unstable();
     criterion.dedup();
 }
 
-impl Rule for Route {
-    fn criteria(&self) -> Criteria<'_> {
-        Criteria {
-            billers: &self.billers,
-            rails: &self.rails,
-            products: &[],
-            currencies: &self.currencies,
-            bank_codes: &self.bank_codes,
-            card_prefixes: &self.card_prefixes,
-            min_minor: self.min_minor,
-            max_minor: self.max_minor,
-        }
-    }
-
-    fn sort_criteria(&mut self) {
-        sort(&mut self.billers);
-        sort(&mut self.bank_codes);
-        sort(&mut self.card_prefixes);
-    }
-}
-
-impl Rule for FeeRule {
-    fn criteria(&self) -> Criteria<'_> {
-        Criteria { billers: &self.billers, rails: &self.rails, ..Criteria::default() }
-    }
-
-    fn sort_criteria(&mut self) {
-        sort(&mut self.billers);
-    }
-}
-
-impl Rule for LimitRule {
-    fn criteria(&self) -> Criteria<'_> {
-        let Self { billers, rails, products, .. } = self;
-        Criteria { billers, rails, products, ..Criteria::default() }
-    }
-
-    fn sort_criteria(&mut self) {
-        sort(&mut self.billers);
-        sort(&mut self.products);
-    }
+/// Whether a criterion matches a value: an empty one matches everything, another one what it
+/// names – so never a value that is not there.
+pub(crate) fn allows<T: PartialEq>(criterion: &[T], value: Option<&T>) -> bool {
+    criterion.is_empty() || value.is_some_and(|value| criterion.contains(value))
 }

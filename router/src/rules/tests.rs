@@ -4,12 +4,14 @@ use proptest::prelude::*;
 use proptest::sample::{Index as Pick, subsequence};
 
 use super::*;
-use crate::fee::{Bearer, FeeTiming};
+use crate::fee::{Bearer, FeeBasis, FeeRule, FeeTiming};
 use crate::id::{BillerId, Product};
 use crate::message::{PaymentRequest, Rail};
-use crate::plan::{Refusal, plan};
-use crate::policy::{FeeBasis, FeeRule, LimitRule, Measure, Policy, Route, Scope, Window, allows};
+use crate::plan::plan;
+use crate::policy::{LimitRule, Measure, Policy, Route, Scope, Window};
 use crate::reason::Reason;
+use crate::refusal::Refusal;
+use crate::rules::allows;
 use crate::testing::{self, NOON};
 use crate::text::Text;
 

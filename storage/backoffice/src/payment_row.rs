@@ -169,7 +169,7 @@ impl PaymentRow {
             float_ref: request.float_ref.as_ref().map(FloatRef::to_string),
             operator_id: request.operator.as_ref().map(OperatorId::to_string),
             terminal: known(&request.trace.terminal),
-            reference: request.reference.as_ref().and_then(known),
+            reference: request.reference.as_ref().map(|text| text.as_str().to_owned()),
             participant: None,
             authorisation: None,
             bank_reference: None,
@@ -234,9 +234,7 @@ impl PaymentRow {
             | Record::Confirming(_)
             | Record::Expired(_)
             | Record::Inquiry(_)
-            | Record::Refund(_) => {
-                state.map(PaymentState::name).filter(|state| *state != before)
-            }
+            | Record::Refund(_) => state.map(PaymentState::name).filter(|state| *state != before),
         }
     }
 
@@ -300,7 +298,12 @@ impl PaymentRow {
     /// A late answer says that money may have moved: unless the payment stands as approved, or its
     /// first reversal is still to begin, another reversal is owed.
     fn owe_anew(&mut self) {
-        let against = [PaymentState::Declined, PaymentState::Reversing, PaymentState::Reversed];
+        let against = [
+            PaymentState::Declined,
+            PaymentState::Expired,
+            PaymentState::Reversing,
+            PaymentState::Reversed,
+        ];
         if against.iter().any(|state| state.name() == self.state) {
             self.set_state(PaymentState::Reversing);
         }

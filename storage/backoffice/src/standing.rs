@@ -44,8 +44,9 @@ impl Backoffice {
         let rows = read!(&self.projections, |on| {
             let mut query = sqlx::QueryBuilder::<Db>::new(
                 "SELECT bill_no, currency, CAST(SUM(stands_minor) AS BIGINT) AS paid_minor, \
-                 CAST(COUNT(*) FILTER (WHERE state IN ('sent', 'unknown', 'reversing')) AS BIGINT) \
-                 AS under_way FROM payments WHERE biller = ",
+                 CAST(COUNT(*) FILTER (WHERE state IN \
+                 ('sent', 'awaiting_payer', 'unknown', 'reversing')) AS BIGINT) AS under_way \
+                 FROM payments WHERE biller = ",
             );
             query.push_bind(biller.to_string()).push(" AND bill_no IN (");
             let mut numbers = query.separated(", ");

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
+use router::early::EarlyReversal;
 use router::id::{Lane, PaymentId};
-use router::message::EarlyReversal;
 use storage::guard::{Credit, Guard, ReserveAsk, Settlement};
 use storage::journal::{Damage, Head, Tail};
 use storage::settings::Limits;

@@ -1,6 +1,7 @@
 //! How early reversals, and the requests that they may name, are written for the functions.
 
-use router::message::{EarlyReversal, Handle, PaymentRequest};
+use router::early::{EarlyReversal, Handle};
+use router::message::PaymentRequest;
 use router::money::Money;
 
 use crate::pack::{self, PackedArray};

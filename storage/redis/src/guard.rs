@@ -14,10 +14,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::Value;
+use router::early::EarlyReversal;
 use router::id::{AccountId, Lane, PaymentId};
-use router::message::{EarlyReversal, IdempotencyKey};
+use router::message::IdempotencyKey;
 use router::money::Currency;
 use router::posting::Entry;
+use storage::Backoff;
 use storage::guard::{
     Balance, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Sought, Verdict,
 };
@@ -54,7 +56,7 @@ pub struct RedisGuard {
     /// Of the opening that was last worked under.
     generation: Option<u64>,
     not_before: Option<Instant>,
-    retry_after: Duration,
+    backoff: Backoff,
     /// The trouble that was told last, and when.
     told: Option<(Why, Instant)>,
     /// What calls that were never answered may have taken, and under which epoch.
@@ -98,7 +100,7 @@ impl RedisGuard {
             session: None,
             generation: None,
             not_before: None,
-            retry_after: RETRY_AFTER,
+            backoff: Backoff::between(RETRY_AFTER, RETRY_AFTER_MAX),
             told: None,
             unheard: Vec::new(),
             epoch: None,
@@ -156,7 +158,8 @@ impl RedisGuard {
         self.session = None;
         if self.generation != Some(generation) {
             self.generation = Some(generation);
-            (self.not_before, self.retry_after) = (None, RETRY_AFTER);
+            self.not_before = None;
+            self.backoff.reset();
         }
         if self.epoch != Some(opening.epoch) {
             // The rebuild released what no record names.
@@ -199,8 +202,7 @@ impl RedisGuard {
             let comes_back = [Why::OutOfMemory, Why::Superseded, Why::NoFunction, Why::Clock]
                 .contains(&failure.why);
             if !comes_back {
-                self.not_before = Some(Instant::now() + self.retry_after);
-                self.retry_after = (self.retry_after * 2).min(RETRY_AFTER_MAX);
+                self.not_before = Some(Instant::now() + self.backoff.pause());
             }
             let _ = self.gate.fail(opening, failure);
         }
@@ -241,7 +243,7 @@ impl RedisGuard {
         }
         let answers = session.links.exchange(&self.gate, round);
         if answers.is_ok() {
-            self.retry_after = RETRY_AFTER;
+            self.backoff.reset();
         }
         let opening = session.opening.clone();
         self.noting(Some(&opening), answers)

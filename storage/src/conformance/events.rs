@@ -1,8 +1,9 @@
 //! Events: numbered by the versions of their subjects, and never without their entries and notices.
 
+use router::endpoint::{Endpoint, OldSecret};
 use router::event::{Event, EventKind, OwedNotice, StaleVersion, Subject};
 use router::notice::NoticeType;
-use router::record::{Endpoint, OldSecret, Record};
+use router::record::Record;
 
 use super::sample::{self, Sample};
 use crate::outbox::ReadThrough;

@@ -6,11 +6,12 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use router::detail::{BrokenLimit, Detail};
 use router::fee::{Bearer, Fee, FeeTiming};
+use router::free_text::FreeText;
 use router::id::{
     BillNo, BillerId, ClientRef, EndpointId, FloatRef, OperatorId, ParticipantId, Product,
 };
-use router::limit::{BrokenLimit, Detail};
 use router::message::{Originator, PaymentRequest, Rail, Trace};
 use router::notice::NoticeType;
 use router::outcome::Cause;
@@ -24,8 +25,9 @@ use router::text::Text;
 use router::time::Timestamp;
 
 use super::sample::{self, Sample};
-use crate::journal::{Files, Head, Journal, dir_of, frames};
+use crate::journal::{Files, Head, Journal, dir_of};
 use crate::record;
+use crate::verify::frames;
 use crate::{Admission, Recovered, Settings, Store, StoreError};
 
 /// Payments of the journal.
@@ -58,11 +60,11 @@ pub async fn fill(store: &Store) {
     }
     store.append(sample::endpoint_with_old_secrets(2)).await.unwrap();
     let removed = sample::first_endpoint(3);
-    let removed = router::record::Endpoint { url: None, version: 2, ..removed };
+    let removed = router::endpoint::Endpoint { url: None, version: 2, ..removed };
     store.append(sample::set(removed)).await.unwrap();
     let changed = sample::first_endpoint(1);
     let types = vec![NoticeType::PaymentApproved, NoticeType::PaymentReversed];
-    let changed = router::record::Endpoint { version: 2, types, ..changed };
+    let changed = router::endpoint::Endpoint { version: 2, types, ..changed };
     store.append(sample::set(changed)).await.unwrap();
     for version in 1..=2 {
         let event = sample::event_of_a_later_build(version);
@@ -199,7 +201,7 @@ fn filled(mut intent: Intent, n: u64) -> Intent {
         float_ref: Some(FloatRef::new("58341122").unwrap()),
         operator: Some(OperatorId::new("op-1").unwrap()),
         remaining_debt: Some(sample::money(5_000)),
-        reference: Some(Text::new("order 7").unwrap()),
+        reference: FreeText::new("order 7").ok(),
         metadata: Some("{\"note\":\"4000001234567899\"}".into()),
         payer,
         trace: filled_trace(request.trace),
@@ -251,7 +253,7 @@ pub async fn describe(store: &Store, recovered: &Recovered) -> String {
         line(format!("account {name} balance {} held {}", balance.balance, balance.held));
     }
     for endpoint in store.endpoints() {
-        let router::record::Endpoint { id, biller, version, url, types, .. } = endpoint;
+        let router::endpoint::Endpoint { id, biller, version, url, types, .. } = endpoint;
         line(format!("endpoint {} version {version} of {biller} at {url:?} for {types:?}", id.0));
     }
     let mut open: Vec<_> = recovered.open.iter().map(|payment| payment.folio.number()).collect();

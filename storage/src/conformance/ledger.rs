@@ -7,16 +7,18 @@ mod walk;
 use std::collections::HashMap;
 
 use router::exchange::{AttemptRef, RequestTrace};
-use router::fee::{Bearer, FeeTiming};
+use router::fee::{Bearer, FeeBasis, FeeRule, FeeTiming};
 use router::id::{BillerId, FloatRef, Folio, ParticipantId, PaymentId, Stan};
-use router::message::{Fingerprint, IdempotencyKey, Originator, PaymentRequest, Rail, digest128};
+use router::message::{
+    Acceptor, Fingerprint, IdempotencyKey, Originator, PaymentRequest, Rail, digest128,
+};
 use router::money::Money;
 use router::outcome::{Approval, Cause, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::plan::plan;
 use router::policy::{
-    Biller, FeeBasis, FeeRule, Float, FloatDebits, LimitRule, Measure, Participant,
-    ParticipantStatus, Policy, Route, Scope, Window,
+    Biller, Float, FloatDebits, LimitRule, Measure, Participant, ParticipantStatus, Policy, Route,
+    Scope, Window,
 };
 use router::posting::{Entry, cap_movement, top_up};
 use router::reason::Reason;
@@ -288,6 +290,7 @@ fn policy() -> Policy {
         rails: Vec::new(),
         zone: Zone { offsets: vec![(Timestamp(i64::MIN), 0)] }.into(),
         float_debits,
+        acceptor: Acceptor::default(),
     };
     let billers = [biller(BILLERS[0], FloatDebits::Total), biller(BILLERS[1], FloatDebits::Amount)];
     let drawers = ACQUIRERS.map(|name| Originator::Participant(ParticipantId::new(name).unwrap()));

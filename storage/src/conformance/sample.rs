@@ -4,15 +4,17 @@
 
 pub mod later;
 
+use router::detail::{Detail, ReservedLimits};
+use router::early::EarlyReversal;
+use router::endpoint::{Endpoint, OldSecret};
 use router::event::{Actor, Event, EventBody, EventKind, OtherBody, OwedNotice};
 use router::exchange::{AttemptRef, RequestTrace};
 use router::id::{
     AccountId, BillNo, BillerId, EndpointId, FloatRef, Folio, Lane, ParticipantId, PaymentId,
     SecretId, Stan,
 };
-use router::limit::{Detail, ReservedLimits};
 use router::message::{
-    EarlyReversal, Fingerprint, IdempotencyKey, Originator, Payer, PaymentRequest, Rail, Trace,
+    Fingerprint, IdempotencyKey, Originator, Payer, PaymentRequest, Rail, Trace,
 };
 use router::money::{Currency, Money};
 use router::notice::NoticeType;
@@ -21,8 +23,8 @@ use router::plan::Plan;
 use router::posting::{Entry, partial_reversal, top_up as topped_up, whole_reversal};
 use router::reason::Reason;
 use router::record::{
-    AccountMovement, Attempt, Concluded, Endpoint, Intent, LateAnswer, OldSecret, PartConfirmed,
-    PartOwed, Record, Refused, Reversal, ReversalCause, ReversalConfirmed, ReversalStep,
+    AccountMovement, Attempt, Concluded, Intent, LateAnswer, PartConfirmed, PartOwed, Record,
+    Refused, Reversal, ReversalCause, ReversalConfirmed, ReversalStep,
 };
 use router::reservation::{Counter, CounterKey, Hold, Keep, Reservation, Slot, SlotKey};
 use router::secret::{CardNumber, Pan, SealedSecret};

@@ -1,10 +1,10 @@
 //! Payments that wait, and unknown ones of which an inquiry tells more.
 
+use router::exchange::InquiryFinding;
 use router::notice::NoticeType;
 use router::outcome::{Approval, Decline, Outcome};
 use router::payment::PaymentState;
 use router::reason::Reason;
-use router::record::InquiryFinding;
 use router::reservation::Keep;
 
 use super::sample::later::WAIT_MICROS;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use router::record::Endpoint;
+use router::endpoint::Endpoint;
 
 use super::{FollowError, Follower, Refresh};
 use crate::view::{Homed, ViewError};

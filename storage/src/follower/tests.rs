@@ -12,6 +12,7 @@ use crate::journal::{Files, Head, Journal, dir_of};
 use crate::seal::{Sealer, SealingKey};
 use crate::view::local::LocalViews;
 use crate::view::{Homed, NamedBy, NoticeBytes, TraceName};
+use crate::written::{WrittenGroup, WrittenIntent, WrittenOutcome};
 
 fn sealer() -> Sealer {
     let key = SealingKey { name: "k1".into(), bytes: [7; 32].into() };
@@ -285,4 +286,41 @@ fn what_read_models_refuse_for_ever_is_asked_once_and_ends_the_store() {
     shared.set_durable(Head { sequence: 4, ..Head::ZERO });
     follower.run(&Arc::new(AtomicBool::new(false)));
     assert_eq!((shared.lag(), shared.failure()), (4, Some(StoreFailure::ReadModels)));
+}
+
+/// The rows that a follower makes of a payment, with what the writer knows of its records or without.
+fn rows_of(sample: &Sample, written: Option<WrittenGroup>) -> (Facts, ViewPosition, History) {
+    let dir = tempfile::tempdir().unwrap();
+    let steps = [Record::Intent(Box::new(sample.intent())), sample.approved()];
+    let steps = steps.map(|record| encoded(&record));
+    write_journal(dir.path(), &steps);
+    let views = Arc::new(LocalViews::open(dir.path(), 1 << 20).unwrap());
+    let shared = Arc::new(Shared::new(Head { sequence: 2, ..Head::ZERO }, 0));
+    written.into_iter().for_each(|written| shared.written_groups.put(written));
+    let tail = Box::new(Frames(1, VecDeque::from(steps)));
+    let rows = Arc::clone(&views) as Arc<dyn Views>;
+    let mut follower = Follower::new(tail, rows, shared, BTreeMap::new()).unwrap();
+    assert_eq!(follower.turn(true).unwrap(), 2);
+    let folio = sample.intent().folio;
+    let id = views.id_of_folio(folio).unwrap().expect("a row of its folio");
+    let history = views.history(id).unwrap().expect("its records");
+    let facts = history.facts().unwrap();
+    let trace = facts.trace.expect("a trace");
+    assert_eq!(views.id_of_trace(&trace).unwrap(), Some(id));
+    (facts, follower.position, history)
+}
+
+#[test]
+fn what_the_writer_knows_makes_the_same_rows_as_what_is_decoded() {
+    let sample = Sample::new(1);
+    let intent = sample.intent();
+    let facts = Facts::of(intent.folio, intent.plan.business_date, &intent.request);
+    let Record::Outcome(concluded) = sample.approved() else { panic!("an outcome") };
+    let written = WrittenGroup {
+        intents: vec![WrittenIntent { sequence: 1, payment: intent.payment, facts: facts.clone() }],
+        outcomes: vec![WrittenOutcome { sequence: 2, concluded }],
+    };
+    let (decoded, known) = (rows_of(&sample, None), rows_of(&sample, Some(written)));
+    assert_eq!(known, decoded);
+    assert_eq!(facts, decoded.0, "what the request told is what its record tells");
 }

@@ -14,8 +14,9 @@ mod keys;
 use std::collections::hash_map::Entry as MapEntry;
 
 use foldhash::{HashMap, HashMapExt};
+use router::early::EarlyReversal;
 use router::id::{AccountId, PaymentId};
-use router::message::{EarlyReversal, IdempotencyKey};
+use router::message::IdempotencyKey;
 use router::money::Currency;
 use router::posting::Entry;
 use router::reservation::{ClaimOwner, Counter, Hold, Keep, Reservation, Settle, Slot};
@@ -30,6 +31,7 @@ use crate::settings::micros;
 use early::EarlyByHandle;
 use elapsed::ElapsedTime;
 use keys::KnownKeys;
+pub(crate) use keys::NewKey;
 
 /// How long after its window a counter is still kept, for asks decided late.
 const WINDOW_GRACE_MICROS: i64 = 3_600_000_000;
@@ -123,12 +125,30 @@ impl MemoryGuard {
 
     /// Takes back what a replayed intent had been granted; it is not checked again.
     pub(crate) fn regrant(&mut self, payment: PaymentId, at: Timestamp, wants: Wants<'_>) {
+        let key = self.regrant_but_key(payment, at, wants);
+        self.keys.insert(&key);
+    }
+
+    /// The same, but for the request's key, which is to be remembered later: before anything is
+    /// decided, and in the order of the payments.
+    pub(crate) fn regrant_but_key(
+        &mut self,
+        payment: PaymentId,
+        at: Timestamp,
+        wants: Wants<'_>,
+    ) -> NewKey {
         self.advance(at);
-        let (key, fingerprint) = wants.identity();
-        self.keys.insert(key, fingerprint, payment, self.time.elapsed());
         if let Wants::Reserve(reservation) = wants {
             self.apply(payment, at, reservation);
         }
+        let (key, fingerprint) = wants.identity();
+        NewKey { key, fingerprint, payment, elapsed: self.time.elapsed() }
+    }
+
+    /// Remembers keys of payments that were granted before. One after another, each waits for memory
+    /// twice; together, the processor waits for many of them at once.
+    pub(crate) fn remember(&mut self, keys: impl IntoIterator<Item = NewKey>) {
+        keys.into_iter().for_each(|key| self.keys.insert(&key));
     }
 
     fn decide(&mut self, ask: &ReserveAsk<'_>) -> Verdict {

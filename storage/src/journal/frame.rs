@@ -65,7 +65,7 @@ pub(super) fn parse(bytes: &[u8; HEADER_LEN]) -> Option<Header> {
     let mut chain = [0; 32];
     chain.copy_from_slice(&bytes[24..56]);
     (&bytes[..4] == MAGIC).then(|| Header {
-        body_len: crate::record::bytes::to_usize(u32_at(4)),
+        body_len: crate::packing::to_usize(u32_at(4)),
         crc: u32_at(CRC_AT),
         count: u32_at(12),
         first_sequence: u64::from_le_bytes(first_sequence),

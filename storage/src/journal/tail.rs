@@ -80,12 +80,12 @@ impl TailFrame {
 
     /// Reads every record, to see that each can be read and that all are there.
     pub fn records(&self) -> Result<Vec<(u64, Record)>, Damage> {
-        let mut records = Vec::with_capacity(crate::record::bytes::to_usize(self.count));
+        let mut records = Vec::with_capacity(crate::packing::to_usize(self.count));
         for (sequence, body) in (self.first_sequence..).zip(bodies(&self.body)) {
             let record = body.and_then(decode);
             records.push((sequence, record.map_err(|source| Damage::Record { sequence, source })?));
         }
-        if records.len() == crate::record::bytes::to_usize(self.count) {
+        if records.len() == crate::packing::to_usize(self.count) {
             return Ok(records);
         }
         let source = DecodeError::Value { field: "record count", at: 0 };

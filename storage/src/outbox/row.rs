@@ -10,10 +10,8 @@ use router::record::{NoticeMark, Record};
 use router::time::Timestamp;
 
 use super::{Attempted, Delivery, LanePage, NoticeRow, OrderKey, Owed};
+use crate::packing::{Reader, put_option, put_text, put_timestamp, put_u16, put_u32, put_u128};
 use crate::record::DecodeError;
-use crate::record::bytes::{
-    Reader, put_option, put_text, put_timestamp, put_u16, put_u32, put_u128,
-};
 use crate::record::{notice_type, put_notice_type};
 use crate::view::{NoticeBytes, ViewError, Views};
 

@@ -1,7 +1,8 @@
+use router::endpoint::Endpoint;
 use router::event::{Event, StaleVersion, Subject};
 use router::id::{EndpointId, PaymentId};
 use router::posting::{Entry, EntryError};
-use router::record::{Concluded, Endpoint, ReversalStep};
+use router::record::{Concluded, ReversalStep};
 
 use super::*;
 use crate::conformance::sample::{self, Sample};

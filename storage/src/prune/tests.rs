@@ -7,8 +7,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::conformance::sample::{self, Sample};
-use crate::journal::{balances, verify};
 use crate::seal::SealingKey;
+use crate::verify::{balances, verify};
 use crate::{Admission, Recovered, Store};
 
 mod again;
@@ -126,7 +126,7 @@ async fn old_segments_are_removed_and_what_is_open_carries_on() {
         "{refused:?}"
     );
     assert_eq!(balances(&settings.dir, Some(left[0] - 1)).unwrap().0, left[0] - 1);
-    let read: Vec<u64> = crate::journal::records(&settings.dir).map(|it| it.unwrap().0).collect();
+    let read: Vec<u64> = crate::verify::records(&settings.dir).map(|it| it.unwrap().0).collect();
     assert_eq!(read, (left[0]..=2 + 2 * PAYMENTS).collect::<Vec<_>>());
 
     let (store, _) = open(&settings);

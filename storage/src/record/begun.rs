@@ -1,8 +1,8 @@
 //! Intent and refusal: the records that begin a payment.
 
+use router::detail::{Detail, ReservedLimits};
 use router::fee::Fees;
 use router::id::{Folio, PaymentId};
-use router::limit::{Detail, ReservedLimits};
 use router::message::{Fingerprint, IdempotencyKey, PaymentRequest};
 use router::money::Money;
 use router::plan::{Plan, Routes};
@@ -58,7 +58,8 @@ const IDENTITY: u64 = 3;
 /// The number of the field behind which stands nothing of an intent that rows are made of.
 const BUSINESS_DATE: u64 = 6;
 
-pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) {
+/// Tells whether the request is kept as it came.
+pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) -> bool {
     let Intent { payment, folio, at, request, plan, attempt } = intent;
     let Plan { business_date, routes, fees, total, entry, reservation, rules_version, .. } = plan;
     let rules_version = (*rules_version != 0).then_some(*rules_version);
@@ -80,6 +81,7 @@ pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) {
         out.field(11, attempt);
         out.field(12, &rules_version);
     });
+    masked.is_none()
 }
 
 pub(super) fn intent_head(reader: &mut ValueReader<'_>) -> Result<IntentHead, DecodeError> {

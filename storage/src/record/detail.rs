@@ -1,6 +1,6 @@
 //! What people are told beyond a reason's text.
 
-use router::limit::{BrokenLimit, Detail};
+use router::detail::{BrokenLimit, Detail};
 use router::policy::{Scope, Window};
 
 use super::DecodeError;

@@ -1,9 +1,9 @@
 //! An endpoint's fields, in the body of its events and in snapshots. Its id, version and time stand
 //! beside them.
 
+use router::endpoint::{Endpoint, OldSecret};
 use router::id::{BillerId, EndpointId};
 use router::notice::NoticeType;
-use router::record::{Endpoint, OldSecret};
 use router::secret::SealedSecret;
 use router::time::Timestamp;
 

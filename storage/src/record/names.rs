@@ -10,8 +10,8 @@ use router::posting::Side;
 use router::reason::Reason;
 
 use super::DecodeError;
-use super::bytes;
 use super::field::{Field, ValueReader, ValueWriter, codes};
+use crate::packing;
 
 /// Reasons go by their catalogue number, which outlives the order of the list.
 static REASON_NUMBERS: LazyLock<Vec<(u16, Reason)>> = LazyLock::new(|| {
@@ -66,7 +66,7 @@ pub(crate) fn put_notice_type(kind: NoticeType, out: &mut Vec<u8>) {
     kind.write(&mut ValueWriter::new(out));
 }
 
-pub(crate) fn notice_type(reader: &mut bytes::Reader<'_>) -> Result<NoticeType, DecodeError> {
+pub(crate) fn notice_type(reader: &mut packing::Reader<'_>) -> Result<NoticeType, DecodeError> {
     let at = reader.at();
     let code = [reader.u8()?];
     NoticeType::read(&mut ValueReader::new(&code))

@@ -1,9 +1,8 @@
 //! The request, with its card number sealed, fields that look like card numbers masked, and what
 //! may not be kept left out.
 
-use router::message::{
-    EarlyReversal, Fingerprint, IdempotencyKey, Originator, Payer, PaymentRequest, Trace,
-};
+use router::early::EarlyReversal;
+use router::message::{Fingerprint, IdempotencyKey, Originator, Payer, PaymentRequest, Trace};
 use router::secret::{CardNumber, MaskedPan, Pan, SealedPan, SealedTexts};
 
 use super::DecodeError;
@@ -53,6 +52,7 @@ fields!(Trace {
     10 => rrn,
     11 => terminal,
     12 => merchant,
+    13 => merchant_place,
 });
 
 fields!(EarlyReversal {

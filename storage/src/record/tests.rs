@@ -1,8 +1,9 @@
 use proptest::prelude::*;
+use router::exchange::{Awaited, InquiryFinding};
 use router::id::RefundId;
 use router::outcome::{Approval, Cause, Decline, Outcome};
 use router::reason::Reason;
-use router::record::{Awaited, InquiryFinding, NoticeMark, RefundStep};
+use router::record::{NoticeMark, RefundStep};
 use router::reservation::Keep;
 use router::secret::Secret;
 use router::time::Timestamp;

@@ -1,5 +1,6 @@
 //! The values that fields hold: numbers, texts, names, money, times and lists of them.
 
+use router::free_text::FreeText;
 use router::id::{
     AccountId, BillNo, BillerId, ClientRef, EndpointId, FloatRef, Folio, OperatorId, ParticipantId,
     PaymentId, Product, RefundId, SecretId, Stan,
@@ -103,6 +104,21 @@ impl Field for Box<str> {
 
     fn missing(_: &'static str) -> Result<Self, DecodeError> {
         Ok(Self::default())
+    }
+}
+
+impl<const MAX: usize> Field for FreeText<MAX> {
+    fn is_default(&self) -> bool {
+        false
+    }
+
+    fn write(&self, out: &mut ValueWriter<'_>) {
+        out.text(self.as_str());
+    }
+
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
+        let at = reader.at();
+        Self::new(reader.text("text")?).or_else(|_| reader.invalid("text", at))
     }
 }
 

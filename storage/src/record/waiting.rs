@@ -1,8 +1,9 @@
 //! The records of payments that wait, are inquired about, or are refunded.
 
+use router::exchange::{Awaited, InquiryFinding};
 use router::record::{
-    Awaited, Confirming, Expired, Inquiry, InquiryFinding, Refund, RefundBegun, RefundDone,
-    RefundFailed, RefundStep, WaitBegun,
+    Confirming, Expired, Inquiry, Refund, RefundBegun, RefundDone, RefundFailed, RefundStep,
+    WaitBegun,
 };
 
 use super::DecodeError;

@@ -1,9 +1,10 @@
 //! Events of endpoints. The lane that serves an endpoint keeps its versions, so of two changes
 //! that were made from the same version, at whichever nodes, one is refused.
 
+use router::endpoint::Endpoint;
 use router::event::{Event, Subject};
 use router::id::{EndpointId, Lane};
-use router::record::{Endpoint, Record};
+use router::record::Record;
 
 use super::{Appended, Store, StoreError};
 use crate::view::Homed;

@@ -6,8 +6,9 @@
 
 use std::sync::{Arc, Weak};
 
+use router::endpoint::Endpoint;
 use router::id::{BillerId, EndpointId, Lane};
-use router::record::{Endpoint, NoticeMark, Record};
+use router::record::{NoticeMark, Record};
 use router::time::Timestamp;
 use tokio::sync::{oneshot, watch};
 

@@ -211,6 +211,13 @@ impl Store {
         self.blocking(move || Ok(owed())).await
     }
 
+    /// Payments in all lanes that this node holds that are being confirmed or refunded, by whichever
+    /// node. Reads memory alone.
+    pub fn confirming_or_refunding(&self) -> Vec<PaymentId> {
+        let live = |store: Self| store.inner.shared.live.confirming_or_refunding();
+        self.all_here().flat_map(live).collect()
+    }
+
     /// The participant that a payment must be undone at; none when nothing is owed, or another
     /// node holds its lane.
     pub fn owed_by(&self, id: PaymentId) -> Option<ParticipantId> {

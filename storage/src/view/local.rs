@@ -25,7 +25,7 @@ use super::{
 };
 use crate::history::History;
 use crate::journal::{Damage, RecordReader};
-use crate::record::bytes::{Reader, put_u64};
+use crate::packing::{Reader, put_u64};
 use crate::record::decode;
 use crate::settings::READ_MODEL_FILES_MAX;
 use carried::Carried;

@@ -6,15 +6,20 @@ use router::event::Subject;
 use router::id::PaymentId;
 use router::payment::Progress;
 use router::posting::Entry;
-use router::record::Record;
+use router::record::{Intent, Record};
 use router::reservation::{Reservation, Settle};
 
 use super::take::next;
 use super::{Answer, Command, Decided, Writer};
+use crate::appended::Appended;
+use crate::error::StoreError;
+use crate::failure::StoreFailure;
 use crate::guard::{Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, Settlement};
 use crate::history::History;
 use crate::journal::{Backend, BackendError, FRAME_HEADER_LEN, Head};
-use crate::store::{Appended, StoreError, StoreFailure};
+use crate::view::Facts;
+use crate::waking;
+use crate::written::{WrittenGroup, WrittenIntent, WrittenOutcome};
 
 /// What the group does once it is durable.
 #[derive(Default)]
@@ -31,6 +36,10 @@ pub(super) struct Group {
     pub(super) ended: Vec<Ended>,
     pub(super) credits: Vec<(Entry, u64)>,
     pub(super) around: Vec<Record>,
+    /// Intents that were granted, as the follower needs them.
+    intents: Vec<WrittenIntent>,
+    /// Answers to records that follow, whose records are with the follower.
+    stepped: Vec<Answered<Appended>>,
     pub(super) decided: Vec<Answered<Decided>>,
     pub(super) appended: Vec<FollowingRecord>,
     pub(super) found: Vec<Answered<Option<PaymentId>>>,
@@ -40,6 +49,20 @@ pub(super) struct Group {
 type Answered<T> = (Answer<T>, Result<T, StoreError>);
 
 impl Group {
+    /// With room for so many commands.
+    fn with_room(count: usize) -> Self {
+        Self {
+            published: Vec::with_capacity(count),
+            moved: Vec::with_capacity(count),
+            begun: Vec::with_capacity(count),
+            ended: Vec::with_capacity(count),
+            intents: Vec::with_capacity(count),
+            decided: Vec::with_capacity(count),
+            appended: Vec::with_capacity(count),
+            ..Self::default()
+        }
+    }
+
     /// Counts only under an epoch of the guard, or an older one that it is bound to already.
     pub(super) fn decide_under(&mut self, epoch: GateEpoch) {
         self.decided_under = Some(self.decided_under.map_or(epoch, |other| other.min(epoch)));
@@ -58,8 +81,9 @@ pub(super) struct FollowingRecord {
 pub(super) struct Ended {
     pub(super) payment: PaymentId,
     pub(super) settle: Settle,
-    pub(super) reservation: Option<Reservation>,
-    pub(super) entry: Entry,
+    pub(super) reservation: Option<Box<Reservation>>,
+    /// Which of the records that follow it is: its entry moves the balances.
+    pub(super) step: usize,
     pub(super) sequence: u64,
 }
 
@@ -81,16 +105,19 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             return None;
         }
         self.shared.figures.queue_len.set(u32::try_from(self.commands.len()).unwrap_or(u32::MAX));
-        let mut group = Group::default();
+        let mut group = Group::with_room(waiting.len());
         let mut verdicts = self.reserve(waiting, &mut group).map(Vec::into_iter);
         let mut stop = None;
         self.journal.begin();
         for command in waiting.drain(..) {
             match command {
-                Command::Admit { intent, encoded, answer } => {
+                Command::Admit { intent, encoded, is_as_it_came, answer } => {
                     let decided = next(&mut verdicts);
                     let decided =
                         decided.map(|verdict| self.admit(verdict, &intent, &encoded, &mut group));
+                    if let (Ok(Decided::Granted { sequence }), true) = (&decided, is_as_it_came) {
+                        group.note_intent(*sequence, &intent);
+                    }
                     group.decided.push((answer, decided));
                 }
                 Command::Refuse { refused, encoded, answer } => {
@@ -142,6 +169,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         let lane = Head::lane_of(self.journal.head().sequence);
         self.shared.take_around(lane, std::mem::take(&mut group.around));
         if group.count > 0 {
+            self.shared.written_groups.put(group.written());
             self.shared.set_durable(*self.journal.head());
         }
         group.answer();
@@ -209,7 +237,10 @@ impl<G: Guard, B: Backend> Writer<G, B> {
     }
 
     fn tell_guard(&mut self, group: &Group) {
-        let endings: Vec<Settlement<'_>> = group.ended.iter().map(Ended::settlement).collect();
+        let nothing = Entry::default();
+        let endings = group.ended.iter();
+        let endings: Vec<Settlement<'_>> =
+            endings.map(|ended| ended.settlement(&group.appended, &nothing)).collect();
         let credits = group.credits.iter();
         let credits: Vec<Credit<'_>> =
             credits.map(|(entry, sequence)| Credit { entry, sequence: *sequence }).collect();
@@ -251,19 +282,49 @@ impl Group {
         fail(&mut self.barriers);
     }
 
+    /// Notes what the follower needs of an intent that was granted.
+    fn note_intent(&mut self, sequence: u64, intent: &Intent) {
+        let Intent { payment, folio, request, plan, .. } = intent;
+        let facts = Facts::of(*folio, plan.business_date, request);
+        self.intents.push(WrittenIntent { sequence, payment: *payment, facts });
+    }
+
+    /// What the follower need not decode; outcomes are no more with the group.
+    fn written(&mut self) -> WrittenGroup {
+        let mut outcomes = Vec::with_capacity(self.appended.len());
+        self.stepped.reserve(self.appended.len());
+        for FollowingRecord { record, answer, appended, .. } in self.appended.drain(..) {
+            if let (Record::Outcome(concluded), Ok(Appended { sequence, .. })) = (record, &appended)
+            {
+                outcomes.push(WrittenOutcome { sequence: *sequence, concluded });
+            }
+            self.stepped.push((answer, appended));
+        }
+        WrittenGroup { intents: std::mem::take(&mut self.intents), outcomes }
+    }
+
     fn answer(self) {
-        send(self.decided);
-        send(self.appended.into_iter().map(|step| (step.answer, step.appended)).collect());
-        send(self.found);
-        send(self.barriers);
+        waking::after(|| {
+            send(self.decided);
+            send(self.stepped);
+            send(self.appended.into_iter().map(|step| (step.answer, step.appended)).collect());
+            send(self.found);
+            send(self.barriers);
+        });
     }
 }
 
 impl Ended {
-    fn settlement(&self) -> Settlement<'_> {
-        let Self { payment, settle, reservation, entry, sequence } = self;
+    /// Among the group's records that follow; `nothing` is what most of them post.
+    fn settlement<'a>(
+        &'a self,
+        appended: &'a [FollowingRecord],
+        nothing: &'a Entry,
+    ) -> Settlement<'a> {
+        let Self { payment, settle, reservation, step, sequence } = self;
         let (payment, settle, sequence) = (*payment, *settle, *sequence);
-        Settlement { payment, settle, reservation: reservation.as_ref(), entry, sequence }
+        let entry = appended[*step].record.entry().unwrap_or(nothing);
+        Settlement { payment, settle, reservation: reservation.as_deref(), entry, sequence }
     }
 }
 

@@ -1,9 +1,9 @@
 //! What each command of a group comes to: into the frame, or an answer at once.
 
+use router::detail::Detail;
 use router::event::Event;
 use router::id::PaymentId;
 use router::invariant::entry_is_due;
-use router::limit::Detail;
 use router::message::IdempotencyKey;
 use router::payment::{Effects, Progress};
 use router::posting::Entry;
@@ -13,12 +13,13 @@ use router::reservation::{ClaimOwner, Reservation, Settle};
 
 use super::group::{Ended, FollowingRecord, Group, Published};
 use super::{Answer, Command, Decided, Writer};
+use crate::appended::Appended;
+use crate::error::StoreError;
 use crate::guard::{Begun, Guard, GuardError, LimitPlace, Requested, ReserveAsk, Verdict, Wants};
 use crate::history::History;
 use crate::journal::Backend;
 use crate::record::{self, RECORD_HEADER_LEN, Reopening};
 use crate::state::given_back;
-use crate::store::{Appended, StoreError};
 
 impl<G: Guard, B: Backend> Writer<G, B> {
     pub(super) fn reserve(
@@ -144,8 +145,8 @@ impl<G: Guard, B: Backend> Writer<G, B> {
                 Settle::Undo => given_back(self.reservation_of(id, group), share, record.at()),
                 Settle::Post | Settle::Release => None,
             };
-            let entry = record.entry().cloned().unwrap_or_default();
-            group.ended.push(Ended { payment: id, settle, reservation, entry, sequence });
+            let (reservation, step) = (reservation.map(Box::new), group.appended.len());
+            group.ended.push(Ended { payment: id, settle, reservation, step, sequence });
         }
         Ok(Appended { sequence, effects })
     }
@@ -267,16 +268,15 @@ impl<G: Guard, B: Backend> Writer<G, B> {
 
     /// What lowers a balance counts at once, what raises it when it is durable.
     fn post(&mut self, entry: &Entry, sequence: u64, group: &mut Group) -> Result<(), StoreError> {
-        let entry = entry.clone();
         if entry.guarded_debits().next().is_none() {
-            group.credits.push((entry, sequence));
+            group.credits.push((entry.clone(), sequence));
             return Ok(());
         }
         let token = token_of(sequence);
-        let epoch = self.guard.withhold(token, &entry)?;
+        let epoch = self.guard.withhold(token, entry)?;
         group.decide_under(epoch);
-        let (settle, reservation) = (Settle::Post, None);
-        group.ended.push(Ended { payment: token, settle, reservation, entry, sequence });
+        let (settle, reservation, step) = (Settle::Post, None, group.appended.len());
+        group.ended.push(Ended { payment: token, settle, reservation, step, sequence });
         Ok(())
     }
 

@@ -1,4 +1,5 @@
 mod epochs;
+mod written;
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -101,11 +102,42 @@ fn writer<B: Backend>(
 }
 
 fn admit(n: u64) -> (Command, oneshot::Receiver<Result<Decided, StoreError>>) {
-    let intent = Box::new(Sample::new(n).intent());
+    admit_intent(Sample::new(n).intent())
+}
+
+fn admit_intent(intent: Intent) -> (Command, oneshot::Receiver<Result<Decided, StoreError>>) {
+    let intent = Box::new(intent);
     let mut encoded = Vec::new();
-    crate::record::encode_intent(&intent, &sealer(), &mut encoded);
+    let is_as_it_came = crate::record::encode_intent(&intent, &sealer(), &mut encoded);
     let (answer, decided) = oneshot::channel();
-    (Command::Admit { intent, encoded, answer }, decided)
+    (Command::Admit { intent, encoded, is_as_it_came, answer }, decided)
+}
+
+/// The follower of a journal, which the writer of `shared` leaves what it knows.
+fn what_the_follower_is_left(shared: &Shared) -> (Vec<u64>, Vec<u64>) {
+    let groups = shared.written_groups.waiting();
+    let intents = groups.iter().flat_map(|group| &group.intents).map(|intent| intent.sequence);
+    let outcomes = groups.iter().flat_map(|group| &group.outcomes);
+    (intents.collect(), outcomes.map(|outcome| outcome.sequence).collect())
+}
+
+#[test]
+fn the_follower_is_left_what_was_made_durable_but_no_request_that_is_kept_masked() {
+    let dir = tempfile::tempdir().unwrap();
+    let shared = Arc::new(Shared::new(Head::ZERO, 0));
+    let (_commands, queue) = bounded(16);
+    let disk = Filling { frames_left: 2, tried: Arc::default() };
+    let mut writer = writer(dir.path(), disk, queue, &shared);
+    let mut masked = Sample::new(2).intent();
+    masked.request.bill = Some(router::id::BillNo::new("4000001234567890").unwrap());
+    writer.serve(&mut vec![admit(1).0, admit_intent(masked).0, admit(3).0]);
+    assert_eq!(what_the_follower_is_left(&shared), (vec![1, 3], vec![]));
+    let repeat = admit(1).0;
+    writer.serve(&mut vec![append(Sample::new(2).approved()).0, repeat]);
+    assert_eq!(what_the_follower_is_left(&shared), (vec![], vec![4]));
+    // The disk is full: nothing of this is in the journal.
+    writer.serve(&mut vec![admit(5).0, append(Sample::new(3).approved()).0]);
+    assert_eq!(what_the_follower_is_left(&shared), (vec![], vec![]));
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use storage::conformance::sample::Sample;
-use storage::journal::{Damage, records, verify};
+use storage::journal::Damage;
+use storage::verify::{records, verify};
 use storage::{Settings, Store};
 use tempfile::TempDir;
 

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use storage::conformance::sample::{CARD, Sample};
-use storage::journal::{Damage, records, verify};
+use storage::journal::Damage;
+use storage::verify::{records, verify};
 use storage::{OpenError, Settings, Store};
 use tempfile::TempDir;
 

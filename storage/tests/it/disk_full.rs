@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use router::payment::PaymentState;
 use storage::conformance::sample::{self, Sample};
-use storage::journal::verify;
+use storage::verify::verify;
 use storage::{Admission, Settings, Store, StoreError};
 
 use crate::support::sealer;

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use router::endpoint::Endpoint;
 use router::event::{Event, EventBody, EventKind, OtherBody, StaleVersion, Subject};
 use router::id::EndpointId;
 use router::posting::Entry;
-use router::record::{Endpoint, Record};
+use router::record::Record;
 use router::text::Text;
 use storage::conformance::{rotated, sample, stale};
 use storage::record::encode;

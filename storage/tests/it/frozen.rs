@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use router::record::Record;
 use storage::conformance::frozen;
-use storage::journal;
+use storage::verify;
 use storage::{Settings, Store};
 use tempfile::TempDir;
 
@@ -59,7 +59,7 @@ async fn the_journal_of_every_released_version_reads_as_it_did_when_it_was_writt
     for version in versions {
         let dir = unpacked(&version.path());
         let expected = fs::read_to_string(version.path().join("known.txt")).unwrap();
-        journal::verify(dir.path()).unwrap();
+        verify::verify(dir.path()).unwrap();
         is_known(&known_from(&dir).await, &expected);
     }
 }
@@ -72,7 +72,7 @@ async fn the_beginning_of_every_released_version_reads_as_it_did_when_it_was_wri
     for version in versions {
         let dir = unpacked(&version.path());
         let expected = fs::read_to_string(version.path().join("known.txt")).unwrap();
-        assert!(journal::verify(dir.path()).unwrap().removed_through > 0);
+        assert!(verify::verify(dir.path()).unwrap().removed_through > 0);
         is_known(&known_under(frozen::pruned_settings(dir.path())).await, &expected);
     }
 }
@@ -82,7 +82,7 @@ async fn a_journal_that_a_later_build_wrote_reads_as_far_as_this_build_knows_it(
     let kept = kept().join("v2");
     let (dir, later) = (unpacked(&kept), fresh());
     frozen::write_as_a_later_build(dir.path(), later.path());
-    let [here, there] = [dir.path(), later.path()].map(|dir| journal::verify(dir).unwrap());
+    let [here, there] = [dir.path(), later.path()].map(|dir| verify::verify(dir).unwrap());
     assert_eq!(here.records, there.records);
     assert_ne!(here.head.chain, there.head.chain, "its records are longer");
     let expected = fs::read_to_string(kept.join("known.txt")).unwrap();
@@ -93,14 +93,14 @@ async fn a_journal_that_a_later_build_wrote_reads_as_far_as_this_build_knows_it(
 fn the_journal_kept_has_records_of_every_kind() {
     let dir = unpacked(&kept().join("v2"));
     let kinds: std::collections::BTreeSet<_> =
-        journal::records(dir.path()).map(|record| record.unwrap().1.kind()).collect();
+        verify::records(dir.path()).map(|record| record.unwrap().1.kind()).collect();
     assert_eq!(kinds.len(), 10, "{kinds:?}");
 }
 
 #[test]
 fn the_journal_kept_has_events_of_every_kind_and_of_an_unknown_subject() {
     let dir = unpacked(&kept().join("v2"));
-    let mut events: Vec<_> = journal::records(dir.path())
+    let mut events: Vec<_> = verify::records(dir.path())
         .filter_map(|record| match record.unwrap().1 {
             Record::Event(event) => Some((event.subject().kind(), event.kind.name())),
             _ => None,

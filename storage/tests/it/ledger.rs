@@ -5,7 +5,8 @@ use std::path::Path;
 
 use storage::conformance::ledger::{LedgerRun, every_position_balances};
 use storage::conformance::sample::{self, Sample};
-use storage::journal::{Damage, balances, frames, verify};
+use storage::journal::Damage;
+use storage::verify::{balances, frames, verify};
 use storage::{Settings, snapshot_now};
 use tempfile::TempDir;
 

@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use router::outcome::Cause;
 use router::payment::PaymentState;
 use storage::conformance::sample::{self, Sample};
-use storage::journal::{balances, records, verify};
+use storage::verify::{balances, records, verify};
 use storage::{Admission, Settings, Store, prune_now};
 use tokio::time::{interval, timeout};
 

@@ -10,9 +10,9 @@ use router::record::Record;
 use router::reservation::Keep;
 use storage::conformance::sample::{self, Sample};
 use storage::folder::FolderError;
-use storage::journal::{records, verify};
 use storage::outbox::{Attempted, Delivery, ReadThrough};
 use storage::store::Revived;
+use storage::verify::{records, verify};
 use storage::{Admission, OpenError, Settings, Store};
 use tempfile::TempDir;
 

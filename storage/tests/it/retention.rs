@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use router::id::EndpointId;
 use router::time::Timestamp;
 use storage::conformance::sample::{self, Sample};
-use storage::journal::verify;
 use storage::outbox::{Attempted, ReadThrough};
+use storage::verify::verify;
 use storage::{Settings, Store, prune_now};
 use tempfile::TempDir;
 

@@ -1,9 +1,9 @@
 //! Payments that wait, and refunds under way, over a restart.
 
+use router::exchange::InquiryFinding;
 use router::payment::PaymentState;
-use router::record::InquiryFinding;
 use storage::conformance::sample::{self, Sample};
-use storage::journal::verify;
+use storage::verify::verify;
 use storage::{Settings, Store};
 
 use crate::support::{fresh, open, settings};

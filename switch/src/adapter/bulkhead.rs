@@ -47,6 +47,11 @@ impl Bulkhead {
         Arc::clone(&self.requests).try_acquire_owned().ok()
     }
 
+    /// The turn of a request of its own to be decided, where none waits for one.
+    pub fn free_decision_turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.decisions.try_acquire().ok()
+    }
+
     /// Waits for the turn of a request of its own to be decided. Cancel-safe.
     pub async fn decision_turn(&self) -> SemaphorePermit<'_> {
         let turn = self.decisions.acquire().await;

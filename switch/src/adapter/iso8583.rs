@@ -1,32 +1,25 @@
 //! Participants that speak ISO 8583: their lines, what is asked of them and what they answer.
 //!
-//! [`session`] reads what comes over a line, `ask` says by which line a request leaves, `carry` is what
+//! [`session`](crate::session) reads what comes over a line, `ask` says by which line a request leaves, `carry` is what
 //! the rest of the switch sees of it all: the [`Adapter`](super::Adapter).
 
 mod ask;
 mod carry;
 pub mod common;
-pub mod dial;
 pub mod in_flight;
-pub mod key_exchange;
-pub mod late;
 mod later;
 pub mod line;
-pub mod lines;
-pub mod listen;
-pub mod message_format;
 pub mod past;
 pub mod pin;
 pub mod remote_lines;
-pub mod session;
 pub mod tls;
-mod verdict;
+pub mod verdict;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
 use router::exchange::{NotSent, RequestTrace};
 use router::id::{Folio, ParticipantId};
@@ -104,6 +97,11 @@ impl Iso8583Participant {
     /// Its id.
     pub fn id(&self) -> ParticipantId {
         self.config.id
+    }
+
+    /// How the switch presents itself to it.
+    pub fn speaker(&self) -> Guard<Arc<Speaker>> {
+        self.common.speaker()
     }
 
     /// Whether a request could leave for it now.
@@ -227,9 +225,26 @@ impl Iso8583Participant {
     }
 
     fn set(&self, lines: Vec<Arc<Line>>) {
-        let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
-        metrics::gauge!("cauce_participant_lines", "participant" => self.id().to_string())
-            .set(count);
         self.lines.store(Arc::new(lines));
+        // The lines of the configuration that is in force now are what is counted.
+        if !self.retired.is_cancelled() {
+            self.show_lines();
+        }
     }
+
+    /// Shows how many lines it has in the metrics.
+    pub fn show_lines(&self) {
+        let count = u32::try_from(self.lines.load().len()).unwrap_or(u32::MAX);
+        show_lines(self.id(), f64::from(count));
+    }
+}
+
+/// Shows that a participant that is configured no more has no number of lines: 0 would be an alert.
+pub fn show_no_lines(participant: ParticipantId) {
+    show_lines(participant, f64::NAN);
+}
+
+fn show_lines(participant: ParticipantId, count: f64) {
+    let id = participant.to_string();
+    metrics::gauge!("cauce_participant_lines", "participant" => id).set(count);
 }

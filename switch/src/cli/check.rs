@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{Configured, configuration, told_mistakes};
+use crate::configured::{Configured, configuration, told_mistakes};
 
 /// Prints every mistake, or what the configuration amounts to.
 #[expect(clippy::print_stdout, reason = "this is a program's own output")]

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::{Configured, configuration, data_folder, told_mistakes};
+use super::data_folder;
 use crate::clock::Reading;
 use crate::clock::evidence::{self, Agreed};
+use crate::configured::{Configured, configuration, told_mistakes};
 
 /// What to do about the clock.
 #[derive(Debug, Subcommand)]

@@ -10,9 +10,9 @@ use storage_cluster::status::{self, LaneStatus, NodeStatus, Status};
 use storage_cql::control::AgreedState;
 
 use super::schema::with_servers;
-use super::{Configured, configuration, told_mistakes};
 use crate::cluster::cql_settings;
 use crate::config::ScyllaConfig;
+use crate::configured::{Configured, configuration, told_mistakes};
 
 /// What to know of the cluster.
 #[derive(Debug, Subcommand)]

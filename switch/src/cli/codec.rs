@@ -266,5 +266,5 @@ fn is_broken_pipe(problem: &anyhow::Error) -> bool {
 #[expect(clippy::print_stderr, reason = "this is a program's own output")]
 fn told(problem: &anyhow::Error) -> ExitCode {
     eprintln!("{problem:#}");
-    ExitCode::from(super::EXIT_USAGE)
+    ExitCode::from(crate::configured::EXIT_USAGE)
 }

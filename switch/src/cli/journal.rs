@@ -11,9 +11,11 @@ use std::process::ExitCode;
 use clap::{Subcommand, ValueEnum};
 use router::ledger::Ledger;
 use router::record::Record;
-use storage::journal::{self, Damage};
+use storage::journal::Damage;
+use storage::verify;
 
-use super::{Configured, data_folder};
+use super::data_folder;
+use crate::configured::Configured;
 
 /// What to do with the journal of a data folder.
 #[derive(Debug, Subcommand)]
@@ -114,7 +116,7 @@ pub(super) fn main(command: &JournalCommand) -> ExitCode {
         JournalCommand::Dump(at) => export(at, Format::Json, None),
         JournalCommand::Export { at, format, out } => export(at, *format, out.as_deref()),
         JournalCommand::Balances { at, position, format } if at.config.is_empty() => told(
-            journal::balances(&at.data, *position)
+            verify::balances(&at.data, *position)
                 .map_err(ExportError::from)
                 .and_then(|(_, ledger)| write_balances(&ledger, *format)),
         ),
@@ -145,14 +147,14 @@ fn export(at: &Where, format: Format, out: Option<&Path>) -> ExitCode {
         Some(Err(error)) => return told(Err(error.into())),
     };
     if at.config.is_empty() {
-        return told(write(journal::records(&at.data), format, out));
+        return told(write(verify::records(&at.data), format, out));
     }
     lanes::export(at, format, out)
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program's own output")]
 fn verify(data: &Path) -> ExitCode {
-    let report = match journal::verify(data) {
+    let report = match verify::verify(data) {
         Ok(report) => report,
         Err(damage) => {
             eprintln!("NOT whole: {}", storage::with_causes(&damage));

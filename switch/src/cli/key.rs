@@ -10,9 +10,10 @@ use router::id::BillerId;
 use storage_cql::Cql;
 use storage_cql::api_keys::ApiKeys;
 
-use super::{Configured, configuration, data_folder, told_mistakes};
+use super::data_folder;
 use crate::cluster::cql_settings;
 use crate::config::{Config, Mistake};
+use crate::configured::{Configured, configuration, told_mistakes};
 use crate::keys::{self, KeyName, ListedKey, OldKeyEnd, OwnerError, Role, Rotated};
 
 /// What to do with API keys. A key is named by its id, which `list` shows.

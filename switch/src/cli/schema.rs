@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use storage_cql::schema::{self, SchemaStanding};
 
-use super::{Configured, EXIT_USAGE, configuration, told_mistakes};
 use crate::cluster::cql_settings;
 use crate::config::ScyllaConfig;
+use crate::configured::{Configured, EXIT_USAGE, configuration, told_mistakes};
 
 /// What to do with the tables.
 #[derive(Debug, Subcommand)]

@@ -10,12 +10,13 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::Signal;
 use tokio::task::{JoinError, spawn_blocking};
 
-use super::process::{self, ServiceProcess, StopSignals};
+use super::data_folder;
 use super::watch::FileWatch;
-use super::{Configured, configuration, data_folder, told_mistakes};
 use crate::app::{Ended, StartError};
 use crate::config::{Config, Mistake};
+use crate::configured::{Configured, configuration, told_mistakes};
 use crate::keys::billers;
+use crate::process::{self, ServiceProcess, StopSignals};
 use crate::reload::{Reload, Taken};
 use crate::{log, stop_deadline};
 

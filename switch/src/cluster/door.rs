@@ -23,11 +23,11 @@ use tower_http::timeout::TimeoutLayer;
 use super::peers::{APPEND, REVIVE, Way, read_revived, stale_text};
 use super::{lines, proof};
 use crate::adapter::iso8583::Iso8583Participant;
-use crate::adapter::iso8583::late::{self, UnmatchedAnswer};
 use crate::admission::{self, Admission, Kind};
 use crate::clock;
 use crate::config::SecretText;
 use crate::engine::Engine;
+use crate::session::late::{self, UnmatchedAnswer};
 use crate::supervise::Stages;
 use crate::web::connection::{Answers, Connection, Hold};
 

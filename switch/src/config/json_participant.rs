@@ -12,6 +12,7 @@ use codecs::http_signature::{
 };
 use codecs::json_bank::{JsonDialect, Operation};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use router::message::Acceptor;
 use router::secret::Secret;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
@@ -33,6 +34,8 @@ pub struct JsonConfig {
     pub dialect: JsonDialect,
     /// Texts for its placeholders, over those of the dialect.
     pub constants: BTreeMap<String, String>,
+    /// Who takes a payment, where neither the request nor its biller says.
+    pub acceptor: Acceptor,
     /// Headers of each request, marked as secret.
     pub headers: HeaderMap,
     /// Authorities of its certificate; none means those that this machine trusts.
@@ -108,7 +111,7 @@ const KINDS: [(&str, SignatureKind); 3] = [
 ];
 
 /// Reads `json` of a participant.
-pub(super) fn read(section: &mut Section<'_>) -> Option<Arc<JsonConfig>> {
+pub(super) fn read(section: &mut Section<'_>, acceptor: Acceptor) -> Option<Arc<JsonConfig>> {
     let url = url(section);
     let constants = texts(section, "constants");
     let dialect = dialect(section, constants.keys().cloned().collect());
@@ -136,6 +139,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Arc<JsonConfig>> {
         url: url?,
         dialect: dialect?,
         constants,
+        acceptor,
         headers,
         ca,
         identity: certificate.zip(key),

@@ -13,8 +13,8 @@ use codecs::security::{
 
 use super::keys::KeysConfig;
 use super::read::Section;
-use crate::adapter::iso8583::key_exchange::KeyExchange;
-use crate::adapter::iso8583::message_format::{MacRule, MessageFormat};
+use crate::line_rules::key_exchange::KeyExchange;
+use crate::line_rules::message_format::{MacRule, MessageFormat};
 
 /// Longest file of a format, in bytes.
 const SPEC_LEN_MAX: u64 = 4 << 20;

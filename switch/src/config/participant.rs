@@ -9,18 +9,18 @@ use std::time::Duration;
 use codecs::frame::Framer;
 use codecs::security::{KeyAlgorithm, KeyName, KeyUsage, PinFormat};
 use router::id::{ParticipantId, Stan};
+use router::message::Acceptor;
 use router::text::Text;
 
-use super::framing;
 use super::json_participant::{self, JsonConfig};
 use super::keys::KeysConfig;
 use super::message_format::{self, Traffic};
 use super::read::Section;
 use super::service::millis;
-use crate::adapter::iso8583::key_exchange::KeyExchange;
-use crate::adapter::iso8583::line::UNKNOWN;
-use crate::adapter::iso8583::message_format::MessageFormat;
-use crate::adapter::iso8583::pin::PinRule;
+use super::{acceptor, framing};
+use crate::line_rules::key_exchange::KeyExchange;
+use crate::line_rules::message_format::MessageFormat;
+use crate::line_rules::pin::PinRule;
 use crate::outbound::Destination;
 
 /// One participant's lines.
@@ -66,6 +66,9 @@ pub struct ParticipantConfig {
     pub digest: u128,
     /// Its JSON API; none means that it speaks ISO 8583 over lines.
     pub json: Option<Arc<JsonConfig>>,
+    /// How whoever takes a payment is presented to it, where neither the request nor its biller's
+    /// entry says.
+    pub acceptor: Acceptor,
 }
 
 impl ParticipantConfig {
@@ -144,7 +147,7 @@ pub(super) fn read_entries(
         if let Some(id) = id.filter(|id| !seen.insert(*id)) {
             section.mistake("id", format!("there is another participant `{id}`"));
         }
-        if id.is_some_and(|id| id.as_str() == UNKNOWN) {
+        if id.is_some_and(|id| id.as_str() == UNKNOWN_PARTICIPANT) {
             let problem = "is what logs and metrics call a line without a sign-on";
             section.mistake("id", problem);
         }
@@ -185,7 +188,6 @@ fn read_one(
         }
     }
     let traffic = Traffic { is_asked: reach.is_some(), signs_on: listen.is_some() };
-    let json = json(section, codec);
     let said = message_format::read(section, keys, traffic);
     let framing = match &said.header {
         // What is wrong with a framing was told already.
@@ -196,6 +198,8 @@ fn read_one(
         }
         None => framing,
     };
+    let acceptor = acceptor::read(section, said.message_format.as_deref());
+    let json = json(section, codec, acceptor);
     let partial_reversals =
         partial_reversals(section, said.message_format.as_deref(), json.as_deref());
     let lines = ParticipantConfig {
@@ -220,6 +224,7 @@ fn read_one(
         reversals_owed_max: section.size("reversals_owed_max", 1..=10_000_000, 20_000),
         dangerous_unpinned: section.flag("dangerous_unpinned"),
         json,
+        acceptor,
         digest: section.digest_without(&OF_RULES, files_before),
     };
     let rules = super::rules::participant(section, id);
@@ -227,6 +232,10 @@ fn read_one(
 }
 
 /// The words of `on_unknown`; the first where nothing is said.
+/// What a line is called whose participant is not known, in logs, metrics and traces; no participant
+/// has this id.
+pub const UNKNOWN_PARTICIPANT: &str = "unknown";
+
 const ON_UNKNOWN: [(&str, OnUnknown); 3] = [
     ("reverse", OnUnknown::Reverse),
     ("inquire_first", OnUnknown::InquireFirst),
@@ -264,7 +273,7 @@ const OF_LINES: [&str; 10] = [
     "tls",
 ];
 
-fn json(section: &mut Section<'_>, codec: Codec) -> Option<Arc<JsonConfig>> {
+fn json(section: &mut Section<'_>, codec: Codec, acceptor: Acceptor) -> Option<Arc<JsonConfig>> {
     let is_there = section.has("json");
     match codec {
         Codec::Lines if is_there => section.mistake("json", "needs codec = \"json\""),
@@ -279,7 +288,12 @@ fn json(section: &mut Section<'_>, codec: Codec) -> Option<Arc<JsonConfig>> {
             }
         }
     }
-    section.section("json", |table| if is_there { json_participant::read(table) } else { None })
+    section.section(
+        "json",
+        |table| {
+            if is_there { json_participant::read(table, acceptor) } else { None }
+        },
+    )
 }
 
 fn partial_reversals(

@@ -7,9 +7,11 @@ use super::cluster::Use;
 use super::read::Section;
 
 const DAY: Duration = Duration::from_hours(24);
+/// How far back payments are looked for by terminal and RRN, in microseconds: as long as keys are
+/// remembered.
+pub const ORIGINAL_WITHIN_MICROS: i64 = 48 * 3_600_000_000;
 /// Payments of so long are looked through for the original of a reversal.
-const REVERSED_WITHIN: Duration =
-    Duration::from_micros(crate::original::RECENT_MICROS.unsigned_abs());
+const REVERSED_WITHIN: Duration = Duration::from_micros(ORIGINAL_WITHIN_MICROS.unsigned_abs());
 const DAYS_MAX: u64 = 36_500;
 /// The shortest time that bills are remembered.
 ///

@@ -3,17 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use router::fee::{Bearer, FeeTiming};
+use router::fee::{Bearer, FeeBasis, FeeRule, FeeTiming};
 use router::id::{BillerId, FloatRef, ParticipantId};
 use router::message::{Originator, Rail};
 use router::money::{Currency, Money};
 use router::policy::{
-    Biller, FeeBasis, FeeRule, Float, FloatDebits, LimitRule, Measure, Participant,
-    ParticipantStatus, Policy, Route, Scope, Window,
+    Biller, Float, FloatDebits, LimitRule, Measure, Participant, ParticipantStatus, Policy, Route,
+    Scope, Window,
 };
 use router::reason::Reason;
 use router::text::Text;
 
+use super::acceptor;
 use super::participant::{Entry, ParticipantConfig};
 use super::read::Section;
 use super::zone::Zones;
@@ -143,6 +144,7 @@ fn biller(section: &mut Section<'_>, zones: &mut Zones) -> Option<Biller> {
         rails: rails(section),
         zone,
         float_debits: section.choice("float_debits", &debits),
+        acceptor: acceptor::read(section, None),
         id: id?,
     })
 }

@@ -13,7 +13,7 @@ use super::cluster::{self, ClusterConfig, Use};
 use super::log::{self, LogConfig, TraceConfig};
 use super::read::Section;
 use super::retention;
-use crate::seal::KeyError;
+use super::sealing_key::{SealingKeyError, sealing_key};
 
 /// Addresses, ceilings and time-outs of the service itself.
 #[derive(Debug, Clone)]
@@ -398,10 +398,14 @@ fn key_source(keys: &mut Section<'_>, name: &str) -> Option<KeySource> {
     if let Some(path) = text.strip_prefix("file:") {
         return Some(KeySource::File(path.into()));
     }
-    match crate::seal::key(name, &text) {
+    match sealing_key(name, &text) {
         Ok(_) => return Some(KeySource::Inline(text)),
-        Err(KeyError::Trivial { .. }) => keys.mistake(name, "is a key that anyone would guess"),
-        Err(_) => keys.mistake(name, "64 hexadecimal digits or file:PATH are expected"),
+        Err(SealingKeyError::Trivial { .. }) => {
+            keys.mistake(name, "is a key that anyone would guess")
+        }
+        Err(SealingKeyError::Digits { .. }) => {
+            keys.mistake(name, "64 hexadecimal digits or file:PATH are expected")
+        }
     }
     None
 }

@@ -7,7 +7,7 @@ use loadtest::simulator::acquirer::{Acquirer, AcquirerError, AcquirerSettings, O
 use router::money::{Currency, Money};
 
 use super::screen;
-use crate::cli::process::StopSignals;
+use crate::process::StopSignals;
 
 /// DE32 of the demonstration's bank-a.
 const ACQUIRER_ID: &str = "00000000011";

@@ -216,7 +216,7 @@ mod tests {
 
     use super::super::TracedLine;
     use super::*;
-    use crate::adapter::iso8583::message_format::MessageFormat;
+    use crate::line_rules::message_format::MessageFormat;
 
     fn shown(message: &[u8]) -> Json {
         shown_of(message, None)

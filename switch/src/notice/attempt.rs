@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Uri;
+use router::endpoint::Endpoint;
 use router::id::NoticeId;
-use router::record::Endpoint;
 use router::time::Timestamp;
 use storage::StoreError;
 use storage::outbox::Owed;

@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
+use router::endpoint::{Endpoint, OldSecret};
 use router::event::{Actor, Event, EventKind, StaleVersion, Subject};
 use router::id::{EndpointId, SecretId};
 use router::notice::NoticeType;
-use router::record::{Endpoint, OldSecret, Record};
+use router::record::Record;
 use router::time::Timestamp;
 use storage::StoreError;
 use tokio::time::Instant;

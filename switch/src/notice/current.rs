@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use router::endpoint::Endpoint;
 use router::id::EndpointId;
-use router::record::Endpoint;
 
 use super::Notices;
 use super::attempt::Target;

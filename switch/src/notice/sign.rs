@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use router::record::Endpoint;
+use router::endpoint::Endpoint;
 use router::secret::Secret;
 use router::time::Timestamp;
 use sha2::Sha256;

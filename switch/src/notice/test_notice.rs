@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use codecs::api::TestNoticeBody;
+use router::endpoint::Endpoint;
 use router::id::NoticeId;
-use router::record::Endpoint;
 use tokio::time::{Instant, timeout};
 
 use super::attempt::Target;

@@ -1,11 +1,12 @@
 //! The way of a request: which of its routes it takes.
 
+use router::detail::Detail;
 use router::exchange::{Ask, NotReady, Unsayable};
 use router::id::ParticipantId;
-use router::limit::Detail;
-use router::plan::{Plan, Refusal, Routes};
+use router::plan::{Plan, Routes};
 use router::reason::Reason;
 use router::record::Attempt;
+use router::refusal::Refusal;
 
 use crate::adapter::Adapter;
 use crate::participant::{Participant, Participants, Ready};

@@ -14,9 +14,11 @@ use router::id::{ParticipantId, PaymentId};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
-use super::{OwedQueue, Undoing, undo};
+use super::left::LeftWork;
+use super::{Undoing, undo};
 use crate::config::ReversalsConfig;
 use crate::engine::Engine;
+use crate::engine::OwedQueue;
 
 /// Pause between two scans of the open payments.
 const SCAN_EVERY: Duration = Duration::from_secs(5);
@@ -32,6 +34,7 @@ pub async fn run(engine: Arc<Engine>, mut queue: OwedQueue, config: ReversalsCon
     let (ended, mut endings) = mpsc::channel(ENDED_LEN_MAX);
     let permits = Arc::new(Semaphore::new(config.concurrent_max));
     let mut dispatch = Dispatch { engine, config, permits, ended, shares: HashMap::new() };
+    let mut left = LeftWork::default();
     let ending = dispatch.engine.tasks.stages().ending.clone();
     let mut scan = tokio::time::interval(SCAN_EVERY);
     scan.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -44,7 +47,10 @@ pub async fn run(engine: Arc<Engine>, mut queue: OwedQueue, config: ReversalsCon
                 }
             }
             Some((payment, repeat)) = queue.recv() => dispatch.look_at(payment, repeat).await,
-            _ = scan.tick() => dispatch.scan().await,
+            _ = scan.tick() => {
+                dispatch.scan().await;
+                left.take_up(&dispatch.engine).await;
+            }
         }
     }
 }

@@ -1,11 +1,11 @@
 //! What a participant's rules say of an unknown payment before it is reversed: that the participant is
 //! asked first, or that the payment counts as approved.
 
-use router::exchange::InquiryAnswer;
+use router::exchange::{InquiryAnswer, InquiryFinding};
 use router::outcome::{Cause, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::posting::Entry;
-use router::record::{Inquiry, InquiryFinding, Record};
+use router::record::{Inquiry, Record};
 use router::text::Text;
 use storage::StoreError;
 

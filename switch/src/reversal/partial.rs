@@ -5,7 +5,7 @@
 //! each other: the next may be asked for while the last is still owed. DE95 says what stands, not
 //! how much is given back, so the participant only has to be told the last one.
 
-use router::limit::Detail;
+use router::detail::Detail;
 use router::message::ReversalRequest;
 use router::money::Money;
 use router::payment::{PARTS_MAX, Payment, PaymentState};

@@ -15,6 +15,7 @@ use super::connection::Hold;
 use super::extract::Id;
 use super::{Shared, asked};
 use crate::adapter::json::notification::{BankMessage, NotTakenIn};
+use crate::notification;
 
 /// The path of the route, whose one method is POST.
 pub(super) const PATH: &str = "/v1/participants/{id}/notifications";
@@ -45,7 +46,7 @@ async fn take(
     if let Some(hold) = hold {
         hold.take();
     }
-    participant.take(engine, believed, &message).await?;
+    notification::take(engine, participant, believed, &body).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

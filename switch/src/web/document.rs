@@ -11,6 +11,8 @@ use std::sync::LazyLock;
 use codecs::api::{
     NoticeBody, NoticeTypeName, NoticeView, Page, RefundBody, ReversalBody, TestNoticeBody,
 };
+use router::message::Rail;
+use router::rail_needs::PayerNeed;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
@@ -177,17 +179,11 @@ fn headers() -> Value {
 /// Adds rules between members, which derived schemas do not have.
 fn add_rules(document: &mut Value) {
     let schemas = &mut document["components"]["schemas"];
-    let identified = ["card", "account", "phone", "doc"].map(
-        |name| json!({ "required": [name], "properties": { name: { "not": { "type": "null" } } } }),
-    );
-    let payment = &mut schemas["PaymentRequest"];
-    payment["if"] = json!({ "properties": { "rail": { "enum": rails_with_payer() } } });
-    payment["then"] = json!({
-        "required": ["payer"],
-        "properties": {
-            "payer": { "type": "object", "anyOf": identified },
-        },
-    });
+    if let (Some(payment), Some(Value::Object(needs))) =
+        (schemas["PaymentRequest"].as_object_mut(), payer_needs())
+    {
+        payment.extend(needs);
+    }
     schemas["Refused"] = refused();
     if let Some(members) = schemas["Declined"]["allOf"].as_array_mut() {
         let state = json!({ "const": "declined" });
@@ -211,10 +207,32 @@ fn refused() -> Value {
     })
 }
 
-/// The rails whose requests name the payer.
-fn rails_with_payer() -> Vec<&'static str> {
-    let rails = router::message::Rail::ALL.into_iter();
-    rails.filter(|rail| rail.debits_named_payer()).map(router::message::Rail::name).collect()
+/// What each rail needs of the payer: `if` it is the one, `then` that, `else` the same of the next.
+fn payer_needs() -> Option<Value> {
+    let rails = Rail::ALL.into_iter().filter(|rail| rail.debits_named_payer());
+    rails.rev().fold(None, |others, rail| {
+        let needs: Vec<Value> = rail.payer_needs().iter().map(needed).collect();
+        let mut rule = json!({
+            "if": { "properties": { "rail": { "const": rail.name() } } },
+            "then": {
+                "required": ["payer"],
+                "properties": { "payer": { "type": "object", "allOf": needs } },
+            },
+        });
+        if let Some(others) = others {
+            rule["else"] = others;
+        }
+        Some(rule)
+    })
+}
+
+/// A payer that has one of the fields.
+fn needed(need: &PayerNeed) -> Value {
+    let any_of = need.any_of.iter().map(|field| {
+        let name = field.member();
+        json!({ "required": [name], "properties": { name: { "not": { "type": "null" } } } })
+    });
+    json!({ "anyOf": any_of.collect::<Vec<_>>() })
 }
 
 /// Gives the pages of lists names without an underscore: `PaymentPage`.

@@ -6,10 +6,10 @@ use codecs::api::{
     Shown, TestView,
 };
 use http::StatusCode;
+use router::endpoint::Endpoint;
 use router::id::{BillerId, EndpointId};
 use router::notice::NoticeType;
 use router::reason::Reason;
-use router::record::Endpoint;
 use router::time::Timestamp;
 
 use super::Api;

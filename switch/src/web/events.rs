@@ -83,11 +83,12 @@ pub(super) async fn list(
     Asked(query): Asked<EventQuery>,
 ) -> Result<Response, Refusal> {
     let biller = principal.listed(query.biller)?;
+    let seen = last_event_id(&headers)?;
     if !wants_stream(&headers) {
         return page(&shared.api, biller, query).await.map(IntoResponse::into_response);
     }
     let key = bearer(&headers).unwrap_or_default().to_owned();
-    let begin = last_event_id(&headers)?.or(query.cursor);
+    let begin = seen.or(query.cursor);
     let place = shared.streams.admit(keys::id_of_key(&key))?;
     let begin = begin.unwrap_or_else(|| shared.api.engine.store.events_end());
     Ok(EventStream::new(shared.api, place, key, (biller, begin)).into_response())

@@ -1,5 +1,7 @@
 //! `/v1/keys`: API keys, for those who may.
 
+use std::str::FromStr;
+
 use axum::extract::State;
 use codecs::api::{
     KeyBody, KeyPage, KeyRoleName, KeyRotationBody, KeyView, ReplacedKeyView, Shown,
@@ -24,13 +26,32 @@ use crate::keys::{self, KeyName, KeyStoreError, ListedKey, NewKey, OldKeyEnd, Ow
 /// Longest time that an old key counts on beside the one in its place.
 const GRACE_HOURS_MAX: u32 = 8760;
 
+/// The id of the last key of a page.
+#[derive(Debug)]
+struct KeyCursor(String);
+
+/// The text is no id of a key.
+#[derive(Debug)]
+struct NotAKeyCursor;
+
+impl FromStr for KeyCursor {
+    type Err = NotAKeyCursor;
+
+    fn from_str(text: &str) -> Result<Self, NotAKeyCursor> {
+        let digits = text.strip_prefix("key_").ok_or(NotAKeyCursor)?;
+        let is_digit = |digit: u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+        let is_whole = digits.len() == 16 && digits.bytes().all(is_digit);
+        if is_whole { Ok(Self(text.to_owned())) } else { Err(NotAKeyCursor) }
+    }
+}
+
 /// The query of `GET /v1/keys`.
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct KeyQuery {
     /// next_cursor of the page before.
-    #[param(pattern = "^key_[0-9a-f]{16}$")]
-    cursor: Option<String>,
+    #[param(value_type = Option<String>, pattern = "^key_[0-9a-f]{16}$")]
+    cursor: Option<KeyCursor>,
     /// Items of a page.
     #[param(required = false, minimum = 1, maximum = 200, default = 50)]
     limit: usize,
@@ -68,7 +89,7 @@ pub(super) async fn list(
 ) -> Answered<KeyPage> {
     let mut listed = api.keys.listed().await?;
     listed.retain(|key| keeper.sees(key));
-    if let Some(cursor) = &query.cursor {
+    if let Some(KeyCursor(cursor)) = &query.cursor {
         let behind = listed.iter().position(|key| key.id() == *cursor).map_or(0, |at| at + 1);
         listed.drain(..behind);
     }

@@ -42,7 +42,7 @@ async fn carries_on(copied: &Site, api_key: &str, told: &[(String, Reply)]) {
     let open: Vec<_> =
         modes(&copied.data()).into_iter().filter(|(_, mode)| mode & 0o077 != 0).collect();
     assert!(open.is_empty(), "{open:?}");
-    storage::journal::verify(&copied.data()).expect("a whole copy");
+    storage::verify::verify(&copied.data()).expect("a whole copy");
     let running = copied.start();
     let api = Api::at(copied.http, api_key);
     eventually("the switch", async || api.try_text("/openapi.json").await).await;

@@ -19,4 +19,6 @@ mod names;
 mod notices;
 mod outage;
 mod pair;
+mod payers;
 mod takeover;
+mod waiting;

@@ -2,6 +2,7 @@
 //!
 //! Messages are laid out by hand; authentication codes were computed with the openssl program.
 
+mod acceptor;
 mod bank;
 mod session_keys;
 mod terminals;

@@ -77,7 +77,7 @@ async fn a_second_process_is_kept_out_although_the_lock_s_file_was_removed() {
     let (_, answer) = bank.pay(&card_order(15_000)).await.expect("an answer");
     assert_eq!(answer.response_code(), "00");
     running.stop().await;
-    storage::journal::verify(&site.data()).expect("a whole journal");
+    storage::verify::verify(&site.data()).expect("a whole journal");
 }
 
 #[tokio::test(flavor = "multi_thread")]

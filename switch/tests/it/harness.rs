@@ -38,6 +38,14 @@ impl House {
         Self::start_text(CONFIG, extra).await
     }
 
+    /// A switch with the rules of `harness.toml` and an issuer of the test's own.
+    pub async fn beside(issuer: IssuerHandle) -> Self {
+        rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+        let dir = TempDir::new().expect("a folder");
+        let app = start_app(dir.path(), &issuer, "").await;
+        Self { app, issuer, dir }
+    }
+
     /// A switch with other rules than those of `harness.toml`.
     pub async fn start_text(text: &str, extra: &str) -> Self {
         rustls::crypto::aws_lc_rs::default_provider().install_default().ok();

@@ -1,9 +1,9 @@
 //! What becomes of an unknown payment where its bank is asked first, or where it counts as approved.
 
 use loadtest::simulator::issuer::Mood;
+use router::exchange::InquiryFinding;
 use router::outcome::{Cause, Outcome};
 use router::payment::PaymentState;
-use router::record::InquiryFinding;
 use tempfile::TempDir;
 
 use crate::harness::{CONFIG, House, card_order, issuer, net_debits, start_text};

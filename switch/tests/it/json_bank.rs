@@ -88,7 +88,7 @@ answers = true
 rails = ["wallet"]
 to = ["bank-j"]
 [[routes]]
-rails = ["c2p"]
+rails = ["c2p", "card"]
 to = ["bank-j", "bank-b"]
 "#
     )
@@ -365,7 +365,7 @@ async fn a_bank_that_cannot_be_reached_leaves_the_payment_to_the_next_route() {
     drop(gone);
     let house = House::start_with(&entry(files.path(), &url, LONG_MS, &example())).await;
     let payment = json!({
-        "rail": "c2p", "amount": { "currency": "VES", "minor": 15_000 }, "bill": "F-1",
+        "rail": "card", "amount": { "currency": "VES", "minor": 15_000 }, "bill": "F-1",
         "payer": { "card": { "number": "4111111111111111", "expiry": "3012" } },
     });
     let reply = Api::of(&house, "isp-ve").pay("k-1", &payment).await;

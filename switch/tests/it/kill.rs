@@ -88,7 +88,7 @@ async fn a_hundred_kills_lose_nothing_and_double_nothing() {
     .await;
     switch.kill().expect("a kill");
     switch.wait().expect("an end");
-    storage::journal::verify(dir.path()).expect("a whole journal");
+    storage::verify::verify(dir.path()).expect("a whole journal");
     reconcile(&book, &payments, &issuer);
 }
 
@@ -209,7 +209,7 @@ fn reconcile(book: &Book, payments: &HashMap<PaymentId, Payment>, issuer: &Issue
 /// Every payment, folded from the journal's files.
 fn journal(dir: &Path) -> HashMap<PaymentId, Payment> {
     let mut payments: HashMap<PaymentId, Payment> = HashMap::new();
-    for record in storage::journal::records(dir) {
+    for record in storage::verify::records(dir) {
         let (_, record) = record.expect("a whole journal");
         let Some(id) = record.payment() else { continue };
         match Payment::begin(&record) {

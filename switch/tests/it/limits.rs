@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use router::plan::account;
+use router::posting::account;
 
 use crate::api::{Api, card_payment};
 use crate::harness::{House, card_order, cash_order, money, net_debits};

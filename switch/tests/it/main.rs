@@ -40,6 +40,7 @@ mod ownership;
 mod partial;
 mod payment;
 mod program;
+mod rail_needs;
 mod refunds;
 mod reload;
 mod restart;

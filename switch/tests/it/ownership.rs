@@ -1,6 +1,6 @@
 //! Who may draw on a float, and names that a participant and a biller have in common.
 
-use router::plan::account;
+use router::posting::account;
 use serde_json::{Value, json};
 use switch::config::{self, Layers};
 

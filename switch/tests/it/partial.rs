@@ -8,7 +8,7 @@ use loadtest::simulator::acquirer::{Acquirer, Answer, Fields};
 use loadtest::simulator::issuer::Mood;
 use router::id::PaymentId;
 use router::payment::{Payment, PaymentState};
-use router::plan::account;
+use router::posting::account;
 use serde_json::{Value, json};
 use storage::guard::Balance;
 use switch::keys::Role;

@@ -210,3 +210,44 @@ async fn a_file_that_changes_is_taken_in_without_a_signal_and_one_with_mistakes_
         log()
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lines_that_are_counted_are_those_of_the_configuration_in_force() {
+    let issuer = crate::harness::issuer().await;
+    let site = Site::new(issuer.addr(), "[reload]\nwatch_ms = 50");
+    let mut running = site.start();
+    site.bank().await;
+    let file = site.root.path().join("site.toml");
+    let text = fs::read_to_string(&file).expect("a file");
+    let retired = || {
+        let log = fs::read_to_string(site.log()).expect("a log");
+        log.matches("its earlier configuration is out of service").count()
+    };
+    let counted = async |participant: &str| {
+        let series = format!("cauce_participant_lines{{participant=\"{participant}\"}} ");
+        let metrics = site.metrics().await;
+        metrics.lines().find_map(|line| line.strip_prefix(&series).map(str::to_owned))
+    };
+    eventually("two lines to be counted", async || {
+        (counted("bank-b").await.as_deref() == Some("2")).then_some(())
+    })
+    .await;
+    fs::write(&file, text.replace("lines = 2", "lines = 3")).expect("a file");
+    eventually("the two lines before to be gone", async || (retired() == 1).then_some(())).await;
+    eventually("three lines to be counted", async || {
+        (counted("bank-b").await.as_deref() == Some("3")).then_some(())
+    })
+    .await;
+    // A participant that is taken out has none too few: nobody is to be woken for it.
+    let entry = "[[participants]]\nid = \"bank-c\"\nacquirer_id = \"00000000013\"";
+    let drawer = text.replace(entry, "").replace(", \"bank-c\"", "").replace("\"bank-c\"", "");
+    fs::write(&file, drawer.replace("lines = 2", "lines = 3")).expect("a file");
+    eventually("bank-c to be taken out", async || (retired() == 2).then_some(())).await;
+    eventually("bank-c to be counted no more", async || {
+        (counted("bank-c").await.as_deref() == Some("NaN")).then_some(())
+    })
+    .await;
+    assert_eq!(counted("bank-b").await.as_deref(), Some("3"));
+    let status = tokio::task::block_in_place(|| running.ended_by(Signal::TERM));
+    assert_eq!(status.code(), Some(0), "{status}");
+}

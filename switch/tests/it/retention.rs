@@ -16,7 +16,7 @@ use rig::FakeClock;
 use router::id::PaymentId;
 use router::ledger::Ledger;
 use rustix::process::{Pid, Signal, kill_process};
-use storage::journal;
+use storage::verify;
 use switch::keys::{self, Role};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -154,12 +154,12 @@ impl Machine {
 
     /// The payments that the journal's records name, from where it begins.
     fn kept(&self) -> BTreeSet<PaymentId> {
-        let records = journal::records(self.dir.path());
+        let records = verify::records(self.dir.path());
         records.filter_map(|record| record.expect("a whole journal").1.payment()).collect()
     }
 
     fn ledger_at(&self, position: Option<u64>) -> (u64, Ledger) {
-        journal::balances(self.dir.path(), position).expect("a whole journal")
+        verify::balances(self.dir.path(), position).expect("a whole journal")
     }
 }
 
@@ -189,7 +189,7 @@ async fn a_switch_killed_while_it_removes_old_segments_under_load_keeps_all_it_s
         let and_then = Duration::from_millis(random.random_range(0..300));
         machine.pay_until_removed(and_then).await;
         machine.end(Signal::KILL);
-        let report = journal::verify(machine.dir.path()).expect("a whole journal");
+        let report = verify::verify(machine.dir.path()).expect("a whole journal");
         assert!(report.removed_through > 0);
         assert_eq!(machine.ledger_at(Some(position)).1.accounts(), ledger.accounts());
         let kept = machine.kept();
@@ -206,7 +206,7 @@ async fn a_switch_killed_while_it_removes_old_segments_under_load_keeps_all_it_s
         let told = (removed.status, removed.text("/code"));
         assert_eq!(told, (404, "payment_no_longer_kept"), "{}", removed.body);
         machine.end(Signal::TERM);
-        let report = journal::verify(machine.dir.path()).expect("a whole journal");
+        let report = verify::verify(machine.dir.path()).expect("a whole journal");
         println!("{} records removed, {} left", report.removed_through, report.records);
     }
 }

@@ -3,6 +3,7 @@
 //! The reader is a small lexer, not a parser: it knows comments, literals and braces. A module of
 //! tests in a file of its own is recognised by its name (`tests.rs`, `…_tests.rs`, `tests/`).
 
+mod circles;
 mod names;
 mod source;
 
@@ -44,7 +45,7 @@ const EDGES: [(&str, &[&str]); 12] = [
 
 /// Everything the pure crates may depend on. No serde in `router`: wire shapes live in `codecs`.
 const PURE: [(&str, &str); 2] = [
-    ("router", "iso_currency sha2 smallvec thiserror zeroize"),
+    ("router", "foldhash iso_currency sha2 smallvec thiserror zeroize"),
     (
         "codecs",
         "router aes aws-lc-rs base64 bytes calamine cmac csv des fast_qr hex hmac http memchr png \
@@ -85,12 +86,11 @@ const THREAD_STARTS: [(&str, &str); 10] = [
 ];
 
 /// Where the switch opens connections, and why their addresses may be trusted.
-const CONNECTS: [(&str, &str); 4] = [
+const CONNECTS: [(&str, &str); 3] = [
     (
         "switch/src/outbound",
         "looks at every socket address: all that comes from outside goes there",
     ),
-    ("switch/src/participant/dial", "the addresses stand in the configuration"),
     ("switch/src/cluster/peers", "nodes tell each other their addresses, and prove themselves"),
     ("switch/src/demo", "speaks to this machine alone"),
 ];

@@ -1,7 +1,10 @@
 //! One business, two dialects: the same payments at a bank that speaks ISO 8583 and at one with a JSON
 //! API leave the same journal, but for what names a request at its bank.
 
+use std::time::Duration;
+
 use http::Method;
+use loadtest::simulator::issuer::{Issuer, IssuerSettings};
 use router::id::PaymentId;
 use router::payment::PaymentState;
 use serde_json::{Value, json};
@@ -113,8 +116,11 @@ fn records(house: &House) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_payments_leave_the_same_journal_whatever_their_bank_speaks() {
-    let lines = House::start().await;
-    // Its late approval comes by itself.
+    // Its late approval comes by itself, long after the reversal.
+    let settings =
+        IssuerSettings { late_after: Duration::from_secs(4), ..IssuerSettings::new("bank-b") };
+    let issuer = Issuer::start(settings).await.expect("an issuer");
+    let lines = House::beside(issuer).await;
     script(&lines, async |_| {}).await;
     let api = JsonHouse::for_cards(SHORT_MS).await;
     script(&api.house, async |id| api.tell_approved(id, 15_069).await).await;

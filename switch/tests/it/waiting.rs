@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use loadtest::simulator::issuer::Mood;
-use router::exchange::{AttemptRef, RequestTrace};
+use router::exchange::{AttemptRef, Awaited, RequestTrace};
 use router::id::{BillerId, ParticipantId, PaymentId, Stan};
 use router::message::IdempotencyKey;
 use router::payment::PaymentState;
 use router::plan::plan;
-use router::record::{Attempt, Awaited, Intent, Record, WaitBegun};
+use router::record::{Attempt, Intent, Record, WaitBegun};
 use router::text::Text;
 use serde_json::{Value, json};
 use storage::Admission;

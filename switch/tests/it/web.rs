@@ -1,6 +1,7 @@
 //! The JSON API, as merchants and operators meet it.
 
 use http::Method;
+use loadtest::simulator::issuer::Mood;
 use router::payment::PaymentState;
 use serde_json::{Value, json};
 use switch::keys::Role;
@@ -8,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::api::{Api, card_payment};
-use crate::harness::{House, PATIENCE, eventually, net_debits};
+use crate::harness::{CONFIG, House, PATIENCE, eventually, net_debits};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_is_answered_once_and_the_same_ever_after() {
@@ -80,6 +81,58 @@ async fn every_member_of_the_body_counts_for_a_key_and_their_order_does_not() {
     assert_eq!((same.status, same.text("/id")), (201, paid.text("/id")), "{}", same.body);
     assert_eq!(same.header("idempotent-replayed"), "true");
     assert_eq!(house.issuer.truth().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_while_the_bank_is_away_is_told_its_payment_whatever_was_filled_in() {
+    let zone = "time_zone = \"America/Caracas\"\n";
+    let acceptor = "[billers.acceptor]\nterminal = \"SHOPTERM\"\nid = \"SHOP-1\"\n";
+    let rules = CONFIG.replace(zone, &format!("{zone}{acceptor}"));
+    let house = House::start_text(&rules, "").await;
+    let api = Api::of(&house, "isp-ve");
+    let paid = api.pay("order-1", &card_payment(15_000, "B-1")).await;
+    assert_eq!(paid.status, 201, "{}", paid.body);
+    house.issuer.set_mood(Mood::HangingUp);
+    let mut number = 0;
+    let again = eventually("a repeat while the bank is away", async || {
+        number += 1;
+        // Whatever is asked drops the line.
+        api.pay(&format!("order-x{number}"), &card_payment(10_001, "B-x")).await;
+        let away = house.engine().participants().iso8583().all(|it| !it.is_signed_on());
+        let again = api.pay("order-1", &card_payment(15_000, "B-1")).await;
+        away.then_some(again)
+    })
+    .await;
+    assert_eq!((again.status, again.text("/id")), (201, paid.text("/id")), "{}", again.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reference_is_written_in_any_language_and_shown_as_it_came() {
+    let house = House::start().await;
+    let api = Api::of(&house, "isp-ve");
+    for (at, reference) in
+        ["Società Ñandú", "Iași, str. Școlii", "会社", "\u{1F355} x2"].iter().enumerate()
+    {
+        let mut body = card_payment(15_000, &format!("B-{at}"));
+        body["reference"] = json!(reference);
+        let paid = api.pay(&format!("order-{at}"), &body).await;
+        assert_eq!(paid.status, 201, "{}", paid.body);
+        let shown = api.get(&format!("/v1/payments/{}", paid.text("/id"))).await;
+        assert_eq!(shown.text("/reference"), *reference);
+        let again = api.pay(&format!("order-{at}"), &body).await;
+        assert_eq!(again.text("/id"), paid.text("/id"), "a repeat is one");
+    }
+    let mut body = card_payment(15_000, "B-9");
+    for (reference, detail) in [
+        ("ñ".repeat(41), "41 characters, at most 40 allowed"),
+        ("two\nlines".to_owned(), "character U+000A at position 3 is not allowed"),
+        ("\u{202E}9 redro".to_owned(), "character U+202E at position 0 is not allowed"),
+    ] {
+        body["reference"] = json!(reference);
+        let refused = api.pay("order-9", &body).await;
+        assert_eq!((refused.status, refused.text("/field")), (400, "reference"));
+        assert!(refused.text("/detail").contains(detail), "{}", refused.body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -97,17 +97,25 @@ fn a_field_that_makes_no_sense_is_named() {
 #[test]
 fn a_request_that_debits_somebody_says_whom() {
     for payer in ["", r#","payer":{}"#, r#","payer":{"bank_code":"0105"}"#] {
-        for rail in ["account", "c2p"] {
-            check(&format!(r#"{{"rail":"{rail}",{AMOUNT}{payer}}}"#), "payer", Reason::FormatError);
+        for (rail, field) in [("account", "payer"), ("c2p", "payer.doc")] {
+            check(&format!(r#"{{"rail":"{rail}",{AMOUNT}{payer}}}"#), field, Reason::FormatError);
         }
         // The payer hands over cash, or is known at the gateway.
         for rail in ["cash_float", "card"] {
             assert!(request(&format!(r#"{{"rail":"{rail}",{AMOUNT}{payer}}}"#)).is_ok());
         }
     }
-    assert!(
-        request(&format!(r#"{{"rail":"c2p",{AMOUNT},"payer":{{"doc":"V12345678"}}}}"#)).is_ok()
-    );
+    let lacks = |payer: &str, field: &str| {
+        let json = format!(r#"{{"rail":"c2p",{AMOUNT},"payer":{{{payer}}}}}"#);
+        match field {
+            "" => assert!(request(&json).is_ok(), "{payer}"),
+            field => check(&json, field, Reason::FormatError),
+        }
+    };
+    lacks(r#""doc":"V12345678""#, "payer.phone");
+    lacks(r#""doc":"V12345678","phone":"584121234567""#, "payer.bank_code");
+    lacks(r#""phone":"584121234567","bank_code":"0105""#, "payer.doc");
+    lacks(r#""doc":"V12345678","phone":"584121234567","bank_code":"0105""#, "");
 }
 
 #[test]

@@ -1,5 +1,5 @@
+use router::detail::{BrokenLimit, Detail};
 use router::id::BillerId;
-use router::limit::{BrokenLimit, Detail};
 use router::message::IdempotencyKey;
 use router::money::Currency;
 use router::notice::NoticeType;

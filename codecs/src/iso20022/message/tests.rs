@@ -38,7 +38,7 @@ fn a_credit_transfer_is_a_payment_from_the_debtor_s_account() {
     assert_eq!(payment.rail, Rail::Account);
     assert_eq!(payment.payer.account, Text::new("GB82WEST12345698765432").ok());
     assert_eq!(payment.payer.bank_code, Text::new("AAAAGB2LXXX").ok());
-    assert_eq!(payment.reference, Text::new("E2E-FEDNOW-20240101-001").ok());
+    assert_eq!(payment.reference, FreeText::new("E2E-FEDNOW-20240101-001").ok());
     assert_eq!(payment.trace.acquirer.as_str(), "FRNYUS33XXX");
 }
 

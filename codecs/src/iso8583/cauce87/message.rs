@@ -59,7 +59,7 @@ fn payment(reader: Reader<'_>, originator: ParticipantId) -> Result<Box<PaymentR
     let amount = reader.amount()?;
     let data = PrivateData::read(reader)?;
     let payer = payer(reader)?;
-    if rail.debits_named_payer() && !payer.is_named() {
+    if rail.missing_of(&payer).is_some() {
         return Err(reader.fault(Reason::FormatError, 2, "no payer is named (DE2, DE35 or DE102)"));
     }
     Ok(Box::new(PaymentRequest {
@@ -99,6 +99,7 @@ fn trace(reader: Reader<'_>) -> Result<Trace, MapError> {
         rrn: reader.text(37)?,
         terminal: reader.text(41)?,
         merchant: reader.text(42)?,
+        merchant_place: Text::EMPTY,
     })
 }
 

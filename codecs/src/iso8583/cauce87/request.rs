@@ -6,7 +6,7 @@ use bytes::{BufMut, BytesMut};
 use router::exchange::{Ask, RequestTrace, Undo};
 use router::fee::{Bearer, Fee, FeeTiming};
 use router::id::{Folio, Stan};
-use router::message::{NetworkKind, PaymentRequest, Rail, Trace, Transient};
+use router::message::{Acceptor, NetworkKind, PaymentRequest, Rail, Trace, Transient};
 use router::secret::{CardNumber, Pan, Secret};
 use router::text::Text;
 use router::time::Date;
@@ -29,6 +29,8 @@ pub struct Asking {
     pub acquirer: Text<11>,
     /// Whether the very same request went out before.
     pub repeat: Repeat,
+    /// How the payment's acceptor is presented where the request does not say.
+    pub acceptor: Acceptor,
 }
 
 /// Appends the request that carries out a payment (0200, 0201).
@@ -49,7 +51,7 @@ pub fn payment_request(
         Some(CardNumber::Sealed(_)) => return Err(PackError::CardSealed),
         None => None,
     };
-    let (trace, payer) = (&request.trace, &request.payer);
+    let (trace, payer) = (request.trace.presenting(&asking.acceptor), &request.payer);
     if request.rail.debits_named_payer() && card.is_none() && payer.account.is_none() {
         // A telephone or a document has no place in the profile: the bank would not know who pays.
         return Err(PackError::Missing { field: PAYER_ACCOUNT });
@@ -68,7 +70,7 @@ pub fn payment_request(
     put_fee(&mut packer, &ask.plan.fees)?;
     packer.put(32, asking.acquirer.as_bytes())?;
     packer.put_opt(35, secret(|kept| &kept.track2))?;
-    put_place(&mut packer, ask.folio, trace)?;
+    put_place(&mut packer, ask.folio, &trace)?;
     packer.put_with(PRIVATE_DATA, |out| private_data::write(request, out))?;
     packer.put_number(49, request.amount.currency.numeric().into())?;
     packer.put_opt(52, secret(|kept| &kept.pin_block))?;
@@ -119,7 +121,7 @@ pub fn reversal_advice(
     put_head(&mut packer, request, undo.card, &advice.own)?;
     put_business_date(&mut packer, undo.business_date)?;
     packer.put(32, asking.acquirer.as_bytes())?;
-    put_place(&mut packer, undo.folio, &request.trace)?;
+    put_place(&mut packer, undo.folio, &request.trace.presenting(&asking.acceptor))?;
     packer.put_number(49, request.amount.currency.numeric().into())?;
     packer.put(90, &original_elements(&advice.original, &asking.acquirer))?;
     if let Some(stands_minor) = undo.stands_minor {
@@ -145,7 +147,7 @@ pub fn original_request(
     let mut packer = Packer::begin(Spec::cauce87(), mti, out);
     put_head(&mut packer, request, undo.card, named)?;
     packer.put(32, asking.acquirer.as_bytes())?;
-    put_place(&mut packer, undo.folio, &request.trace)?;
+    put_place(&mut packer, undo.folio, &request.trace.presenting(&asking.acceptor))?;
     packer.put_number(49, request.amount.currency.numeric().into())?;
     packer.put_opt(102, request.payer.account.as_ref().map(Text::as_bytes))?;
     packer.finish();
@@ -222,7 +224,7 @@ fn put_fee(packer: &mut Packer<'_>, fees: &[Fee]) -> Result<(), PackError> {
     packer.put(28, &text)
 }
 
-/// DE37 to DE42.
+/// DE37 to DE43.
 fn put_place(packer: &mut Packer<'_>, folio: Folio, trace: &Trace) -> Result<(), PackError> {
     packer.put_number(37, folio.number())?;
     if !trace.terminal.is_empty() {
@@ -230,6 +232,9 @@ fn put_place(packer: &mut Packer<'_>, folio: Folio, trace: &Trace) -> Result<(),
     }
     if !trace.merchant.is_empty() {
         packer.put_padded(42, trace.merchant.as_bytes())?;
+    }
+    if !trace.merchant_place.is_empty() {
+        packer.put_padded(43, trace.merchant_place.as_bytes())?;
     }
     Ok(())
 }

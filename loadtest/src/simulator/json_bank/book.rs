@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use router::time::Timestamp;
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::simulator::issuer::Verdict;
 use crate::simulator::issuer::conduct::mix;
 
@@ -78,6 +81,8 @@ impl<'a> Asked<'a> {
 /// A one-time key that is wrong.
 const WRONG_KEY: &str = "000000";
 const APPROVED: [u8; 2] = *b"00";
+/// Cents of an amount whose payer must confirm soon.
+const SHORT_WAIT_CENTS: u64 = 70;
 const NOT_FOUND: [u8; 2] = *b"25";
 const FORMAT: [u8; 2] = *b"30";
 
@@ -85,6 +90,7 @@ const FORMAT: [u8; 2] = *b"30";
 #[derive(Debug)]
 pub(super) struct JsonBook {
     seed: u64,
+    short_wait: Duration,
     debits: Mutex<HashMap<String, Debit>>,
 }
 
@@ -92,6 +98,8 @@ pub(super) struct JsonBook {
 struct Debit {
     told: JsonDebit,
     amount: Value,
+    /// Until when it waits for its payer, where the bank says so.
+    waits_until: Option<Timestamp>,
     /// Ids of the refunds that were carried out.
     refunds: Vec<String>,
 }
@@ -102,13 +110,18 @@ pub(super) fn digest(seed: u64, order: &str) -> u64 {
 }
 
 impl JsonBook {
-    pub(super) fn new(seed: u64) -> Self {
-        Self { seed, debits: Mutex::default() }
+    pub(super) fn new(seed: u64, short_wait: Duration) -> Self {
+        Self { seed, short_wait, debits: Mutex::default() }
     }
 
     pub(super) fn debit(&self, order: &str) -> Option<JsonDebit> {
         let debits = self.debits.lock().unwrap_or_else(PoisonError::into_inner);
         debits.get(order).map(|debit| debit.told)
+    }
+
+    pub(super) fn debits(&self) -> Vec<(String, JsonDebit)> {
+        let debits = self.debits.lock().unwrap_or_else(PoisonError::into_inner);
+        debits.iter().map(|(order, debit)| (order.clone(), debit.told)).collect()
     }
 
     /// Carries out a request; a repeat of one that was carried out changes nothing.
@@ -153,7 +166,11 @@ impl JsonBook {
                 Verdict::Approve | Verdict::Silent | Verdict::Late => DebitState::Approved,
             };
             let told = JsonDebit { minor, state, given_back_minor: 0 };
-            Debit { told, amount: amount.clone(), refunds: Vec::new() }
+            let waits_until = (minor % 100 == SHORT_WAIT_CENTS).then(|| {
+                let micros = i64::try_from(self.short_wait.as_micros()).unwrap_or(i64::MAX);
+                clock::now().plus_micros(micros)
+            });
+            Debit { told, amount: amount.clone(), waits_until, refunds: Vec::new() }
         });
         self.told(order, debit, 201)
     }
@@ -175,7 +192,12 @@ impl JsonBook {
                 body["error"] = json!({ "code": text, "message": "declined" });
                 (422, code, "DECLINED")
             }
-            DebitState::Awaiting => (202, *b"09", "OTP_REQUIRED"),
+            DebitState::Awaiting => {
+                if let Some(until) = debit.waits_until {
+                    body["next"] = json!({ "expires_at": until.to_string() });
+                }
+                (202, *b"09", "OTP_REQUIRED")
+            }
         };
         body["status"] = state.into();
         BankAnswer { status, body, code }
@@ -242,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_payment_is_debited_once_and_given_back_once() {
-        let book = JsonBook::new(1);
+        let book = JsonBook::new(1, Duration::ZERO);
         let first = book.answer(Asked::Payment, "pay_1", &order("12.50"));
         assert_eq!((first.status, &first.body["status"]), (201, &json!("APPROVED")));
         assert_eq!(book.answer(Asked::Payment, "pay_1", &order("12.50")), first);
@@ -262,7 +284,7 @@ mod tests {
 
     #[test]
     fn an_amount_says_what_is_answered_and_a_one_time_key_ends_the_waiting() {
-        let book = JsonBook::new(1);
+        let book = JsonBook::new(1, Duration::ZERO);
         let declined = book.answer(Asked::Payment, "pay_1", &order("12.51"));
         assert_eq!((declined.status, &declined.body["error"]["code"]), (422, &json!("51")));
         let mut waits = order("10.00");

@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use super::*;
+use crate::asked::BillTerms;
 use crate::id::BillNo;
 use crate::message::PaymentRequest;
+use crate::money::Money;
 use crate::plan::{Plan, plan, plan_on_terms};
 use crate::policy::Policy;
 use crate::reason::Language;

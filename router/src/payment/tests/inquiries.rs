@@ -1,7 +1,8 @@
 //! Unknown payments that an inquiry tells more of.
 
 use super::*;
-use crate::record::{Inquiry, InquiryFinding};
+use crate::exchange::InquiryFinding;
+use crate::record::Inquiry;
 
 pub(super) fn every_finding() -> [InquiryFinding; 4] {
     [

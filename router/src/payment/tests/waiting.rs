@@ -1,7 +1,8 @@
 //! Payments that wait for their payer.
 
 use super::*;
-use crate::record::{Awaited, Confirming, Expired, WaitBegun};
+use crate::exchange::Awaited;
+use crate::record::{Confirming, Expired, WaitBegun};
 
 fn after_seconds(seconds: i64) -> Timestamp {
     NOON.plus_micros(seconds * 1_000_000)

@@ -46,7 +46,7 @@ CREATE UNIQUE INDEX payments_by_folio ON payments (folio);
 CREATE INDEX payments_by_biller ON payments (biller, business_date, id);
 CREATE INDEX payments_by_bill ON payments (biller, bill_no, id) WHERE bill_no IS NOT NULL;
 CREATE INDEX payments_undecided ON payments (state, id)
-    WHERE state IN ('sent', 'unknown', 'reversing');
+    WHERE state IN ('sent', 'awaiting_payer', 'unknown', 'reversing');
 
 CREATE TABLE payment_steps (
     payment_id TEXT NOT NULL REFERENCES payments (id),

@@ -1,8 +1,9 @@
 //! Rows from records: the same rows however the records are split, and nothing twice.
 
+use router::exchange::InquiryFinding;
 use router::id::{BillNo, Lane, PaymentId};
 use router::money::Currency;
-use router::outcome::Cause;
+use router::outcome::{Approval, Cause};
 use router::payment::Payment;
 use router::reason::Reason;
 use router::record::Record;
@@ -32,7 +33,7 @@ fn journal() -> Vec<(u64, Record)> {
     let (late, began_late) = paying(5, "F-5");
     let (_, began_open) = paying(6, "F-1");
     let refused = Sample::new(7).refused(Reason::AmountOverLimit);
-    let records = vec![
+    let mut records = vec![
         endpoint(1),
         top_up("float:1", 1_000_000),
         began_approved,
@@ -55,7 +56,50 @@ fn journal() -> Vec<(u64, Record)> {
         late.late(),
         began_open,
     ];
+    records.extend(later());
     (1..).zip(records).collect()
+}
+
+/// Payments that wait, are inquired about or are refunded; each of a bill of its own.
+fn later() -> Vec<Record> {
+    let (refunded, began_refunded) = paying(8, "G-8");
+    let (expired, began_expired) = paying(9, "G-9");
+    let (inquired, began_inquired) = paying(10, "G-10");
+    let (emptied, began_emptied) = paying(11, "G-11");
+    let (waiting, began_waiting) = paying(12, "G-12");
+    let (refunding, began_refunding) = paying(13, "G-13");
+    let (late, began_late) = paying(14, "G-14");
+    let found = InquiryFinding::Approved(Approval::default());
+    vec![
+        began_refunded,
+        refunded.awaiting(),
+        refunded.confirming(),
+        began_expired,
+        expired.awaiting(),
+        refunded.approved(),
+        refunded.refund_begun(1, 20_000),
+        refunded.refund_begun(2, 10_000),
+        refunded.refund_done((0, 1), 20_000),
+        refunded.refund_failed((1, 2), 10_000),
+        expired.expired(0),
+        began_inquired,
+        inquired.unknown(),
+        inquired.inquired(InquiryFinding::NotFound),
+        inquired.inquired(found),
+        began_emptied,
+        emptied.approved(),
+        emptied.refund_begun(3, 50_000),
+        emptied.refund_done((0, 3), 50_000),
+        began_waiting,
+        waiting.awaiting(),
+        began_refunding,
+        refunding.approved(),
+        refunding.refund_begun(4, 50_000),
+        began_late,
+        late.awaiting(),
+        late.expired(1),
+        late.late(),
+    ]
 }
 
 async fn project(office: &Backoffice, records: &[(u64, Record)]) -> LanePosition {
@@ -64,7 +108,7 @@ async fn project(office: &Backoffice, records: &[(u64, Record)]) -> LanePosition
 }
 
 async fn all_rows(office: &Backoffice) -> Vec<PaymentRow> {
-    let ids: Vec<PaymentId> = (1..=7).map(|number| Sample::new(number).id()).collect();
+    let ids: Vec<PaymentId> = (1..=14).map(|number| Sample::new(number).id()).collect();
     let mut rows = office.payment_rows(&ids).await.unwrap();
     rows.sort_by(|one, other| one.id.cmp(&other.id));
     rows
@@ -77,7 +121,7 @@ fn rows_are_the_same_however_the_records_are_split_and_made_anew_they_are_equal(
         let journal = journal();
         project(&office, &journal).await;
         let at_once = all_rows(&office).await;
-        assert_eq!(at_once.len(), 7);
+        assert_eq!(at_once.len(), 14);
         for size in [1, 2, 3, 5, 8] {
             office.clear_projections().await.unwrap();
             assert_eq!(office.lane_position(LANE).await.unwrap(), LanePosition::NONE);
@@ -90,7 +134,7 @@ fn rows_are_the_same_however_the_records_are_split_and_made_anew_they_are_equal(
         office.clear_projections().await.unwrap();
         let records = journal.iter().cloned().map(Ok);
         let reached = office.project_all(LANE, records).await.unwrap();
-        assert_eq!(reached.position, 21);
+        assert_eq!(reached.position, journal.last().unwrap().0);
         assert_eq!(all_rows(&office).await, at_once);
         office.close().await;
     });
@@ -109,7 +153,10 @@ fn a_row_says_what_the_payment_s_own_records_say() {
             let payment = Payment::fold(own).unwrap().unwrap();
             assert_eq!(row.state, payment.state.name(), "{id}");
             let stands = match row.state.as_str() {
-                "approved" => payment.stands_minor(),
+                "approved" | "refunding" | "refunded" => {
+                    let refunds = payment.refund_sums();
+                    payment.stands_minor() - refunds.map_or(0, |sums| sums.done_minor)
+                }
                 _ => 0,
             };
             assert_eq!(row.stands_minor, stands, "{id}");
@@ -118,11 +165,13 @@ fn a_row_says_what_the_payment_s_own_records_say() {
             assert_eq!(row.amount_minor, payment.request.amount.minor);
             assert_eq!(row.business_date, payment.business_date.to_string());
         }
-        let states = all_rows(&office).await;
-        let states: Vec<&str> = states.iter().map(|row| row.state.as_str()).collect();
-        let expected =
-            ["approved", "reversed", "reversed", "approved", "reversing", "sent", "declined"];
-        assert_eq!(states, expected);
+        let mut rows = all_rows(&office).await;
+        rows.sort_by_key(|row| row.folio);
+        let states: Vec<&str> = rows.iter().map(|row| row.state.as_str()).collect();
+        let first = ["approved", "reversed", "reversed", "approved", "reversing", "sent"];
+        let second = ["declined", "approved", "expired", "approved", "refunded"];
+        let last = ["awaiting_payer", "refunding", "reversing"];
+        assert_eq!(states, [&first[..], &second, &last].concat());
         office.close().await;
     });
 }
@@ -172,8 +221,16 @@ fn what_was_paid_of_a_bill_is_exact_at_every_record() {
         assert!(standings.of(numbers[0], currency).is_in_payment, "the sixth is under way");
         assert!(!standings.of(numbers[1], currency).is_in_payment);
         assert!(standings.of(numbers[4], currency).is_in_payment, "it is owed a reversal");
+        let later = ["G-8", "G-9", "G-10", "G-11", "G-12", "G-13"].map(bill_no);
+        let standings = office.standings(biller(), &later).await.unwrap();
+        let standings = later.map(|number| standings.of(number, currency));
+        let paid_minor = standings.map(|standing| standing.paid_minor);
+        assert_eq!(paid_minor, [30_000, 0, 50_000, 0, 0, 50_000], "what was given back is not");
+        let under_way = standings.map(|standing| standing.is_in_payment);
+        assert_eq!(under_way, [false, false, false, false, true, false], "the payer is awaited");
         let rows = all_rows(&office).await;
-        let paid: Vec<_> = rows.iter().map(|row| row.bill_paid_minor).collect();
+        let paid = rows.iter().filter(|row| row.folio <= 7).map(|row| row.bill_paid_minor);
+        let paid: Vec<_> = paid.collect();
         let expected = [Some(50_000), Some(50_000), Some(0), Some(50_000), Some(0), None, None];
         assert_eq!(paid, expected, "with the payment, when it had its outcome");
         office.close().await;
@@ -199,6 +256,11 @@ fn the_steps_of_a_bill_s_payments_are_its_timeline() {
         let parts = ["payment.partial_reversal_asked", "payment.partial_reversal_confirmed"];
         assert_eq!(told("F-4").await, [&[sent, "payment.approved"], &parts[..]].concat());
         assert_eq!(told("F-5").await, [sent, "payment.declined", "payment.reversing"]);
+        let waited = [sent, "payment.awaiting_payer", "payment.sent", "payment.approved"];
+        let refunds = ["payment.refunding", "payment.approved"];
+        assert_eq!(told("G-8").await, [&waited[..], &refunds].concat());
+        let inquired = ["payment.unknown", "payment.approved"];
+        assert_eq!(told("G-10").await, [&[sent], &inquired[..]].concat());
         office.close().await;
     });
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use router::id::Lane;
 use storage::conformance::frozen;
-use storage::journal;
+use storage::verify;
 use storage_cql::{Cql, frames};
 
 use crate::support::{PATIENCE, World, stop};
@@ -21,7 +21,7 @@ async fn a_node_reads_what_a_node_of_a_later_build_wrote() {
         let later = tempfile::tempdir().unwrap();
         frozen::write_as_a_later_build(&kept, later.path());
         let cql = Cql::connect(&world.cql()).unwrap();
-        let written = journal::frames(later.path()).unwrap();
+        let written = verify::frames(later.path()).unwrap();
         frames::import(&cql, Lane::default(), written).unwrap();
         world.node("node-1")
     })

@@ -13,6 +13,7 @@ use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlValue, Row};
+use storage::Backoff;
 use tokio::sync::watch;
 
 use super::statement::Way;
@@ -27,14 +28,15 @@ const PAGE_ROWS: i32 = 128;
 pub(crate) struct Deadline {
     began: Instant,
     within: Duration,
-    pause: Duration,
+    backoff: Backoff,
     /// Changes when a server is connected again: a pause ends then.
     renewals: Option<watch::Receiver<u64>>,
 }
 
 impl Deadline {
     pub(crate) fn within(within: Duration) -> Self {
-        Self { began: Instant::now(), within, pause: FIRST_PAUSE, renewals: None }
+        let backoff = Backoff::between(FIRST_PAUSE, PAUSE_MAX);
+        Self { began: Instant::now(), within, backoff, renewals: None }
     }
 
     /// The same, whose pauses end when a server is connected after none was.
@@ -59,10 +61,9 @@ impl Deadline {
             }
             std::future::pending().await
         };
-        self.pause = match tokio::time::timeout(self.pause, renewed).await {
-            Ok(()) => FIRST_PAUSE,
-            Err(_) => (self.pause * 2).min(PAUSE_MAX),
-        };
+        if tokio::time::timeout(self.backoff.pause(), renewed).await.is_ok() {
+            self.backoff.reset();
+        }
         true
     }
 }

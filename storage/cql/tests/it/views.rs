@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
+use router::endpoint::Endpoint;
 use router::id::{BillerId, EndpointId, Folio, Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
-use router::record::{Endpoint, Intent, Record};
+use router::record::{Intent, Record};
 use router::time::Date;
 use storage::conformance::sample::{self, Sample, biller, first_endpoint};
 use storage::journal::Head;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use router::early::EarlyReversal;
 use router::id::{Lane, PaymentId};
-use router::message::EarlyReversal;
 use router::posting::Entry;
 use router::reservation::{Reservation, Settle};
 use router::time::Timestamp;

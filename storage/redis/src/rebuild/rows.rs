@@ -1,7 +1,8 @@
 //! Rows to be loaded into nothing.
 
+use router::early::EarlyReversal;
 use router::id::{AccountId, Lane, PaymentId};
-use router::message::{EarlyReversal, Fingerprint, IdempotencyKey};
+use router::message::{Fingerprint, IdempotencyKey};
 use router::money::Currency;
 use router::reservation::{ClaimOwner, CounterKey, Keep, SlotKey};
 use router::time::Timestamp;

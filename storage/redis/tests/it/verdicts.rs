@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rig::RedisCluster;
+use router::early::EarlyReversal;
 use router::id::PaymentId;
-use router::message::{EarlyReversal, Fingerprint, PaymentRequest};
+use router::message::{Fingerprint, PaymentRequest};
 use router::posting::Entry;
 use router::reason::Reason;
 use router::reservation::{Keep, Reservation, Settle};

@@ -1,13 +1,14 @@
 //! Steps of random payments that wait, are inquired about, or are refunded.
 
+use router::exchange::{Awaited, InquiryFinding};
 use router::id::RefundId;
 use router::outcome::{Approval, Decline};
 use router::payment::{Payment, PaymentState};
 use router::posting::Entry;
 use router::reason::Reason;
 use router::record::{
-    Awaited, Confirming, Expired, Inquiry, InquiryFinding, Record, Refund, RefundBegun, RefundDone,
-    RefundFailed, RefundStep, WaitBegun,
+    Confirming, Expired, Inquiry, Record, Refund, RefundBegun, RefundDone, RefundFailed,
+    RefundStep, WaitBegun,
 };
 use router::text::Text;
 use router::time::Timestamp;

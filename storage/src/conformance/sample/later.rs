@@ -1,12 +1,13 @@
 //! Steps of samples that wait, are inquired about, or are refunded.
 
+use router::exchange::{Awaited, InquiryFinding};
 use router::id::RefundId;
 use router::outcome::{Approval, Decline};
 use router::posting::{Entry, partial_reversal};
 use router::reason::Reason;
 use router::record::{
-    Awaited, Confirming, Expired, Inquiry, InquiryFinding, Record, Refund, RefundBegun, RefundDone,
-    RefundFailed, RefundStep, WaitBegun,
+    Confirming, Expired, Inquiry, Record, Refund, RefundBegun, RefundDone, RefundFailed,
+    RefundStep, WaitBegun,
 };
 use router::text::Text;
 

@@ -1,7 +1,8 @@
 //! What a guard in memory holds, row by row: for another guard that is to hold the same.
 
+use router::early::EarlyReversal;
 use router::id::{AccountId, PaymentId};
-use router::message::{EarlyReversal, Fingerprint, IdempotencyKey};
+use router::message::{Fingerprint, IdempotencyKey};
 use router::money::Currency;
 use router::reservation::{ClaimOwner, CounterKey, SlotKey};
 use router::time::Timestamp;

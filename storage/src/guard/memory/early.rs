@@ -1,11 +1,12 @@
 //! Reversals that came before their originals, for as long as an original is refused.
 
 use foldhash::{HashMap, HashMapExt};
-use router::message::{EarlyReversal, Handle, PaymentRequest};
+use router::early::{EarlyReversal, Handle};
+use router::message::PaymentRequest;
 use router::time::Timestamp;
 
+use crate::packing::{Reader, put_blob, put_i64, put_u64};
 use crate::record::DecodeError;
-use crate::record::bytes::{Reader, put_blob, put_i64, put_u64};
 use crate::record::field::{self, Field};
 
 /// Reversals of one STAN or RRN that are kept; beyond, the oldest is forgotten.

@@ -8,10 +8,10 @@ use super::early::EarlyByHandle;
 use super::elapsed::ElapsedTime;
 use super::keys::KnownKeys;
 use super::{Account, Claim, CounterRow, MemoryGuard, Open, SlotRow};
-use crate::record::DecodeError;
-use crate::record::bytes::{
+use crate::packing::{
     Reader, put_i64, put_list, put_text, put_timestamp, put_u16, put_u64, put_u128,
 };
+use crate::record::DecodeError;
 
 impl MemoryGuard {
     /// Appends the image of the state.

@@ -48,6 +48,16 @@ pub(super) struct KnownKeyRow {
     pub payment: u128,
 }
 
+/// A key that is to be remembered, of a payment that was granted or refused.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewKey {
+    pub key: IdempotencyKey,
+    pub fingerprint: Fingerprint,
+    pub payment: PaymentId,
+    /// Elapsed time at which it came, in microseconds.
+    pub elapsed: i64,
+}
+
 /// The keys of one generation.
 pub(super) struct Generation {
     /// The first key of each name.
@@ -105,14 +115,9 @@ impl KnownKeys {
         self.entry(key).map(KnownKey::payment)
     }
 
-    /// Remembers a key at an elapsed time, in microseconds.
-    pub fn insert(
-        &mut self,
-        key: IdempotencyKey,
-        fingerprint: Fingerprint,
-        payment: PaymentId,
-        elapsed: i64,
-    ) {
+    /// Remembers a key.
+    pub fn insert(&mut self, new: &NewKey) {
+        let NewKey { key, fingerprint, payment, elapsed } = *new;
         let began = *self.began.get_or_insert(elapsed);
         if elapsed >= began.saturating_add(self.retention_micros) {
             self.previous = std::mem::replace(&mut self.current, Generation::new());

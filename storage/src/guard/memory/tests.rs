@@ -132,7 +132,7 @@ fn an_image_keeps_elapsed_time_and_what_goes_by_it() {
     }
     switch.guard.sweep();
     let image = switch.image();
-    let mut reader = crate::record::bytes::Reader::new(&image);
+    let mut reader = crate::packing::Reader::new(&image);
     let retention = Duration::from_hours(48);
     let guard = MemoryGuard::from_image(retention, &mut reader).unwrap();
     let mut restored = Hourly { guard, next: switch.next };

@@ -144,7 +144,7 @@ async fn segments_of_notice_marks_alone_do_not_stop_the_removal() {
 async fn records_read_while_segments_are_removed_go_on_with_the_first_that_is_kept() {
     let (_dir, settings) = filled().await;
     let (segments, end) = (first_segments(&settings), 2 + 2 * PAYMENTS);
-    let mut records = crate::journal::records(&settings.dir);
+    let mut records = crate::verify::records(&settings.dir);
     assert_eq!(records.next().unwrap().unwrap().0, 1);
     prune_now(&settings, &sealer()).unwrap();
     let first = first_segments(&settings)[0];

@@ -6,7 +6,7 @@
 use std::ops::RangeInclusive;
 
 use fjall::config::CompressionPolicy;
-use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions};
+use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, Slice};
 
 use super::recent::RecentRows;
 use crate::view::{Positions, ViewError};
@@ -46,15 +46,12 @@ impl Tables {
 
     /// Writes rows as new files, durably. Should it end half-way, the same rows may be put again.
     pub fn put(&self, rows: &RecentRows) -> Result<(), ViewError> {
-        let keys_only = |key: &[u8]| (key.to_vec(), Vec::new());
-        put(&self.places, rows.places.rows(), |(key, offset)| {
-            (key.to_vec(), offset.to_be_bytes().to_vec())
-        })?;
-        put(&self.by_id, rows.by_id.rows(), |(key, row)| (key.to_vec(), row.to_bytes()))?;
-        put(&self.by_folio, rows.by_folio.rows(), |(key, id)| (key.to_vec(), id.to_vec()))?;
-        put(&self.by_trace, rows.by_trace.rows(), |(key, ())| keys_only(&key))?;
-        put(&self.by_name, rows.by_name.rows(), |(key, ())| keys_only(&key))?;
-        put(&self.by_biller, rows.by_biller.rows(), |(key, ())| keys_only(&key))
+        put(&self.places, rows.places.rows(), |offset| offset.to_be_bytes().into())?;
+        put(&self.by_id, rows.by_id.rows(), |row| row.to_bytes().into())?;
+        put(&self.by_folio, rows.by_folio.rows(), Slice::from)?;
+        put(&self.by_trace, rows.by_trace.rows(), |()| Slice::empty())?;
+        put(&self.by_name, rows.by_name.rows(), |()| Slice::empty())?;
+        put(&self.by_biller, rows.by_biller.rows(), |()| Slice::empty())
     }
 
     /// Removes rows, durably. Should it end half-way, the same rows may be removed again.
@@ -90,17 +87,17 @@ pub(super) fn keys<const LEN: usize>(
     Ok(found?.into_iter().flatten().collect())
 }
 
-fn put<K, V>(
+fn put<K: Into<Slice>, V>(
     keyspace: &Keyspace,
     rows: Vec<(K, V)>,
-    row: impl Fn((K, V)) -> (Vec<u8>, Vec<u8>),
+    row: impl Fn(V) -> Slice,
 ) -> Result<(), ViewError> {
     if rows.is_empty() {
         return Ok(());
     }
     let mut file = keyspace.start_ingestion()?;
-    for (key, value) in rows.into_iter().map(row) {
-        file.write(key, value)?;
+    for (key, value) in rows {
+        file.write(key, row(value))?;
     }
     Ok(file.finish()?)
 }

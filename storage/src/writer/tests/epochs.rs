@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use router::early::EarlyReversal;
 use router::id::{AccountId, PaymentId};
-use router::message::{EarlyReversal, IdempotencyKey};
+use router::message::IdempotencyKey;
 use router::money::Currency;
 use router::posting::Entry;
 

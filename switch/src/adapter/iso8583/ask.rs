@@ -188,7 +188,7 @@ impl Iso8583Participant {
         deadline: Instant,
         mut tell: impl FnMut(&Line),
     ) -> Result<(), NotSent> {
-        let lines = self.lines.load_full();
+        let lines = self.lines.load();
         let first = self.next_line.fetch_add(1, Ordering::Relaxed);
         let mut refused = NotSent::SignedOff;
         for offset in 0..lines.len() {

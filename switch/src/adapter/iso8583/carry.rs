@@ -8,7 +8,9 @@ use router::exchange::{
     RefundAsk, RequestTrace, Started, Undo, UndoAnswer, UndoOrder, Unsayable,
 };
 use router::id::{Folio, PaymentId};
+use router::message::PaymentRequest;
 use router::outcome::{Cause, Outcome};
+use router::rail_needs::PayerField;
 use router::record::Attempt;
 
 use super::in_flight::{Claim, MatchedAnswer, NO_LINE, RequestKind};
@@ -31,6 +33,9 @@ impl Adapter for Iso8583Participant {
     type Ready<'a> = ReadyFrame<'a>;
 
     fn ready(&self, ask: &Ask<'_>) -> Result<(Attempt, ReadyFrame<'_>), NotReady> {
+        if let Some(need) = not_carried(ask.request) {
+            return Err(NotReady::Unsayable(need));
+        }
         let claimed = self.claim(RequestKind::Payment, ask.folio, ask.at);
         let (claim, trace) = claimed.map_err(NotReady::Away)?;
         let frame = self.request_frame(ask, &trace).map_err(unsayable)?;
@@ -93,8 +98,8 @@ impl Iso8583Participant {
     ///
     /// Errors: a value of the request does not fit the participant's dialect.
     fn request_frame(&self, ask: &Ask<'_>, trace: &RequestTrace) -> Result<Bytes, PackError> {
-        let speaker = self.common.speaker();
-        let asking = speaker.asking(Repeat::First);
+        let speaker = self.speaker();
+        let asking = speaker.asking(Repeat::First, self.config.acceptor);
         let frame = speaker.message(|out| {
             cauce87::payment_request(ask, trace, asking, out)?;
             pin::translate(&speaker, ask.request, self.config.pin.as_ref(), out)
@@ -114,8 +119,8 @@ impl Iso8583Participant {
         let original = undo.original.trace().ok_or(NotSent::Unwritable)?;
         let (claim, trace) = self.claim_undoing(undo.folio, own)?;
         let advice = cauce87::ReversalAdvice { undo, original, own: trace };
-        let speaker = self.common.speaker();
-        let asking = speaker.asking(undo.repeat);
+        let speaker = self.speaker();
+        let asking = speaker.asking(undo.repeat, self.config.acceptor);
         let written = speaker.message(|out| cauce87::reversal_advice(&advice, asking, out));
         let frame = written.map_err(|error| {
             tracing::error!(payment_id = %undo.payment, %error, "a reversal cannot be written");
@@ -152,6 +157,21 @@ impl Iso8583Participant {
             "answer contradicts its reversal; the reversal is repeated");
         Err(NoAnswer::MaybeSent(Cause::ContradictsRequest))
     }
+}
+
+/// What tells the bank who pays, in ISO 8583: DE2 or DE35, and DE102.
+const CARRIED: [PayerField; 2] = [PayerField::Card, PayerField::Account];
+
+/// What the payment's rail needs and no message can tell: the bank would not know whom to debit, or
+/// would debit without the payer's word.
+fn not_carried(request: &PaymentRequest) -> Option<Unsayable> {
+    let mut needs = request.rail.payer_needs().iter();
+    let lost = needs.find(|need| !need.any_of.iter().any(|field| CARRIED.contains(field)))?;
+    let problem = format!(
+        "cannot be said to the bank: the rail {} needs it, and ISO 8583 has no place for it",
+        request.rail.name()
+    );
+    Some(Unsayable { field: Some(lost.field()), problem })
 }
 
 /// What a participant's dialect has no room for, in the terms of the HTTP API.

@@ -11,16 +11,16 @@ use codecs::error::PackError;
 use codecs::frame::Framer;
 use codecs::iso8583::cauce87::{Asking, Repeat};
 use router::id::ParticipantId;
-use router::message::Originator;
+use router::message::{Acceptor, Originator};
 use router::text::Text;
 
-use super::pin::PinRule;
 use super::remote_lines::RemoteLines;
 use crate::config::ParticipantConfig;
+use crate::line_rules::pin::PinRule;
 use crate::supervise::Stages;
 
-/// Room for an ordinary message of our own.
-const MESSAGE_CAPACITY: usize = 256;
+/// Room for an ordinary message of our own: what a writer of one makes sure of at least.
+const MESSAGE_CAPACITY: usize = 512;
 
 /// What the messages of the switch have in common.
 #[derive(Debug)]
@@ -48,8 +48,8 @@ impl Speaker {
     }
 
     /// How the switch presents itself to a participant.
-    pub fn asking(&self, repeat: Repeat) -> Asking {
-        Asking { acquirer: self.acquirer_id, repeat }
+    pub fn asking(&self, repeat: Repeat, acceptor: Acceptor) -> Asking {
+        Asking { acquirer: self.acquirer_id, repeat, acceptor }
     }
 
     /// Writes a message of our own that fits a frame of every line.

@@ -166,7 +166,8 @@ impl InFlight {
             let entry = Entry { ticket, line: NO_LINE, request: Bytes::new(), expected, reply };
             if let dashmap::Entry::Vacant(vacant) = self.entries.entry(stan.number()) {
                 vacant.insert(entry);
-                return Some(Claim { of: self, stan: stan.number(), ticket, expected, answered });
+                let (stan, is_open) = (stan.number(), true);
+                return Some(Claim { of: self, stan, ticket, expected, answered, is_open });
             }
         }
         self.open.fetch_sub(1, Ordering::Relaxed);
@@ -257,6 +258,8 @@ pub struct Claim<'a> {
     ticket: u64,
     expected: Expected,
     answered: oneshot::Receiver<Answered>,
+    /// Whether it may be among the open requests.
+    is_open: bool,
 }
 
 impl Claim<'_> {
@@ -308,13 +311,18 @@ impl Claim<'_> {
         if was_empty {
             self.of.watched.notify_one();
         }
-        (&mut self.answered).await.unwrap_or(Err(Cause::LineLost))
+        let answered = (&mut self.answered).await;
+        // What was answered is no longer among the open requests.
+        self.is_open = answered.is_err();
+        answered.unwrap_or(Err(Cause::LineLost))
     }
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        self.of.entries.remove_if(&self.stan, |_, entry| entry.ticket == self.ticket);
+        if self.is_open {
+            self.of.entries.remove_if(&self.stan, |_, entry| entry.ticket == self.ticket);
+        }
         self.of.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -5,11 +5,12 @@ use bytes::BytesMut;
 use codecs::error::PackError;
 use codecs::iso8583::cauce87::{self, Asking, Repeat};
 use router::exchange::{
-    AttemptRef, InquiryAnswer, KnownPayment, NoAnswer, NotSent, RefundAsk, RequestTrace,
+    AttemptRef, InquiryAnswer, InquiryFinding, KnownPayment, NoAnswer, NotSent, RefundAsk,
+    RequestTrace,
 };
 use router::id::Folio;
 use router::outcome::Outcome;
-use router::record::{Attempt, InquiryFinding};
+use router::record::Attempt;
 use router::text::Text;
 
 use super::in_flight::{Claim, MatchedAnswer, RequestKind};
@@ -75,8 +76,8 @@ impl Iso8583Participant {
         repeat: Repeat,
         write: impl FnOnce(Asking, &mut BytesMut) -> Result<(), PackError>,
     ) -> Result<MatchedAnswer, NoAnswer> {
-        let speaker = self.common.speaker();
-        let asking = speaker.asking(repeat);
+        let speaker = self.speaker();
+        let asking = speaker.asking(repeat, self.config.acceptor);
         let frame = speaker.message(|out| write(asking, out)).map_err(|error| {
             tracing::error!(payment_id = %of.payment, %error,
                 "a request about a payment cannot be written");

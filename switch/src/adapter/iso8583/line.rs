@@ -1,6 +1,7 @@
 //! One line to a participant: a queue of messages, bounded in frames and in bytes, and the task
 //! that frames and writes them.
 
+mod answers;
 mod identity;
 
 use std::io;
@@ -15,10 +16,11 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use identity::{LineIdentity, UNKNOWN};
+pub use answers::ReadyAnswers;
+pub use identity::LineIdentity;
 
 use super::NotSent;
-use super::message_format::MessageFormat;
+use crate::line_rules::message_format::MessageFormat;
 use crate::line_trace::{Direction, EventKind, TracedFrame};
 
 /// Frames put into one write.
@@ -81,31 +83,44 @@ struct Waiting {
 impl Waiting {
     fn add(&self, queued: &Queued) {
         self.bytes.fetch_add(queued.len(), Ordering::AcqRel);
-        self.answers.fetch_add(usize::from(queued.is_answer()), Ordering::AcqRel);
+        self.answers.fetch_add(queued.answers(), Ordering::AcqRel);
     }
 
     fn remove(&self, queued: &Queued) {
         self.bytes.fetch_sub(queued.len(), Ordering::AcqRel);
-        self.answers.fetch_sub(usize::from(queued.is_answer()), Ordering::AcqRel);
+        self.answers.fetch_sub(queued.answers(), Ordering::AcqRel);
     }
 }
 
-/// A message to be framed and written, and until when that makes sense.
+/// What is to be written to a line.
 #[derive(Debug)]
-struct Queued {
-    /// None for a keep-alive.
-    message: Option<Outbound>,
-    expires: Option<Instant>,
+enum Queued {
+    KeepAlive,
+    /// A request of ours, and until when it makes sense.
+    Request(Outbound, Instant),
+    Answer(Outbound),
+    /// Answers in their frames, and how many.
+    Answers(BytesMut, usize),
 }
 
 impl Queued {
     fn len(&self) -> usize {
-        FRAME_OVERHEAD + self.message.as_ref().map_or(0, |message| message.body.len())
+        match self {
+            Self::KeepAlive => FRAME_OVERHEAD,
+            Self::Request(message, _) | Self::Answer(message) => {
+                FRAME_OVERHEAD + message.body.len()
+            }
+            Self::Answers(frames, count) => FRAME_OVERHEAD * count + frames.len(),
+        }
     }
 
-    /// What is not ours to give up: everything but a request of ours.
-    fn is_answer(&self) -> bool {
-        self.expires.is_none()
+    /// How much of it is not ours to give up: everything but a request of ours.
+    fn answers(&self) -> usize {
+        match self {
+            Self::Request(..) => 0,
+            Self::KeepAlive | Self::Answer(_) => 1,
+            Self::Answers(_, count) => *count,
+        }
     }
 }
 
@@ -223,7 +238,7 @@ impl Line {
     pub fn send_now(&self, body: Bytes, expires: Instant) -> Result<(), NotSent> {
         let body = self.worded(body)?;
         let message = Outbound { header: self.framer.own_header().cloned(), body };
-        self.put(Queued { message: Some(message), expires: Some(expires) })
+        self.put(Queued::Request(message, expires))
     }
 
     /// Queues an answer. A peer that leaves no room for it has read nothing for long: its line is
@@ -232,7 +247,12 @@ impl Line {
     /// Errors: [`NotSent::SignedOff`] when the line has ended, [`NotSent::Unwritable`].
     pub fn answer(&self, message: Outbound) -> Result<(), NotSent> {
         let message = Outbound { body: self.worded(message.body)?, ..message };
-        self.put(Queued { message: Some(message), expires: None }).map_err(|_| {
+        self.put_answers(Queued::Answer(message))
+    }
+
+    /// Queues what its peer is owed; without room for it the line is given up.
+    fn put_answers(&self, answers: Queued) -> Result<(), NotSent> {
+        self.put(answers).map_err(|_| {
             self.give_up();
             NotSent::SignedOff
         })
@@ -252,14 +272,14 @@ impl Line {
             }
             _ => return Err(NotSent::Unwritable),
         };
-        self.put(Queued { message: Some(Outbound { header, body }), expires: None })
+        self.put(Queued::Answer(Outbound { header, body }))
     }
 
     /// Queues a keep-alive, unless so much waits to be written that the peer hears of us anyway.
     pub fn keep_alive(&self) {
         if !self.is_backed_up() {
             // A line that has ended is noticed where it is read.
-            self.put(Queued { message: None, expires: None }).ok();
+            self.put(Queued::KeepAlive).ok();
         }
     }
 
@@ -291,8 +311,10 @@ impl Line {
         if self.ended.is_cancelled() {
             return Err(NotSent::SignedOff);
         }
-        let bytes = self.waiting.bytes.load(Ordering::Acquire);
-        if bytes + queued.len() > self.backlog.bytes_max {
+        let Waiting { bytes, answers, .. } = &*self.waiting;
+        let bytes = bytes.load(Ordering::Acquire) + queued.len();
+        let answers = answers.load(Ordering::Acquire) + queued.answers();
+        if bytes > self.backlog.bytes_max || answers > self.backlog.frames_max {
             metrics::counter!("cauce_line_backlog_full_total").increment(1);
             return Err(NotSent::Congested);
         }
@@ -346,8 +368,7 @@ impl Outgoing {
     }
 
     /// Notes a frame that leaves, if the line is traced.
-    fn trace(&self, message: Option<&Outbound>) {
-        let Some(Outbound { header, body }) = message else { return };
+    fn trace(&self, Outbound { header, body }: &Outbound) {
         self.identity.note(self.number, || {
             let format = self.message_format.as_ref();
             EventKind::Frame(TracedFrame::copied(Direction::Out, header.as_ref(), body, format))
@@ -381,14 +402,18 @@ pub async fn write_out(
         let now = Instant::now();
         for queued in frames.drain(..) {
             outgoing.waiting.remove(&queued);
-            let Queued { message, expires } = queued;
-            // A request that was given up must not reach the bank after its reversal.
-            if expires.is_some_and(|expires| expires <= now) {
-                metrics::counter!("cauce_requests_expired_total").increment(1);
-                continue;
+            match queued {
+                // A request that was given up must not reach the bank after its reversal.
+                Queued::Request(_, expires) if expires <= now => {
+                    metrics::counter!("cauce_requests_expired_total").increment(1);
+                }
+                Queued::Request(message, _) | Queued::Answer(message) => {
+                    outgoing.trace(&message);
+                    frame(&framer, &message, &mut buffer);
+                }
+                Queued::Answers(frames, _) => buffer.extend_from_slice(&frames),
+                Queued::KeepAlive => framer.keep_alive(&mut buffer),
             }
-            outgoing.trace(message.as_ref());
-            frame(&framer, message, &mut buffer);
         }
         let writing = tokio::time::timeout(write_timeout, write_through(&mut socket, &buffer));
         let written = tokio::select! {
@@ -424,9 +449,8 @@ async fn write_through(socket: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> 
 }
 
 /// Appends one frame; a message that fits none is logged and left out.
-fn frame(framer: &Framer, message: Option<Outbound>, buffer: &mut BytesMut) {
-    let Some(Outbound { header, body }) = message else { return framer.keep_alive(buffer) };
-    if let Err(error) = framer.encode(header.as_ref(), &body, buffer) {
+fn frame(framer: &Framer, Outbound { header, body }: &Outbound, buffer: &mut BytesMut) {
+    if let Err(error) = framer.encode(header.as_ref(), body, buffer) {
         tracing::error!(%error, "a message does not fit a frame");
     }
 }

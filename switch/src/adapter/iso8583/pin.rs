@@ -1,41 +1,16 @@
 //! A PIN block that came under the originator's key leaves under the key of who is asked.
 
-use std::fmt;
-use std::sync::Arc;
-
 use codecs::error::PackError;
 use codecs::iso8583::cauce87;
-use codecs::security::{EncryptedPin, KeyName, KeyStore, KeyVersion, PinFill, PinFormat, PinKey};
+use codecs::security::{EncryptedPin, PinFill};
 use router::message::PaymentRequest;
 use router::secret::CardNumber;
 
 use super::Speaker;
+use crate::line_rules::pin::PinRule;
 
 /// The data element of a PIN block.
 const PIN_BLOCK: u8 = 52;
-
-/// How the PIN blocks of a participant are made.
-#[derive(Clone)]
-pub struct PinRule {
-    /// Where the key is.
-    pub keys: Arc<dyn KeyStore>,
-    /// Its name.
-    pub key: KeyName,
-    /// The format: 0 or 3, for DE52 has eight bytes.
-    pub format: PinFormat,
-}
-
-impl fmt::Debug for PinRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} under {:?}", self.format, self.key)
-    }
-}
-
-impl PinRule {
-    fn current(&self) -> PinKey<'_> {
-        PinKey { key: &self.key, version: KeyVersion::Current, format: self.format }
-    }
-}
 
 /// Puts the PIN block of a request that has been written under the key of who is asked.
 ///

@@ -3,10 +3,10 @@
 
 use codecs::json_bank::{AwaitedStep, BankReading, BankVerdict, Operation};
 use router::exchange::{
-    Awaiting, Confirmation, InquiryAnswer, KnownPayment, NoAnswer, NotSent, RefundAsk, Started,
+    Awaited, Awaiting, Confirmation, InquiryAnswer, InquiryFinding, KnownPayment, NoAnswer,
+    NotSent, RefundAsk, Started,
 };
 use router::outcome::{Decline, Outcome};
-use router::record::{Awaited, InquiryFinding};
 use router::text::Text;
 
 use super::values::Named;

@@ -12,9 +12,6 @@ use storage::StoreError;
 use super::values::Named;
 use super::{JsonParticipant, outcome};
 use crate::clock;
-use crate::engine::Engine;
-use crate::late;
-use crate::waiting;
 
 /// The name of notifications in metrics.
 const NAME: &str = "notification";
@@ -77,21 +74,30 @@ impl JsonParticipant {
         })
     }
 
-    /// Takes in a notification: what it says of its payment is recorded, once.
+    /// The payment that a notification is about.
     ///
-    /// Errors: [`NotTakenIn`]. Cancel-safe: a dropped call either recorded it or did not.
-    pub async fn take(
-        &self,
-        engine: &Engine,
-        Believed(id): Believed,
-        message: &BankMessage<'_>,
-    ) -> Result<(), NotTakenIn> {
-        if self.replays.lock().knows(id) {
-            // The bank may not have heard that it was taken in.
+    /// Errors: it cannot be read, or names no payment of ours.
+    pub fn notified_payment(&self, body: &[u8]) -> Result<PaymentId, NotTakenIn> {
+        let named = self.json.dialect.notified_payment(body).inspect_err(|error| {
+            outcome::count_not_understood(self.id(), NAME, "unreadable");
+            tracing::warn!(participant = %self.id(), %error, "notification is not understood");
+        })?;
+        named.attempt.parse().map_err(|_| NotTakenIn::NoPayment)
+    }
+
+    /// Whether a notification was taken in before: the bank may not have heard that it was.
+    pub fn was_taken_in(&self, Believed(id): Believed) -> bool {
+        let is_known = self.replays.lock().knows(id);
+        if is_known {
             outcome::count_not_believed(self.id(), NAME, ReplayRefusal::Replayed.name());
-            return Ok(());
         }
-        self.record(engine, message.body).await?;
+        is_known
+    }
+
+    /// Takes note that a notification was taken in, so that its copies are told from others.
+    ///
+    /// Errors: [`NotTakenIn::TooMany`].
+    pub fn note_taken_in(&self, Believed(id): Believed) -> Result<(), NotTakenIn> {
         match self.replays.lock().admit(id, clock::now()) {
             // A copy that was taken in at the same time recorded nothing new.
             Ok(()) | Err(ReplayRefusal::Replayed) => Ok(()),
@@ -108,32 +114,15 @@ impl JsonParticipant {
         format!("{base}{uri}").parse().ok()
     }
 
-    async fn record(&self, engine: &Engine, body: &[u8]) -> Result<(), NotTakenIn> {
-        let named = self.json.dialect.notified_payment(body).inspect_err(|error| {
-            outcome::count_not_understood(self.id(), NAME, "unreadable");
-            tracing::warn!(participant = %self.id(), %error, "notification is not understood");
-        })?;
-        let id: PaymentId = named.attempt.parse().map_err(|_| NotTakenIn::NoPayment)?;
-        let payment = engine.store.payment(id).await?.filter(|payment| self.was_asked(payment));
-        let payment = payment.ok_or(NotTakenIn::NoPayment)?;
-        let payment = late::concluded(engine, payment).await?;
-        match self.told(&payment, body)? {
-            // What was awaited has come.
-            Some(told) if waiting::is_waiting(&payment) => {
-                waiting::conclude(engine, &payment, told).await?;
-            }
-            Some(told) => late::record(engine, self.id(), &payment, told).await?,
-            None => {}
-        }
-        Ok(())
-    }
-
-    fn was_asked(&self, payment: &Payment) -> bool {
+    /// Whether a payment was asked of this participant.
+    pub fn was_asked(&self, payment: &Payment) -> bool {
         payment.attempt.is_some_and(|attempt| attempt.participant == self.id())
     }
 
     /// What a notification says of its payment; none where the bank is still at it.
-    fn told(&self, payment: &Payment, body: &[u8]) -> Result<Option<Outcome>, NotTakenIn> {
+    ///
+    /// Errors: it contradicts the payment, or is in no table of the dialect.
+    pub fn told(&self, payment: &Payment, body: &[u8]) -> Result<Option<Outcome>, NotTakenIn> {
         let named = Named::told_of(payment);
         let values = named.values(&self.json, clock::now());
         let expected = self.json.dialect.expect_notification(&values)?;

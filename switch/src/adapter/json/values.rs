@@ -129,6 +129,7 @@ impl<'a> Named<'a> {
             bill: request.bill.as_ref().map(|bill| bill.as_str()),
             client: request.client.as_ref().map(|client| client.as_str()),
             reference: request.reference.as_ref().map(|reference| reference.as_str()),
+            acceptor: request.trace.presenting(&json.acceptor).acceptor(),
             payer: &request.payer,
             one_time_key: None,
             bank_reference: approval
@@ -167,6 +168,10 @@ pub(super) fn unsayable(missing: &Placeholder) -> Unsayable {
         | Placeholder::Rail
         | Placeholder::Biller
         | Placeholder::Client
+        | Placeholder::AcceptorCategory
+        | Placeholder::AcceptorTerminal
+        | Placeholder::AcceptorId
+        | Placeholder::AcceptorPlace
         | Placeholder::OneTimeKey
         | Placeholder::BankReference
         | Placeholder::Authorisation

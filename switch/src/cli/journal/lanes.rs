@@ -6,13 +6,13 @@ use std::process::ExitCode;
 
 use router::id::Lane;
 use router::ledger::Ledger;
-use storage::journal;
+use storage::verify;
 use storage_cql::{Cql, CqlError, Lanes, frames};
 
 use super::{Format, TableFormat, Where, balanced, told, write, write_balances};
 use crate::cli::schema::with_servers;
-use crate::cli::{Configured, EXIT_USAGE};
 use crate::cluster::cql_settings;
+use crate::configured::{Configured, EXIT_USAGE};
 
 impl Where {
     fn configured(&self) -> Configured {
@@ -91,7 +91,7 @@ pub(super) fn import(data: &Path, configured: &Configured) -> ExitCode {
             Ok(cql) => cql,
             Err(error) => return failed(&error),
         };
-        let journal = match journal::frames(data) {
+        let journal = match verify::frames(data) {
             Ok(journal) => journal,
             Err(damage) => {
                 eprintln!("{} is NOT whole: {}", data.display(), storage::with_causes(&damage));

@@ -24,6 +24,7 @@ use crate::cluster::chaos::fault::{Fault, Site};
 use crate::cluster::chaos::report::Report;
 use crate::cluster::load::{Load, floats};
 use crate::cluster::node::{Node, pause, within};
+use crate::cluster::payers::{Payers, PayersBank};
 use crate::cluster::redis::RedisPair;
 use crate::cluster::town::{Plan, Town};
 
@@ -40,7 +41,8 @@ async fn whatever_breaks_nothing_is_paid_twice_overrun_or_lost() {
     let faults_max = number("CHAOS_FAULTS");
     println!("CHAOS_SEED={seed}");
     let pair = Arc::new(tokio::task::block_in_place(RedisPair::start));
-    let extra = floats();
+    let bank = Arc::new(PayersBank::start().await);
+    let extra = floats() + &bank.entry();
     let plan = Plan { nodes: 2, redis: format!("urls = [\"{}\"]", pair.url()), extra: &extra };
     let mut town = Town::build(plan).await;
     let clocks = [(); 2].map(|()| FakeClock::new().expect("libfaketime"));
@@ -49,12 +51,13 @@ async fn whatever_breaks_nothing_is_paid_twice_overrun_or_lost() {
     }
     town.start_nodes(&extra).await;
     let town = Arc::new(town);
-    town.endpoints(&["isp-ve", "lender-mx"]).await;
+    let keys = town.endpoints(&["isp-ve", "lender-mx"]).await;
     // One approval of fifty contradicts its request, or is partial.
     town.issuer.set_contradicting(200);
     let report = Arc::new(Mutex::new(Report::new(seed)));
     let keepers = Keepers::start(&town, &report, seed);
     let load = Load::start(&town, seed, 8, Duration::from_millis(60));
+    let payers = Payers::start(&town, &bank, &keys["isp-ve"], seed, 3);
     within("the load to run", REST_MAX, async || (load.heard.answered() > 20).then_some(())).await;
 
     let clocks = Arc::new(clocks);
@@ -93,6 +96,7 @@ async fn whatever_breaks_nothing_is_paid_twice_overrun_or_lost() {
         .await;
         let heard = load.stop().await;
         println!("{}", report.lock().summary(&heard));
+        payers.agree(REST_MAX).await;
         settled(&town, &heard, Quiet { patience: REST_MAX }).await.sent()
     };
     let sent = match AssertUnwindSafe(rest).catch_unwind().await {

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use codecs::iso8583::cauce87::{self, WireAnswer, WireKind};
 use codecs::iso8583::{Dialect, Edition, Spec};
 use codecs::security::{KeyAlgorithm, KeyUsage, MacAlgorithm, Padding, Parity, SoftwareKeyStore};
-use switch::adapter::iso8583::message_format::{MacRule, MessageFormat};
+use switch::line_rules::message_format::{MacRule, MessageFormat};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::PATIENCE;

@@ -71,7 +71,7 @@ fn named() -> RequestTrace {
 }
 
 fn asking(repeat: Repeat) -> Asking {
-    Asking { acquirer: "900001".parse().expect("a text"), repeat }
+    Asking { acquirer: "900001".parse().expect("a text"), repeat, acceptor: Acceptor::default() }
 }
 
 #[test]

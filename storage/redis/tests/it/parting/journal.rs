@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use router::early::EarlyReversal;
 use router::id::PaymentId;
-use router::message::EarlyReversal;
 use router::reservation::{Keep, Reservation, Settle};
 use router::time::Timestamp;
 use storage::Reflect;

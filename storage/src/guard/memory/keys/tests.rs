@@ -24,9 +24,14 @@ fn check(
 ) {
     let mut keys = KnownKeys::new(100);
     for (key, fingerprint, payment) in before {
-        keys.insert(IdempotencyKey(*key), Fingerprint(*fingerprint), *payment, 0);
+        keys.insert(&new(*key, *fingerprint, payment.0, 0));
     }
     assert_eq!(keys.find(&sought(key, fingerprint)), expect);
+}
+
+fn new(key: u128, fingerprint: u128, payment: u128, elapsed: i64) -> NewKey {
+    let (key, fingerprint) = (IdempotencyKey(key), Fingerprint(fingerprint));
+    NewKey { key, fingerprint, payment: PaymentId(payment), elapsed }
 }
 
 #[test]
@@ -40,7 +45,7 @@ fn an_entry_takes_at_most_a_hundred_bytes_even_in_a_table_that_just_grew() {
 fn a_key_is_known_for_the_retention_and_forgotten_after_two() {
     let mut keys = KnownKeys::new(100);
     let insert = |keys: &mut KnownKeys, key, at| {
-        keys.insert(IdempotencyKey(key), Fingerprint(1 << 64), PaymentId(key), at);
+        keys.insert(&new(key, 1 << 64, key, at));
     };
     insert(&mut keys, 1, 0);
     insert(&mut keys, 2, 99);
@@ -91,7 +96,7 @@ fn keys_of_one_name_beyond_the_ceiling_are_found_by_the_whole_key() {
     let mut keys = KnownKeys::new(100);
     let count = 4 * OF_NAME_MAX as u128;
     for rest in 0..count {
-        keys.insert(IdempotencyKey(HALF | rest), Fingerprint(AMOUNT), PaymentId(rest), 0);
+        keys.insert(&new(HALF | rest, AMOUNT, rest, 0));
     }
     assert_eq!(keys.len(), 4 * OF_NAME_MAX);
     for rest in 0..count {

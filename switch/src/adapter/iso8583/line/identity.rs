@@ -5,10 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use router::id::ParticipantId;
 
+use crate::config::UNKNOWN_PARTICIPANT;
 use crate::line_trace::{EventKind, LineTrace, TracedLine};
-
-/// What a line's participant is called while it has none.
-pub const UNKNOWN: &str = "unknown";
 
 /// Who is at the other end of a line, and who writes down what goes over it.
 #[derive(Debug, Default)]
@@ -24,7 +22,12 @@ pub struct LineIdentity {
 impl LineIdentity {
     /// The participant's name in metrics and logs.
     pub fn name(&self) -> &str {
-        self.participant.get().map_or(UNKNOWN, ParticipantId::as_str)
+        self.participant.get().map_or(UNKNOWN_PARTICIPANT, ParticipantId::as_str)
+    }
+
+    /// Whether what goes over the line is written down now.
+    pub fn is_traced(&self) -> bool {
+        self.trace.as_ref().is_some_and(|trace| trace.is_on())
     }
 
     /// Notes what happened on the line of this number, if it is traced.

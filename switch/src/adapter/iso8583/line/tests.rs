@@ -127,3 +127,84 @@ async fn a_line_that_was_busy_gives_its_write_buffers_back_when_it_is_quiet() {
     line.answer(message(b"0810")).expect("room");
     assert_eq!(outgoing.next(&mut frames, &mut buffer, Duration::ZERO).await, 1);
 }
+
+/// Hands answers over to a line that ends then, and gives what was written.
+async fn written(answers: ReadyAnswers<()>, outgoing: Outgoing) -> Vec<u8> {
+    answers.hand_over();
+    drop(answers);
+    let mut socket = Vec::new();
+    write_out(outgoing, &mut socket, Duration::from_secs(60)).await;
+    socket
+}
+
+#[tokio::test]
+async fn answers_that_are_ready_together_are_written_in_the_frames_of_the_line() {
+    let (line, outgoing) = line(64, 4096);
+    let header = line.framer().own_header().cloned();
+    let answers = ReadyAnswers::new(Arc::new(line));
+    for message in [&b"0210"[..], b"", b"too long", b"0430"] {
+        answers.add(header.as_ref(), (), |out| out.extend_from_slice(message));
+    }
+    let written = written(answers, outgoing).await;
+    assert_eq!(written, b"\0\x09\x60\0\0\0\x000210\0\x09\x60\0\0\0\x000430");
+}
+
+#[tokio::test]
+async fn an_answer_whose_writing_panics_leaves_no_half_of_a_frame() {
+    let (line, outgoing) = line(64, 4096);
+    let header = line.framer().own_header().cloned();
+    let answers = ReadyAnswers::new(Arc::new(line));
+    let defect = std::panic::AssertUnwindSafe(|| {
+        answers.add(header.as_ref(), (), |out| {
+            out.extend_from_slice(b"02");
+            panic!("a defect");
+        });
+    });
+    assert!(std::panic::catch_unwind(defect).is_err());
+    answers.add(header.as_ref(), (), |out| out.extend_from_slice(b"0210"));
+    assert_eq!(written(answers, outgoing).await, b"\0\x09\x60\0\0\0\x000210");
+}
+
+#[tokio::test]
+async fn an_answer_whose_writing_panics_takes_no_earlier_one_with_it() {
+    let (line, outgoing) = line(64, 4096);
+    let header = line.framer().own_header().cloned();
+    let answers = ReadyAnswers::new(Arc::new(line));
+    answers.add(header.as_ref(), (), |out| out.extend_from_slice(b"0210"));
+    let defect = std::panic::AssertUnwindSafe(|| {
+        answers.add(header.as_ref(), (), |out| {
+            out.extend_from_slice(b"02");
+            panic!("a defect");
+        });
+    });
+    assert!(std::panic::catch_unwind(defect).is_err());
+    assert_eq!(written(answers, outgoing).await, b"\0\x09\x60\0\0\0\x000210");
+}
+
+#[test]
+fn places_are_given_back_when_the_answers_are_queued_and_not_before() {
+    let (line, mut outgoing) = line(64, 4096);
+    let (header, place) = (line.framer().own_header().cloned(), Arc::new(()));
+    let answers = ReadyAnswers::new(Arc::new(line));
+    answers.add(header.as_ref(), Arc::clone(&place), |out| out.extend_from_slice(b"0210"));
+    answers.add(header.as_ref(), Arc::clone(&place), |_| {});
+    assert_eq!((Arc::strong_count(&place), outgoing.queue.len()), (3, 0));
+    answers.hand_over();
+    assert_eq!((Arc::strong_count(&place), outgoing.queue.len()), (1, 1));
+    assert!(matches!(outgoing.queue.try_recv(), Ok(Queued::Answers(_, 1))));
+}
+
+#[test]
+fn answers_queued_together_count_each_for_itself() {
+    let (line, _outgoing) = line(64, 4096);
+    let line = Arc::new(line);
+    let answers = ReadyAnswers::new(Arc::clone(&line));
+    let header = line.framer().own_header().cloned();
+    let add = || answers.add(header.as_ref(), (), |out| out.extend_from_slice(b"0210"));
+    (0..40).for_each(|_| add());
+    answers.hand_over();
+    assert!(line.is_backed_up(), "their bytes are more than a quarter of the ceiling");
+    (0..40).for_each(|_| add());
+    answers.hand_over();
+    assert_eq!(line.answer(message(b"0210")), Err(NotSent::SignedOff), "it was given up");
+}

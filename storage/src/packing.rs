@@ -5,7 +5,7 @@ use router::money::Currency;
 use router::text::Text;
 use router::time::Timestamp;
 
-use super::DecodeError;
+use crate::decode_error::DecodeError;
 
 /// Reads fields from front to back.
 pub(crate) struct Reader<'a> {

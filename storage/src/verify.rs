@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use router::ledger::Ledger;
 use router::record::Record;
 
-use super::reader::Rest;
-use super::{
-    Damage, End, FileTail, FrameFault, Head, SegmentReader, Step, Tail, TailFrame, Torn, Walked,
-    segment, walk,
-};
 use crate::beginning;
+use crate::journal::reader::Rest;
+use crate::journal::{
+    Damage, End, FileTail, FrameFault, Head, SegmentReader, Step, Tail, TailFrame, Torn, Walked,
+    dir_of, list, walk,
+};
 use crate::proof::LedgerProof;
 use crate::record::{bodies, decode};
 use crate::snapshot;
@@ -188,7 +188,7 @@ pub fn records(data: &Path) -> Records {
     };
     Records {
         data: data.to_path_buf(),
-        dir: segment::dir_of(data),
+        dir: dir_of(data),
         reader: None,
         removed_through,
         fault,
@@ -287,7 +287,7 @@ impl Records {
             Rest::Whole => Ok(true),
             Rest::Blank => self.next_segment(),
             Rest::Torn(_) => {
-                let later = segment::list(&self.dir)?.into_iter().any(|first| first > segment);
+                let later = list(&self.dir)?.into_iter().any(|first| first > segment);
                 if later { Err(Damage::Frame { segment, offset, fault }) } else { Ok(false) }
             }
             Rest::Damaged => Err(Damage::Frame { segment, offset, fault }),
@@ -297,7 +297,7 @@ impl Records {
     fn next_segment(&mut self) -> Result<bool, Damage> {
         let expected = self.next_sequence;
         let read = self.reader.as_ref().map_or(self.removed_through, |(segment, _)| *segment);
-        let next = segment::list(&self.dir)?.into_iter().find(|first| *first > read);
+        let next = list(&self.dir)?.into_iter().find(|first| *first > read);
         let Some(found) = next else { return Ok(false) };
         if found != expected {
             return Err(Damage::MissingSegment { expected, found });

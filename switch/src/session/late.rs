@@ -8,15 +8,16 @@ use bytes::{Bytes, BytesMut};
 use codecs::iso8583::cauce87::{self, ParticipantAnswer, Repeat};
 use router::exchange::{AttemptRef, RequestTrace, Undo};
 use router::id::Folio;
+use router::message::Acceptor;
 use router::payment::Payment;
 use storage::StoreError;
 
-use super::Iso8583Participant;
-use super::in_flight::MatchedAnswer;
-use super::verdict::{self, AnsweredPayment};
+use crate::adapter::iso8583::Iso8583Participant;
+use crate::adapter::iso8583::in_flight::MatchedAnswer;
+use crate::adapter::iso8583::verdict::{self, AnsweredPayment};
 use crate::engine::Engine;
 use crate::late;
-use crate::reversal::{card_of, request_of};
+use crate::sealed;
 
 /// An answer that met no open request.
 #[derive(Debug, Clone)]
@@ -110,8 +111,8 @@ fn contradiction(
     (payment, trace): (&Payment, &RequestTrace),
     answer: &Bytes,
 ) -> Option<u8> {
-    let card = card_of(engine, payment).flatten();
-    let kept = request_of(engine, payment)?;
+    let card = sealed::card(&engine.sealer, payment).flatten();
+    let kept = sealed::request(&engine.sealer, payment)?;
     let undo = Undo {
         payment: payment.id,
         folio: payment.folio,
@@ -125,8 +126,9 @@ fn contradiction(
         has_arrived: true,
         approval: None,
     };
-    let speaker = participant.common.speaker();
-    let asking = speaker.asking(Repeat::First);
+    let speaker = participant.speaker();
+    // What the participant's entry says of the acceptor may have changed since: not compared.
+    let asking = speaker.asking(Repeat::First, Acceptor::default());
     let write = |out: &mut BytesMut| cauce87::original_request(&undo, trace, asking, out);
     let request = speaker.message(write).ok()?;
     let wire = cauce87::read(answer).ok()?;

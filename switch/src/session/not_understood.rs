@@ -13,7 +13,7 @@ use codecs::iso8583::{Dialect, MTI, Misfit, MisfitMessage};
 use router::reason::Reason;
 
 use super::{Closed, Heard, Session, send_reply};
-use crate::adapter::iso8583::message_format::{MessageFormat, Unread};
+use crate::line_rules::message_format::{MessageFormat, Unread};
 use crate::line_trace::EventKind;
 use crate::log::Seldom;
 

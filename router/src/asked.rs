@@ -1,20 +1,31 @@
 //! A request beside what every rule needs to know of it, worked out once.
 
+use crate::detail::Detail;
 use crate::id::{BillerId, ParticipantId};
-use crate::limit::{BillTerms, Detail};
 use crate::message::{Originator, PaymentRequest, Rail};
 use crate::money::Money;
-use crate::plan::Refusal;
-use crate::policy::{Biller, Float, FloatDebits, Participant, ParticipantStatus, Policy, allows};
+use crate::policy::{Biller, Float, FloatDebits, Participant, ParticipantStatus, Policy};
 use crate::posting::Source;
 use crate::reason::Reason;
-use crate::rules::Attributes;
+use crate::refusal::Refusal;
+use crate::rules::{Attributes, allows};
 use crate::time::{Date, Timestamp, Zone};
 use std::time::Duration;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 
 static UTC: Zone = Zone { offsets: Vec::new() };
+
+/// What the register of bills says of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BillTerms {
+    /// What the bill comes to; more than zero. Not what is left of it: the guard counts what was
+    /// paid.
+    pub amount: Money,
+    /// Whether it may be paid in parts. After a partial reversal of a bill without parts, the
+    /// register allows parts so that the rest can be paid.
+    pub allows_partial: bool,
+}
 
 /// A request in the light of the policy.
 pub(crate) struct Asked<'a> {
@@ -161,8 +172,8 @@ impl<'a> Asked<'a> {
         if amount.minor <= 0 {
             return Err(self.refuse(Reason::AmountInvalid, "amount"));
         }
-        if rail.debits_named_payer() && !payer.is_named() {
-            return Err(self.refuse(Reason::FormatError, "payer"));
+        if let Some(need) = rail.missing_of(payer) {
+            return Err(self.refuse(Reason::FormatError, need.field()));
         }
         let Some(biller) = self.biller else {
             let unknown = || self.refuse(Reason::ServiceNotEnabled, "biller");

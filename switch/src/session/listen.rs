@@ -9,9 +9,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::line::{Backlog, Line, LineIdentity, write_out};
-use super::session::{Caller, Session};
-use super::tls::ListenerTls;
+use super::{Caller, Session};
+use crate::adapter::iso8583::line::{Backlog, Line, LineIdentity, write_out};
+use crate::adapter::iso8583::tls::{self, ListenerTls};
 use crate::admission::{self, Admission, Kind, Place};
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
@@ -82,7 +82,7 @@ async fn serve(
     };
     match secured {
         Ok(Ok(socket)) => {
-            let certificate = super::tls::peer_fingerprint(socket.get_ref().1);
+            let certificate = tls::peer_fingerprint(socket.get_ref().1);
             converse(engine, socket, door, caller(certificate, place)).await;
         }
         Ok(Err(error)) => {

@@ -9,9 +9,10 @@ use router::id::ParticipantId;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::dial;
 use super::listen::{self, Door};
-use super::tls::ListenerTls;
-use super::{Iso8583Participant, dial};
+use crate::adapter::iso8583::Iso8583Participant;
+use crate::adapter::iso8583::tls::ListenerTls;
 use crate::admission::Admission;
 use crate::config::{Iso8583Config, ParticipantConfig};
 use crate::engine::Engine;

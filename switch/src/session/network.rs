@@ -8,9 +8,10 @@ use router::message::{Message, NetworkKind};
 use router::reason::Reason;
 use router::text::Text;
 
+use super::key_change;
 use super::not_understood::kind_of;
 use super::{Heard, Session};
-use crate::adapter::iso8583::{Iso8583Participant, key_exchange};
+use crate::adapter::iso8583::Iso8583Participant;
 
 impl Session {
     /// Answers a network management request, and does what it asks.
@@ -66,10 +67,10 @@ impl Session {
         match taken_in {
             Ok((material, check_value)) => {
                 // Before the answer: from then on the participant uses it.
-                key_exchange::keep(&self.engine, participant, exchange, material).await;
+                key_change::keep(&self.engine, participant, exchange, material).await;
                 self.say(wire, heard, Reason::Approved).await;
                 tracing::info!(%participant, key = %exchange.key, %check_value, "key changed");
-                key_exchange::activate(&self.engine, exchange);
+                key_change::activate(&self.engine, exchange);
             }
             Err(error) => {
                 metrics::counter!("cauce_key_changes_refused_total", "why" => error.name())

@@ -1,8 +1,7 @@
 //! A reversal whose original is not known yet, and the requests that it names.
 
-use super::PaymentRequest;
 use crate::id::{ParticipantId, Stan};
-use crate::message::Originator;
+use crate::message::{Originator, PaymentRequest};
 use crate::misplaced::kept_rrn;
 use crate::money::Money;
 use crate::text::Text;
@@ -54,7 +53,7 @@ impl EarlyReversal {
     /// By what the early reversals of a request are looked up; a merchant's request has none.
     pub fn handles_of(request: &PaymentRequest) -> [Option<Handle>; 2] {
         let Originator::Participant(originator) = request.originator else { return [None, None] };
-        let (stan, rrn) = (request.trace.stan, kept(request.trace.rrn));
+        let (stan, rrn) = (request.trace.stan, kept_reference(request.trace.rrn));
         let by_rrn = (!rrn.is_empty()).then_some(Handle::Rrn(originator, rrn));
         [stan.map(|stan| Handle::Stan(originator, stan)), by_rrn]
     }
@@ -81,7 +80,7 @@ impl EarlyReversal {
 }
 
 /// DE37 as it is kept: masked, where it is a card number.
-pub fn kept(rrn: Text<12>) -> Text<12> {
+pub fn kept_reference(rrn: Text<12>) -> Text<12> {
     kept_rrn(&rrn).unwrap_or(rrn)
 }
 

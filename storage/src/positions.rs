@@ -2,8 +2,8 @@
 
 use smallvec::SmallVec;
 
+use crate::packing::{Reader, put_i64};
 use crate::record::DecodeError;
-use crate::record::bytes::{Reader, put_i64};
 
 /// Positions of a payment's records, ascending; most payments have two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use codecs::iso8583::cauce87;
 use router::message::NetworkKind;
+use storage::Backoff;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::in_flight::{Expected, RequestKind};
-use super::line::{Backlog, Line, LineIdentity, write_out};
-use super::session::{Closed, Session};
-use super::{Iso8583Participant, tls};
+use super::{Closed, Session};
+use crate::adapter::iso8583::in_flight::{Expected, RequestKind};
+use crate::adapter::iso8583::line::{Backlog, Line, LineIdentity, write_out};
+use crate::adapter::iso8583::{Iso8583Participant, tls};
 use crate::clock;
 use crate::config::{Iso8583Config, Reach};
 use crate::engine::Engine;
@@ -26,27 +27,22 @@ pub async fn keep(
     limits: Arc<Iso8583Config>,
 ) {
     let (ending, retired) = (participant.ending().clone(), participant.retired().clone());
-    let mut pause = reach.reconnect_min;
+    let mut backoff = Backoff::between(reach.reconnect_min, reach.reconnect_max);
     while !ending.is_cancelled() && !retired.is_cancelled() {
         // Not cut off when the switch ends: the line notices itself, and must be taken off its
         // participant.
         if open(&engine, &participant, &reach, &limits).await {
-            pause = reach.reconnect_min;
+            backoff.reset();
         }
         metrics::counter!("cauce_reconnects_total", "participant" => participant.id().to_string())
             .increment(1);
         tokio::select! {
             () = ending.cancelled() => return,
             () = retired.cancelled() => return,
-            () = tokio::time::sleep(with_jitter(pause)) => {}
+            // So that lines do not come back in step.
+            () = tokio::time::sleep(backoff.spread_pause(rand::random())) => {}
         }
-        pause = (pause * 2).min(reach.reconnect_max);
     }
-}
-
-/// Three quarters to one and a quarter of a pause, so that lines do not come back in step.
-fn with_jitter(pause: Duration) -> Duration {
-    pause * rand::random_range(75..=125) / 100
 }
 
 /// Opens one line and stays with it until it ends; tells whether it had signed on.
@@ -160,7 +156,7 @@ async fn say(participant: &Arc<Iso8583Participant>, line: &Arc<Line>, kind: Netw
         // So much is open that the line lives; but nobody is signed on by having no room to ask.
         return kind != NetworkKind::SignOn;
     };
-    let speaker = participant.common.speaker();
+    let speaker = participant.speaker();
     let (acquirer, stan) = (speaker.acquirer_id, claim.stan());
     let message = speaker
         .message(|out| cauce87::network_request(kind, stan, &transmitted_at, &acquirer, out))

@@ -1,23 +1,23 @@
 //! The requests of one line while they are worked on: one task polls them all.
 //!
 //! What wakes a request wakes the task, and however many requests have become ready by then are gone
-//! on with in one turn: the runtime schedules a line, not each of its payments. The requests of one
-//! line share a processor; those of several lines do not. A request that panics ends alone, and the
-//! requests that a line leaves behind when it closes are finished.
+//! on with in one turn: the runtime schedules a line, not each of its payments. What they answer in a
+//! turn is handed to the line's writer as one. The requests of one line share a processor; those of
+//! several lines do not. A request that panics ends alone, and the requests that a line leaves behind
+//! when it closes are finished.
 
 use std::sync::Arc;
+use std::task::Poll;
 
-use bytes::BytesMut;
 use codecs::iso8583::cauce87::Wire;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use router::message::Message;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use super::{Heard, reply_to, send_reply};
-use crate::adapter::iso8583::line::Line;
+use super::answer::{self, Asked};
+use super::slots::FutureSlots;
+use super::{Heard, reply_to};
+use crate::adapter::iso8583::line::{Line, ReadyAnswers};
 use crate::engine::Engine;
-use crate::respond::{self, Asked};
 use crate::supervise::{UnderWay, guarded};
 
 /// Requests taken over at once.
@@ -30,11 +30,12 @@ pub(super) struct LineRequest {
     pub heard: Heard,
     /// The switch drains: nothing new is sent.
     pub is_draining: bool,
-    /// Its places, given back when it is answered.
-    pub permits: (OwnedSemaphorePermit, OwnedSemaphorePermit),
-    /// What a drain waits for.
-    pub under_way: UnderWay,
+    pub places: Places,
 }
+
+/// What a request has while it is worked on, given back when its answer is queued: its places among
+/// the requests of its line and of its participant, and what a drain waits for.
+pub(super) type Places = (OwnedSemaphorePermit, OwnedSemaphorePermit, UnderWay);
 
 /// Hands requests to the task that works on those of a line.
 #[derive(Debug)]
@@ -44,10 +45,11 @@ impl LineRequests {
     /// Starts the task. It ends when the handle is dropped and the last request is answered.
     pub fn start(engine: &Arc<Engine>, line: &Arc<Line>, requests_max: usize) -> Self {
         let (sender, requests) = mpsc::channel(requests_max);
-        let (engine, line) = (Arc::clone(engine), Arc::clone(line));
+        let (engine, answers) = (Arc::clone(engine), ReadyAnswers::new(Arc::clone(line)));
         let tasks = engine.tasks.clone();
         tasks.line_requests(async move {
-            work_on_all(requests, |request| answer(&engine, &line, request)).await;
+            let work = |request| work_on(&engine, &answers, request);
+            work_on_all(requests, work, || answers.hand_over()).await;
         });
         Self(sender)
     }
@@ -60,33 +62,35 @@ impl LineRequests {
     }
 }
 
-/// Works on all that is handed over, at once, until nothing more can come and all of it is done.
+/// Works on all that is handed over, at once, until nothing more can come and all of it is done;
+/// `end_turn` is called after each turn.
 async fn work_on_all<R, W: Future<Output = ()>>(
     mut requests: mpsc::Receiver<R>,
     work: impl Fn(R) -> W,
+    end_turn: impl Fn(),
 ) {
-    let mut under_way = FuturesUnordered::new();
-    let mut taken = Vec::new();
+    let (mut under_way, mut taken) = (FutureSlots::new(), Vec::new());
     let mut is_open = true;
-    while is_open || !under_way.is_empty() {
-        tokio::select! {
-            biased;
-            count = requests.recv_many(&mut taken, TAKEN_MAX), if is_open => {
-                is_open = count != 0;
-                under_way.extend(taken.drain(..).map(|request| guarded("payment", work(request))));
-            }
-            Some(()) = under_way.next(), if !under_way.is_empty() => {}
+    std::future::poll_fn(|context| {
+        while is_open
+            && let Poll::Ready(count) = requests.poll_recv_many(context, &mut taken, TAKEN_MAX)
+        {
+            is_open = count != 0;
+            let started = taken.drain(..).map(|request| guarded("payment", work(request)));
+            started.for_each(|request| under_way.insert(request));
         }
-    }
+        under_way.turn(context);
+        end_turn();
+        if is_open || !under_way.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
 }
 
-async fn answer(engine: &Arc<Engine>, line: &Line, request: LineRequest) {
-    let LineRequest { message, wire, heard, is_draining, permits, under_way } = request;
+async fn work_on(engine: &Arc<Engine>, answers: &ReadyAnswers<Places>, request: LineRequest) {
+    let LineRequest { message, wire, heard, is_draining, places } = request;
     let reply = reply_to(engine, message, is_draining).await;
-    let mut out = BytesMut::with_capacity(256);
-    respond::iso8583(&Asked { wire: &wire, bytes: &heard.bytes }, &reply, &mut out);
-    send_reply(line, heard.header.as_ref(), out).await;
-    drop((permits, under_way));
+    let asked = Asked { wire: &wire, bytes: &heard.bytes };
+    answers.add(heard.header.as_ref(), places, |out| answer::write(&asked, &reply, out));
 }
 
 #[cfg(test)]
@@ -111,7 +115,7 @@ mod tests {
         // The line is gone before the first request is answered.
         drop(sender);
         let open = async { go.send_replace(true) };
-        futures_util::future::join(work_on_all(requests, work), open).await;
+        futures_util::future::join(work_on_all(requests, work, || {}), open).await;
         done.borrow_mut().sort_unstable();
         assert_eq!(*done.borrow(), [0, 2, 3]);
     }
@@ -130,7 +134,7 @@ mod tests {
             sender.send(1).await.unwrap();
             drop(sender);
         };
-        futures_util::future::join(work_on_all(requests, work), asked).await;
+        futures_util::future::join(work_on_all(requests, work, || {}), asked).await;
     }
 
     /// What one request's work takes while it waits. Each is moved when it is taken over, and a
@@ -140,9 +144,9 @@ mod tests {
         fn len<A, B, C, W>(_: impl Fn(A, B, C) -> W) -> usize {
             size_of::<W>()
         }
-        let work = |engine: &'static Arc<Engine>, line: &'static Line, request| {
-            answer(engine, line, request)
-        };
+        let work = |engine: &'static Arc<Engine>,
+                    answers: &'static ReadyAnswers<Places>,
+                    request| { work_on(engine, answers, request) };
         assert!(len(work) <= 4096, "{} bytes", len(work));
     }
 }

@@ -9,7 +9,7 @@ use crate::money::Money;
 use crate::policy::{Scope, Window};
 use crate::reason::{Language, Reason};
 
-static LIMITS: &str = include_str!("../../data/limits.tsv");
+static LIMITS: &str = include_str!("../data/limits.tsv");
 static TEXTS: LazyLock<Vec<(&'static str, [&'static str; 5])>> = LazyLock::new(|| {
     let rows = LIMITS.lines().filter(|line| !line.starts_with('#')).skip(1);
     rows.map(|row| {

@@ -1,11 +1,18 @@
 //! What is said on one line: sign-on, requests, answers – in both directions.
 
+mod answer;
 mod closed;
+pub mod dial;
+pub mod key_change;
+pub mod late;
+pub mod lines;
+pub mod listen;
 mod network;
 mod not_understood;
 mod read_buffer;
 mod reading;
 mod requests;
+mod slots;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -20,18 +27,19 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Iso8583Participant;
-use super::late::{self, UnmatchedAnswer};
-use super::line::{Line, Outbound};
-use super::message_format::Unread;
+use crate::adapter::iso8583::Iso8583Participant;
+use crate::adapter::iso8583::line::{Line, Outbound};
 use crate::admission::Place;
 use crate::config::Iso8583Config;
 use crate::engine::Engine;
+use crate::line_rules::message_format::Unread;
 use crate::payment::OnRepeat;
-use crate::respond::Asked;
-use crate::{misplaced, payment, respond, reversal};
+use crate::respond::Reply;
+use crate::{misplaced, payment, reversal};
 
+use answer::Asked;
 pub use closed::Closed;
+use late::UnmatchedAnswer;
 use not_understood::{LineLog, kind_of};
 use reading::LineClock;
 use requests::{LineRequest, LineRequests};
@@ -352,9 +360,9 @@ impl Session {
             }
             return;
         };
-        let under_way = self.engine.tasks.under_way();
+        let places = (permits.0, permits.1, self.engine.tasks.under_way());
         let wire = Box::new(wire);
-        let request = LineRequest { message, wire, heard, is_draining, permits, under_way };
+        let request = LineRequest { message, wire, heard, is_draining, places };
         if !self.requests().hand_over(request) {
             self.count_refused("too_many");
         }
@@ -370,7 +378,7 @@ impl Session {
     /// Answers with a reason and nothing else; whether the answer was queued.
     async fn say(&self, wire: &Wire, heard: &Heard, reason: Reason) -> bool {
         let mut out = BytesMut::with_capacity(128);
-        respond::iso8583_reason(&Asked { wire, bytes: &heard.bytes }, reason, &mut out);
+        answer::with_reason(&Asked { wire, bytes: &heard.bytes }, reason, &mut out);
         send_reply(&self.line, heard.header.as_ref(), out).await
     }
 }
@@ -389,7 +397,7 @@ async fn send_reply(line: &Line, header: Option<&Header>, answer: BytesMut) -> b
 }
 
 /// Does what a message asks.
-async fn reply_to(engine: &Arc<Engine>, message: Message, is_draining: bool) -> respond::Reply {
+async fn reply_to(engine: &Arc<Engine>, message: Message, is_draining: bool) -> Reply {
     match message {
         // A repeat while we drain: its stored answer, but no new payment.
         Message::Payment(request) if is_draining => {
@@ -399,6 +407,6 @@ async fn reply_to(engine: &Arc<Engine>, message: Message, is_draining: bool) -> 
         // The rare ones on the heap, so that the common one makes a small task.
         Message::Reversal(request) => Box::pin(reversal::asked(engine, &request)).await,
         Message::Inquiry(request) => Box::pin(payment::inquire(engine, &request)).await,
-        Message::Network(_) => respond::Reply::refused(Reason::SystemError),
+        Message::Network(_) => Reply::refused(Reason::SystemError),
     }
 }
