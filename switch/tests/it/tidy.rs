@@ -33,6 +33,7 @@ const EDGES: [(&str, &[&str]); 12] = [
             "loadtest",
             "router",
             "storage",
+            "storage-backoffice",
             "storage-cluster",
             "storage-cql",
             "storage-redis",
