@@ -46,7 +46,7 @@ pub use refund::{
     parse_refund,
 };
 pub use reversal::{ReversalBody, parse_no_fields, parse_reversal};
-pub use schema::NoticeTypeName;
+pub use schema::{NoticeTypeName, OTHER_CODES};
 pub use view::{FeeView, PayerView, PaymentView, ReasonView};
 
 /// What is wrong with a body, and where.

@@ -132,8 +132,23 @@ async fn healthz(State(admin): State<Admin>) -> impl IntoResponse {
 /// New payments are welcome.
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     match readiness(&admin) {
-        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Ok(()) => (StatusCode::OK, format!("ready\n{}", back_office(&admin))),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n"),
+    }
+}
+
+/// How the back office stands, where that is worth a line: payments that name no bill need it not.
+fn back_office(admin: &Admin) -> String {
+    let Some(health) = admin.engine.backoffice.health(&admin.engine.store) else {
+        return String::new();
+    };
+    match health.failure {
+        Some(why) => format!("back office: {why}\n"),
+        None if health.lag_records == 0 => String::new(),
+        None => {
+            let (records, age) = (health.lag_records, health.lag.as_secs());
+            format!("back office: {records} records behind, {age} s\n")
+        }
     }
 }
 
@@ -172,6 +187,14 @@ async fn show_metrics(State(admin): State<Admin>) -> impl IntoResponse {
         let open = u32::try_from(participant.open_requests()).unwrap_or(u32::MAX);
         let id = participant.id().to_string();
         metrics::gauge!("cauce_participant_in_flight", "participant" => id).set(open);
+    }
+    if let Some(health) = admin.engine.backoffice.health(&admin.engine.store) {
+        let is_up = u32::from(health.failure.is_none());
+        metrics::gauge!("cauce_backoffice_up").set(is_up);
+        let records = u32::try_from(health.lag_records).unwrap_or(u32::MAX);
+        metrics::gauge!("cauce_backoffice_lag_records").set(records);
+        let age = u32::try_from(health.lag.as_secs()).unwrap_or(u32::MAX);
+        metrics::gauge!("cauce_backoffice_lag_age_s").set(age);
     }
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (content_type, crate::metrics::render(&admin.metrics))

@@ -27,6 +27,7 @@ use crate::adapter::iso8583::{CommonParts, Speaker};
 use crate::admin::Admin;
 use crate::admin::access::Access;
 use crate::admission::{Admission, Ceilings};
+use crate::backoffice::{BackofficeService, JournalSource};
 use crate::config::{Config, ServiceConfig};
 use crate::descriptors::{self, DescriptorError};
 use crate::engine::{EarlyReversals, Engine, Owed, OwedQueue, Parts};
@@ -179,6 +180,7 @@ impl App {
             in_free_fields: service.in_free_fields,
             line_trace: LineTrace::start(service).map_err(StartError::LineTrace)?,
             session_keys: SessionKeys::new(&service.data.dir, sealer.clone()),
+            backoffice: Arc::new(BackofficeService::new(service.backoffice.clone())),
         }));
         match &member {
             None => floats::open_all(&engine, &config.floats).await?,
@@ -195,6 +197,7 @@ impl App {
         if let Some(member) = member {
             member.answer_and_wait(&engine, &admission).await;
         }
+        start_backoffice(&engine, node.as_deref(), service);
         let lines = start_lines(&engine, doors, service, &admission)?;
         let http_tls = service.http.tls.as_ref().map(ListenerTls::read).transpose()?;
         let reload = Reload::new(Arc::clone(&engine), lines, http_tls.clone(), node.clone());
@@ -313,6 +316,18 @@ fn start_admin(
     let listening = port.into_std().and_then(|port| admin.clone().start(port, config));
     let failed = |source| StartError::Listen { what: "admin.listen", address, source };
     listening.map_err(failed).map(|address| (admin, address))
+}
+
+/// Opens the back office beside everything else, and has it follow the journal.
+fn start_backoffice(engine: &Engine, node: Option<&Node>, service: &ServiceConfig) {
+    let store = engine.store.clone();
+    let source = match node {
+        Some(node) => JournalSource::of_lane(store, node.cql().clone()),
+        None => JournalSource::of_folder(store, service.data.dir.clone()),
+    };
+    let ending = engine.tasks.stages().ending.clone();
+    let work = Arc::clone(&engine.backoffice).run(Box::new(source), ending);
+    engine.tasks.service("back office", work);
 }
 
 /// Starts notices, and the API that shows them.

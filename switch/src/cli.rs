@@ -1,5 +1,6 @@
 //! The command line of `cauce`.
 
+mod backoffice;
 mod check;
 mod clock;
 mod cluster;
@@ -45,6 +46,7 @@ const EXAMPLES: &str = "Examples:
   cauce journal verify --data ./data      prove that nothing was altered or lost
   cauce journal balances --data ./data    every account and what it has
   cauce clock accept --data ./data        after a jump: the clock is right
+  cauce backoffice status --config my.toml how far its rows follow the journal
   cauce schema apply --config node.toml   make the tables of a cluster
   cauce cluster status --config node.toml nodes, lanes and gate at a glance";
 
@@ -71,6 +73,9 @@ enum Command {
     /// The machine's clock, as the switch judges it
     #[command(subcommand)]
     Clock(clock::ClockCommand),
+    /// What billers register, and the rows that the journal is searched by
+    #[command(subcommand)]
+    Backoffice(backoffice::BackofficeCommand),
     /// The tables of the cluster form in ScyllaDB or Cassandra
     #[command(subcommand)]
     Schema(schema::SchemaCommand),
@@ -114,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Openapi => openapi(),
         Command::Key(command) => key::main(command),
         Command::Clock(command) => clock::main(&command),
+        Command::Backoffice(command) => backoffice::main(&command),
         Command::Schema(command) => schema::main(&command),
         Command::Cluster(command) => cluster::main(&command),
     }

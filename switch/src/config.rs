@@ -3,6 +3,7 @@
 
 mod acceptor;
 mod admin;
+mod backoffice;
 mod cluster;
 mod document;
 mod framing;
@@ -28,6 +29,7 @@ use codecs::security::KeyUsage;
 use router::policy::Policy;
 
 pub use admin::AdminConfig;
+pub use backoffice::BackofficeConfig;
 pub use cluster::{
     ClusterConfig, NodeConfig, RedisConfig, RedisForm, ScyllaConfig, Secret as SecretText,
 };
@@ -113,6 +115,12 @@ fn warnings(
         }
         if cluster.scylla.tls_ca.is_none() {
             warnings.push("scylla.tls_ca is empty: the journal travels in clear".to_owned());
+        }
+        if service.backoffice.settings.is_none() {
+            warnings.push(
+                "backoffice.url is empty: bills are not served, for many nodes need one PostgreSQL"
+                    .to_owned(),
+            );
         }
         if !cluster.node.listen.ip().is_loopback() {
             warnings.push(

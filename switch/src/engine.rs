@@ -19,6 +19,7 @@ use storage_cluster::folios::Folios;
 use tokio::sync::Semaphore;
 
 use crate::adapter::iso8583::CommonParts;
+use crate::backoffice::BackofficeService;
 use crate::config::InFreeFields;
 use crate::line_trace::LineTrace;
 use crate::outbound::Sockets;
@@ -58,6 +59,8 @@ pub struct Engine {
     pub line_trace: Arc<LineTrace>,
     /// Keys that participants changed by message.
     pub session_keys: SessionKeys,
+    /// What billers register.
+    pub backoffice: Arc<BackofficeService>,
     fingerprint_key: FingerprintKey,
     in_force: ArcSwap<InForce>,
     numbers: Numbers,
@@ -111,6 +114,8 @@ pub struct Parts {
     pub line_trace: Arc<LineTrace>,
     /// Keys that participants changed by message.
     pub session_keys: SessionKeys,
+    /// What billers register.
+    pub backoffice: Arc<BackofficeService>,
 }
 
 impl Engine {
@@ -128,6 +133,7 @@ impl Engine {
             refunds: Semaphore::new(REFUNDS_AT_ONCE_MAX),
             line_trace: parts.line_trace,
             session_keys: parts.session_keys,
+            backoffice: parts.backoffice,
             fingerprint_key: parts.fingerprint_key,
             in_free_fields: parts.in_free_fields,
             in_force: ArcSwap::from_pointee(InForce {

@@ -8,6 +8,7 @@ pub mod adapter;
 pub mod admin;
 pub mod admission;
 pub mod app;
+pub mod backoffice;
 pub mod cli;
 pub mod clock;
 pub mod cluster;

@@ -4,7 +4,7 @@
 //! What is taken is kept masked, whatever the configuration says: the journal's encoding sees to
 //! that. [`router::misplaced::FreeField`] has the fields and what happens to each.
 
-use codecs::api::FieldError;
+use codecs::api::{BillDraft, FieldError};
 use codecs::iso8583::cauce87::{MapError, Wire};
 use router::message::{Message, PaymentRequest};
 use router::misplaced::{self, Finding, FreeField};
@@ -53,6 +53,33 @@ pub fn address_without(url: &str) -> Result<(), FieldError> {
     match misplaced::find(url) {
         Some(Finding::CardNumber) => Err(FieldError::new("url", Reason::FormatError, DETAIL)),
         Some(Finding::Lookalike) | None => Ok(()),
+    }
+}
+
+/// A bill, whose texts are kept and shown as they are and so never masked.
+///
+/// Errors: the field that holds a card number, whatever the configuration says.
+pub fn bill_without(bill: &BillDraft) -> Result<(), FieldError> {
+    let contact = &bill.contact;
+    let own = |text: &Option<Box<str>>| text.clone().unwrap_or_default();
+    let texts = [
+        ("bill_no", bill.bill_no.to_string().into()),
+        ("client_id", bill.client_id.to_string().into()),
+        ("contract_no", own(&bill.contract_no)),
+        ("client.name", own(&contact.name)),
+        ("client.phone", own(&contact.phone)),
+        ("client.email", own(&contact.email)),
+        ("client.doc", own(&contact.doc)),
+        ("metadata", own(&bill.metadata)),
+    ];
+    let lines = bill.lines.iter().map(|line| ("lines.text", line.text.clone()));
+    let found = texts
+        .into_iter()
+        .chain(lines)
+        .find(|(_, text)| matches!(misplaced::find(text), Some(Finding::CardNumber)));
+    match found {
+        Some((field, _)) => Err(FieldError::new(field, Reason::FormatError, DETAIL)),
+        None => Ok(()),
     }
 }
 

@@ -1,16 +1,18 @@
 //! One payment, top to bottom.
 
+mod billed;
 mod way;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use router::asked::BillTerms;
 use router::exchange::{Ask, Awaiting, NoAnswer, Started};
 use router::id::{Folio, PaymentId};
 use router::message::{InquiryRequest, Originator, PaymentRequest};
 use router::outcome::{Cause, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
-use router::plan::{day_began, plan};
+use router::plan::{day_began, plan_on_terms};
 use router::policy::Policy;
 use router::posting::Entry;
 use router::reason::Reason;
@@ -63,7 +65,11 @@ pub async fn process(
     // Rules that need no state, and a participant that could be asked.
     // The payment keeps to what is in force now until it is answered.
     let in_force = engine.in_force();
-    let (intent, mut sending) = match prepare(engine, &in_force, request) {
+    let prepared = match request.bill {
+        None => prepare(engine, &in_force, request, None),
+        Some(_) => Box::pin(billed::prepare(engine, &in_force, request)).await,
+    };
+    let (intent, mut sending) = match prepared {
         Prepared::Ready(intent, sending) => (intent, sending),
         Prepared::Faulty(request, refusal) => {
             let reply = Reply::faulty(refusal);
@@ -149,12 +155,13 @@ fn prepare<'a>(
     engine: &Engine,
     in_force: &'a InForce,
     request: Box<PaymentRequest>,
+    bill: Option<BillTerms>,
 ) -> Prepared<'a> {
     let InForce { policy, participants } = in_force;
     let Ok(at) = clock::for_admission() else { return Prepared::Untimed(request) };
     let refused =
         |request, refusal| Prepared::Refused(Box::new(RefusedRequest { request, refusal, at }));
-    let plan = match plan(&request, policy, at) {
+    let plan = match plan_on_terms(&request, bill, policy, at) {
         Ok(plan) => plan,
         Err(refusal) if refusal.reason.is_fault_of_input() => {
             return Prepared::Faulty(request, refusal);

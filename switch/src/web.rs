@@ -3,7 +3,7 @@
 //! (RFC 9457).
 //!
 //! A request passes `connection`, then `guard` (id, deadline, panics, metrics), then `routes`, and
-//! ends in a handler of `payments`, `endpoints`, `notices`, `events`, `keys` or
+//! ends in a handler of `payments`, `bills`, `endpoints`, `notices`, `events`, `keys` or
 //! `pages`. Handlers take what they need
 //! by type: `principal` knows who asks, `extract` and `query` read the rest. `document` is derived
 //! from the handlers.
@@ -11,6 +11,7 @@
 mod answer;
 mod asked;
 mod bank_notifications;
+mod bills;
 mod body;
 pub(crate) mod connection;
 mod document;

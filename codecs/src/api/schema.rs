@@ -96,14 +96,24 @@ pub(super) fn unknown_cause() -> Object {
     one_of(names).description(Some("Why the outcome is not known.")).build()
 }
 
-/// A code of the decline catalogue, `payment_in_progress` or `payment_no_longer_kept`.
+/// Codes of problems that no payment is declined for.
+pub const OTHER_CODES: [&str; 5] = [
+    "payment_in_progress",
+    "payment_no_longer_kept",
+    "bill_exists",
+    "version_conflict",
+    "back_office_unavailable",
+];
+
+/// A code of the decline catalogue, or another one.
 pub(super) fn problem_code() -> Object {
     let failures = Reason::ALL.into_iter().filter(|reason| *reason != Reason::Approved);
-    let codes = failures
-        .map(|reason| reason.info().code)
-        .chain(["payment_in_progress", "payment_no_longer_kept"]);
-    let description = "What programs look at: a code of the decline catalogue, or \
-                       payment_in_progress or payment_no_longer_kept. Codes may be added.";
+    let codes = failures.map(|reason| reason.info().code).chain(OTHER_CODES);
+    let others = OTHER_CODES.join(", ");
+    let description = format!(
+        "What programs look at: a code of the decline catalogue, or one of {others}. Codes may be \
+         added."
+    );
     open_list(codes).description(Some(description)).build()
 }
 

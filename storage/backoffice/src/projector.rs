@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use router::id::Lane;
 use router::record::Record;
+use storage::Backoff;
 use storage::journal::{Damage, Tail};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -118,7 +119,7 @@ pub struct Projector {
     progress: Arc<ProjectorProgress>,
     /// Where it reads on; none at first, and behind a failure.
     reading: Option<Reading>,
-    retry: Duration,
+    backoff: Backoff,
 }
 
 struct Reading {
@@ -133,14 +134,20 @@ impl Projector {
         source: Box<dyn RecordSource>,
         progress: Arc<ProjectorProgress>,
     ) -> Self {
-        Self { office, source, progress, reading: None, retry: RETRY_MIN }
+        Self {
+            office,
+            source,
+            progress,
+            reading: None,
+            backoff: Backoff::between(RETRY_MIN, RETRY_MAX),
+        }
     }
 
     /// One batch, and the wait behind it.
     fn turn(&mut self, runtime: &Runtime) {
         match self.batch(runtime) {
             Ok(count) => {
-                self.retry = RETRY_MIN;
+                self.backoff.reset();
                 self.progress.works();
                 self.pause(runtime, count);
             }
@@ -151,8 +158,7 @@ impl Projector {
                 self.progress.fails(why);
                 // What became of the batch is not known.
                 self.reading = None;
-                runtime.block_on(self.progress.hurried(self.retry));
-                self.retry = (self.retry * 2).min(RETRY_MAX);
+                runtime.block_on(self.progress.hurried(self.backoff.pause()));
             }
         }
     }

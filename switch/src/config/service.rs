@@ -9,6 +9,7 @@ use codecs::frame::{FrameSpec, Framer, HeaderKind};
 use router::text::Text;
 
 use super::admin::{self, AdminConfig};
+use super::backoffice::{self, BackofficeConfig};
 use super::cluster::{self, ClusterConfig, Use};
 use super::log::{self, LogConfig, TraceConfig};
 use super::read::Section;
@@ -20,6 +21,8 @@ use super::sealing_key::{SealingKeyError, sealing_key};
 pub struct ServiceConfig {
     /// Where data lives.
     pub data: DataConfig,
+    /// Where what companies register is kept.
+    pub backoffice: BackofficeConfig,
     /// The JSON API.
     pub http: HttpConfig,
     /// Participants' lines.
@@ -254,10 +257,10 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
     let (drain_grace, drain_close) = root.section("drain", |drain| {
         (millis(drain, "grace_ms", 15_000), millis(drain, "close_ms", 10_000))
     });
+    let data = root.section("data", |data| DataConfig {
+        dir: data.text("dir").unwrap_or_else(|| "./data".to_owned()).into(),
+    });
     let config = ServiceConfig {
-        data: root.section("data", |data| DataConfig {
-            dir: data.text("dir").unwrap_or_else(|| "./data".to_owned()).into(),
-        }),
         http: root.section("http", http),
         iso8583: root.section("iso8583", iso8583),
         connections_per_address_max: root.section("connections", |connections| {
@@ -266,6 +269,8 @@ pub(super) fn read(root: &mut Section<'_>) -> ServiceConfig {
         admin: root.section("admin", admin::read),
         storage: root.section("storage", |section| storage(section, &mut use_of)),
         cluster: cluster::read(root, use_of),
+        backoffice: root.section("backoffice", |section| backoffice::read(section, &data, use_of)),
+        data,
         seal: root.section("seal", |section| seal(section, use_of)),
         in_free_fields: root.section("card_numbers", |section| {
             let choices = [("refuse", InFreeFields::Refuse), ("mask", InFreeFields::Mask)];

@@ -78,7 +78,26 @@ pub(super) const METRICS: &[Metric] = &[
     counter(
         "cauce_payments_not_decided_total",
         "Requests that were not decided, by why",
-        &[Of("why", || vec!["clock", "gate", "queue", "stalled", "elsewhere", "journal"])],
+        &[Of("why", || {
+            vec!["clock", "gate", "queue", "stalled", "elsewhere", "journal", "back_office"]
+        })],
+    ),
+    gauge("cauce_backoffice_up", "Whether the back office is open and follows the journal", &[]),
+    gauge(
+        "cauce_backoffice_lag_records",
+        "Durable records that have no rows in the back office yet",
+        &[],
+    ),
+    gauge(
+        "cauce_backoffice_lag_age_s",
+        "Age of the last record that has rows, where there are others behind it, in seconds",
+        &[],
+    ),
+    counter("cauce_backoffice_records_total", "Records that the back office has made rows of", &[]),
+    counter(
+        "cauce_backoffice_failures_total",
+        "Times that rows could not be made of records, which is tried again",
+        &[],
     ),
     counter(
         "cauce_not_sent_total",

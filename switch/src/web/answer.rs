@@ -134,6 +134,21 @@ impl Refusal {
         Self { status, code, retry, ..Self::new(Reason::Pending, "in_progress") }
     }
 
+    /// A change that came too late, or of something that is there already, by a code of its own.
+    pub(super) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        let refusal = Self::http(StatusCode::CONFLICT, code, detail);
+        Self { code: Some(code), ..refusal }
+    }
+
+    /// The back office is not there: what needs it waits, everything else goes on.
+    pub(super) fn back_office_unavailable() -> Self {
+        let code = Some("back_office_unavailable");
+        let refusal = Self::new(Reason::GateUnavailable, "back_office");
+        let detail =
+            "the back office does not answer at the moment; the same request may be repeated";
+        Self { code, ..refusal.saying(detail) }
+    }
+
     /// With what people need beyond the catalogue's text.
     pub(super) fn saying(self, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..self }

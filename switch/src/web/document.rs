@@ -39,7 +39,9 @@ struct DescribedRoute {
 }
 
 /// Bodies of requests, and what they hold.
-const REQUESTS: [&str; 8] = [
+const REQUESTS: [&str; 10] = [
+    "BillChange",
+    "BillRequest",
     "CardRequest",
     "EndpointChange",
     "EndpointRequest",
@@ -72,6 +74,7 @@ const METHODS: [&str; 5] = ["post", "get", "put", "patch", "delete"];
     servers((url = "/", description = "Where this document came from.")),
     tags(
         (name = "payments"),
+        (name = "bills", description = "What is owed to billers."),
         (name = "endpoints", description = "Addresses for notices."),
         (name = "notices", description = "How deliveries stand, and what they tell."),
         (name = "keys", description = "API keys."),
@@ -364,7 +367,7 @@ mod tests {
         let listed: BTreeSet<&str> = listed.iter().map(|code| code.as_str().unwrap()).collect();
         let failures = Reason::ALL.iter().filter(|reason| **reason != Reason::Approved);
         let mut known: BTreeSet<&str> = failures.map(|reason| reason.info().code).collect();
-        known.extend(["payment_in_progress", "payment_no_longer_kept"]);
+        known.extend(codecs::api::OTHER_CODES);
         assert_eq!(listed, known);
     }
 

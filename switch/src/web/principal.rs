@@ -78,6 +78,10 @@ pub(super) enum Pay {}
 #[derive(Debug)]
 pub(super) enum ManageNotices {}
 
+/// To register bills and to change them.
+#[derive(Debug)]
+pub(super) enum ManageBills {}
+
 /// The biller that changes something, and the name of its key for the record of the change.
 #[derive(Debug)]
 pub(super) struct Manager {
@@ -131,6 +135,14 @@ impl Permission for Pay {
 }
 
 impl Permission for ManageNotices {
+    type Grant = Manager;
+
+    fn grant(principal: Principal, headers: &HeaderMap) -> Result<Manager, Refusal> {
+        Ok(Manager { biller: principal.acting_biller()?, actor: actor(headers) })
+    }
+}
+
+impl Permission for ManageBills {
     type Grant = Manager;
 
     fn grant(principal: Principal, headers: &HeaderMap) -> Result<Manager, Refusal> {

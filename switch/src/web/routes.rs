@@ -16,7 +16,8 @@ use super::event_streams::EventStreams;
 use super::rate_limit::RateLimit;
 use super::request_notes::RequestNotes;
 use super::{
-    Api, Limits, bank_notifications, endpoints, events, keys, later, notices, pages, payments,
+    Api, Limits, bank_notifications, bills, endpoints, events, keys, later, notices, pages,
+    payments,
 };
 
 /// What the handlers work with. Cheap to clone.
@@ -46,6 +47,10 @@ pub(super) fn described(frame: OpenApi) -> OpenApiRouter<Shared> {
         .routes(routes!(payments::reverse))
         .routes(routes!(later::confirm))
         .routes(routes!(later::refund))
+        .routes(routes!(bills::create, bills::list))
+        .routes(routes!(bills::show, bills::patch))
+        .routes(routes!(bills::cancel))
+        .routes(routes!(bills::timeline))
         .routes(routes!(endpoints::create, endpoints::list))
         .routes(routes!(endpoints::show, endpoints::patch, endpoints::delete))
         .routes(routes!(endpoints::rotate_secret))

@@ -10,6 +10,7 @@ mod admin;
 mod answers;
 mod backup;
 mod bad_input;
+mod bills;
 mod card_numbers;
 mod clock;
 mod cluster;
