@@ -8,6 +8,7 @@
 mod tests;
 
 use crate::asked::BillTerms;
+use crate::id::BillId;
 use crate::money::Money;
 use crate::reason::Reason;
 use crate::time::{Date, Timestamp};
@@ -115,6 +116,20 @@ pub struct BillMoment {
     pub today: Date,
 }
 
+/// What the register said of the bill of a payment when the payment was planned. The journal keeps
+/// it, so what a payment's notices tell of its bill does not change with the register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedBill {
+    /// The bill.
+    pub id: BillId,
+    /// Its version.
+    pub version: u32,
+    /// What it came to that day, in minor units of the payment's currency; more than zero.
+    pub amount_minor: i64,
+    /// Its last due date, where it has one.
+    pub last_due: Option<Date>,
+}
+
 /// A payment that the bill's terms rule out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BillRefusal {
@@ -124,7 +139,38 @@ pub struct BillRefusal {
     pub payable_now: Money,
 }
 
+impl PlannedBill {
+    /// What is left of it once so much was paid; never below zero.
+    ///
+    /// Units: minor units of the payment's currency.
+    pub fn remaining_minor(&self, paid_minor: i64) -> i64 {
+        self.amount_minor.saturating_sub(paid_minor).max(0)
+    }
+
+    /// Where it stood with what was paid of it on a day.
+    pub fn state(&self, standing: BillStanding, today: Date) -> BillState {
+        if self.remaining_minor(standing.paid_minor) == 0 {
+            BillState::Paid
+        } else if standing.is_in_payment {
+            BillState::InPayment
+        } else if self.last_due.is_some_and(|due| due < today) {
+            BillState::Overdue
+        } else if standing.paid_minor > 0 {
+            BillState::PartiallyPaid
+        } else {
+            BillState::Open
+        }
+    }
+}
+
 impl RegisteredBill {
+    /// What the journal keeps of it beside a payment.
+    pub fn planned(&self, id: BillId, version: u32, today: Date) -> PlannedBill {
+        let amount_minor = self.amount_on(today).minor;
+        let last_due = self.due.last().map(|due| due.date);
+        PlannedBill { id, version, amount_minor, last_due }
+    }
+
     /// What the bill comes to on a day.
     pub fn amount_on(&self, today: Date) -> Money {
         let of_today = self.due.iter().find(|due| today <= due.date);

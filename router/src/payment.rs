@@ -9,6 +9,7 @@ mod state;
 mod tests;
 mod waiting;
 
+use crate::bill::PlannedBill;
 use crate::detail::Detail;
 use crate::fee::Fees;
 use crate::id::{Folio, PaymentId};
@@ -82,6 +83,8 @@ pub struct Payment {
     pub original: Option<PaymentId>,
     /// What people need beyond the reason's text.
     pub detail: Option<Detail>,
+    /// What the register said of its bill, where it was asked.
+    pub bill: Option<PlannedBill>,
 }
 
 /// What a record does beyond changing the payment.
@@ -110,7 +113,8 @@ impl Payment {
     pub fn begin(record: &Record) -> Option<(Self, Effects)> {
         match record {
             Record::Intent(intent) => {
-                let Plan { business_date, routes, fees, total, entry, .. } = intent.plan.clone();
+                let Plan { business_date, routes, fees, total, entry, bill, .. } =
+                    intent.plan.clone();
                 let payment = Self {
                     attempt: Some(intent.attempt),
                     business_date,
@@ -118,6 +122,7 @@ impl Payment {
                     total,
                     routes,
                     planned_entry: entry,
+                    bill,
                     ..Self::bare(intent.payment, intent.folio, intent.at, intent.request.clone())
                 };
                 Some((payment, Effects::default()))
@@ -131,6 +136,7 @@ impl Payment {
                     concluded_at: Some(refused.at),
                     original: refused.original,
                     detail: refused.detail.clone(),
+                    bill: refused.bill,
                     ..Self::bare(refused.payment, refused.folio, refused.at, request)
                 };
                 let notice = Some(NoticeType::PaymentDeclined);
@@ -433,6 +439,7 @@ impl Payment {
             is_owed_anew: false,
             original: None,
             detail: None,
+            bill: None,
             request,
         }
     }

@@ -7,6 +7,7 @@ mod tests;
 use smallvec::SmallVec;
 
 use crate::asked::{Asked, BillTerms};
+use crate::bill::PlannedBill;
 use crate::detail::ReservedLimits;
 use crate::fee::{self, Fees};
 use crate::id::ParticipantId;
@@ -43,6 +44,8 @@ pub struct Plan {
     pub limits: ReservedLimits,
     /// Digest of the rules that this was planned by; 0 where it is not known.
     pub rules_version: u64,
+    /// What the register said of the bill, where it was asked; whoever asked it fills this in.
+    pub bill: Option<PlannedBill>,
 }
 
 /// Candidate participants, best first.
@@ -100,6 +103,7 @@ pub fn plan_on_terms(
         day_began,
         limits,
         rules_version,
+        bill: None,
     })
 }
 

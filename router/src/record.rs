@@ -4,6 +4,7 @@ mod inquiry;
 mod refund;
 mod waiting;
 
+use crate::bill::PlannedBill;
 use crate::detail::Detail;
 use crate::early::EarlyReversal;
 use crate::endpoint::Endpoint;
@@ -109,6 +110,8 @@ pub struct Refused {
     pub original: Option<PaymentId>,
     /// What people need beyond the catalogue's text.
     pub detail: Option<Detail>,
+    /// What the register said of the bill, where it was asked.
+    pub bill: Option<PlannedBill>,
 }
 
 /// A change of route before anything left.

@@ -114,3 +114,22 @@ fn an_amount_in_another_currency_is_refused() {
     let refusal = bill().check(dollars, paid(0), at(0)).expect_err("a refusal");
     assert_eq!(refusal.reason, Reason::CurrencyNotAllowed);
 }
+
+#[test]
+fn what_the_journal_keeps_of_a_bill_tells_where_it_stands_as_the_register_does() {
+    let bill = RegisteredBill { due: vec![due(0, 90_000), due(10, 100_000)], ..bill() };
+    let id = BillId::from_parts(1_795_000_000_000, 7);
+    for days in [0, 1, 10, 11] {
+        let today = Date(TODAY.0 + days);
+        let planned = bill.planned(id, 3, today);
+        assert_eq!((planned.id, planned.version), (id, 3));
+        for paid_minor in [0, 40_000, 90_000, 100_000] {
+            for is_in_payment in [false, true] {
+                let standing = BillStanding { paid_minor, is_in_payment };
+                assert_eq!(planned.state(standing, today), bill.state(standing, at(days)));
+                let remaining = bill.remaining(standing, today).minor;
+                assert_eq!(planned.remaining_minor(paid_minor), remaining);
+            }
+        }
+    }
+}

@@ -49,6 +49,7 @@ fn refused() -> Record {
         reason: Reason::DuplicateTransaction,
         original: Some(PaymentId(6)),
         detail: Some(Detail::Text("folio 000000000001".into())),
+        bill: None,
     }))
 }
 

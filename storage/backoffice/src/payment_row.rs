@@ -12,6 +12,9 @@ use router::record::{Intent, Record, RefundStep, Refused, Reversal, ReversalStep
 use router::text::Text;
 use router::time::Timestamp;
 
+/// The step of a refund that was carried out.
+pub const REFUND_DONE: &str = "refund_done";
+
 /// A row of `payments`, as the table has it.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct PaymentRow {
@@ -73,8 +76,6 @@ pub struct PaymentRow {
     pub concluded_at: Option<i64>,
     /// When its reversal was confirmed, the first time.
     pub reversed_at: Option<i64>,
-    /// What was paid of the bill in all, this payment counted, when it had its outcome.
-    pub bill_paid_minor: Option<i64>,
 }
 
 /// Where a record stands in the journal.
@@ -177,7 +178,6 @@ impl PaymentRow {
             received_at: 0,
             concluded_at: None,
             reversed_at: None,
-            bill_paid_minor: None,
         }
     }
 
@@ -215,12 +215,18 @@ impl PaymentRow {
             | Record::EarlyReversal(_) => {}
         }
         let state = PaymentState::ALL.into_iter().find(|state| state.name() == self.state);
+        let state = state.map(PaymentState::name);
         match record {
             Record::Reversal(reversal) => match reversal.step {
                 ReversalStep::PartOwed(_) => Some("partial_reversal_asked"),
                 ReversalStep::PartConfirmed(_) => Some("partial_reversal_confirmed"),
-                ReversalStep::Owed(_) | ReversalStep::Confirmed(_) => state.map(PaymentState::name),
+                ReversalStep::Owed(_) | ReversalStep::Confirmed(_) => state,
             },
+            Record::Refund(refund) => Some(match refund.step {
+                RefundStep::Begun(_) => "refund_begun",
+                RefundStep::Done(_) => REFUND_DONE,
+                RefundStep::Failed(_) => "refund_failed",
+            }),
             Record::Rerouted(_)
             | Record::Outcome(_)
             | Record::LateAnswer(_)
@@ -233,8 +239,7 @@ impl PaymentRow {
             | Record::Awaiting(_)
             | Record::Confirming(_)
             | Record::Expired(_)
-            | Record::Inquiry(_)
-            | Record::Refund(_) => state.map(PaymentState::name).filter(|state| *state != before),
+            | Record::Inquiry(_) => state.filter(|state| *state != before),
         }
     }
 

@@ -41,6 +41,8 @@ struct BillStep {
     position: i64,
     at: i64,
     step: &'static str,
+    /// What was paid of the bill in all, behind the step.
+    bill_paid_minor: i64,
 }
 
 /// An event, as its table has it.
@@ -262,26 +264,35 @@ impl Batch {
         let at = record.at().unwrap_or(Timestamp(0)).0;
         if let Some(row) = PaymentRow::begin(place, record) {
             let step = if matches!(record, Record::Refused(_)) { "declined" } else { "sent" };
-            if row.bill_no.is_some() {
-                self.steps.push(BillStep { payment, position: row.position, at, step });
-            }
+            self.note_step(&row, 0, BillStep::of(payment, &row, at, step));
             self.rows.insert(payment, row);
             return;
         }
         // Its beginning is no longer kept, and its row is not there: nothing is known of it.
-        let Some(row) = self.rows.get_mut(&payment) else { return };
+        let Some(mut row) = self.rows.remove(&payment) else { return };
         let stood = row.stands_minor;
-        let step = row.apply(place, record);
-        if let Some(bill) = row.bill() {
-            let key = (bill.0.to_owned(), bill.1.to_owned(), bill.2.to_owned());
-            let paid = self.paid.entry(key).or_default();
-            *paid = paid.saturating_add(row.stands_minor.saturating_sub(stood));
-            if matches!(record, Record::Outcome(_) | Record::Inquiry(_)) {
-                row.bill_paid_minor = Some(*paid);
-            }
-            let position = row.position;
-            self.steps.extend(step.map(|step| BillStep { payment, position, at, step }));
-        }
+        let step = row.apply(place, record).map(|step| BillStep::of(payment, &row, at, step));
+        let more_minor = row.stands_minor.saturating_sub(stood);
+        self.note_step(&row, more_minor, step.flatten());
+        self.rows.insert(payment, row);
+    }
+
+    /// Counts what a step adds to what was paid of the payment's bill, where it names one.
+    fn note_step(&mut self, row: &PaymentRow, more_minor: i64, step: Option<BillStep>) {
+        let Some((biller, bill_no, currency)) = row.bill() else { return };
+        let key = (biller.to_owned(), bill_no.to_owned(), currency.to_owned());
+        let paid = self.paid.entry(key).or_default();
+        *paid = paid.saturating_add(more_minor);
+        let bill_paid_minor = *paid;
+        self.steps.extend(step.map(|step| BillStep { bill_paid_minor, ..step }));
+    }
+}
+
+impl BillStep {
+    /// A step of a payment whose row it has changed; none of a payment that names no bill.
+    fn of(payment: PaymentId, row: &PaymentRow, at: i64, step: &'static str) -> Option<Self> {
+        row.bill()?;
+        Some(Self { payment, position: row.position, at, step, bill_paid_minor: 0 })
     }
 }
 

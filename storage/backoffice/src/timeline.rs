@@ -10,6 +10,17 @@ use crate::office::Backoffice;
 /// Most events of one timeline; the newest are kept.
 pub const TIMELINE_LEN_MAX: i64 = 1000;
 
+/// What was paid of a bill behind a step of one of its payments.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct PaidAfterStep {
+    /// The state that the payment came to, or another name of a step.
+    pub step: String,
+    /// When, in microseconds since 1970.
+    pub at: i64,
+    /// What was paid of the bill in all, in minor units of its currency.
+    pub bill_paid_minor: i64,
+}
+
 /// One event of a bill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BillEvent {
@@ -74,6 +85,21 @@ impl Backoffice {
         // A stable sort: of one instant, changes come before payments.
         events.sort_by_key(|event| event.at);
         Ok(events)
+    }
+}
+
+impl Backoffice {
+    /// What was paid of the bill of a payment behind each step of the payment, oldest first; nothing
+    /// of steps that have no rows yet. Cancel-safe.
+    pub async fn paid_after_steps(
+        &self,
+        payment: PaymentId,
+    ) -> Result<Vec<PaidAfterStep>, BackofficeError> {
+        const SQL: &str = "SELECT step, at, bill_paid_minor FROM payment_steps \
+            WHERE payment_id = $1 ORDER BY position";
+        read!(&self.projections, |on| {
+            sqlx::query_as::<_, PaidAfterStep>(SQL).bind(payment.to_string()).fetch_all(on).await
+        })
     }
 }
 

@@ -124,6 +124,7 @@ impl LedgerRun {
                     reason,
                     original,
                     detail,
+                    bill: None,
                 };
                 store.refuse(refused).await.map(drop)
             }

@@ -111,6 +111,7 @@ impl Sample {
                 day_began: at(self.at),
                 limits: ReservedLimits::default(),
                 rules_version: 0,
+                bill: None,
             },
             attempt: Attempt {
                 participant: ParticipantId::new("bank-b").unwrap(),
@@ -134,6 +135,7 @@ impl Sample {
             reason,
             original: None,
             detail: Some(Detail::Text("most 100.00".into())),
+            bill: plan.bill,
         }
     }
 

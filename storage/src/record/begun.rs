@@ -1,5 +1,6 @@
 //! Intent and refusal: the records that begin a payment.
 
+use router::bill::PlannedBill;
 use router::detail::{Detail, ReservedLimits};
 use router::fee::Fees;
 use router::id::{Folio, PaymentId};
@@ -62,6 +63,7 @@ const BUSINESS_DATE: u64 = 6;
 pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) -> bool {
     let Intent { payment, folio, at, request, plan, attempt } = intent;
     let Plan { business_date, routes, fees, total, entry, reservation, rules_version, .. } = plan;
+    let bill = &plan.bill;
     let rules_version = (*rules_version != 0).then_some(*rules_version);
     let identity = RequestIdentity { key: request.key, fingerprint: request.fingerprint };
     let reserved = RequestIdentity { key: reservation.key, fingerprint: reservation.fingerprint };
@@ -80,6 +82,7 @@ pub(super) fn put_intent(intent: &Intent, sealer: &Sealer, out: &mut Vec<u8>) ->
         out.field(10, entry);
         out.field(11, attempt);
         out.field(12, &rules_version);
+        out.field(13, bill);
     });
     masked.is_none()
 }
@@ -153,6 +156,7 @@ struct IntentFields {
     entry: Entry,
     attempt: Attempt,
     rules_version: Option<u64>,
+    bill: Option<PlannedBill>,
 }
 
 fields!(read intent_fields, IntentFields {
@@ -169,6 +173,7 @@ fields!(read intent_fields, IntentFields {
     10 => entry,
     11 => attempt,
     12 => rules_version,
+    13 => bill,
 });
 
 pub(super) fn intent(reader: &mut ValueReader<'_>) -> Result<Intent, DecodeError> {
@@ -188,13 +193,14 @@ pub(super) fn intent(reader: &mut ValueReader<'_>) -> Result<Intent, DecodeError
         day_began: at,
         limits: ReservedLimits::default(),
         rules_version,
+        bill: read.bill,
     };
     let request = PaymentRequest { key, fingerprint, ..request };
     Ok(Intent { payment, folio, at, request, plan, attempt })
 }
 
 pub(super) fn put_refused(refused: &Refused, sealer: &Sealer, out: &mut Vec<u8>) {
-    let Refused { payment, folio, at, business_date, request, reason, original, detail } = refused;
+    let Refused { payment, folio, at, business_date, request, reason, .. } = refused;
     let masked = withheld::masked(request, *payment, sealer);
     ValueWriter::sealing(out, sealer, *payment).map(|out| {
         out.field(0, payment);
@@ -204,8 +210,9 @@ pub(super) fn put_refused(refused: &Refused, sealer: &Sealer, out: &mut Vec<u8>)
         out.field(4, masked.as_ref().unwrap_or(request));
         out.field(5, business_date);
         out.field(6, reason);
-        out.field(7, original);
-        out.field(8, detail);
+        out.field(7, &refused.original);
+        out.field(8, &refused.detail);
+        out.field(9, &refused.bill);
     });
 }
 
@@ -246,6 +253,7 @@ struct RefusedFields {
     reason: Reason,
     original: Option<PaymentId>,
     detail: Option<Detail>,
+    bill: Option<PlannedBill>,
 }
 
 fields!(read refused_fields, RefusedFields {
@@ -258,15 +266,16 @@ fields!(read refused_fields, RefusedFields {
     6 => reason,
     7 => original,
     8 => detail,
+    9 => bill,
 });
 
 pub(super) fn refused(reader: &mut ValueReader<'_>) -> Result<Refused, DecodeError> {
     let read = refused_fields(reader)?;
     let RefusedFields { payment, folio, at, identity, request, .. } = read;
     let RequestIdentity { key, fingerprint } = identity;
-    let RefusedFields { business_date, reason, original, detail, .. } = read;
+    let RefusedFields { business_date, reason, original, detail, bill, .. } = read;
     let request = PaymentRequest { key, fingerprint, ..request };
-    Ok(Refused { payment, folio, at, business_date, request, reason, original, detail })
+    Ok(Refused { payment, folio, at, business_date, request, reason, original, detail, bill })
 }
 
 fn there<T>(value: Option<T>, field: &'static str) -> Result<T, DecodeError> {

@@ -1,5 +1,6 @@
 //! What was planned for a payment: where it goes, what it costs, posts and reserves.
 
+use router::bill::PlannedBill;
 use router::exchange::{AttemptRef, RequestTrace};
 use router::fee::Fee;
 use router::id::{ParticipantId, Stan};
@@ -14,6 +15,7 @@ use super::field::{Field, ValueReader, ValueWriter, fields};
 use super::values::write_list;
 
 fields!(AttemptFields { 0 => participant, 1 => stan, 2 => transmitted_at });
+fields!(PlannedBill { 0 => id, 1 => version, 2 => amount_minor, 3 => last_due });
 fields!(Fee { 0 => label, 1 => amount, 2 => borne_by, 3 => timing });
 fields!(Posting { 0 => account, 1 => side, 2 => amount });
 fields!(Reservation { 0 => key, 1 => fingerprint, 2 => slots, 3 => counters, 4 => holds });

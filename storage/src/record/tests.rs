@@ -1,12 +1,13 @@
 use proptest::prelude::*;
+use router::bill::PlannedBill;
 use router::exchange::{Awaited, InquiryFinding};
-use router::id::RefundId;
+use router::id::{BillId, RefundId};
 use router::outcome::{Approval, Cause, Decline, Outcome};
 use router::reason::Reason;
-use router::record::{NoticeMark, RefundStep};
+use router::record::{NoticeMark, RefundStep, Refused};
 use router::reservation::Keep;
 use router::secret::Secret;
-use router::time::Timestamp;
+use router::time::{Date, Timestamp};
 
 use super::*;
 use crate::conformance::frozen::{OF_A_LATER_BUILD, with_field};
@@ -80,6 +81,26 @@ fn an_intent_says_by_which_rules_it_was_planned_and_an_older_one_says_none() {
             panic!("an intent")
         };
         assert_eq!(read.plan.rules_version, rules_version);
+    }
+}
+
+#[test]
+fn an_intent_and_a_refusal_keep_what_the_register_said_of_the_bill() {
+    let whole = PlannedBill {
+        id: BillId::from_parts(1_795_000_000_000, 7),
+        version: u32::MAX,
+        amount_minor: 100_000,
+        last_due: Some(Date(20_801)),
+    };
+    for bill in [None, Some(whole), Some(PlannedBill { last_due: None, ..whole })] {
+        let mut intent = Sample::new(3).intent();
+        intent.plan.bill = bill;
+        let refused = Refused { bill, ..Sample::new(3).refused(Reason::AmountMismatch) };
+        for record in [Record::Intent(Box::new(intent)), Record::Refused(Box::new(refused))] {
+            let read = decode(&encoded(&record)[RECORD_HEADER_LEN..]).unwrap();
+            let (payment, _) = router::payment::Payment::begin(&read).unwrap();
+            assert_eq!(payment.bill, bill);
+        }
     }
 }
 

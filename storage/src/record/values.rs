@@ -2,8 +2,8 @@
 
 use router::free_text::FreeText;
 use router::id::{
-    AccountId, BillNo, BillerId, ClientRef, EndpointId, FloatRef, Folio, OperatorId, ParticipantId,
-    PaymentId, Product, RefundId, SecretId, Stan,
+    AccountId, BillId, BillNo, BillerId, ClientRef, EndpointId, FloatRef, Folio, OperatorId,
+    ParticipantId, PaymentId, Product, RefundId, SecretId, Stan,
 };
 use router::message::{Fingerprint, IdempotencyKey};
 use router::money::{Currency, Money};
@@ -41,6 +41,18 @@ impl Field for u64 {
 
     fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         reader.unsigned("number")
+    }
+}
+
+impl Field for u32 {
+    fn write(&self, out: &mut ValueWriter<'_>) {
+        out.unsigned(u64::from(*self));
+    }
+
+    fn read(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
+        let at = reader.at();
+        let number = reader.unsigned("number")?;
+        Self::try_from(number).or_else(|_| reader.invalid("number", at))
     }
 }
 
@@ -314,7 +326,17 @@ macro_rules! wrapped {
     };
 }
 
-wrapped!(AccountId, BillNo, BillerId, ClientRef, CounterKey, EndpointId, Fingerprint, FloatRef);
+wrapped!(
+    AccountId,
+    BillId,
+    BillNo,
+    BillerId,
+    ClientRef,
+    CounterKey,
+    EndpointId,
+    Fingerprint,
+    FloatRef
+);
 wrapped!(
     IdempotencyKey,
     OperatorId,

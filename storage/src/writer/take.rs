@@ -416,5 +416,6 @@ fn refusal(
             .filter(|_| reason == Reason::DuplicateTransaction)
             .map(|ClaimOwner::Payment(id)| id),
         detail: limit.and_then(|limit| limit.with_left(headroom)).map(Detail::Limit),
+        bill: intent.plan.bill,
     }
 }

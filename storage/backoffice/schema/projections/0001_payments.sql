@@ -38,8 +38,7 @@ CREATE TABLE payments (
     reason TEXT,
     received_at BIGINT NOT NULL,
     concluded_at BIGINT,
-    reversed_at BIGINT,
-    bill_paid_minor BIGINT
+    reversed_at BIGINT
 );
 
 CREATE UNIQUE INDEX payments_by_folio ON payments (folio);
@@ -53,6 +52,7 @@ CREATE TABLE payment_steps (
     position BIGINT NOT NULL,
     at BIGINT NOT NULL,
     step TEXT NOT NULL,
+    bill_paid_minor BIGINT NOT NULL,
     PRIMARY KEY (payment_id, position)
 );
 

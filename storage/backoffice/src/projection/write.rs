@@ -9,7 +9,7 @@ macro_rules! payment_columns {
         "id, lane, position, folio, originator_kind, originator, biller, business_date, state, \
          rail, currency, amount_minor, total_minor, stands_minor, refunds_pending, client, bill_no, product, \
          float_ref, operator_id, terminal, reference, participant, authorisation, \
-         bank_reference, reason, received_at, concluded_at, reversed_at, bill_paid_minor"
+         bank_reference, reason, received_at, concluded_at, reversed_at"
     };
 }
 
@@ -21,9 +21,8 @@ pub(super) const ON_PAYMENT: &str = " ON CONFLICT (id) DO UPDATE SET \
     refunds_pending = excluded.refunds_pending, \
     participant = excluded.participant, authorisation = excluded.authorisation, \
     bank_reference = excluded.bank_reference, reason = excluded.reason, \
-    concluded_at = excluded.concluded_at, reversed_at = excluded.reversed_at, \
-    bill_paid_minor = excluded.bill_paid_minor";
-pub(super) const INSERT_STEPS: &str = "INSERT INTO payment_steps (payment_id, position, at, step) ";
+    concluded_at = excluded.concluded_at, reversed_at = excluded.reversed_at";
+pub(super) const INSERT_STEPS: &str = "INSERT INTO payment_steps (payment_id, position, at, step, bill_paid_minor) ";
 pub(super) const INSERT_EVENTS: &str = "INSERT INTO events (lane, position, at, subject_kind, \
     subject_id, subject_version, event, actor_kind, actor_id) ";
 pub(super) const FIRST_POSITION: &str = "INSERT INTO projected_lanes (lane, position, record_at) VALUES ($1, $2, $3) \
@@ -71,7 +70,7 @@ macro_rules! put_steps {
             let mut query = sqlx::QueryBuilder::<Db>::new(INSERT_STEPS);
             query.push_values(some, |mut tuple, step| {
                 tuple.push_bind(step.payment.to_string()).push_bind(step.position);
-                tuple.push_bind(step.at).push_bind(step.step);
+                tuple.push_bind(step.at).push_bind(step.step).push_bind(step.bill_paid_minor);
             });
             query.build().execute(&mut *$on).await?;
         }
@@ -112,7 +111,6 @@ macro_rules! bind_payment {
         $tuple.push_bind($row.authorisation.as_deref()).push_bind($row.bank_reference.as_deref());
         $tuple.push_bind($row.reason.as_deref()).push_bind($row.received_at);
         $tuple.push_bind($row.concluded_at).push_bind($row.reversed_at);
-        $tuple.push_bind($row.bill_paid_minor);
     }};
 }
 
