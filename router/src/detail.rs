@@ -88,6 +88,24 @@ impl Detail {
         }
     }
 
+    /// The highest amount that would be taken of the bill, where it is the bill that refused.
+    pub fn payable_now(&self) -> Option<Money> {
+        match self {
+            Self::Limit(BrokenLimit::Bill(most) | BrokenLimit::Remaining { most, .. }) => {
+                Some(*most)
+            }
+            Self::Text(_)
+            | Self::Limit(
+                BrokenLimit::Most(_)
+                | BrokenLimit::Least(_)
+                | BrokenLimit::Count { .. }
+                | BrokenLimit::Sum { .. }
+                | BrokenLimit::NetDebit(_)
+                | BrokenLimit::Products(_),
+            ) => None,
+        }
+    }
+
     /// The limit that refused, where its text says all that the reason's own says, and more.
     pub fn limit_of(&self, reason: Reason) -> Option<&BrokenLimit> {
         match self {

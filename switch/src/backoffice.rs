@@ -10,17 +10,20 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use parking_lot::{Mutex, RwLock};
-use router::id::BillerId;
+use router::bill::BillStanding;
+use router::id::{BillId, BillerId, PaymentId};
 use router::time::Timestamp;
 use storage::{Backoff, Store};
+use storage_backoffice::bill::BillEntry;
 use storage_backoffice::projector::{ProjectorProgress, ProjectorThread, RecordSource};
+use storage_backoffice::timeline::PaidAfterStep;
 use storage_backoffice::{Backoffice, BackofficeError, BackofficeLocation, BackofficeSettings};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::config::BackofficeConfig;
 pub use source::JournalSource;
-pub use terms::{NoTerms, moment_of, standing_of};
+pub use terms::{NoTerms, RegisteredTerms, moment_of, standing_of};
 
 /// The pause before the back office is tried again, which doubles up to the longest.
 const RETRY_MIN: Duration = Duration::from_millis(200);
@@ -171,6 +174,45 @@ impl BackofficeService {
     /// they do. Cancel-safe.
     pub async fn rows_are_current(&self, store: &Store) -> bool {
         self.progress.reaches(store.position(), self.config.row_wait).await
+    }
+
+    /// What was paid of the bill of a payment, behind a step of the payment; of a step that there can
+    /// be many of, the one of that time. None while there are no rows of it, which are waited for, but
+    /// not for long. Cancel-safe.
+    pub async fn paid_after(
+        &self,
+        store: &Store,
+        payment: PaymentId,
+        (step, at): (&str, Option<Timestamp>),
+    ) -> Option<i64> {
+        let office = self.office().ok()?;
+        for is_first in [true, false] {
+            let steps = office.paid_after_steps(payment).await.ok()?;
+            let is_it =
+                |told: &PaidAfterStep| told.step == step && at.is_none_or(|at| at.0 == told.at);
+            if let Some(told) = steps.into_iter().find(is_it) {
+                return Some(told.bill_paid_minor);
+            }
+            if is_first && !self.rows_are_current(store).await {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// A bill, and what was paid of it. Cancel-safe.
+    ///
+    /// Errors: the back office does not answer.
+    pub async fn bill_and_standing(
+        &self,
+        store: &Store,
+        bill: BillId,
+    ) -> Result<Option<(BillEntry, BillStanding)>, NoBackoffice> {
+        let office = self.office()?;
+        let Some(bill) = office.bill(bill).await? else { return Ok(None) };
+        self.rows_are_current(store).await;
+        let standing = standing_of(&office, &bill).await?;
+        Ok(Some((bill, standing)))
     }
 
     /// The time of which the rows tell everything.

@@ -8,6 +8,7 @@
 //! each attempt is noted with the store.
 
 mod attempt;
+pub mod bill;
 pub mod body;
 mod change;
 mod client;

@@ -6,13 +6,13 @@ mod way;
 use std::sync::Arc;
 use std::time::Duration;
 
-use router::asked::BillTerms;
+use router::bill::PlannedBill;
 use router::exchange::{Ask, Awaiting, NoAnswer, Started};
 use router::id::{Folio, PaymentId};
 use router::message::{InquiryRequest, Originator, PaymentRequest};
 use router::outcome::{Cause, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
-use router::plan::{day_began, plan_on_terms};
+use router::plan::{Plan, day_began, plan_on_terms};
 use router::policy::Policy;
 use router::posting::Entry;
 use router::reason::Reason;
@@ -26,6 +26,7 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use crate::adapter::{Adapter, ReadyPayment};
+use crate::backoffice::RegisteredTerms;
 use crate::clock;
 use crate::engine::{Engine, InForce};
 use crate::log::Seldom;
@@ -149,20 +150,24 @@ struct RefusedRequest {
     request: Box<PaymentRequest>,
     refusal: Refusal,
     at: Timestamp,
+    /// What the register said of its bill.
+    bill: Option<PlannedBill>,
 }
 
 fn prepare<'a>(
     engine: &Engine,
     in_force: &'a InForce,
     request: Box<PaymentRequest>,
-    bill: Option<BillTerms>,
+    registered: Option<RegisteredTerms>,
 ) -> Prepared<'a> {
     let InForce { policy, participants } = in_force;
     let Ok(at) = clock::for_admission() else { return Prepared::Untimed(request) };
-    let refused =
-        |request, refusal| Prepared::Refused(Box::new(RefusedRequest { request, refusal, at }));
-    let plan = match plan_on_terms(&request, bill, policy, at) {
-        Ok(plan) => plan,
+    let (terms, bill) = (registered.map(|it| it.terms), registered.map(|it| it.planned));
+    let refused = |request, refusal| {
+        Prepared::Refused(Box::new(RefusedRequest { request, refusal, at, bill }))
+    };
+    let plan = match plan_on_terms(&request, terms, policy, at) {
+        Ok(plan) => Plan { bill, ..plan },
         Err(refusal) if refusal.reason.is_fault_of_input() => {
             return Prepared::Faulty(request, refusal);
         }
@@ -342,7 +347,7 @@ async fn conclude(engine: &Engine, sending: Sending<'_>, outcome: Outcome) -> Re
 
 /// A refusal by a rule that needs no state. It is journalled, so that a repeat gets it again.
 async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepeat) -> Reply {
-    let RefusedRequest { request, refusal, at } = *refused;
+    let RefusedRequest { request, refusal, at, bill } = *refused;
     let Some((payment, folio)) = engine.new_payment(at) else {
         return Reply::refused(Reason::GateUnavailable);
     };
@@ -356,6 +361,7 @@ async fn refuse(engine: &Engine, refused: Box<RefusedRequest>, on_repeat: OnRepe
         reason: refusal.reason,
         original: None,
         detail: refusal.detail,
+        bill,
     };
     match engine.store.refuse(refused).await {
         Ok(admission) => not_granted(engine, admission, on_repeat).await.about(field),

@@ -25,6 +25,7 @@ mod keys;
 mod later;
 mod notices;
 mod pages;
+mod payment_answer;
 mod payments;
 mod principal;
 mod query;

@@ -5,7 +5,7 @@ use router::reason::{Language, Reason};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{FieldError, Shown, schema};
+use super::{AmountView, FieldError, Shown, schema};
 
 /// An error as the API tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -32,6 +32,9 @@ pub struct Problem {
     /// The field of the request to mend.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// What may be paid of the bill now, where the amount does not fit it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payable_now: Option<AmountView>,
     /// The payment meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^pay_")]
@@ -57,6 +60,7 @@ impl Problem {
             no: info.no,
             detail: None,
             field: None,
+            payable_now: None,
             payment: None,
             folio: None,
         }

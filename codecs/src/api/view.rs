@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use router::fee::{Bearer, Fee};
 use router::free_text::FreeText;
-use router::id::{BillNo, BillerId, ClientRef, FloatRef, Folio, PaymentId, Product};
+use router::id::{BillerId, ClientRef, FloatRef, Folio, PaymentId, Product};
 use router::message::Payer;
 use router::money::Money;
 use router::outcome::Outcome;
@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::{AmountView, AwaitingView, RefundView, Shown, schema};
+use super::{AmountView, AwaitingView, BillStandingView, RefundView, Shown, schema};
 
 /// A payment. What identifies its payer is masked; what is not known is left out.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,9 +46,9 @@ pub struct PaymentView<'a> {
     /// The biller's number of the payer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<&'a str>,
-    /// The bill that is paid.
+    /// The bill that is paid, and where it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bill: Option<&'a str>,
+    pub bill: Option<BillStandingView>,
     /// Kind of credit or service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product: Option<&'a str>,
@@ -191,7 +191,7 @@ impl<'a> PaymentView<'a> {
             total: payment.total.into(),
             biller: request.biller.as_ref().map(BillerId::as_str),
             client: request.client.as_ref().map(ClientRef::as_str),
-            bill: request.bill.as_ref().map(BillNo::as_str),
+            bill: BillStandingView::named(payment),
             product: request.product.as_ref().map(Product::as_str),
             float_ref: request.float_ref.as_ref().map(FloatRef::as_str),
             payer: PayerView::of(&request.payer),

@@ -1,7 +1,7 @@
 //! The terms of the bill that a payment names.
 
 use router::asked::BillTerms;
-use router::bill::{BillMoment, BillRefusal, BillStanding, RegisteredBill};
+use router::bill::{BillMoment, BillRefusal, BillStanding, PlannedBill, RegisteredBill};
 use router::detail::{BrokenLimit, Detail};
 use router::id::{BillId, BillNo, BillerId};
 use router::message::{Originator, PaymentRequest};
@@ -16,14 +16,22 @@ use storage_backoffice::bill::BillEntry;
 
 use super::{BackofficeService, NoBackoffice};
 use crate::clock;
-use crate::engine::Engine;
 use crate::log::Seldom;
+
+/// What the register says of a bill that is to be paid.
+#[derive(Debug, Clone, Copy)]
+pub struct RegisteredTerms {
+    /// What the guard counts payments of it by.
+    pub terms: BillTerms,
+    /// What the journal keeps of it.
+    pub planned: PlannedBill,
+}
 
 /// Why a payment of a bill is not planned.
 #[derive(Debug, Clone)]
 pub enum NoTerms {
-    /// The bill rules it out.
-    Refused(Refusal),
+    /// The bill rules it out, where there is one.
+    Refused(Refusal, Option<PlannedBill>),
     /// The register does not answer: nothing is decided.
     Unavailable,
 }
@@ -35,8 +43,9 @@ impl BackofficeService {
     pub async fn terms_of(
         &self,
         request: &mut PaymentRequest,
-        engine: &Engine,
-    ) -> Result<Option<BillTerms>, NoTerms> {
+        policy: &Policy,
+        store: &Store,
+    ) -> Result<Option<RegisteredTerms>, NoTerms> {
         let (Some(bill), true) = (request.bill, self.is_configured()) else {
             return Ok(None);
         };
@@ -49,36 +58,24 @@ impl BackofficeService {
         if id.is_none() && !self.may_have_bills(biller) {
             return Ok(None);
         }
-        let found = self.found(biller, bill, id, &engine.store).await.map_err(|error| {
+        let found = self.found(biller, bill, id, store).await.map_err(|error| {
             tell_unavailable(&error);
             NoTerms::Unavailable
         })?;
-        let moment = moment_of(&engine.policy(), biller, clock::now());
-        let refused = |reason, field, detail| {
-            let (field, business_date) = (Some(field), moment.today);
-            Err(NoTerms::Refused(Refusal { reason, field, detail, business_date }))
-        };
+        let moment = moment_of(policy, biller, clock::now());
         let Some((entry, standing)) = found else {
             // A bill of another biller is not there.
-            return if id.is_some() {
-                refused(Reason::BillNotFound, "bill", None)
-            } else {
-                Ok(None)
-            };
+            let missing = refusal(Reason::BillNotFound, "bill", moment);
+            return id.map_or(Ok(None), |_| Err(NoTerms::Refused(missing, None)));
         };
         request.bill = Some(entry.bill_no);
+        let planned = entry.terms.planned(entry.id, entry.version, moment.today);
         match entry.terms.check(request.amount, standing, moment) {
-            Ok(terms) => Ok(Some(terms)),
-            Err(BillRefusal { reason, payable_now }) => {
-                let limit = match entry.terms.must_leave_minor {
-                    Some(least) if reason == Reason::MustLeaveBalance => BrokenLimit::Remaining {
-                        least: Money::new(least, payable_now.currency),
-                        most: payable_now,
-                    },
-                    Some(_) | None => BrokenLimit::Bill(payable_now),
-                };
-                let left = limit.with_left(Some(payable_now.minor));
-                refused(reason, "amount", left.map(Detail::Limit))
+            Ok(terms) => Ok(Some(RegisteredTerms { terms, planned })),
+            Err(broken) => {
+                let detail = detail_of(&entry, broken);
+                let refusal = Refusal { detail, ..refusal(broken.reason, "amount", moment) };
+                Err(NoTerms::Refused(refusal, Some(planned)))
             }
         }
     }
@@ -102,6 +99,23 @@ impl BackofficeService {
         let standing = standing_of(&office, &entry).await?;
         Ok(Some((entry, standing)))
     }
+}
+
+fn refusal(reason: Reason, field: &'static str, moment: BillMoment) -> Refusal {
+    Refusal { reason, field: Some(field), detail: None, business_date: moment.today }
+}
+
+/// What people need to know of a bill that rules a payment out.
+fn detail_of(bill: &BillEntry, broken: BillRefusal) -> Option<Detail> {
+    let BillRefusal { reason, payable_now } = broken;
+    let limit = match bill.terms.must_leave_minor {
+        Some(least) if reason == Reason::MustLeaveBalance => BrokenLimit::Remaining {
+            least: Money::new(least, payable_now.currency),
+            most: payable_now,
+        },
+        Some(_) | None => BrokenLimit::Bill(payable_now),
+    };
+    limit.with_left(Some(payable_now.minor)).map(Detail::Limit)
 }
 
 /// An instant and the day that it is on for a biller.

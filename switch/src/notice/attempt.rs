@@ -131,6 +131,6 @@ async fn made(notices: &Notices, owed: &Owed) -> Result<(Vec<u8>, Timestamp), No
     let found = store.payment(owed.payment).await.map_err(NotTried::Store)?;
     let payment = found.ok_or(NotTried::UnknownPayment)?;
     let happened_at = body::happened_at(&payment, owed);
-    let body = body::of(store, payment, owed).await.map_err(NotTried::Store)?;
+    let body = body::of(&notices.engine, payment, owed).await.map_err(NotTried::Store)?;
     Ok((body, happened_at))
 }

@@ -11,6 +11,9 @@ use router::time::Timestamp;
 use storage::outbox::Owed;
 use storage::{Store, StoreError};
 
+use super::bill::bill_at;
+use crate::engine::Engine;
+
 /// Language of a notice's texts.
 const LANGUAGE: Language = Language::En;
 
@@ -107,11 +110,12 @@ fn refunded_state(payment: &Payment) -> PaymentState {
 /// The bytes to sign and send.
 ///
 /// Errors: the store's, when the payment it repeats cannot be read. Cancel-safe.
-pub async fn of(store: &Store, payment: Payment, owed: &Owed) -> Result<Vec<u8>, StoreError> {
-    let original = original_folio(store, &payment).await?;
+pub async fn of(engine: &Engine, payment: Payment, owed: &Owed) -> Result<Vec<u8>, StoreError> {
+    let original = original_folio(&engine.store, &payment).await?;
     let at = happened_at(&payment, owed);
+    let bill = bill_at(engine, &payment, owed.into()).await;
     let told = as_told(payment, owed);
-    let view = PaymentView::new(&told, LANGUAGE, original);
+    let view = PaymentView { bill, ..PaymentView::new(&told, LANGUAGE, original) };
     Ok(NoticeBody::new(owed.notice_id, owed.kind, at, &view).to_json())
 }
 

@@ -16,14 +16,15 @@ pub(super) async fn prepare<'a>(
     in_force: &'a InForce,
     mut request: Box<PaymentRequest>,
 ) -> Prepared<'a> {
-    match engine.backoffice.terms_of(&mut request, engine).await {
+    let terms = engine.backoffice.terms_of(&mut request, &in_force.policy, &engine.store).await;
+    match terms {
         Ok(terms) => super::prepare(engine, in_force, request, terms),
         Err(NoTerms::Unavailable) => Prepared::Unreachable(request, Reason::GateUnavailable),
-        Err(NoTerms::Refused(refusal)) if refusal.reason.is_fault_of_input() => {
+        Err(NoTerms::Refused(refusal, _)) if refusal.reason.is_fault_of_input() => {
             Prepared::Faulty(request, refusal)
         }
-        Err(NoTerms::Refused(refusal)) => match clock::for_admission() {
-            Ok(at) => Prepared::Refused(Box::new(RefusedRequest { request, refusal, at })),
+        Err(NoTerms::Refused(refusal, bill)) => match clock::for_admission() {
+            Ok(at) => Prepared::Refused(Box::new(RefusedRequest { request, refusal, at, bill })),
             Err(_) => Prepared::Untimed(request),
         },
     }

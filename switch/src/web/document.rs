@@ -16,7 +16,7 @@ use router::rail_needs::PayerNeed;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use super::payments::Declined;
+use super::payment_answer::Declined;
 use super::routes;
 
 /// Examples by name; annotations of handlers name them with an empty value.

@@ -117,7 +117,7 @@ async fn page(
 pub(super) async fn told(api: &Api, owed: &Owed) -> Result<Option<Box<RawValue>>, StoreError> {
     let store = &api.engine.store;
     let Some(payment) = store.payment(owed.payment).await? else { return Ok(None) };
-    let body = body::of(store, payment, owed).await?;
+    let body = body::of(&api.engine, payment, owed).await?;
     Ok(Some(serde_json::from_slice(&body).expect("invariant: a notice's body is JSON")))
 }
 

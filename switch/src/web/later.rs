@@ -20,7 +20,7 @@ use tracing::Instrument;
 use super::answer::{Answer, Answered, Refusal};
 use super::document::responses::{NoPayment, PaymentNow, Pending, Usual};
 use super::extract::{Body, Found, Key, Spoken};
-use super::payments::{Declined, declined, view};
+use super::payment_answer::{Declined, declined, view};
 use super::principal::{Pay, Permitted};
 use super::{Api, Shared};
 use crate::refund::{self, RefundReply, RefundRequest};

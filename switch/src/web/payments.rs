@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::extract::State;
 use codecs::api::{Page, PaymentBody, PaymentView, Problem};
-use http::header::LOCATION;
 use http::{HeaderName, HeaderValue, StatusCode};
 use router::id::{BillerId, Folio, PaymentId};
 use router::message::{IdempotencyKey, Originator, PaymentRequest, api_key_of, digest128};
@@ -13,21 +12,21 @@ use router::notice::NoticeType;
 use router::payment::{Payment, PaymentState};
 use router::reason::{Language, Reason};
 use router::time::{Date, Timestamp};
-use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::Instrument;
-use utoipa::ToSchema;
 
-use super::answer::{self, Answer, Answered, Refusal};
+use super::answer::{Answer, Answered, Refusal};
 use super::document::responses::{
     BadRequest, Created, DeclinedPayment, NoPayment, NotFound, OtherProblem, PaymentNow, Pending,
     TooMany, Unauthorised, Usual,
 };
 use super::extract::{Body, Found, GivenBack, Key, Named, NoFields, Spoken};
+use super::payment_answer::{Refused, declined_of, view, view_of};
 use super::principal::{Pay, Permitted, Principal, Read};
 use super::query::{Asked, FromQuery, Params};
 use super::{Api, Shared};
+use crate::notice::bill::{bill_at, bill_now};
 use crate::notice::body::{as_told, kind_of, original_folio};
 use crate::payment::{self, OnRepeat};
 use crate::respond::Reply;
@@ -162,71 +161,29 @@ async fn tell(api: &Api, reply: Reply, language: Language) -> Answered<PaymentVi
         return Err(Refusal::new(Reason::SystemError, "store"));
     };
     // What it was when it was concluded; a repeat of an approval is told what became of it since.
-    let payment = match payment.outcome.as_ref().map(kind_of) {
-        Some(NoticeType::PaymentApproved) if reply.is_replay => payment,
-        Some(kind) => as_told(payment, kind),
-        None => payment,
+    let kind = payment.outcome.as_ref().map(kind_of);
+    let kind = kind.filter(|kind| *kind != NoticeType::PaymentApproved || !reply.is_replay);
+    let (payment, bill) = match kind {
+        Some(kind) => {
+            let bill = bill_at(&api.engine, &payment, kind.into()).await;
+            (as_told(payment, kind), bill)
+        }
+        None => {
+            let bill = bill_now(&api.engine, &payment).await;
+            (payment, bill)
+        }
     };
     let answer = match reply.reason {
-        Reason::Pending => view(api, StatusCode::ACCEPTED, &payment, language).await?,
-        Reason::Approved => view(api, StatusCode::CREATED, &payment, language).await?,
-        Reason::OutcomeUnknown => view(api, StatusCode::ACCEPTED, &payment, language).await?,
-        _ => declined(api, &reply, &payment, language).await?.into_other(),
+        Reason::Pending | Reason::OutcomeUnknown => {
+            view_of(api, StatusCode::ACCEPTED, &payment, bill, language).await?
+        }
+        Reason::Approved => view_of(api, StatusCode::CREATED, &payment, bill, language).await?,
+        _ => declined_of(api, &reply, &payment, bill, language).await?.into_other(),
     };
     Ok(match reply.is_replay {
         true => answer.with_header(REPLAYED, HeaderValue::from_static("true")),
         false => answer,
     })
-}
-
-/// The members of a problem and of the payment, side by side.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Declined<'a> {
-    #[serde(flatten)]
-    problem: Problem,
-    #[serde(flatten)]
-    payment: PaymentView<'a>,
-}
-
-/// A problem; where the request became a payment, its members too.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it stands for two kinds of answers in the document")]
-pub(super) enum Refused {
-    /// The payment was made, and declined.
-    Declined(Box<Declined<'static>>),
-    /// No payment was made.
-    Problem(Problem),
-}
-
-pub(super) async fn declined(
-    api: &Api,
-    reply: &Reply,
-    payment: &Payment,
-    language: Language,
-) -> Answered<Declined<'static>> {
-    let mut problem = Problem::new(reply.reason, language);
-    problem.detail = reply.detail.as_ref().map(|detail| detail.text(language).into_owned());
-    problem.field = reply.field.map(str::to_owned);
-    let status = answer::status(problem.status);
-    let original = original_folio(&api.engine.store, payment).await?;
-    let both = Declined { problem, payment: PaymentView::new(payment, language, original) };
-    Ok(Answer::problem(status, &both))
-}
-
-pub(super) async fn view(
-    api: &Api,
-    status: StatusCode,
-    payment: &Payment,
-    language: Language,
-) -> Answered<PaymentView<'static>> {
-    let original = original_folio(&api.engine.store, payment).await?;
-    let answer = Answer::new(status, &PaymentView::new(payment, language, original));
-    if status != StatusCode::OK {
-        let location = HeaderValue::from_str(&format!("/v1/payments/{}", payment.id));
-        let location = location.expect("invariant: an id is ASCII");
-        return Ok(answer.with_header(LOCATION, location));
-    }
-    Ok(answer)
 }
 
 /// A payment as it stands now

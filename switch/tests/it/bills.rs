@@ -198,6 +198,7 @@ async fn a_bill_is_paid_by_its_number_or_id_and_its_state_follows() {
     let id = registered(&api, &bill("F-1", 15_000)).await;
     let wrong = api.pay("k-1", &card_payment(14_999, "F-1")).await;
     assert_eq!((wrong.status, wrong.text("/code")), (422, "amount_mismatch"), "{wrong:?}");
+    assert_eq!(wrong.body["payable_now"], ves(15_000));
     let paid = api.pay("k-2", &card_payment(15_000, &id)).await;
     assert_eq!((paid.status, paid.text("/state")), (201, "approved"), "{paid:?}");
     let shown = api.get(&format!("/v1/bills/{id}")).await;
@@ -231,6 +232,59 @@ async fn a_bill_is_paid_by_its_number_or_id_and_its_state_follows() {
     house.stop().await;
 }
 
+/// The bodies of all notices owed so far, oldest first.
+async fn told(api: &Api, count: usize) -> Vec<Value> {
+    eventually(&format!("{count} events"), async || {
+        let page = api.get("/v1/events?limit=100").await;
+        let data = page.body["data"].as_array().expect("a list").clone();
+        (data.len() >= count).then_some(data)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_and_notices_of_a_payment_tell_where_its_bill_stood_with_it() {
+    let house = house().await;
+    let api = Api::of(&house, "isp-ve");
+    let hook = api.post("/v1/endpoints", &json!({"url": "http://127.0.0.1:1/"})).await;
+    assert_eq!(hook.status, 201, "{hook:?}");
+    let mut body = bill("F-1", 10_000);
+    body["allow_partial"] = json!(true);
+    let id = registered(&api, &body).await;
+    let standing = |state: &str, paid: i64| {
+        json!({"id": id, "bill_no": "F-1", "state": state, "paid": ves(paid),
+               "remaining": ves(10_000 - paid)})
+    };
+    let first = api.pay("k-1", &card_payment(6_000, "F-1")).await;
+    assert_eq!(first.body["bill"], standing("partially_paid", 6_000), "{first:?}");
+    let second = api.pay("k-2", &card_payment(4_000, &id)).await;
+    assert_eq!(second.body["bill"], standing("paid", 10_000), "{second:?}");
+    let late = api.pay("k-3", &card_payment(4_000, "F-1")).await;
+    assert_eq!((late.status, &late.body["bill"]), (409, &standing("paid", 10_000)), "{late:?}");
+    let payment = second.text("/id").to_owned();
+    let refund = format!("/v1/payments/{payment}/refunds");
+    let headers = [("content-type", "application/json"), ("idempotency-key", "r-1")];
+    let asked = json!({"amount": ves(1_000)}).to_string();
+    let refunded = api.send(Method::POST, &refund, &headers, asked.as_bytes()).await;
+    assert_eq!(refunded.status, 201, "{refunded:?}");
+    let before = told(&api, 4).await;
+    let kinds: Vec<&str> = before.iter().filter_map(|event| event["type"].as_str()).collect();
+    let approved = "payment.approved";
+    assert_eq!(kinds, [approved, approved, "payment.declined", "payment.refunded"]);
+    let bills: Vec<&Value> = before.iter().map(|event| &event["data"]["bill"]).collect();
+    let parts = standing("partially_paid", 6_000);
+    let (whole, less) = (standing("paid", 10_000), standing("partially_paid", 9_000));
+    assert_eq!(bills, [&parts, &whole, &whole, &less]);
+    let changed = patch(&api, &id, &json!({"version": 1, "amount": ves(20_000)})).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    assert_eq!(told(&api, 4).await, before, "a notice says the same whenever it is sent");
+    let now = api.get(&format!("/v1/payments/{payment}")).await;
+    let amended = json!({"id": id, "bill_no": "F-1", "state": "partially_paid",
+        "paid": ves(9_000), "remaining": ves(11_000)});
+    assert_eq!(now.body["bill"], amended, "{now:?}");
+    house.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_id_that_no_bill_has_is_refused_and_a_number_that_none_has_is_only_a_name() {
     let house = house().await;
@@ -240,6 +294,7 @@ async fn an_id_that_no_bill_has_is_refused_and_a_number_that_none_has_is_only_a_
     registered(&api, &bill("F-1", 15_000)).await;
     let named = api.pay("k-2", &card_payment(15_000, "F-2")).await;
     assert_eq!(named.status, 201, "{named:?}");
+    assert_eq!(named.body["bill"], json!({"bill_no": "F-2"}), "none of that number is registered");
     house.stop().await;
 }
 

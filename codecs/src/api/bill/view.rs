@@ -2,6 +2,8 @@
 
 use router::bill::BillState;
 use router::id::{BillId, PaymentId};
+use router::money::{Currency, Money};
+use router::payment::Payment;
 use router::time::{Date, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -129,7 +131,10 @@ pub struct BillStandingView {
     pub id: Option<Shown<BillId>>,
     /// The biller's number of it.
     pub bill_no: String,
-    /// Where it stands, with this payment.
+    #[serde(skip)]
+    currency: Currency,
+    /// Where it stands, with this payment; absent where it is not registered, in lists, and while the
+    /// back office is away.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schema::bill_state, required = false)]
     pub state: Option<&'static str>,
@@ -139,6 +144,23 @@ pub struct BillStandingView {
     /// What is left of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remaining: Option<AmountView>,
+}
+
+impl BillStandingView {
+    /// The bill that a payment names, by its names alone; none where it names none.
+    pub fn named(payment: &Payment) -> Option<Self> {
+        let bill_no = payment.request.bill.as_ref()?.to_string();
+        let id = payment.bill.map(|bill| Shown(bill.id));
+        let currency = payment.request.amount.currency;
+        Some(Self { id, bill_no, currency, state: None, paid: None, remaining: None })
+    }
+
+    /// With where it stands, in minor units of the payment's currency.
+    pub fn standing(self, state: BillState, paid_minor: i64, remaining_minor: i64) -> Self {
+        let amount = |minor| Some(Money::new(minor, self.currency).into());
+        let (paid, remaining) = (amount(paid_minor), amount(remaining_minor));
+        Self { state: Some(state.name()), paid, remaining, ..self }
+    }
 }
 
 /// The events of a bill.

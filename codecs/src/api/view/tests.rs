@@ -1,10 +1,12 @@
+use router::bill::{BillState, PlannedBill};
 use router::detail::{BrokenLimit, Detail};
-use router::id::BillerId;
+use router::id::{BillId, BillerId};
 use router::message::IdempotencyKey;
 use router::money::Currency;
 use router::notice::NoticeType;
 use router::record::{Record, Refused};
 use router::time::Date;
+use serde_json::json;
 
 use super::*;
 use crate::api::NoticeBody;
@@ -42,6 +44,7 @@ fn refused() -> Payment {
             9_999_999,
             Currency::from_code("MXN").expect("a currency"),
         )))),
+        bill: None,
     };
     Payment::begin(&Record::Refused(Box::new(refused))).expect("begins").0
 }
@@ -53,7 +56,7 @@ fn a_payment_is_shown_with_its_payer_masked() {
     let json = serde_json::to_string(&view).expect("serialises");
     let expect = "{\"id\":\"ID\",\"folio\":\"000000000077\",\"state\":\"declined\",\
         \"rail\":\"card\",\"amount\":{\"currency\":\"MXN\",\"minor\":50000},\"fees\":[],\
-        \"total\":{\"currency\":\"MXN\",\"minor\":50000},\"biller\":\"lender\",\"bill\":\"F-7\",\
+        \"total\":{\"currency\":\"MXN\",\"minor\":50000},\"biller\":\"lender\",\"bill\":{\"bill_no\":\"F-7\"},\
         \"payer\":{\"doc\":\"**********GR8\",\"phone\":\"*********0000\",\
         \"card\":\"411111******1111\"},\
         \"reason\":{\"no\":\"2001\",\"code\":\"amount_over_limit\",\
@@ -61,6 +64,23 @@ fn a_payment_is_shown_with_its_payer_masked() {
         \"received_at\":\"2026-11-23T18:00:00.000Z\",\"concluded_at\":\"2026-11-23T18:00:00.000Z\",\
         \"metadata\":{\"cart\":[1,2]}}";
     assert_eq!(json, expect.replace("ID", &payment.id.to_string()));
+}
+
+#[test]
+fn the_bill_of_a_payment_is_named_and_stands_where_that_is_known() {
+    let id = BillId::from_parts(1_795_000_000_000, 7);
+    let bill = PlannedBill { id, version: 1, amount_minor: 80_000, last_due: None };
+    let payment = Payment { bill: Some(bill), ..refused() };
+    let named = BillStandingView::named(&payment).expect("it names one");
+    let json = |view: &BillStandingView| serde_json::to_value(view).expect("serialises");
+    assert_eq!(json(&named), json!({ "id": id.to_string(), "bill_no": "F-7" }));
+    let standing = named.standing(BillState::PartiallyPaid, 50_000, 30_000);
+    let amount = |minor: i64| json!({ "currency": "MXN", "minor": minor });
+    let expect = json!({
+        "id": id.to_string(), "bill_no": "F-7", "state": "partially_paid",
+        "paid": amount(50_000), "remaining": amount(30_000),
+    });
+    assert_eq!(json(&standing), expect);
 }
 
 #[test]

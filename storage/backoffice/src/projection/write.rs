@@ -22,7 +22,8 @@ pub(super) const ON_PAYMENT: &str = " ON CONFLICT (id) DO UPDATE SET \
     participant = excluded.participant, authorisation = excluded.authorisation, \
     bank_reference = excluded.bank_reference, reason = excluded.reason, \
     concluded_at = excluded.concluded_at, reversed_at = excluded.reversed_at";
-pub(super) const INSERT_STEPS: &str = "INSERT INTO payment_steps (payment_id, position, at, step, bill_paid_minor) ";
+pub(super) const INSERT_STEPS: &str =
+    "INSERT INTO payment_steps (payment_id, position, at, step, bill_paid_minor) ";
 pub(super) const INSERT_EVENTS: &str = "INSERT INTO events (lane, position, at, subject_kind, \
     subject_id, subject_version, event, actor_kind, actor_id) ";
 pub(super) const FIRST_POSITION: &str = "INSERT INTO projected_lanes (lane, position, record_at) VALUES ($1, $2, $3) \

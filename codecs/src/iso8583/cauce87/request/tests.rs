@@ -52,6 +52,7 @@ fn intent() -> Intent {
         day_began: Timestamp(0),
         limits: Default::default(),
         rules_version: 0,
+        bill: None,
     };
     Intent {
         payment: PaymentId(1),
