@@ -10,7 +10,7 @@ use router::record::Intent;
 use router::reservation::{Keep, Settle};
 use storage::conformance::sample::{self, Sample};
 use storage::guard::{
-    Credit, GiveBack, Guard, MemoryGuard, ReserveAsk, Settlement, Verdict, Wants,
+    Credit, GiveBack, Guard, MemoryGuard, ReservationEnd, ReserveAsk, Verdict, Wants,
 };
 
 const BATCHES: [u64; 3] = [1, 32, 512];
@@ -45,8 +45,8 @@ fn guard() -> MemoryGuard {
     guard
 }
 
-fn approved(intent: &Intent) -> Settlement<'_> {
-    Settlement {
+fn approved(intent: &Intent) -> ReservationEnd<'_> {
+    ReservationEnd {
         payment: intent.payment,
         settle: Settle::Post,
         reservation: None,

@@ -14,7 +14,7 @@ use router::record::Intent;
 use router::reservation::Settle;
 use storage::conformance::sample::Sample;
 use storage::guard::{
-    Credit, GiveBack, Guard, MemoryGuard, ReserveAsk, Settlement, Verdict, Wants,
+    Credit, GiveBack, Guard, MemoryGuard, ReservationEnd, ReserveAsk, Verdict, Wants,
 };
 
 const THINGS: u64 = 1_000_000;
@@ -83,7 +83,7 @@ fn decide(guard: &mut MemoryGuard, intent: &Intent, fate: Fate) {
     if fate == Fate::Open {
         return;
     }
-    let ending = Settlement {
+    let ending = ReservationEnd {
         payment: *payment,
         settle: Settle::Post,
         reservation: None,

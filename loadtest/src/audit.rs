@@ -18,7 +18,7 @@ use router::payment::PaymentState;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use client::Claim;
+use client::ClientClaim;
 use issuer::IssuerTruth;
 use journal::{Journal, JournalPayment};
 
@@ -56,7 +56,7 @@ pub struct Notice {
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     /// What the client asked and heard.
-    pub claims: Vec<Claim>,
+    pub claims: Vec<ClientClaim>,
     /// What the switch wrote down.
     pub journal: Journal,
     /// What the issuers did.
@@ -218,7 +218,7 @@ pub fn audit(evidence: &Evidence) -> Vec<Mismatch> {
 /// The evidence, found by reference.
 struct Tables<'a> {
     evidence: &'a Evidence,
-    claims: HashMap<&'a str, &'a Claim>,
+    claims: HashMap<&'a str, &'a ClientClaim>,
     by_rrn: HashMap<&'a str, Vec<&'a JournalPayment>>,
     by_folio: HashMap<&'a str, Vec<&'a JournalPayment>>,
     notices: HashMap<&'a str, Vec<&'a Notice>>,
@@ -262,7 +262,7 @@ impl<'a> Tables<'a> {
     }
 
     /// What the client alone can tell: that its request ran twice, or not at all.
-    fn check_claim(&self, claim: &Claim, mismatches: &mut Vec<Mismatch>) {
+    fn check_claim(&self, claim: &ClientClaim, mismatches: &mut Vec<Mismatch>) {
         let rrn = &claim.rrn;
         let payments = self.by_rrn.get(rrn.as_str()).map_or(&[][..], Vec::as_slice);
         match payments {

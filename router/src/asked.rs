@@ -28,7 +28,7 @@ pub struct BillTerms {
 }
 
 /// A request in the light of the policy.
-pub(crate) struct Asked<'a> {
+pub(crate) struct RequestContext<'a> {
     /// The request.
     pub(crate) request: &'a PaymentRequest,
     /// The participant that asks, where it is one and is known.
@@ -48,7 +48,7 @@ pub(crate) struct Asked<'a> {
     float: Option<&'a Float>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> RequestContext<'a> {
     /// The same, on a bill's terms.
     pub(crate) fn on_terms(self, bill: Option<BillTerms>) -> Self {
         Self { bill, ..self }

@@ -7,7 +7,7 @@ mod tests;
 
 use smallvec::SmallVec;
 
-use crate::asked::Asked;
+use crate::asked::RequestContext;
 use crate::detail::{BrokenLimit, Detail};
 use crate::id::Product;
 use crate::money::Money;
@@ -23,7 +23,7 @@ pub(crate) type Limits<'a> = SmallVec<[&'a LimitRule; 8]>;
 
 /// The limits that a request passes or breaks by itself, in the catalogue's order: product, then
 /// amount, then remaining debt.
-pub(crate) fn check(limits: &Limits<'_>, asked: &Asked<'_>) -> Result<(), Refusal> {
+pub(crate) fn check(limits: &Limits<'_>, asked: &RequestContext<'_>) -> Result<(), Refusal> {
     for check in [check_product, check_amount, check_remaining_debt] {
         for rule in limits {
             check(rule, asked)?;
@@ -32,7 +32,7 @@ pub(crate) fn check(limits: &Limits<'_>, asked: &Asked<'_>) -> Result<(), Refusa
     Ok(())
 }
 
-fn check_product(rule: &LimitRule, asked: &Asked<'_>) -> Result<(), Refusal> {
+fn check_product(rule: &LimitRule, asked: &RequestContext<'_>) -> Result<(), Refusal> {
     let Measure::ProductAllowed { products } = &rule.measure else { return Ok(()) };
     let allowed = asked.request.product.as_ref().is_some_and(|product| products.contains(product));
     if allowed {
@@ -43,7 +43,7 @@ fn check_product(rule: &LimitRule, asked: &Asked<'_>) -> Result<(), Refusal> {
     Err(Refusal { detail: Some(Detail::Limit(limit)), ..asked.refuse(rule.reason, "product") })
 }
 
-fn check_amount(rule: &LimitRule, asked: &Asked<'_>) -> Result<(), Refusal> {
+fn check_amount(rule: &LimitRule, asked: &RequestContext<'_>) -> Result<(), Refusal> {
     let Measure::Amount { min, max } = &rule.measure else { return Ok(()) };
     let amount = asked.request.amount;
     let in_currency = |bound: &&Money| bound.currency == amount.currency;
@@ -62,7 +62,7 @@ fn check_amount(rule: &LimitRule, asked: &Asked<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_remaining_debt(rule: &LimitRule, asked: &Asked<'_>) -> Result<(), Refusal> {
+fn check_remaining_debt(rule: &LimitRule, asked: &RequestContext<'_>) -> Result<(), Refusal> {
     let Measure::RemainingDebt { must_leave } = &rule.measure else { return Ok(()) };
     let Some(debt) = asked.request.remaining_debt else { return Ok(()) };
     let amount = asked.request.amount;
@@ -83,6 +83,6 @@ fn check_remaining_debt(rule: &LimitRule, asked: &Asked<'_>) -> Result<(), Refus
 }
 
 /// A refusal of an amount, with the limit that it is beyond.
-fn beyond(asked: &Asked<'_>, reason: Reason, limit: BrokenLimit) -> Refusal {
+fn beyond(asked: &RequestContext<'_>, reason: Reason, limit: BrokenLimit) -> Refusal {
     Refusal { detail: Some(Detail::Limit(limit)), ..asked.refuse(reason, "amount") }
 }

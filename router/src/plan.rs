@@ -6,7 +6,7 @@ mod tests;
 
 use smallvec::SmallVec;
 
-use crate::asked::{Asked, BillTerms};
+use crate::asked::{BillTerms, RequestContext};
 use crate::bill::PlannedBill;
 use crate::detail::ReservedLimits;
 use crate::fee::{self, Fees};
@@ -73,7 +73,7 @@ pub fn plan_on_terms(
     policy: &Policy,
     now: Timestamp,
 ) -> Result<Plan, Refusal> {
-    let asked = Asked::new(request, policy, now).on_terms(bill);
+    let asked = RequestContext::new(request, policy, now).on_terms(bill);
     asked.check()?;
     limit::check_bill(&asked)?;
     let attributes = asked.attributes();
@@ -108,7 +108,7 @@ pub fn plan_on_terms(
 }
 
 /// Tells a rail that nothing here serves from a payer's bank that is not reached.
-fn no_route(asked: &Asked<'_>, policy: &Policy) -> Refusal {
+fn no_route(asked: &RequestContext<'_>, policy: &Policy) -> Refusal {
     let rail = asked.request.rail;
     if policy.routes.is_about(rail) {
         return asked.refuse(Reason::NoRoute, None);
@@ -120,12 +120,12 @@ fn no_route(asked: &Asked<'_>, policy: &Policy) -> Refusal {
 /// When the business date of a request received now began, and an hour ago at the latest: a
 /// repeat may come after the midnight that followed its original.
 pub fn day_began(request: &PaymentRequest, policy: &Policy, now: Timestamp) -> Timestamp {
-    Asked::new(request, policy, now).day_began(now)
+    RequestContext::new(request, policy, now).day_began(now)
 }
 
 /// The participants of every matching route, in order and each once; without those that are
 /// unknown, suspended, or not to be asked in the currency.
-fn routes(asked: &Asked<'_>, policy: &Policy) -> Routes {
+fn routes(asked: &RequestContext<'_>, policy: &Policy) -> Routes {
     let mut routes = Routes::new();
     let currency = &asked.request.amount.currency;
     for route in policy.routes.matching(asked.attributes()) {

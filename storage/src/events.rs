@@ -11,7 +11,7 @@ use router::notice::NoticeType;
 use router::record::Record;
 
 use crate::journal::{Damage, FrameRecords};
-use crate::outbox::{LanePage, NoticeOrigin, Owed, owed_at_first};
+use crate::outbox::{LanePage, NoticeOrigin, UndeliveredNotice, owed_at_first};
 use crate::record::{self, DecodeError, Kind};
 use crate::view::{ViewError, Views};
 
@@ -33,7 +33,7 @@ impl PaymentEvent {
     }
 
     /// The notice of it, as every endpoint of the biller would be owed it.
-    fn owed(&self) -> Owed {
+    fn owed(&self) -> UndeliveredNotice {
         let OwedNotice { kind, payment, bill, .. } = self.notice;
         owed_at_first(self.from, (payment, kind, bill))
     }
@@ -79,7 +79,7 @@ impl RecentEvents {
         let of_biller = self.events.range(begin..end.max(begin));
         let mut rows =
             of_biller.filter(|event| event.notice.biller == biller).map(PaymentEvent::owed);
-        let page: Vec<Owed> = rows.by_ref().take(limit).collect();
+        let page: Vec<UndeliveredNotice> = rows.by_ref().take(limit).collect();
         let is_end = rows.next().is_none();
         let last = page.last().map_or(after, |row| row.sequence);
         let scanned_through = if is_end { through.max(after) } else { last };

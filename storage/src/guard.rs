@@ -17,7 +17,7 @@ use router::reservation::{ClaimOwner, Reservation, Settle};
 use router::time::Timestamp;
 
 pub(crate) use memory::NewKey;
-pub use memory::{Claim, MemoryGuard, Open};
+pub use memory::{ClaimTerm, MemoryGuard, Open};
 
 /// One question to the guard.
 #[derive(Debug, Clone, Copy)]
@@ -132,7 +132,7 @@ impl Verdict {
 
 /// How one reservation ends.
 #[derive(Debug, Clone, Copy)]
-pub struct Settlement<'a> {
+pub struct ReservationEnd<'a> {
     /// The payment.
     pub payment: PaymentId,
     /// How it ends.
@@ -170,7 +170,7 @@ pub struct GiveBack<'a> {
     /// Payments that were admitted or refused: what the guard granted them has its record now.
     pub begun: &'a [Begun],
     /// Reservations that ended, in the order of their records.
-    pub endings: &'a [Settlement<'a>],
+    pub endings: &'a [ReservationEnd<'a>],
     /// Balances that rise, in the order of their records.
     pub credits: &'a [Credit<'a>],
     /// The last record of the group: with this call, everything up to it is reflected.

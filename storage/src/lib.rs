@@ -73,7 +73,7 @@ pub use settings::Settings;
 pub use snapshot::{SnapshotError, snapshot_now};
 pub use state::{Fold, Reflect, State, Unreflected};
 pub use store::{
-    Admission, Appended, Balance, OpenError, OtherLane, OtherLanes, Others, Parts, Recovered,
-    Store, StoreError, StoreFailure,
+    Admission, Appended, Balance, OpenError, OtherLane, OtherLaneStores, OtherLanes, Parts,
+    Recovered, Store, StoreError, StoreFailure,
 };
 pub use withheld::reveal;

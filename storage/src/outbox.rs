@@ -13,7 +13,7 @@ pub(crate) use row::{NoticeOrigin, Outbox, owed_at_first, owed_row};
 
 /// One notice that must still be delivered to one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owed {
+pub struct UndeliveredNotice {
     /// The journal position of the record it tells of, its lane included; it orders the notices
     /// that one lane owes an endpoint.
     pub sequence: u64,
@@ -40,7 +40,7 @@ pub struct Owed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwedPage {
     /// In the order of each lane; between lanes, by time.
-    pub rows: Vec<Owed>,
+    pub rows: Vec<UndeliveredNotice>,
     /// Nothing else is owed up to here: ask for what is after it next.
     pub through: ReadThrough,
     /// Whether more may be owed already. If not, the store's signal tells of what comes.
@@ -95,7 +95,7 @@ pub struct NoticeRow {
     /// The endpoint.
     pub endpoint: EndpointId,
     /// What is or was owed.
-    pub owed: Owed,
+    pub owed: UndeliveredNotice,
     /// Where it stands.
     pub delivery: Delivery,
     /// HTTP status of the last answer.

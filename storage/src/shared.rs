@@ -16,7 +16,7 @@ use crate::events::RecentEvents;
 use crate::failure::StoreFailure;
 use crate::journal::Head;
 use crate::live::Live;
-use crate::view::Homed;
+use crate::view::EndpointHome;
 use crate::written::WrittenGroups;
 
 /// How long a deleted endpoint is remembered. Read models from before its deletion, which another
@@ -35,7 +35,7 @@ struct Deleted {
 pub(crate) struct Shared {
     pub live: Live,
     pub head: Mutex<Head>,
-    pub endpoints: Mutex<BTreeMap<EndpointId, Homed>>,
+    pub endpoints: Mutex<BTreeMap<EndpointId, EndpointHome>>,
     /// Endpoints deleted lately; locked after `endpoints`.
     deleted: Mutex<BTreeMap<EndpointId, Deleted>>,
     /// Turns true once, for ever.
@@ -140,14 +140,14 @@ impl Shared {
     pub fn take_around(&self, home: Lane, records: Vec<Record>) {
         for record in records {
             if let Some(endpoint) = record.into_endpoint() {
-                self.take_endpoint(&mut self.endpoints.lock(), Homed { home, endpoint });
+                self.take_endpoint(&mut self.endpoints.lock(), EndpointHome { home, endpoint });
             }
         }
     }
 
     /// Notes what the read models say of endpoints: of two changes the later counts, and one of
     /// this lane may not be there yet.
-    pub fn take_endpoints(&self, all: &[Homed]) {
+    pub fn take_endpoints(&self, all: &[EndpointHome]) {
         let mut endpoints = self.endpoints.lock();
         for homed in all {
             let Endpoint { id, version, .. } = homed.endpoint;
@@ -159,7 +159,11 @@ impl Shared {
         }
     }
 
-    fn take_endpoint(&self, endpoints: &mut BTreeMap<EndpointId, Homed>, homed: Homed) {
+    fn take_endpoint(
+        &self,
+        endpoints: &mut BTreeMap<EndpointId, EndpointHome>,
+        homed: EndpointHome,
+    ) {
         let Endpoint { id, version, .. } = homed.endpoint;
         if homed.endpoint.url.is_some() {
             endpoints.insert(id, homed);
@@ -271,15 +275,15 @@ mod tests {
     const ID: EndpointId = EndpointId(4);
 
     /// The endpoint at a version, as the read models tell of it or a record sets it.
-    fn set(version: u32) -> Homed {
+    fn set(version: u32) -> EndpointHome {
         let endpoint = sample::first_endpoint(ID.0);
         // The time is the same for all: the version alone counts.
-        Homed { home: Lane(0), endpoint: Endpoint { version, ..endpoint } }
+        EndpointHome { home: Lane(0), endpoint: Endpoint { version, ..endpoint } }
     }
 
-    fn deleted(version: u32) -> Homed {
-        let Homed { home, endpoint } = set(version);
-        Homed { home, endpoint: Endpoint { url: None, ..endpoint } }
+    fn deleted(version: u32) -> EndpointHome {
+        let EndpointHome { home, endpoint } = set(version);
+        EndpointHome { home, endpoint: Endpoint { url: None, ..endpoint } }
     }
 
     fn version(shared: &Shared) -> Option<u32> {

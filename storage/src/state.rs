@@ -17,7 +17,7 @@ use router::record::Record;
 use router::reservation::{Reservation, Settle, Share};
 use router::time::Timestamp;
 
-use crate::guard::{Credit, MemoryGuard, NewKey, ReserveAsk, Settlement, Wants};
+use crate::guard::{Credit, MemoryGuard, NewKey, ReservationEnd, ReserveAsk, Wants};
 use crate::history::{History, HistoryError};
 use crate::journal::{Damage, TailFrame};
 use crate::record::{self, DecodeError, Kind};
@@ -87,7 +87,7 @@ pub trait Reflect {
     fn regrant(&mut self, ask: &ReserveAsk<'_>, sequence: u64);
 
     /// A reservation ended.
-    fn end(&mut self, settlement: &Settlement<'_>);
+    fn end(&mut self, settlement: &ReservationEnd<'_>);
 
     /// An entry of no payment was posted.
     fn credit(&mut self, credit: &Credit<'_>);
@@ -101,7 +101,7 @@ impl Reflect for MemoryGuard {
         Self::regrant(self, ask.payment, ask.at, ask.wants);
     }
 
-    fn end(&mut self, settlement: &Settlement<'_>) {
+    fn end(&mut self, settlement: &ReservationEnd<'_>) {
         Self::end(self, settlement);
     }
 
@@ -119,7 +119,7 @@ impl Reflect for Books<'_> {
         self.guard.regrant(ask.payment, ask.at, ask.wants);
     }
 
-    fn end(&mut self, settlement: &Settlement<'_>) {
+    fn end(&mut self, settlement: &ReservationEnd<'_>) {
         self.ledger.post(settlement.entry);
         self.guard.end(settlement);
     }
@@ -145,7 +145,7 @@ impl Reflect for BooksWithoutKeys<'_> {
         self.keys.push(self.books.guard.regrant_but_key(ask.payment, ask.at, ask.wants));
     }
 
-    fn end(&mut self, settlement: &Settlement<'_>) {
+    fn end(&mut self, settlement: &ReservationEnd<'_>) {
         self.books.end(settlement);
     }
 
@@ -164,7 +164,7 @@ pub struct Unreflected;
 impl Reflect for Unreflected {
     fn regrant(&mut self, _: &ReserveAsk<'_>, _: u64) {}
 
-    fn end(&mut self, _: &Settlement<'_>) {}
+    fn end(&mut self, _: &ReservationEnd<'_>) {}
 
     fn credit(&mut self, _: &Credit<'_>) {}
 
@@ -333,7 +333,7 @@ impl Fold {
             let reservation = reservation.as_ref();
             let nothing = Entry::default();
             let entry = record.entry().unwrap_or(&nothing);
-            guard.end(&Settlement { payment: id, settle, reservation, entry, sequence });
+            guard.end(&ReservationEnd { payment: id, settle, reservation, entry, sequence });
         }
         // Most payments end with this record: nothing is kept of those.
         if open.progress.is_open() {

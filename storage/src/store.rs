@@ -36,7 +36,7 @@ use crate::shared::Shared;
 use crate::view::{TraceName, Views};
 use crate::writer::{Command, Decided};
 pub use answer::{Admission, Page, Recovered, Stats};
-pub use elsewhere::{Appending, OtherLane, OtherLanes, Others, Revived, Reviving};
+pub use elsewhere::{Appending, OtherLane, OtherLaneStores, OtherLanes, Revived, Reviving};
 pub use read::OutcomeWait;
 pub use revival::Revival;
 pub use start::Parts;
@@ -75,7 +75,7 @@ struct Inner {
     /// Turns of lists.
     lists: Semaphore,
     threads: Mutex<Option<Threads>>,
-    others: OnceLock<Arc<dyn Others>>,
+    others: OnceLock<Arc<dyn OtherLaneStores>>,
 }
 
 struct Threads {

@@ -60,7 +60,7 @@ pub struct ViewPosition {
 
 /// An endpoint, and the lane it was set in last: who owns that lane serves it, and nobody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Homed {
+pub struct EndpointHome {
     /// The lane.
     pub home: Lane,
     /// The endpoint.
@@ -112,7 +112,7 @@ pub trait Views: Send + Sync {
     fn position(&self) -> Result<ViewPosition, ViewError>;
 
     /// Endpoints as of the position notices are derived up to, removed ones too.
-    fn endpoints(&self) -> Result<Vec<Homed>, ViewError>;
+    fn endpoints(&self) -> Result<Vec<EndpointHome>, ViewError>;
 
     /// Writes rows, then the position they bring the read models to. Writing some rows twice
     /// changes nothing, so a write that was cut short is made good by the next.

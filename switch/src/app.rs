@@ -7,6 +7,7 @@ mod stop;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -30,7 +31,7 @@ use crate::admission::{Admission, Ceilings};
 use crate::backoffice::{BackofficeService, JournalSource};
 use crate::config::{Config, ServiceConfig};
 use crate::descriptors::{self, DescriptorError};
-use crate::engine::{EarlyReversals, Engine, Owed, OwedQueue, Parts};
+use crate::engine::{EarlyReversals, Engine, OwedQueue, OwedReversals, Parts};
 use crate::keys::{self, Keys};
 use crate::line_trace::LineTrace;
 use crate::notice::Notices;
@@ -161,10 +162,8 @@ impl App {
         start_clock(&tasks, service, opened.recovered.last_at);
         let stans = opened.stans();
         let Opened { store, recovered, numbers, member, folder } = opened;
-        let (owed, owed_queue) = Owed::new();
-        let speaker =
-            Speaker::new(service.acquirer_id, &service.iso8583.framing, &config.participants);
-        let common = Arc::new(CommonParts::new(speaker, stans, tasks.stages().clone()));
+        let (owed, owed_queue) = OwedReversals::new();
+        let common = Arc::new(common_parts(&config, stans, &tasks));
         let engine = Arc::new(Engine::new(Parts {
             store,
             sealer: sealer.clone(),
@@ -256,6 +255,13 @@ impl App {
         drop(self.folder);
         ended
     }
+}
+
+/// What all participants share that speak ISO 8583.
+fn common_parts(config: &Config, stans: Range<u32>, tasks: &Tasks) -> CommonParts {
+    let service = &config.service;
+    let speaker = Speaker::new(service.acquirer_id, &service.iso8583.framing, &config.participants);
+    CommonParts::new(speaker, stans, tasks.stages().clone())
 }
 
 /// Makes room for the connections that are configured, as far as the system lets.

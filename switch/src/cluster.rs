@@ -213,7 +213,7 @@ async fn open_once(engine: &Engine, node: &Arc<Node>, float: &FloatConfig) -> Re
     let (asked, name) = (Arc::clone(node), what.clone());
     match blocking(move || asked.once(&name)).await? {
         Turn::Done => return Ok(true),
-        Turn::Others(_) => return Ok(false),
+        Turn::HeldBy(_) => return Ok(false),
         Turn::Mine => {}
     }
     // Redis may not reflect yet what one who died recorded: the journal says whether it is open.

@@ -37,7 +37,7 @@ pub use json_participant::{JsonConfig, MessageSigner, SignWith, VerifyConfig, Ve
 pub use keys::{KeyShown, KeysConfig};
 pub use layers::{Layers, Mistake};
 pub use log::{LogConfig, LogFormat, TraceConfig};
-pub use participant::{OnUnknown, ParticipantConfig, Reach, TlsFiles, UNKNOWN_PARTICIPANT};
+pub use participant::{ConnectConfig, OnUnknown, ParticipantConfig, TlsFiles, UNKNOWN_PARTICIPANT};
 pub use retention::ORIGINAL_WITHIN_MICROS;
 pub use rules::FloatConfig;
 pub use sealing_key::{SealingKeyError, hex_key, sealing_key};

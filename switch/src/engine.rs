@@ -28,7 +28,7 @@ use crate::session_keys::SessionKeys;
 use crate::supervise::Tasks;
 pub use at_work::{AtWork, WorkOn};
 pub use early_reversals::EarlyReversals;
-pub use owed::{Owed, OwedQueue};
+pub use owed::{OwedQueue, OwedReversals};
 
 /// Refunds that are asked of participants at once.
 const REFUNDS_AT_ONCE_MAX: usize = 1024;
@@ -46,7 +46,7 @@ pub struct Engine {
     /// Places for the sockets that are opened to endpoints.
     pub sockets: Arc<Sockets>,
     /// Where payments that must be undone are put.
-    pub owed: Owed,
+    pub owed: OwedReversals,
     /// Reversals that came here before their originals.
     pub early: EarlyReversals,
     /// Payments that this node is confirming or refunding.
@@ -103,7 +103,7 @@ pub struct Parts {
     /// Places for the sockets that are opened to endpoints.
     pub sockets: Arc<Sockets>,
     /// Where payments that must be undone are put.
-    pub owed: Owed,
+    pub owed: OwedReversals,
     /// Reversals that came here before their originals.
     pub early: EarlyReversals,
     /// Under what requests are compared.

@@ -83,7 +83,7 @@ pub struct KeyHolder {
 /// Whether a key is known cannot be said now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the API keys cannot be looked at now")]
-pub struct NoWord;
+pub struct KeyTableUnavailable;
 
 /// The keys of a file by their hashes, each with the time it ends.
 type Known = HashMap<Hash, (KeyHolder, Option<Timestamp>)>;
@@ -145,7 +145,7 @@ impl Keys {
     ///
     /// Errors: the key is not known here, and the servers that might know it do not answer; or the
     /// file cannot be read.
-    pub async fn principal(&self, key: &str) -> Result<Option<KeyHolder>, NoWord> {
+    pub async fn principal(&self, key: &str) -> Result<Option<KeyHolder>, KeyTableUnavailable> {
         let hash = hash_of(key);
         let holder = self.holder(hash).await?;
         if holder.is_some() {
@@ -154,7 +154,7 @@ impl Keys {
         Ok(holder)
     }
 
-    async fn holder(&self, hash: Hash) -> Result<Option<KeyHolder>, NoWord> {
+    async fn holder(&self, hash: Hash) -> Result<Option<KeyHolder>, KeyTableUnavailable> {
         let read = self.as_it_is_now().await;
         if let Some((principal, ends_at)) = read.known.as_ref().and_then(|known| known.get(&hash))
             && counts(*ends_at, clock::now())
@@ -165,7 +165,7 @@ impl Keys {
             Some(common) => common.principal(hash, Instant::now()).await?,
             None => None,
         };
-        if common.is_none() && read.known.is_none() { Err(NoWord) } else { Ok(common) }
+        if common.is_none() && read.known.is_none() { Err(KeyTableUnavailable) } else { Ok(common) }
     }
 
     /// What the file says, read again if it has changed. Cancel-safe.
@@ -328,7 +328,7 @@ mod tests {
         let (path, aside) = (file::path_of(dir.path()), dir.path().join("aside"));
         std::fs::rename(&path, &aside).expect("moved");
         std::fs::create_dir(&path).expect("a folder in its place");
-        assert_eq!(keys.principal(&key).await, Err(NoWord));
+        assert_eq!(keys.principal(&key).await, Err(KeyTableUnavailable));
         std::fs::remove_dir(&path).expect("removed");
         std::fs::rename(&aside, &path).expect("moved back");
         assert_eq!(owner(&keys, &key).await.as_deref(), Some("one"));

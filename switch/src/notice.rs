@@ -55,7 +55,7 @@ use self::worker::Worker;
 use crate::clock;
 use crate::config::NoticesConfig;
 use crate::engine::Engine;
-use crate::outbound::{AddressError, Reach};
+use crate::outbound::{AddressError, AddressRule};
 
 /// Pause between two looks at the list of endpoints, beside those a change asks for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -71,7 +71,7 @@ pub struct Notices {
     store: Store,
     sealer: Sealer,
     config: NoticesConfig,
-    reach: Reach,
+    reach: AddressRule,
     poster: Poster,
     lanes: Lanes,
     workers: Mutex<HashMap<EndpointId, Served>>,
@@ -136,8 +136,8 @@ impl Notices {
     /// A node that holds several lanes has one of these for each store.
     pub fn new(engine: Arc<Engine>, store: Store, sealer: Sealer, config: NoticesConfig) -> Self {
         let reach = match config.dangerous_allow_private_addresses {
-            true => Reach::Anywhere,
-            false => Reach::Public,
+            true => AddressRule::Anywhere,
+            false => AddressRule::Public,
         };
         let (tasks, sockets) = (engine.tasks.clone(), Arc::clone(&engine.sockets));
         let poster = Poster::new(&config, reach, tasks, sockets);

@@ -14,5 +14,5 @@ pub mod sockets;
 pub use address::{AddressError, Destination, Host};
 pub use client::{ClientSettings, HttpClient, HttpError, MaybeSentCause, NotSentCause};
 pub use connect::{ConnectError, NamePlaces, tls_of_machine, to_host};
-pub use network::Reach;
+pub use network::AddressRule;
 pub use sockets::{Sockets, descriptors_for};

@@ -37,7 +37,7 @@ use crate::payment::OnRepeat;
 use crate::respond::Reply;
 use crate::{misplaced, payment, reversal};
 
-use answer::Asked;
+use answer::ReceivedRequest;
 pub use closed::Closed;
 use late::UnmatchedAnswer;
 use not_understood::{LineLog, kind_of};
@@ -104,7 +104,7 @@ const UNSIGNED: MapError = MapError {
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A message that came in.
-struct Heard {
+struct ReceivedMessage {
     header: Option<Header>,
     /// In the switch's own format.
     bytes: Bytes,
@@ -241,7 +241,7 @@ impl Session {
             // Our own message, sent back: nobody is answered, and its originator's time runs out.
             return self.rejected(rejected.reject_code());
         }
-        let mut heard = Heard { header, bytes: body, wire: None };
+        let mut heard = ReceivedMessage { header, bytes: body, wire: None };
         if let Some(message_format) = self.line.message_format() {
             let (bytes, read) = message_format.read(&heard.bytes);
             heard.wire = Some(std::mem::replace(&mut heard.bytes, bytes));
@@ -318,7 +318,7 @@ impl Session {
     }
 
     /// A request of the participant.
-    async fn asked(&self, wire: Wire, heard: Heard) {
+    async fn asked(&self, wire: Wire, heard: ReceivedMessage) {
         let signed_on = self.participant.as_ref().filter(|_| self.line.is_signed_on());
         let Some(participant) = signed_on else {
             if let WireKind::Unsupported { reason, .. } = wire.kind {
@@ -376,9 +376,9 @@ impl Session {
     }
 
     /// Answers with a reason and nothing else; whether the answer was queued.
-    async fn say(&self, wire: &Wire, heard: &Heard, reason: Reason) -> bool {
+    async fn say(&self, wire: &Wire, heard: &ReceivedMessage, reason: Reason) -> bool {
         let mut out = BytesMut::with_capacity(128);
-        answer::with_reason(&Asked { wire, bytes: &heard.bytes }, reason, &mut out);
+        answer::with_reason(&ReceivedRequest { wire, bytes: &heard.bytes }, reason, &mut out);
         send_reply(&self.line, heard.header.as_ref(), out).await
     }
 }

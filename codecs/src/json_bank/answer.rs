@@ -210,14 +210,14 @@ impl JsonDialect {
             AnswerTo::Nothing => self.notification.as_ref().map(|it| (&it.answer, Treatment::Read)),
         };
         match found {
-            Some((map, treatment)) => Asked { map, expected }.read(treatment, body),
+            Some((map, treatment)) => CheckedAnswer { map, expected }.read(treatment, body),
             None => BankReading::of(not_understood("status", AnswerProblem::Silent)),
         }
     }
 }
 
 /// An answer's map, and what was asked.
-struct Asked<'a> {
+struct CheckedAnswer<'a> {
     map: &'a AnswerMap,
     expected: &'a ExpectedAnswer,
 }
@@ -238,7 +238,7 @@ fn fault(field: &Pointer, problem: AnswerProblem) -> AnswerFault {
     AnswerFault { field: field.to_string(), problem }
 }
 
-impl Asked<'_> {
+impl CheckedAnswer<'_> {
     fn read(&self, treatment: Treatment, body: &[u8]) -> BankReading {
         match treatment {
             Treatment::Unknown => {

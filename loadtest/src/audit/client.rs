@@ -15,7 +15,7 @@ use crate::drive::{DriveSettings, Entrance, Run};
 
 /// One request of the client, as it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
+pub struct ClientClaim {
     /// Number of the payment in the run.
     pub index: u64,
     /// Reference the client gave it (DE37 of the request); over HTTP the digest of its idempotency
@@ -35,7 +35,7 @@ pub struct Claim {
     pub reason_no: Option<String>,
 }
 
-impl Claim {
+impl ClientClaim {
     /// What the client was told; none when it heard nothing, or that the payment is under way.
     pub fn told(&self) -> Option<OutcomeKind> {
         let code = self.response_code.as_ref()?.as_bytes().try_into().ok()?;
@@ -54,14 +54,14 @@ impl Claim {
 const IN_PROGRESS: [u8; 2] = *b"09";
 
 /// The claims of a run that kept its answers.
-pub fn claims(run: &Run, settings: &DriveSettings) -> Vec<Claim> {
+pub fn claims(run: &Run, settings: &DriveSettings) -> Vec<ClientClaim> {
     let key = RequestKey::new(run, settings);
     let claim = |answer: &ClientAnswer| {
         let index = u64::from(answer.index);
         let is_answered = answer.ending == Ending::Answered;
         let code = String::from_utf8_lossy(&answer.response_code).into_owned();
         let (rrn, stan) = key.of(run, answer);
-        Claim {
+        ClientClaim {
             index,
             rrn,
             stan,
@@ -111,7 +111,7 @@ impl RequestKey {
 /// Writes claims, one JSON object a line.
 ///
 /// Errors: what the writer says.
-pub fn write(claims: &[Claim], mut out: impl Write) -> io::Result<()> {
+pub fn write(claims: &[ClientClaim], mut out: impl Write) -> io::Result<()> {
     for claim in claims {
         serde_json::to_writer(&mut out, claim)?;
         out.write_all(b"\n")?;
@@ -122,6 +122,6 @@ pub fn write(claims: &[Claim], mut out: impl Write) -> io::Result<()> {
 /// Reads what [`write()`] wrote.
 ///
 /// Errors: [`AuditError`] with the line that cannot be read.
-pub fn read(lines: impl BufRead) -> Result<Vec<Claim>, AuditError> {
+pub fn read(lines: impl BufRead) -> Result<Vec<ClientClaim>, AuditError> {
     super::json_lines(lines, "answers")
 }

@@ -1,7 +1,7 @@
 //! The audit on a small world that is right, and on the same world with one entry corrupted for
 //! each equation: every corruption must be caught, by name.
 
-use loadtest::audit::client::Claim;
+use loadtest::audit::client::ClientClaim;
 use loadtest::audit::issuer::IssuerFacts;
 use loadtest::audit::journal::{Amount, Journal, JournalLine, JournalOutcome, JournalPosting};
 use loadtest::audit::{Evidence, Mismatch, Notice, audit};
@@ -10,13 +10,13 @@ use router::invariant::Violation;
 
 /// Payment 1 is approved, 2 declined, 3 met with silence and undone.
 struct World {
-    claims: Vec<Claim>,
+    claims: Vec<ClientClaim>,
     journal: Vec<JournalLine>,
     evidence: Evidence,
 }
 
-fn claim(index: u64, code: &str) -> Claim {
-    Claim {
+fn claim(index: u64, code: &str) -> ClientClaim {
+    ClientClaim {
         index,
         rrn: format!("7777{index:08}"),
         stan: format!("{index:06}"),

@@ -15,7 +15,7 @@
 //! ([`crate::policy::Policy::bill_retention`]); until then no payment makes it forget. Of two parts that
 //! lie further apart the earlier may be forgotten, so the configuration takes no time below a year.
 
-use crate::asked::Asked;
+use crate::asked::RequestContext;
 use crate::detail::BrokenLimit;
 use crate::message::digest128;
 use crate::reason::Reason;
@@ -31,7 +31,7 @@ pub(crate) struct BillClaim {
 }
 
 /// What is reserved of the bill that a request names, where it names one.
-pub(crate) fn claim(asked: &Asked<'_>) -> Option<BillClaim> {
+pub(crate) fn claim(asked: &RequestContext<'_>) -> Option<BillClaim> {
     let bill = asked.request.bill.as_ref()?;
     let payee = asked.payee();
     let kind = payee.kind().as_bytes();
@@ -60,7 +60,7 @@ pub(crate) fn claim(asked: &Asked<'_>) -> Option<BillClaim> {
 }
 
 /// Refuses an amount that the bill's terms rule out whatever was paid of it.
-pub(crate) fn check(asked: &Asked<'_>) -> Result<(), Refusal> {
+pub(crate) fn check(asked: &RequestContext<'_>) -> Result<(), Refusal> {
     let Some(terms) = asked.bill else { return Ok(()) };
     let amount = asked.request.amount;
     if amount.currency != terms.amount.currency {
@@ -79,7 +79,7 @@ pub(crate) fn check(asked: &Asked<'_>) -> Result<(), Refusal> {
 }
 
 /// When the bill is forgotten if this is its last payment.
-fn forgotten_at(asked: &Asked<'_>) -> Timestamp {
+fn forgotten_at(asked: &RequestContext<'_>) -> Timestamp {
     let never = Timestamp(i64::MAX);
     asked.bill_retention.map_or(never, |retention| {
         i64::try_from(retention.as_micros()).map_or(never, |micros| asked.now.plus_micros(micros))

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::asked::Asked;
+use crate::asked::RequestContext;
 use crate::detail::{BrokenLimit, ReservedLimits};
 use crate::id::BillNo;
 use crate::limit::Limits;
@@ -24,7 +24,7 @@ use crate::time::Timestamp;
 /// Errors: `format_error` naming the field a limit counts by, where the request leaves it out.
 pub(crate) fn reservation(
     limits: &Limits<'_>,
-    asked: &Asked<'_>,
+    asked: &RequestContext<'_>,
     entry: &Entry,
 ) -> Result<(Reservation, ReservedLimits), Refusal> {
     let mut reserved = ReservedLimits::default();
@@ -76,7 +76,7 @@ pub(crate) fn reservation(
 
 /// The same operation again on the same day. An original that is approved or undecided blocks it,
 /// a declined or reversed one does not. Where bills are named, another bill is another operation.
-fn operation_slot(rule: &LimitRule, asked: &Asked<'_>) -> Result<Slot, Refusal> {
+fn operation_slot(rule: &LimitRule, asked: &RequestContext<'_>) -> Result<Slot, Refusal> {
     let request = asked.request;
     let client = request.client.as_ref();
     let client = client.ok_or_else(|| asked.refuse(Reason::FormatError, "client"))?;
@@ -111,7 +111,7 @@ fn operation_slot(rule: &LimitRule, asked: &Asked<'_>) -> Result<Slot, Refusal> 
 
 /// What an approval takes from the accounts that have a floor: the collector's float, then what the
 /// asking participant may still owe under its net debit cap. The amounts are those of the entry.
-fn holds(asked: &Asked<'_>, entry: &Entry) -> Result<Holds, Refusal> {
+fn holds(asked: &RequestContext<'_>, entry: &Entry) -> Result<Holds, Refusal> {
     let currency = asked.request.amount.currency;
     let mut holds = Holds::new();
     let mut hold = |account, floor_minor, reason, limit| {
@@ -147,7 +147,7 @@ struct Count {
 }
 
 impl Count {
-    fn counter(&self, rule: &LimitRule, asked: &Asked<'_>) -> Result<Counter, Refusal> {
+    fn counter(&self, rule: &LimitRule, asked: &RequestContext<'_>) -> Result<Counter, Refusal> {
         let ((window, index, window_end), payee) = (self.window(asked), asked.payee());
         let [scope, owner_kind, owner, value] = self.scope(asked, &payee)?;
         let key = digest128(&[
@@ -166,7 +166,7 @@ impl Count {
     }
 
     /// Kind and number of the window that the payment falls into, and when it closes.
-    fn window(&self, asked: &Asked<'_>) -> (&'static [u8], i32, Timestamp) {
+    fn window(&self, asked: &RequestContext<'_>) -> (&'static [u8], i32, Timestamp) {
         let date = asked.business_date;
         match self.window {
             Window::Day => (b"day", date.0, asked.zone.end_of(date)),
@@ -180,7 +180,7 @@ impl Count {
     /// The name of the scope, whose it is (kind and name), and its value.
     fn scope<'a>(
         &self,
-        asked: &Asked<'a>,
+        asked: &RequestContext<'a>,
         payee: &'a Originator,
     ) -> Result<[&'a [u8]; 4], Refusal> {
         let request = asked.request;

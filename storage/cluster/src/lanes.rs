@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use router::early::EarlyReversal;
 use router::id::{Lane, PaymentId};
-use storage::guard::{Credit, Guard, ReserveAsk, Settlement};
+use storage::guard::{Credit, Guard, ReservationEnd, ReserveAsk};
 use storage::journal::{Damage, Head, Tail};
 use storage::settings::Limits;
 use storage::view::Views;
@@ -314,7 +314,7 @@ impl Reflect for Steps<'_> {
         self.replay.begin(self.lane, sequence, ask.payment, ask.at, ask.wants);
     }
 
-    fn end(&mut self, settlement: &Settlement<'_>) {
+    fn end(&mut self, settlement: &ReservationEnd<'_>) {
         self.replay.end(self.lane, settlement);
     }
 

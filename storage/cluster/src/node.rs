@@ -26,7 +26,7 @@ use storage_cql::{Control, Cql, CqlError, LaneRow, Lanes, Nodes, Owner};
 use storage_redis::{Gate, GateError};
 use tokio::sync::mpsc;
 
-use self::others::OthersOf;
+use self::others::NodeStores;
 use self::threads::thread;
 use crate::folios::Folios;
 use crate::gatekeeper::{GateLog, Gatekeeper, WaitingLanes};
@@ -189,7 +189,7 @@ impl Node {
 
     /// Makes the stores of this node know the other lanes.
     pub fn join(self: &Arc<Self>, peers: Arc<dyn Peers>) {
-        self.store.join(Arc::new(OthersOf { node: Arc::clone(self), peers }));
+        self.store.join(Arc::new(NodeStores { node: Arc::clone(self), peers }));
     }
 
     /// What other nodes are told of this one, with its next sign of life.
@@ -228,7 +228,7 @@ impl Node {
     pub fn once(&self, what: &str) -> Result<Turn, CqlError> {
         let (once, me) = (Once::new(self.cql()), self.inner.me.to_string());
         match once.begin(what, &me)? {
-            Turn::Others(other) if self.inner.is_gone(&other) => {
+            Turn::HeldBy(other) if self.inner.is_gone(&other) => {
                 once.begin_after(what, &me, &other)
             }
             turn => Ok(turn),

@@ -10,7 +10,7 @@ use std::collections::btree_map::Entry;
 use router::id::{AccountId, Lane};
 use router::reservation::{ClaimOwner, CounterKey, SlotKey};
 use router::time::Timestamp;
-use storage::guard::{Claim, MemoryGuard};
+use storage::guard::{ClaimTerm, MemoryGuard};
 use storage_redis::{Claimed, Row};
 
 /// The merged rows.
@@ -21,7 +21,7 @@ pub struct Merged {
     /// By name and numeric currency.
     accounts: BTreeMap<(AccountId, u16), Row>,
     counters: BTreeMap<u128, (i64, Timestamp)>,
-    slots: BTreeMap<u128, (ClaimOwner, Claim)>,
+    slots: BTreeMap<u128, (ClaimOwner, ClaimTerm)>,
     /// Open payments, keys and early reversals, which are each of one lane.
     own: Vec<Row>,
 }
@@ -90,19 +90,19 @@ impl Merged {
     }
 }
 
-fn claimed(claim: Claim) -> Claimed {
+fn claimed(claim: ClaimTerm) -> Claimed {
     match claim {
-        Claim::Open => Claimed::Open,
-        Claim::Kept => Claimed::Kept,
-        Claim::KeptUntil(until) => Claimed::Until(until),
+        ClaimTerm::Open => Claimed::Open,
+        ClaimTerm::Kept => Claimed::Kept,
+        ClaimTerm::KeptUntil(until) => Claimed::Until(until),
     }
 }
 
 /// Whether a claim counts where another stands: one of the two is over and not swept yet.
-fn outlasts(claim: Claim, other: Claim) -> bool {
+fn outlasts(claim: ClaimTerm, other: ClaimTerm) -> bool {
     match (claim, other) {
-        (Claim::KeptUntil(until), Claim::KeptUntil(other)) => until > other,
-        (Claim::KeptUntil(_), Claim::Open | Claim::Kept) => false,
-        (Claim::Open | Claim::Kept, _) => true,
+        (ClaimTerm::KeptUntil(until), ClaimTerm::KeptUntil(other)) => until > other,
+        (ClaimTerm::KeptUntil(_), ClaimTerm::Open | ClaimTerm::Kept) => false,
+        (ClaimTerm::Open | ClaimTerm::Kept, _) => true,
     }
 }

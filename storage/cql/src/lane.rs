@@ -7,7 +7,7 @@ use router::id::Lane;
 use storage::guard::GateEpoch;
 use storage::journal::{Chain, Head};
 
-pub(crate) use reach::{LaneSignals, Reach, Starts};
+pub(crate) use reach::{LaneExtent, LaneSignals, Starts};
 use row::{Columns, bytes};
 pub use row::{LaneRow, Owner};
 

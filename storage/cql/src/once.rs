@@ -16,7 +16,7 @@ pub enum Turn {
     /// Nobody's: it is done.
     Done,
     /// Another's, who has not said so yet.
-    Others(Box<str>),
+    HeldBy(Box<str>),
 }
 
 static READ: Statement =
@@ -62,7 +62,7 @@ impl Once {
         self.cql.block_on(async {
             let judge = async |_| {
                 Ok(match self.judge(&name, by).await? {
-                    Judged::Done(Turn::Others(other)) if *other == *gone => Judged::Again,
+                    Judged::Done(Turn::HeldBy(other)) if *other == *gone => Judged::Again,
                     settled => settled,
                 })
             };
@@ -79,7 +79,7 @@ impl Once {
             let judge = async |_| match self.judge(&name, by).await? {
                 Judged::Done(Turn::Done) => Ok(Judged::Done(())),
                 Judged::Done(Turn::Mine) | Judged::Again => Ok(Judged::Again),
-                Judged::Done(Turn::Others(other)) => {
+                Judged::Done(Turn::HeldBy(other)) => {
                     Err(CqlError::row(&DONE, format!("it is the turn of {other}")))
                 }
             };
@@ -94,7 +94,7 @@ impl Once {
         Ok(Judged::Done(match (state.as_deref(), holder.as_deref()) {
             (Some("done"), _) => Turn::Done,
             (_, Some(holder)) if holder == by => Turn::Mine,
-            (_, holder) => Turn::Others(holder.unwrap_or_default().into()),
+            (_, holder) => Turn::HeldBy(holder.unwrap_or_default().into()),
         }))
     }
 }

@@ -27,8 +27,8 @@ use router::time::{Date, Timestamp};
 use storage::journal::Head;
 use storage::record::decode;
 use storage::view::{
-    FrameRecords, History, Homed, NamedBy, NoticeBytes, Rows, TraceName, ViewError, ViewPosition,
-    Views,
+    EndpointHome, FrameRecords, History, NamedBy, NoticeBytes, Rows, TraceName, ViewError,
+    ViewPosition, Views,
 };
 
 use crate::frames::records_from;
@@ -128,7 +128,7 @@ impl CqlViews {
     }
 
     /// All endpoints; those that were read before, as long as no lane says that it has set one.
-    async fn read_endpoints(&self) -> Result<Vec<Homed>, CqlError> {
+    async fn read_endpoints(&self) -> Result<Vec<EndpointHome>, CqlError> {
         let changes = self.cql.rows::<(i32, i64)>(&ENDPOINT_CHANGES, ()).await?;
         {
             let known = self.endpoints.lock();
@@ -141,7 +141,7 @@ impl CqlViews {
         for (body, lane) in rows {
             let lane = u16::try_from(lane).map_err(|error| CqlError::row(&ENDPOINTS, error))?;
             if let Some(endpoint) = decode(&body).ok().and_then(Record::into_endpoint) {
-                endpoints.push(Homed { home: Lane(lane), endpoint });
+                endpoints.push(EndpointHome { home: Lane(lane), endpoint });
             }
         }
         endpoints.sort_by_key(|homed| homed.endpoint.id);
@@ -205,7 +205,7 @@ impl Views for CqlViews {
         self.ask(self.read_position())
     }
 
-    fn endpoints(&self) -> Result<Vec<Homed>, ViewError> {
+    fn endpoints(&self) -> Result<Vec<EndpointHome>, ViewError> {
         self.ask(self.read_endpoints())
     }
 
@@ -331,7 +331,7 @@ type KeyBytes = (Vec<u8>, Vec<u8>);
 #[derive(Debug, Default)]
 struct KnownEndpoints {
     changes: Vec<(i32, i64)>,
-    endpoints: Vec<Homed>,
+    endpoints: Vec<EndpointHome>,
 }
 
 /// Keys of rows that were written and need not be again; forgets all when it is full.

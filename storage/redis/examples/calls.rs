@@ -16,7 +16,7 @@ use router::reason::Reason;
 use router::reservation::{Counter, CounterKey, Hold, Keep, Reservation, Settle, Slot, SlotKey};
 use router::time::Timestamp;
 use storage::guard::{
-    Begun, Credit, GateEpoch, GiveBack, Guard, ReserveAsk, Settlement, Verdict, Wants,
+    Begun, Credit, GateEpoch, GiveBack, Guard, ReservationEnd, ReserveAsk, Verdict, Wants,
 };
 use storage_redis::{Form, Gate, RedisGuard, RedisSettings};
 
@@ -93,13 +93,13 @@ fn run(
             Entry::pair(wants.holds[0].account, payee, wants.holds[0].amount).unwrap()
         })
         .collect();
-    let endings: Vec<Settlement<'_>> = wanted
+    let endings: Vec<ReservationEnd<'_>> = wanted
         .iter()
         .zip(&entries)
         .map(|((payment, _), entry)| {
             *sequence += 1;
             let (payment, settle, sequence) = (*payment, Settle::Post, *sequence);
-            Settlement { payment, settle, reservation: None, entry, sequence }
+            ReservationEnd { payment, settle, reservation: None, entry, sequence }
         })
         .collect();
     let group = GiveBack { begun: &begun, endings: &endings, credits: &[], through: *sequence };

@@ -4,7 +4,7 @@ use router::posting::{Entry, whole_reversal};
 use router::reservation::Settle;
 
 use super::sample::{self, Sample};
-use crate::guard::{Credit, GiveBack, Guard, ReserveAsk, Settlement, Verdict, Wants};
+use crate::guard::{Credit, GiveBack, Guard, ReservationEnd, ReserveAsk, Verdict, Wants};
 
 /// Money available never goes below the floor, and what is granted adds up, whatever the order of
 /// asks and settlements and the size of the batches.
@@ -92,7 +92,7 @@ impl Model {
                 Settle::Undo => whole_reversal(&intent.plan.entry, sample::money(0)).unwrap(),
             };
             let payment = payment.id();
-            let settlement = Settlement { payment, settle, reservation, entry, sequence };
+            let settlement = ReservationEnd { payment, settle, reservation, entry, sequence };
             let endings = &[settlement];
             guard
                 .give_back(&GiveBack { begun: &[], endings, credits: &[], through: sequence })

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use router::endpoint::Endpoint;
 
 use super::{FollowError, Follower, Refresh};
-use crate::view::{Homed, ViewError};
+use crate::view::{EndpointHome, ViewError};
 
 impl Follower {
     /// Reads endpoints now and from now on, for other nodes set them too.
@@ -17,7 +17,7 @@ impl Follower {
         Ok(())
     }
 
-    pub(super) fn take_endpoints(&mut self, endpoints: Vec<Homed>) {
+    pub(super) fn take_endpoints(&mut self, endpoints: Vec<EndpointHome>) {
         self.shared.take_endpoints(&endpoints);
         endpoints.into_iter().for_each(|homed| self.set_endpoint(homed.endpoint));
     }

@@ -11,7 +11,7 @@ use crate::conformance::sample::{Sample, endpoint};
 use crate::journal::{Files, Head, Journal, dir_of};
 use crate::seal::{Sealer, SealingKey};
 use crate::view::local::LocalViews;
-use crate::view::{Homed, NamedBy, NoticeBytes, TraceName};
+use crate::view::{EndpointHome, NamedBy, NoticeBytes, TraceName};
 use crate::written::{WrittenGroup, WrittenIntent, WrittenOutcome};
 
 fn sealer() -> Sealer {
@@ -127,7 +127,7 @@ impl Views for Away {
         self.rows.position()
     }
 
-    fn endpoints(&self) -> Result<Vec<Homed>, ViewError> {
+    fn endpoints(&self) -> Result<Vec<EndpointHome>, ViewError> {
         self.rows.endpoints()
     }
 

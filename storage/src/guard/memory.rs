@@ -24,8 +24,8 @@ use router::time::Timestamp;
 use smallvec::SmallVec;
 
 use super::{
-    Balance, GateEpoch, GiveBack, Guard, GuardError, LimitPlace, ReserveAsk, Settlement, Sought,
-    Verdict, Wants,
+    Balance, GateEpoch, GiveBack, Guard, GuardError, LimitPlace, ReservationEnd, ReserveAsk,
+    Sought, Verdict, Wants,
 };
 use crate::settings::micros;
 use early::EarlyByHandle;
@@ -70,14 +70,14 @@ struct CounterRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SlotRow {
     owner: ClaimOwner,
-    claim: Claim,
+    claim: ClaimTerm,
     /// Elapsed time at which a claim that ends at an instant may be dropped, in microseconds.
     drop_at: i64,
 }
 
 /// For how long a slot is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
+pub enum ClaimTerm {
     /// Until its payment has an outcome.
     Open,
     /// Until its payment is reversed.
@@ -201,9 +201,9 @@ impl MemoryGuard {
     fn check_slot(&self, at: Timestamp, slot: &Slot) -> Result<(), Verdict> {
         let Some(row) = self.slots.get(&slot.key.0) else { return Ok(()) };
         let reason = match row.claim {
-            Claim::KeptUntil(until) if until <= at => return Ok(()),
-            Claim::Open => slot.reason_while_open,
-            Claim::Kept | Claim::KeptUntil(_) => slot.reason_once_kept,
+            ClaimTerm::KeptUntil(until) if until <= at => return Ok(()),
+            ClaimTerm::Open => slot.reason_while_open,
+            ClaimTerm::Kept | ClaimTerm::KeptUntil(_) => slot.reason_once_kept,
         };
         Err(Verdict::Exceeded { reason, owner: Some(row.owner), headroom: None, place: None })
     }
@@ -245,7 +245,7 @@ impl MemoryGuard {
                 Keep::UntilOutcome | Keep::WhileApproved => i64::MAX,
             };
             let owner = ClaimOwner::Payment(payment);
-            let row = SlotRow { owner, claim: Claim::Open, drop_at };
+            let row = SlotRow { owner, claim: ClaimTerm::Open, drop_at };
             self.slots.insert(slot.key.0, row);
         }
         for counter in counters {
@@ -284,7 +284,7 @@ impl MemoryGuard {
         }
     }
 
-    pub(crate) fn end(&mut self, settlement: &Settlement<'_>) {
+    pub(crate) fn end(&mut self, settlement: &ReservationEnd<'_>) {
         let payment = settlement.payment;
         match settlement.settle {
             Settle::Post => self.post(payment, settlement.entry),
@@ -308,8 +308,8 @@ impl MemoryGuard {
         for (slot, keep) in open.slots {
             match keep {
                 Keep::UntilOutcome => self.free(slot, owner),
-                Keep::WhileApproved => self.keep(slot, owner, Claim::Kept),
-                Keep::Until(until) => self.keep(slot, owner, Claim::KeptUntil(until)),
+                Keep::WhileApproved => self.keep(slot, owner, ClaimTerm::Kept),
+                Keep::Until(until) => self.keep(slot, owner, ClaimTerm::KeptUntil(until)),
             }
         }
     }
@@ -354,7 +354,7 @@ impl MemoryGuard {
         }
     }
 
-    fn keep(&mut self, slot: u128, owner: ClaimOwner, claim: Claim) {
+    fn keep(&mut self, slot: u128, owner: ClaimOwner, claim: ClaimTerm) {
         if let Some(row) = self.slots.get_mut(&slot).filter(|row| row.owner == owner) {
             row.claim = claim;
         }
@@ -395,8 +395,8 @@ impl MemoryGuard {
 impl SlotRow {
     fn is_over(&self, elapsed: i64) -> bool {
         match self.claim {
-            Claim::Open | Claim::Kept => false,
-            Claim::KeptUntil(_) => self.drop_at <= elapsed,
+            ClaimTerm::Open | ClaimTerm::Kept => false,
+            ClaimTerm::KeptUntil(_) => self.drop_at <= elapsed,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use router::id::Lane;
 
-use super::{NoticePage, NoticeRow, Owed, OwedPage};
+use super::{NoticePage, NoticeRow, OwedPage, UndeliveredNotice};
 use crate::journal::Head;
 
 /// How far an endpoint's notices were read, lane by lane: nothing of a lane that is not named.
@@ -106,7 +106,7 @@ impl FromStr for LogCursor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LanePage {
     /// In the lane's order.
-    pub rows: Vec<Owed>,
+    pub rows: Vec<UndeliveredNotice>,
     /// Nothing else is owed up to this position.
     pub scanned_through: u64,
     /// Nothing more was there behind it.
@@ -155,7 +155,7 @@ pub(crate) fn log_page(lists: Vec<Vec<NoticeRow>>, limit: usize) -> NoticePage {
     NoticePage { rows, next: (!next.is_empty()).then_some(LogCursor(next)) }
 }
 
-fn row_time(owed: &Owed) -> (i64, u64) {
+fn row_time(owed: &UndeliveredNotice) -> (i64, u64) {
     (owed.payment.unix_ms(), owed.sequence)
 }
 
@@ -208,10 +208,10 @@ mod tests {
     }
 
     /// A notice at a position of a lane, of a payment made in a millisecond.
-    fn owed(lane: u16, position: u64, ms: i64) -> Owed {
+    fn owed(lane: u16, position: u64, ms: i64) -> UndeliveredNotice {
         let payment = PaymentId::in_lane(ms, Lane(lane), position);
         let kind = NoticeType::PaymentApproved;
-        Owed {
+        UndeliveredNotice {
             sequence: at(lane, position),
             notice_id: notice_id(payment, kind),
             payment,
@@ -234,7 +234,7 @@ mod tests {
         }
     }
 
-    fn page(rows: Vec<Owed>, scanned_through: u64, is_end: bool) -> LanePage {
+    fn page(rows: Vec<UndeliveredNotice>, scanned_through: u64, is_end: bool) -> LanePage {
         LanePage { rows, scanned_through, is_end }
     }
 

@@ -9,7 +9,7 @@ use router::notice::{NoticeType, notice_id, refund_notice_id};
 use router::record::{NoticeMark, Record};
 use router::time::Timestamp;
 
-use super::{Attempted, Delivery, LanePage, NoticeRow, OrderKey, Owed};
+use super::{Attempted, Delivery, LanePage, NoticeRow, OrderKey, UndeliveredNotice};
 use crate::packing::{Reader, put_option, put_text, put_timestamp, put_u16, put_u32, put_u128};
 use crate::record::DecodeError;
 use crate::record::{notice_type, put_notice_type};
@@ -53,9 +53,9 @@ fn id_of(payment: PaymentId, kind: NoticeType, refund: Option<RefundId>) -> Noti
 pub(crate) fn owed_at_first(
     NoticeOrigin { sequence, at, refund }: NoticeOrigin,
     (payment, kind, bill): (PaymentId, NoticeType, Option<BillNo>),
-) -> Owed {
+) -> UndeliveredNotice {
     let order_key = bill.map_or(OrderKey::Payment(payment), OrderKey::Bill);
-    Owed {
+    UndeliveredNotice {
         sequence,
         notice_id: id_of(payment, kind, refund),
         payment,
@@ -357,7 +357,7 @@ fn row(
         4 => Delivery::Dead,
         _ => return Err(DecodeError::Value { field: "delivery", at }),
     };
-    let owed = Owed {
+    let owed = UndeliveredNotice {
         sequence,
         notice_id: id_of(payment, kind, refund),
         payment,
@@ -405,7 +405,7 @@ mod tests {
         outbox.note(ENDPOINT, sequence, attempted, (delivery, Timestamp(2))).unwrap();
     }
 
-    fn sequences(owed: &[Owed]) -> Vec<u64> {
+    fn sequences(owed: &[UndeliveredNotice]) -> Vec<u64> {
         owed.iter().map(|owed| owed.sequence).collect()
     }
 

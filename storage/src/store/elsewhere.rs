@@ -35,7 +35,7 @@ pub struct Revived {
 }
 
 /// The stores of other lanes, as one store sees them.
-pub trait Others: Send + Sync {
+pub trait OtherLaneStores: Send + Sync {
     /// The store of a lane that this node holds besides.
     fn held(&self, lane: Lane) -> Option<Store>;
 
@@ -75,7 +75,7 @@ pub type Reviving = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>
 
 impl Store {
     /// Makes the stores of other lanes known, once.
-    pub fn join(&self, others: Arc<dyn Others>) {
+    pub fn join(&self, others: Arc<dyn OtherLaneStores>) {
         // A store is joined by who starts it, so nobody is there to join it twice.
         let _ = self.inner.others.set(others);
     }

@@ -7,7 +7,7 @@ use router::id::{EndpointId, Lane};
 use router::record::Record;
 
 use super::{Appended, Store, StoreError};
-use crate::view::Homed;
+use crate::view::EndpointHome;
 
 impl Store {
     /// The lane that keeps the versions of an event's subject: the one that it was created in, which
@@ -43,7 +43,7 @@ impl Store {
         let appended = self.append_elsewhere(home, record, encoded).await?;
         if let Some(endpoint) = endpoint {
             // Reads of this node are right at once, not only when it looks at the read models again.
-            self.inner.shared.take_endpoints(&[Homed { home, endpoint }]);
+            self.inner.shared.take_endpoints(&[EndpointHome { home, endpoint }]);
         }
         Ok(appended)
     }

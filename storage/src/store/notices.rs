@@ -19,7 +19,7 @@ use crate::outbox::{
     owed_page,
 };
 use crate::record;
-use crate::view::{Homed, ViewError};
+use crate::view::{EndpointHome, ViewError};
 use crate::writer::Command;
 
 /// Notices another node is asked to revive at once: as many as it does well within the time that it
@@ -43,7 +43,7 @@ impl Store {
     /// Those of them that are served here: this store's lane is where they were set last.
     pub fn endpoints_here(&self) -> Vec<Endpoint> {
         let endpoints = self.inner.shared.endpoints.lock();
-        let here = |homed: &&Homed| homed.home == self.lane();
+        let here = |homed: &&EndpointHome| homed.home == self.lane();
         endpoints.values().filter(here).map(|homed| homed.endpoint.clone()).collect()
     }
 

@@ -24,7 +24,7 @@ use crate::seal::Sealer;
 use crate::settings::Limits;
 use crate::shared::Shared;
 use crate::state::Fold;
-use crate::view::{Homed, Views};
+use crate::view::{EndpointHome, Views};
 use crate::writer::Writer;
 
 /// What a store is made of: the same whether it stands on one machine or is one of many.
@@ -143,7 +143,7 @@ where
     let shared = Arc::new(Shared::new(head, followed));
     // Notices may be further than the rows of payments, some of which wait for their outcome.
     shared.noticed.send_replace(position.noticed.max(followed));
-    let homed = |(id, endpoint)| (id, Homed { home: lane, endpoint });
+    let homed = |(id, endpoint)| (id, EndpointHome { home: lane, endpoint });
     *shared.endpoints.lock() = fold.endpoints.into_iter().map(homed).collect();
     let mut steps = foldhash::HashMap::default();
     for (id, payment) in fold.open {

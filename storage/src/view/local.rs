@@ -20,7 +20,7 @@ use router::record::Record;
 use router::time::{Date, Timestamp};
 
 use super::{
-    FrameRecords, Homed, NamedBy, NoticeBytes, Rows, TRACE_ROWS_MAX, TraceName, ViewError,
+    EndpointHome, FrameRecords, NamedBy, NoticeBytes, Rows, TRACE_ROWS_MAX, TraceName, ViewError,
     ViewPosition, Views, keys,
 };
 use crate::history::History;
@@ -175,13 +175,13 @@ impl Views for LocalViews {
         Ok(ViewPosition { written: next(), noticed: next() })
     }
 
-    fn endpoints(&self) -> Result<Vec<Homed>, ViewError> {
+    fn endpoints(&self) -> Result<Vec<EndpointHome>, ViewError> {
         let mut endpoints = Vec::new();
         for row in self.meta.prefix(ENDPOINT) {
             let body = row.value()?;
             if let Some(endpoint) = decode(&body).ok().and_then(Record::into_endpoint) {
                 // One machine has one lane.
-                endpoints.push(Homed { home: Lane::default(), endpoint });
+                endpoints.push(EndpointHome { home: Lane::default(), endpoint });
             }
         }
         Ok(endpoints)

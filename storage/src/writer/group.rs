@@ -14,7 +14,7 @@ use super::{Answer, Command, Decided, Writer};
 use crate::appended::Appended;
 use crate::error::StoreError;
 use crate::failure::StoreFailure;
-use crate::guard::{Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, Settlement};
+use crate::guard::{Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, ReservationEnd};
 use crate::history::History;
 use crate::journal::{Backend, BackendError, FRAME_HEADER_LEN, Head};
 use crate::view::Facts;
@@ -239,7 +239,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
     fn tell_guard(&mut self, group: &Group) {
         let nothing = Entry::default();
         let endings = group.ended.iter();
-        let endings: Vec<Settlement<'_>> =
+        let endings: Vec<ReservationEnd<'_>> =
             endings.map(|ended| ended.settlement(&group.appended, &nothing)).collect();
         let credits = group.credits.iter();
         let credits: Vec<Credit<'_>> =
@@ -320,11 +320,11 @@ impl Ended {
         &'a self,
         appended: &'a [FollowingRecord],
         nothing: &'a Entry,
-    ) -> Settlement<'a> {
+    ) -> ReservationEnd<'a> {
         let Self { payment, settle, reservation, step, sequence } = self;
         let (payment, settle, sequence) = (*payment, *settle, *sequence);
         let entry = appended[*step].record.entry().unwrap_or(nothing);
-        Settlement { payment, settle, reservation: reservation.as_deref(), entry, sequence }
+        ReservationEnd { payment, settle, reservation: reservation.as_deref(), entry, sequence }
     }
 }
 

@@ -33,7 +33,7 @@ use crate::config::ParticipantConfig;
 pub use ask::LineState;
 pub use carry::ReadyFrame;
 pub use common::{CommonParts, Speaker};
-use in_flight::{Claim, Expected, InFlight, RequestKind};
+use in_flight::{Expected, InFlight, RequestKind, StanClaim};
 use line::Line;
 use past::PastRequests;
 use remote_lines::RemoteLines;
@@ -174,7 +174,7 @@ impl Iso8583Participant {
         kind: RequestKind,
         folio: Folio,
         now: Timestamp,
-    ) -> Result<(Claim<'_>, RequestTrace), NotSent> {
+    ) -> Result<(StanClaim<'_>, RequestTrace), NotSent> {
         if !self.can_be_asked() {
             return Err(NotSent::SignedOff);
         }
@@ -196,7 +196,7 @@ impl Iso8583Participant {
         kind: RequestKind,
         folio: Folio,
         trace: &RequestTrace,
-    ) -> Result<Claim<'_>, NotSent> {
+    ) -> Result<StanClaim<'_>, NotSent> {
         if !self.can_be_asked() {
             return Err(NotSent::SignedOff);
         }

@@ -23,7 +23,9 @@ use tokio::sync::Semaphore;
 use super::Bulkhead;
 use super::iso8583::tls::{self, TlsError};
 use crate::config::{JsonConfig, ParticipantConfig};
-use crate::outbound::{ClientSettings, HttpClient, NamePlaces, Reach, Sockets, tls_of_machine};
+use crate::outbound::{
+    AddressRule, ClientSettings, HttpClient, NamePlaces, Sockets, tls_of_machine,
+};
 use crate::supervise::Tasks;
 
 pub use carry::ReadyRequest;
@@ -68,7 +70,7 @@ impl JsonParticipant {
         let in_flight_max = requests_max(&config);
         let settings = ClientSettings {
             // The address stands in the configuration.
-            reach: Reach::Anywhere,
+            reach: AddressRule::Anywhere,
             names: NamePlaces::Participants,
             connect_timeout: timeout,
             in_flight_max,

@@ -74,7 +74,7 @@ fn told(config: &ScyllaConfig, form: Form, (watched, tolerance): (Duration, Dura
 struct ClusterReport {
     gate: Option<Gate>,
     nodes: Vec<Node>,
-    lanes: Vec<Lane>,
+    lanes: Vec<ReportedLane>,
     problems: Vec<String>,
 }
 
@@ -106,7 +106,7 @@ struct Node {
 }
 
 #[derive(Debug, Serialize)]
-struct Lane {
+struct ReportedLane {
     lane: u16,
     home: String,
     owner: String,
@@ -129,7 +129,7 @@ impl ClusterReport {
             progress: row.progress.to_string(),
         });
         let nodes: Vec<Node> = status.nodes.iter().map(node).collect();
-        let lanes: Vec<Lane> = status.lanes.iter().map(lane).collect();
+        let lanes: Vec<ReportedLane> = status.lanes.iter().map(lane).collect();
         let mut problems = problems(gate.as_ref(), &nodes, status);
         problems.extend(clocks(&nodes, tolerance));
         Self { gate, nodes, lanes, problems }
@@ -166,7 +166,7 @@ impl ClusterReport {
             "\n{:<6} {:<20} {:<32} {:>6} {:>6} {:>12} {:>8}",
             "lane", "home", "owner", "epoch", "guard", "records", "lag"
         );
-        for Lane { lane, home, owner, epoch, guard_epoch, records, lag } in &self.lanes {
+        for ReportedLane { lane, home, owner, epoch, guard_epoch, records, lag } in &self.lanes {
             let _ = writeln!(
                 out,
                 "{lane:<6} {home:<20} {owner:<32} {epoch:>6} {guard_epoch:>6} {records:>12} {lag:>8}"
@@ -194,8 +194,8 @@ fn node(NodeStatus { row, lives, twin }: &NodeStatus) -> Node {
     }
 }
 
-fn lane(LaneStatus { row, records, lag }: &LaneStatus) -> Lane {
-    Lane {
+fn lane(LaneStatus { row, records, lag }: &LaneStatus) -> ReportedLane {
+    ReportedLane {
         lane: row.lane.0,
         home: row.home.to_string(),
         owner: row.owner.to_string(),

@@ -45,9 +45,9 @@ pub struct Door {
 
 /// Answers what other nodes ask.
 #[derive(Clone)]
-struct Asked(Router);
+struct ForwardRoutes(Router);
 
-impl Answers for Asked {
+impl Answers for ForwardRoutes {
     async fn answer(&self, request: Request<Incoming>) -> Response {
         match self.0.clone().oneshot(request.map(Body::new)).await {
             Ok(response) => response,
@@ -69,7 +69,7 @@ impl Door {
     pub async fn run(self, listener: TcpListener, admission: Arc<Admission>) {
         let tasks = self.engine.tasks.clone();
         let ending = tasks.stages().ending.clone();
-        let asked = Asked(self.routes());
+        let asked = ForwardRoutes(self.routes());
         loop {
             let (socket, peer) = tokio::select! {
                 () = ending.cancelled() => return,

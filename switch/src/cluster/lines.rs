@@ -12,7 +12,7 @@ use router::secret::{SealedSecret, Secret};
 use storage::seal::Sealer;
 use storage_cluster::Node;
 
-use super::peers::{HttpPeers, NoWord, Way};
+use super::peers::{HttpPeers, NoPeerAnswer, Way};
 use super::stans;
 use crate::adapter::iso8583::LineState;
 use crate::adapter::iso8583::remote_lines::{Handing, RemoteLines};
@@ -69,7 +69,7 @@ impl NodeLines {
         address: String,
         participant: ParticipantId,
         message: &Bytes,
-    ) -> Handing<Result<StatusCode, NoWord>> {
+    ) -> Handing<Result<StatusCode, NoPeerAnswer>> {
         self.peers.hand(way, address, participant, seal(&self.sealer, message))
     }
 }
@@ -88,9 +88,9 @@ impl RemoteLines for NodeLines {
         Box::pin(async move {
             match handing.await {
                 Ok(status) => status == StatusCode::OK,
-                Err(NoWord::NotHanded) => false,
+                Err(NoPeerAnswer::NotHanded) => false,
                 // No word is no proof that it did not leave.
-                Err(NoWord::MaybeHanded) => true,
+                Err(NoPeerAnswer::MaybeHanded) => true,
             }
         })
     }

@@ -87,23 +87,23 @@ impl HttpPeers {
 
     /// Hands a participant's message to another node, which answers by a status.
     ///
-    /// Errors: [`NoWord`].
+    /// Errors: [`NoPeerAnswer`].
     pub fn hand(
         &self,
         way: Way,
         address: String,
         participant: ParticipantId,
         sealed: Bytes,
-    ) -> Handing<Result<StatusCode, NoWord>> {
+    ) -> Handing<Result<StatusCode, NoPeerAnswer>> {
         let request = self.request(&address, &way.path(participant.as_str()), sealed);
         let client = self.client.clone();
         Box::pin(async move {
-            let Some(request) = request else { return Err(NoWord::NotHanded) };
+            let Some(request) = request else { return Err(NoPeerAnswer::NotHanded) };
             let answered = timeout(ANSWER_WITHIN, client.request(request)).await;
             match answered {
                 Ok(Ok(response)) => Ok(response.status()),
-                Ok(Err(error)) if error.is_connect() => Err(NoWord::NotHanded),
-                Ok(Err(_)) | Err(_) => Err(NoWord::MaybeHanded),
+                Ok(Err(error)) if error.is_connect() => Err(NoPeerAnswer::NotHanded),
+                Ok(Err(_)) | Err(_) => Err(NoPeerAnswer::MaybeHanded),
             }
         })
     }
@@ -111,7 +111,7 @@ impl HttpPeers {
 
 /// Why there is no answer of another node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoWord {
+pub enum NoPeerAnswer {
     /// No connection came about, so nothing was handed over.
     NotHanded,
     /// It may have been handed over.

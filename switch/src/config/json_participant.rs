@@ -18,7 +18,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 
 use super::read::Section;
-use crate::outbound::{Destination, Host, Reach};
+use crate::outbound::{AddressRule, Destination, Host};
 
 /// Longest file of a dialect or a key, in bytes.
 const FILE_LEN_MAX: u64 = 1 << 20;
@@ -162,7 +162,7 @@ fn part<T>(
 fn url(section: &mut Section<'_>) -> Option<String> {
     let may_be_clear = section.flag("dangerous_clear_text");
     let text = section.required::<String>("url")?;
-    let uri = match Reach::Anywhere.check(&text) {
+    let uri = match AddressRule::Anywhere.check(&text) {
         Ok(uri) => uri,
         Err(error) => {
             section.mistake("url", format!("the address {error}"));
@@ -282,7 +282,7 @@ fn verify(section: &mut Section<'_>) -> Option<VerifyConfig> {
     let answers = section.flag("answers");
     let base_url = section.text("base_url").map(|url| url.trim_end_matches('/').to_owned());
     if let Some(url) = &base_url
-        && let Err(error) = Reach::Anywhere.check(url)
+        && let Err(error) = AddressRule::Anywhere.check(url)
     {
         section.mistake("base_url", format!("the address {error}"));
     }

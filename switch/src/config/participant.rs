@@ -35,7 +35,7 @@ pub struct ParticipantConfig {
     /// Fingerprint of the client certificate it must show, SHA-256 of its DER form.
     pub certificate_sha256: Option<[u8; 32]>,
     /// Where we connect to it; none means we do not.
-    pub reach: Option<Reach>,
+    pub reach: Option<ConnectConfig>,
     /// The address that is for it alone; none means it calls where everybody does.
     pub listen: Option<SocketAddr>,
     /// How its messages are framed on lines we open and at its own address; none means as at
@@ -99,7 +99,7 @@ pub enum OnUnknown {
 
 /// Where and how we connect to a participant.
 #[derive(Debug, Clone)]
-pub struct Reach {
+pub struct ConnectConfig {
     /// Its host and port. A name is looked up at each connect.
     pub address: Destination,
     /// Lines to keep open.
@@ -317,7 +317,7 @@ fn partial_reversals(
     is_wanted
 }
 
-fn reach(section: &mut Section<'_>) -> Option<Reach> {
+fn reach(section: &mut Section<'_>) -> Option<ConnectConfig> {
     let address = section.destination("connect", "bank.example:8583 or 192.0.2.10:8583");
     let lines = section.size("lines", 1..=64, 1);
     let echo_interval = millis(section, "echo_interval_ms", 30_000);
@@ -328,7 +328,7 @@ fn reach(section: &mut Section<'_>) -> Option<Reach> {
     }
     let tls = section.has("tls").then(|| section.section("tls", tls)).flatten();
     let address = address?;
-    Some(Reach { address, lines, echo_interval, reconnect_min, reconnect_max, tls })
+    Some(ConnectConfig { address, lines, echo_interval, reconnect_min, reconnect_max, tls })
 }
 
 fn pin_rule(section: &mut Section<'_>, keys: &KeysConfig) -> Option<PinRule> {

@@ -9,12 +9,12 @@ const QUEUE_LEN_MAX: usize = 65_536;
 
 /// Where payments that must be undone are put. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Owed(mpsc::Sender<(PaymentId, Repeat)>);
+pub struct OwedReversals(mpsc::Sender<(PaymentId, Repeat)>);
 
-/// The other end of [`Owed`].
+/// The other end of [`OwedReversals`].
 pub type OwedQueue = mpsc::Receiver<(PaymentId, Repeat)>;
 
-impl Owed {
+impl OwedReversals {
     /// An empty queue.
     pub fn new() -> (Self, OwedQueue) {
         let (sender, receiver) = mpsc::channel(QUEUE_LEN_MAX);

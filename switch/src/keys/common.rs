@@ -15,7 +15,7 @@ use storage_cql::CqlError;
 use storage_cql::api_keys::ApiKeyRow;
 use tokio::sync::Semaphore;
 
-use super::{Hash, KeyHolder, NoWord, table};
+use super::{Hash, KeyHolder, KeyTableUnavailable, table};
 use crate::log::Seldom;
 
 /// The table's word on a key it knows is renewed when it is this old.
@@ -98,7 +98,11 @@ impl Common {
     /// Whose key this is. Cancel-safe.
     ///
     /// Errors: the table does not answer, and has not known the key before.
-    pub async fn principal(&self, hash: Hash, now: Instant) -> Result<Option<KeyHolder>, NoWord> {
+    pub async fn principal(
+        &self,
+        hash: Hash,
+        now: Instant,
+    ) -> Result<Option<KeyHolder>, KeyTableUnavailable> {
         let next = self.inner.said.lock().next(&hash, now);
         match next {
             Next::Tell(principal) => Ok(principal),
@@ -116,8 +120,8 @@ impl Common {
             Next::Ask(old) => {
                 let places = if old.is_some() { &self.inner.renewals } else { &self.inner.guesses };
                 let asked = tokio::time::timeout(ANSWER_WITHIN, self.ask(hash, now, places)).await;
-                match asked.unwrap_or(Err(NoWord)) {
-                    Err(NoWord) => old.map(Some).ok_or(NoWord),
+                match asked.unwrap_or(Err(KeyTableUnavailable)) {
+                    Err(KeyTableUnavailable) => old.map(Some).ok_or(KeyTableUnavailable),
                     told => told,
                 }
             }
@@ -129,8 +133,8 @@ impl Common {
         hash: Hash,
         now: Instant,
         places: &Arc<Semaphore>,
-    ) -> Result<Option<KeyHolder>, NoWord> {
-        let place = Arc::clone(places).acquire_owned().await.map_err(|_| NoWord)?;
+    ) -> Result<Option<KeyHolder>, KeyTableUnavailable> {
+        let place = Arc::clone(places).acquire_owned().await.map_err(|_| KeyTableUnavailable)?;
         // Another request with the same key may have asked meanwhile.
         if let Some(principal) = self.inner.said.lock().since(&hash, now) {
             return Ok(principal);
@@ -141,13 +145,13 @@ impl Common {
             let _place = place;
             inner.look(hash, now)
         });
-        looked.await.map_err(|_| NoWord)?
+        looked.await.map_err(|_| KeyTableUnavailable)?
     }
 }
 
 impl Inner {
     /// Asks the table, and remembers what it says. Blocks.
-    fn look(&self, hash: Hash, now: Instant) -> Result<Option<KeyHolder>, NoWord> {
+    fn look(&self, hash: Hash, now: Instant) -> Result<Option<KeyHolder>, KeyTableUnavailable> {
         match (self.find)(&hash) {
             Ok(row) => {
                 let principal = row.and_then(table::shown).map(|key| key.principal());
@@ -160,7 +164,7 @@ impl Inner {
                     let error = storage::with_causes(&error);
                     tracing::warn!(%error, left_out, "the common API keys cannot be read");
                 }
-                Err(NoWord)
+                Err(KeyTableUnavailable)
             }
         }
     }
@@ -258,7 +262,7 @@ mod tests {
     const HALF: Duration = RENEWED_AFTER;
 
     /// The answer, once a look that was begun behind it has ended.
-    async fn told(common: &Common, now: Instant) -> Result<Option<KeyHolder>, NoWord> {
+    async fn told(common: &Common, now: Instant) -> Result<Option<KeyHolder>, KeyTableUnavailable> {
         let told = common.principal(KEY, now).await;
         let all = u32::try_from(LOOKS_MAX).expect("few");
         drop(common.inner.renewals.acquire_many(all).await);
@@ -317,8 +321,8 @@ mod tests {
             assert_eq!(told(&common, now + COUNTS_FOR * 59).await, Ok(holder()));
         }
         assert_eq!(looks.load(Ordering::Relaxed), 3);
-        assert_eq!(common.principal(KEY, now + COUNTS_FOR * 60).await, Err(NoWord));
-        assert_eq!(common.principal([2; 32], now).await, Err(NoWord));
+        assert_eq!(common.principal(KEY, now + COUNTS_FOR * 60).await, Err(KeyTableUnavailable));
+        assert_eq!(common.principal([2; 32], now).await, Err(KeyTableUnavailable));
     }
 
     #[test]

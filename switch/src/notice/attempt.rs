@@ -9,7 +9,7 @@ use router::endpoint::Endpoint;
 use router::id::NoticeId;
 use router::time::Timestamp;
 use storage::StoreError;
-use storage::outbox::Owed;
+use storage::outbox::UndeliveredNotice;
 use tokio::time::Instant;
 
 use super::client::{Answer, Envelope, NoAnswer};
@@ -34,7 +34,7 @@ pub(super) struct Target {
 /// What became of one attempt.
 pub(super) struct Attempt {
     /// The notice.
-    pub owed: Owed,
+    pub owed: UndeliveredNotice,
     /// Where it was sent; none when it was not, or was broken off.
     pub target: Option<Arc<Target>>,
     /// When it was made.
@@ -96,7 +96,7 @@ impl Target {
 pub(super) async fn attempt(
     notices: Arc<Notices>,
     current: Arc<CurrentTarget>,
-    owed: Owed,
+    owed: UndeliveredNotice,
     (pace, pause): (Arc<Pace>, Arc<Pause>),
 ) -> Attempt {
     let work = async {
@@ -126,7 +126,10 @@ pub(super) async fn attempt(
 }
 
 /// The body of a notice, and when the event happened that it tells of.
-async fn made(notices: &Notices, owed: &Owed) -> Result<(Vec<u8>, Timestamp), NotTried> {
+async fn made(
+    notices: &Notices,
+    owed: &UndeliveredNotice,
+) -> Result<(Vec<u8>, Timestamp), NotTried> {
     let store = &notices.engine.store;
     let found = store.payment(owed.payment).await.map_err(NotTried::Store)?;
     let payment = found.ok_or(NotTried::UnknownPayment)?;

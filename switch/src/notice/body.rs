@@ -8,7 +8,7 @@ use router::outcome::Outcome;
 use router::payment::{Payment, PaymentState, RefundEnd};
 use router::reason::Language;
 use router::time::Timestamp;
-use storage::outbox::Owed;
+use storage::outbox::UndeliveredNotice;
 use storage::{Store, StoreError};
 
 use super::bill::bill_at;
@@ -35,8 +35,8 @@ pub struct ToldEvent {
     pub refund: Option<RefundId>,
 }
 
-impl From<&Owed> for ToldEvent {
-    fn from(owed: &Owed) -> Self {
+impl From<&UndeliveredNotice> for ToldEvent {
+    fn from(owed: &UndeliveredNotice) -> Self {
         Self { kind: owed.kind, refund: owed.refund }
     }
 }
@@ -110,7 +110,11 @@ fn refunded_state(payment: &Payment) -> PaymentState {
 /// The bytes to sign and send.
 ///
 /// Errors: the store's, when the payment it repeats cannot be read. Cancel-safe.
-pub async fn of(engine: &Engine, payment: Payment, owed: &Owed) -> Result<Vec<u8>, StoreError> {
+pub async fn of(
+    engine: &Engine,
+    payment: Payment,
+    owed: &UndeliveredNotice,
+) -> Result<Vec<u8>, StoreError> {
     let original = original_folio(&engine.store, &payment).await?;
     let at = happened_at(&payment, owed);
     let bill = bill_at(engine, &payment, owed.into()).await;

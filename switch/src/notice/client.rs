@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::config::NoticesConfig;
 use crate::outbound::{
-    self, ClientSettings, HttpClient, HttpError, MaybeSentCause, NamePlaces, NotSentCause, Reach,
-    Sockets,
+    self, AddressRule, ClientSettings, HttpClient, HttpError, MaybeSentCause, NamePlaces,
+    NotSentCause, Sockets,
 };
 use crate::supervise::Tasks;
 
@@ -79,7 +79,12 @@ impl NoAnswer {
 
 impl Poster {
     /// A client; its connections are tasks of the switch and end with it.
-    pub fn new(config: &NoticesConfig, reach: Reach, tasks: Tasks, sockets: Arc<Sockets>) -> Self {
+    pub fn new(
+        config: &NoticesConfig,
+        reach: AddressRule,
+        tasks: Tasks,
+        sockets: Arc<Sockets>,
+    ) -> Self {
         let settings = ClientSettings {
             reach,
             names: NamePlaces::Endpoints,
@@ -133,7 +138,7 @@ mod tests {
     use crate::supervise::Supervisor;
 
     /// What comes of a notice to an address, with the given reach.
-    async fn post(reach: Reach, uri: &str) -> Result<Answer, NoAnswer> {
+    async fn post(reach: AddressRule, uri: &str) -> Result<Answer, NoAnswer> {
         rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
         let config = NoticesConfig {
             timeout: Duration::from_secs(20),
@@ -155,11 +160,11 @@ mod tests {
     #[tokio::test]
     async fn why_there_is_no_answer_is_told_apart() {
         for uri in ["https://localhost:9/", "https://127.0.0.1:9/", "https://[127.0.0.1]:9/"] {
-            assert_eq!(post(Reach::Public, uri).await, Err(NoAnswer::NotPublic), "{uri}");
+            assert_eq!(post(AddressRule::Public, uri).await, Err(NoAnswer::NotPublic), "{uri}");
         }
         let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}/", gone.local_addr().unwrap());
         drop(gone);
-        assert_eq!(post(Reach::Anywhere, &uri).await, Err(NoAnswer::Connect));
+        assert_eq!(post(AddressRule::Anywhere, &uri).await, Err(NoAnswer::Connect));
     }
 }

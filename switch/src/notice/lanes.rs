@@ -97,10 +97,10 @@ impl Lanes {
         }
         pace.overdue();
         let place = match lane {
-            Lane::Slow => place,
-            Lane::Quick => {
+            EndpointSpeed::Slow => place,
+            EndpointSpeed::Quick => {
                 drop(place);
-                self.try_take(Lane::Slow, share).ok_or(DeliveryOverdue)?
+                self.try_take(EndpointSpeed::Slow, share).ok_or(DeliveryOverdue)?
             }
         };
         let done = work.await;
@@ -110,7 +110,7 @@ impl Lanes {
 
     /// Waits for a place in the lane of an endpoint, which may change meanwhile. Cancel-safe, but a
     /// dropped wait loses its turn.
-    async fn place(&self, share: &Share, pace: &Pace) -> (Lane, Place) {
+    async fn place(&self, share: &Share, pace: &Pace) -> (EndpointSpeed, Place) {
         let mut lane = pace.lane.subscribe();
         loop {
             let current = *lane.borrow_and_update();
@@ -123,7 +123,7 @@ impl Lanes {
     }
 
     /// Waits for its biller's place first: who waits for that holds up nobody else.
-    async fn take(&self, lane: Lane, share: &Share) -> Place {
+    async fn take(&self, lane: EndpointSpeed, share: &Share) -> Place {
         let (own, common) = self.of_lane(lane, share);
         let taken = async |places: &Arc<Semaphore>| {
             let place = Arc::clone(places).acquire_owned().await;
@@ -132,7 +132,7 @@ impl Lanes {
         Place { _own: taken(own).await, _common: taken(common).await }
     }
 
-    fn try_take(&self, lane: Lane, share: &Share) -> Option<Place> {
+    fn try_take(&self, lane: EndpointSpeed, share: &Share) -> Option<Place> {
         let (own, common) = self.of_lane(lane, share);
         let own = Arc::clone(own).try_acquire_owned().ok()?;
         Some(Place { _own: own, _common: Arc::clone(common).try_acquire_owned().ok()? })
@@ -140,19 +140,19 @@ impl Lanes {
 
     fn of_lane<'a>(
         &'a self,
-        lane: Lane,
+        lane: EndpointSpeed,
         share: &'a Share,
     ) -> (&'a Arc<Semaphore>, &'a Arc<Semaphore>) {
         match lane {
-            Lane::Quick => (&share.quick, &self.quick),
-            Lane::Slow => (&share.slow, &self.slow),
+            EndpointSpeed::Quick => (&share.quick, &self.quick),
+            EndpointSpeed::Slow => (&share.slow, &self.slow),
         }
     }
 }
 
 /// Which places an endpoint may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
+pub enum EndpointSpeed {
     /// Those of endpoints that answer at once.
     Quick,
     /// Those of endpoints that keep us waiting.
@@ -175,14 +175,14 @@ pub enum Response {
 pub struct Pace {
     allowance: Mutex<usize>,
     allowance_max: usize,
-    lane: watch::Sender<Lane>,
+    lane: watch::Sender<EndpointSpeed>,
 }
 
 impl Pace {
     /// An endpoint nothing is known of.
     pub fn new(allowance_max: usize) -> Self {
         let allowance = Mutex::new(FIRST_ALLOWANCE.min(allowance_max));
-        Self { allowance, allowance_max, lane: watch::Sender::new(Lane::Quick) }
+        Self { allowance, allowance_max, lane: watch::Sender::new(EndpointSpeed::Quick) }
     }
 
     /// Deliveries it may have under way; at least one.
@@ -194,7 +194,7 @@ impl Pace {
     /// from now on, and has half of its places.
     fn overdue(&self) {
         self.halve();
-        self.set(Lane::Slow);
+        self.set(EndpointSpeed::Slow);
     }
 
     /// After a pause it earns its places as at first: it had more than it could take.
@@ -206,9 +206,9 @@ impl Pace {
     /// connection. What took long was learnt when it was overdue.
     pub fn learn(&self, response: Response, took: Duration) {
         if took >= SLOW {
-            return self.set(Lane::Slow);
+            return self.set(EndpointSpeed::Slow);
         }
-        self.set(Lane::Quick);
+        self.set(EndpointSpeed::Quick);
         match response {
             Response::Accepted => {
                 let mut allowance = self.allowance.lock();
@@ -224,7 +224,7 @@ impl Pace {
         *allowance = (*allowance / 2).max(1);
     }
 
-    fn set(&self, lane: Lane) {
+    fn set(&self, lane: EndpointSpeed) {
         self.lane.send_if_modified(|current| std::mem::replace(current, lane) != lane);
     }
 }
@@ -247,34 +247,34 @@ mod tests {
         (lanes.quick.available_permits(), lanes.slow.available_permits())
     }
 
-    fn lane(pace: &Pace) -> (usize, Lane) {
+    fn lane(pace: &Pace) -> (usize, EndpointSpeed) {
         (pace.allowance(), *pace.lane.borrow())
     }
 
     #[test]
     fn an_endpoint_earns_its_places_and_loses_half_at_a_time() {
         let pace = Pace::new(32);
-        assert_eq!(lane(&pace), (1, Lane::Quick));
+        assert_eq!(lane(&pace), (1, EndpointSpeed::Quick));
         pace.learn(Response::Rejected, SHORT);
-        assert_eq!(lane(&pace), (1, Lane::Quick));
+        assert_eq!(lane(&pace), (1, EndpointSpeed::Quick));
         for _ in 0..40 {
             pace.learn(Response::Accepted, SHORT);
         }
-        assert_eq!(lane(&pace), (32, Lane::Quick));
+        assert_eq!(lane(&pace), (32, EndpointSpeed::Quick));
         pace.learn(Response::Silent, SHORT);
-        assert_eq!(lane(&pace), (16, Lane::Quick));
+        assert_eq!(lane(&pace), (16, EndpointSpeed::Quick));
         pace.overdue();
-        assert_eq!(lane(&pace), (8, Lane::Slow));
+        assert_eq!(lane(&pace), (8, EndpointSpeed::Slow));
         pace.learn(Response::Accepted, SLOW);
-        assert_eq!(lane(&pace), (8, Lane::Slow));
+        assert_eq!(lane(&pace), (8, EndpointSpeed::Slow));
         for _ in 0..4 {
             pace.overdue();
         }
-        assert_eq!(lane(&pace), (1, Lane::Slow));
+        assert_eq!(lane(&pace), (1, EndpointSpeed::Slow));
         pace.learn(Response::Accepted, SHORT);
-        assert_eq!(lane(&pace), (2, Lane::Quick));
+        assert_eq!(lane(&pace), (2, EndpointSpeed::Quick));
         pace.begin_anew();
-        assert_eq!(lane(&pace), (1, Lane::Quick));
+        assert_eq!(lane(&pace), (1, EndpointSpeed::Quick));
     }
 
     #[tokio::test]
@@ -304,12 +304,12 @@ mod tests {
             assert!(futures_util::poll!(hanging.next()).is_pending());
             tokio::task::yield_now().await;
         }
-        assert_eq!(lane(&pace), (1, Lane::Slow), "known before any of them has ended");
+        assert_eq!(lane(&pace), (1, EndpointSpeed::Slow), "known before any of them has ended");
         // The biller has no slow place left: what is overdue then is broken off.
         let other = Pace::new(32);
         let more = lanes.with_place(&share, &other, std::future::pending::<()>()).await;
         assert_eq!(more, Err(DeliveryOverdue));
-        assert_eq!((free(&lanes), lane(&other)), ((16, 12), (1, Lane::Slow)));
+        assert_eq!((free(&lanes), lane(&other)), ((16, 12), (1, EndpointSpeed::Slow)));
         drop(hanging);
         assert_eq!(free(&lanes), (16, 16));
     }
@@ -319,18 +319,18 @@ mod tests {
         let lanes = Lanes::new(8);
         let share = lanes.share(biller("hog"));
         let pace = Pace::new(32);
-        let _held = lanes.take(Lane::Quick, &share).await;
+        let _held = lanes.take(EndpointSpeed::Quick, &share).await;
         let mut waiting = Box::pin(lanes.place(&share, &pace));
         assert!(futures_util::poll!(&mut waiting).is_pending());
         pace.overdue();
-        assert_eq!(waiting.await.0, Lane::Slow);
+        assert_eq!(waiting.await.0, EndpointSpeed::Slow);
     }
 
     #[tokio::test]
     async fn slow_work_waits_for_slow_places_alone() {
         let lanes = Lanes::new(8);
         let share = lanes.share(biller("shop"));
-        let held = lanes.take(Lane::Slow, &share).await;
+        let held = lanes.take(EndpointSpeed::Slow, &share).await;
         let (slow, quick) = (Pace::new(32), Pace::new(32));
         slow.overdue();
         let mut second = Box::pin(lanes.with_place(&share, &slow, async {}));

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use router::time::Timestamp;
 use storage::journal::Head;
-use storage::outbox::{OrderKey, Owed, ReadThrough};
+use storage::outbox::{OrderKey, ReadThrough, UndeliveredNotice};
 
 /// Notices of one endpoint held at once; the rest waits in the outbox.
 pub const LEN_MAX: usize = 4096;
@@ -30,7 +30,7 @@ pub struct Queue {
 
 #[derive(Debug)]
 struct Held {
-    notice: Owed,
+    notice: UndeliveredNotice,
     /// How many were taken in before: no lane's notices come before all of another's.
     turn: u64,
 }
@@ -60,7 +60,7 @@ impl Queue {
     }
 
     /// Takes in what the outbox gave after [`Queue::read_through`], and how far that goes.
-    pub fn take_in(&mut self, owed: Vec<Owed>, through: ReadThrough) {
+    pub fn take_in(&mut self, owed: Vec<UndeliveredNotice>, through: ReadThrough) {
         self.read_through = through;
         for notice in owed {
             if self.owed.contains_key(&notice.sequence) {
@@ -81,7 +81,7 @@ impl Queue {
 
     /// A notice that is held and waits for its time takes the time it was given meanwhile: somebody
     /// asked for it. What is on its way is as it is.
-    fn revive(&mut self, read: &Owed) {
+    fn revive(&mut self, read: &UndeliveredNotice) {
         let key = read.order_key;
         let is_on_its_way = self.on_their_way.get(&key) == Some(&read.sequence);
         let known = &self.owed[&read.sequence].notice;
@@ -113,14 +113,14 @@ impl Queue {
     }
 
     /// Gives a notice whose time has come, and holds its key back.
-    pub fn next(&mut self, now: Timestamp) -> Option<Owed> {
+    pub fn next(&mut self, now: Timestamp) -> Option<UndeliveredNotice> {
         let (_, _, sequence) = self.due.first().copied().filter(|(at, _, _)| *at <= now)?;
         Some(self.take(sequence))
     }
 
     /// Gives the notice that is owed for the longest time, if that is since before a time, and holds
     /// its key back: whether its own time has come or not.
-    pub fn next_owed_since_before(&mut self, time: Timestamp) -> Option<Owed> {
+    pub fn next_owed_since_before(&mut self, time: Timestamp) -> Option<UndeliveredNotice> {
         let (_, sequence) = self.ages.first().copied().filter(|(since, _)| *since < time)?;
         Some(self.take(sequence))
     }
@@ -130,7 +130,7 @@ impl Queue {
         self.ages.first().map(|(since, _)| *since)
     }
 
-    fn take(&mut self, sequence: u64) -> Owed {
+    fn take(&mut self, sequence: u64) -> UndeliveredNotice {
         self.step_back(sequence);
         let notice = self.owed[&sequence].notice.clone();
         self.on_their_way.insert(notice.order_key, sequence);
@@ -149,7 +149,7 @@ impl Queue {
     }
 
     /// Whether a notice was asked for once more since it was given to be sent.
-    pub fn is_revived(&self, sent: &Owed) -> bool {
+    pub fn is_revived(&self, sent: &UndeliveredNotice) -> bool {
         let held = self.owed.get(&sent.sequence);
         held.is_some_and(|held| held.notice.owed_since > sent.owed_since)
     }
@@ -219,10 +219,10 @@ mod tests {
 
     const START: Timestamp = Timestamp(0);
 
-    fn owed(sequence: u64, key: OrderKey) -> Owed {
+    fn owed(sequence: u64, key: OrderKey) -> UndeliveredNotice {
         let payment = PaymentId(u128::from(sequence));
         let kind = NoticeType::PaymentApproved;
-        Owed {
+        UndeliveredNotice {
             sequence,
             notice_id: notice_id(payment, kind),
             payment,
@@ -235,7 +235,7 @@ mod tests {
         }
     }
 
-    fn take_in(queue: &mut Queue, owed: Vec<Owed>) {
+    fn take_in(queue: &mut Queue, owed: Vec<UndeliveredNotice>) {
         queue.take_in(owed, ReadThrough::default());
     }
 
@@ -251,8 +251,11 @@ mod tests {
     fn a_notice_revived_while_it_is_on_its_way_is_known_to_be_when_its_answer_comes() {
         let mut queue = Queue::default();
         take_in(&mut queue, vec![owed(1, bill("A")), owed(2, bill("B"))]);
-        let sent: Vec<Owed> = std::iter::from_fn(|| queue.next(START)).collect();
-        take_in(&mut queue, vec![Owed { owed_since: Timestamp(9), ..owed(1, bill("A")) }]);
+        let sent: Vec<UndeliveredNotice> = std::iter::from_fn(|| queue.next(START)).collect();
+        take_in(
+            &mut queue,
+            vec![UndeliveredNotice { owed_since: Timestamp(9), ..owed(1, bill("A")) }],
+        );
         let revived: Vec<bool> = sent.iter().map(|sent| queue.is_revived(sent)).collect();
         assert_eq!(revived, [true, false]);
         queue.again(1, 0, Timestamp(9));
@@ -282,7 +285,8 @@ mod tests {
     #[test]
     fn a_later_notice_of_a_bill_waits_for_one_that_is_waiting_for_its_time() {
         let mut queue = Queue::default();
-        let retrying = Owed { attempts: 2, next_at: Timestamp(90), ..owed(5, bill("A")) };
+        let retrying =
+            UndeliveredNotice { attempts: 2, next_at: Timestamp(90), ..owed(5, bill("A")) };
         take_in(&mut queue, vec![retrying]);
         take_in(&mut queue, vec![owed(6, bill("A")), owed(7, bill("B"))]);
         assert_eq!(sent(&mut queue, START), [7]);
@@ -292,7 +296,7 @@ mod tests {
     #[test]
     fn a_revived_notice_goes_before_later_ones_of_its_bill() {
         let mut queue = Queue::default();
-        let later = Owed { next_at: Timestamp(10), ..owed(9, bill("A")) };
+        let later = UndeliveredNotice { next_at: Timestamp(10), ..owed(9, bill("A")) };
         take_in(&mut queue, vec![later]);
         queue.rewind();
         take_in(&mut queue, vec![owed(4, bill("A")), owed(9, bill("A"))]);
@@ -331,16 +335,19 @@ mod tests {
     #[test]
     fn a_waiting_notice_that_was_asked_for_goes_at_once_with_its_schedule_before_it() {
         let mut queue = Queue::default();
-        let waiting = Owed { attempts: 7, next_at: Timestamp(900), ..owed(3, bill("A")) };
+        let waiting =
+            UndeliveredNotice { attempts: 7, next_at: Timestamp(900), ..owed(3, bill("A")) };
         queue.take_in(vec![waiting.clone(), owed(4, bill("A"))], ReadThrough::default());
         assert_eq!(sent(&mut queue, Timestamp(10)), [0; 0]);
         queue.rewind();
-        let asked_for = Owed { attempts: 0, next_at: Timestamp(10), ..waiting.clone() };
+        let asked_for =
+            UndeliveredNotice { attempts: 0, next_at: Timestamp(10), ..waiting.clone() };
         queue.take_in(vec![asked_for, owed(4, bill("A"))], ReadThrough::default());
         let next = queue.next(Timestamp(10)).unwrap();
         assert_eq!((next.sequence, next.attempts), (3, 0));
         // One that is on its way stays as it is, whatever the outbox says of it.
-        queue.take_in(vec![Owed { next_at: START, ..waiting }], ReadThrough::default());
+        queue
+            .take_in(vec![UndeliveredNotice { next_at: START, ..waiting }], ReadThrough::default());
         assert_eq!(sent(&mut queue, Timestamp(10)), [0; 0]);
         queue.again(3, 1, Timestamp(20));
         assert_eq!(sent(&mut queue, Timestamp(20)), [3]);
@@ -349,7 +356,10 @@ mod tests {
     #[test]
     fn what_waits_for_its_time_can_be_made_due_and_keeps_the_order_of_its_bill() {
         let mut queue = Queue::default();
-        let waiting = |sequence, at| Owed { next_at: Timestamp(at), ..owed(sequence, bill("A")) };
+        let waiting = |sequence, at| UndeliveredNotice {
+            next_at: Timestamp(at),
+            ..owed(sequence, bill("A"))
+        };
         take_in(&mut queue, vec![waiting(1, 900), owed(2, bill("A")), owed(3, bill("B"))]);
         assert_eq!(sent(&mut queue, Timestamp(10)), [3]);
         queue.again(3, 1, Timestamp(800));
@@ -363,7 +373,7 @@ mod tests {
     #[test]
     fn the_oldest_that_wait_are_given_before_their_time_each_in_the_order_of_its_bill() {
         let mut queue = Queue::default();
-        let since = |sequence, at, key| Owed {
+        let since = |sequence, at, key| UndeliveredNotice {
             owed_since: Timestamp(at),
             next_at: Timestamp(900),
             ..owed(sequence, key)
@@ -385,10 +395,10 @@ mod tests {
         // One that is on its way is left alone, and so is one that was asked for again.
         take_in(
             &mut queue,
-            vec![Owed { next_at: START, ..since(4, 10, one) }, since(5, 10, other)],
+            vec![UndeliveredNotice { next_at: START, ..since(4, 10, one) }, since(5, 10, other)],
         );
         assert_eq!(sent(&mut queue, START), [4]);
-        let asked_for = Owed { next_at: Timestamp(50), ..since(5, 50, other) };
+        let asked_for = UndeliveredNotice { next_at: Timestamp(50), ..since(5, 50, other) };
         queue.take_in(vec![asked_for], ReadThrough::default());
         assert_eq!(queue.next_owed_since_before(Timestamp(50)), None);
         queue.again(4, 1, Timestamp(900));

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use router::id::EndpointId;
 use router::time::Timestamp;
 use storage::StoreError;
-use storage::outbox::{Attempted, Owed};
+use storage::outbox::{Attempted, UndeliveredNotice};
 use storage::store::Revival;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -292,7 +292,7 @@ impl Worker {
 
     async fn try_again(
         &self,
-        owed: &Owed,
+        owed: &UndeliveredNotice,
         attempted: Attempted,
         asked: Option<Duration>,
         queue: &mut Queue,
@@ -326,7 +326,7 @@ impl Worker {
         }
     }
 
-    async fn give_up(&self, owed: &Owed, attempted: Attempted, queue: &mut Queue) {
+    async fn give_up(&self, owed: &UndeliveredNotice, attempted: Attempted, queue: &mut Queue) {
         metrics::counter!("cauce_notices_dead_total").increment(1);
         let store = &self.notices.store;
         self.noted(store.notice_dead(self.endpoint, owed.sequence, attempted).await);
@@ -337,7 +337,7 @@ impl Worker {
     /// sent, or that cannot be deleted now, is asked again by the schedule.
     async fn gone(
         &self,
-        (owed, version): (&Owed, u32),
+        (owed, version): (&UndeliveredNotice, u32),
         attempted: Attempted,
         queue: &mut Queue,
     ) -> Next {

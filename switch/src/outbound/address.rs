@@ -8,7 +8,7 @@ use std::str::FromStr;
 use http::Uri;
 use http::uri::Scheme;
 
-use super::Reach;
+use super::AddressRule;
 
 /// Longest web address.
 pub const URL_LEN_MAX: usize = 2048;
@@ -69,7 +69,7 @@ pub enum Host {
     Name(String),
 }
 
-impl Reach {
+impl AddressRule {
     /// A web address in its one normal form, checked as far as can be without a name server.
     ///
     /// Shape: scheme and host in lower case, no port where it is the scheme's own, a path at least.
@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     fn check(url: &str, expect: Result<&str, AddressError>) {
-        let found = Reach::Public.check(url).map(|uri| uri.to_string());
+        let found = AddressRule::Public.check(url).map(|uri| uri.to_string());
         assert_eq!(found, expect.map(str::to_owned), "{url:?}");
     }
 
@@ -246,8 +246,8 @@ mod tests {
         check("https://user:word@shop.example/", Err(AddressError::UserInfo));
         check("https://shop.example/#top", Err(AddressError::Fragment));
         check(&format!("https://a.example/{}", "x".repeat(2048)), Err(AddressError::TooLong));
-        assert!(Reach::Anywhere.check("http://127.0.0.1:9/").is_ok());
-        assert!(Reach::Anywhere.check("ftp://127.0.0.1:9/").is_err());
+        assert!(AddressRule::Anywhere.check("http://127.0.0.1:9/").is_ok());
+        assert!(AddressRule::Anywhere.check("ftp://127.0.0.1:9/").is_err());
     }
 
     #[test]
@@ -260,7 +260,7 @@ mod tests {
         check("https://xn--bcher-kva.example/", Ok("https://xn--bcher-kva.example/"));
         check("https://[2001:503:BA3E:0::2:30]/", Ok("https://[2001:503:ba3e::2:30]/"));
         check("https://198.41.0.4:8443/x", Ok("https://198.41.0.4:8443/x"));
-        let clear = Reach::Anywhere.check("http://127.0.0.1:80/x").map(|uri| uri.to_string());
+        let clear = AddressRule::Anywhere.check("http://127.0.0.1:80/x").map(|uri| uri.to_string());
         assert_eq!(clear.as_deref(), Ok("http://127.0.0.1/x"));
     }
 
@@ -317,10 +317,10 @@ mod tests {
         ];
         for host in hosts {
             for url in [format!("https://{host}/"), format!("https://{host}:8443/hook")] {
-                let refused = Reach::Public.check(&url);
+                let refused = AddressRule::Public.check(&url);
                 let expected = [AddressError::Host, AddressError::NotAnAddress, AddressError::Port];
                 assert!(refused.is_err_and(|error| expected.contains(&error)), "{url}");
-                assert!(Reach::Anywhere.check(&url).is_err(), "{url}");
+                assert!(AddressRule::Anywhere.check(&url).is_err(), "{url}");
             }
         }
         check(&format!("https://{}.example/", "a".repeat(64)), Err(AddressError::Host));
@@ -332,7 +332,7 @@ mod tests {
         for port in
             ["0", "00", "65536", "99999", "18446744073709552059", "", "+443", "0443", "x", "4 3"]
         {
-            let refused = Reach::Public.check(&format!("https://shop.example:{port}/"));
+            let refused = AddressRule::Public.check(&format!("https://shop.example:{port}/"));
             let expected = [AddressError::Port, AddressError::NotAnAddress, AddressError::Blank];
             assert!(refused.is_err_and(|error| expected.contains(&error)), "{port}");
         }
@@ -373,7 +373,7 @@ mod tests {
             "https://127.0.0.1?@shop.example/",
         ];
         for url in shapes {
-            assert!(Reach::Public.check(url).is_err(), "{url}");
+            assert!(AddressRule::Public.check(url).is_err(), "{url}");
         }
     }
 }

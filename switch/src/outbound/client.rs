@@ -26,7 +26,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use super::connect::{ConnectError, Https, NamePlaces, https};
-use super::{Reach, Sockets};
+use super::{AddressRule, Sockets};
 use crate::supervise::{Connections, Tasks};
 
 /// A connection without use is closed after this time.
@@ -38,7 +38,7 @@ const USER_AGENT_VALUE: HeaderValue =
 #[derive(Debug)]
 pub struct ClientSettings {
     /// Where its addresses may lead.
-    pub reach: Reach,
+    pub reach: AddressRule,
     /// Whose places its look-ups of names take.
     pub names: NamePlaces,
     /// Time in which a connection must come about, TLS included.

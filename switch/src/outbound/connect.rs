@@ -21,7 +21,7 @@ use tower::Service;
 
 use super::address::{Destination, Host};
 use super::sockets::{Socket, Sockets};
-use super::{AddressError, Reach};
+use super::{AddressError, AddressRule};
 
 /// Socket addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 8;
@@ -83,7 +83,7 @@ pub type Https = Timed<HttpsConnector<Connector>>;
 /// A connector for an HTTP client; no connection takes longer than `timeout` to come about, the
 /// wait for a place among `sockets` included.
 pub fn https(
-    reach: Reach,
+    reach: AddressRule,
     names: NamePlaces,
     timeout: Duration,
     sockets: Arc<Sockets>,
@@ -113,7 +113,7 @@ pub fn tls_of_machine() -> ClientConfig {
 /// Opens TCP connections to where addresses from outside may lead, and to nowhere else.
 #[derive(Debug, Clone)]
 pub struct Connector {
-    reach: Reach,
+    reach: AddressRule,
     names: NamePlaces,
     sockets: Arc<Sockets>,
 }
@@ -148,7 +148,7 @@ impl Connector {
         if peer == own {
             return Err(ConnectError::Connect(self_connected()));
         }
-        let is_own = self.reach == Reach::Public && peer.ip() == own.ip();
+        let is_own = self.reach == AddressRule::Public && peer.ip() == own.ip();
         if is_own || !self.reach.allows(peer.ip()) { Err(ConnectError::NotPublic) } else { Ok(()) }
     }
 }
@@ -289,12 +289,12 @@ mod tests {
         (listener, port)
     }
 
-    fn connector(reach: Reach) -> Connector {
+    fn connector(reach: AddressRule) -> Connector {
         let (names, sockets) = (NamePlaces::Endpoints, Sockets::for_requests(4));
         Connector { reach, names, sockets }
     }
 
-    async fn connect(reach: Reach, url: &str) -> Result<SocketAddr, ConnectError> {
+    async fn connect(reach: AddressRule, url: &str) -> Result<SocketAddr, ConnectError> {
         let connected = connector(reach).connect(url.parse().unwrap()).await;
         connected.map(|socket| socket.peer_addr().unwrap())
     }
@@ -305,17 +305,17 @@ mod tests {
         for host in
             ["localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[::]"]
         {
-            let refused = connect(Reach::Public, &format!("https://{host}:{port}/")).await;
+            let refused = connect(AddressRule::Public, &format!("https://{host}:{port}/")).await;
             assert!(matches!(refused, Err(ConnectError::NotPublic)), "{host}");
         }
         for host in ["[127.0.0.1]", "2130706433", "0x7f.1", "127.1"] {
             let Ok(uri) = format!("https://{host}:{port}/").parse::<Uri>() else { continue };
-            let refused = connector(Reach::Anywhere).connect(uri).await;
+            let refused = connector(AddressRule::Anywhere).connect(uri).await;
             assert!(matches!(refused, Err(ConnectError::Address(AddressError::Host))), "{host}");
         }
         let accepted = futures_util::FutureExt::now_or_never(listener.accept());
         assert!(accepted.is_none(), "somebody connected");
-        let reached = connect(Reach::Anywhere, &format!("http://localhost:{port}/")).await;
+        let reached = connect(AddressRule::Anywhere, &format!("http://localhost:{port}/")).await;
         assert_eq!(reached.unwrap(), listener.local_addr().unwrap());
     }
 
@@ -323,8 +323,8 @@ mod tests {
     async fn both_ends_of_a_connection_are_looked_at_after_it_came_about() {
         let (listener, _) = listener().await;
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        assert!(connector(Reach::Public).look_at(&stream).is_err());
-        assert!(connector(Reach::Anywhere).look_at(&stream).is_ok());
+        assert!(connector(AddressRule::Public).look_at(&stream).is_err());
+        assert!(connector(AddressRule::Anywhere).look_at(&stream).is_ok());
     }
 
     #[tokio::test]
@@ -346,7 +346,7 @@ mod tests {
         let (_listener, port) = listener().await;
         let (names, sockets) = (NamePlaces::Endpoints, Sockets::for_requests(4));
         let timeout = Duration::from_millis(20);
-        let mut connector = https(Reach::Anywhere, names, timeout, sockets, tls_of_machine());
+        let mut connector = https(AddressRule::Anywhere, names, timeout, sockets, tls_of_machine());
         let uri = format!("https://127.0.0.1:{port}/").parse().unwrap();
         let error = connector.call(uri).await.expect_err("no connection");
         let error = error.downcast_ref::<io::Error>().map(io::Error::kind);
@@ -378,7 +378,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_waits_for_a_place_among_the_sockets() {
         let (listener, port) = listener().await;
-        let connector = connector(Reach::Anywhere);
+        let connector = connector(AddressRule::Anywhere);
         let uri = || format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
         let mut open = Vec::new();
         for _ in 0..8 {

@@ -47,14 +47,14 @@ static REFUSED_NETWORKS: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
 
 /// Where addresses from outside may lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum AddressRule {
     /// Public addresses of other machines, over TLS.
     Public,
     /// Anywhere, in clear too: `dangerous_allow_private_addresses`.
     Anywhere,
 }
 
-impl Reach {
+impl AddressRule {
     /// Whether this address may be connected to.
     pub fn allows(self, ip: IpAddr) -> bool {
         match self {
@@ -95,8 +95,8 @@ mod tests {
         ];
         for ip in refused.iter().flat_map(|pair| pair.split(' ')) {
             let ip: IpAddr = ip.parse().unwrap();
-            assert!(!Reach::Public.allows(ip), "{ip}");
-            assert!(Reach::Anywhere.allows(ip), "{ip}");
+            assert!(!AddressRule::Public.allows(ip), "{ip}");
+            assert!(AddressRule::Anywhere.allows(ip), "{ip}");
         }
         let allowed = [
             "1.0.0.0",
@@ -123,7 +123,7 @@ mod tests {
             "fbff::1",
         ];
         for ip in allowed {
-            assert!(Reach::Public.allows(ip.parse().unwrap()), "{ip}");
+            assert!(AddressRule::Public.allows(ip.parse().unwrap()), "{ip}");
         }
     }
 }

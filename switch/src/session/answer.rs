@@ -8,7 +8,7 @@ use crate::respond::{self, Reply};
 
 /// A request as it came in on a line.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct ReceivedRequest<'a> {
     /// Where its fields are.
     pub wire: &'a Wire,
     /// Its bytes.
@@ -16,7 +16,7 @@ pub struct Asked<'a> {
 }
 
 /// Writes the ISO 8583 answer to a payment, reversal or inquiry.
-pub fn write(asked: &Asked<'_>, reply: &Reply, out: &mut BytesMut) {
+pub fn write(asked: &ReceivedRequest<'_>, reply: &Reply, out: &mut BytesMut) {
     let info = reply.reason.info();
     let is_success = reply.reason == Reason::Approved;
     let text = (!is_success).then(|| reply.text(Language::Es));
@@ -34,7 +34,7 @@ pub fn write(asked: &Asked<'_>, reply: &Reply, out: &mut BytesMut) {
 }
 
 /// Writes the ISO 8583 answer that says a reason and nothing else.
-pub fn with_reason(asked: &Asked<'_>, reason: Reason, out: &mut BytesMut) {
+pub fn with_reason(asked: &ReceivedRequest<'_>, reason: Reason, out: &mut BytesMut) {
     let is_success = reason == Reason::Approved;
     let answer = WireAnswer {
         de39: respond::de39(reason),
@@ -44,7 +44,7 @@ pub fn with_reason(asked: &Asked<'_>, reason: Reason, out: &mut BytesMut) {
     written(asked, &answer, out);
 }
 
-fn written(asked: &Asked<'_>, answer: &WireAnswer<'_>, out: &mut BytesMut) {
+fn written(asked: &ReceivedRequest<'_>, answer: &WireAnswer<'_>, out: &mut BytesMut) {
     let start = out.len();
     if let Err(error) = cauce87::answer(&asked.wire.index, asked.bytes, answer, out) {
         tracing::error!(%error, "an answer could not be written");

@@ -14,7 +14,7 @@ use crate::adapter::iso8583::in_flight::{Expected, RequestKind};
 use crate::adapter::iso8583::line::{Backlog, Line, LineIdentity, write_out};
 use crate::adapter::iso8583::{Iso8583Participant, tls};
 use crate::clock;
-use crate::config::{Iso8583Config, Reach};
+use crate::config::{ConnectConfig, Iso8583Config};
 use crate::engine::Engine;
 use crate::outbound;
 
@@ -23,7 +23,7 @@ use crate::outbound;
 pub async fn keep(
     engine: Arc<Engine>,
     participant: Arc<Iso8583Participant>,
-    reach: Reach,
+    reach: ConnectConfig,
     limits: Arc<Iso8583Config>,
 ) {
     let (ending, retired) = (participant.ending().clone(), participant.retired().clone());
@@ -49,7 +49,7 @@ pub async fn keep(
 async fn open(
     engine: &Arc<Engine>,
     participant: &Arc<Iso8583Participant>,
-    reach: &Reach,
+    reach: &ConnectConfig,
     limits: &Arc<Iso8583Config>,
 ) -> bool {
     let id = participant.id();
@@ -96,7 +96,7 @@ async fn open(
 async fn converse(
     engine: &Arc<Engine>,
     participant: &Arc<Iso8583Participant>,
-    reach: &Reach,
+    reach: &ConnectConfig,
     limits: &Arc<Iso8583Config>,
     (peer, socket): (Option<SocketAddr>, impl AsyncRead + AsyncWrite + Send + 'static),
 ) -> bool {
@@ -131,7 +131,7 @@ async fn converse(
 async fn stay_signed_on(
     participant: &Arc<Iso8583Participant>,
     line: &Arc<Line>,
-    reach: &Reach,
+    reach: &ConnectConfig,
 ) -> Closed {
     let patience = Duration::from_millis(participant.config.response_timeout_ms);
     if !say(participant, line, NetworkKind::SignOn).await {

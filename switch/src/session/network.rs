@@ -10,12 +10,12 @@ use router::text::Text;
 
 use super::key_change;
 use super::not_understood::kind_of;
-use super::{Heard, Session};
+use super::{ReceivedMessage, Session};
 use crate::adapter::iso8583::Iso8583Participant;
 
 impl Session {
     /// Answers a network management request, and does what it asks.
-    pub(super) async fn network(&mut self, wire: &Wire, heard: &Heard) {
+    pub(super) async fn network(&mut self, wire: &Wire, heard: &ReceivedMessage) {
         // Who speaks is told by the message itself; before sign-on there is nobody else to name.
         let request = match cauce87::to_message(wire, &heard.bytes, ParticipantId(Text::EMPTY)) {
             Ok(Message::Network(request)) => request,
@@ -50,7 +50,7 @@ impl Session {
     }
 
     /// Takes a new key in, answers under the old one, and uses the new one from then on.
-    async fn change_key(&self, wire: &Wire, heard: &Heard) {
+    async fn change_key(&self, wire: &Wire, heard: &ReceivedMessage) {
         let bound =
             self.participant.as_ref().zip(self.line.message_format().zip(heard.wire.as_ref()));
         let agreed = bound.and_then(|(participant, said)| {

@@ -12,7 +12,7 @@ use codecs::iso8583::cauce87::{self, Fault, MapError, WireKind};
 use codecs::iso8583::{Dialect, MTI, Misfit, MisfitMessage};
 use router::reason::Reason;
 
-use super::{Closed, Heard, Session, send_reply};
+use super::{Closed, ReceivedMessage, Session, send_reply};
 use crate::line_rules::message_format::{MessageFormat, Unread};
 use crate::line_trace::EventKind;
 use crate::log::Seldom;
@@ -66,7 +66,7 @@ struct BadMessage<'a> {
 
 impl Session {
     /// A message that cannot be read, or that nobody with the right key has sent.
-    pub(super) async fn unread(&self, heard: &Heard, unread: &Unread) {
+    pub(super) async fn unread(&self, heard: &ReceivedMessage, unread: &Unread) {
         let fault = Fault::from(unread);
         let (field, is_answered) = match unread {
             Unread::Garbled(error) => {
@@ -104,7 +104,7 @@ impl Session {
 
     /// The form that a message has instead of the line's. Of a peer that has proved nothing only the
     /// first messages are looked at, and none that is long: the search reads them in every format.
-    fn misfit(&self, heard: &Heard) -> Option<MisfitMessage> {
+    fn misfit(&self, heard: &ReceivedMessage) -> Option<MisfitMessage> {
         if self.participant.is_none() {
             let len = heard.wire.as_ref().unwrap_or(&heard.bytes).len();
             let searched = self.log.searched.fetch_add(1, Ordering::Relaxed);
@@ -140,7 +140,7 @@ impl Session {
     }
 
     /// Answers a message that makes no sense, with the place of it in what came.
-    pub(super) async fn fault(&self, heard: &Heard, error: MapError, kind: &'static str) {
+    pub(super) async fn fault(&self, heard: &ReceivedMessage, error: MapError, kind: &'static str) {
         let format = self.line.message_format().zip(heard.wire.as_ref());
         let offset =
             format.map_or(error.offset, |(format, wire)| format.offset_of(wire, error.field));
@@ -152,7 +152,7 @@ impl Session {
 
     /// Answers a message that could not be understood, as far as it could be read; whether an answer
     /// was queued.
-    async fn answer_fault(&self, heard: &Heard, fault: Fault) -> bool {
+    async fn answer_fault(&self, heard: &ReceivedMessage, fault: Fault) -> bool {
         let mut out = BytesMut::with_capacity(128);
         cauce87::format_error_answer(&heard.bytes, fault, &mut out)
             && send_reply(&self.line, heard.header.as_ref(), out).await
@@ -269,7 +269,7 @@ impl Session {
 
 /// Whether a message came behind the header of its line. A TPDU says so by its first byte, whose
 /// upper half is 6.
-fn has_header(heard: &Heard) -> bool {
+fn has_header(heard: &ReceivedMessage) -> bool {
     let is_tpdu = |header: &&Header| header.kind() == HeaderKind::Tpdu;
     let header = heard.header.as_ref().filter(is_tpdu);
     header.is_none_or(|header| header.raw().first().is_some_and(|id| id >> 4 == 6))

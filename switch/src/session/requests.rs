@@ -13,9 +13,9 @@ use codecs::iso8583::cauce87::Wire;
 use router::message::Message;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use super::answer::{self, Asked};
+use super::answer::{self, ReceivedRequest};
 use super::slots::FutureSlots;
-use super::{Heard, reply_to};
+use super::{ReceivedMessage, reply_to};
 use crate::adapter::iso8583::line::{Line, ReadyAnswers};
 use crate::engine::Engine;
 use crate::supervise::{UnderWay, guarded};
@@ -27,7 +27,7 @@ const TAKEN_MAX: usize = 64;
 pub(super) struct LineRequest {
     pub message: Message,
     pub wire: Box<Wire>,
-    pub heard: Heard,
+    pub heard: ReceivedMessage,
     /// The switch drains: nothing new is sent.
     pub is_draining: bool,
     pub places: Places,
@@ -89,7 +89,7 @@ async fn work_on_all<R, W: Future<Output = ()>>(
 async fn work_on(engine: &Arc<Engine>, answers: &ReadyAnswers<Places>, request: LineRequest) {
     let LineRequest { message, wire, heard, is_draining, places } = request;
     let reply = reply_to(engine, message, is_draining).await;
-    let asked = Asked { wire: &wire, bytes: &heard.bytes };
+    let asked = ReceivedRequest { wire: &wire, bytes: &heard.bytes };
     answers.add(heard.header.as_ref(), places, |out| answer::write(&asked, &reply, out));
 }
 

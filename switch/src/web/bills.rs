@@ -22,7 +22,7 @@ use super::answer::{Answer, Answered, Refusal};
 use super::document::responses::{NotFound, Usual};
 use super::extract::{Body, Found, Named, NoFields, Spoken};
 use super::principal::{ManageBills, Permitted, Principal, Read};
-use super::query::{Asked, FromQuery, Params};
+use super::query::{FromQuery, Params, QueryOf};
 use crate::backoffice::{NoBackoffice, moment_of, standing_of};
 use crate::{clock, misplaced};
 
@@ -153,7 +153,7 @@ impl FromQuery for BillQuery {
 pub(super) async fn list(
     State(api): State<Api>,
     Permitted(principal): Permitted<Read>,
-    Asked(query): Asked<BillQuery>,
+    QueryOf(query): QueryOf<BillQuery>,
 ) -> Answered<BillListView> {
     let BillQuery { biller, client, cursor: after, limit } = query;
     let biller = principal.listed(biller)?;

@@ -17,7 +17,7 @@ use super::answer::{Answer, Answered, Refusal};
 use super::document::responses::{NotFound, Usual};
 use super::extract::{Body, Found, Named, NoFields};
 use super::principal::{ManageNotices, Permitted, Principal, Read};
-use super::query::{Asked, FromQuery, Params};
+use super::query::{FromQuery, Params, QueryOf};
 use crate::notice::{EndpointError, EndpointPatch, Recovery, RecoveryMode, Tested};
 use crate::{clock, misplaced};
 
@@ -94,7 +94,7 @@ impl FromQuery for EndpointQuery {
 pub(super) async fn list(
     State(api): State<Api>,
     Permitted(principal): Permitted<Read>,
-    Asked(query): Asked<EndpointQuery>,
+    QueryOf(query): QueryOf<EndpointQuery>,
 ) -> Answered<Page<EndpointView<'static>>> {
     let mut endpoints = api.notices.of_biller(principal.listed(query.biller)?);
     endpoints.sort_unstable_by_key(|endpoint| endpoint.id);

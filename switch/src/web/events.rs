@@ -9,13 +9,13 @@ use router::id::BillerId;
 use router::reason::Reason;
 use serde_json::value::RawValue;
 use storage::StoreError;
-use storage::outbox::{Owed, ReadThrough};
+use storage::outbox::{ReadThrough, UndeliveredNotice};
 
 use super::answer::{Answer, Refusal};
 use super::document::responses::{NotFound, Usual};
 use super::event_stream::{EVENT_STREAM, EventStream};
 use super::principal::{Permitted, Read, bearer};
-use super::query::{Asked, FromQuery, Params};
+use super::query::{FromQuery, Params, QueryOf};
 use super::{Api, Shared};
 use crate::keys;
 use crate::notice::body;
@@ -80,7 +80,7 @@ pub(super) async fn list(
     State(shared): State<Shared>,
     Permitted(principal): Permitted<Read>,
     headers: HeaderMap,
-    Asked(query): Asked<EventQuery>,
+    QueryOf(query): QueryOf<EventQuery>,
 ) -> Result<Response, Refusal> {
     let biller = principal.listed(query.biller)?;
     let seen = last_event_id(&headers)?;
@@ -114,7 +114,10 @@ async fn page(
 /// kept.
 ///
 /// Errors: the store's. Cancel-safe.
-pub(super) async fn told(api: &Api, owed: &Owed) -> Result<Option<Box<RawValue>>, StoreError> {
+pub(super) async fn told(
+    api: &Api,
+    owed: &UndeliveredNotice,
+) -> Result<Option<Box<RawValue>>, StoreError> {
     let store = &api.engine.store;
     let Some(payment) = store.payment(owed.payment).await? else { return Ok(None) };
     let body = body::of(&api.engine, payment, owed).await?;

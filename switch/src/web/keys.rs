@@ -19,7 +19,7 @@ use super::answer::{Answer, Answered, Refusal};
 use super::document::responses::{NotFound, Usual};
 use super::extract::{Body, Id, NoFields};
 use super::principal::{KeyKeeper, MakeKeys, Permitted, Scope, SeeKeys, forbidden};
-use super::query::{Asked, FromQuery, Params};
+use super::query::{FromQuery, Params, QueryOf};
 use crate::clock;
 use crate::keys::{self, KeyName, KeyStoreError, ListedKey, NewKey, OldKeyEnd, OwnerError, Role};
 
@@ -85,7 +85,7 @@ impl FromQuery for KeyQuery {
 pub(super) async fn list(
     State(api): State<Api>,
     Permitted(keeper): Permitted<SeeKeys>,
-    Asked(query): Asked<KeyQuery>,
+    QueryOf(query): QueryOf<KeyQuery>,
 ) -> Answered<KeyPage> {
     let mut listed = api.keys.listed().await?;
     listed.retain(|key| keeper.sees(key));

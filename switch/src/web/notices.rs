@@ -12,7 +12,7 @@ use super::answer::{Answer, Answered, Refusal};
 use super::document::responses::{NotFound, Notices, Usual};
 use super::extract::Id;
 use super::principal::{ManageNotices, Permitted, Principal, Read};
-use super::query::{Asked, FromQuery, Params};
+use super::query::{FromQuery, Params, QueryOf};
 use super::{Api, endpoints};
 use crate::notice::body::happened_at;
 
@@ -58,7 +58,7 @@ const ENDPOINT_EXPECTED: &str = "must be an endpoint's id";
 pub(super) async fn list(
     State(api): State<Api>,
     Permitted(principal): Permitted<Read>,
-    Asked(query): Asked<NoticeQuery>,
+    QueryOf(query): QueryOf<NoticeQuery>,
 ) -> Answered<Page<NoticeView>> {
     let endpoint = endpoints::find(&api, principal, &query.endpoint)?;
     let page = api.engine.store.notices(endpoint.id, query.cursor.as_ref(), query.limit).await?;
@@ -102,7 +102,7 @@ pub(super) async fn redeliver(
     State(api): State<Api>,
     Permitted(manager): Permitted<ManageNotices>,
     Id(id): Id,
-    Asked(query): Asked<RedeliveryQuery>,
+    QueryOf(query): QueryOf<RedeliveryQuery>,
 ) -> Answered<Page<NoticeView>> {
     let missing = || Refusal::not_found("there is no such notice among the newest 20000");
     let notice: NoticeId = id.parse().map_err(|_| missing())?;

@@ -24,7 +24,7 @@ use super::document::responses::{
 use super::extract::{Body, Found, GivenBack, Key, Named, NoFields, Spoken};
 use super::payment_answer::{Refused, declined_of, view, view_of};
 use super::principal::{Pay, Permitted, Principal, Read};
-use super::query::{Asked, FromQuery, Params};
+use super::query::{FromQuery, Params, QueryOf};
 use super::{Api, Shared};
 use crate::notice::bill::{bill_at, bill_now};
 use crate::notice::body::{as_told, kind_of, original_folio};
@@ -270,7 +270,7 @@ pub(super) async fn list(
     State(api): State<Api>,
     Permitted(principal): Permitted<Read>,
     Spoken(language): Spoken,
-    Asked(query): Asked<PaymentQuery>,
+    QueryOf(query): QueryOf<PaymentQuery>,
 ) -> Answered<Page<PaymentView<'static>>> {
     let biller = principal.listed(query.biller)?;
     let date = match query.date {

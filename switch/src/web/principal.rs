@@ -15,7 +15,7 @@ use super::Shared;
 use super::answer::Refusal;
 use super::connection::Hold;
 use super::request_notes::RequestNotes;
-use crate::keys::{self, KeyHolder, NoWord, Role};
+use crate::keys::{self, KeyHolder, KeyTableUnavailable, Role};
 
 /// Who asks: today the holder of an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,7 +189,7 @@ impl Principal {
         let KeyHolder { role, owner } = match shared.api.keys.principal(key).await {
             Ok(Some(holder)) => holder,
             Ok(None) => return Err(unauthorised("the API key is not known")),
-            Err(NoWord) => {
+            Err(KeyTableUnavailable) => {
                 let later = Refusal::new(Reason::GateUnavailable, "key");
                 return Err(later.saying("the API keys cannot be looked at now; try again"));
             }

@@ -23,9 +23,9 @@ pub(super) trait FromQuery: Sized {
 
 /// The query of a route that needs no field in a body: there is none, or an object without members.
 #[derive(Debug)]
-pub(super) struct Asked<T>(pub T);
+pub(super) struct QueryOf<T>(pub T);
 
-impl<T: FromQuery> FromRequest<Shared> for Asked<T> {
+impl<T: FromQuery> FromRequest<Shared> for QueryOf<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, shared: &Shared) -> Result<Self, Refusal> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use loadtest::audit::client::{self, Claim};
+use loadtest::audit::client::{self, ClientClaim};
 use loadtest::audit::issuer::IssuerTruth;
 use loadtest::audit::journal::Journal;
 use loadtest::audit::{Evidence, audit};
@@ -83,7 +83,7 @@ fn journal(data: &Path) -> Journal {
 }
 
 /// Waits until whatever the client heard is unknown is undone.
-async fn wait_for_rest(house: &House, claims: &[Claim]) {
+async fn wait_for_rest(house: &House, claims: &[ClientClaim]) {
     let unknown = claims.iter().filter(|claim| claim.response_code.as_deref() == Some("68"));
     for claim in unknown {
         let folio = claim.folio.as_deref().expect("a folio");

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use loadtest::audit::client::{self, Claim};
+use loadtest::audit::client::{self, ClientClaim};
 use loadtest::audit::issuer::IssuerTruth;
 use loadtest::audit::journal::Journal;
 use loadtest::audit::{AuditSummary, Evidence, Mismatch, json_lines};
@@ -155,7 +155,7 @@ impl EvidenceArgs {
     /// Errors: evidence that cannot be read.
     pub async fn audit(
         &self,
-        claims: Vec<Claim>,
+        claims: Vec<ClientClaim>,
         issuer: Option<(&str, &IssuerHandle)>,
         truth: Option<&Path>,
     ) -> anyhow::Result<AuditSummary> {

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
-use loadtest::audit::client::{self, Claim};
+use loadtest::audit::client::{self, ClientClaim};
 use loadtest::drive::{DriveSettings, Keep};
 use loadtest::report::Report;
 use loadtest::report::machine::{Machine, ProcessUse};
@@ -128,7 +128,7 @@ impl Args {
 
 async fn conclude(
     args: &Args,
-    claims: Vec<Claim>,
+    claims: Vec<ClientClaim>,
     issuer: Option<&IssuerHandle>,
     report: &mut Report,
 ) -> anyhow::Result<()> {

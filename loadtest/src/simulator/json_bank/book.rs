@@ -54,7 +54,7 @@ pub(super) struct BankAnswer {
 
 /// A request of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked<'a> {
+pub(super) enum BankApiRequest<'a> {
     Payment,
     Confirm(&'a str),
     Inquiry(&'a str),
@@ -62,7 +62,7 @@ pub(super) enum Asked<'a> {
     Refund(&'a str),
 }
 
-impl<'a> Asked<'a> {
+impl<'a> BankApiRequest<'a> {
     /// What a method and a path ask for.
     pub(super) fn of(method: &str, path: &'a str) -> Option<Self> {
         let rest = path.strip_prefix("/v1/payments")?;
@@ -125,26 +125,31 @@ impl JsonBook {
     }
 
     /// Carries out a request; a repeat of one that was carried out changes nothing.
-    pub(super) fn answer(&self, asked: Asked<'_>, request_id: &str, body: &Value) -> BankAnswer {
+    pub(super) fn answer(
+        &self,
+        asked: BankApiRequest<'_>,
+        request_id: &str,
+        body: &Value,
+    ) -> BankAnswer {
         let mut debits = self.debits.lock().unwrap_or_else(PoisonError::into_inner);
         match asked {
-            Asked::Payment => self.pay(&mut debits, body),
-            Asked::Confirm(order) => match debits.get_mut(order) {
+            BankApiRequest::Payment => self.pay(&mut debits, body),
+            BankApiRequest::Confirm(order) => match debits.get_mut(order) {
                 Some(debit) => {
                     confirm(debit, body);
                     self.told(order, debit, 200)
                 }
                 None => no_such(order),
             },
-            Asked::Inquiry(order) => match debits.get(order) {
+            BankApiRequest::Inquiry(order) => match debits.get(order) {
                 Some(debit) => self.told(order, debit, 200),
                 None => no_such(order),
             },
-            Asked::Reversal(order) => match debits.get_mut(order) {
+            BankApiRequest::Reversal(order) => match debits.get_mut(order) {
                 Some(debit) => reverse(order, debit, body),
                 None => no_such(order),
             },
-            Asked::Refund(order) => match debits.get_mut(order) {
+            BankApiRequest::Refund(order) => match debits.get_mut(order) {
                 Some(debit) => refund(order, debit, request_id, body),
                 None => no_such(order),
             },
@@ -265,34 +270,47 @@ mod tests {
     #[test]
     fn a_payment_is_debited_once_and_given_back_once() {
         let book = JsonBook::new(1, Duration::ZERO);
-        let first = book.answer(Asked::Payment, "pay_1", &order("12.50"));
+        let first = book.answer(BankApiRequest::Payment, "pay_1", &order("12.50"));
         assert_eq!((first.status, &first.body["status"]), (201, &json!("APPROVED")));
-        assert_eq!(book.answer(Asked::Payment, "pay_1", &order("12.50")), first);
+        assert_eq!(book.answer(BankApiRequest::Payment, "pay_1", &order("12.50")), first);
         let part = json!({ "amount": { "value": "2.50", "currency": "VES" } });
         for _ in 0..2 {
-            assert_eq!(book.answer(Asked::Refund("pay_1"), "r-1", &part).status, 200);
+            assert_eq!(book.answer(BankApiRequest::Refund("pay_1"), "r-1", &part).status, 200);
         }
         let stands = || book.debit("pay_1").map(|debit| debit.stands_minor());
         assert_eq!(stands(), Some(1_000));
-        assert_eq!(book.answer(Asked::Refund("pay_1"), "r-2", &order("12.50")).status, 422);
+        assert_eq!(
+            book.answer(BankApiRequest::Refund("pay_1"), "r-2", &order("12.50")).status,
+            422
+        );
         for (left, minor) in [("5.00", 500), ("8.00", 500), ("0.00", 0)] {
-            let told = book.answer(Asked::Reversal("pay_1"), "", &json!({ "stands": left }));
+            let told =
+                book.answer(BankApiRequest::Reversal("pay_1"), "", &json!({ "stands": left }));
             assert_eq!((told.status, stands()), (200, Some(minor)), "{left}");
         }
-        assert_eq!(book.answer(Asked::Reversal("pay_2"), "", &part).status, 404);
+        assert_eq!(book.answer(BankApiRequest::Reversal("pay_2"), "", &part).status, 404);
     }
 
     #[test]
     fn an_amount_says_what_is_answered_and_a_one_time_key_ends_the_waiting() {
         let book = JsonBook::new(1, Duration::ZERO);
-        let declined = book.answer(Asked::Payment, "pay_1", &order("12.51"));
+        let declined = book.answer(BankApiRequest::Payment, "pay_1", &order("12.51"));
         assert_eq!((declined.status, &declined.body["error"]["code"]), (422, &json!("51")));
         let mut waits = order("10.00");
         (waits["order"], waits["rail"]) = ("pay_2".into(), "c2p".into());
-        assert_eq!(book.answer(Asked::Payment, "pay_2", &waits).body["status"], "OTP_REQUIRED");
+        assert_eq!(
+            book.answer(BankApiRequest::Payment, "pay_2", &waits).body["status"],
+            "OTP_REQUIRED"
+        );
         let key = json!({ "one_time_key": "123456" });
-        assert_eq!(book.answer(Asked::Confirm("pay_2"), "c", &key).body["status"], "APPROVED");
-        assert_eq!(Asked::of("GET", "/v1/payments/pay_2"), Some(Asked::Inquiry("pay_2")));
-        assert_eq!(Asked::of("GET", "/v1/payments/pay_2/refunds"), None);
+        assert_eq!(
+            book.answer(BankApiRequest::Confirm("pay_2"), "c", &key).body["status"],
+            "APPROVED"
+        );
+        assert_eq!(
+            BankApiRequest::of("GET", "/v1/payments/pay_2"),
+            Some(BankApiRequest::Inquiry("pay_2"))
+        );
+        assert_eq!(BankApiRequest::of("GET", "/v1/payments/pay_2/refunds"), None);
     }
 }

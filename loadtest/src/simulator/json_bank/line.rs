@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::book::{Asked, BankAnswer, minor_of};
+use super::book::{BankAnswer, BankApiRequest, minor_of};
 use super::wire::{self, HttpRequest};
 use super::{Bank, Misconduct};
 use crate::clock;
@@ -89,7 +89,7 @@ impl Bank {
             return self.send(stream, 401, &json!({ "error": { "code": "63" } }), None).await;
         }
         let path = request.path.split('?').next().unwrap_or_default();
-        let Some(asked) = Asked::of(&request.method, path) else {
+        let Some(asked) = BankApiRequest::of(&request.method, path) else {
             self.counters.refused.fetch_add(1, Ordering::Relaxed);
             return self.send(stream, 404, &json!({ "error": { "code": "25" } }), None).await;
         };
@@ -98,14 +98,14 @@ impl Bank {
         let answer = self.book.answer(asked, id.unwrap_or_default(), &body);
         self.count(asked);
         let order = match asked {
-            Asked::Payment => body["order"].as_str().unwrap_or_default(),
-            Asked::Confirm(order)
-            | Asked::Inquiry(order)
-            | Asked::Reversal(order)
-            | Asked::Refund(order) => order,
+            BankApiRequest::Payment => body["order"].as_str().unwrap_or_default(),
+            BankApiRequest::Confirm(order)
+            | BankApiRequest::Inquiry(order)
+            | BankApiRequest::Reversal(order)
+            | BankApiRequest::Refund(order) => order,
         };
         let verdict = match (asked, minor_of(&body["amount"]["value"])) {
-            (Asked::Payment, Some(minor)) => Verdict::of(minor),
+            (BankApiRequest::Payment, Some(minor)) => Verdict::of(minor),
             _ => Verdict::Approve,
         };
         self.log_line(asked, order, &body, (verdict != Verdict::Silent).then_some(answer.code));
@@ -114,7 +114,8 @@ impl Bank {
             Verdict::Late => tokio::time::sleep(self.settings.late_after).await,
             Verdict::Approve | Verdict::Decline(_) => {}
         }
-        let misconduct = (asked == Asked::Payment).then(|| self.misconduct(order)).flatten();
+        let misconduct =
+            (asked == BankApiRequest::Payment).then(|| self.misconduct(order)).flatten();
         self.tell(stream, answer, misconduct).await
     }
 
@@ -129,27 +130,33 @@ impl Bank {
         http_signature::verify(parts, &request.body, rules, clock::now()).is_ok()
     }
 
-    fn count(&self, asked: Asked<'_>) {
+    fn count(&self, asked: BankApiRequest<'_>) {
         let counters = &self.counters;
         let counter: &AtomicU64 = match asked {
-            Asked::Payment | Asked::Confirm(_) => &counters.payments,
-            Asked::Inquiry(_) => &counters.inquiries,
-            Asked::Reversal(_) | Asked::Refund(_) => &counters.reversals,
+            BankApiRequest::Payment | BankApiRequest::Confirm(_) => &counters.payments,
+            BankApiRequest::Inquiry(_) => &counters.inquiries,
+            BankApiRequest::Reversal(_) | BankApiRequest::Refund(_) => &counters.reversals,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn log_line(&self, asked: Asked<'_>, order: &str, body: &Value, code: Option<[u8; 2]>) {
+    fn log_line(
+        &self,
+        asked: BankApiRequest<'_>,
+        order: &str,
+        body: &Value,
+        code: Option<[u8; 2]>,
+    ) {
         let Some(log) = &self.log else { return };
         log.append(&SeenRequest {
             at: clock::now().to_string(),
             participant: &self.settings.participant,
             operation: match asked {
-                Asked::Payment => "payment",
-                Asked::Confirm(_) => "confirm",
-                Asked::Inquiry(_) => "inquiry",
-                Asked::Reversal(_) => "reversal",
-                Asked::Refund(_) => "refund",
+                BankApiRequest::Payment => "payment",
+                BankApiRequest::Confirm(_) => "confirm",
+                BankApiRequest::Inquiry(_) => "inquiry",
+                BankApiRequest::Reversal(_) => "reversal",
+                BankApiRequest::Refund(_) => "refund",
             },
             payment: order,
             amount: json!({

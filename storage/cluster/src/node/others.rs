@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use router::id::Lane;
-use storage::store::{Appending, Others, Revived, Reviving};
+use storage::store::{Appending, OtherLaneStores, Revived, Reviving};
 use storage::{Store, StoreError};
 
 use super::{Node, Peers};
 
 /// What a store sees of the other lanes.
-pub(super) struct OthersOf {
+pub(super) struct NodeStores {
     pub node: Arc<Node>,
     pub peers: Arc<dyn Peers>,
 }
 
-impl Others for OthersOf {
+impl OtherLaneStores for NodeStores {
     fn held(&self, lane: Lane) -> Option<Store> {
         self.node.inner.held.lock().get(&lane).cloned()
     }

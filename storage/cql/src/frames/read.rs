@@ -7,7 +7,7 @@ use scylla::DeserializeRow;
 use storage::journal::{Damage, FrameFault, FrameRecords, TailFrame};
 
 use super::{first_of, last_of, segment_of};
-use crate::lane::{Reach, known};
+use crate::lane::{LaneExtent, known};
 use crate::session::{Cql, CqlError, Statement};
 
 /// Segments read at once by a reader that is far behind: some 16 MB each.
@@ -43,7 +43,11 @@ struct FramePart {
 }
 
 /// The first record of the frame that holds a record, wherever that is in it.
-pub(super) async fn find(cql: &Cql, reach: &Reach, sequence: u64) -> Result<Option<u64>, CqlError> {
+pub(super) async fn find(
+    cql: &Cql,
+    reach: &LaneExtent,
+    sequence: u64,
+) -> Result<Option<u64>, CqlError> {
     let counts = |(first, epoch): (i64, i64)| {
         let (first, epoch) = (first.cast_unsigned(), epoch.cast_unsigned());
         reach.starts.epoch_of(first).is_none_or(|valid| valid == epoch).then_some(first)
@@ -63,7 +67,7 @@ pub(super) async fn find(cql: &Cql, reach: &Reach, sequence: u64) -> Result<Opti
 /// segments all that counts.
 pub(super) async fn frames(
     cql: &Cql,
-    reach: &Reach,
+    reach: &LaneExtent,
     from: u64,
 ) -> Result<Result<VecDeque<TailFrame>, Damage>, CqlError> {
     let head = reach.head.sequence;
@@ -93,7 +97,7 @@ pub(crate) async fn records_from(
     lane: Lane,
     sequence: u64,
 ) -> Result<Result<Vec<FrameRecords>, Damage>, CqlError> {
-    let reach = Reach::of(&known(cql, lane).await?);
+    let reach = LaneExtent::of(&known(cql, lane).await?);
     let from = match find(cql, &reach, sequence).await? {
         Some(first) => first,
         None => oldest(cql, &reach).await?,
@@ -111,7 +115,7 @@ pub(crate) async fn records_from(
 
 /// The first record that is still kept of a lane whose frames expire, segment by segment: of the
 /// first frame that is whole. One after the head where none is.
-pub(super) async fn oldest(cql: &Cql, reach: &Reach) -> Result<u64, CqlError> {
+pub(super) async fn oldest(cql: &Cql, reach: &LaneExtent) -> Result<u64, CqlError> {
     let head = reach.head.sequence;
     let (mut gone, mut kept) = (0, segment_of(head) + 1);
     while gone < kept {
@@ -134,14 +138,14 @@ pub(super) async fn oldest(cql: &Cql, reach: &Reach) -> Result<u64, CqlError> {
 }
 
 /// Whether any frame begins in a segment.
-async fn is_any(cql: &Cql, reach: &Reach, segment: u64) -> Result<bool, CqlError> {
+async fn is_any(cql: &Cql, reach: &LaneExtent, segment: u64) -> Result<bool, CqlError> {
     let values = (i32::from(reach.lane.0), segment.cast_signed());
     Ok(cql.row::<(i64,)>(&ANY, values).await?.is_some())
 }
 
 async fn segment_of_frames(
     cql: &Cql,
-    reach: &Reach,
+    reach: &LaneExtent,
     segment: u64,
     (from, to): (u64, u64),
 ) -> Result<Vec<FramePart>, CqlError> {
@@ -152,7 +156,7 @@ async fn segment_of_frames(
 
 /// Frames that follow each other from `expected` on, of those that count; ends before a gap.
 fn assemble(
-    reach: &Reach,
+    reach: &LaneExtent,
     parts: Vec<FramePart>,
     mut expected: u64,
 ) -> Result<Vec<TailFrame>, Damage> {
@@ -179,7 +183,7 @@ fn assemble(
 }
 
 /// The bytes of the frame that counts, of all parts that were written under one first record.
-fn valid(reach: &Reach, parts: &[FramePart]) -> Vec<u8> {
+fn valid(reach: &LaneExtent, parts: &[FramePart]) -> Vec<u8> {
     let Some(last) = parts.last() else { return Vec::new() };
     let epoch = reach.starts.epoch_of(last.first.cast_unsigned());
     let epoch = epoch.map_or(last.epoch, u64::cast_signed);

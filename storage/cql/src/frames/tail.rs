@@ -6,7 +6,7 @@ use router::id::Lane;
 use storage::journal::{Damage, Head, Tail, TailFrame};
 
 use super::read::{find, frames, oldest};
-use crate::lane::{LaneSignals, Reach, known};
+use crate::lane::{LaneExtent, LaneSignals, known};
 use crate::session::{Cql, CqlError};
 
 /// The reading end of a lane.
@@ -77,7 +77,7 @@ impl LaneTail {
 
     async fn read_ahead(
         &self,
-        reach: &Reach,
+        reach: &LaneExtent,
     ) -> Result<Result<VecDeque<TailFrame>, Damage>, CqlError> {
         let from = match self.is_at_frame {
             true => Some(self.next_sequence),

@@ -58,13 +58,13 @@ impl Starts {
 
 /// How far a lane reaches, as far as is known here.
 #[derive(Debug, Clone)]
-pub(crate) struct Reach {
+pub(crate) struct LaneExtent {
     pub lane: Lane,
     pub head: Head,
     pub starts: Starts,
 }
 
-impl Reach {
+impl LaneExtent {
     pub(crate) fn of(row: &LaneRow) -> Self {
         Self { lane: row.lane, head: row.head, starts: row.starts.clone() }
     }
@@ -76,7 +76,7 @@ pub(crate) struct LaneSignals(Arc<Mutex<Known>>);
 
 #[derive(Debug)]
 struct Known {
-    reach: Reach,
+    reach: LaneExtent,
     /// The last frames appended, one after another, each with its first record.
     recent: VecDeque<(u64, Bytes)>,
     recent_bytes: usize,
@@ -84,16 +84,16 @@ struct Known {
 
 impl LaneSignals {
     pub(crate) fn new(row: &LaneRow) -> Self {
-        let reach = Reach::of(row);
+        let reach = LaneExtent::of(row);
         Self(Arc::new(Mutex::new(Known { reach, recent: VecDeque::new(), recent_bytes: 0 })))
     }
 
-    pub(crate) fn reach(&self) -> Reach {
+    pub(crate) fn reach(&self) -> LaneExtent {
         self.0.lock().reach.clone()
     }
 
     pub(crate) fn set_reach(&self, row: &LaneRow) {
-        self.0.lock().reach = Reach::of(row);
+        self.0.lock().reach = LaneExtent::of(row);
     }
 
     /// A frame became durable, and the lane reaches to its end.

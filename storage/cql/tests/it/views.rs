@@ -8,7 +8,7 @@ use router::time::Date;
 use storage::conformance::sample::{self, Sample, biller, first_endpoint};
 use storage::journal::Head;
 use storage::record::encode;
-use storage::view::{Facts, History, Homed, NoticeBytes, Rows, ViewPosition, Views};
+use storage::view::{EndpointHome, Facts, History, NoticeBytes, Rows, ViewPosition, Views};
 use storage_cql::{Cql, CqlViews};
 
 use crate::support::{connected, sealer, shared};
@@ -175,8 +175,9 @@ fn an_endpoint_is_what_it_was_set_to_last_whichever_lane_says_so() {
     let (elsewhere, start_elsewhere) = self::views(&cql, 5);
     assert_eq!(elsewhere.endpoints().unwrap(), []);
     write(&views, &old, start + 1);
-    let homed =
-        |endpoint: &Endpoint, home| vec![Homed { home: Lane(home), endpoint: endpoint.clone() }];
+    let homed = |endpoint: &Endpoint, home| {
+        vec![EndpointHome { home: Lane(home), endpoint: endpoint.clone() }]
+    };
     assert_eq!(elsewhere.endpoints().unwrap(), homed(&old, 4));
     write(&elsewhere, &new, start_elsewhere + 2);
     write(&views, &old, start + 3);

@@ -163,7 +163,7 @@ impl<'a> Course<'a> {
                 }
                 for later in at + 1..self.parts.len() {
                     let heard = self.read(later, bytes(next()?)?)?;
-                    if let Heard::Refused(place, verdict) = heard {
+                    if let PartAnswer::Refused(place, verdict) = heard {
                         self.note_refusal(place, verdict);
                     }
                 }
@@ -176,10 +176,10 @@ impl<'a> Course<'a> {
 
     fn heard_one(&mut self, at: usize, answer: &[u8]) -> Result<(), Failure> {
         self.stage = match self.read(at, answer)? {
-            Heard::Taken if at + 1 < self.parts.len() => Stage::Take(at + 1),
-            Heard::Taken => Stage::Done(Verdict::Granted),
-            Heard::Known(verdict) => Stage::Done(verdict),
-            Heard::Refused(place, verdict) => {
+            PartAnswer::Taken if at + 1 < self.parts.len() => Stage::Take(at + 1),
+            PartAnswer::Taken => Stage::Done(Verdict::Granted),
+            PartAnswer::Known(verdict) => Stage::Done(verdict),
+            PartAnswer::Refused(place, verdict) => {
                 self.note_refusal(place, verdict);
                 if self.parts.len() == 1 { Stage::Done(verdict) } else { Stage::Undo(at) }
             }
@@ -197,14 +197,14 @@ impl<'a> Course<'a> {
         self.refused.expect("invariant: it is undone because one refused").1
     }
 
-    fn read(&self, at: usize, answer: &[u8]) -> Result<Heard, Failure> {
+    fn read(&self, at: usize, answer: &[u8]) -> Result<PartAnswer, Failure> {
         let strange = || Failure::strange(&String::from_utf8_lossy(answer));
         let (kind, rest) = answer.split_first().ok_or_else(strange)?;
         Ok(match kind {
-            b'g' => Heard::Taken,
-            b'd' => Heard::Known(Verdict::Duplicate(payment(rest)?)),
-            b'k' => Heard::Known(Verdict::KeyReused(payment(rest)?)),
-            b'e' => Heard::Refused(RefusedPlace::Whole, Verdict::REVERSED_BEFOREHAND),
+            b'g' => PartAnswer::Taken,
+            b'd' => PartAnswer::Known(Verdict::Duplicate(payment(rest)?)),
+            b'k' => PartAnswer::Known(Verdict::KeyReused(payment(rest)?)),
+            b'e' => PartAnswer::Refused(RefusedPlace::Whole, Verdict::REVERSED_BEFOREHAND),
             b's' if rest.len() > 18 => {
                 let (claim, owner) = (rest[0], claim_owner(&rest[1..18])?);
                 let index = number(&rest[18..])?;
@@ -227,16 +227,22 @@ impl<'a> Course<'a> {
         }
     }
 
-    fn refused_slot(&self, at: usize, index: usize, claim: u8, owner: ClaimOwner) -> Option<Heard> {
+    fn refused_slot(
+        &self,
+        at: usize,
+        index: usize,
+        claim: u8,
+        owner: ClaimOwner,
+    ) -> Option<PartAnswer> {
         let place = self.parts[at].place(b's', index)?;
         let RefusedPlace::Slot(index) = place else { return None };
         let slot = self.reservation()?.slots.get(index)?;
         let reason = if claim == b'o' { slot.reason_while_open } else { slot.reason_once_kept };
         let verdict = Verdict::Exceeded { reason, owner: Some(owner), headroom: None, place: None };
-        Some(Heard::Refused(place, verdict))
+        Some(PartAnswer::Refused(place, verdict))
     }
 
-    fn refused_amount(&self, at: usize, kind: u8, index: usize, left: i128) -> Option<Heard> {
+    fn refused_amount(&self, at: usize, kind: u8, index: usize, left: i128) -> Option<PartAnswer> {
         let place = self.parts[at].place(kind, index)?;
         let reservation = self.reservation()?;
         let (reason, limit) = match place {
@@ -252,11 +258,11 @@ impl<'a> Course<'a> {
         let headroom = Some(to_i64(left.max(0)));
         let limit = Some(limit);
         let verdict = Verdict::Exceeded { reason, owner: None, headroom, place: limit };
-        Some(Heard::Refused(place, verdict))
+        Some(PartAnswer::Refused(place, verdict))
     }
 }
 
-enum Heard {
+enum PartAnswer {
     Taken,
     Known(Verdict),
     Refused(RefusedPlace, Verdict),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use router::id::PaymentId;
 use router::reservation::Settle;
-use storage::guard::{GiveBack, Settlement};
+use storage::guard::{GiveBack, ReservationEnd};
 
 use super::{Call, Span};
 use crate::layout::Layout;
@@ -94,7 +94,7 @@ impl OwedEndings {
 
     fn end(
         &mut self,
-        ending: &Settlement<'_>,
+        ending: &ReservationEnd<'_>,
         layout: &Layout,
         spans: &mut HashMap<PaymentId, Span>,
     ) {

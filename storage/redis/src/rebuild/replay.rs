@@ -7,7 +7,7 @@ use router::id::{Lane, PaymentId};
 use router::posting::Entry;
 use router::reservation::{Reservation, Settle};
 use router::time::Timestamp;
-use storage::guard::{Credit, Settlement, Wants};
+use storage::guard::{Credit, ReservationEnd, Wants};
 
 use crate::early;
 use crate::gate::Gate;
@@ -94,8 +94,8 @@ impl Replay {
     }
 
     /// A record that ends a reservation.
-    pub fn end(&mut self, lane: Lane, settlement: &Settlement<'_>) {
-        let Settlement { payment, settle, reservation, entry, sequence } = *settlement;
+    pub fn end(&mut self, lane: Lane, settlement: &ReservationEnd<'_>) {
+        let ReservationEnd { payment, settle, reservation, entry, sequence } = *settlement;
         let (reservation, entry) = (reservation.cloned().map(Box::new), Box::new(entry.clone()));
         let what = What::End { payment, settle, reservation, entry };
         self.steps.push(ReplayedRecord { lane, sequence, what });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rig::{Redis, RedisOptions};
 use router::reservation::Settle;
 use router::time::Timestamp;
-use storage::guard::{Credit, GateEpoch, Guard, Settlement, Verdict, Wants};
+use storage::guard::{Credit, GateEpoch, Guard, ReservationEnd, Verdict, Wants};
 use storage_redis::{Form, Gate, GateState, LaneTaker, Pin, RedisGuard, RedisSettings, Replay};
 
 use crate::support::*;
@@ -57,7 +57,7 @@ fn history(records: u64) -> Replay {
     if records >= 3 {
         let (settle, entry) = (Settle::Post, &entry_of(Settle::Post, &wants));
         let (payment, reservation) = (payment(1), Some(&wants));
-        replay.end(LANE, &Settlement { payment, settle, reservation, entry, sequence: 3 });
+        replay.end(LANE, &ReservationEnd { payment, settle, reservation, entry, sequence: 3 });
     }
     replay
 }

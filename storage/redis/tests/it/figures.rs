@@ -9,7 +9,7 @@ use metrics::{
     with_local_recorder,
 };
 use router::reservation::Settle;
-use storage::guard::{Credit, GiveBack, Guard, Settlement};
+use storage::guard::{Credit, GiveBack, Guard, ReservationEnd};
 use storage_redis::{Form, Gate, RedisSettings};
 
 use crate::support::*;
@@ -66,9 +66,9 @@ fn an_ending_that_is_told_in_vain_again_and_again_counts_once() {
             (payment, settle, reservation, entry)
         };
         let ended = [ended(1, &first), ended(2, &second)];
-        let endings: Vec<Settlement<'_>> = (2..)
+        let endings: Vec<ReservationEnd<'_>> = (2..)
             .zip(&ended)
-            .map(|(sequence, (payment, settle, reservation, entry))| Settlement {
+            .map(|(sequence, (payment, settle, reservation, entry))| ReservationEnd {
                 payment: *payment,
                 settle: *settle,
                 reservation: Some(*reservation),

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use proptest::prelude::*;
 use rig::{Redis, RedisCluster};
 use router::reservation::{Keep, Reservation, Settle};
-use storage::guard::{Begun, Credit, GateEpoch, GiveBack, Guard, MemoryGuard, Settlement, Verdict};
+use storage::guard::{
+    Begun, Credit, GateEpoch, GiveBack, Guard, MemoryGuard, ReservationEnd, Verdict,
+};
 use storage_redis::{
     Form, Gate, GateState, Health, LaneTaker, Pin, Rebuild, RedisGuard, RedisSettings,
 };
@@ -152,7 +154,7 @@ impl<'g> Case<'g> {
         let (wants, sequence) = (wanted(number), self.journal.head());
         let (entry, reservation) = (&entry_of(settle, &wants), Some(&wants));
         let payment = payment(number);
-        let endings = &[Settlement { payment, settle, reservation, entry, sequence }];
+        let endings = &[ReservationEnd { payment, settle, reservation, entry, sequence }];
         self.tell(&GiveBack { begun: &[], endings, credits: &[], through: sequence });
     }
 
@@ -168,7 +170,8 @@ impl<'g> Case<'g> {
         let Ok(epoch) = self.guard.withhold(token, entry) else { return };
         if self.append(Record::Moved(minor), Some(epoch)) {
             let (settle, reservation) = (Settle::Post, None);
-            let endings = &[Settlement { payment: token, settle, reservation, entry, sequence }];
+            let endings =
+                &[ReservationEnd { payment: token, settle, reservation, entry, sequence }];
             self.tell(&GiveBack { begun: &[], endings, credits: &[], through: sequence });
         }
     }

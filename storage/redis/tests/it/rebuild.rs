@@ -7,7 +7,7 @@ use router::id::{Lane, PaymentId};
 use router::message::{Fingerprint, IdempotencyKey};
 use router::reservation::{ClaimOwner, CounterKey, Keep, Reservation, Settle, Share, SlotKey};
 use router::time::Timestamp;
-use storage::guard::{Credit, GateEpoch, Guard, Settlement, Verdict, Wants};
+use storage::guard::{Credit, GateEpoch, Guard, ReservationEnd, Verdict, Wants};
 use storage_redis::{Claimed, Form, Gate, GateError, RedisSettings, Replay, Row};
 
 use crate::support::*;
@@ -51,7 +51,7 @@ fn history(lane: Lane) -> Replay {
     for (number, settle, wants, sequence) in endings() {
         let (payment, reservation, entry) =
             (payment(number), Some(&wants), &entry_of(settle, &wants));
-        replay.end(lane, &Settlement { payment, settle, reservation, entry, sequence });
+        replay.end(lane, &ReservationEnd { payment, settle, reservation, entry, sequence });
     }
     replay
 }
@@ -210,7 +210,7 @@ fn lanes_may_be_replayed_in_any_order() {
         first.begin(LANE, 1, payment(1), Timestamp(NOON), Wants::Reserve(&one));
         let (settle, reservation, sequence) = (Settle::Release, Some(&one), 2);
         let (payment, entry) = (payment(1), &entry_of(settle, &one));
-        first.end(LANE, &Settlement { payment, settle, reservation, entry, sequence });
+        first.end(LANE, &ReservationEnd { payment, settle, reservation, entry, sequence });
         let mut second = Replay::new();
         let owner = PaymentId::in_lane(NOON / 1_000, Lane(4), 2);
         second.begin(Lane(4), 1, owner, Timestamp(NOON + HOUR), Wants::Reserve(&two));

@@ -18,7 +18,8 @@ use router::reservation::{Counter, CounterKey, Hold, Keep, Reservation, Settle, 
 use router::time::Timestamp;
 use storage::conformance::sample;
 use storage::guard::{
-    Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, ReserveAsk, Settlement, Verdict, Wants,
+    Begun, Credit, GateEpoch, GiveBack, Guard, GuardError, ReservationEnd, ReserveAsk, Verdict,
+    Wants,
 };
 use storage_redis::{Form, Gate, Health, LaneTaker, Pin, RedisGuard, RedisSettings};
 
@@ -178,7 +179,7 @@ pub fn end(
 ) {
     let (payment, entry) = (payment(number), &entry_of(settle, reservation));
     let reservation = Some(reservation);
-    let settlement = Settlement { payment, settle, reservation, entry, sequence };
+    let settlement = ReservationEnd { payment, settle, reservation, entry, sequence };
     let endings = &[settlement];
     guard.give_back(&GiveBack { begun: &[], endings, credits: &[], through: sequence }).unwrap();
 }

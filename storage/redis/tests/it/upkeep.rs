@@ -4,7 +4,7 @@ use router::message::IdempotencyKey;
 use router::posting::Entry;
 use router::reservation::{Reservation, Settle};
 use storage::guard::{
-    Begun, Credit, GiveBack, Guard, MemoryGuard, ReserveAsk, Settlement, Verdict,
+    Begun, Credit, GiveBack, Guard, MemoryGuard, ReservationEnd, ReserveAsk, Verdict,
 };
 
 use crate::support::*;
@@ -30,13 +30,13 @@ fn a_large_group_is_reflected_once_however_often_it_is_told() {
         .collect();
     let (posted, nothing) = (entry_of(Settle::Post, &wanted[0]), Entry::default());
     let settles = [Settle::Post, Settle::Release, Settle::Post];
-    let endings: Vec<Settlement<'_>> = (0..300)
+    let endings: Vec<ReservationEnd<'_>> = (0..300)
         .zip(settles.into_iter().cycle())
         .map(|(number, settle)| {
             let sequence = 302 + number;
             let entry = if settle == Settle::Post { &posted } else { &nothing };
             let payment = payment(number);
-            Settlement { payment, settle, reservation: None, entry, sequence }
+            ReservationEnd { payment, settle, reservation: None, entry, sequence }
         })
         .collect();
     let entry = &moved("float:1", 7);

@@ -13,7 +13,7 @@ use router::reservation::{Keep, Reservation, Settle};
 use router::time::Timestamp;
 use storage::conformance::sample::{self, Sample};
 use storage::guard::{
-    Begun, Credit, GateEpoch, GiveBack, Guard, MemoryGuard, Requested, ReserveAsk, Settlement,
+    Begun, Credit, GateEpoch, GiveBack, Guard, MemoryGuard, Requested, ReservationEnd, ReserveAsk,
     Verdict, Wants,
 };
 use storage_redis::{Form, Gate, RedisSettings, Replay};
@@ -258,7 +258,11 @@ impl<'a> Pair<'a> {
         self.record(What::Ended(payment(number), settle, reservation.clone()));
         let entry = &entry_of(settle, &reservation);
         let (payment, reservation, sequence) = (payment(number), Some(&reservation), self.sequence);
-        self.give_back(&[], &[Settlement { payment, settle, reservation, entry, sequence }], &[]);
+        self.give_back(
+            &[],
+            &[ReservationEnd { payment, settle, reservation, entry, sequence }],
+            &[],
+        );
     }
 
     fn credit(&mut self, name: &str, minor: i64) {
@@ -279,7 +283,11 @@ impl<'a> Pair<'a> {
         }
         let (settle, reservation, sequence) = (Settle::Post, None, self.sequence);
         let payment = token;
-        self.give_back(&[], &[Settlement { payment, settle, reservation, entry, sequence }], &[]);
+        self.give_back(
+            &[],
+            &[ReservationEnd { payment, settle, reservation, entry, sequence }],
+            &[],
+        );
     }
 
     fn forestall(&mut self, early: &EarlyReversal) {
@@ -297,7 +305,12 @@ impl<'a> Pair<'a> {
     }
 
     /// Tells ours twice, as after an answer that was lost.
-    fn give_back(&mut self, begun: &[Begun], endings: &[Settlement<'_>], credits: &[Credit<'_>]) {
+    fn give_back(
+        &mut self,
+        begun: &[Begun],
+        endings: &[ReservationEnd<'_>],
+        credits: &[Credit<'_>],
+    ) {
         let group = GiveBack { begun, endings, credits, through: self.sequence };
         for _ in (0..2).filter(|_| !self.is_lost) {
             self.ours.give_back(&group).unwrap();
@@ -354,7 +367,7 @@ fn make_whole(gate: &Gate, journal: &[Recorded], through: u64) {
             What::Ended(payment, settle, reservation) => {
                 let (payment, settle, sequence) = (*payment, *settle, *sequence);
                 let (entry, reservation) = (&entry_of(settle, reservation), Some(reservation));
-                replay.end(LANE, &Settlement { payment, settle, reservation, entry, sequence });
+                replay.end(LANE, &ReservationEnd { payment, settle, reservation, entry, sequence });
             }
             What::Moved(entry) => {
                 replay.credit(LANE, &Credit { entry, sequence: *sequence });

@@ -7,7 +7,7 @@ use router::money::Currency;
 use router::reservation::{ClaimOwner, CounterKey, SlotKey};
 use router::time::Timestamp;
 
-use super::{Claim, MemoryGuard, Open};
+use super::{ClaimTerm, MemoryGuard, Open};
 
 impl MemoryGuard {
     /// The latest end of a window whose counters may have been forgotten; none if there is none.
@@ -33,7 +33,7 @@ impl MemoryGuard {
     }
 
     /// Slots that may still be taken: by what, and for how long.
-    pub fn slots(&self) -> impl Iterator<Item = (SlotKey, ClaimOwner, Claim)> {
+    pub fn slots(&self) -> impl Iterator<Item = (SlotKey, ClaimOwner, ClaimTerm)> {
         let elapsed = self.time.elapsed();
         let live = self.slots.iter().filter(move |(_, row)| !row.is_over(elapsed));
         live.map(|(key, row)| (SlotKey(*key), row.owner, row.claim))

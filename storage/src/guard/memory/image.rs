@@ -7,7 +7,7 @@ use router::time::Timestamp;
 use super::early::EarlyByHandle;
 use super::elapsed::ElapsedTime;
 use super::keys::KnownKeys;
-use super::{Account, Claim, CounterRow, MemoryGuard, Open, SlotRow};
+use super::{Account, ClaimTerm, CounterRow, MemoryGuard, Open, SlotRow};
 use crate::packing::{
     Reader, put_i64, put_list, put_text, put_timestamp, put_u16, put_u64, put_u128,
 };
@@ -157,23 +157,23 @@ fn owner(reader: &mut Reader<'_>) -> Result<ClaimOwner, DecodeError> {
     }
 }
 
-fn put_claim(claim: Claim, out: &mut Vec<u8>) {
+fn put_claim(claim: ClaimTerm, out: &mut Vec<u8>) {
     match claim {
-        Claim::Open => out.push(1),
-        Claim::Kept => out.push(2),
-        Claim::KeptUntil(until) => {
+        ClaimTerm::Open => out.push(1),
+        ClaimTerm::Kept => out.push(2),
+        ClaimTerm::KeptUntil(until) => {
             out.push(3);
             put_timestamp(until, out);
         }
     }
 }
 
-fn claim(reader: &mut Reader<'_>) -> Result<Claim, DecodeError> {
+fn claim(reader: &mut Reader<'_>) -> Result<ClaimTerm, DecodeError> {
     let at = reader.at();
     match reader.u8()? {
-        1 => Ok(Claim::Open),
-        2 => Ok(Claim::Kept),
-        3 => Ok(Claim::KeptUntil(Timestamp(reader.timestamp()?.0))),
+        1 => Ok(ClaimTerm::Open),
+        2 => Ok(ClaimTerm::Kept),
+        3 => Ok(ClaimTerm::KeptUntil(Timestamp(reader.timestamp()?.0))),
         _ => Err(DecodeError::Value { field: "claim", at }),
     }
 }

@@ -75,7 +75,7 @@ impl Hourly {
         self.guard.reserve(&[ask], &mut verdicts).unwrap();
         let (settle, reservation) = (Settle::Post, None);
         let entry = &Entry::default();
-        let ending = Settlement { payment, settle, reservation, entry, sequence: 1 };
+        let ending = ReservationEnd { payment, settle, reservation, entry, sequence: 1 };
         let endings = &[ending];
         let group = GiveBack { begun: &[], endings, credits: &[], through: 1 };
         Guard::give_back(&mut self.guard, &group).unwrap();

@@ -12,11 +12,11 @@ use router::posting::Entry;
 use super::*;
 use crate::guard::{Balance, GiveBack, GuardError, ReserveAsk, Sought, Verdict};
 
-type Log = Arc<Mutex<Vec<Told>>>;
+type Log = Arc<Mutex<Vec<GuardCall>>>;
 
 /// What a guard was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum GuardCall {
     Epoch(u64),
     /// What is reflected now.
     GivenBack(u64),
@@ -44,17 +44,17 @@ impl Guard for NotingGuard {
     }
 
     fn give_back(&mut self, group: &GiveBack<'_>) -> Result<(), GuardError> {
-        self.log.lock().push(Told::GivenBack(group.through));
+        self.log.lock().push(GuardCall::GivenBack(group.through));
         Guard::give_back(&mut self.inner, group)
     }
 
     fn is_behind(&self) -> bool {
-        self.log.lock().iter().filter(|told| matches!(told, Told::GivenBack(_))).count()
+        self.log.lock().iter().filter(|told| matches!(told, GuardCall::GivenBack(_))).count()
             < self.calls
     }
 
     fn raise_epoch(&mut self, trusted: GateEpoch) {
-        self.log.lock().push(Told::Epoch(trusted.0));
+        self.log.lock().push(GuardCall::Epoch(trusted.0));
     }
 
     fn balance(
@@ -119,7 +119,7 @@ fn noting(
 }
 
 /// The guard after a payment and a second group, by whether that has a new payment in it too.
-fn told_after(has_new_payment: bool) -> Vec<Told> {
+fn told_after(has_new_payment: bool) -> Vec<GuardCall> {
     let dir = tempfile::tempdir().unwrap();
     let (mut writer, log, _commands) = noting(dir.path(), 0);
     writer.serve(&mut vec![admit(1).0]);
@@ -133,10 +133,11 @@ fn told_after(has_new_payment: bool) -> Vec<Told> {
 
 #[test]
 fn the_guard_hears_which_epoch_the_lane_trusts_before_it_is_given_anything_back() {
-    let first = [Told::Epoch(1), Told::GivenBack(1)];
-    let only_an_outcome = [&first[..], &[Told::Epoch(2), Told::GivenBack(2)]].concat();
+    let first = [GuardCall::Epoch(1), GuardCall::GivenBack(1)];
+    let only_an_outcome = [&first[..], &[GuardCall::Epoch(2), GuardCall::GivenBack(2)]].concat();
     assert_eq!(told_after(false), only_an_outcome);
-    let fenced = [&first[..], &[Told::Epoch(2), Told::Epoch(2), Told::GivenBack(2)]].concat();
+    let fenced =
+        [&first[..], &[GuardCall::Epoch(2), GuardCall::Epoch(2), GuardCall::GivenBack(2)]].concat();
     assert_eq!(told_after(true), fenced);
 }
 
@@ -149,7 +150,12 @@ fn a_guard_that_is_behind_is_told_again_though_nothing_is_asked() {
     assert!(commands.send(first).is_ok());
     let thread = std::thread::spawn(move || writer.run());
     assert_eq!(decided.blocking_recv().unwrap(), Ok(Decided::Granted { sequence: 1 }));
-    let three = [Told::Epoch(1), Told::GivenBack(1), Told::GivenBack(1), Told::GivenBack(1)];
+    let three = [
+        GuardCall::Epoch(1),
+        GuardCall::GivenBack(1),
+        GuardCall::GivenBack(1),
+        GuardCall::GivenBack(1),
+    ];
     let deadline = Instant::now() + Duration::from_secs(30);
     while *log.lock() != three {
         assert!(Instant::now() < deadline, "{:?}", log.lock());

@@ -15,7 +15,7 @@ use router::text::Text;
 use tokio::time::Instant;
 
 use super::Iso8583Participant;
-use super::in_flight::{Claim, Expected, MatchedAnswer, NO_LINE, RequestKind};
+use super::in_flight::{Expected, MatchedAnswer, NO_LINE, RequestKind, StanClaim};
 use super::line::Line;
 use super::past::{self, NamedKind, NamedRequest, PastRequest};
 
@@ -45,7 +45,11 @@ impl Iso8583Participant {
     /// Sends a message under a claim and waits for its answer, at most the participant's deadline.
     ///
     /// Not cancel-safe: a dropped call may leave a request sent whose answer is then late.
-    pub async fn ask(&self, claim: Claim<'_>, message: Bytes) -> Result<MatchedAnswer, NoAnswer> {
+    pub async fn ask(
+        &self,
+        claim: StanClaim<'_>,
+        message: Bytes,
+    ) -> Result<MatchedAnswer, NoAnswer> {
         let (stan, expected) = (claim.stan(), claim.expected());
         let mut line = NO_LINE;
         let expect_on = |taken: &Line| {
@@ -79,7 +83,7 @@ impl Iso8583Participant {
     pub async fn ask_behind(
         &self,
         original: &RequestTrace,
-        claim: Claim<'_>,
+        claim: StanClaim<'_>,
         message: Bytes,
     ) -> (Result<MatchedAnswer, NoAnswer>, UndoOrder) {
         let behind = match self.request_line(original) {

@@ -13,7 +13,7 @@ use router::outcome::{Cause, Outcome};
 use router::rail_needs::PayerField;
 use router::record::Attempt;
 
-use super::in_flight::{Claim, MatchedAnswer, NO_LINE, RequestKind};
+use super::in_flight::{MatchedAnswer, NO_LINE, RequestKind, StanClaim};
 use super::past::PastRequest;
 use super::{Iso8583Participant, pin, verdict};
 use crate::adapter::{Adapter, ReadyPayment};
@@ -25,7 +25,7 @@ pub struct ReadyFrame<'a> {
     participant: &'a Iso8583Participant,
     payment: PaymentId,
     folio: Folio,
-    claim: Claim<'a>,
+    claim: StanClaim<'a>,
     frame: Bytes,
 }
 
@@ -114,7 +114,7 @@ impl Iso8583Participant {
         &self,
         undo: &Undo<'_>,
         own: &mut Option<Attempt>,
-    ) -> Result<(RequestTrace, Claim<'_>, Bytes), NotSent> {
+    ) -> Result<(RequestTrace, StanClaim<'_>, Bytes), NotSent> {
         // A request that is known by another name was never asked of a line.
         let original = undo.original.trace().ok_or(NotSent::Unwritable)?;
         let (claim, trace) = self.claim_undoing(undo.folio, own)?;
@@ -134,7 +134,7 @@ impl Iso8583Participant {
         &self,
         folio: Folio,
         own: &mut Option<Attempt>,
-    ) -> Result<(Claim<'_>, RequestTrace), NotSent> {
+    ) -> Result<(StanClaim<'_>, RequestTrace), NotSent> {
         let (claim, trace) = match own.and_then(|first| first.reference.trace()) {
             Some(first) => (self.claim_again(RequestKind::Reversal, folio, &first)?, first),
             None => self.claim(RequestKind::Reversal, folio, clock::now())?,

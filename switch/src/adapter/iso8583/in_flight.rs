@@ -149,7 +149,7 @@ impl InFlight {
     }
 
     /// Takes a STAN no open request has; none when too many are open.
-    pub fn claim(&self, expected: Expected) -> Option<Claim<'_>> {
+    pub fn claim(&self, expected: Expected) -> Option<StanClaim<'_>> {
         (0..STAN_TRIES_MAX).find_map(|_| {
             let count = self.next_stan.fetch_add(1, Ordering::Relaxed);
             let number = self.stans.start + count % (self.stans.end - self.stans.start);
@@ -159,7 +159,7 @@ impl InFlight {
     }
 
     /// Takes this STAN; none when an open request has it, or too many are open.
-    pub fn claim_as(&self, stan: Stan, expected: Expected) -> Option<Claim<'_>> {
+    pub fn claim_as(&self, stan: Stan, expected: Expected) -> Option<StanClaim<'_>> {
         if self.open.fetch_add(1, Ordering::Relaxed) < self.open_max {
             let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
             let (reply, answered) = oneshot::channel();
@@ -167,7 +167,7 @@ impl InFlight {
             if let dashmap::Entry::Vacant(vacant) = self.entries.entry(stan.number()) {
                 vacant.insert(entry);
                 let (stan, is_open) = (stan.number(), true);
-                return Some(Claim { of: self, stan, ticket, expected, answered, is_open });
+                return Some(StanClaim { of: self, stan, ticket, expected, answered, is_open });
             }
         }
         self.open.fetch_sub(1, Ordering::Relaxed);
@@ -252,7 +252,7 @@ impl InFlight {
 
 /// A STAN taken for one request; dropping it frees the STAN.
 #[derive(Debug)]
-pub struct Claim<'a> {
+pub struct StanClaim<'a> {
     of: &'a InFlight,
     stan: u32,
     ticket: u64,
@@ -262,7 +262,7 @@ pub struct Claim<'a> {
     is_open: bool,
 }
 
-impl Claim<'_> {
+impl StanClaim<'_> {
     /// What its answer must look like.
     pub fn expected(&self) -> Expected {
         self.expected
@@ -318,7 +318,7 @@ impl Claim<'_> {
     }
 }
 
-impl Drop for Claim<'_> {
+impl Drop for StanClaim<'_> {
     fn drop(&mut self) {
         if self.is_open {
             self.of.entries.remove_if(&self.stan, |_, entry| entry.ticket == self.ticket);

@@ -13,7 +13,7 @@ use router::outcome::Outcome;
 use router::record::Attempt;
 use router::text::Text;
 
-use super::in_flight::{Claim, MatchedAnswer, RequestKind};
+use super::in_flight::{MatchedAnswer, RequestKind, StanClaim};
 use super::{Iso8583Participant, verdict};
 use crate::clock;
 
@@ -72,7 +72,7 @@ impl Iso8583Participant {
     async fn asked(
         &self,
         of: &KnownPayment<'_>,
-        claim: Claim<'_>,
+        claim: StanClaim<'_>,
         repeat: Repeat,
         write: impl FnOnce(Asking, &mut BytesMut) -> Result<(), PackError>,
     ) -> Result<MatchedAnswer, NoAnswer> {

@@ -16,7 +16,7 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
 
 fn client(in_flight_max: usize, tls: ClientConfig) -> (HttpClient, Supervisor) {
     let settings = ClientSettings {
-        reach: Reach::Anywhere,
+        reach: AddressRule::Anywhere,
         names: NamePlaces::Participants,
         connect_timeout: PATIENCE,
         in_flight_max,

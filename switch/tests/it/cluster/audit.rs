@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cluster::books::{Books, first_seen};
-use crate::cluster::load::Heard;
+use crate::cluster::load::BankRecords;
 use crate::cluster::node::pause;
 use crate::cluster::town::Town;
 
@@ -23,7 +23,7 @@ pub struct Quiet {
 ///
 /// # Panics
 /// Where something is wrong that no time mends, or that time has not mended; with the records.
-pub async fn settled(town: &Arc<Town>, heard: &Arc<Heard>, quiet: Quiet) -> Books {
+pub async fn settled(town: &Arc<Town>, heard: &Arc<BankRecords>, quiet: Quiet) -> Books {
     let verified = town.cauce(&["journal", "verify"]).await;
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     let claims = heard.claims.lock().clone();

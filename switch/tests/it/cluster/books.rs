@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use loadtest::audit::client::Claim;
+use loadtest::audit::client::ClientClaim;
 use loadtest::audit::issuer::IssuerTruth;
 use loadtest::audit::journal::Journal;
 use loadtest::audit::{Evidence, Mismatch, Notice, audit};
@@ -147,7 +147,7 @@ impl Books {
     }
 
     /// What everybody tells.
-    pub fn evidence(&self, town: &Town, claims: &[Claim]) -> Evidence {
+    pub fn evidence(&self, town: &Town, claims: &[ClientClaim]) -> Evidence {
         let mut issuers = IssuerTruth::default();
         issuers.add_effects("bank-b", &town.issuer.truth());
         let journal = Journal::read(self.export.as_bytes()).expect("an export");
@@ -272,7 +272,7 @@ impl Books {
     pub fn notice_lies(
         &mut self,
         town: &Town,
-        claims: &[Claim],
+        claims: &[ClientClaim],
         seen: &HashMap<String, Timestamp>,
     ) {
         let honest = self.evidence(town, claims);
@@ -280,12 +280,12 @@ impl Books {
         let must_notice = |books: &Self, what: &str, evidence: &Evidence| {
             assert!(!books.mismatches(evidence).0.is_empty(), "{what} went unnoticed");
         };
-        let is_approved = |claim: &&Claim| claim.response_code.as_deref() == Some("00");
+        let is_approved = |claim: &&ClientClaim| claim.response_code.as_deref() == Some("00");
         let approved = claims.iter().find(is_approved).expect("an approval").clone();
         let folio = approved.folio.clone().expect("a folio");
 
         let mut lie = honest.clone();
-        lie.claims.push(Claim { rrn: "770099999999".to_owned(), ..approved.clone() });
+        lie.claims.push(ClientClaim { rrn: "770099999999".to_owned(), ..approved.clone() });
         must_notice(self, "an approval that no journal holds", &lie);
         let mut lie = honest.clone();
         lie.issuers.payments.get_mut(&folio).expect("its debit").net_debits = 2;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use loadtest::audit::client::Claim;
+use loadtest::audit::client::ClientClaim;
 use loadtest::drive::record::Ending;
 use loadtest::simulator::acquirer::{Answer, Fields, Order};
 use loadtest::tasks::Tasks;
@@ -48,8 +48,8 @@ fn float_ref(number: u64) -> String {
 
 /// What the banks heard.
 #[derive(Default)]
-pub struct Heard {
-    pub claims: Mutex<Vec<Claim>>,
+pub struct BankRecords {
+    pub claims: Mutex<Vec<ClientClaim>>,
     /// What must not be: two answers to one request.
     pub wrong: Mutex<Vec<String>>,
     pub counts: Mutex<BTreeMap<String, u64>>,
@@ -64,7 +64,7 @@ pub struct Heard {
     last: Mutex<Option<(Instant, Duration)>>,
 }
 
-impl Heard {
+impl BankRecords {
     fn note_final(&self) {
         let now = Instant::now();
         let mut last = self.last.lock();
@@ -90,7 +90,7 @@ impl Heard {
 
 /// Running load.
 pub struct Load {
-    pub heard: Arc<Heard>,
+    pub heard: Arc<BankRecords>,
     stop: Arc<AtomicBool>,
     workers: Vec<JoinHandle<()>>,
     _tasks: Tasks,
@@ -99,7 +99,7 @@ pub struct Load {
 impl Load {
     /// So many banks, each with one payment after another; `pace` is the longest pause between two.
     pub fn start(town: &Arc<Town>, seed: u64, banks: u64, pace: Duration) -> Self {
-        let (heard, stop) = (Arc::<Heard>::default(), Arc::<AtomicBool>::default());
+        let (heard, stop) = (Arc::<BankRecords>::default(), Arc::<AtomicBool>::default());
         let (next, tasks) = (Arc::new(AtomicU64::new(0)), Tasks::new());
         let workers = (0..banks).map(|number| {
             let bank = Bank::new(&format!("TERM{number:04}"), town.nodes.len());
@@ -113,7 +113,7 @@ impl Load {
     }
 
     /// Lets every bank hear of its last payment, then ends.
-    pub async fn stop(self) -> Arc<Heard> {
+    pub async fn stop(self) -> Arc<BankRecords> {
         self.stop.store(true, Ordering::Relaxed);
         for worker in self.workers {
             worker.await.expect("a bank");
@@ -124,7 +124,7 @@ impl Load {
 
 struct Worker {
     town: Arc<Town>,
-    heard: Arc<Heard>,
+    heard: Arc<BankRecords>,
     bank: Bank,
     random: StdRng,
     next: Arc<AtomicU64>,
@@ -256,7 +256,7 @@ impl Worker {
         let rrn = request.text(37).to_owned();
         let mut claims = self.heard.claims.lock();
         let index = u64::try_from(claims.len()).expect("a count");
-        claims.push(Claim {
+        claims.push(ClientClaim {
             index,
             rrn,
             stan: request.text(11).to_owned(),

@@ -7,7 +7,7 @@ use router::id::PaymentId;
 use router::reservation::{Keep, Reservation, Settle};
 use router::time::Timestamp;
 use storage::Reflect;
-use storage::guard::{Credit, GateEpoch, MemoryGuard, ReserveAsk, Settlement, Wants};
+use storage::guard::{Credit, GateEpoch, MemoryGuard, ReservationEnd, ReserveAsk, Wants};
 use storage_redis::{GateError, Rebuild, Replay};
 
 use crate::support::*;
@@ -86,7 +86,7 @@ impl Journal {
                     let wants = wanted(*number);
                     let entry = &entry_of(*settle, &wants);
                     let (payment, settle, reservation) = (payment(*number), *settle, Some(&wants));
-                    guard.end(&Settlement { payment, settle, reservation, entry, sequence });
+                    guard.end(&ReservationEnd { payment, settle, reservation, entry, sequence });
                 }
                 Record::Moved(minor) => {
                     guard.credit(&Credit { entry: &moved(FLOAT, *minor), sequence });
@@ -110,7 +110,7 @@ impl Reflect for Steps {
         self.0.begin(LANE, sequence, ask.payment, ask.at, ask.wants);
     }
 
-    fn end(&mut self, settlement: &Settlement<'_>) {
+    fn end(&mut self, settlement: &ReservationEnd<'_>) {
         self.0.end(LANE, settlement);
     }
 

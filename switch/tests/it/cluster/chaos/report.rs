@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use crate::cluster::chaos::fault::Fault;
-use crate::cluster::load::Heard;
+use crate::cluster::load::BankRecords;
 
 /// The faults of a run, with their times; printed where the test fails.
 pub struct Report {
@@ -55,7 +55,7 @@ impl Report {
     }
 
     /// Tells how the load fared until now.
-    pub fn survived(&mut self, heard: &Heard) {
+    pub fn survived(&mut self, heard: &BankRecords) {
         self.say(format!(
             "{} answered, {} without the gate, quiet for {:?}",
             heard.answered(),
@@ -71,7 +71,7 @@ impl Report {
     }
 
     /// The summary.
-    pub fn summary(&self, heard: &Heard) -> String {
+    pub fn summary(&self, heard: &BankRecords) -> String {
         let mut text = format!("chaos with CHAOS_SEED={}\n", self.seed);
         let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let _ = writeln!(
