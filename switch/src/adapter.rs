@@ -2,7 +2,7 @@
 //!
 //! [`payment`](crate::payment) and [`reversal`](crate::reversal) know this seam and no dialect. A new
 //! dialect is a folder here that implements [`Adapter`], and a variant of
-//! [`Participant`](crate::participant::Participant).
+//! [`Participant`](crate::participant::ParticipantAdapter).
 
 mod bulkhead;
 pub mod iso8583;

@@ -30,9 +30,7 @@ use router::policy::Policy;
 
 pub use admin::AdminConfig;
 pub use backoffice::BackofficeConfig;
-pub use cluster::{
-    ClusterConfig, NodeConfig, RedisConfig, RedisForm, ScyllaConfig, Secret as SecretText,
-};
+pub use cluster::{ClusterConfig, NodeConfig, RedisConfig, RedisForm, ScyllaConfig, SecretText};
 pub use json_participant::{JsonConfig, MessageSigner, SignWith, VerifyConfig, VerifyHow};
 pub use keys::{KeyShown, KeysConfig};
 pub use layers::{Layers, Mistake};

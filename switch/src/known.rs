@@ -10,7 +10,7 @@ use router::record::Attempt;
 use router::secret::Pan;
 
 use crate::engine::Engine;
-use crate::participant::Participant;
+use crate::participant::ParticipantAdapter;
 use crate::sealed;
 
 /// A payment that was sent, with what was sealed of it opened, and the participant that it was sent
@@ -21,7 +21,7 @@ pub struct SentPayment<'a> {
     card: Option<Pan>,
     attempt: Attempt,
     /// The participant.
-    pub participant: Participant,
+    pub participant: ParticipantAdapter,
 }
 
 impl<'a> SentPayment<'a> {

@@ -49,7 +49,7 @@ pub struct LineTrace {
 #[derive(Debug)]
 enum Work {
     /// Write this down.
-    Event(Box<Event>),
+    Event(Box<LineEvent>),
     /// Nothing comes after this.
     End,
 }
@@ -67,15 +67,15 @@ pub struct TracedLine {
 
 /// Something that happened on a line.
 #[derive(Debug)]
-pub(crate) struct Event {
+pub(crate) struct LineEvent {
     pub at: Timestamp,
     pub line: TracedLine,
-    pub what: EventKind,
+    pub what: LineEventKind,
 }
 
 /// What happened on a line.
 #[derive(Debug)]
-pub enum EventKind {
+pub enum LineEventKind {
     /// A frame came or left.
     Frame(TracedFrame),
     /// A frame that came was not understood.
@@ -187,11 +187,11 @@ impl LineTrace {
     }
 
     /// Notes what happened on a line, if the trace is on. Never waits.
-    pub fn note(&self, line: &TracedLine, what: impl FnOnce() -> EventKind) {
+    pub fn note(&self, line: &TracedLine, what: impl FnOnce() -> LineEventKind) {
         if !self.is_on() {
             return;
         }
-        let event = Box::new(Event { at: clock::now(), line: *line, what: what() });
+        let event = Box::new(LineEvent { at: clock::now(), line: *line, what: what() });
         // Counted before the thread can have written it.
         self.waiting.fetch_add(1, Ordering::Relaxed);
         match self.queue.try_send(Work::Event(event)) {

@@ -22,7 +22,7 @@ use crate::supervise::Tasks;
 
 /// One participant, by its dialect. Cheap to clone.
 #[derive(Debug, Clone)]
-pub enum Participant {
+pub enum ParticipantAdapter {
     /// It speaks ISO 8583 over lines.
     Iso8583(Arc<Iso8583Participant>),
     /// It has a JSON API.
@@ -38,7 +38,7 @@ pub enum Ready<'a> {
     Json(Box<ReadyRequest<'a>>),
 }
 
-impl Participant {
+impl ParticipantAdapter {
     /// One of a configuration.
     ///
     /// Errors: a file of its TLS cannot be used.
@@ -118,7 +118,7 @@ impl Participant {
     }
 }
 
-impl Adapter for Participant {
+impl Adapter for ParticipantAdapter {
     type Ready<'a> = Ready<'a>;
 
     fn ready(&self, ask: &Ask<'_>) -> Result<(Attempt, Ready<'_>), NotReady> {
@@ -189,7 +189,7 @@ impl ReadyPayment for Ready<'_> {
 /// All participants, by the names they go by.
 #[derive(Debug, Default, Clone)]
 pub struct Participants {
-    by_id: HashMap<ParticipantId, Participant>,
+    by_id: HashMap<ParticipantId, ParticipantAdapter>,
     by_acquirer: HashMap<Text<11>, Arc<Iso8583Participant>>,
     by_certificate: HashMap<[u8; 32], Arc<Iso8583Participant>>,
 }
@@ -200,9 +200,9 @@ pub struct Changed {
     /// All of the new configuration.
     pub participants: Participants,
     /// Those whose lines are to be started: added, or configured in another way.
-    pub started: Vec<Participant>,
+    pub started: Vec<ParticipantAdapter>,
     /// Those whose lines are to end: taken out, or configured in another way.
-    pub retired: Vec<Participant>,
+    pub retired: Vec<ParticipantAdapter>,
 }
 
 impl Participants {
@@ -216,7 +216,7 @@ impl Participants {
     ) -> Result<Self, TlsError> {
         let mut all = Self::default();
         for config in configs {
-            all.insert(Participant::new(config, common, tasks)?);
+            all.insert(ParticipantAdapter::new(config, common, tasks)?);
         }
         Ok(all)
     }
@@ -237,21 +237,22 @@ impl Participants {
             match known.filter(|known| known.config().digest == config.digest) {
                 Some(same) => participants.insert(same.clone()),
                 None => {
-                    let new = Participant::new(config, common, tasks)?;
+                    let new = ParticipantAdapter::new(config, common, tasks)?;
                     started.push(new.clone());
                     participants.insert(new);
                 }
             }
         }
-        let is_kept =
-            |known: &&Participant| participants.by_id(known.id()).is_some_and(|now| now.is(known));
+        let is_kept = |known: &&ParticipantAdapter| {
+            participants.by_id(known.id()).is_some_and(|now| now.is(known))
+        };
         let retired = self.iter().filter(|known| !is_kept(known)).cloned().collect();
         Ok(Changed { participants, started, retired })
     }
 
-    fn insert(&mut self, participant: Participant) {
+    fn insert(&mut self, participant: ParticipantAdapter) {
         match &participant {
-            Participant::Iso8583(lines) => {
+            ParticipantAdapter::Iso8583(lines) => {
                 if let Some(acquirer_id) = lines.config.acquirer_id {
                     self.by_acquirer.insert(acquirer_id, Arc::clone(lines));
                 }
@@ -259,13 +260,13 @@ impl Participants {
                     self.by_certificate.insert(certificate, Arc::clone(lines));
                 }
             }
-            Participant::Json(_) => {}
+            ParticipantAdapter::Json(_) => {}
         }
         self.by_id.insert(participant.id(), participant);
     }
 
     /// By its id.
-    pub fn by_id(&self, id: ParticipantId) -> Option<&Participant> {
+    pub fn by_id(&self, id: ParticipantId) -> Option<&ParticipantAdapter> {
         self.by_id.get(&id)
     }
 
@@ -277,8 +278,8 @@ impl Participants {
     /// One with a JSON API, by its id.
     pub fn json_by_id(&self, id: ParticipantId) -> Option<&Arc<JsonParticipant>> {
         match self.by_id(id)? {
-            Participant::Json(participant) => Some(participant),
-            Participant::Iso8583(_) => None,
+            ParticipantAdapter::Json(participant) => Some(participant),
+            ParticipantAdapter::Iso8583(_) => None,
         }
     }
 
@@ -297,20 +298,20 @@ impl Participants {
         let mut names = ParticipantNames::default();
         for (id, participant) in &self.by_id {
             match participant {
-                Participant::Iso8583(_) => names.lines.push(id.as_str()),
-                Participant::Json(_) => names.json.push(id.as_str()),
+                ParticipantAdapter::Iso8583(_) => names.lines.push(id.as_str()),
+                ParticipantAdapter::Json(_) => names.json.push(id.as_str()),
             }
         }
         names
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Participant> {
+    pub fn iter(&self) -> impl Iterator<Item = &ParticipantAdapter> {
         self.by_id.values()
     }
 
     /// All that speak ISO 8583.
     pub fn iso8583(&self) -> impl Iterator<Item = &Arc<Iso8583Participant>> {
-        self.iter().filter_map(Participant::lines)
+        self.iter().filter_map(ParticipantAdapter::lines)
     }
 }

@@ -32,7 +32,7 @@ use crate::engine::{Engine, InForce};
 use crate::log::Seldom;
 use crate::metrics::payment_told;
 use crate::original::{self, NamedPayment, Purpose};
-use crate::participant::{Participant, Participants, Ready};
+use crate::participant::{ParticipantAdapter, Participants, Ready};
 use crate::respond::Reply;
 use crate::{refund, waiting};
 use way::{NoWay, Way};
@@ -212,7 +212,7 @@ struct Sending<'a> {
     folio: Folio,
     /// The outcome's record, all but the outcome.
     concluded: Box<Concluded>,
-    participant: &'a Participant,
+    participant: &'a ParticipantAdapter,
     ready: Option<Ready<'a>>,
     /// Kept only where there is another route to try.
     spare: Option<Box<Intent>>,

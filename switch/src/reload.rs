@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::engine::{Engine, InForce};
 use crate::floats;
 use crate::metrics;
-use crate::participant::{Changed, Participant};
+use crate::participant::{Changed, ParticipantAdapter};
 use crate::session::key_change;
 use crate::session::lines::Lines;
 use crate::web;
@@ -71,8 +71,8 @@ pub struct Taken {
 
 impl Taken {
     fn of(changed: &Changed) -> Self {
-        let ids = |all: &[Participant]| {
-            let mut ids: Vec<ParticipantId> = all.iter().map(Participant::id).collect();
+        let ids = |all: &[ParticipantAdapter]| {
+            let mut ids: Vec<ParticipantId> = all.iter().map(ParticipantAdapter::id).collect();
             ids.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
             ids
         };
@@ -145,7 +145,7 @@ impl Reload {
     /// Starts the lines of those that are new or changed, and waits for those that we dial: payments
     /// go on by the lines and routes there are until then.
     async fn start(&self, changed: &Changed) {
-        let started = || changed.started.iter().filter_map(Participant::lines);
+        let started = || changed.started.iter().filter_map(ParticipantAdapter::lines);
         key_change::restore(&self.engine, started());
         started().for_each(|participant| self.lines.start(participant));
         let awaited = started().filter(|one| one.config.reach.is_some());

@@ -13,11 +13,11 @@ pub struct LogRate {
     length: Duration,
     lines_per_address: u32,
     lines_max: u32,
-    window: Mutex<Option<Window>>,
+    window: Mutex<Option<RateWindow>>,
 }
 
 #[derive(Debug)]
-struct Window {
+struct RateWindow {
     began: Instant,
     written: u32,
     by_address: HashMap<Address, u32>,
@@ -46,9 +46,9 @@ impl LogRate {
 
     fn at(&self, address: Address, now: Instant) -> Option<u64> {
         let mut window = self.window.lock();
-        let window = window.get_or_insert_with(|| Window::new(now, 0));
+        let window = window.get_or_insert_with(|| RateWindow::new(now, 0));
         if now.duration_since(window.began) >= self.length {
-            *window = Window::new(now, window.left_out);
+            *window = RateWindow::new(now, window.left_out);
         }
         // The table is bounded: it takes an address in only while a line may be written.
         let is_full = window.written >= self.lines_max;
@@ -64,7 +64,7 @@ impl LogRate {
     }
 }
 
-impl Window {
+impl RateWindow {
     fn new(began: Instant, left_out: u64) -> Self {
         Self { began, written: 0, by_address: HashMap::new(), left_out }
     }

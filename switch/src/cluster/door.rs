@@ -29,7 +29,7 @@ use crate::config::SecretText;
 use crate::engine::Engine;
 use crate::session::late::{self, UnmatchedAnswer};
 use crate::supervise::Stages;
-use crate::web::connection::{Answers, Connection, Hold};
+use crate::web::connection::{Answers, BodyHold, Connection};
 
 /// Time for one request.
 const REQUEST_MAX: Duration = Duration::from_secs(5);
@@ -100,7 +100,7 @@ impl Door {
     }
 
     /// Whether a request comes from a node of the cluster; then it holds its connection.
-    fn knows(&self, path: &str, (hold, headers): (&Hold, &HeaderMap), body: &[u8]) -> bool {
+    fn knows(&self, path: &str, (hold, headers): (&BodyHold, &HeaderMap), body: &[u8]) -> bool {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let (Some(at), Some(mac)) = (text(proof::AT), text(proof::MAC)) else { return false };
         let is_known = proof::holds(&self.secret, (path, at, body), mac, clock::now());
@@ -115,7 +115,7 @@ impl Door {
 fn handed(
     door: &Door,
     (way, participant): (Way, &str),
-    head: (&Hold, &HeaderMap),
+    head: (&BodyHold, &HeaderMap),
     sealed: &[u8],
 ) -> Result<(Arc<Iso8583Participant>, Bytes), StatusCode> {
     if !door.knows(&way.path(participant), head, sealed) {
@@ -133,7 +133,7 @@ fn handed(
 async fn send(
     State(door): State<Door>,
     Path(participant): Path<String>,
-    Extension(hold): Extension<Hold>,
+    Extension(hold): Extension<BodyHold>,
     headers: HeaderMap,
     sealed: Bytes,
 ) -> StatusCode {
@@ -150,7 +150,7 @@ async fn send(
 async fn send_behind(
     State(door): State<Door>,
     Path(participant): Path<String>,
-    Extension(hold): Extension<Hold>,
+    Extension(hold): Extension<BodyHold>,
     headers: HeaderMap,
     sealed: Bytes,
 ) -> StatusCode {
@@ -164,7 +164,7 @@ async fn send_behind(
 async fn answer(
     State(door): State<Door>,
     Path(participant): Path<String>,
-    Extension(hold): Extension<Hold>,
+    Extension(hold): Extension<BodyHold>,
     headers: HeaderMap,
     sealed: Bytes,
 ) -> StatusCode {
@@ -207,7 +207,7 @@ fn late_here(
 /// A notice to be sent once more, of an endpoint that another node does not serve.
 async fn revive(
     State(door): State<Door>,
-    Extension(hold): Extension<Hold>,
+    Extension(hold): Extension<BodyHold>,
     headers: HeaderMap,
     notices: Bytes,
 ) -> StatusCode {
@@ -229,7 +229,7 @@ async fn revive(
 
 async fn append(
     State(door): State<Door>,
-    Extension(hold): Extension<Hold>,
+    Extension(hold): Extension<BodyHold>,
     headers: HeaderMap,
     encoded: Bytes,
 ) -> Response {

@@ -136,12 +136,12 @@ impl Peers for HttpPeers {
         let address = address.to_owned();
         Box::pin(async move {
             read(asked.await.map_err(elsewhere)?).map_err(|detail| match detail {
-                Refused::Illegal => StoreError::Illegal(IllegalStep {
+                ForwardRefused::Illegal => StoreError::Illegal(IllegalStep {
                     state: PaymentState::Received,
                     record: "step at another node",
                 }),
-                Refused::StaleVersion(stale) => stale.into(),
-                Refused::Other(detail) => elsewhere(format!("{address}: {detail}")),
+                ForwardRefused::StaleVersion(stale) => stale.into(),
+                ForwardRefused::Other(detail) => elsewhere(format!("{address}: {detail}")),
             })
         })
     }
@@ -204,7 +204,7 @@ impl Way {
     }
 }
 
-enum Refused {
+enum ForwardRefused {
     /// The step cannot follow what happened before.
     Illegal,
     /// The subject is not at the version that its change was made from.
@@ -212,18 +212,18 @@ enum Refused {
     Other(String),
 }
 
-fn read((status, body): (StatusCode, Bytes)) -> Result<Appended, Refused> {
+fn read((status, body): (StatusCode, Bytes)) -> Result<Appended, ForwardRefused> {
     match status {
         StatusCode::OK => {
-            Appended::from_bytes(&body).map_err(|error| Refused::Other(error.to_string()))
+            Appended::from_bytes(&body).map_err(|error| ForwardRefused::Other(error.to_string()))
         }
-        StatusCode::CONFLICT => Err(Refused::Illegal),
+        StatusCode::CONFLICT => Err(ForwardRefused::Illegal),
         StatusCode::PRECONDITION_FAILED => {
             let text = String::from_utf8_lossy(&body);
-            let stale = read_stale(&text).map(Refused::StaleVersion);
-            Err(stale.unwrap_or_else(|| Refused::Other(format!("{status}: {text}"))))
+            let stale = read_stale(&text).map(ForwardRefused::StaleVersion);
+            Err(stale.unwrap_or_else(|| ForwardRefused::Other(format!("{status}: {text}"))))
         }
-        _ => Err(Refused::Other(format!("{status}: {}", String::from_utf8_lossy(&body)))),
+        _ => Err(ForwardRefused::Other(format!("{status}: {}", String::from_utf8_lossy(&body)))),
     }
 }
 

@@ -32,7 +32,7 @@ pub struct NodeConfig {
     /// Where other nodes find that; `host:port`.
     pub advertise: String,
     /// What nodes prove each other by.
-    pub secret: Secret,
+    pub secret: SecretText,
     /// A node that is silent for so long is taken for dead.
     pub takeover_after: Duration,
     /// Pause between two signs of life.
@@ -45,7 +45,7 @@ pub struct NodeConfig {
 #[derive(Debug, Clone)]
 pub struct RedisConfig {
     /// Addresses: of the server, of Sentinels, or of nodes of a Redis Cluster.
-    pub urls: Vec<Secret>,
+    pub urls: Vec<SecretText>,
     /// Which of the three.
     pub form: RedisForm,
     /// Begins the name of every key.
@@ -70,7 +70,7 @@ pub enum RedisForm {
         /// The name.
         master: String,
         /// User, password and TLS of the servers themselves.
-        servers: Option<Secret>,
+        servers: Option<SecretText>,
     },
     /// A Redis Cluster.
     Cluster,
@@ -92,7 +92,7 @@ pub struct ScyllaConfig {
     /// Whether agreement within the local datacentre is enough.
     pub is_local: bool,
     /// User and password.
-    pub login: Option<(String, Secret)>,
+    pub login: Option<(String, SecretText)>,
     /// Certificates that the servers' are held against.
     pub tls_ca: Option<PathBuf>,
     /// How long one attempt may take.
@@ -103,9 +103,9 @@ pub struct ScyllaConfig {
 
 /// A text that is not printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
+pub struct SecretText(Zeroizing<String>);
 
-impl Secret {
+impl SecretText {
     /// Takes the text.
     pub fn new(text: &str) -> Self {
         Self(Zeroizing::new(text.to_owned()))
@@ -117,7 +117,7 @@ impl Secret {
     }
 }
 
-impl std::fmt::Debug for Secret {
+impl std::fmt::Debug for SecretText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[secret]")
     }
@@ -229,7 +229,7 @@ fn redis(section: &mut Section<'_>, use_of: Use) -> Option<RedisConfig> {
         (_, _) => RedisForm::Single,
     };
     Some(RedisConfig {
-        urls: urls.into_iter().map(|url| Secret(Zeroizing::new(url))).collect(),
+        urls: urls.into_iter().map(|url| SecretText(Zeroizing::new(url))).collect(),
         form,
         namespace,
         groups: u16::try_from(groups).expect("invariant: the bounds fit"),
@@ -280,7 +280,7 @@ fn scylla(section: &mut Section<'_>, use_of: Use) -> Option<ScyllaConfig> {
 }
 
 /// A secret in a file or a variable, or – where it is generated for one run – in place.
-fn secret(section: &mut Section<'_>, name: &str) -> Option<Secret> {
+fn secret(section: &mut Section<'_>, name: &str) -> Option<SecretText> {
     let text = Zeroizing::new(section.text(name)?);
     let read = match text.split_once(':') {
         Some(("file", path)) => std::fs::read_to_string(section.beside(name, path))
@@ -288,10 +288,10 @@ fn secret(section: &mut Section<'_>, name: &str) -> Option<Secret> {
         Some(("env", variable)) => {
             std::env::var(variable).map_err(|_| format!("there is no variable `{variable}`"))
         }
-        _ => return Some(Secret(text)),
+        _ => return Some(SecretText(text)),
     };
     match read {
-        Ok(read) => Some(Secret(Zeroizing::new(Zeroizing::new(read).trim().to_owned()))),
+        Ok(read) => Some(SecretText(Zeroizing::new(Zeroizing::new(read).trim().to_owned()))),
         Err(problem) => {
             section.mistake(name, problem);
             None

@@ -17,7 +17,7 @@ pub(super) fn check(
     root: &Section<'_>,
     layers: &Layers,
     service: &ServiceConfig,
-    entries: &[participant::Entry],
+    entries: &[participant::ParticipantEntry],
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut pinned: HashMap<[u8; 32], ParticipantId> = HashMap::new();

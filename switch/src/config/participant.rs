@@ -126,7 +126,7 @@ pub struct TlsFiles {
 }
 
 /// The part of a `[[participants]]` entry the rules need, beside its lines.
-pub(super) struct Entry {
+pub(super) struct ParticipantEntry {
     pub(super) lines: ParticipantConfig,
     pub(super) rules: router::policy::Participant,
 }
@@ -138,7 +138,7 @@ pub(super) fn read_entries(
     root: &mut Section<'_>,
     keys: &KeysConfig,
     framing: &Framer,
-) -> Vec<Entry> {
+) -> Vec<ParticipantEntry> {
     let mut seen: HashSet<ParticipantId> = HashSet::new();
     let mut acquirers: HashSet<Text<11>> = HashSet::new();
     let mut mac_keys: HashSet<KeyName> = HashSet::new();
@@ -170,7 +170,7 @@ fn read_one(
     id: Option<ParticipantId>,
     keys: &KeysConfig,
     framing_of_all: &Framer,
-) -> Entry {
+) -> ParticipantEntry {
     let id = id.unwrap_or(ParticipantId(Text::EMPTY));
     let files_before = section.files_noted();
     let codec = section.choice("codec", &[("cauce-87", Codec::Lines), ("json", Codec::Json)]);
@@ -228,7 +228,7 @@ fn read_one(
         digest: section.digest_without(&OF_RULES, files_before),
     };
     let rules = super::rules::participant(section, id);
-    Entry { lines, rules }
+    ParticipantEntry { lines, rules }
 }
 
 /// The words of `on_unknown`; the first where nothing is said.

@@ -15,7 +15,7 @@ use router::reason::Reason;
 use router::text::Text;
 
 use super::acceptor;
-use super::participant::{Entry, ParticipantConfig};
+use super::participant::{ParticipantConfig, ParticipantEntry};
 use super::read::Section;
 use super::zone::Zones;
 
@@ -47,7 +47,7 @@ pub(super) fn participant(section: &mut Section<'_>, id: ParticipantId) -> Parti
 /// Reads everything a payment is planned by.
 pub(super) fn read(
     root: &mut Section<'_>,
-    entries: Vec<Entry>,
+    entries: Vec<ParticipantEntry>,
     bill_retention: Option<Duration>,
 ) -> (Policy, Vec<FloatConfig>) {
     let participants: HashMap<ParticipantId, Participant> =
@@ -336,6 +336,6 @@ fn money_of(section: &mut Section<'_>, name: &str) -> Option<Money> {
 }
 
 /// The lines of the entries that were read.
-pub(super) fn lines_of(entries: &[Entry]) -> Vec<ParticipantConfig> {
+pub(super) fn lines_of(entries: &[ParticipantEntry]) -> Vec<ParticipantConfig> {
     entries.iter().map(|entry| entry.lines.clone()).collect()
 }

@@ -81,7 +81,7 @@ fn participants(app: &App) -> Vec<Value> {
     let participants = app.engine.participants();
     let mut all: Vec<_> = participants.iter().collect();
     all.sort_by_key(|participant| participant.id());
-    let of = |participant: &&crate::participant::Participant| {
+    let of = |participant: &&crate::participant::ParticipantAdapter| {
         let id = participant.id();
         let routes = policy.routes.iter().filter(|route| route.to.contains(&id));
         let rails: Vec<&str> =

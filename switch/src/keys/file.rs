@@ -48,7 +48,7 @@ pub struct Listed {
 
 /// One line as it was read.
 #[derive(Debug)]
-enum Entry {
+enum KeyLine {
     Key(ListedKey),
     /// Kept as it is: somebody may mend it.
     Unread(Vec<u8>),
@@ -66,8 +66,8 @@ pub fn list(dir: &Path) -> io::Result<Listed> {
     let path = path_of(dir);
     let (entries, faults) = parse(&path, &read(&path)?);
     let key = |entry| match entry {
-        Entry::Key(key) => Some(key),
-        Entry::Unread(_) => None,
+        KeyLine::Key(key) => Some(key),
+        KeyLine::Unread(_) => None,
     };
     let now = clock::now();
     let keys = entries.into_iter().filter_map(key).filter(|key| key.counts_at(now)).collect();
@@ -88,7 +88,7 @@ pub fn create(dir: &Path, role: Role, owner: &str) -> io::Result<String> {
 /// Errors: as [`create`].
 pub fn add(dir: &Path, key: ListedKey) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
-    change(dir, |entries| entries.push(Entry::Key(key)))
+    change(dir, |entries| entries.push(KeyLine::Key(key)))
 }
 
 /// Removes a key, and gives what it was; none where there is none of this name. Blocks.
@@ -98,8 +98,8 @@ pub fn revoke(dir: &Path, name: &KeyName) -> io::Result<Option<ListedKey>> {
     change(dir, |entries| {
         let at = entries.iter().position(|entry| entry.is_named(name))?;
         match entries.remove(at) {
-            Entry::Key(key) => Some(key),
-            Entry::Unread(_) => None,
+            KeyLine::Key(key) => Some(key),
+            KeyLine::Unread(_) => None,
         }
     })
 }
@@ -111,20 +111,20 @@ pub fn rotate(dir: &Path, name: &KeyName, ends: OldKeyEnd) -> io::Result<Option<
     let key = new_key();
     change(dir, |entries| {
         let at = entries.iter().position(|entry| entry.is_named(name))?;
-        let Entry::Key(old) = entries.remove(at) else { return None };
+        let KeyLine::Key(old) = entries.remove(at) else { return None };
         let old = old.ending(ends.at(clock::now()));
         let new = ListedKey::new(hash_of(&key), old.role, &old.owner);
         if matches!(ends, OldKeyEnd::After(_)) {
-            entries.insert(at, Entry::Key(old.clone()));
+            entries.insert(at, KeyLine::Key(old.clone()));
         }
-        entries.push(Entry::Key(new.clone()));
+        entries.push(KeyLine::Key(new.clone()));
         Some(Rotated { key: key.clone(), new, old })
     })
 }
 
 /// Changes what the file says, and tells what could not be read of it. What has ended is left out,
 /// and so is a last line that was not written to its end: nobody was told its key.
-fn change<T>(dir: &Path, work: impl FnOnce(&mut Vec<Entry>) -> T) -> io::Result<T> {
+fn change<T>(dir: &Path, work: impl FnOnce(&mut Vec<KeyLine>) -> T) -> io::Result<T> {
     let path = path_of(dir);
     if !dir.try_exists()? {
         return Ok(work(&mut Vec::new()));
@@ -135,20 +135,20 @@ fn change<T>(dir: &Path, work: impl FnOnce(&mut Vec<Entry>) -> T) -> io::Result<
     for fault in faults {
         tracing::warn!(%fault, "an API key cannot be read");
     }
-    if !before.ends_with(b"\n") && matches!(entries.last(), Some(Entry::Unread(_))) {
+    if !before.ends_with(b"\n") && matches!(entries.last(), Some(KeyLine::Unread(_))) {
         entries.pop();
     }
     let now = clock::now();
     entries.retain(|entry| match entry {
-        Entry::Key(key) => key.counts_at(now),
-        Entry::Unread(_) => true,
+        KeyLine::Key(key) => key.counts_at(now),
+        KeyLine::Unread(_) => true,
     });
     let given = work(&mut entries);
     let mut bytes = Vec::new();
     for entry in entries {
         match entry {
-            Entry::Key(key) => serde_json::to_writer(&mut bytes, &Line::from(key))?,
-            Entry::Unread(line) => bytes.extend(line),
+            KeyLine::Key(key) => serde_json::to_writer(&mut bytes, &Line::from(key))?,
+            KeyLine::Unread(line) => bytes.extend(line),
         }
         bytes.push(b'\n');
     }
@@ -165,7 +165,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> (Vec<Entry>, Vec<Fault>) {
+fn parse(path: &Path, bytes: &[u8]) -> (Vec<KeyLine>, Vec<Fault>) {
     let (mut entries, mut faults) = (Vec::new(), Vec::new());
     for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         if line.trim_ascii().is_empty() {
@@ -182,7 +182,7 @@ fn parse(path: &Path, bytes: &[u8]) -> (Vec<Entry>, Vec<Fault>) {
                 Err(())
             }
         });
-        entries.push(key.map_or_else(|()| Entry::Unread(line.to_owned()), Entry::Key));
+        entries.push(key.map_or_else(|()| KeyLine::Unread(line.to_owned()), KeyLine::Key));
     }
     (entries, faults)
 }
@@ -229,7 +229,7 @@ impl From<ListedKey> for Line {
     }
 }
 
-impl Entry {
+impl KeyLine {
     fn is_named(&self, name: &KeyName) -> bool {
         match self {
             Self::Key(key) => name.is_of(&key.hash),

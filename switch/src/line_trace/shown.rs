@@ -11,7 +11,7 @@ use codecs::iso8583::cauce87::tag;
 use codecs::iso8583::{Spec, Tree, Value, tags};
 use serde_json::{Map, Value as Json, json};
 
-use super::{Direction, Event, EventKind, TracedFrame};
+use super::{Direction, LineEvent, LineEventKind, TracedFrame};
 
 /// Data elements that are shown, beside the card number (masked) and those of answers.
 const SHOWN: [&str; 33] = [
@@ -47,7 +47,7 @@ enum LineFormat {
 const SHAPE_LEN: usize = 24;
 
 /// An event as one line, without the end of line.
-pub(super) fn line(event: &Event) -> String {
+pub(super) fn line(event: &LineEvent) -> String {
     let mut line = Map::new();
     line.insert("at".to_owned(), event.at.to_string().into());
     line.insert("line".to_owned(), event.line.number.into());
@@ -58,8 +58,8 @@ pub(super) fn line(event: &Event) -> String {
         line.insert("peer".to_owned(), peer.to_string().into());
     }
     match &event.what {
-        EventKind::Frame(frame) => put_frame(frame, &mut line),
-        EventKind::NotUnderstood { kind, field, offset, is_answered } => {
+        LineEventKind::Frame(frame) => put_frame(frame, &mut line),
+        LineEventKind::NotUnderstood { kind, field, offset, is_answered } => {
             line.insert("not_understood".to_owned(), (*kind).into());
             line.insert("field".to_owned(), field.as_str().into());
             line.insert("offset".to_owned(), (*offset).into());
@@ -224,8 +224,8 @@ mod tests {
 
     fn shown_of(message: &[u8], format: Option<&Arc<MessageFormat>>) -> Json {
         let frame = TracedFrame::copied(Direction::In, None, message, format);
-        let what = EventKind::Frame(frame);
-        let event = Event { at: Timestamp(0), line: TracedLine::default(), what };
+        let what = LineEventKind::Frame(frame);
+        let event = LineEvent { at: Timestamp(0), line: TracedLine::default(), what };
         serde_json::from_str(&line(&event)).expect("JSON")
     }
 

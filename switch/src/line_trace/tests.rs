@@ -13,7 +13,7 @@ fn held_trace(dir: &Path) -> (LineTrace, Receiver<Work>, SyncSender<()>) {
 }
 
 fn note(trace: &LineTrace) {
-    trace.note(&TracedLine::default(), || EventKind::NotUnderstood {
+    trace.note(&TracedLine::default(), || LineEventKind::NotUnderstood {
         kind: "bad_content",
         field: "0".to_owned(),
         offset: 0,

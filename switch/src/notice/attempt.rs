@@ -12,9 +12,9 @@ use storage::StoreError;
 use storage::outbox::UndeliveredNotice;
 use tokio::time::Instant;
 
-use super::client::{Answer, Envelope, NoAnswer};
+use super::client::{Answer, Envelope, NoEndpointAnswer};
 use super::current::CurrentTarget;
-use super::lanes::{DeliveryOverdue, Pace, Share};
+use super::lanes::{BillerPlaces, DeliveryOverdue, Pace};
 use super::pause::Pause;
 use super::sign::Secrets;
 use super::{Notices, body};
@@ -28,11 +28,11 @@ pub(super) struct Target {
     pub version: u32,
     secrets: Secrets,
     /// The places of its biller's endpoints.
-    pub share: Arc<Share>,
+    pub share: Arc<BillerPlaces>,
 }
 
 /// What became of one attempt.
-pub(super) struct Attempt {
+pub(super) struct AttemptResult {
     /// The notice.
     pub owed: UndeliveredNotice,
     /// Where it was sent; none when it was not, or was broken off.
@@ -50,7 +50,7 @@ pub(super) struct Attempt {
 /// Why there is no answer.
 pub(super) enum NotTried {
     /// It was sent, or that was tried.
-    Silent(NoAnswer),
+    Silent(NoEndpointAnswer),
     /// The endpoint asked for a pause while this notice waited for a place.
     Paused,
     /// The endpoint was changed meanwhile so that nothing can be sent to it.
@@ -98,7 +98,7 @@ pub(super) async fn attempt(
     current: Arc<CurrentTarget>,
     owed: UndeliveredNotice,
     (pace, pause): (Arc<Pace>, Arc<Pause>),
-) -> Attempt {
+) -> AttemptResult {
     let work = async {
         let at = clock::now();
         let started = Instant::now();
@@ -119,10 +119,10 @@ pub(super) async fn attempt(
     let asked = Instant::now();
     let done = notices.lanes.with_place(&current.share, &pace, work).await;
     let (at, happened_at, took, result, target) = done.unwrap_or_else(|DeliveryOverdue| {
-        let (at, silent) = (clock::now(), NotTried::Silent(NoAnswer::Overdue));
+        let (at, silent) = (clock::now(), NotTried::Silent(NoEndpointAnswer::Overdue));
         (at, at, asked.elapsed(), Err(silent), None)
     });
-    Attempt { owed, target, at, happened_at, took, result }
+    AttemptResult { owed, target, at, happened_at, took, result }
 }
 
 /// The body of a notice, and when the event happened that it tells of.

@@ -51,7 +51,7 @@ pub struct Answer {
 
 /// Why there was no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoAnswer {
+pub enum NoEndpointAnswer {
     /// The time was over.
     Timeout,
     /// It took long, and others needed the place.
@@ -64,7 +64,7 @@ pub enum NoAnswer {
     Broken,
 }
 
-impl NoAnswer {
+impl NoEndpointAnswer {
     /// Its name in metrics.
     pub fn name(self) -> &'static str {
         match self {
@@ -101,10 +101,10 @@ impl Poster {
 
     /// Posts one notice. Redirects are not followed: they are answers like any other.
     ///
-    /// Errors: [`NoAnswer`]. Cancel-safe as far as the endpoint may have seen the notice.
-    pub async fn post(&self, envelope: Envelope) -> Result<Answer, NoAnswer> {
+    /// Errors: [`NoEndpointAnswer`]. Cancel-safe as far as the endpoint may have seen the notice.
+    pub async fn post(&self, envelope: Envelope) -> Result<Answer, NoEndpointAnswer> {
         let deadline = Instant::now() + self.timeout;
-        let Ok(request) = request(envelope) else { return Err(NoAnswer::Broken) };
+        let Ok(request) = request(envelope) else { return Err(NoEndpointAnswer::Broken) };
         let head = self.client.tell(request, deadline).await.map_err(|error| no_answer(&error))?;
         let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         Ok(Answer { status: head.status.as_u16(), retry_after: retry_after.map(str::to_owned) })
@@ -120,15 +120,15 @@ fn request(envelope: Envelope) -> Result<Request<Bytes>, http::Error> {
         .body(envelope.body)
 }
 
-fn no_answer(error: &HttpError) -> NoAnswer {
+fn no_answer(error: &HttpError) -> NoEndpointAnswer {
     match error {
         HttpError::NotSent { cause: NotSentCause::NoPlace | NotSentCause::Timeout, .. }
-        | HttpError::MaybeSent { cause: MaybeSentCause::Timeout, .. } => NoAnswer::Timeout,
-        HttpError::NotSent { cause: NotSentCause::NotPublic, .. } => NoAnswer::NotPublic,
-        HttpError::NotSent { cause: NotSentCause::Connect, .. } => NoAnswer::Connect,
+        | HttpError::MaybeSent { cause: MaybeSentCause::Timeout, .. } => NoEndpointAnswer::Timeout,
+        HttpError::NotSent { cause: NotSentCause::NotPublic, .. } => NoEndpointAnswer::NotPublic,
+        HttpError::NotSent { cause: NotSentCause::Connect, .. } => NoEndpointAnswer::Connect,
         HttpError::MaybeSent {
             cause: MaybeSentCause::Broken | MaybeSentCause::TooLong, ..
-        } => NoAnswer::Broken,
+        } => NoEndpointAnswer::Broken,
     }
 }
 
@@ -138,7 +138,7 @@ mod tests {
     use crate::supervise::Supervisor;
 
     /// What comes of a notice to an address, with the given reach.
-    async fn post(reach: AddressRule, uri: &str) -> Result<Answer, NoAnswer> {
+    async fn post(reach: AddressRule, uri: &str) -> Result<Answer, NoEndpointAnswer> {
         rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
         let config = NoticesConfig {
             timeout: Duration::from_secs(20),
@@ -160,11 +160,15 @@ mod tests {
     #[tokio::test]
     async fn why_there_is_no_answer_is_told_apart() {
         for uri in ["https://localhost:9/", "https://127.0.0.1:9/", "https://[127.0.0.1]:9/"] {
-            assert_eq!(post(AddressRule::Public, uri).await, Err(NoAnswer::NotPublic), "{uri}");
+            assert_eq!(
+                post(AddressRule::Public, uri).await,
+                Err(NoEndpointAnswer::NotPublic),
+                "{uri}"
+            );
         }
         let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}/", gone.local_addr().unwrap());
         drop(gone);
-        assert_eq!(post(AddressRule::Anywhere, &uri).await, Err(NoAnswer::Connect));
+        assert_eq!(post(AddressRule::Anywhere, &uri).await, Err(NoEndpointAnswer::Connect));
     }
 }

@@ -8,13 +8,13 @@ use router::id::EndpointId;
 
 use super::Notices;
 use super::attempt::Target;
-use super::lanes::Share;
+use super::lanes::BillerPlaces;
 
 /// The target of an endpoint that may change while notices wait for a place.
 pub(super) struct CurrentTarget {
     endpoint: EndpointId,
     /// The places of the endpoint's biller, which never changes.
-    pub share: Arc<Share>,
+    pub share: Arc<BillerPlaces>,
     known: Mutex<Known>,
 }
 

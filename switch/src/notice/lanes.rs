@@ -34,14 +34,14 @@ pub struct Lanes {
     /// Places of one biller in each lane.
     share_len: (usize, usize),
     /// Those of billers that have endpoints, which are no more than are configured.
-    shares: Mutex<HashMap<BillerId, Arc<Share>>>,
+    shares: Mutex<HashMap<BillerId, Arc<BillerPlaces>>>,
     /// A delivery that takes this long is overdue.
     slow_after: Duration,
 }
 
 /// The places of one biller's endpoints.
 #[derive(Debug)]
-pub struct Share {
+pub struct BillerPlaces {
     quick: Arc<Semaphore>,
     slow: Arc<Semaphore>,
 }
@@ -72,9 +72,9 @@ impl Lanes {
     }
 
     /// The places of a biller's endpoints, the same for all of them.
-    pub fn share(&self, biller: BillerId) -> Arc<Share> {
+    pub fn share(&self, biller: BillerId) -> Arc<BillerPlaces> {
         let (quick, slow) = self.share_len;
-        let new = || Share {
+        let new = || BillerPlaces {
             quick: Arc::new(Semaphore::new(quick)),
             slow: Arc::new(Semaphore::new(slow)),
         };
@@ -86,7 +86,7 @@ impl Lanes {
     /// Errors: the work was broken off; nothing is known of what came of it.
     pub async fn with_place<T>(
         &self,
-        share: &Share,
+        share: &BillerPlaces,
         pace: &Pace,
         work: impl Future<Output = T>,
     ) -> Result<T, DeliveryOverdue> {
@@ -110,7 +110,7 @@ impl Lanes {
 
     /// Waits for a place in the lane of an endpoint, which may change meanwhile. Cancel-safe, but a
     /// dropped wait loses its turn.
-    async fn place(&self, share: &Share, pace: &Pace) -> (EndpointSpeed, Place) {
+    async fn place(&self, share: &BillerPlaces, pace: &Pace) -> (EndpointSpeed, Place) {
         let mut lane = pace.lane.subscribe();
         loop {
             let current = *lane.borrow_and_update();
@@ -123,7 +123,7 @@ impl Lanes {
     }
 
     /// Waits for its biller's place first: who waits for that holds up nobody else.
-    async fn take(&self, lane: EndpointSpeed, share: &Share) -> Place {
+    async fn take(&self, lane: EndpointSpeed, share: &BillerPlaces) -> Place {
         let (own, common) = self.of_lane(lane, share);
         let taken = async |places: &Arc<Semaphore>| {
             let place = Arc::clone(places).acquire_owned().await;
@@ -132,7 +132,7 @@ impl Lanes {
         Place { _own: taken(own).await, _common: taken(common).await }
     }
 
-    fn try_take(&self, lane: EndpointSpeed, share: &Share) -> Option<Place> {
+    fn try_take(&self, lane: EndpointSpeed, share: &BillerPlaces) -> Option<Place> {
         let (own, common) = self.of_lane(lane, share);
         let own = Arc::clone(own).try_acquire_owned().ok()?;
         Some(Place { _own: own, _common: Arc::clone(common).try_acquire_owned().ok()? })
@@ -141,7 +141,7 @@ impl Lanes {
     fn of_lane<'a>(
         &'a self,
         lane: EndpointSpeed,
-        share: &'a Share,
+        share: &'a BillerPlaces,
     ) -> (&'a Arc<Semaphore>, &'a Arc<Semaphore>) {
         match lane {
             EndpointSpeed::Quick => (&share.quick, &self.quick),

@@ -9,7 +9,7 @@ use router::id::NoticeId;
 use tokio::time::{Instant, timeout};
 
 use super::attempt::Target;
-use super::client::{Answer, NoAnswer};
+use super::client::{Answer, NoEndpointAnswer};
 use super::lanes::{DeliveryOverdue, Pace};
 use super::{EndpointError, Notices};
 use crate::clock;
@@ -41,9 +41,9 @@ impl Notices {
         // As long for the place as for the answer, at most.
         let answer = match timeout(self.config.timeout.saturating_mul(2), placed).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(DeliveryOverdue)) | Err(_) => Err(NoAnswer::Overdue),
+            Ok(Err(DeliveryOverdue)) | Err(_) => Err(NoEndpointAnswer::Overdue),
         };
-        let result = answer.map(|Answer { status, .. }| status).map_err(NoAnswer::name);
+        let result = answer.map(|Answer { status, .. }| status).map_err(NoEndpointAnswer::name);
         tracing::info!(endpoint = %endpoint.id, notice_id = %id, ?result, "test notice sent");
         Ok(Tested { id, result, took: started.elapsed() })
     }

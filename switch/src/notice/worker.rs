@@ -17,7 +17,7 @@ use storage::store::Revival;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::{Attempt, NotTried, Target, attempt};
+use super::attempt::{AttemptResult, NotTried, Target, attempt};
 use super::client::Answer;
 use super::current::CurrentTarget;
 use super::gauge::GaugeShare;
@@ -65,7 +65,7 @@ pub(super) struct Worker {
     pub pause: Arc<Pause>,
 }
 
-type OnTheirWay = FuturesUnordered<BoxFuture<'static, Attempt>>;
+type OnTheirWay = FuturesUnordered<BoxFuture<'static, AttemptResult>>;
 
 /// Whether to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,16 +216,16 @@ impl Worker {
     }
 
     /// Whether an attempt went to an address that the endpoint had before its last change.
-    fn is_of_address_before(&self, attempt: &Attempt) -> bool {
+    fn is_of_address_before(&self, attempt: &AttemptResult) -> bool {
         let addressed = self.addressed.lock();
         attempt.target.as_ref().is_some_and(|target| target.uri != *addressed)
     }
 
     /// Notes what became of an attempt.
-    async fn settle(&self, attempt: Attempt, queue: &mut Queue, pace: &Pace) -> Next {
+    async fn settle(&self, attempt: AttemptResult, queue: &mut Queue, pace: &Pace) -> Next {
         self.heed_change(queue);
         let is_of_before = self.is_of_address_before(&attempt);
-        let Attempt { owed, target, at, happened_at, took, result } = attempt;
+        let AttemptResult { owed, target, at, happened_at, took, result } = attempt;
         let attempted = |status| Attempted { at, status, attempts: owed.attempts + 1 };
         match result {
             Ok(Answer { status, .. }) if (200..=299).contains(&status) => {

@@ -9,12 +9,12 @@ use router::record::Attempt;
 use router::refusal::Refusal;
 
 use crate::adapter::Adapter;
-use crate::participant::{Participant, Participants, Ready};
+use crate::participant::{ParticipantAdapter, Participants, Ready};
 
 /// A route whose participant can be asked now.
 pub(super) struct Way<'a> {
     /// Who is asked.
-    pub(super) participant: &'a Participant,
+    pub(super) participant: &'a ParticipantAdapter,
     /// What is sent there.
     pub(super) ready: Ready<'a>,
     /// The request by which the journal knows it.

@@ -61,12 +61,12 @@ struct Dispatch {
     config: ReversalsConfig,
     permits: Arc<Semaphore>,
     ended: mpsc::Sender<(ParticipantId, PaymentId)>,
-    shares: HashMap<ParticipantId, Share>,
+    shares: HashMap<ParticipantId, ParticipantReversals>,
 }
 
 /// The reversals of one participant.
 #[derive(Default)]
-struct Share {
+struct ParticipantReversals {
     waiting: VecDeque<(PaymentId, Repeat)>,
     /// Those that wait and those at work.
     known: HashSet<PaymentId>,
@@ -77,7 +77,7 @@ struct Share {
     is_crowded: Arc<AtomicBool>,
 }
 
-impl Share {
+impl ParticipantReversals {
     /// Takes a payment, unless it is known; what finds no room is found by a later scan.
     fn take(&mut self, payment: PaymentId, repeat: Repeat) {
         if self.waiting.len() >= WAITING_MAX {
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_share_works_on_few_keeps_some_in_mind_and_leaves_the_rest_in_the_journal() {
-        let mut share = Share::default();
+        let mut share = ParticipantReversals::default();
         for number in 0..10_000 {
             share.take(PaymentId(number), Repeat::First);
         }

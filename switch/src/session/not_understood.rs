@@ -14,7 +14,7 @@ use router::reason::Reason;
 
 use super::{Closed, ReceivedMessage, Session, send_reply};
 use crate::line_rules::message_format::{MessageFormat, Unread};
-use crate::line_trace::EventKind;
+use crate::line_trace::LineEventKind;
 use crate::log::Seldom;
 
 /// Pause between two log lines about what one line sends.
@@ -216,7 +216,7 @@ impl Session {
     fn note(&self, bad_message: &BadMessage<'_>) {
         let BadMessage { kind, field, offset, text, is_answered } = bad_message;
         self.count_refused(kind);
-        self.line.note(|| EventKind::NotUnderstood {
+        self.line.note(|| LineEventKind::NotUnderstood {
             kind,
             field: field.to_string(),
             offset: *offset,

@@ -19,7 +19,7 @@ const KEPT_LEN: usize = 64;
 
 /// Futures under way. They must not panic.
 pub(super) struct FutureSlots<F> {
-    slots: Vec<Slot<F>>,
+    slots: Vec<RequestSlot<F>>,
     free: Vec<usize>,
     groups: Vec<Arc<SlotGroup>>,
     task: Arc<AtomicWaker>,
@@ -31,7 +31,7 @@ pub(super) struct FutureSlots<F> {
 }
 
 /// Room for one future.
-struct Slot<F> {
+struct RequestSlot<F> {
     /// None where the memory was given back; empty where the slot is free.
     room: Option<Pin<Box<Option<F>>>>,
     waker: Waker,
@@ -103,7 +103,8 @@ impl<F: Future<Output = ()>> FutureSlots<F> {
             self.groups.push(Arc::new(SlotGroup { woken, task }));
         }
         let group = Arc::clone(&self.groups[group]);
-        self.slots.push(Slot { room: None, waker: Arc::new(SlotWaker { group, bit }).into() });
+        self.slots
+            .push(RequestSlot { room: None, waker: Arc::new(SlotWaker { group, bit }).into() });
         at
     }
 
@@ -143,7 +144,7 @@ impl<F: Future<Output = ()>> FutureSlots<F> {
     }
 
     fn poll_slot(&mut self, at: usize) {
-        let Slot { room, waker } = &mut self.slots[at];
+        let RequestSlot { room, waker } = &mut self.slots[at];
         let Some(room_of_future) = room else { return };
         // A waker of a future that was here before may have woken a free slot.
         let Some(future) = room_of_future.as_mut().as_pin_mut() else { return };

@@ -22,7 +22,7 @@ pub(super) struct Answer<V> {
 }
 
 /// What a handler gives: the answer, or why there is none.
-pub(super) type Answered<V> = Result<Answer<V>, Refusal>;
+pub(super) type Answered<V> = Result<Answer<V>, ApiRefusal>;
 
 impl<V: Serialize> Answer<V> {
     /// JSON with a status.
@@ -69,7 +69,7 @@ fn json(status: StatusCode, media_type: &'static str, value: &impl Serialize) ->
 /// Why a request was not served. As an answer it is only noted: the problem is written where the
 /// language is known, by `guard`.
 #[derive(Debug, Clone)]
-pub(super) struct Refusal {
+pub(super) struct ApiRefusal {
     /// Its name in metrics.
     why: &'static str,
     reason: Reason,
@@ -81,7 +81,7 @@ pub(super) struct Refusal {
     allow: Option<Box<str>>,
 }
 
-impl Refusal {
+impl ApiRefusal {
     /// A refusal with the status the catalogue gives its reason.
     pub(super) fn new(reason: Reason, why: &'static str) -> Self {
         let info = reason.info();
@@ -196,7 +196,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiRefusal {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
@@ -204,7 +204,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-impl From<FieldError> for Refusal {
+impl From<FieldError> for ApiRefusal {
     fn from(error: FieldError) -> Self {
         let FieldError { field, reason, detail } = error;
         let refusal = Self::new(reason, "body").saying(detail);
@@ -212,7 +212,7 @@ impl From<FieldError> for Refusal {
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for ApiRefusal {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Guard(_) | StoreError::Elsewhere { .. } => {

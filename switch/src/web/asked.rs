@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use router::reason::{Language, Reason};
 
-use super::answer::Refusal;
+use super::answer::ApiRefusal;
 use super::body::BodyTimeout;
 
 /// The header that makes a payment the same one however often it is asked for.
@@ -38,11 +38,11 @@ pub(super) fn language(headers: &HeaderMap) -> Language {
 /// A JSON body, at most so many bytes of it.
 ///
 /// Errors: 415 for another media type, 413 for more bytes, 400 when it breaks off.
-pub(super) async fn json_body(request: Request, bytes_max: usize) -> Result<Bytes, Refusal> {
+pub(super) async fn json_body(request: Request, bytes_max: usize) -> Result<Bytes, ApiRefusal> {
     let (head, body) = request.into_parts();
     if !is_json(&head.headers) {
         let detail = "the body must be application/json";
-        return Err(Refusal::http(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", detail)
+        return Err(ApiRefusal::http(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", detail)
             .about("Content-Type"));
     }
     let told = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
@@ -59,7 +59,7 @@ pub(super) async fn json_body(request: Request, bytes_max: usize) -> Result<Byte
 pub(super) async fn optional_json_body(
     request: Request,
     bytes_max: usize,
-) -> Result<Option<Bytes>, Refusal> {
+) -> Result<Option<Bytes>, ApiRefusal> {
     if request.body().is_end_stream() {
         return Ok(None);
     }
@@ -74,22 +74,24 @@ pub(super) async fn optional_json_body(
 /// Reads the body of a route that needs no field: nothing, or an object without members.
 ///
 /// Errors: as [`json_body`]; 400 naming the first field.
-pub(super) async fn no_fields(request: Request, bytes_max: usize) -> Result<(), Refusal> {
+pub(super) async fn no_fields(request: Request, bytes_max: usize) -> Result<(), ApiRefusal> {
     match optional_json_body(request, bytes_max).await? {
         Some(body) => Ok(parse_no_fields(&body)?),
         None => Ok(()),
     }
 }
 
-async fn read(mut body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+async fn read(mut body: Body, bytes_max: usize) -> Result<Bytes, ApiRefusal> {
     match Limited::new(&mut body, bytes_max).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large(&mut body, bytes_max).await),
         Err(error) if is_late(&*error) => {
             let detail = "the body did not come in time";
-            Err(Refusal::http(StatusCode::REQUEST_TIMEOUT, "timeout", detail))
+            Err(ApiRefusal::http(StatusCode::REQUEST_TIMEOUT, "timeout", detail))
         }
-        Err(_) => Err(Refusal::http(StatusCode::BAD_REQUEST, "body", "the body could not be read")),
+        Err(_) => {
+            Err(ApiRefusal::http(StatusCode::BAD_REQUEST, "body", "the body could not be read"))
+        }
     }
 }
 
@@ -100,7 +102,7 @@ fn is_late(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// Reads on for a while, so that a client that only listens once it has sent everything hears why.
-async fn too_large(body: &mut Body, bytes_max: usize) -> Refusal {
+async fn too_large(body: &mut Body, bytes_max: usize) -> ApiRefusal {
     let mut discarded = 0;
     while let Some(Ok(frame)) = body.frame().await {
         discarded += frame.data_ref().map_or(0, Bytes::len);
@@ -109,7 +111,7 @@ async fn too_large(body: &mut Body, bytes_max: usize) -> Refusal {
         }
     }
     let detail = format!("at most {bytes_max} bytes are taken");
-    Refusal::http(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    ApiRefusal::http(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -121,10 +123,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// The key of a payment, as its originator chose it.
 ///
 /// Errors: 400 when it is missing, given twice, or not 1 to 255 printable ASCII characters.
-pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<&str, Refusal> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<&str, ApiRefusal> {
     let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
     let refusal = |detail| {
-        let refusal = Refusal::new(Reason::FormatError, "idempotency_key");
+        let refusal = ApiRefusal::new(Reason::FormatError, "idempotency_key");
         Err(refusal.saying(detail).about("Idempotency-Key"))
     };
     let value = match (given.next(), given.next()) {
@@ -143,7 +145,7 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<&str, Refusal> {
 /// The same where a key may be left out.
 ///
 /// Errors: 400 when it is given twice, or not 1 to 255 printable ASCII characters.
-pub(super) fn optional_idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+pub(super) fn optional_idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiRefusal> {
     let is_given = headers.contains_key(IDEMPOTENCY_KEY);
     is_given.then(|| idempotency_key(headers)).transpose()
 }

@@ -10,8 +10,8 @@ use http::StatusCode;
 use router::id::ParticipantId;
 use router::reason::Reason;
 
-use super::answer::Refusal;
-use super::connection::Hold;
+use super::answer::ApiRefusal;
+use super::connection::BodyHold;
 use super::extract::Id;
 use super::{Shared, asked};
 use crate::adapter::json::notification::{BankMessage, NotTakenIn};
@@ -29,14 +29,14 @@ async fn take(
     State(shared): State<Shared>,
     Id(id): Id,
     request: Request,
-) -> Result<StatusCode, Refusal> {
+) -> Result<StatusCode, ApiRefusal> {
     let engine = &shared.api.engine;
     // Who is not there cannot be believed either: both look the same.
     let participant = ParticipantId::new(&id).ok();
     let participants = engine.participants();
     let participant = participant.and_then(|id| participants.json_by_id(id));
     let participant = participant.ok_or_else(not_believed)?;
-    let hold = request.extensions().get::<Hold>().cloned();
+    let hold = request.extensions().get::<BodyHold>().cloned();
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let headers = request.headers().clone();
     let body = asked::json_body(request, shared.limits.body_bytes_max).await?;
@@ -50,13 +50,13 @@ async fn take(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn not_believed() -> Refusal {
-    Refusal::new(Reason::OperatorUnauthorised, "signature")
+fn not_believed() -> ApiRefusal {
+    ApiRefusal::new(Reason::OperatorUnauthorised, "signature")
         .with_status(StatusCode::UNAUTHORIZED)
         .saying("the notification's signature is not that of the participant")
 }
 
-impl From<NotTakenIn> for Refusal {
+impl From<NotTakenIn> for ApiRefusal {
     fn from(error: NotTakenIn) -> Self {
         let detail = error.to_string();
         match error {

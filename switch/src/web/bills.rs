@@ -18,7 +18,7 @@ use storage_backoffice::{Backoffice, BackofficeError};
 
 use self::shown::{draft_of, entry_of, event, view};
 use super::Api;
-use super::answer::{Answer, Answered, Refusal};
+use super::answer::{Answer, Answered, ApiRefusal};
 use super::document::responses::{NotFound, Usual};
 use super::extract::{Body, Found, Named, NoFields, Spoken};
 use super::principal::{ManageBills, Permitted, Principal, Read};
@@ -126,7 +126,7 @@ pub(super) struct BillQuery {
 impl FromQuery for BillQuery {
     const KNOWN: &'static [&'static str] = &["biller", "client", "cursor", "limit"];
 
-    fn read(params: &Params) -> Result<Self, Refusal> {
+    fn read(params: &Params) -> Result<Self, ApiRefusal> {
         Ok(Self {
             biller: params.biller()?,
             client: params.parsed("client", "must be a payer's number of 1 to 28 characters")?,
@@ -293,7 +293,7 @@ pub(super) async fn timeline(
 }
 
 impl Named for BillEntry {
-    async fn find(api: &Api, principal: Principal, id: &str) -> Result<Self, Refusal> {
+    async fn find(api: &Api, principal: Principal, id: &str) -> Result<Self, ApiRefusal> {
         let office = api.engine.backoffice.office()?;
         let found = match id.parse::<BillId>() {
             Ok(id) => office.bill(id).await?,
@@ -309,12 +309,12 @@ async fn current_standing(
     api: &Api,
     office: &Backoffice,
     bill: &BillEntry,
-) -> Result<BillStanding, Refusal> {
+) -> Result<BillStanding, ApiRefusal> {
     api.engine.backoffice.rows_are_current(&api.engine.store).await;
     Ok(standing_of(office, bill).await?)
 }
 
-async fn shown(api: &Api, office: &Backoffice, bill: BillEntry) -> Result<BillView, Refusal> {
+async fn shown(api: &Api, office: &Backoffice, bill: BillEntry) -> Result<BillView, ApiRefusal> {
     let standing = current_standing(api, office, &bill).await?;
     let moment = moment_of(&api.engine.policy(), bill.biller, clock::now());
     Ok(view(&bill, standing, moment))
@@ -332,7 +332,7 @@ fn refuse_closed(
     standing: BillStanding,
     api: &Api,
     at: Timestamp,
-) -> Result<(), Refusal> {
+) -> Result<(), ApiRefusal> {
     let moment = moment_of(&api.engine.policy(), bill.biller, at);
     match bill.terms.state(standing, moment) {
         BillState::Paid | BillState::PaidExternal => Err(refusal(Reason::BillAlreadyPaid)),
@@ -346,13 +346,13 @@ fn refuse_closed(
     }
 }
 
-fn refusal(reason: Reason) -> Refusal {
-    Refusal::new(reason, "bill")
+fn refusal(reason: Reason) -> ApiRefusal {
+    ApiRefusal::new(reason, "bill")
 }
 
-fn version_conflict(version: u32) -> Refusal {
+fn version_conflict(version: u32) -> ApiRefusal {
     let detail = format!("the bill is at version {version}");
-    Refusal::conflict("version_conflict", detail).about("version")
+    ApiRefusal::conflict("version_conflict", detail).about("version")
 }
 
 fn change(actor: &Actor, at: Timestamp) -> BillChange {
@@ -364,7 +364,7 @@ fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok().map(|at: jiff::Timestamp| Timestamp(at.as_microsecond()))
 }
 
-impl From<NoBackoffice> for Refusal {
+impl From<NoBackoffice> for ApiRefusal {
     fn from(error: NoBackoffice) -> Self {
         if let NoBackoffice::Failed(error) = &error {
             let error = storage::with_causes(error);
@@ -374,7 +374,7 @@ impl From<NoBackoffice> for Refusal {
     }
 }
 
-impl From<BackofficeError> for Refusal {
+impl From<BackofficeError> for ApiRefusal {
     fn from(error: BackofficeError) -> Self {
         NoBackoffice::Failed(error).into()
     }

@@ -27,7 +27,7 @@ const LAST_ANSWER_MAX: Duration = Duration::from_secs(1);
 
 /// Answers the requests of a connection, whatever happens.
 pub(crate) trait Answers: Clone + Send + Sync + 'static {
-    /// Answers one request, which has a [`Hold`] among its extensions. Not cancel-safe.
+    /// Answers one request, which has a [`BodyHold`] among its extensions. Not cancel-safe.
     fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
 }
 
@@ -48,12 +48,12 @@ pub(crate) struct Connection<A> {
 /// room for another, until it is answered. Who has proved nothing yet holds nothing, however slowly
 /// its body comes.
 #[derive(Debug, Clone)]
-pub(crate) struct Hold {
+pub(crate) struct BodyHold {
     place: Option<Arc<Place>>,
     is_taken: Arc<AtomicBool>,
 }
 
-impl Hold {
+impl BodyHold {
     fn on(place: Option<Arc<Place>>) -> Self {
         Self { place, is_taken: Arc::default() }
     }
@@ -82,12 +82,12 @@ impl Hold {
 /// An answer that is made and not yet written: until then its request holds the connection.
 #[derive(Clone)]
 struct Answered {
-    hold: Hold,
+    hold: BodyHold,
     is_unwritten: Arc<AtomicBool>,
 }
 
 impl Answered {
-    fn of(hold: Hold) -> Self {
+    fn of(hold: BodyHold) -> Self {
         Self { hold, is_unwritten: Arc::default() }
     }
 
@@ -120,7 +120,7 @@ impl<A: Answers> Connection<A> {
     }
 
     async fn converse(self, socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
-        let (guard, hold) = (self.guard, Hold::on(self.place.clone()));
+        let (guard, hold) = (self.guard, BodyHold::on(self.place.clone()));
         let is_held = Arc::clone(&hold.is_taken);
         let answered = Answered::of(hold.clone());
         let written = answered.clone();
@@ -208,11 +208,11 @@ mod tests {
     impl Answers for Silent {
         async fn answer(&self, request: Request<Incoming>) -> Response {
             if request.uri().path() == "/known" {
-                request.extensions().get::<Hold>().unwrap().take();
+                request.extensions().get::<BodyHold>().unwrap().take();
             }
             self.0.send(()).await.unwrap();
             if request.uri().path() == "/long" {
-                request.extensions().get::<Hold>().unwrap().take();
+                request.extensions().get::<BodyHold>().unwrap().take();
                 return vec![b'a'; LONG].into_response();
             }
             pending().await

@@ -187,7 +187,7 @@ fn add_rules(document: &mut Value) {
     {
         payment.extend(needs);
     }
-    schemas["Refused"] = refused();
+    schemas["PaymentProblem"] = refused();
     if let Some(members) = schemas["Declined"]["allOf"].as_array_mut() {
         let state = json!({ "const": "declined" });
         members.push(json!({ "required": ["reason"], "properties": { "state": state } }));

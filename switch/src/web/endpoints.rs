@@ -13,7 +13,7 @@ use router::reason::Reason;
 use router::time::Timestamp;
 
 use super::Api;
-use super::answer::{Answer, Answered, Refusal};
+use super::answer::{Answer, Answered, ApiRefusal};
 use super::document::responses::{NotFound, Usual};
 use super::extract::{Body, Found, Named, NoFields};
 use super::principal::{ManageNotices, Permitted, Principal, Read};
@@ -68,7 +68,7 @@ pub(super) struct EndpointQuery {
 impl FromQuery for EndpointQuery {
     const KNOWN: &'static [&'static str] = &["biller", "cursor", "limit"];
 
-    fn read(params: &Params) -> Result<Self, Refusal> {
+    fn read(params: &Params) -> Result<Self, ApiRefusal> {
         Ok(Self {
             biller: params.biller()?,
             cursor: params.parsed("cursor", "must be a next_cursor")?,
@@ -151,7 +151,7 @@ pub(super) async fn delete(
     Permitted(manager): Permitted<ManageNotices>,
     Found(endpoint): Found<Endpoint>,
     NoFields: NoFields,
-) -> Result<StatusCode, Refusal> {
+) -> Result<StatusCode, ApiRefusal> {
     api.notices.delete(endpoint.id, manager.actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -287,7 +287,7 @@ pub(super) async fn recover(
     Body(body): Body<RecoveryBody>,
 ) -> Answered<RecoveryView> {
     let since: jiff::Timestamp = body.since.parse().map_err(|_| {
-        let refusal = Refusal::new(Reason::FormatError, "body").about("since");
+        let refusal = ApiRefusal::new(Reason::FormatError, "body").about("since");
         refusal.saying("must be a time such as 2026-11-30T19:05:04Z")
     })?;
     let (mode, status) = match body.dry_run {
@@ -299,7 +299,7 @@ pub(super) async fn recover(
     Ok(Answer::new(status, &RecoveryView { since: Shown(since), given_up, sent_again: revived }))
 }
 
-impl From<EndpointError> for Refusal {
+impl From<EndpointError> for ApiRefusal {
     fn from(error: EndpointError) -> Self {
         match error {
             EndpointError::Store(error) => error.into(),
@@ -321,7 +321,7 @@ impl From<EndpointError> for Refusal {
 }
 
 impl Named for Endpoint {
-    async fn find(api: &Api, principal: Principal, id: &str) -> Result<Self, Refusal> {
+    async fn find(api: &Api, principal: Principal, id: &str) -> Result<Self, ApiRefusal> {
         find(api, principal, id)
     }
 }
@@ -329,10 +329,10 @@ impl Named for Endpoint {
 /// An endpoint that a principal may see.
 ///
 /// Errors: 404 where it is not there, or another's.
-pub(super) fn find(api: &Api, principal: Principal, id: &str) -> Result<Endpoint, Refusal> {
+pub(super) fn find(api: &Api, principal: Principal, id: &str) -> Result<Endpoint, ApiRefusal> {
     let found = id.parse::<EndpointId>().ok().and_then(|id| api.notices.endpoint(id));
     let seen = found.filter(|endpoint| principal.sees(endpoint.biller));
-    seen.ok_or_else(|| Refusal::not_found("there is no such endpoint"))
+    seen.ok_or_else(|| ApiRefusal::not_found("there is no such endpoint"))
 }
 
 fn view<'a>(api: &Api, endpoint: &'a Endpoint, secret: Option<&'a str>) -> EndpointView<'a> {

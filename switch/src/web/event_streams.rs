@@ -8,7 +8,7 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use router::reason::Reason;
 
-use super::answer::Refusal;
+use super::answer::ApiRefusal;
 use crate::config::EventStreamConfig;
 
 /// The streams of this node.
@@ -35,16 +35,16 @@ impl EventStreams {
     /// A place for one more stream of a key.
     ///
     /// Errors: 429 when the key has as many as it may, 503 when there are as many as there may be.
-    pub(super) fn admit(self: &Arc<Self>, key_id: String) -> Result<StreamPlace, Refusal> {
+    pub(super) fn admit(self: &Arc<Self>, key_id: String) -> Result<StreamPlace, ApiRefusal> {
         let EventStreamConfig { per_key_max, max, .. } = self.config;
         let mut open = self.open.lock();
         if open.get(&key_id).copied().unwrap_or_default() >= per_key_max {
             let detail = format!("this key may have {per_key_max} streams of events open");
-            return Err(Refusal::new(Reason::RateLimited, "event_streams_of_key").saying(detail));
+            return Err(ApiRefusal::new(Reason::RateLimited, "event_streams_of_key").saying(detail));
         }
         if open.values().sum::<usize>() >= max {
             let detail = "there are as many streams of events as there may be; try again";
-            let full = Refusal::new(Reason::RateLimited, "event_streams").saying(detail);
+            let full = ApiRefusal::new(Reason::RateLimited, "event_streams").saying(detail);
             return Err(full.with_status(StatusCode::SERVICE_UNAVAILABLE));
         }
         *open.entry(key_id.clone()).or_default() += 1;
@@ -84,7 +84,7 @@ mod tests {
         let heartbeat = Duration::from_secs(15);
         let streams = EventStreams::new(EventStreamConfig { per_key_max: 2, max: 3, heartbeat });
         let admit = |key: &str| streams.admit(key.to_owned());
-        let status = |refused: Result<StreamPlace, Refusal>| {
+        let status = |refused: Result<StreamPlace, ApiRefusal>| {
             refused.expect_err("no place").into_response().status().as_u16()
         };
         let first = admit("one").unwrap();

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use storage::StoreError;
 use storage::outbox::{ReadThrough, UndeliveredNotice};
 
-use super::answer::{Answer, Refusal};
+use super::answer::{Answer, ApiRefusal};
 use super::document::responses::{NotFound, Usual};
 use super::event_stream::{EVENT_STREAM, EventStream};
 use super::principal::{Permitted, Read, bearer};
@@ -41,7 +41,7 @@ pub(super) struct EventQuery {
 impl FromQuery for EventQuery {
     const KNOWN: &'static [&'static str] = &["biller", "cursor", "limit"];
 
-    fn read(params: &Params) -> Result<Self, Refusal> {
+    fn read(params: &Params) -> Result<Self, ApiRefusal> {
         let cursor = params.parsed("cursor", CURSOR_EXPECTED)?;
         Ok(Self { biller: params.biller()?, cursor, limit: params.limit()? })
     }
@@ -81,7 +81,7 @@ pub(super) async fn list(
     Permitted(principal): Permitted<Read>,
     headers: HeaderMap,
     QueryOf(query): QueryOf<EventQuery>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiRefusal> {
     let biller = principal.listed(query.biller)?;
     let seen = last_event_id(&headers)?;
     if !wants_stream(&headers) {
@@ -98,7 +98,7 @@ async fn page(
     api: &Api,
     biller: BillerId,
     query: EventQuery,
-) -> Result<Answer<EventPage>, Refusal> {
+) -> Result<Answer<EventPage>, ApiRefusal> {
     let after = query.cursor.unwrap_or_default();
     let page = api.engine.store.events(biller, &after, query.limit).await?;
     let mut data = Vec::with_capacity(page.rows.len());
@@ -134,11 +134,11 @@ fn wants_stream(headers: &HeaderMap) -> bool {
 }
 
 /// Errors: 400 for an id that no stream gives.
-fn last_event_id(headers: &HeaderMap) -> Result<Option<ReadThrough>, Refusal> {
+fn last_event_id(headers: &HeaderMap) -> Result<Option<ReadThrough>, ApiRefusal> {
     let Some(id) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
     let read = id.to_str().ok().and_then(|id| id.parse().ok());
     let wrong = || {
-        let refusal = Refusal::new(Reason::FormatError, "query").about("Last-Event-ID");
+        let refusal = ApiRefusal::new(Reason::FormatError, "query").about("Last-Event-ID");
         refusal.saying(CURSOR_EXPECTED)
     };
     read.map(Some).ok_or_else(wrong)

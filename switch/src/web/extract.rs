@@ -18,7 +18,7 @@ use router::money::Money;
 use router::reason::{Language, Reason};
 use router::secret::Secret;
 
-use super::answer::Refusal;
+use super::answer::ApiRefusal;
 use super::principal::Principal;
 use super::{Api, Shared, asked};
 
@@ -39,17 +39,17 @@ impl FromRequestParts<Shared> for Spoken {
 pub(super) struct Key(pub String);
 
 impl FromRequestParts<Shared> for Key {
-    type Rejection = Refusal;
+    type Rejection = ApiRefusal;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiRefusal> {
         asked::idempotency_key(&parts.headers).map(|key| Self(key.to_owned()))
     }
 }
 
 impl OptionalFromRequestParts<Shared> for Key {
-    type Rejection = Refusal;
+    type Rejection = ApiRefusal;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Option<Self>, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Option<Self>, ApiRefusal> {
         let key = asked::optional_idempotency_key(&parts.headers)?;
         Ok(key.map(|key| Self(key.to_owned())))
     }
@@ -137,18 +137,18 @@ impl JsonBody for GivenBack {
 pub(super) struct Body<T>(pub T);
 
 impl<T: JsonBody> FromRequest<Shared> for Body<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiRefusal;
 
-    async fn from_request(request: Request, shared: &Shared) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, shared: &Shared) -> Result<Self, ApiRefusal> {
         let bytes = asked::json_body(request, shared.limits.body_bytes_max).await?;
         Ok(Self(T::read(&bytes)?))
     }
 }
 
 impl<T: JsonBody> OptionalFromRequest<Shared> for Body<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiRefusal;
 
-    async fn from_request(request: Request, shared: &Shared) -> Result<Option<Self>, Refusal> {
+    async fn from_request(request: Request, shared: &Shared) -> Result<Option<Self>, ApiRefusal> {
         let bytes = asked::optional_json_body(request, shared.limits.body_bytes_max).await?;
         Ok(bytes.map(|bytes| T::read(&bytes)).transpose()?.map(Self))
     }
@@ -159,9 +159,9 @@ impl<T: JsonBody> OptionalFromRequest<Shared> for Body<T> {
 pub(super) struct NoFields;
 
 impl FromRequest<Shared> for NoFields {
-    type Rejection = Refusal;
+    type Rejection = ApiRefusal;
 
-    async fn from_request(request: Request, shared: &Shared) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, shared: &Shared) -> Result<Self, ApiRefusal> {
         asked::no_fields(request, shared.limits.body_bytes_max).await.map(|()| Self)
     }
 }
@@ -171,13 +171,14 @@ impl FromRequest<Shared> for NoFields {
 pub(super) struct OpenToAll;
 
 impl FromRequest<Shared> for OpenToAll {
-    type Rejection = Refusal;
+    type Rejection = ApiRefusal;
 
-    async fn from_request(request: Request, _: &Shared) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, _: &Shared) -> Result<Self, ApiRefusal> {
         match request.body().is_end_stream() {
             true => Ok(Self),
             false => {
-                Err(Refusal::new(Reason::FormatError, "body").saying("this address takes no body"))
+                Err(ApiRefusal::new(Reason::FormatError, "body")
+                    .saying("this address takes no body"))
             }
         }
     }
@@ -188,13 +189,13 @@ impl FromRequest<Shared> for OpenToAll {
 pub(super) struct Id(pub String);
 
 impl FromRequestParts<Shared> for Id {
-    type Rejection = Refusal;
+    type Rejection = ApiRefusal;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, ApiRefusal> {
         // What is no UTF-8 names nothing.
         let id =
             <Path<String> as FromRequestParts<Shared>>::from_request_parts(parts, shared).await;
-        id.map(|Path(id)| Self(id)).map_err(|_| Refusal::path_not_found())
+        id.map(|Path(id)| Self(id)).map_err(|_| ApiRefusal::path_not_found())
     }
 }
 
@@ -205,7 +206,7 @@ pub(super) trait Named: Sized {
         api: &Api,
         principal: Principal,
         id: &str,
-    ) -> impl Future<Output = Result<Self, Refusal>> + Send;
+    ) -> impl Future<Output = Result<Self, ApiRefusal>> + Send;
 }
 
 /// What the path's `{id}` names, within the principal's scope: a foreign id is a 404.
@@ -213,9 +214,9 @@ pub(super) trait Named: Sized {
 pub(super) struct Found<T>(pub T);
 
 impl<T: Named> FromRequestParts<Shared> for Found<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiRefusal;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, ApiRefusal> {
         let principal = Principal::of(parts, shared).await?;
         let Id(id) = Id::from_request_parts(parts, shared).await?;
         T::find(&shared.api, principal, &id).await.map(Self)

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 use tracing::Instrument;
 
-use super::answer::Refusal;
+use super::answer::ApiRefusal;
 use super::body::TimedBody;
 use super::connection::Answers;
 use super::request_notes::{REQUEST_ID, RequestNotes};
@@ -47,7 +47,7 @@ impl Answers for Guard {
         // Of the highest level, so that warnings and errors carry it whatever is logged.
         let span = tracing::error_span!("http", request_id = id.to_str().unwrap_or_default());
         let mut response = self.routed(request).instrument(span).await;
-        if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+        if let Some(refusal) = response.extensions_mut().remove::<ApiRefusal>() {
             response = refusal.told(language);
         }
         response.headers_mut().insert(REQUEST_ID, id);
@@ -76,12 +76,12 @@ impl Guard {
             Ok(Ok(Err(never))) => match never {},
             Ok(Err(_)) => {
                 let detail = "the request took too long";
-                Refusal::http(StatusCode::REQUEST_TIMEOUT, "timeout", detail).into_response()
+                ApiRefusal::http(StatusCode::REQUEST_TIMEOUT, "timeout", detail).into_response()
             }
             Err(_) => {
                 metrics::counter!("cauce_http_panics_total").increment(1);
                 tracing::error!("a request's handler panicked; this is a defect of the switch");
-                Refusal::new(Reason::SystemError, "panic").into_response()
+                ApiRefusal::new(Reason::SystemError, "panic").into_response()
             }
         }
     }

@@ -15,10 +15,10 @@ use router::time::Timestamp;
 use storage::StoreError;
 
 use super::Api;
-use super::answer::{Answer, Answered, Refusal};
+use super::answer::{Answer, Answered, ApiRefusal};
 use super::document::responses::{NotFound, Usual};
 use super::extract::{Body, Id, NoFields};
-use super::principal::{KeyKeeper, MakeKeys, Permitted, Scope, SeeKeys, forbidden};
+use super::principal::{KeyKeeper, MakeKeys, Permitted, PrincipalScope, SeeKeys, forbidden};
 use super::query::{FromQuery, Params, QueryOf};
 use crate::clock;
 use crate::keys::{self, KeyName, KeyStoreError, ListedKey, NewKey, OldKeyEnd, OwnerError, Role};
@@ -60,7 +60,7 @@ pub(super) struct KeyQuery {
 impl FromQuery for KeyQuery {
     const KNOWN: &'static [&'static str] = &["cursor", "limit"];
 
-    fn read(params: &Params) -> Result<Self, Refusal> {
+    fn read(params: &Params) -> Result<Self, ApiRefusal> {
         Ok(Self {
             cursor: params.parsed("cursor", "must be a next_cursor")?,
             limit: params.limit()?,
@@ -190,7 +190,7 @@ pub(super) async fn rotate(
 ) -> Answered<KeyView> {
     let grace_hours = body.map(|Body(body)| body).unwrap_or_default().grace_hours;
     if grace_hours > GRACE_HOURS_MAX {
-        let refusal = Refusal::new(Reason::FormatError, "body").about("grace_hours");
+        let refusal = ApiRefusal::new(Reason::FormatError, "body").about("grace_hours");
         return Err(refusal.saying("must be 0 to 8760"));
     }
     let ends = match grace_hours {
@@ -218,8 +218,10 @@ impl KeyKeeper {
     /// Whether it may see a key.
     fn sees(&self, key: &ListedKey) -> bool {
         match self.scope {
-            Scope::Biller(biller) => key.role == Role::Biller && *key.owner == *biller.as_str(),
-            Scope::All | Scope::Keys => true,
+            PrincipalScope::Biller(biller) => {
+                key.role == Role::Biller && *key.owner == *biller.as_str()
+            }
+            PrincipalScope::All | PrincipalScope::Keys => true,
         }
     }
 
@@ -230,7 +232,7 @@ impl KeyKeeper {
     /// The name of a key that it may change.
     ///
     /// Errors: 403 for an operator; 404 where there is no such key, or it is another's.
-    async fn changes(&self, api: &Api, id: &str) -> Result<(KeyName, ListedKey), Refusal> {
+    async fn changes(&self, api: &Api, id: &str) -> Result<(KeyName, ListedKey), ApiRefusal> {
         match self.role {
             Role::Biller | Role::Admin => {}
             Role::Operator => return Err(forbidden("an operator's key reads only")),
@@ -244,15 +246,15 @@ impl KeyKeeper {
     }
 }
 
-fn missing() -> Refusal {
-    Refusal::not_found("there is no such API key")
+fn missing() -> ApiRefusal {
+    ApiRefusal::not_found("there is no such API key")
 }
 
 /// When a key that is made ends.
 ///
 /// Errors: 400 for no time, or one that is over.
-fn end(text: &str) -> Result<Timestamp, Refusal> {
-    let wrong = || Refusal::new(Reason::FormatError, "body").about("expires_at");
+fn end(text: &str) -> Result<Timestamp, ApiRefusal> {
+    let wrong = || ApiRefusal::new(Reason::FormatError, "body").about("expires_at");
     let at: jiff::Timestamp =
         text.parse().map_err(|_| wrong().saying("must be a time such as 2027-11-30T19:05:04Z"))?;
     let at = Timestamp(at.as_microsecond());
@@ -303,7 +305,7 @@ fn view(api: &Api, key: &ListedKey) -> KeyView {
     }
 }
 
-impl From<KeyStoreError> for Refusal {
+impl From<KeyStoreError> for ApiRefusal {
     fn from(error: KeyStoreError) -> Self {
         tracing::error!(error = %storage::with_causes(&error), "API keys");
         Self::new(Reason::GateUnavailable, "keys")
@@ -311,7 +313,7 @@ impl From<KeyStoreError> for Refusal {
     }
 }
 
-impl From<OwnerError> for Refusal {
+impl From<OwnerError> for ApiRefusal {
     fn from(error: OwnerError) -> Self {
         Self::new(Reason::FormatError, "body").about("owner").saying(error.to_string())
     }

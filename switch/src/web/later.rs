@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::answer::{Answer, Answered, Refusal};
+use super::answer::{Answer, Answered, ApiRefusal};
 use super::document::responses::{NoPayment, PaymentNow, Pending, Usual};
 use super::extract::{Body, Found, Key, Spoken};
 use super::payment_answer::{Declined, declined, view};
@@ -69,16 +69,16 @@ pub(super) async fn confirm(
     let work = async move { waiting::confirm(&engine, payment, &key).await };
     let patience = limits.request_timeout.saturating_sub(limits.request_timeout / 10);
     let Some(confirmed) = in_its_own_task(&api, work, patience).await? else {
-        return Err(Refusal::in_progress());
+        return Err(ApiRefusal::in_progress());
     };
     match confirmed? {
         Confirmed::Payment(payment) => told(&api, &payment, language).await,
         Confirmed::NotAwaited(payment) if payment.state == PaymentState::Sent => {
-            Err(Refusal::in_progress())
+            Err(ApiRefusal::in_progress())
         }
         Confirmed::NotAwaited(payment) => {
             let state = payment.state.name();
-            Err(Refusal::new(Reason::ConfirmationNotAwaited, "confirmation")
+            Err(ApiRefusal::new(Reason::ConfirmationNotAwaited, "confirmation")
                 .saying(format!("the payment is {state}")))
         }
     }
@@ -146,14 +146,14 @@ pub(super) async fn refund(
 ) -> Answered<RefundView> {
     let payment = own(&api, biller, payment).await?;
     if api.engine.tasks.stages().draining.is_cancelled() {
-        return Err(Refusal::new(Reason::IssuerUnavailable, "draining"));
+        return Err(ApiRefusal::new(Reason::IssuerUnavailable, "draining"));
     }
     let request = request_of(biller, &key, wish);
     let patience = limits.request_timeout.saturating_sub(limits.request_timeout / 5);
     let engine = Arc::clone(&api.engine);
     let work = async move { refund::asked(&engine, payment, request, patience).await };
     let Some(reply) = in_its_own_task(&api, work, limits.request_timeout).await? else {
-        return Err(Refusal::in_progress());
+        return Err(ApiRefusal::in_progress());
     };
     answered(reply?, language)
 }
@@ -162,16 +162,16 @@ fn answered(reply: RefundReply, language: Language) -> Answered<RefundView> {
     match reply {
         RefundReply::Known { payment, refund, is_replay } => {
             let known = payment.refund_of(refund).map(|(_, known)| known);
-            let Some(known) = known else { return Err(Refusal::payment_not_found()) };
+            let Some(known) = known else { return Err(ApiRefusal::payment_not_found()) };
             let answer = Answer::new(StatusCode::CREATED, &RefundView::new(&payment, known));
             Ok(match is_replay {
                 true => answer.with_header(REPLAYED, HeaderValue::from_static("true")),
                 false => answer,
             })
         }
-        RefundReply::Refused { reason: Reason::Pending, .. } => Err(Refusal::in_progress()),
+        RefundReply::Refused { reason: Reason::Pending, .. } => Err(ApiRefusal::in_progress()),
         RefundReply::Refused { reason, field, detail } => {
-            let refusal = Refusal::new(reason, "refund");
+            let refusal = ApiRefusal::new(reason, "refund");
             let refusal = match field {
                 Some(field) => refusal.about(field),
                 None => refusal,
@@ -200,13 +200,13 @@ fn request_of(biller: BillerId, key: &str, wish: RefundWish) -> RefundRequest {
 
 /// The payment as it stands now, of the biller that asked for it: the body of the request may have
 /// taken its time.
-async fn own(api: &Api, biller: BillerId, payment: Payment) -> Result<Payment, Refusal> {
+async fn own(api: &Api, biller: BillerId, payment: Payment) -> Result<Payment, ApiRefusal> {
     if payment.request.originator != Originator::Biller(biller) {
-        return Err(Refusal::new(Reason::RefundNotAllowed, "not_originator")
+        return Err(ApiRefusal::new(Reason::RefundNotAllowed, "not_originator")
             .saying("only who asked for a payment may change it"));
     }
     let known = api.engine.store.payment(payment.id).await?;
-    known.ok_or_else(Refusal::payment_not_found)
+    known.ok_or_else(ApiRefusal::payment_not_found)
 }
 
 /// Runs work in a task that a client who hangs up does not end, and that a drain waits for. None when
@@ -215,7 +215,7 @@ async fn in_its_own_task<T: Send + 'static>(
     api: &Api,
     work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     patience: std::time::Duration,
-) -> Result<Option<Result<T, StoreError>>, Refusal> {
+) -> Result<Option<Result<T, StoreError>>, ApiRefusal> {
     let (sender, receiver) = oneshot::channel();
     let work = async move {
         // A client who has hung up asks again.
@@ -224,7 +224,7 @@ async fn in_its_own_task<T: Send + 'static>(
     api.engine.tasks.payment(work.in_current_span());
     match timeout(patience, receiver).await {
         Ok(Ok(done)) => Ok(Some(done)),
-        Ok(Err(_)) => Err(Refusal::new(Reason::SystemError, "panic")),
+        Ok(Err(_)) => Err(ApiRefusal::new(Reason::SystemError, "panic")),
         Err(_) => Ok(None),
     }
 }

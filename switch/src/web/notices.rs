@@ -8,7 +8,7 @@ use router::reason::Reason;
 use router::time::Timestamp;
 use storage::outbox::{Delivery, LogCursor, NoticeRow};
 
-use super::answer::{Answer, Answered, Refusal};
+use super::answer::{Answer, Answered, ApiRefusal};
 use super::document::responses::{NotFound, Notices, Usual};
 use super::extract::Id;
 use super::principal::{ManageNotices, Permitted, Principal, Read};
@@ -34,9 +34,9 @@ pub(super) struct NoticeQuery {
 impl FromQuery for NoticeQuery {
     const KNOWN: &'static [&'static str] = &["endpoint", "cursor", "limit"];
 
-    fn read(params: &Params) -> Result<Self, Refusal> {
+    fn read(params: &Params) -> Result<Self, ApiRefusal> {
         let endpoint = params.parsed("endpoint", ENDPOINT_EXPECTED)?.ok_or_else(|| {
-            let refusal = Refusal::new(Reason::FormatError, "query").about("endpoint");
+            let refusal = ApiRefusal::new(Reason::FormatError, "query").about("endpoint");
             refusal.saying("is missing")
         })?;
         let cursor = params.parsed("cursor", "must be a next_cursor")?;
@@ -82,7 +82,7 @@ pub(super) struct RedeliveryQuery {
 impl FromQuery for RedeliveryQuery {
     const KNOWN: &'static [&'static str] = &["endpoint"];
 
-    fn read(params: &Params) -> Result<Self, Refusal> {
+    fn read(params: &Params) -> Result<Self, ApiRefusal> {
         Ok(Self { endpoint: params.parsed("endpoint", ENDPOINT_EXPECTED)? })
     }
 }
@@ -104,7 +104,7 @@ pub(super) async fn redeliver(
     Id(id): Id,
     QueryOf(query): QueryOf<RedeliveryQuery>,
 ) -> Answered<Page<NoticeView>> {
-    let missing = || Refusal::not_found("there is no such notice among the newest 20000");
+    let missing = || ApiRefusal::not_found("there is no such notice among the newest 20000");
     let notice: NoticeId = id.parse().map_err(|_| missing())?;
     let endpoints = match query.endpoint {
         Some(endpoint) => {
@@ -130,7 +130,7 @@ pub(super) async fn redeliver(
     Ok(Answer::new(StatusCode::ACCEPTED, &Page { items, next_cursor: None }))
 }
 
-async fn happened(api: &Api, row: &NoticeRow) -> Result<Timestamp, Refusal> {
+async fn happened(api: &Api, row: &NoticeRow) -> Result<Timestamp, ApiRefusal> {
     let payment = api.engine.store.payment(row.owed.payment).await?;
     let received_at = Timestamp(row.owed.payment.unix_ms().saturating_mul(1000));
     Ok(payment.map_or(received_at, |payment| happened_at(&payment, &row.owed)))

@@ -27,7 +27,7 @@ pub(super) struct Declined<'a> {
 /// A problem; where the request became a payment, its members too.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it stands for two kinds of answers in the document")]
-pub(super) enum Refused {
+pub(super) enum PaymentProblem {
     /// The payment was made, and declined.
     Declined(Box<Declined<'static>>),
     /// No payment was made.

@@ -16,13 +16,13 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::answer::{Answer, Answered, Refusal};
+use super::answer::{Answer, Answered, ApiRefusal};
 use super::document::responses::{
     BadRequest, Created, DeclinedPayment, NoPayment, NotFound, OtherProblem, PaymentNow, Pending,
     TooMany, Unauthorised, Usual,
 };
 use super::extract::{Body, Found, GivenBack, Key, Named, NoFields, Spoken};
-use super::payment_answer::{Refused, declined_of, view, view_of};
+use super::payment_answer::{PaymentProblem, declined_of, view, view_of};
 use super::principal::{Pay, Permitted, Principal, Read};
 use super::query::{FromQuery, Params, QueryOf};
 use super::{Api, Shared};
@@ -55,29 +55,29 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
         (status = 400, response = BadRequest),
         (status = 401, response = Unauthorised),
         (status = 402, response = DeclinedPayment),
-        (status = 403, body = Refused, content_type = "application/problem+json",
+        (status = 403, body = PaymentProblem, content_type = "application/problem+json",
             description = "The key may not pay, or the payment was declined: this service, \
                 operator or terminal is not allowed.",
             headers(("Idempotent-Replayed")), examples(("readsOnly" = ()))),
-        (status = 404, body = Refused, content_type = "application/problem+json",
+        (status = 404, body = PaymentProblem, content_type = "application/problem+json",
             description = "Something the request names is not there, such as the float.",
             headers(("Idempotent-Replayed")), examples(("noSuchThing" = ()))),
-        (status = 408, body = Refused, content_type = "application/problem+json",
+        (status = 408, body = PaymentProblem, content_type = "application/problem+json",
             description = "The payer did not answer in time, or the request came too slowly.",
             headers(("Idempotent-Replayed")),
             examples(("payerSilent" = ()), ("bodyTooSlow" = ()))),
-        (status = 409, body = Refused, content_type = "application/problem+json",
+        (status = 409, body = PaymentProblem, content_type = "application/problem+json",
             description = "payment_in_progress: the same key is being worked on (with \
                 Retry-After); or the payment was declined, as a duplicate or for a bill that is \
                 paid.",
             headers(("Idempotent-Replayed"), ("Retry-After")), examples(("inProgress" = ()))),
-        (status = 422, body = Refused, content_type = "application/problem+json",
+        (status = 422, body = PaymentProblem, content_type = "application/problem+json",
             description = "idempotency_conflict: the key was used for another body; or an amount \
                 that makes no sense; or the payment was declined by a limit or the payer's data.",
             headers(("Idempotent-Replayed")),
             examples(("keyReused" = ()), ("wrongAmount" = ()), ("overLimit" = ()))),
         (status = 429, response = TooMany),
-        (status = 503, body = Refused, content_type = "application/problem+json",
+        (status = 503, body = PaymentProblem, content_type = "application/problem+json",
             description = "The bank cannot be reached or nothing can be decided at the moment: \
                 nothing was sent, and the same key may be repeated.",
             headers(("Idempotent-Replayed"), ("Retry-After")), examples(("bankOffline" = ()))),
@@ -95,7 +95,7 @@ pub(super) async fn create(
     let request = body.to_request(biller, key)?;
     let request = misplaced::request_without(request, api.engine.in_free_fields)?;
     if api.engine.tasks.stages().draining.is_cancelled() {
-        return Err(Refusal::new(Reason::IssuerUnavailable, "draining"));
+        return Err(ApiRefusal::new(Reason::IssuerUnavailable, "draining"));
     }
     match in_its_own_task(&api, request, limits.request_timeout).await? {
         Some(reply) => tell(&api, reply, language).await,
@@ -109,7 +109,7 @@ async fn in_its_own_task(
     api: &Api,
     request: PaymentRequest,
     request_timeout: Duration,
-) -> Result<Option<Reply>, Refusal> {
+) -> Result<Option<Reply>, ApiRefusal> {
     let (sender, receiver) = oneshot::channel();
     let engine = Arc::clone(&api.engine);
     let work = async move {
@@ -122,7 +122,7 @@ async fn in_its_own_task(
     let patience = request_timeout.saturating_sub(request_timeout / 10);
     match timeout(patience, receiver).await {
         Ok(Ok(reply)) => Ok(Some(reply)),
-        Ok(Err(_)) => Err(Refusal::new(Reason::SystemError, "panic")),
+        Ok(Err(_)) => Err(ApiRefusal::new(Reason::SystemError, "panic")),
         Err(_) => Ok(None),
     }
 }
@@ -135,7 +135,7 @@ async fn still_under_way(
 ) -> Answered<PaymentView<'static>> {
     match api.engine.store.payment_by_key(key, None).await? {
         Some(payment) => view(api, StatusCode::ACCEPTED, &payment, language).await,
-        None => Err(Refusal::in_progress()),
+        None => Err(ApiRefusal::in_progress()),
     }
 }
 
@@ -143,10 +143,10 @@ async fn still_under_way(
 /// that was reversed or refunded since.
 async fn tell(api: &Api, reply: Reply, language: Language) -> Answered<PaymentView<'static>> {
     if reply.is_in_progress {
-        return Err(Refusal::in_progress());
+        return Err(ApiRefusal::in_progress());
     }
     let Some((id, _)) = reply.payment else {
-        let refusal = Refusal::new(reply.reason, "not_decided");
+        let refusal = ApiRefusal::new(reply.reason, "not_decided");
         let refusal = match reply.field {
             Some(field) => refusal.about(field),
             None => refusal,
@@ -158,7 +158,7 @@ async fn tell(api: &Api, reply: Reply, language: Language) -> Answered<PaymentVi
     };
     let Some(payment) = api.engine.store.payment(id).await? else {
         tracing::error!(payment_id = %id, "a payment that was concluded cannot be read");
-        return Err(Refusal::new(Reason::SystemError, "store"));
+        return Err(ApiRefusal::new(Reason::SystemError, "store"));
     };
     // What it was when it was concluded; a repeat of an approval is told what became of it since.
     let kind = payment.outcome.as_ref().map(kind_of);
@@ -206,7 +206,7 @@ pub(super) async fn show(
 }
 
 impl Named for Payment {
-    async fn find(api: &Api, principal: Principal, id: &str) -> Result<Self, Refusal> {
+    async fn find(api: &Api, principal: Principal, id: &str) -> Result<Self, ApiRefusal> {
         let store = &api.engine.store;
         let found = match (id.parse::<PaymentId>(), id.parse::<Folio>()) {
             (Ok(id), _) => store.payment(id).await?,
@@ -215,8 +215,8 @@ impl Named for Payment {
         };
         let seen = found.filter(|payment| principal.sees_payment(payment));
         seen.ok_or_else(|| match is_no_longer_kept(id, store.removed_until()) {
-            true => Refusal::payment_no_longer_kept(),
-            false => Refusal::payment_not_found(),
+            true => ApiRefusal::payment_no_longer_kept(),
+            false => ApiRefusal::payment_not_found(),
         })
     }
 }
@@ -242,7 +242,7 @@ pub(super) struct PaymentQuery {
 impl FromQuery for PaymentQuery {
     const KNOWN: &'static [&'static str] = &["biller", "date", "cursor", "limit"];
 
-    fn read(params: &Params) -> Result<Self, Refusal> {
+    fn read(params: &Params) -> Result<Self, ApiRefusal> {
         Ok(Self {
             biller: params.biller()?,
             date: params.parsed("date", "must be a date such as 2026-11-23")?,
@@ -355,26 +355,26 @@ pub(super) async fn reverse(
 ) -> Answered<PaymentView<'static>> {
     // The body may have taken its time: what became of the payment meanwhile counts.
     let payment = api.engine.store.payment(payment.id).await?;
-    let payment = payment.ok_or_else(Refusal::payment_not_found)?;
+    let payment = payment.ok_or_else(ApiRefusal::payment_not_found)?;
     let key =
         key.map(|Key(key)| digest128(&[b"reversal", biller.as_str().as_bytes(), key.as_bytes()]));
     let amount = body.and_then(|Body(GivenBack(amount))| amount).map(PartAmount::GivenBack);
     if payment.request.originator != Originator::Biller(biller) {
-        return Err(Refusal::new(Reason::ReversalNotAllowed, "not_originator")
+        return Err(ApiRefusal::new(Reason::ReversalNotAllowed, "not_originator")
             .saying("only who asked for a payment may have it undone"));
     }
     if payment.state == PaymentState::Sent {
-        return Err(Refusal::in_progress());
+        return Err(ApiRefusal::in_progress());
     }
     let id = payment.id;
     let reply = undone(&api, payment, amount, key).await?;
     if reply.is_in_progress {
-        return Err(Refusal::in_progress());
+        return Err(ApiRefusal::in_progress());
     }
     if reply.reason != Reason::Approved {
         return Err(not_reversed(&reply, language));
     }
-    let payment = api.engine.store.payment(id).await?.ok_or_else(Refusal::payment_not_found)?;
+    let payment = api.engine.store.payment(id).await?.ok_or_else(ApiRefusal::payment_not_found)?;
     let status = if payment.is_open() { StatusCode::ACCEPTED } else { StatusCode::OK };
     view(&api, status, &payment, language).await
 }
@@ -385,22 +385,22 @@ async fn undone(
     payment: Payment,
     amount: Option<PartAmount>,
     key: Option<u128>,
-) -> Result<Reply, Refusal> {
+) -> Result<Reply, ApiRefusal> {
     match amount {
         Some(amount) => {
             Ok(reversal::part_asked(&api.engine, payment, PartRequest { amount, key }).await?)
         }
         // The key of a part asks for something else now.
         None if key.is_some() && payment.parts.iter().any(|part| part.key == key) => {
-            Err(Refusal::new(Reason::IdempotencyConflict, "reversal"))
+            Err(ApiRefusal::new(Reason::IdempotencyConflict, "reversal"))
         }
         None => Ok(reversal::undo_asked(&api.engine, payment).await?),
     }
 }
 
 /// Why nothing, or not this much, is given back.
-fn not_reversed(reply: &Reply, language: Language) -> Refusal {
-    let refusal = Refusal::new(reply.reason, "reversal");
+fn not_reversed(reply: &Reply, language: Language) -> ApiRefusal {
+    let refusal = ApiRefusal::new(reply.reason, "reversal");
     let refusal = match reply.field {
         Some(field) => refusal.about(field),
         None => refusal,

@@ -12,8 +12,8 @@ use router::reason::Reason;
 use router::text::Text;
 
 use super::Shared;
-use super::answer::Refusal;
-use super::connection::Hold;
+use super::answer::ApiRefusal;
+use super::connection::BodyHold;
 use super::request_notes::RequestNotes;
 use crate::keys::{self, KeyHolder, KeyTableUnavailable, Role};
 
@@ -23,12 +23,12 @@ pub(super) struct Principal {
     /// What it may do.
     pub role: Role,
     /// What it may see.
-    pub scope: Scope,
+    pub scope: PrincipalScope,
 }
 
 /// What a principal may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(super) enum PrincipalScope {
     /// What belongs to one biller.
     Biller(BillerId),
     /// Everything.
@@ -43,7 +43,7 @@ pub(super) trait Permission {
     type Grant;
 
     /// Errors: 403 where the principal's role may not.
-    fn grant(principal: Principal, headers: &HeaderMap) -> Result<Self::Grant, Refusal>;
+    fn grant(principal: Principal, headers: &HeaderMap) -> Result<Self::Grant, ApiRefusal>;
 }
 
 /// To read: every role may, each in its own scope.
@@ -63,7 +63,7 @@ pub(super) enum MakeKeys {}
 #[derive(Debug)]
 pub(super) struct KeyKeeper {
     /// Whose keys it may see.
-    pub scope: Scope,
+    pub scope: PrincipalScope,
     /// Its role.
     pub role: Role,
     /// The holder of the key.
@@ -98,7 +98,7 @@ pub(super) struct Permitted<P: Permission>(pub P::Grant);
 impl Permission for Read {
     type Grant = Principal;
 
-    fn grant(principal: Principal, _: &HeaderMap) -> Result<Principal, Refusal> {
+    fn grant(principal: Principal, _: &HeaderMap) -> Result<Principal, ApiRefusal> {
         match principal.role {
             Role::Biller | Role::Operator => Ok(principal),
             Role::Admin => Err(forbidden("an admin's key looks after keys and sees nothing else")),
@@ -109,7 +109,7 @@ impl Permission for Read {
 impl Permission for SeeKeys {
     type Grant = KeyKeeper;
 
-    fn grant(principal: Principal, headers: &HeaderMap) -> Result<KeyKeeper, Refusal> {
+    fn grant(principal: Principal, headers: &HeaderMap) -> Result<KeyKeeper, ApiRefusal> {
         let Principal { role, scope } = principal;
         Ok(KeyKeeper { scope, role, actor: actor(headers) })
     }
@@ -118,7 +118,7 @@ impl Permission for SeeKeys {
 impl Permission for MakeKeys {
     type Grant = KeyKeeper;
 
-    fn grant(principal: Principal, headers: &HeaderMap) -> Result<KeyKeeper, Refusal> {
+    fn grant(principal: Principal, headers: &HeaderMap) -> Result<KeyKeeper, ApiRefusal> {
         match principal.role {
             Role::Admin => SeeKeys::grant(principal, headers),
             Role::Biller | Role::Operator => Err(forbidden("an admin's key makes keys")),
@@ -129,7 +129,7 @@ impl Permission for MakeKeys {
 impl Permission for Pay {
     type Grant = BillerId;
 
-    fn grant(principal: Principal, _: &HeaderMap) -> Result<BillerId, Refusal> {
+    fn grant(principal: Principal, _: &HeaderMap) -> Result<BillerId, ApiRefusal> {
         principal.acting_biller()
     }
 }
@@ -137,7 +137,7 @@ impl Permission for Pay {
 impl Permission for ManageNotices {
     type Grant = Manager;
 
-    fn grant(principal: Principal, headers: &HeaderMap) -> Result<Manager, Refusal> {
+    fn grant(principal: Principal, headers: &HeaderMap) -> Result<Manager, ApiRefusal> {
         Ok(Manager { biller: principal.acting_biller()?, actor: actor(headers) })
     }
 }
@@ -145,15 +145,15 @@ impl Permission for ManageNotices {
 impl Permission for ManageBills {
     type Grant = Manager;
 
-    fn grant(principal: Principal, headers: &HeaderMap) -> Result<Manager, Refusal> {
+    fn grant(principal: Principal, headers: &HeaderMap) -> Result<Manager, ApiRefusal> {
         Ok(Manager { biller: principal.acting_biller()?, actor: actor(headers) })
     }
 }
 
 impl<P: Permission> FromRequestParts<Shared> for Permitted<P> {
-    type Rejection = Refusal;
+    type Rejection = ApiRefusal;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, ApiRefusal> {
         let principal = Principal::of(parts, shared).await?;
         P::grant(principal, &parts.headers).map(Self)
     }
@@ -164,7 +164,7 @@ impl Principal {
     ///
     /// Errors: 401 without a known key; 403 when its biller is not (or no longer) served; 429 when
     ///         the key has asked for more than it may.
-    pub(super) async fn of(parts: &mut Parts, shared: &Shared) -> Result<Self, Refusal> {
+    pub(super) async fn of(parts: &mut Parts, shared: &Shared) -> Result<Self, ApiRefusal> {
         if let Some(principal) = parts.extensions.get::<Self>() {
             return Ok(*principal);
         }
@@ -178,31 +178,31 @@ impl Principal {
             }
             standing.admitted()?;
         }
-        if let Some(hold) = parts.extensions.get::<Hold>() {
+        if let Some(hold) = parts.extensions.get::<BodyHold>() {
             hold.take();
         }
         parts.extensions.insert(principal);
         Ok(principal)
     }
 
-    async fn of_key(shared: &Shared, key: &str) -> Result<Self, Refusal> {
+    async fn of_key(shared: &Shared, key: &str) -> Result<Self, ApiRefusal> {
         let KeyHolder { role, owner } = match shared.api.keys.principal(key).await {
             Ok(Some(holder)) => holder,
             Ok(None) => return Err(unauthorised("the API key is not known")),
             Err(KeyTableUnavailable) => {
-                let later = Refusal::new(Reason::GateUnavailable, "key");
+                let later = ApiRefusal::new(Reason::GateUnavailable, "key");
                 return Err(later.saying("the API keys cannot be looked at now; try again"));
             }
         };
         let scope = match role {
-            Role::Operator => Scope::All,
-            Role::Admin => Scope::Keys,
+            Role::Operator => PrincipalScope::All,
+            Role::Admin => PrincipalScope::Keys,
             Role::Biller => {
                 let biller = BillerId::new(&owner).ok();
                 let billers = &shared.api.engine.policy().billers;
                 let served = biller.filter(|id| billers.contains_key(id));
-                Scope::Biller(served.ok_or_else(|| {
-                    Refusal::new(Reason::ServiceNotEnabled, "biller")
+                PrincipalScope::Biller(served.ok_or_else(|| {
+                    ApiRefusal::new(Reason::ServiceNotEnabled, "biller")
                         .saying("the key's biller is not served here")
                 })?)
             }
@@ -212,65 +212,66 @@ impl Principal {
 
     /// A biller that acts for itself.
     pub(super) fn of_biller(biller: BillerId) -> Self {
-        Self { role: Role::Biller, scope: Scope::Biller(biller) }
+        Self { role: Role::Biller, scope: PrincipalScope::Biller(biller) }
     }
 
     /// The biller, for what only billers may do.
     ///
     /// Errors: 403 for an operator.
-    fn acting_biller(self) -> Result<BillerId, Refusal> {
+    fn acting_biller(self) -> Result<BillerId, ApiRefusal> {
         match (self.role, self.scope) {
-            (Role::Biller, Scope::Biller(biller)) => Ok(biller),
+            (Role::Biller, PrincipalScope::Biller(biller)) => Ok(biller),
             (Role::Admin, _) => {
                 Err(forbidden("an admin's key looks after keys and does nothing else"))
             }
-            (Role::Biller | Role::Operator, Scope::Biller(_) | Scope::All | Scope::Keys) => {
-                Err(forbidden("an operator's key reads only"))
-            }
+            (
+                Role::Biller | Role::Operator,
+                PrincipalScope::Biller(_) | PrincipalScope::All | PrincipalScope::Keys,
+            ) => Err(forbidden("an operator's key reads only")),
         }
     }
 
     /// Whether it may see what belongs to a biller.
     pub(super) fn sees(self, owner: BillerId) -> bool {
         match self.scope {
-            Scope::Biller(biller) => biller == owner,
-            Scope::All => true,
-            Scope::Keys => false,
+            PrincipalScope::Biller(biller) => biller == owner,
+            PrincipalScope::All => true,
+            PrincipalScope::Keys => false,
         }
     }
 
     /// Whether it may see a payment.
     pub(super) fn sees_payment(self, payment: &Payment) -> bool {
         match self.scope {
-            Scope::Biller(biller) => payment.request.biller == Some(biller),
-            Scope::All => true,
-            Scope::Keys => false,
+            PrincipalScope::Biller(biller) => payment.request.biller == Some(biller),
+            PrincipalScope::All => true,
+            PrincipalScope::Keys => false,
         }
     }
 
     /// The biller a list is of: its own, or for an operator the one named by `biller`.
     ///
     /// Errors: 400 when an operator names none, 404 when a biller names another.
-    pub(super) fn listed(self, named: Option<BillerId>) -> Result<BillerId, Refusal> {
+    pub(super) fn listed(self, named: Option<BillerId>) -> Result<BillerId, ApiRefusal> {
         match (self.scope, named) {
-            (Scope::Biller(biller), None) => Ok(biller),
+            (PrincipalScope::Biller(biller), None) => Ok(biller),
             (_, Some(named)) if self.sees(named) => Ok(named),
-            (Scope::Biller(_) | Scope::Keys, _) => {
-                Err(Refusal::not_found("there is no such biller"))
+            (PrincipalScope::Biller(_) | PrincipalScope::Keys, _) => {
+                Err(ApiRefusal::not_found("there is no such biller"))
             }
-            (Scope::All, _) => Err(Refusal::new(Reason::FormatError, "query")
+            (PrincipalScope::All, _) => Err(ApiRefusal::new(Reason::FormatError, "query")
                 .about("biller")
                 .saying("an operator names a biller")),
         }
     }
 }
 
-pub(super) fn forbidden(detail: &'static str) -> Refusal {
-    Refusal::new(Reason::OperatorUnauthorised, "role").saying(detail)
+pub(super) fn forbidden(detail: &'static str) -> ApiRefusal {
+    ApiRefusal::new(Reason::OperatorUnauthorised, "role").saying(detail)
 }
 
-fn unauthorised(detail: &'static str) -> Refusal {
-    Refusal::new(Reason::OperatorUnauthorised, "key")
+fn unauthorised(detail: &'static str) -> ApiRefusal {
+    ApiRefusal::new(Reason::OperatorUnauthorised, "key")
         .with_status(StatusCode::UNAUTHORIZED)
         .saying(detail)
 }

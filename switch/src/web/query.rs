@@ -6,7 +6,7 @@ use http::Uri;
 use router::id::BillerId;
 use router::reason::Reason;
 
-use super::answer::Refusal;
+use super::answer::ApiRefusal;
 use super::{Shared, asked};
 
 const LIMIT_DEFAULT: usize = 50;
@@ -18,7 +18,7 @@ pub(super) trait FromQuery: Sized {
     const KNOWN: &'static [&'static str];
 
     /// Errors: 400 for a parameter that makes no sense.
-    fn read(params: &Params) -> Result<Self, Refusal>;
+    fn read(params: &Params) -> Result<Self, ApiRefusal>;
 }
 
 /// The query of a route that needs no field in a body: there is none, or an object without members.
@@ -26,9 +26,9 @@ pub(super) trait FromQuery: Sized {
 pub(super) struct QueryOf<T>(pub T);
 
 impl<T: FromQuery> FromRequest<Shared> for QueryOf<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiRefusal;
 
-    async fn from_request(request: Request, shared: &Shared) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, shared: &Shared) -> Result<Self, ApiRefusal> {
         let uri = request.uri().clone();
         asked::no_fields(request, shared.limits.body_bytes_max).await?;
         T::read(&Params::of(&uri, T::KNOWN)?).map(Self)
@@ -43,7 +43,7 @@ impl Params {
     /// Reads a query that may have these parameters.
     ///
     /// Errors: 400 for another parameter, or one given twice.
-    pub(super) fn of(uri: &Uri, known: &[&str]) -> Result<Self, Refusal> {
+    pub(super) fn of(uri: &Uri, known: &[&str]) -> Result<Self, ApiRefusal> {
         let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
             return Err(bad_query("", "the query cannot be read"));
         };
@@ -66,7 +66,7 @@ impl Params {
         &self,
         name: &str,
         expected: &str,
-    ) -> Result<Option<T>, Refusal> {
+    ) -> Result<Option<T>, ApiRefusal> {
         let Some((_, value)) = self.0.iter().find(|(known, _)| known == name) else {
             return Ok(None);
         };
@@ -77,12 +77,12 @@ impl Params {
     }
 
     /// `biller`, which an operator names.
-    pub(super) fn biller(&self) -> Result<Option<BillerId>, Refusal> {
+    pub(super) fn biller(&self) -> Result<Option<BillerId>, ApiRefusal> {
         self.parsed("biller", "must be a biller's id")
     }
 
     /// `limit`: 1 to 200, 50 where it is not given.
-    pub(super) fn limit(&self) -> Result<usize, Refusal> {
+    pub(super) fn limit(&self) -> Result<usize, ApiRefusal> {
         let expected = "must be 1 to 200";
         match self.parsed("limit", expected)? {
             None => Ok(LIMIT_DEFAULT),
@@ -92,7 +92,7 @@ impl Params {
     }
 }
 
-fn bad_query(field: &str, detail: &str) -> Refusal {
+fn bad_query(field: &str, detail: &str) -> ApiRefusal {
     let field = field.to_owned();
     let reason = Reason::FormatError;
     FieldError { field, reason, detail: detail.to_owned() }.into()

@@ -10,7 +10,7 @@ use governor::{Quota, RateLimiter};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use router::reason::Reason;
 
-use super::answer::Refusal;
+use super::answer::ApiRefusal;
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
@@ -31,7 +31,7 @@ pub(super) struct RateLimit {
 
 /// How a key stands after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct RateStanding {
     /// Requests a second.
     limit: u32,
     /// Requests that may still be made at once.
@@ -49,29 +49,31 @@ impl RateLimit {
     }
 
     /// Takes one request out of a key's bucket. `key_id` is the key's name, never the key.
-    pub(super) fn standing(&self, key_id: String) -> Standing {
+    pub(super) fn standing(&self, key_id: String) -> RateStanding {
         if self.buckets.len() > BUCKETS_MAX {
             self.buckets.retain_recent();
         }
         let limit = self.per_second.get();
         match self.buckets.check_key(&key_id) {
-            Ok(left) => Standing { limit, remaining: left.remaining_burst_capacity(), wait: None },
+            Ok(left) => {
+                RateStanding { limit, remaining: left.remaining_burst_capacity(), wait: None }
+            }
             Err(early) => {
                 let wait = early.wait_time_from(self.clock.now());
-                Standing { limit, remaining: 0, wait: Some(wait) }
+                RateStanding { limit, remaining: 0, wait: Some(wait) }
             }
         }
     }
 }
 
-impl Standing {
+impl RateStanding {
     /// Errors: 429 with the time to wait.
-    pub(super) fn admitted(self) -> Result<(), Refusal> {
+    pub(super) fn admitted(self) -> Result<(), ApiRefusal> {
         match self.wait {
             None => Ok(()),
             Some(wait) => {
                 let detail = format!("this key may make {} requests a second", self.limit);
-                let refusal = Refusal::new(Reason::RateLimited, "rate_limit").saying(detail);
+                let refusal = ApiRefusal::new(Reason::RateLimited, "rate_limit").saying(detail);
                 Err(refusal.after(whole_seconds(wait)))
             }
         }

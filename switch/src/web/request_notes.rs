@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use http::{HeaderMap, HeaderValue};
 use router::misplaced::{self, Finding};
 
-use super::rate_limit::Standing;
+use super::rate_limit::RateStanding;
 
 /// The header that names a request, in and out.
 pub(super) const REQUEST_ID: &str = "x-request-id";
@@ -19,7 +19,7 @@ pub(super) struct RequestNotes(Arc<Notes>);
 #[derive(Debug, Default)]
 struct Notes {
     route: OnceLock<&'static str>,
-    rate: OnceLock<Standing>,
+    rate: OnceLock<RateStanding>,
 }
 
 impl RequestNotes {
@@ -29,7 +29,7 @@ impl RequestNotes {
     }
 
     /// Notes how the key stands with its rate limit.
-    pub(super) fn tell_rate(&self, standing: Standing) {
+    pub(super) fn tell_rate(&self, standing: RateStanding) {
         self.0.rate.set(standing).ok();
     }
 
@@ -39,7 +39,7 @@ impl RequestNotes {
     }
 
     /// How the key stands with its rate limit, where it has one.
-    pub(super) fn rate(&self) -> Option<Standing> {
+    pub(super) fn rate(&self) -> Option<RateStanding> {
         self.0.rate.get().copied()
     }
 }

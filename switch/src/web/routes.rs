@@ -10,7 +10,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::answer::Refusal;
+use super::answer::ApiRefusal;
 use super::document::Document;
 use super::event_streams::EventStreams;
 use super::rate_limit::RateLimit;
@@ -91,14 +91,14 @@ async fn note_route(path: MatchedPath, request: Request) -> Request {
     request
 }
 
-async fn no_such_route() -> Refusal {
-    Refusal::path_not_found()
+async fn no_such_route() -> ApiRefusal {
+    ApiRefusal::path_not_found()
 }
 
-async fn no_such_method(path: MatchedPath) -> Refusal {
+async fn no_such_method(path: MatchedPath) -> ApiRefusal {
     let described = Document::get().methods(path.as_str());
     let other = if path.as_str() == bank_notifications::PATH { "POST" } else { "GET" };
-    Refusal::method_not_allowed(described.as_deref().unwrap_or(other))
+    ApiRefusal::method_not_allowed(described.as_deref().unwrap_or(other))
 }
 
 #[cfg(test)]

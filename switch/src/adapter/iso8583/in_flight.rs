@@ -92,7 +92,7 @@ impl Expected {
 /// The open requests of one participant.
 #[derive(Debug)]
 pub struct InFlight {
-    entries: DashMap<u32, Entry, foldhash::fast::RandomState>,
+    entries: DashMap<u32, OpenRequest, foldhash::fast::RandomState>,
     deadlines: Mutex<VecDeque<Deadline>>,
     watched: Notify,
     stans: Range<u32>,
@@ -104,7 +104,7 @@ pub struct InFlight {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct OpenRequest {
     ticket: u64,
     line: u64,
     /// The request as it was sent, in the switch's own format; empty until then.
@@ -163,7 +163,8 @@ impl InFlight {
         if self.open.fetch_add(1, Ordering::Relaxed) < self.open_max {
             let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
             let (reply, answered) = oneshot::channel();
-            let entry = Entry { ticket, line: NO_LINE, request: Bytes::new(), expected, reply };
+            let entry =
+                OpenRequest { ticket, line: NO_LINE, request: Bytes::new(), expected, reply };
             if let dashmap::Entry::Vacant(vacant) = self.entries.entry(stan.number()) {
                 vacant.insert(entry);
                 let (stan, is_open) = (stan.number(), true);
@@ -185,7 +186,7 @@ impl InFlight {
         answer: ParticipantAnswer,
     ) -> Result<(), ParticipantAnswer> {
         let kind = RequestKind::answered_by(wire.kind);
-        let matches = |_: &u32, entry: &Entry| entry.expected.is(kind, &answer);
+        let matches = |_: &u32, entry: &OpenRequest| entry.expected.is(kind, &answer);
         let found = self.entries.remove_if(&answer.stan.number(), matches);
         let Some((_, entry)) = found else { return Err(answer) };
         let contradicts = match entry.expected.kind {

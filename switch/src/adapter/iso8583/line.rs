@@ -21,7 +21,7 @@ pub use identity::LineIdentity;
 
 use super::NotSent;
 use crate::line_rules::message_format::MessageFormat;
-use crate::line_trace::{Direction, EventKind, TracedFrame};
+use crate::line_trace::{Direction, LineEventKind, TracedFrame};
 
 /// Frames put into one write.
 const WRITE_FRAMES_MAX: usize = 512;
@@ -199,7 +199,7 @@ impl Line {
     }
 
     /// Notes what happened on it, if it is traced.
-    pub fn note(&self, what: impl FnOnce() -> EventKind) {
+    pub fn note(&self, what: impl FnOnce() -> LineEventKind) {
         self.identity.note(self.number, what);
     }
 
@@ -207,7 +207,7 @@ impl Line {
     pub fn note_received(&self, header: Option<&Header>, message: &[u8]) {
         self.note(|| {
             let format = self.message_format.as_ref();
-            EventKind::Frame(TracedFrame::copied(Direction::In, header, message, format))
+            LineEventKind::Frame(TracedFrame::copied(Direction::In, header, message, format))
         });
     }
 
@@ -371,7 +371,7 @@ impl Outgoing {
     fn trace(&self, Outbound { header, body }: &Outbound) {
         self.identity.note(self.number, || {
             let format = self.message_format.as_ref();
-            EventKind::Frame(TracedFrame::copied(Direction::Out, header.as_ref(), body, format))
+            LineEventKind::Frame(TracedFrame::copied(Direction::Out, header.as_ref(), body, format))
         });
     }
 }

@@ -88,7 +88,7 @@ shared_responses! {
                       A card number that makes no sense made no payment: then it is the problem \
                       alone, with the `field`.",
         media_type: PROBLEM,
-        schema: "Refused",
+        schema: "PaymentProblem",
         headers: &["Idempotent-Replayed"],
         examples: &["insufficientFunds", "cardNumber"],
     };

@@ -1,4 +1,5 @@
-//! One meaning a name: no two types of the decisions and the stores are called the same.
+//! One meaning a name: no two types of the decisions and the stores are called the same, and the
+//! switch calls none of its types as the decisions call one of theirs.
 
 use std::collections::BTreeMap;
 
@@ -32,20 +33,57 @@ fn no_two_types_of_the_decisions_and_the_stores_have_one_name() {
     assert!(shared.is_empty(), "{} names with two meanings\n{}", shared.len(), shared.join("\n"));
 }
 
+#[test]
+fn no_type_of_the_switch_has_the_name_of_a_type_of_the_decisions() {
+    let of = |path: &str, text: &str| (path.to_owned(), text.to_owned());
+    let twice = [
+        of("router/src/a.rs", "pub struct Step;"),
+        of("switch/src/b.rs", "struct Step; struct Line;"),
+        of("switch/src/c.rs", "struct Line;"),
+    ];
+    assert_eq!(
+        names_of_decisions_in_switch(&twice),
+        ["Step: router/src/a.rs:1, switch/src/b.rs:1"]
+    );
+    let shared = names_of_decisions_in_switch(&files());
+    assert!(shared.is_empty(), "{} names with two meanings\n{}", shared.len(), shared.join("\n"));
+}
+
+/// Names of types of `switch` that `router` gives to a type too. Two private types of `switch` may
+/// share a name: nobody reads both in one place.
+fn names_of_decisions_in_switch(files: &[(String, String)]) -> Vec<String> {
+    let shared = places_by_name(files, &["router/src/", "switch/src/"]).into_iter();
+    shared
+        .filter(|(_, places)| {
+            let is_of = |family: &str| places.iter().any(|place| place.starts_with(family));
+            is_of("router/") && is_of("switch/")
+        })
+        .map(|(name, places)| format!("{name}: {}", places.join(", ")))
+        .collect()
+}
+
 /// Names of more than one type, each with all its places.
 fn shared_names(files: &[(String, String)]) -> Vec<String> {
+    places_by_name(files, &FAMILY)
+        .into_iter()
+        .filter(|(_, places)| 1 < places.len())
+        .map(|(name, places)| format!("{name}: {}", places.join(", ")))
+        .collect()
+}
+
+/// All types of some folders: where those of each name are declared.
+fn places_by_name(files: &[(String, String)], family: &[&str]) -> BTreeMap<String, Vec<String>> {
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (path, text) in files.iter().filter(|(path, _)| path.ends_with(".rs")) {
         let source = Source::new(path, text);
-        if !source.is_in(&FAMILY) {
+        if !source.is_in(family) {
             continue;
         }
         for (at, name) in types(&source.live) {
             places.entry(name.to_owned()).or_default().push(format!("{path}:{}", source.line(at)));
         }
     }
-    places.retain(|_, places| 1 < places.len());
-    places.iter().map(|(name, places)| format!("{name}: {}", places.join(", "))).collect()
+    places
 }
 
 /// The types that are declared in some code.

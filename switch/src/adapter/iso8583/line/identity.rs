@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use router::id::ParticipantId;
 
 use crate::config::UNKNOWN_PARTICIPANT;
-use crate::line_trace::{EventKind, LineTrace, TracedLine};
+use crate::line_trace::{LineEventKind, LineTrace, TracedLine};
 
 /// Who is at the other end of a line, and who writes down what goes over it.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ impl LineIdentity {
     }
 
     /// Notes what happened on the line of this number, if it is traced.
-    pub fn note(&self, number: u64, what: impl FnOnce() -> EventKind) {
+    pub fn note(&self, number: u64, what: impl FnOnce() -> LineEventKind) {
         if let Some(trace) = &self.trace {
             let participant = self.participant.get().copied();
             trace.note(&TracedLine { number, participant, peer: self.peer }, what);
