@@ -7,7 +7,7 @@ mod events;
 mod notices;
 mod open;
 mod read;
-mod revival;
+mod redelivery;
 mod start;
 
 use std::collections::BTreeMap;
@@ -36,9 +36,11 @@ use crate::shared::Shared;
 use crate::view::{TraceName, Views};
 use crate::writer::{Command, Decided};
 pub use answer::{Admission, Page, Recovered, Stats};
-pub use elsewhere::{Appending, OtherLane, OtherLaneStores, OtherLanes, Revived, Reviving};
+pub use elsewhere::{
+    Appending, OtherLane, OtherLaneStores, OtherLanes, Redelivery, RedeliveryFuture,
+};
 pub use read::OutcomeWait;
-pub use revival::Revival;
+pub use redelivery::RedeliverySignal;
 pub use start::Parts;
 
 /// Reads off the runtime's threads at once: where they go to this machine's disk …
@@ -67,8 +69,8 @@ struct Inner {
     other_lanes: Option<Arc<dyn OtherLanes>>,
     /// Outboxes of other lanes, for the endpoints that are served here.
     other_outboxes: Mutex<BTreeMap<Lane, Arc<Outbox>>>,
-    /// How those are woken who serve endpoints with a notice that was revived.
-    revivals: Mutex<BTreeMap<EndpointId, Weak<Revival>>>,
+    /// How the workers of endpoints learn of a redelivery.
+    redelivery_signals: Mutex<BTreeMap<EndpointId, Weak<RedeliverySignal>>>,
     sealer: Sealer,
     /// Turns of reads that leave the runtime's threads.
     reads: Arc<Semaphore>,

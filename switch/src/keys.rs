@@ -31,7 +31,7 @@ use sha2::{Digest, Sha256};
 use storage_cql::api_keys::ApiKeys;
 use tokio::sync::Mutex;
 
-use self::common::Common;
+use self::common::CachedKeyTable;
 use self::listed::counts;
 use self::stamp::{Stamp, StampReading};
 use self::uses::Uses;
@@ -80,9 +80,9 @@ pub struct KeyHolder {
     pub owner: String,
 }
 
-/// Whether a key is known cannot be said now.
+/// The key is not known here, and the table or file that may have it cannot be read now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the API keys cannot be looked at now")]
+#[error("the API keys cannot be read now")]
 pub struct KeyTableUnavailable;
 
 /// The keys of a file by their hashes, each with the time it ends.
@@ -95,8 +95,8 @@ pub struct Keys {
     read: ArcSwap<Read>,
     /// Held while the file is read, so that it is read once a change.
     reading: Mutex<()>,
-    common: Option<Common>,
-    /// The table behind it, to change it.
+    common: Option<CachedKeyTable>,
+    /// The table itself, for changes.
     table: Option<ApiKeys>,
     uses: Uses,
 }
@@ -105,7 +105,7 @@ pub struct Keys {
 #[derive(Debug)]
 struct Read {
     looked: StampReading,
-    /// None while the file cannot be read: then nobody can say whether a key was revoked.
+    /// None while the file cannot be read: a key of it may have been revoked.
     known: Option<Known>,
 }
 
@@ -135,10 +135,10 @@ impl Keys {
         }
     }
 
-    /// With those that all nodes of a cluster know.
+    /// The same, and the keys of the table that all nodes of a cluster share.
     pub fn with_common(self, common: ApiKeys) -> Self {
         let table = Some(common.clone());
-        Self { common: Some(Common::new(move |hash| common.find(hash))), table, ..self }
+        Self { common: Some(CachedKeyTable::new(move |hash| common.find(hash))), table, ..self }
     }
 
     /// Whose key this is. Cancel-safe.

@@ -37,7 +37,7 @@ use router::secret::Secret;
 use router::time::Timestamp;
 use storage::outbox::NoticeRow;
 use storage::seal::Sealer;
-use storage::store::Revived;
+use storage::store::Redelivery;
 use storage::{Store, StoreError};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
@@ -269,14 +269,15 @@ impl Notices {
     /// Errors: the store's.
     pub async fn redeliver(&self, row: &NoticeRow) -> Result<(), StoreError> {
         let (endpoint, asked_at) = (row.endpoint, clock::now());
-        self.revive(Revived { endpoint, asked_at, sequences: vec![row.owed.sequence] }).await
+        self.redeliver_all(Redelivery { endpoint, asked_at, sequences: vec![row.owed.sequence] })
+            .await
     }
 
-    async fn revive(&self, revived: Revived) -> Result<(), StoreError> {
-        let endpoint = revived.endpoint;
-        self.store.revive(revived).await.inspect_err(|error| {
+    async fn redeliver_all(&self, redelivery: Redelivery) -> Result<(), StoreError> {
+        let endpoint = redelivery.endpoint;
+        self.store.redeliver(redelivery).await.inspect_err(|error| {
             let error = storage::with_causes(error);
-            tracing::warn!(%endpoint, %error, "notices were not revived");
+            tracing::warn!(%endpoint, %error, "the redelivery of notices failed");
         })
     }
 
@@ -311,8 +312,8 @@ impl Notices {
             let addressed = Mutex::new(target.uri.clone());
             let current = Arc::new(CurrentTarget::new(&endpoint, Arc::new(target)));
             let (notices, endpoint) = (Arc::clone(self), endpoint.id);
-            let revival = self.store.revival(endpoint);
-            let worker = Worker { notices, endpoint, current, addressed, stop, revival, pause };
+            let redelivery = self.store.redelivery_signal(endpoint);
+            let worker = Worker { notices, endpoint, current, addressed, stop, redelivery, pause };
             self.engine.tasks.service("notices of an endpoint", worker.run());
         }
     }

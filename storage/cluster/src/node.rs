@@ -19,7 +19,7 @@ use router::id::{AccountId, Lane};
 use router::money::Currency;
 use router::posting::Entry;
 use storage::guard::GateEpoch;
-use storage::store::{Appending, Revived, Reviving};
+use storage::store::{Appending, Redelivery, RedeliveryFuture};
 use storage::{Recovered, Sealer, Store, StoreFailure};
 use storage_cql::once::{Once, Turn};
 use storage_cql::{Control, Cql, CqlError, LaneRow, Lanes, Nodes, Owner};
@@ -91,9 +91,9 @@ pub trait Peers: Send + Sync {
     /// Has the node at an address append a record to a lane it holds.
     fn append(&self, address: &str, lane: Lane, encoded: Vec<u8>) -> Appending;
 
-    /// Has the node at an address revive notices of an endpoint that the owner of a lane it holds
+    /// Has the node at an address redeliver notices of an endpoint that the owner of a lane it holds
     /// serves.
-    fn revive(&self, address: &str, lane: Lane, revived: Revived) -> Reviving;
+    fn redeliver(&self, address: &str, lane: Lane, redelivery: Redelivery) -> RedeliveryFuture;
 }
 
 /// A node that runs. Stop it before its stores are closed.

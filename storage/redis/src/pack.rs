@@ -170,7 +170,10 @@ fn row_name(kind: u8, key: u128) -> [u8; 17] {
     name
 }
 
-/// Instants order the same inside Redis as here, but for those nobody lives to see.
+/// A time as the functions in Redis read it: microseconds as decimal text.
+///
+/// Redis computes with doubles, which are exact up to 2^53. Times beyond that (years after 2255)
+/// are set to the greatest exact value, so all earlier times order in Redis as they do here.
 pub(crate) fn instant(at: Timestamp) -> String {
     at.0.clamp(-INSTANT_MAX, INSTANT_MAX).to_string()
 }

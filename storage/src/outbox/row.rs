@@ -148,8 +148,8 @@ impl Outbox {
 
     /// Notes what became of a notice; gives the mark that is now due, if one is.
     ///
-    /// An attempt that failed ends no later wish: a notice that was revived since the attempt began
-    /// stays owed as it was revived.
+    /// A failed attempt does not end a redelivery that was asked for after the attempt began: the
+    /// notice stays owed as the redelivery set it.
     pub fn note(
         &self,
         endpoint: EndpointId,
@@ -158,7 +158,7 @@ impl Outbox {
         (delivery, next_at): (Delivery, Timestamp),
     ) -> Result<Option<NoticeMark>, ViewError> {
         self.change(endpoint, sequence, |row| {
-            if delivery == Delivery::Delivered || !row.is_revived_since(attempted.at) {
+            if delivery == Delivery::Delivered || !row.is_redelivery_asked_since(attempted.at) {
                 row.delivery = delivery;
                 row.owed.attempts = attempted.attempts;
                 row.owed.next_at = next_at;
@@ -169,7 +169,7 @@ impl Outbox {
     }
 
     /// Notes that a notice was given up for its age at a time, without one more attempt: of one that
-    /// is owed since no later than `since`. One that was revived meanwhile stays owed.
+    /// is owed since no later than `since`. A notice whose redelivery was asked for meanwhile stays owed.
     pub fn note_too_old(
         &self,
         endpoint: EndpointId,
@@ -201,15 +201,15 @@ impl Outbox {
         match row.delivery {
             Delivery::Delivered | Delivery::Dead => cursor.unmarked += 1,
             Delivery::Queued | Delivery::Retrying => {
-                self.owe_again(endpoint, sequence, &mut cursor)?;
+                self.move_cursor_before(endpoint, sequence, &mut cursor)?;
             }
         }
         if cursor.unmarked >= MARK_EVERY { self.mark(endpoint, &mut cursor) } else { Ok(None) }
     }
 
-    /// Owes a notice anew, whatever became of it, to be sent at a time with the whole schedule
-    /// before it and its age counted anew. One that is not there is left so.
-    pub fn revive(
+    /// Owes a notice once more from a time on, whether it was delivered, given up or is owed: its
+    /// attempts and its age count from zero. A notice without a row is left alone.
+    pub fn owe_again(
         &self,
         endpoint: EndpointId,
         sequence: u64,
@@ -222,11 +222,11 @@ impl Outbox {
         (row.delivery, row.owed.attempts, row.owed.next_at) = (Delivery::Retrying, 0, at);
         row.owed.owed_since = at;
         self.views.put_notice(endpoint, NoticeBytes { sequence, row: encode(&row) })?;
-        self.owe_again(endpoint, sequence, &mut cursor)
+        self.move_cursor_before(endpoint, sequence, &mut cursor)
     }
 
-    /// A notice is owed: the cursor goes back before it if it has passed it.
-    fn owe_again(
+    /// Moves the cursor back before a notice that is owed, if the cursor has passed it.
+    fn move_cursor_before(
         &self,
         endpoint: EndpointId,
         sequence: u64,
@@ -304,8 +304,8 @@ impl NoticeRow {
         matches!(self.delivery, Delivery::Queued | Delivery::Retrying)
     }
 
-    /// Whether it was revived after a time, and not tried since.
-    fn is_revived_since(&self, time: Timestamp) -> bool {
+    /// Whether its redelivery was asked for after a time, and it was not tried since.
+    fn is_redelivery_asked_since(&self, time: Timestamp) -> bool {
         (self.delivery, self.owed.attempts) == (Delivery::Retrying, 0)
             && self.owed.owed_since > time
     }
@@ -426,8 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_given_up_for_its_age_keeps_its_attempts_and_its_age_counts_anew_once_it_is_revived()
-    {
+    fn a_notice_given_up_for_its_age_keeps_its_attempts_and_a_redelivery_counts_its_age_anew() {
         let dir = tempfile::tempdir().unwrap();
         let outbox = outbox(dir.path(), 1);
         let row = || outbox.log(ENDPOINT, u64::MAX, 1).unwrap().remove(0);
@@ -440,31 +439,31 @@ mod tests {
         assert_eq!((dead.delivery, dead.owed.attempts), (Delivery::Dead, 3));
         assert_eq!((dead.last_status, dead.last_at), (Some(429), Some(Timestamp(95))));
         assert_eq!(outbox.page(ENDPOINT, 0, 9).unwrap().rows, [], "it is owed no more");
-        outbox.revive(ENDPOINT, 1, Timestamp(99)).unwrap();
-        let revived = outbox.page(ENDPOINT, 0, 9).unwrap().rows.remove(0);
-        assert_eq!((revived.owed_since, revived.attempts), (Timestamp(99), 0));
+        outbox.owe_again(ENDPOINT, 1, Timestamp(99)).unwrap();
+        let again = outbox.page(ENDPOINT, 0, 9).unwrap().rows.remove(0);
+        assert_eq!((again.owed_since, again.attempts), (Timestamp(99), 0));
     }
 
     #[test]
-    fn a_notice_revived_while_it_is_given_up_stays_owed_as_it_was_revived() {
+    fn a_redelivery_asked_for_while_the_notice_is_given_up_stands() {
         let dir = tempfile::tempdir().unwrap();
         let outbox = outbox(dir.path(), 1);
         let owed = || outbox.page(ENDPOINT, 0, 9).unwrap().rows;
-        // Who serves the endpoint has read the notice, and asks its age, before it is revived.
+        // The endpoint's server has read the notice, and asks its age, before the redelivery.
         let read = owed().remove(0);
-        outbox.revive(ENDPOINT, 1, Timestamp(99)).unwrap();
+        outbox.owe_again(ENDPOINT, 1, Timestamp(99)).unwrap();
         outbox.note_too_old(ENDPOINT, 1, (read.owed_since, Timestamp(99))).unwrap();
-        let revived = owed().remove(0);
-        assert_eq!((revived.owed_since, revived.next_at), (Timestamp(99), Timestamp(99)));
+        let again = owed().remove(0);
+        assert_eq!((again.owed_since, again.next_at), (Timestamp(99), Timestamp(99)));
         // An attempt that began before fails after it: the last of the schedule, or not the last.
         let failed = Attempted { at: Timestamp(98), status: Some(500), attempts: 9 };
         for became in [(Delivery::Dead, Timestamp(0)), (Delivery::Retrying, Timestamp(500))] {
             outbox.note(ENDPOINT, 1, failed, became).unwrap();
-            assert_eq!(owed(), std::slice::from_ref(&revived));
+            assert_eq!(owed(), std::slice::from_ref(&again));
         }
         let later = Attempted { at: Timestamp(100), ..failed };
         outbox.note(ENDPOINT, 1, later, (Delivery::Dead, Timestamp(0))).unwrap();
-        assert_eq!(owed(), [], "an attempt after it was revived counts");
+        assert_eq!(owed(), [], "an attempt after the redelivery was asked for counts");
     }
 
     #[test]

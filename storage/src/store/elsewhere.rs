@@ -25,7 +25,7 @@ pub(super) const UNSEEN_MAX: Duration = Duration::from_millis(1_500);
 
 /// Notices of one endpoint that are to be sent once more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revived {
+pub struct Redelivery {
     /// The endpoint.
     pub endpoint: EndpointId,
     /// When somebody asked for it; the notices are due from then.
@@ -46,8 +46,8 @@ pub trait OtherLaneStores: Send + Sync {
     /// it.
     fn append(&self, lane: Lane, encoded: Vec<u8>) -> Appending;
 
-    /// Has the node that holds a lane revive notices, as [`Store::revive_here`] does it.
-    fn revive(&self, lane: Lane, revived: Revived) -> Reviving;
+    /// Has the node that holds a lane redeliver notices, as [`Store::redeliver_here`] does it.
+    fn redeliver(&self, lane: Lane, redelivery: Redelivery) -> RedeliveryFuture;
 }
 
 /// All lanes of the journal, as far as who delivers their notices must know them.
@@ -70,8 +70,8 @@ pub struct OtherLane {
 /// A record on its way to another node.
 pub type Appending = Pin<Box<dyn Future<Output = Result<Appended, StoreError>> + Send>>;
 
-/// A notice about to be revived at another node.
-pub type Reviving = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+/// A redelivery that another node was asked for.
+pub type RedeliveryFuture = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
 
 impl Store {
     /// Makes the stores of other lanes known, once.

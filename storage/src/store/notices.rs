@@ -1,8 +1,8 @@
-//! The outbox side of the handle.
+//! The store's part for notices: which are owed, what became of each, and redeliveries.
 //!
-//! An endpoint is served by the store of its home lane, which delivers what any lane owes it and
-//! is the only one to change the rows of its notices. Its store reads other lanes' rows where
-//! their writers put them; what it makes of them it writes there too.
+//! An endpoint is served by the store of its home lane. This server delivers the notices that any
+//! lane owes to the endpoint, and no other store changes the rows of these notices. The rows of
+//! another lane stand in that lane's tables; the server reads and changes them there.
 
 use std::sync::{Arc, Weak};
 
@@ -12,7 +12,7 @@ use router::record::{NoticeMark, Record};
 use router::time::Timestamp;
 use tokio::sync::{oneshot, watch};
 
-use super::{Inner, OtherLane, Revival, Revived, Store, StoreError};
+use super::{Inner, OtherLane, Redelivery, RedeliverySignal, Store, StoreError};
 use crate::journal::Head;
 use crate::outbox::{
     Attempted, Delivery, LanePage, LogCursor, NoticePage, Outbox, OwedPage, ReadThrough, log_page,
@@ -22,9 +22,9 @@ use crate::record;
 use crate::view::{EndpointHome, ViewError};
 use crate::writer::Command;
 
-/// Notices another node is asked to revive at once: as many as it does well within the time that it
-/// has to answer.
-const REVIVED_AT_ONCE: usize = 50;
+/// Notices of one redelivery request to another node. The other node can owe this many again well
+/// within the time for its answer.
+const REDELIVERED_AT_ONCE: usize = 50;
 
 impl Store {
     /// Endpoints that are set.
@@ -40,23 +40,23 @@ impl Store {
         of_biller.filter(|endpoint| endpoint.biller == biller).cloned().collect()
     }
 
-    /// Those of them that are served here: this store's lane is where they were set last.
+    /// The endpoints that this store serves: those that were set last in this store's lane.
     pub fn endpoints_here(&self) -> Vec<Endpoint> {
         let endpoints = self.inner.shared.endpoints.lock();
         let here = |homed: &&EndpointHome| homed.home == self.lane();
         endpoints.values().filter(here).map(|homed| homed.endpoint.clone()).collect()
     }
 
-    /// The lane whose owner serves an endpoint; none of one that is not set.
+    /// The lane whose owner serves an endpoint; none for an endpoint that is not set.
     pub fn home_of(&self, endpoint: EndpointId) -> Option<Lane> {
         self.inner.shared.endpoints.lock().get(&endpoint).map(|homed| homed.home)
     }
 
-    /// Notices an endpoint is still owed by any lane after what was read, and how far was looked.
+    /// A page of the notices that any lane still owes an endpoint, and how far the lanes were read.
     ///
     /// Shape: in the order of each lane; between lanes by the time of the payments' ids, as far as
-    ///        the lanes' notices are known by now. A page may be short, or empty, while more is
-    ///        owed. Cancel-safe.
+    ///        the lanes' notices are known. A page may be short or empty while more notices are
+    ///        owed: only [`OwedPage::through`] says where to read on. Cancel-safe.
     pub async fn outbox_page(
         &self,
         endpoint: EndpointId,
@@ -67,7 +67,7 @@ impl Store {
         self.blocking(move || Ok(inner.owed(endpoint, after, limit)?)).await
     }
 
-    /// A notice was accepted. Dropping the call may leave that noted.
+    /// Notes that an endpoint accepted a notice. A dropped call may have noted it.
     pub async fn notice_done(
         &self,
         endpoint: EndpointId,
@@ -77,7 +77,7 @@ impl Store {
         self.note(endpoint, sequence, attempted, (Delivery::Delivered, Timestamp(0))).await
     }
 
-    /// A notice is to be tried again at `next_at`.
+    /// Notes that an attempt failed and the next one is due at `next_at`.
     pub async fn notice_retry(
         &self,
         endpoint: EndpointId,
@@ -88,7 +88,7 @@ impl Store {
         self.note(endpoint, sequence, attempted, (Delivery::Retrying, next_at)).await
     }
 
-    /// A notice is given up.
+    /// Notes that a notice is given up after its last attempt.
     pub async fn notice_dead(
         &self,
         endpoint: EndpointId,
@@ -98,8 +98,10 @@ impl Store {
         self.note(endpoint, sequence, attempted, (Delivery::Dead, Timestamp(0))).await
     }
 
-    /// A notice is given up for its age at a time, without one more attempt: `since` is when its age
-    /// began to count, as it was read. One that was revived meanwhile stays owed.
+    /// Notes that a notice is given up at a time for its age, without another attempt.
+    ///
+    /// `since` is the start of its age as the caller read it. A notice whose redelivery was asked
+    /// for since then stays owed.
     pub async fn notice_too_old(
         &self,
         endpoint: EndpointId,
@@ -110,31 +112,32 @@ impl Store {
         self.noted(sequence, note).await
     }
 
-    /// Sends notices once more, whatever became of them: has whoever serves their endpoint do it.
+    /// Owes notices to an endpoint once more, whether they were delivered, given up or are owed. The
+    /// store that serves the endpoint does it.
     ///
-    /// Errors: the store's; [`StoreError::Elsewhere`] when the server cannot be reached; some may be
-    /// revived all the same. Dropping the call may leave them revived.
-    pub async fn revive(&self, revived: Revived) -> Result<(), StoreError> {
-        // One that was deleted meanwhile is owed nothing.
-        let Some(home) = self.home_of(revived.endpoint) else { return Ok(()) };
+    /// Errors: the store's; [`StoreError::Elsewhere`] when the server cannot be reached. After an
+    /// error or a dropped call some of the notices, or all, may be owed again.
+    pub async fn redeliver(&self, redelivery: Redelivery) -> Result<(), StoreError> {
+        // A deleted endpoint is owed nothing.
+        let Some(home) = self.home_of(redelivery.endpoint) else { return Ok(()) };
         match self.inner.others.get() {
             Some(others) if home != self.lane() && others.held(home).is_none() => {
-                for sequences in revived.sequences.chunks(REVIVED_AT_ONCE) {
-                    let part = Revived { sequences: sequences.to_vec(), ..revived };
-                    others.revive(home, part).await?;
+                for sequences in redelivery.sequences.chunks(REDELIVERED_AT_ONCE) {
+                    let part = Redelivery { sequences: sequences.to_vec(), ..redelivery };
+                    others.redeliver(home, part).await?;
                 }
                 Ok(())
             }
-            Some(_) | None => self.revive_here(revived).await,
+            Some(_) | None => self.redeliver_here(redelivery).await,
         }
     }
 
-    /// The same, for an endpoint that is served by this store or by one that this node holds
-    /// besides: owes the notices again, then tells once who serves the endpoint.
+    /// Owes notices once more to an endpoint that this store serves, or another store of this node.
+    /// One signal tells the endpoint's worker of all of them.
     ///
-    /// Errors: [`StoreError::Elsewhere`] when the endpoint is served by another node.
-    pub async fn revive_here(&self, revived: Revived) -> Result<(), StoreError> {
-        let Revived { endpoint, asked_at, sequences } = revived;
+    /// Errors: [`StoreError::Elsewhere`] when another node serves the endpoint.
+    pub async fn redeliver_here(&self, redelivery: Redelivery) -> Result<(), StoreError> {
+        let Redelivery { endpoint, asked_at, sequences } = redelivery;
         let Some(home) = self.home_of(endpoint) else { return Ok(()) };
         let server = if home == self.lane() { Some(self.clone()) } else { self.held(home) };
         let elsewhere = |lane, detail: &str| StoreError::Elsewhere { lane, detail: detail.into() };
@@ -146,18 +149,20 @@ impl Store {
             owed.push((outbox.ok_or_else(|| elsewhere(lane, "it is not known yet"))?, sequence));
         }
         let inner = Arc::clone(&server.inner);
-        let revive = move || {
+        let owe_again = move || {
             let mut owed = owed.iter();
-            let revived = owed
-                .try_for_each(|(outbox, sequence)| outbox.revive(endpoint, *sequence, asked_at));
-            // Here, since the caller may be gone by now: who reads again in vain loses nothing.
-            inner.tell_revived(endpoint, asked_at);
-            Ok(revived?)
+            let result = owed
+                .try_for_each(|(outbox, sequence)| outbox.owe_again(endpoint, *sequence, asked_at));
+            // The signal goes out here because the caller may have dropped the call by now. A
+            // signal without a changed row makes the worker read once in vain, nothing else.
+            inner.signal_redelivery(endpoint, asked_at);
+            Ok(result?)
         };
-        self.blocking(revive).await?;
+        self.blocking(owe_again).await?;
         if server.inner.other_lanes.is_some() {
-            // Only who still owns the lane can append to it. Who does not has told nobody that
-            // looks: the owner of today read the rows before they were changed, and must be asked.
+            // Only the present owner of the lane can append to it. When another node has taken the
+            // lane over, its worker read the rows before they were changed and had no signal: the
+            // append fails then, and the caller has to ask that node.
             let inner = Arc::clone(&server.inner);
             let mark = self.blocking(move || Ok(inner.outbox.standing(endpoint)?)).await?;
             let appended = Box::pin(server.append(Record::NoticeMark(mark))).await;
@@ -166,24 +171,26 @@ impl Store {
         Ok(())
     }
 
-    /// Told when notices of an endpoint that is served here were revived: read from the start.
-    pub fn revival(&self, endpoint: EndpointId) -> Arc<Revival> {
-        let mut revivals = self.inner.revivals.lock();
-        if let Some(known) = revivals.get(&endpoint).and_then(Weak::upgrade) {
+    /// The signal that has an endpoint's worker read the endpoint's notices from the start. All
+    /// callers that ask for it while one of them holds it have the same one.
+    pub fn redelivery_signal(&self, endpoint: EndpointId) -> Arc<RedeliverySignal> {
+        let mut signals = self.inner.redelivery_signals.lock();
+        if let Some(known) = signals.get(&endpoint).and_then(Weak::upgrade) {
             return known;
         }
-        revivals.retain(|_, waiting| waiting.strong_count() > 0);
-        let told = Arc::new(Revival::default());
-        revivals.insert(endpoint, Arc::downgrade(&told));
-        told
+        signals.retain(|_, held| held.strong_count() > 0);
+        let signal = Arc::new(RedeliverySignal::default());
+        signals.insert(endpoint, Arc::downgrade(&signal));
+        signal
     }
 
-    /// Changes whenever new notices are owed; holds the position they are known up to here.
+    /// Changes whenever new notices are owed. Its value is the position up to which this lane's
+    /// notices are known.
     pub fn notices_signal(&self) -> watch::Receiver<u64> {
         self.inner.shared.noticed.subscribe()
     }
 
-    /// Says that another lane owes new notices.
+    /// Signals that another lane owes new notices.
     pub fn tell_other_lanes_owe(&self) {
         self.inner.shared.noticed.send_modify(|_| {});
     }
@@ -226,7 +233,8 @@ impl Store {
         Ok(())
     }
 
-    /// Queues a mark without waiting. One that finds no room is made up for by the next.
+    /// Queues a mark without waiting. A mark that finds no room is dropped: the next mark of the
+    /// endpoint says all that it said.
     fn mark_soon(&self, mark: NoticeMark) {
         let record = Record::NoticeMark(mark);
         let mut encoded = Vec::new();
@@ -247,9 +255,10 @@ impl Store {
 }
 
 impl Inner {
-    fn tell_revived(&self, endpoint: EndpointId, asked_at: Timestamp) {
-        if let Some(server) = self.revivals.lock().get(&endpoint).and_then(Weak::upgrade) {
-            server.revived(asked_at);
+    fn signal_redelivery(&self, endpoint: EndpointId, asked_at: Timestamp) {
+        let signal = self.redelivery_signals.lock().get(&endpoint).and_then(Weak::upgrade);
+        if let Some(signal) = signal {
+            signal.asked_for(asked_at);
         }
     }
 
@@ -295,12 +304,13 @@ impl Inner {
         Ok(log_page(lists, limit))
     }
 
-    /// Notes what became of a notice of any lane; gives the mark that is now due in this one.
+    /// Notes what became of a notice of any lane; gives the mark that is now due in this lane.
     ///
-    /// A mark keeps a rebuild of the read models from owing again what was delivered. It stands in
-    /// the journal of the lane that owed it, which has one writer; another lane's is not told. It
-    /// does without: tables that all nodes share are not rebuilt, what is derived twice replaces no
-    /// row that changed since, and the cursor, which moves as it does here, is in a table too.
+    /// A mark keeps a rebuild of the read models from owing a delivered notice again. It stands in
+    /// the journal of the lane that owed the notice, and only this lane's writer appends to that
+    /// journal. A notice of another lane therefore has no mark, and needs none: the tables that all
+    /// nodes share are not rebuilt, a row that is derived twice does not replace one that changed
+    /// since, and the cursor stands in a table too.
     fn note(
         &self,
         sequence: u64,
@@ -312,7 +322,8 @@ impl Inner {
         Ok(due.filter(|_| lane == self.lane))
     }
 
-    /// Moves all cursors as far as they go; gives the marks that are due in this lane.
+    /// Moves each cursor past the notices that are delivered or given up; gives the marks that are
+    /// due in this lane.
     fn marks(&self) -> Result<Vec<NoticeMark>, ViewError> {
         let others: Vec<Arc<Outbox>> = self.other_outboxes.lock().values().cloned().collect();
         for other in others {
@@ -327,7 +338,7 @@ impl Inner {
         all.into_iter().filter(move |other| other.lane != own)
     }
 
-    /// The outbox of a lane; none of one that is not known.
+    /// The outbox of a lane; none for a lane that is not known.
     fn outbox_of(&self, lane: Lane) -> Option<Arc<Outbox>> {
         if lane == self.lane {
             return Some(Arc::clone(&self.outbox));
@@ -338,13 +349,14 @@ impl Inner {
 
     fn other_outbox(&self, other: &OtherLane) -> Arc<Outbox> {
         let mut outboxes = self.other_outboxes.lock();
-        // What marks its journal has, its cursors in the tables have too.
+        // No marks are needed: the lane's cursors in the tables say the same as its marks.
         let open = || Arc::new(Outbox::new(Arc::clone(&other.views), Default::default()));
         Arc::clone(outboxes.entry(other.lane).or_insert_with(open))
     }
 }
 
-/// What one lane owes after a position, when its notices are known up to another.
+/// The notices that one lane owes after a position; `noticed` is the position up to which the lane's
+/// notices are known.
 fn lane_page(
     outbox: &Outbox,
     endpoint: EndpointId,

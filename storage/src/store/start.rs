@@ -191,7 +191,7 @@ where
         outbox,
         other_lanes,
         other_outboxes: Mutex::default(),
-        revivals: Mutex::default(),
+        redelivery_signals: Mutex::default(),
         sealer,
         threads,
         others,

@@ -11,7 +11,7 @@ use router::reservation::Keep;
 use storage::conformance::sample::{self, Sample};
 use storage::folder::FolderError;
 use storage::outbox::{Attempted, Delivery, ReadThrough};
-use storage::store::Revived;
+use storage::store::Redelivery;
 use storage::verify::{records, verify};
 use storage::{Admission, OpenError, Settings, Store};
 use tempfile::TempDir;
@@ -356,11 +356,11 @@ async fn delivered_notices_stay_delivered_over_restarts_and_rebuilds() {
     let log: Vec<_> = log.iter().map(|row| row.delivery).collect();
     assert_eq!(log, [Delivery::Retrying, Delivery::Dead, Delivery::Delivered]);
     let sequences = vec![owed[1].sequence];
-    store.revive(Revived { endpoint, asked_at: sample::at(60), sequences }).await.unwrap();
+    store.redeliver(Redelivery { endpoint, asked_at: sample::at(60), sequences }).await.unwrap();
     assert_eq!(
         store.outbox_page(endpoint, &ReadThrough::default(), 10).await.unwrap().rows.len(),
         2,
-        "a dead one is revived"
+        "a notice that was given up is owed again"
     );
     store.close().await;
 

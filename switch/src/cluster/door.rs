@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tower::ServiceExt;
 use tower_http::timeout::TimeoutLayer;
 
-use super::peers::{APPEND, REVIVE, Way, read_revived, stale_text};
+use super::peers::{APPEND, REDELIVER, Way, read_redelivery, stale_text};
 use super::{lines, proof};
 use crate::adapter::iso8583::Iso8583Participant;
 use crate::admission::{self, Admission, Kind};
@@ -90,7 +90,7 @@ impl Door {
         let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX);
         Router::new()
             .route(APPEND, post(append))
-            .route(REVIVE, post(revive))
+            .route(REDELIVER, post(redeliver))
             .route("/send/{participant}", post(send))
             .route("/behind/{participant}", post(send_behind))
             .route("/answer/{participant}", post(answer))
@@ -205,23 +205,23 @@ fn late_here(
 }
 
 /// A notice to be sent once more, of an endpoint that another node does not serve.
-async fn revive(
+async fn redeliver(
     State(door): State<Door>,
     Extension(hold): Extension<BodyHold>,
     headers: HeaderMap,
     notices: Bytes,
 ) -> StatusCode {
-    if !door.knows(REVIVE, (&hold, &headers), &notices) {
+    if !door.knows(REDELIVER, (&hold, &headers), &notices) {
         metrics::counter!("cauce_peer_requests_total", "result" => "unknown").increment(1);
         return StatusCode::UNAUTHORIZED;
     }
-    let Some(revived) = read_revived(&notices) else { return StatusCode::BAD_REQUEST };
-    let endpoint = revived.endpoint;
-    match door.engine.store.revive_here(revived).await {
+    let Some(redelivery) = read_redelivery(&notices) else { return StatusCode::BAD_REQUEST };
+    let endpoint = redelivery.endpoint;
+    match door.engine.store.redeliver_here(redelivery).await {
         Ok(()) => StatusCode::OK,
         Err(error) => {
             let error = storage::with_causes(&error);
-            tracing::warn!(%endpoint, %error, "notices were not revived for another node");
+            tracing::warn!(%endpoint, %error, "a redelivery asked for by another node failed");
             StatusCode::SERVICE_UNAVAILABLE
         }
     }

@@ -14,7 +14,7 @@ use router::payment::{IllegalStep, PaymentState};
 use router::text::Text;
 use router::time::Timestamp;
 use storage::StoreError;
-use storage::store::{Appended, Appending, Revived, Reviving};
+use storage::store::{Appended, Appending, Redelivery, RedeliveryFuture};
 use storage_cluster::Peers;
 use tokio::time::timeout;
 
@@ -29,8 +29,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// Where records are appended.
 pub const APPEND: &str = "/append";
-/// Where notices are revived.
-pub const REVIVE: &str = "/revive";
+/// Where a node asks another for a redelivery.
+pub const REDELIVER: &str = "/redeliver";
 /// Longest answer.
 const ANSWER_BYTES_MAX: usize = 4096;
 
@@ -146,8 +146,8 @@ impl Peers for HttpPeers {
         })
     }
 
-    fn revive(&self, address: &str, lane: Lane, revived: Revived) -> Reviving {
-        let asked = self.ask(address, REVIVE, revived_bytes(&revived));
+    fn redeliver(&self, address: &str, lane: Lane, redelivery: Redelivery) -> RedeliveryFuture {
+        let asked = self.ask(address, REDELIVER, redelivery_bytes(&redelivery));
         let elsewhere = move |detail: String| StoreError::Elsewhere { lane, detail: detail.into() };
         let address = address.to_owned();
         Box::pin(async move {
@@ -160,22 +160,22 @@ impl Peers for HttpPeers {
 }
 
 /// Notices as nodes tell each other of them: endpoint, when they were asked for, positions.
-pub fn revived_bytes(revived: &Revived) -> Vec<u8> {
-    let Revived { endpoint, asked_at, sequences } = revived;
+pub fn redelivery_bytes(redelivery: &Redelivery) -> Vec<u8> {
+    let Redelivery { endpoint, asked_at, sequences } = redelivery;
     let mut bytes = [&endpoint.0.to_be_bytes()[..], &asked_at.0.to_be_bytes()].concat();
     bytes.extend(sequences.iter().flat_map(|sequence| sequence.to_be_bytes()));
     bytes
 }
 
 /// Reads that.
-pub fn read_revived(bytes: &[u8]) -> Option<Revived> {
+pub fn read_redelivery(bytes: &[u8]) -> Option<Redelivery> {
     let (endpoint, rest) = bytes.split_first_chunk::<16>()?;
     let (asked_at, rest) = rest.split_first_chunk::<8>()?;
     let (sequences, rest) = rest.as_chunks::<8>();
     let sequences = sequences.iter().map(|sequence| u64::from_be_bytes(*sequence)).collect();
     let endpoint = EndpointId(u128::from_be_bytes(*endpoint));
     let asked_at = Timestamp(i64::from_be_bytes(*asked_at));
-    rest.is_empty().then_some(Revived { endpoint, asked_at, sequences })
+    rest.is_empty().then_some(Redelivery { endpoint, asked_at, sequences })
 }
 
 /// A stale version as nodes tell each other of it: expected, found, the subject's kind and id.

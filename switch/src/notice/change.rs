@@ -94,7 +94,7 @@ impl Notices {
             })
             .await?;
         self.changed.notify_one();
-        self.store.revival(id).wake();
+        self.store.redelivery_signal(id).wake();
         tracing::info!(endpoint = %id, "endpoint changed");
         self.known_everywhere().await;
         Ok(endpoint)

@@ -64,7 +64,7 @@ impl Queue {
         self.read_through = through;
         for notice in owed {
             if self.owed.contains_key(&notice.sequence) {
-                self.revive(&notice);
+                self.take_redelivered(&notice);
                 continue;
             }
             let (sequence, key) = (notice.sequence, notice.order_key);
@@ -81,7 +81,7 @@ impl Queue {
 
     /// A notice that is held and waits for its time takes the time it was given meanwhile: somebody
     /// asked for it. What is on its way is as it is.
-    fn revive(&mut self, read: &UndeliveredNotice) {
+    fn take_redelivered(&mut self, read: &UndeliveredNotice) {
         let key = read.order_key;
         let is_on_its_way = self.on_their_way.get(&key) == Some(&read.sequence);
         let known = &self.owed[&read.sequence].notice;
@@ -149,7 +149,7 @@ impl Queue {
     }
 
     /// Whether a notice was asked for once more since it was given to be sent.
-    pub fn is_revived(&self, sent: &UndeliveredNotice) -> bool {
+    pub fn is_redelivery_asked(&self, sent: &UndeliveredNotice) -> bool {
         let held = self.owed.get(&sent.sequence);
         held.is_some_and(|held| held.notice.owed_since > sent.owed_since)
     }
@@ -160,7 +160,7 @@ impl Queue {
         let key = held.notice.order_key;
         self.on_their_way.remove(&key);
         if let Some(waiting) = self.keys.get_mut(&key) {
-            // It is the first, unless an earlier one was revived meanwhile.
+            // It is the first, unless the redelivery of an earlier one was asked for meanwhile.
             if let Some(place) = waiting.iter().position(|other| *other == sequence) {
                 waiting.remove(place);
             }
@@ -198,7 +198,7 @@ impl Queue {
 }
 
 /// Puts a position behind all others of its key, but before later ones of its own lane: those are
-/// there first only when it was revived.
+/// there first only when its redelivery was asked for.
 fn enqueue(waiting: &mut VecDeque<u64>, sequence: u64) {
     let same_lane = |other: &&u64| Head::lane_of(**other) == Head::lane_of(sequence);
     match waiting.iter().rev().find(same_lane) {
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_revived_while_it_is_on_its_way_is_known_to_be_when_its_answer_comes() {
+    fn a_redelivery_asked_for_while_the_notice_is_on_its_way_is_seen_when_its_answer_comes() {
         let mut queue = Queue::default();
         take_in(&mut queue, vec![owed(1, bill("A")), owed(2, bill("B"))]);
         let sent: Vec<UndeliveredNotice> = std::iter::from_fn(|| queue.next(START)).collect();
@@ -256,11 +256,11 @@ mod tests {
             &mut queue,
             vec![UndeliveredNotice { owed_since: Timestamp(9), ..owed(1, bill("A")) }],
         );
-        let revived: Vec<bool> = sent.iter().map(|sent| queue.is_revived(sent)).collect();
-        assert_eq!(revived, [true, false]);
+        let asked: Vec<bool> = sent.iter().map(|sent| queue.is_redelivery_asked(sent)).collect();
+        assert_eq!(asked, [true, false]);
         queue.again(1, 0, Timestamp(9));
         let again = queue.next(Timestamp(9)).unwrap();
-        assert!(!queue.is_revived(&again), "it is sent as it was revived");
+        assert!(!queue.is_redelivery_asked(&again), "it is sent as the redelivery set it");
         assert_eq!(again.owed_since, Timestamp(9));
     }
 
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revived_notice_goes_before_later_ones_of_its_bill() {
+    fn a_redelivered_notice_goes_before_later_ones_of_its_bill() {
         let mut queue = Queue::default();
         let later = UndeliveredNotice { next_at: Timestamp(10), ..owed(9, bill("A")) };
         take_in(&mut queue, vec![later]);
@@ -313,7 +313,7 @@ mod tests {
         take_in(&mut queue, vec![owed(lane(7, 3), bill("A")), owed(lane(2, 9), bill("A"))]);
         take_in(&mut queue, vec![owed(lane(2, 11), bill("A")), owed(lane(7, 1), bill("A"))]);
         for expected in [lane(7, 1), lane(7, 3), lane(2, 9), lane(2, 11)] {
-            // The one that was revived comes before what followed it in its lane.
+            // The redelivered one comes before what followed it in its lane.
             assert_eq!(sent(&mut queue, START), [expected]);
             queue.again(expected, 1, Timestamp(5));
             assert_eq!(sent(&mut queue, START), [0; 0], "the bill waits for it");

@@ -4,13 +4,13 @@ use router::id::EndpointId;
 use router::time::Timestamp;
 use storage::StoreError;
 use storage::outbox::{Delivery, NoticeRow};
-use storage::store::Revived;
+use storage::store::Redelivery;
 
 use super::{Notices, SEARCH_LEN_MAX, SEARCH_PAGE_LEN};
 use crate::clock;
 
-/// Notices revived by one call; who asks again has the next.
-const REVIVED_MAX: usize = 500;
+/// Notices that one call sends once more; the next call goes on with the rest.
+const REDELIVERED_MAX: usize = 500;
 
 /// Whether to send what was given up, or to count it alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Recovery {
     /// Notices given up since, before it.
     pub given_up: usize,
     /// Those of them that are owed again, oldest first.
-    pub revived: usize,
+    pub sent_again: usize,
 }
 
 impl Notices {
@@ -35,7 +35,8 @@ impl Notices {
     /// one call, oldest first. Each goes at once, with the whole schedule before it. A pause that the
     /// endpoint asked for before ends; one that it asks for meanwhile does not.
     ///
-    /// Errors: the store's; what was revived until then is. The same holds for a dropped call.
+    /// Errors: the store's. Notices that were owed again before the error, or before the call was
+    /// dropped, stay owed.
     pub async fn recover(
         &self,
         endpoint: EndpointId,
@@ -47,15 +48,15 @@ impl Notices {
         let given_up = rows.len();
         let wanted = match mode {
             RecoveryMode::Count => 0,
-            RecoveryMode::Send => given_up.min(REVIVED_MAX),
+            RecoveryMode::Send => given_up.min(REDELIVERED_MAX),
         };
         let oldest = rows.iter().rev().take(wanted);
         let sequences: Vec<u64> = oldest.map(|row| row.owed.sequence).collect();
         if wanted > 0 {
-            self.revive(Revived { endpoint, asked_at, sequences }).await?;
-            tracing::info!(%endpoint, given_up, revived = wanted, "notices are sent once more");
+            self.redeliver_all(Redelivery { endpoint, asked_at, sequences }).await?;
+            tracing::info!(%endpoint, given_up, sent_again = wanted, "notices are sent once more");
         }
-        Ok(Recovery { given_up, revived: wanted })
+        Ok(Recovery { given_up, sent_again: wanted })
     }
 
     /// Notices whose last attempt was made since a time and that were given up with it, newest

@@ -13,7 +13,7 @@ use router::id::EndpointId;
 use router::time::Timestamp;
 use storage::StoreError;
 use storage::outbox::{Attempted, UndeliveredNotice};
-use storage::store::Revival;
+use storage::store::RedeliverySignal;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -59,8 +59,8 @@ pub(super) struct Worker {
     pub addressed: Mutex<Uri>,
     /// Cancelled when the endpoint is deleted.
     pub stop: CancellationToken,
-    /// Told when old notices were revived, or the endpoint was changed.
-    pub revival: Arc<Revival>,
+    /// The signal for a redelivery, or for a change of the endpoint.
+    pub redelivery: Arc<RedeliverySignal>,
     /// The pause that the endpoint asked for.
     pub pause: Arc<Pause>,
 }
@@ -111,7 +111,7 @@ impl Worker {
                         return;
                     }
                 }
-                asked_at = self.revival.told() => if let Some(asked_at) = asked_at {
+                asked_at = self.redelivery.signalled() => if let Some(asked_at) = asked_at {
                     // The merchant asked for a notice, so its endpoint is ready.
                     self.pause.end_if_asked_before(asked_at);
                     queue.rewind();
@@ -299,7 +299,7 @@ impl Worker {
     ) {
         let pauses = &self.notices.config.retry_after;
         let now = clock::now();
-        if queue.is_revived(owed) {
+        if queue.is_redelivery_asked(owed) {
             // It was asked for once more meanwhile: it has the whole schedule before it.
             let store = &self.notices.store;
             let (endpoint, sequence) = (self.endpoint, owed.sequence);

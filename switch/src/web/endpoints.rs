@@ -295,8 +295,8 @@ pub(super) async fn recover(
         false => (RecoveryMode::Send, StatusCode::ACCEPTED),
     };
     let since = Timestamp(since.as_microsecond());
-    let Recovery { given_up, revived } = api.notices.recover(endpoint.id, since, mode).await?;
-    Ok(Answer::new(status, &RecoveryView { since: Shown(since), given_up, sent_again: revived }))
+    let Recovery { given_up, sent_again } = api.notices.recover(endpoint.id, since, mode).await?;
+    Ok(Answer::new(status, &RecoveryView { since: Shown(since), given_up, sent_again }))
 }
 
 impl From<EndpointError> for ApiRefusal {

@@ -191,7 +191,7 @@ impl Principal {
             Ok(None) => return Err(unauthorised("the API key is not known")),
             Err(KeyTableUnavailable) => {
                 let later = ApiRefusal::new(Reason::GateUnavailable, "key");
-                return Err(later.saying("the API keys cannot be looked at now; try again"));
+                return Err(later.saying("the API keys cannot be read now; try again"));
             }
         };
         let scope = match role {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use router::id::Lane;
-use storage::store::{Appending, OtherLaneStores, Revived, Reviving};
+use storage::store::{Appending, OtherLaneStores, Redelivery, RedeliveryFuture};
 use storage::{Store, StoreError};
 
 use super::{Node, Peers};
@@ -30,9 +30,9 @@ impl OtherLaneStores for NodeStores {
         }
     }
 
-    fn revive(&self, lane: Lane, revived: Revived) -> Reviving {
+    fn redeliver(&self, lane: Lane, redelivery: Redelivery) -> RedeliveryFuture {
         match self.node.inner.address_of(lane) {
-            Ok(address) => self.peers.revive(&address, lane, revived),
+            Ok(address) => self.peers.redeliver(&address, lane, redelivery),
             Err(detail) => Box::pin(async move { Err(unreachable(lane, detail)) }),
         }
     }

@@ -6,7 +6,7 @@ use router::event::Event;
 use router::id::Lane;
 use router::record::Record;
 use storage::conformance::{rotated, sample, stale};
-use storage::store::{Appending, Revived, Reviving};
+use storage::store::{Appending, Redelivery, RedeliveryFuture};
 use storage::{Store, StoreError};
 use storage_cluster::{Node, Peers};
 
@@ -21,9 +21,9 @@ impl Peers for Direct {
         Box::pin(async move { store.append_encoded(&encoded).await })
     }
 
-    fn revive(&self, _: &str, _: Lane, revived: Revived) -> Reviving {
+    fn redeliver(&self, _: &str, _: Lane, redelivery: Redelivery) -> RedeliveryFuture {
         let store = self.0.clone();
-        Box::pin(async move { store.revive_here(revived).await })
+        Box::pin(async move { store.redeliver_here(redelivery).await })
     }
 }
 
