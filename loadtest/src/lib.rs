@@ -5,6 +5,7 @@
 //! `codecs`, and the agreed shapes of logs and exports; the switch's own tests use the
 //! simulators.
 //!
+//! - [`conduct`]: what the simulated bank does with an amount;
 //! - [`simulator`]: a bank that answers as amounts ask it to, an acquirer's line, a merchant;
 //! - [`wire`]: the ISO 8583 messages these speak;
 //! - [`workload`]: what is asked, and when; [`drive`]: asking it, and measuring;
@@ -15,8 +16,10 @@
 pub mod audit;
 pub mod capacity;
 pub mod clock;
+pub mod conduct;
 pub mod drive;
 pub mod json_log;
+pub mod refusal;
 pub mod report;
 pub mod simulator;
 pub mod tasks;

@@ -332,7 +332,7 @@ mod tests {
         let seed = 20_261_123;
         let mut index = Index::new();
         for round in 0..200_000_u64 {
-            let digest = crate::simulator::issuer::conduct::mix(seed ^ round);
+            let digest = crate::conduct::mix(seed ^ round);
             let mut message = MESSAGE.to_vec();
             message.truncate(usize::try_from(digest >> 48).unwrap() % (MESSAGE.len() + 1));
             for byte in digest.to_be_bytes().chunks_exact(2).take(2) {

@@ -5,8 +5,8 @@ pub mod schedule;
 
 use router::money::{Currency, Money};
 
+use crate::conduct::mix;
 use crate::simulator::issuer::Verdict;
-use crate::simulator::issuer::conduct::mix;
 
 /// Shares of a run, in basis points; what is left approves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

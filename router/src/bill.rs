@@ -2,15 +2,15 @@
 //!
 //! The register says what is owed, the journal what was paid; the rules here join the two. Whether
 //! a payment is admitted in the end is the guard's to say, which counts what was paid of the bill
-//! exactly ([`crate::limit::BillTerms`]).
+//! exactly ([`crate::request_context::BillTerms`]).
 
 #[cfg(test)]
 mod tests;
 
-use crate::asked::BillTerms;
 use crate::id::BillId;
 use crate::money::Money;
 use crate::reason::Reason;
+use crate::request_context::BillTerms;
 use crate::time::{Date, Timestamp};
 
 /// Most due dates of one bill.

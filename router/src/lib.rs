@@ -17,7 +17,6 @@
 //! [`invariant`] names what must hold at every journal position; tests, the load audit and the
 //! start-up check share those functions.
 
-pub mod asked;
 pub mod bill;
 pub mod detail;
 pub mod early;
@@ -43,6 +42,7 @@ pub mod rail_needs;
 pub mod reason;
 pub mod record;
 pub mod refusal;
+pub mod request_context;
 pub mod reservation;
 pub mod rules;
 pub mod secret;

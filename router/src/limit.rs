@@ -7,13 +7,13 @@ mod tests;
 
 use smallvec::SmallVec;
 
-use crate::asked::RequestContext;
 use crate::detail::{BrokenLimit, Detail};
 use crate::id::Product;
 use crate::money::Money;
 use crate::policy::{LimitRule, Measure};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
+use crate::request_context::RequestContext;
 
 pub(crate) use bill::check as check_bill;
 pub(crate) use claim::reservation;

@@ -6,7 +6,6 @@ mod tests;
 
 use smallvec::SmallVec;
 
-use crate::asked::{BillTerms, RequestContext};
 use crate::bill::PlannedBill;
 use crate::detail::ReservedLimits;
 use crate::fee::{self, Fees};
@@ -18,6 +17,7 @@ use crate::policy::{ParticipantStatus, Policy};
 use crate::posting::{self, Entry};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
+use crate::request_context::{BillTerms, RequestContext};
 use crate::reservation::Reservation;
 use crate::rules::allows;
 use crate::time::{Date, Timestamp};

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::record::Recorder;
 use super::{DriveSettings, Entrance};
 use crate::clock;
-use crate::simulator::issuer::conduct::mix;
+use crate::conduct::mix;
 use crate::workload::schedule::Schedule;
 
 /// A request planned just before the end may leave this much after it; what waits longer is unsent.

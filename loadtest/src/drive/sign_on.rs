@@ -3,11 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-use router::reason::{Language, Reason};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::clock;
+use crate::refusal::refusal;
 use crate::simulator::acquirer::Fields;
 use crate::wire::{self, Index};
 
@@ -112,41 +112,8 @@ async fn ask(stream: &mut TcpStream, acquirer_id: &str) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// What an answer other than 00 says: its response code, and its reason by the catalogue.
-pub fn refusal(code: Option<&[u8]>, additional_data: Option<&[u8]>) -> String {
-    let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
-    let code = code.map_or_else(|| "no DE39".to_owned(), |code| format!("DE39 {}", text(code)));
-    let Some(additional_data) = additional_data.map(text) else { return code };
-    let reason = additional_data.get(..4).and_then(Reason::from_no);
-    match reason.map(Reason::info) {
-        Some(info) => {
-            format!("{code}, {additional_data} {}: {}", info.code, info.text(Language::En))
-        }
-        None => format!("{code}, {additional_data}"),
-    }
-}
-
 /// The first bytes of something unexpected.
 fn shown(bytes: &[u8]) -> String {
     let first = bytes.get(..24).unwrap_or(bytes);
     format!("\"{}\"", first.escape_ascii())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_is_told_with_its_reason() {
-        let check = |code: Option<&str>, de44: Option<&str>, expect: &str| {
-            let told = refusal(code.map(str::as_bytes), de44.map(str::as_bytes));
-            assert_eq!(told, expect);
-        };
-        check(Some("63"), Some("5001"), "DE39 63, 5001 operator_unauthorised: User not authorised");
-        let field = "DE39 30, 6006 DE32 @37 format_error: Format error";
-        check(Some("30"), Some("6006 DE32 @37"), field);
-        check(Some("05"), None, "DE39 05");
-        check(Some("05"), Some("CALL"), "DE39 05, CALL");
-        check(None, None, "no DE39");
-    }
 }

@@ -19,7 +19,7 @@ use tokio_rustls::TlsConnector;
 pub use fields::{Fields, Order, TEST_CARD, numeric, private_data};
 
 use crate::clock;
-use crate::drive::sign_on::refusal;
+use crate::refusal::refusal;
 use crate::tasks::Tasks;
 use crate::wire::{self, WireError};
 use session::Session;

@@ -1,9 +1,8 @@
 //! A simulated issuing bank (or credit host): a TCP server of the sandbox's ISO 8583 profile that
-//! debits, declines, keeps silent or is late as the amount asks it to ([`conduct`]), and is
+//! debits, declines, keeps silent or is late as the amount asks it to ([`crate::conduct`]), and is
 //! idempotent as a real bank is.
 
 mod book;
-pub mod conduct;
 mod line;
 mod truth;
 
@@ -18,8 +17,8 @@ use router::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub use crate::conduct::{Latency, Profile, Verdict};
 pub use book::Effect;
-pub use conduct::{Latency, Profile, Verdict};
 
 use crate::clock;
 use crate::json_log::JsonLog;

@@ -16,7 +16,7 @@ use std::time::Duration;
 use codecs::http_signature::{SignatureRules, SigningKey};
 use tokio::net::TcpListener;
 
-use super::issuer::conduct::mix;
+use crate::conduct::mix;
 use crate::json_log::JsonLog;
 use crate::tasks::Tasks;
 use book::JsonBook;

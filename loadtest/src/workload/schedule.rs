@@ -1,7 +1,7 @@
 //! When each request is to be sent, decided before the run begins: nothing that happens during
 //! the run moves a planned instant.
 
-use crate::simulator::issuer::conduct::mix;
+use crate::conduct::mix;
 
 /// Greatest rate, requests a second; no machine sends more.
 pub const RATE_MAX: u64 = 1_000_000;

@@ -15,11 +15,11 @@
 //! ([`crate::policy::Policy::bill_retention`]); until then no payment makes it forget. Of two parts that
 //! lie further apart the earlier may be forgotten, so the configuration takes no time below a year.
 
-use crate::asked::RequestContext;
 use crate::detail::BrokenLimit;
 use crate::message::digest128;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
+use crate::request_context::RequestContext;
 use crate::reservation::{Counter, CounterKey, Keep, Slot, SlotKey};
 use crate::time::Timestamp;
 

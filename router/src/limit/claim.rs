@@ -2,7 +2,6 @@
 
 use smallvec::SmallVec;
 
-use crate::asked::RequestContext;
 use crate::detail::{BrokenLimit, ReservedLimits};
 use crate::id::BillNo;
 use crate::limit::Limits;
@@ -13,6 +12,7 @@ use crate::policy::{LimitRule, Measure, Scope, Window};
 use crate::posting::{Entry, Source, cap_account, float_account};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
+use crate::request_context::RequestContext;
 use crate::reservation::{Counter, CounterKey, Hold, Keep, Reservation, Slot, SlotKey};
 use crate::time::Timestamp;
 

@@ -3,9 +3,53 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
 use storage::journal::Damage;
 
-use crate::migrations::MigrationError;
+/// Why a schema is not the one of this program.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// A file has another text than the one that was applied.
+    #[error(
+        "migration {number} of the {part} data has another text than the one that was applied: \
+         this is another program's database, or its files were changed"
+    )]
+    Changed {
+        /// Which database.
+        part: &'static str,
+        /// The file's number.
+        number: i64,
+    },
+    /// A file was applied that this program does not know.
+    #[error(
+        "the {part} data have migration {number}, which this program does not know: it is older \
+         than the program that made it"
+    )]
+    Unknown {
+        /// Which database.
+        part: &'static str,
+        /// The file's number.
+        number: i64,
+    },
+    /// Files are still to be applied.
+    #[error(
+        "the {part} data lack {count} of the program's migrations: run `cauce backoffice migrate`"
+    )]
+    Pending {
+        /// Which database.
+        part: &'static str,
+        /// How many.
+        count: usize,
+    },
+    /// The database refused.
+    #[error("migrations of the {part} data cannot be applied")]
+    Refused {
+        /// Which database.
+        part: &'static str,
+        /// Why.
+        source: MigrateError,
+    },
+}
 
 /// Why the back office does not answer.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 
 pub use crate::database::Part;
 use crate::database::{Database, Engine, read};
-use crate::error::BackofficeError;
+use crate::error::{BackofficeError, MigrationError};
 
 /// One numbered file.
 #[derive(Debug, Clone, Copy)]
@@ -35,51 +35,6 @@ const PROJECTIONS: [SchemaFile; 1] = [SchemaFile {
     name: "payments",
     sql: include_str!("../schema/projections/0001_payments.sql"),
 }];
-
-/// Why a schema is not the one of this program.
-#[derive(Debug, thiserror::Error)]
-pub enum MigrationError {
-    /// A file has another text than the one that was applied.
-    #[error(
-        "migration {number} of the {part} data has another text than the one that was applied: \
-         this is another program's database, or its files were changed"
-    )]
-    Changed {
-        /// Which database.
-        part: &'static str,
-        /// The file's number.
-        number: i64,
-    },
-    /// A file was applied that this program does not know.
-    #[error(
-        "the {part} data have migration {number}, which this program does not know: it is older \
-         than the program that made it"
-    )]
-    Unknown {
-        /// Which database.
-        part: &'static str,
-        /// The file's number.
-        number: i64,
-    },
-    /// Files are still to be applied.
-    #[error(
-        "the {part} data lack {count} of the program's migrations: run `cauce backoffice migrate`"
-    )]
-    Pending {
-        /// Which database.
-        part: &'static str,
-        /// How many.
-        count: usize,
-    },
-    /// The database refused.
-    #[error("migrations of the {part} data cannot be applied")]
-    Refused {
-        /// Which database.
-        part: &'static str,
-        /// Why.
-        source: MigrateError,
-    },
-}
 
 /// The files of a part, oldest first.
 pub fn files(part: Part) -> &'static [SchemaFile] {

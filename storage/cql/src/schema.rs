@@ -13,7 +13,7 @@ use scylla::errors::{ExecutionError, RequestAttemptError};
 use scylla::statement::unprepared;
 use sha2::{Digest, Sha256};
 
-use crate::session::{CqlError, CqlSettings, Serial, Statement, is_refused, open};
+use crate::session::{Cql, CqlError, CqlSettings, Serial, Statement, is_refused, open};
 pub use apply::{Applied, apply, apply_migrations};
 pub use statements::TABLES_THAT_EXPIRE;
 
@@ -115,7 +115,21 @@ impl SchemaError {
     }
 }
 
-/// What a program needs to know before it starts.
+impl Cql {
+    /// Connects, and checks that the tables have the schema of this program.
+    ///
+    /// Errors: none of the nodes answers; the tables are missing, older or newer.
+    pub fn connect(settings: &CqlSettings) -> Result<Self, CqlError> {
+        match check(settings)? {
+            SchemaStanding::Current => Self::connect_checked(settings),
+            SchemaStanding::Missing => Err(CqlError::NoSchema),
+            SchemaStanding::Older { found, .. } => Err(CqlError::OldSchema { found }),
+            SchemaStanding::Newer { found } => Err(CqlError::NewSchema { found }),
+        }
+    }
+}
+
+/// Compares the schema of the tables with the one of this program.
 pub fn check(settings: &CqlSettings) -> Result<SchemaStanding, CqlError> {
     let (runtime, session) = open(settings, false)?;
     let versions = runtime.block_on(applied(&session, settings));

@@ -32,8 +32,6 @@ use reconnect::CurrentSession;
 pub use settings::{Consistency, CqlSettings, Password, Replication, Serial};
 pub(crate) use statement::Statement;
 
-use crate::schema::{self, SchemaStanding};
-
 const WORKERS: usize = 2;
 /// A node that answers nothing for so long has its connections given up, and others are asked.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(2);
@@ -68,16 +66,10 @@ pub struct StatementFigures {
 }
 
 impl Cql {
-    /// Connects, and checks that the tables are as this version knows them.
+    /// Connects to tables that were checked before.
     ///
-    /// Errors: none of the nodes answers; the tables are missing, older or newer.
-    pub fn connect(settings: &CqlSettings) -> Result<Self, CqlError> {
-        match schema::check(settings)? {
-            SchemaStanding::Current => {}
-            SchemaStanding::Missing => return Err(CqlError::NoSchema),
-            SchemaStanding::Older { found, .. } => return Err(CqlError::OldSchema { found }),
-            SchemaStanding::Newer { found } => return Err(CqlError::NewSchema { found }),
-        }
+    /// Errors: none of the nodes answers.
+    pub(crate) fn connect_checked(settings: &CqlSettings) -> Result<Self, CqlError> {
         let (runtime, session) = open(settings, true)?;
         let current = Arc::new(CurrentSession::new(session));
         runtime.spawn(reconnect::keep(Arc::clone(&current), settings.clone()));

@@ -3,7 +3,6 @@
 use redis::{Value, cmd};
 
 use crate::failure::{Failure, Why};
-use crate::gate::{Gate, time};
 use crate::layout::Layout;
 use crate::link::{Link, address_of, info_of, text_of};
 use crate::pin::{Pin, ShardPin};
@@ -22,9 +21,12 @@ impl Form {
     }
 }
 
-/// Asks afresh which instances are in use, and each of them who it is.
-pub(crate) fn discover(gate: &Gate) -> Result<Pin, Failure> {
-    let (settings, layout) = (gate.settings(), gate.layout());
+/// Finds the instances in use and the identity of each; `compare` checks the clock of each.
+pub(crate) fn discover(
+    settings: &RedisSettings,
+    layout: &Layout,
+    compare: impl Fn(&mut Link) -> Result<(), Failure>,
+) -> Result<Pin, Failure> {
     let homes = match &settings.form {
         Form::Single { url } => vec![(address_of(&info_of(url)?)?, vec![0])],
         Form::Sentinel { urls, master, .. } => {
@@ -36,7 +38,7 @@ pub(crate) fn discover(gate: &Gate) -> Result<Pin, Failure> {
     let identify = |(address, groups): Home| -> Result<ShardPin, Failure> {
         let mut link = Link::connect(settings.form.server_url(), Some(&address), settings)?;
         let identity = link.identify()?;
-        time::compare(gate, &mut link)?;
+        compare(&mut link)?;
         let (run_id, replication_id) = (identity.run_id, identity.replication_id);
         Ok(ShardPin { address, run_id, replication_id, groups })
     };

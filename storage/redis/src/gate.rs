@@ -1,7 +1,6 @@
 //! What all guards of a process share: whether the gate is open, under which epoch, and on which
 //! instances.
 
-mod figures;
 pub(crate) mod time;
 
 use std::fmt;
@@ -15,13 +14,12 @@ use storage::{Clock, WallClock};
 
 use crate::discovery;
 use crate::failure::{Failure, Why};
+use crate::figures::GateFigures;
 use crate::layout::Layout;
 use crate::library::Function;
-use crate::link::Links;
+use crate::link::{Link, Links};
 use crate::pin::Pin;
-use crate::rebuild::Rebuild;
 use crate::settings::RedisSettings;
-use figures::GateFigures;
 
 /// Why something of the gate could not be done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,7 +93,7 @@ pub struct Gate {
     settings: RedisSettings,
     clock: Arc<dyn Clock>,
     layout: Layout,
-    figures: GateFigures,
+    figures: Arc<GateFigures>,
     inner: Mutex<GateInner>,
     raised: Condvar,
 }
@@ -129,7 +127,7 @@ impl Gate {
         let state = GateState::Closed { why: "not opened yet".into() };
         let inner =
             Mutex::new(GateInner { state, generation: 0, trouble: None, clock_ahead_micros: None });
-        let figures = GateFigures::new();
+        let figures = Arc::new(GateFigures::new());
         let clock = Arc::new(WallClock);
         Ok(Self { settings, clock, layout, figures, inner, raised: Condvar::new() })
     }
@@ -145,7 +143,8 @@ impl Gate {
     /// Errors: one cannot be reached, is no primary, would evict keys, or has another time than
     /// this node.
     pub fn discover(&self) -> Result<Pin, GateError> {
-        discovery::discover(self).map_err(GateError::from)
+        let compare = |link: &mut Link| time::compare(self, link);
+        discovery::discover(&self.settings, &self.layout, compare).map_err(GateError::from)
     }
 
     /// How far the clock of Redis was ahead of this node's at the last look, in microseconds.
@@ -233,24 +232,21 @@ impl Gate {
     }
 
     fn look(&self, epoch: GateEpoch, pin: &Pin) -> Result<(), Failure> {
-        let mut links = Links::connect(self, pin)?;
-        links.compare_clocks(self)?;
+        let mut links = self.connect(pin)?;
+        links.each().try_for_each(|link| time::compare(self, link))?;
         let mut round = links.round(&self.layout);
         let value = open_value(epoch);
         for group in 0..self.layout.groups() {
             round.call(group, Function::Balance, &[value.as_bytes(), b"-"]);
         }
-        let answers: Vec<Value> = links.exchange(self, round)?;
+        let answers: Vec<Value> = links.exchange(round)?;
         tracing::trace!(groups = answers.len(), "looked at the gate");
         Ok(())
     }
 
-    /// Begins to rebuild what Redis knows, for an epoch that is not open yet. From then on every
-    /// call of an earlier epoch is refused.
-    ///
-    /// Errors: Redis already has this epoch open, or a later one; or it cannot be used.
-    pub fn rebuild(&self, epoch: GateEpoch, pin: &Pin) -> Result<Rebuild<'_>, GateError> {
-        Rebuild::begin(self, epoch, pin)
+    /// Connects to all primaries of a pin.
+    pub(crate) fn connect(&self, pin: &Pin) -> Result<Links, Failure> {
+        Links::connect(&self.settings, &self.figures, pin)
     }
 
     pub(crate) fn settings(&self) -> &RedisSettings {

@@ -241,7 +241,7 @@ impl RedisGuard {
         if round.is_empty() {
             return Ok(Vec::new());
         }
-        let answers = session.links.exchange(&self.gate, round);
+        let answers = session.links.exchange(round);
         if answers.is_ok() {
             self.backoff.reset();
         }
@@ -353,7 +353,7 @@ impl Session {
         (lane, taken_at): (&str, u64),
     ) -> Result<Self, Failure> {
         let taken_at = taken_at.to_string();
-        let mut links = Links::connect(gate, &opening.pin)?;
+        let mut links = gate.connect(&opening.pin)?;
         let gate_value = open_value(opening.epoch);
         let mut round = links.round(gate.layout());
         for group in 0..gate.layout().groups() {
@@ -364,7 +364,7 @@ impl Session {
             Value::Int(number) => Ok(number.to_string()),
             other => Err(Failure::strange(&format!("{other:?}"))),
         };
-        let answers = links.exchange(gate, round)?;
+        let answers = links.exchange(round)?;
         let numbers = answers.iter().map(number).collect::<Result<_, _>>()?;
         Ok(Self { opening, gate_value, links, numbers })
     }

@@ -24,6 +24,7 @@
 mod discovery;
 mod early;
 mod failure;
+mod figures;
 pub mod gate;
 pub mod guard;
 mod layout;

@@ -3,6 +3,7 @@
 //! A connection is made here alone, and none is made again in silence: what broke is dropped, and
 //! what comes next is checked against the pin anew.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::{
@@ -11,7 +12,7 @@ use redis::{
 };
 
 use crate::failure::{Failure, Why};
-use crate::gate::{Gate, time};
+use crate::figures::GateFigures;
 use crate::layout::Layout;
 use crate::library::{Function, LIBRARY};
 use crate::pin::{Pin, ShardPin};
@@ -123,18 +124,26 @@ impl Link {
 pub(crate) struct Links {
     links: Vec<(Link, ShardPin)>,
     shard_of: Vec<usize>,
+    figures: Arc<GateFigures>,
 }
 
 impl Links {
-    pub fn connect(gate: &Gate, pin: &Pin) -> Result<Self, Failure> {
-        let groups = gate.settings().groups_in_use();
+    /// Connects to all primaries of a pin.
+    ///
+    /// Errors: a primary does not answer, or is not the one that was pinned.
+    pub fn connect(
+        settings: &RedisSettings,
+        figures: &Arc<GateFigures>,
+        pin: &Pin,
+    ) -> Result<Self, Failure> {
+        let groups = settings.groups_in_use();
         let shard_of = pin.shard_of_groups(groups);
         let shard_of = shard_of.ok_or_else(|| {
             Failure::new(Why::OtherInstance, format!("the pin has not all of {groups} groups"))
         })?;
         let connect = |shard: &ShardPin| -> Result<(Link, ShardPin), Failure> {
-            let url = gate.settings().form.server_url();
-            let mut link = Link::connect(url, Some(&shard.address), gate.settings())?;
+            let url = settings.form.server_url();
+            let mut link = Link::connect(url, Some(&shard.address), settings)?;
             let identity = link.identify().map_err(|failure| match failure.why {
                 // It was a primary when it was pinned.
                 Why::NotServing => Failure { why: Why::OtherInstance, ..failure },
@@ -144,14 +153,13 @@ impl Links {
             link.load_library()?;
             Ok((link, shard.clone()))
         };
-        Ok(Self { links: pin.shards.iter().map(connect).collect::<Result<_, _>>()?, shard_of })
+        let links = pin.shards.iter().map(connect).collect::<Result<_, _>>()?;
+        Ok(Self { links, shard_of, figures: Arc::clone(figures) })
     }
 
-    /// Compares the clocks of all primaries with this node's.
-    ///
-    /// Errors: one differs by more than the tolerance, or cannot be asked.
-    pub fn compare_clocks(&mut self, gate: &Gate) -> Result<(), Failure> {
-        self.links.iter_mut().try_for_each(|(link, _)| time::compare(gate, link))
+    /// The connection to each primary.
+    pub fn each(&mut self) -> impl Iterator<Item = &mut Link> {
+        self.links.iter_mut().map(|(link, _)| link)
     }
 
     /// Sends a round and gives its answers in the order of its calls.
@@ -159,7 +167,7 @@ impl Links {
     /// The last answer of every instance says who it is now: an instance that forgot something
     /// while its connections stood (demoted, and promoted again) has another replication id.
     /// After an error the links are of no use: answers may still be on their way.
-    pub fn exchange(&mut self, gate: &Gate, round: Round<'_>) -> Result<Vec<Value>, Failure> {
+    pub fn exchange(&mut self, round: Round<'_>) -> Result<Vec<Value>, Failure> {
         let Round { calls, order, .. } = round;
         let began = Instant::now();
         let mut sent = Vec::with_capacity(self.links.len());
@@ -179,7 +187,7 @@ impl Links {
             let text = text_of(&link.receive(deadline)?)?;
             is_still(&text, pinned)?;
         }
-        gate.figures().round_trip(order.len(), began.elapsed());
+        self.figures.round_trip(order.len(), began.elapsed());
         Ok(answers)
     }
 

@@ -59,15 +59,25 @@ pub struct RebuildProgress {
     pub released: u64,
 }
 
+impl Gate {
+    /// Begins to rebuild what Redis knows, for an epoch that is not open yet. From then on every
+    /// call of an earlier epoch is refused.
+    ///
+    /// Errors: Redis already has this epoch open, or a later one; or it cannot be used.
+    pub fn rebuild(&self, epoch: GateEpoch, pin: &Pin) -> Result<Rebuild<'_>, GateError> {
+        Rebuild::begin(self, epoch, pin)
+    }
+}
+
 impl<'g> Rebuild<'g> {
-    pub(crate) fn begin(gate: &'g Gate, epoch: GateEpoch, pin: &Pin) -> Result<Self, GateError> {
-        let mut links = Links::connect(gate, pin)?;
+    fn begin(gate: &'g Gate, epoch: GateEpoch, pin: &Pin) -> Result<Self, GateError> {
+        let mut links = gate.connect(pin)?;
         let mut round = links.round(gate.layout());
         let number = epoch.0.to_string();
         for group in 0..gate.layout().groups() {
             round.call(group, Function::Begin, &[number.as_bytes()]);
         }
-        let answers = links.exchange(gate, round)?;
+        let answers = links.exchange(round)?;
         let is_whole = answers.iter().all(|answer| *answer == Value::Int(1));
         let (value, progress) = (format!("r{}", epoch.0), RebuildProgress::default());
         Ok(Self { gate, epoch, value, links, is_whole, sessions: Vec::new(), progress })
@@ -110,7 +120,7 @@ impl<'g> Rebuild<'g> {
             for (group, list) in calls {
                 round.call(group, Function::Load, &[self.value.as_bytes(), &list]);
             }
-            self.links.exchange(self.gate, round)?;
+            self.links.exchange(round)?;
             self.progress.loaded += rows.len() as u64;
         }
         Ok(())
@@ -124,7 +134,7 @@ impl<'g> Rebuild<'g> {
             let (gate, value) = (self.gate, self.value.as_bytes());
             let mut to = Target { round: &mut round, gate, value };
             steps.iter().for_each(|step| step.call(&mut to));
-            self.links.exchange(self.gate, round)?;
+            self.links.exchange(round)?;
             self.progress.replayed += steps.len() as u64;
         }
         Ok(())
@@ -169,7 +179,7 @@ impl<'g> Rebuild<'g> {
                     round.call(group, Function::ReleaseClaim, &arguments);
                 }
             }
-            self.links.exchange(self.gate, round)?;
+            self.links.exchange(round)?;
         }
         Ok(())
     }
@@ -193,7 +203,7 @@ impl<'g> Rebuild<'g> {
         for group in 0..self.gate.layout().groups() {
             round.call(group, function, &arguments);
         }
-        Ok(self.links.exchange(self.gate, round)?)
+        Ok(self.links.exchange(round)?)
     }
 }
 
@@ -209,7 +219,7 @@ fn claims(
         round.call(group, Function::Claims, &[value.as_bytes(), lane.as_bytes()]);
     }
     let mut found = BTreeMap::new();
-    for answer in links.exchange(gate, round)? {
+    for answer in links.exchange(round)? {
         for pair in array(&answer)?.chunks_exact(2) {
             let (Value::BulkString(payment), Value::BulkString(key)) = (&pair[0], &pair[1]) else {
                 return Err(Failure::strange("a claim"));

@@ -1,6 +1,5 @@
 //! The terms of the bill that a payment names.
 
-use router::asked::BillTerms;
 use router::bill::{BillMoment, BillRefusal, BillStanding, PlannedBill, RegisteredBill};
 use router::detail::{BrokenLimit, Detail};
 use router::id::{BillId, BillNo, BillerId};
@@ -9,6 +8,7 @@ use router::money::Money;
 use router::policy::Policy;
 use router::reason::Reason;
 use router::refusal::Refusal;
+use router::request_context::BillTerms;
 use router::time::{Timestamp, Zone};
 use storage::Store;
 use storage_backoffice::Backoffice;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use loadtest::drive::sign_on::refusal;
+use loadtest::refusal::refusal;
 use loadtest::simulator::acquirer::{Acquirer, AcquirerSettings, Answer, Fields, Order};
 use loadtest::simulator::issuer::{Bookkeeping, Counts, Issuer, IssuerSettings, Latency, Profile};
 use loadtest::simulator::json_bank::{JsonBank, JsonBankSettings, Misconduct};

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use router::text::Text;
 
-use super::conduct::{Verdict, mix};
+use crate::conduct::{Verdict, mix};
 use crate::wire;
 
 /// Enough that two lines rarely meet, and that no map grows for long while it is locked.

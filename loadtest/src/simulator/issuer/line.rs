@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::time::DelayQueue;
 
 use super::book::{Book, Decision, RequestElements, key, trace_key};
-use super::conduct::{Manner, Verdict, mix};
 use super::truth::Seen;
 use super::{Bank, Mood};
 use crate::clock;
+use crate::conduct::{Manner, Verdict, mix};
 use crate::wire::{self, Index};
 
 const READ_BYTES: usize = 64 << 10;

@@ -8,8 +8,8 @@ use router::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::clock;
+use crate::conduct::mix;
 use crate::simulator::issuer::Verdict;
-use crate::simulator::issuer::conduct::mix;
 
 /// What the bank did under one reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use super::*;
-use crate::asked::BillTerms;
 use crate::id::BillNo;
 use crate::message::PaymentRequest;
 use crate::money::Money;
 use crate::plan::{Plan, plan, plan_on_terms};
 use crate::policy::Policy;
 use crate::reason::Language;
+use crate::request_context::BillTerms;
 use crate::testing::{self, NOON, currency, pesos, policy};
 
 const DAY: Duration = Duration::from_secs(86_400);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
-use storage_backoffice::migrations::{MigrationError, Part};
+use storage_backoffice::error::MigrationError;
+use storage_backoffice::migrations::Part;
 use storage_backoffice::{Backoffice, BackofficeError, BackofficeLocation, BackofficeSettings};
 
 use crate::places::{Place, bill, block_on, by, on_both};

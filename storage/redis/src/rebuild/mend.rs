@@ -7,7 +7,7 @@ use super::{Rebuild, RebuildProgress};
 use crate::failure::{Failure, Why};
 use crate::gate::{Gate, GateError, Opening, open_value};
 use crate::library::Function;
-use crate::link::{Links, text_of};
+use crate::link::text_of;
 
 /// The new writer of a lane, as the lane's row was when it was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Gate {
             let over = format!("epoch {} is open, the lane trusts {}", open.0, taker.trusted.0);
             return Err(Failure::new(Why::Closed, over).into());
         }
-        let mut links = Links::connect(self, &pin)?;
+        let mut links = self.connect(&pin)?;
         let (value, lane, taken_at) =
             (open_value(epoch), lane.to_string(), taker.taken_at.to_string());
         let mut round = links.round(self.layout());
@@ -50,8 +50,7 @@ impl Gate {
             let arguments = [value.as_bytes(), lane.as_bytes(), taken_at.as_bytes()];
             round.call(group, Function::Greet, &arguments);
         }
-        let sessions =
-            links.exchange(self, round)?.iter().map(text_of).collect::<Result<_, _>>()?;
+        let sessions = links.exchange(round)?.iter().map(text_of).collect::<Result<_, _>>()?;
         let (is_whole, progress) = (true, RebuildProgress::default());
         Ok(Rebuild { gate: self, epoch, value, links, is_whole, sessions, progress })
     }
