@@ -2,10 +2,11 @@
 //! that was answered.
 
 mod waits;
+mod work;
 
 use std::collections::hash_map::Entry;
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::HashMap;
 use parking_lot::Mutex;
 use router::id::{ParticipantId, PaymentId};
 use router::payment::{PaymentState, Progress};
@@ -14,6 +15,7 @@ use tokio::sync::oneshot;
 use crate::history::History;
 use crate::record::{Kind, kind_of};
 pub(crate) use waits::Waits;
+use work::WorkLists;
 
 const SHARDS: usize = 64;
 /// Callers that may wait for one payment.
@@ -21,8 +23,14 @@ pub(crate) const WAITERS_MAX: usize = 64;
 
 /// The table, shared by the writer, the follower and all readers.
 pub(crate) struct Live {
-    shards: Vec<Mutex<HashMap<PaymentId, LivePayment>>>,
+    shards: Vec<Mutex<Shard>>,
     waits: Waits,
+}
+
+#[derive(Default)]
+struct Shard {
+    payments: HashMap<PaymentId, LivePayment>,
+    work: WorkLists,
 }
 
 struct LivePayment {
@@ -30,8 +38,8 @@ struct LivePayment {
     history: History,
     last_sequence: u64,
     waiters: Vec<oneshot::Sender<()>>,
-    /// The participant that owes its undoing, while it is owed.
-    owed_by: Option<ParticipantId>,
+    /// Whether a one-time key of its payer was sent to its participant.
+    has_key_sent: bool,
 }
 
 /// What waiting for a payment's outcome comes down to.
@@ -46,7 +54,7 @@ pub(crate) enum Wait {
 
 impl Live {
     pub fn new() -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect();
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         Self { shards, waits: Waits::new() }
     }
 
@@ -55,21 +63,28 @@ impl Live {
         &self.waits
     }
 
-    /// Puts in or replaces what is known of a payment; wakes who waits for its outcome.
+    /// Puts in or replaces what is known of a payment; wakes the callers that wait for its outcome.
     pub fn publish(&self, id: PaymentId, progress: Progress, history: History, sequence: u64) {
-        let (waiters, last_sequence) = (Vec::new(), sequence);
-        let waits_until = progress.waits_until;
-        let mut payment = LivePayment { progress, history, last_sequence, waiters, owed_by: None };
-        match self.shard(id).lock().entry(id) {
+        let mut shard = self.shard(id).lock();
+        let Shard { payments, work } = &mut *shard;
+        let has_key_sent = progress.state == PaymentState::Sent && has_confirming(&history);
+        let mut payment = LivePayment {
+            progress,
+            history,
+            last_sequence: sequence,
+            waiters: Vec::new(),
+            has_key_sent,
+        };
+        match payments.entry(id) {
             Entry::Vacant(vacant) => {
-                self.waits.moved(id, None, waits_until);
-                vacant.insert(payment).moved();
+                self.waits.moved(id, None, progress.waits_until);
+                vacant.insert(payment).moved(id, work);
             }
             Entry::Occupied(mut known) => {
                 let known = known.get_mut();
-                self.waits.moved(id, known.progress.waits_until, waits_until);
+                self.waits.moved(id, known.progress.waits_until, progress.waits_until);
                 payment.waiters = std::mem::take(&mut known.waiters);
-                payment.moved();
+                payment.moved(id, work);
                 *known = payment;
             }
         }
@@ -78,17 +93,19 @@ impl Live {
     /// Adds one durable record; false when the payment is not in the table.
     pub fn push(&self, id: PaymentId, progress: Progress, sequence: u64, body: &[u8]) -> bool {
         let mut shard = self.shard(id).lock();
-        let Some(entry) = shard.get_mut(&id) else { return false };
+        let Shard { payments, work } = &mut *shard;
+        let Some(entry) = payments.get_mut(&id) else { return false };
         self.waits.moved(id, entry.progress.waits_until, progress.waits_until);
         entry.progress = progress;
         entry.history.push(sequence, body);
         entry.last_sequence = sequence;
-        entry.moved();
+        entry.has_key_sent |= is_confirming(body);
+        entry.moved(id, work);
         true
     }
 
     pub fn history(&self, id: PaymentId) -> Option<History> {
-        self.shard(id).lock().get(&id).map(|entry| entry.history.clone())
+        self.shard(id).lock().payments.get(&id).map(|entry| entry.history.clone())
     }
 
     /// Drops a payment that the read models hold up to a position, unless it is open or went on.
@@ -96,14 +113,15 @@ impl Live {
         let mut shard = self.shard(id).lock();
         let done =
             |entry: &LivePayment| entry.last_sequence <= through && !entry.progress.is_open();
-        if shard.get(&id).is_some_and(done) {
-            shard.remove(&id);
+        if shard.payments.get(&id).is_some_and(done) {
+            shard.payments.remove(&id);
+            shard.work.remove(id);
         }
     }
 
     pub fn wait(&self, id: PaymentId) -> Wait {
         let mut shard = self.shard(id).lock();
-        let Some(entry) = shard.get_mut(&id) else { return Wait::Over };
+        let Some(entry) = shard.payments.get_mut(&id) else { return Wait::Over };
         if entry.progress.state != PaymentState::Sent {
             return Wait::Over;
         }
@@ -117,68 +135,64 @@ impl Live {
     }
 
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().len()).sum()
+        self.shards.iter().map(|shard| shard.lock().payments.len()).sum()
     }
 
-    /// Payments that are unknown or being undone, with the participant each was sent to.
+    /// Payments that are unknown or being reversed, with the participant each was sent to. Costs
+    /// nothing for other payments.
     pub fn owed(&self) -> Vec<(ParticipantId, PaymentId)> {
         let mut owed = Vec::new();
         for shard in &self.shards {
-            let shard = shard.lock();
-            owed.extend(shard.iter().filter_map(|(id, entry)| Some((entry.owed_by?, *id))));
+            owed.extend(shard.lock().work.owed());
         }
         owed
     }
 
-    /// Payments that are being confirmed, or whose refunds have no end yet.
+    /// Payments that are being confirmed, or that have a refund without an end. Costs nothing for
+    /// other payments.
     pub fn confirming_or_refunding(&self) -> Vec<PaymentId> {
         let mut found = Vec::new();
         for shard in &self.shards {
-            let shard = shard.lock();
-            let under_way = shard.iter().filter(|(_, entry)| entry.is_confirming_or_refunding());
-            found.extend(under_way.map(|(id, _)| *id));
+            found.extend(shard.lock().work.under_way());
         }
         found
     }
 
-    /// The participant that owes a payment's undoing; none when nothing is owed, or not here.
+    /// The participant at which a payment has to be reversed; none when no reversal is owed, or the
+    /// payment is not in the table.
     pub fn owed_by(&self, id: PaymentId) -> Option<ParticipantId> {
-        self.shard(id).lock().get(&id).and_then(|entry| entry.owed_by)
+        self.shard(id).lock().work.owed_by(id)
     }
 
     pub fn open(&self) -> Vec<History> {
         let mut open = Vec::new();
         for shard in &self.shards {
             let shard = shard.lock();
-            let entries = shard.values().filter(|entry| entry.progress.is_open());
+            let entries = shard.payments.values().filter(|entry| entry.progress.is_open());
             open.extend(entries.map(|entry| entry.history.clone()));
         }
         open
     }
 
-    fn shard(&self, id: PaymentId) -> &Mutex<HashMap<PaymentId, LivePayment>> {
+    fn shard(&self, id: PaymentId) -> &Mutex<Shard> {
         &self.shards[usize::from(id.0.to_le_bytes()[0]) % SHARDS]
     }
 }
 
 impl LivePayment {
-    /// Follows a new progress: the waiters hear of an outcome, and what is owed is known by its
-    /// participant, read from the records once.
-    fn moved(&mut self) {
+    /// Follows a new progress: callers that wait are woken by an outcome, and the lists of the shard
+    /// say which work is left.
+    fn moved(&mut self, id: PaymentId, work: &mut WorkLists) {
         self.wake();
-        match (self.progress.owes_reversal(), self.owed_by) {
-            (true, None) => self.owed_by = self.history.participant().ok().flatten(),
-            (true, Some(_)) => {}
-            (false, _) => self.owed_by = None,
-        }
+        let history = &self.history;
+        let participant = || history.participant().ok().flatten();
+        work.set_owed(id, self.progress.owes_reversal(), participant);
+        work.set_under_way(id, self.is_confirming_or_refunding());
     }
 
     fn is_confirming_or_refunding(&self) -> bool {
-        let is_confirming = |body: &[u8]| matches!(kind_of(body), Ok(Kind::Confirming));
         match self.progress.state {
-            PaymentState::Sent => {
-                self.history.iter().filter_map(Result::ok).any(|(_, body)| is_confirming(body))
-            }
+            PaymentState::Sent => self.has_key_sent,
             PaymentState::Refunding => true,
             PaymentState::Received
             | PaymentState::AwaitingPayer
@@ -201,6 +215,14 @@ impl LivePayment {
             }
         }
     }
+}
+
+fn has_confirming(history: &History) -> bool {
+    history.iter().filter_map(Result::ok).any(|(_, body)| is_confirming(body))
+}
+
+fn is_confirming(body: &[u8]) -> bool {
+    matches!(kind_of(body), Ok(Kind::Confirming))
 }
 
 #[cfg(test)]

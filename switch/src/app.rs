@@ -43,7 +43,9 @@ use crate::session::key_change;
 use crate::session::lines::{Lines, OwnAddress};
 use crate::session_keys::SessionKeys;
 use crate::supervise::{Supervisor, Tasks};
-use crate::{clock, fingerprint, floats, metrics, notice, payment, reversal, seal, waiting, web};
+use crate::{
+    clock, fingerprint, floats, left_work, metrics, notice, payment, reversal, seal, waiting, web,
+};
 
 /// Why the switch did not start.
 #[derive(Debug, thiserror::Error)]
@@ -417,6 +419,7 @@ async fn bind(what: &'static str, address: SocketAddr) -> Result<TcpListener, St
 fn start_follow_ups(engine: &Arc<Engine>, owed_queue: OwedQueue, service: &ServiceConfig) {
     let reversals = reversal::run(Arc::clone(engine), owed_queue, service.reversals);
     engine.tasks.critical("reversals", reversals);
+    engine.tasks.critical("left work", left_work::run(Arc::clone(engine)));
     let waits = waiting::run(Arc::clone(engine), engine.store.clone());
     engine.tasks.critical("waits", waits);
 }

@@ -7,10 +7,12 @@ mod owed;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use router::id::{Folio, PaymentId};
 use router::message::{Fingerprint, FingerprintKey, PaymentRequest, fingerprint};
+use router::payment::Payment;
 use router::policy::Policy;
 use router::time::Timestamp;
 use storage::Store;
@@ -26,7 +28,7 @@ use crate::outbound::Sockets;
 use crate::participant::Participants;
 use crate::session_keys::SessionKeys;
 use crate::supervise::Tasks;
-pub use at_work::{AtWork, WorkOn};
+pub use at_work::{AtWork, GRACE_OF_OTHER_NODES, WorkOn};
 pub use early_reversals::EarlyReversals;
 pub use owed::{OwedQueue, OwedReversals};
 
@@ -167,6 +169,16 @@ impl Engine {
     /// What a request asks for, to be compared with its repeats.
     pub fn fingerprint(&self, request: &PaymentRequest) -> Fingerprint {
         fingerprint(request, &self.fingerprint_key)
+    }
+
+    /// How long the participant of a payment has for an answer; zero for a participant that is not
+    /// configured any more.
+    pub fn deadline_of(&self, payment: &Payment) -> Duration {
+        let participants = self.participants();
+        let participant = payment.attempt.and_then(|at| participants.by_id(at.participant));
+        participant.map_or(Duration::ZERO, |participant| {
+            Duration::from_millis(participant.config().response_timeout_ms)
+        })
     }
 
     /// Whether other nodes take what this one refuses.

@@ -24,6 +24,7 @@ pub mod floats;
 pub mod keys;
 pub mod known;
 pub mod late;
+pub mod left_work;
 pub mod line_rules;
 pub mod line_trace;
 pub mod log;

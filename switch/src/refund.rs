@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use crate::adapter::Adapter;
 use crate::clock;
-use crate::engine::Engine;
+use crate::engine::{Engine, GRACE_OF_OTHER_NODES};
 use crate::known::SentPayment;
 
 /// Pauses between two requests for one refund; each is twice the one before.
@@ -197,6 +197,9 @@ fn start(
 }
 
 async fn carry_out(engine: &Engine, payment: PaymentId, refund: RefundId, mut repeat: Repeat) {
+    if !engine.store.holds(payment.lane()) {
+        return ask_once(engine, payment, refund, repeat).await;
+    }
     let mut pause = PAUSE_MIN;
     loop {
         match advance(engine, payment, refund, &mut repeat).await {
@@ -209,6 +212,25 @@ async fn carry_out(engine: &Engine, payment: PaymentId, refund: RefundId, mut re
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// Asks for a refund of a payment in another node's lane. Without an end in time the owner of the
+/// lane goes on alone: two nodes never ask for one refund at the same time.
+async fn ask_once(engine: &Engine, payment: PaymentId, refund: RefundId, mut repeat: Repeat) {
+    let Ok(known) = known(engine, payment).await else { return };
+    let limit = engine.deadline_of(&known) + GRACE_OF_OTHER_NODES / 2;
+    let asked = advance(engine, payment, refund, &mut repeat);
+    match tokio::time::timeout(limit, asked).await {
+        Ok(Ok(RefundStanding::Over)) => {}
+        Ok(Ok(RefundStanding::Pending)) | Err(_) => {
+            tracing::info!(payment_id = %payment, %refund,
+                "a refund has no end yet; the owner of the payment's lane goes on with it");
+        }
+        Ok(Err(error)) => {
+            tracing::warn!(payment_id = %payment, %refund, error = %storage::with_causes(&error),
+                "a refund is not recorded yet; the owner of the payment's lane goes on with it");
+        }
     }
 }
 

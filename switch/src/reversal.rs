@@ -1,11 +1,11 @@
 //! Undoing payments: asked for by their originator, or owed because their outcome is unknown.
 //!
-//! What is owed stands in the journal; the queue here only says "look at this one now". A scan of
-//! the open payments finds whatever the queue missed, so nothing is forgotten.
+//! Owed reversals stand in the journal, and the store lists them; the queue here only says "look at
+//! this payment now". The list is read now and then, so a payment that the queue missed is not
+//! forgotten.
 
 mod dispatch;
 mod inquire;
-mod left;
 mod partial;
 mod proof;
 

@@ -2,7 +2,7 @@
 //! balances.
 
 mod positions;
-mod walk;
+pub(crate) mod walk;
 
 use std::collections::HashMap;
 

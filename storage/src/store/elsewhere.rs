@@ -172,6 +172,11 @@ impl Store {
         }
     }
 
+    /// Whether this node holds a lane, by this store or another one. One machine holds all lanes.
+    pub fn holds(&self, lane: Lane) -> bool {
+        lane == self.lane() || !self.has_others() || self.held(lane).is_some()
+    }
+
     /// The store of another lane that this node holds.
     pub(super) fn held(&self, lane: Lane) -> Option<Self> {
         self.inner.others.get().and_then(|others| others.held(lane))

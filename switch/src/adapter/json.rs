@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use super::Bulkhead;
 use super::iso8583::tls::{self, TlsError};
 use crate::config::{JsonConfig, ParticipantConfig};
+use crate::log::Seldom;
 use crate::outbound::{
     AddressRule, ClientSettings, HttpClient, NamePlaces, Sockets, tls_of_machine,
 };
@@ -50,6 +51,8 @@ pub struct JsonParticipant {
     pub bulkhead: Bulkhead,
     /// Signed messages of it that were taken in lately.
     replays: Mutex<ReplayWindow>,
+    /// How often the log tells that it does not answer.
+    silence_told: Seldom,
 }
 
 /// Sockets and requests that a participant with a JSON API may need at once.
@@ -89,6 +92,7 @@ impl JsonParticipant {
             places: Arc::new(Semaphore::new(config.in_flight_max)),
             bulkhead: Bulkhead::new(config.id, config.requests_max, config.reversals_owed_max),
             replays: Mutex::new(ReplayWindow::new(tolerance_s, REPLAY_WINDOW_LEN)),
+            silence_told: Seldom::new(),
             json,
             config,
         })

@@ -1,9 +1,15 @@
 //! Payments that this node is confirming or refunding.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use router::id::PaymentId;
+
+/// How much longer than a participant's deadline another node has for a confirmation or refund of a
+/// payment in a lane of this node. That node stops after half of it; the owner of the lane goes on
+/// after all of it.
+pub const GRACE_OF_OTHER_NODES: Duration = Duration::from_secs(10);
 
 /// How many pieces of such work there are of each payment.
 #[derive(Debug, Default)]

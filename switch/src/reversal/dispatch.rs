@@ -1,6 +1,6 @@
-//! Which reversals are at work. Each participant has a share of its own, so that a bank that
-//! answers nothing holds up no other; what finds no room in it stays in the journal, and a scan of
-//! the open payments finds it when there is.
+//! Which reversals are at work. Each participant has places of its own, so a bank that answers
+//! nothing holds up no other. A payment that finds no place stays on the store's list of payments
+//! whose reversal is owed, and is read from there when a place is free.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -14,17 +14,16 @@ use router::id::{ParticipantId, PaymentId};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
-use super::left::LeftWork;
 use super::{Undoing, undo};
 use crate::config::ReversalsConfig;
 use crate::engine::Engine;
 use crate::engine::OwedQueue;
 
-/// Pause between two scans of the open payments.
+/// Pause between two reads of the list of payments whose reversal is owed.
 const SCAN_EVERY: Duration = Duration::from_secs(5);
-/// The shortest pause between two scans, where a share has emptied before.
+/// The shortest pause between two reads, where the waiting payments of a participant ran out.
 const SCAN_AGAIN_AFTER: Duration = Duration::from_millis(250);
-/// Payments of one participant that wait for its share; beyond, the next scan finds them.
+/// Payments of one participant that wait for a place; others are found by the next read.
 const WAITING_MAX: usize = 4096;
 /// Ends of reversals that may wait to be noted.
 const ENDED_LEN_MAX: usize = 1024;
@@ -34,7 +33,6 @@ pub async fn run(engine: Arc<Engine>, mut queue: OwedQueue, config: ReversalsCon
     let (ended, mut endings) = mpsc::channel(ENDED_LEN_MAX);
     let permits = Arc::new(Semaphore::new(config.concurrent_max));
     let mut dispatch = Dispatch { engine, config, permits, ended, shares: HashMap::new() };
-    let mut left = LeftWork::default();
     let ending = dispatch.engine.tasks.stages().ending.clone();
     let mut scan = tokio::time::interval(SCAN_EVERY);
     scan.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -47,10 +45,7 @@ pub async fn run(engine: Arc<Engine>, mut queue: OwedQueue, config: ReversalsCon
                 }
             }
             Some((payment, repeat)) = queue.recv() => dispatch.look_at(payment, repeat).await,
-            _ = scan.tick() => {
-                dispatch.scan().await;
-                left.take_up(&dispatch.engine).await;
-            }
+            _ = scan.tick() => dispatch.scan().await,
         }
     }
 }
@@ -78,7 +73,7 @@ struct ParticipantReversals {
 }
 
 impl ParticipantReversals {
-    /// Takes a payment, unless it is known; what finds no room is found by a later scan.
+    /// Takes a payment, unless it is known; a payment without room is found by a later read.
     fn take(&mut self, payment: PaymentId, repeat: Repeat) {
         if self.waiting.len() >= WAITING_MAX {
             self.is_more |= !self.known.contains(&payment);
@@ -121,7 +116,7 @@ impl Dispatch {
         let owed = match self.engine.store.owed_payments().await {
             Ok(owed) => owed,
             Err(error) => {
-                tracing::warn!(%error, "open payments could not be read");
+                tracing::warn!(%error, "the payments whose reversal is owed could not be read");
                 return;
             }
         };

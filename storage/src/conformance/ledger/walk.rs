@@ -17,7 +17,7 @@ use router::time::Timestamp;
 const WAIT: i64 = 60_000_000;
 
 /// The step of a kind that the payment's turn chooses; none where none may follow.
-pub(super) fn next_of(payment: &Payment, at: Timestamp, turn: u64) -> Option<Record> {
+pub(crate) fn next_of(payment: &Payment, at: Timestamp, turn: u64) -> Option<Record> {
     let id = payment.id;
     match payment.state {
         PaymentState::Sent => Some(Record::Awaiting(Box::new(WaitBegun {

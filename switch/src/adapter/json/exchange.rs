@@ -11,7 +11,6 @@ use tokio::time::Instant;
 
 use super::{JsonParticipant, outcome};
 use crate::clock;
-use crate::log::Seldom;
 use crate::outbound::{self, HttpError, MaybeSentCause};
 
 impl JsonParticipant {
@@ -64,8 +63,7 @@ impl JsonParticipant {
     }
 
     fn no_answer(&self, operation: Operation, about: &str, error: &HttpError) -> NoAnswer {
-        static NO_ANSWER: Seldom = Seldom::new();
-        if let Some(left_out) = NO_ANSWER.is_due() {
+        if let Some(left_out) = self.silence_told.is_due() {
             tracing::warn!(participant = %self.id(), payment_id = about, operation = operation.name(),
                 error = %storage::with_causes(error), left_out, "no answer from a participant");
         }
