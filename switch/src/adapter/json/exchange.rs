@@ -1,6 +1,7 @@
 //! One request and its answer.
 
 use bytes::Bytes;
+use codecs::http_signature::SIGNATURE;
 use codecs::json_bank::{
     BankReading, BankRequest, BankValues, BankVerdict, MissingValue, Operation,
 };
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 use super::{JsonParticipant, outcome};
 use crate::clock;
 use crate::log::Seldom;
-use crate::outbound::{self, HttpError, MaybeSentCause};
+use crate::outbound::{self, HttpError};
 
 impl JsonParticipant {
     /// The request of an operation; none where the dialect does not have it.
@@ -52,7 +53,7 @@ impl JsonParticipant {
         if let Err(why) = self.check_answer(&answer, clock::now()) {
             outcome::count_not_believed(self.id(), "answer", why.name());
             tracing::warn!(participant = %self.id(), payment_id = about, operation = operation.name(),
-                error = %why, "answer is not believed; the outcome is unknown");
+                field = SIGNATURE, error = %why, "answer is not believed; the outcome is unknown");
             return Err(NoAnswer::MaybeSent(Cause::BadAnswer));
         }
         let reading = self.json.dialect.read(&expected, answer.status().as_u16(), answer.body());
@@ -67,7 +68,8 @@ impl JsonParticipant {
         static NO_ANSWER: Seldom = Seldom::new();
         if let Some(left_out) = NO_ANSWER.is_due() {
             tracing::warn!(participant = %self.id(), payment_id = about, operation = operation.name(),
-                error = %storage::with_causes(error), left_out, "no answer from a participant");
+                field = outcome::field_of(error), error = %storage::with_causes(error), left_out,
+                "no answer from a participant");
         }
         match error {
             HttpError::NotSent { cause: outbound::NotSentCause::NoPlace, .. } => {
@@ -80,15 +82,10 @@ impl JsonParticipant {
                     | outbound::NotSentCause::Connect,
                 ..
             } => NoAnswer::NotSent(NotSent::SignedOff),
-            HttpError::MaybeSent { cause: MaybeSentCause::Timeout, .. } => {
-                NoAnswer::MaybeSent(Cause::Timeout)
-            }
-            HttpError::MaybeSent { cause: MaybeSentCause::Broken, .. } => {
-                NoAnswer::MaybeSent(Cause::LineLost)
-            }
-            HttpError::MaybeSent { cause: MaybeSentCause::TooLong, .. } => {
-                outcome::count_not_understood(self.id(), operation.name(), "too_long");
-                NoAnswer::MaybeSent(Cause::BadAnswer)
+            HttpError::MaybeSent { cause, .. } => {
+                let (problem, cause) = outcome::of_no_answer(*cause);
+                outcome::count_not_understood(self.id(), operation.name(), problem);
+                NoAnswer::MaybeSent(cause)
             }
         }
     }
