@@ -1,6 +1,8 @@
 //! A bank with a JSON API behind the switch: what it answers, whatever it answers, and what it tells by
 //! itself.
 
+mod confirm;
+mod one_time_key;
 mod refunds;
 mod restarts;
 mod site;

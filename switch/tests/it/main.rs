@@ -16,6 +16,7 @@ mod clock;
 mod cluster;
 mod codec;
 mod demo;
+mod dialled;
 mod dialect;
 mod duplicate;
 mod endpoint_changes;
