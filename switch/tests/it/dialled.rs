@@ -177,10 +177,13 @@ impl Town {
         let key = format!("{conduct:?}-{round}");
         let good = card_payment(15_000, &format!("good-{key}"));
         let good_key = format!("good-{key}");
-        let (wrong, good) =
-            tokio::join!(self.pay(&key), self.api.pay(&good_key, &good));
+        let (wrong, good) = tokio::join!(self.pay(&key), self.api.pay(&good_key, &good));
         assert_eq!(good.text("/state"), "approved", "{conduct:?}: {good:?}");
-        assert_eq!((wrong.status, wrong.text("/state")), (202, "unknown"), "{conduct:?}: {wrong:?}");
+        assert_eq!(
+            (wrong.status, wrong.text("/state")),
+            (202, "unknown"),
+            "{conduct:?}: {wrong:?}"
+        );
         if conduct.ends_line() {
             self.is_opened_after(opened).await;
         }
@@ -223,7 +226,8 @@ struct Footprint {
 impl Footprint {
     fn of(running: &Running) -> Self {
         let process = PathBuf::from(format!("/proc/{}", running.id()));
-        let count = |folder: &str| std::fs::read_dir(process.join(folder)).expect("it runs").count();
+        let count =
+            |folder: &str| std::fs::read_dir(process.join(folder)).expect("it runs").count();
         // Source: proc_pid_status(5).
         let status = std::fs::read_to_string(process.join("status")).expect("it runs");
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

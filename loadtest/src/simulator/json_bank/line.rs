@@ -114,8 +114,7 @@ impl Bank {
             Verdict::Late => tokio::time::sleep(self.settings.late_after).await,
             Verdict::Approve | Verdict::Decline(_) => {}
         }
-        let may_go_wrong =
-            matches!(asked, BankApiRequest::Payment | BankApiRequest::Confirm(_));
+        let may_go_wrong = matches!(asked, BankApiRequest::Payment | BankApiRequest::Confirm(_));
         let misconduct = may_go_wrong.then(|| self.misconduct(order)).flatten();
         self.tell(stream, answer, misconduct).await
     }

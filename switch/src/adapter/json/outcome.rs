@@ -52,9 +52,9 @@ pub(super) fn field_of(error: &HttpError) -> &'static str {
     match error {
         HttpError::NotSent { .. } => "request",
         HttpError::MaybeSent { cause: MaybeSentCause::TooLong, .. } => "body",
-        HttpError::MaybeSent { cause: MaybeSentCause::Timeout | MaybeSentCause::Broken, .. } => {
-            "answer"
-        }
+        HttpError::MaybeSent {
+            cause: MaybeSentCause::Timeout | MaybeSentCause::Broken, ..
+        } => "answer",
     }
 }
 

@@ -156,7 +156,10 @@ impl Payers {
             }
             if wrong.is_empty() {
                 let approved = self.approved.lock().len();
-                println!("{} payments waited for a payer, {approved} confirmed, {ends:?}", debits.len());
+                println!(
+                    "{} payments waited for a payer, {approved} confirmed, {ends:?}",
+                    debits.len()
+                );
                 assert!(approved > 0, "nobody confirmed anything");
                 assert!(ends.expired > 0, "none expired");
                 assert!(ends.refunded > 0, "none was refunded");

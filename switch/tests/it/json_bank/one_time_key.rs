@@ -47,8 +47,8 @@ fn with_key(key: &str) -> String {
 }
 
 /// A payment that waits for its key.
-async fn waits(api: &Api, name: &str) -> String {
-    let waiting = api.pay(name, &c2p(15_000)).await;
+async fn waits(api: &Api, minor: i64) -> String {
+    let waiting = api.pay(&format!("order-{minor}"), &c2p(minor)).await;
     assert_eq!(waiting.text("/state"), "awaiting_payer", "{waiting:?}");
     waiting.text("/id").to_owned()
 }
@@ -71,9 +71,10 @@ fn look_in(what: &str, bytes: &[u8]) {
 }
 
 /// All that the API says of what was done.
-async fn shown(api: &Api) -> Value {
+async fn shown(api: &Api, endpoint: &str) -> Value {
     let mut all = Vec::new();
-    for path in ["/v1/payments?limit=200", "/v1/notices?limit=200", "/v1/events?limit=200"] {
+    let notices = format!("/v1/notices?endpoint={endpoint}");
+    for path in ["/v1/payments?limit=200", &notices, "/v1/events?limit=200"] {
         let reply = api.get(path).await;
         assert_eq!(reply.status, 200, "{path}: {reply:?}");
         all.push(reply.body);
@@ -84,7 +85,7 @@ async fn shown(api: &Api) -> Value {
 /// Gives keys in every way; gives what was answered.
 async fn give_keys(site: &JsonSite, api: &Api) -> Vec<Reply> {
     let mut told = Vec::new();
-    let paid = waits(api, "order-1").await;
+    let paid = waits(api, 15_000).await;
     for (body, _) in WRONG_FORMS {
         let refused = confirm(api, &paid, body).await;
         assert!((400..500).contains(&refused.status), "{body}: {refused:?}");
@@ -97,7 +98,7 @@ async fn give_keys(site: &JsonSite, api: &Api) -> Vec<Reply> {
     assert_eq!(approved.text("/state"), "approved", "the bank got the key: {approved:?}");
     let closed = confirm(api, &paid, &with_key(CLOSED)).await;
     assert_eq!(closed.status, 409, "{closed:?}");
-    let refused = waits(api, "order-2").await;
+    let refused = waits(api, 16_000).await;
     let declined = confirm(api, &refused, &with_key(DECLINED)).await;
     assert_eq!(declined.text("/state"), "declined", "the bank reads the key: {declined:?}");
     told.extend([foreign, approved, closed, declined]);
@@ -114,7 +115,7 @@ async fn a_payer_s_one_time_key_is_nowhere_in_the_clear() {
     let told = give_keys(&site, &api).await;
 
     // A key on its way when the line breaks: the payment is unknown, and undone.
-    let broken = waits(&api, "order-3").await;
+    let broken = waits(&api, 17_000).await;
     site.cable.cut();
     let unknown = confirm(&api, &broken, &with_key(UNANSWERED)).await;
     site.cable.heal();
@@ -123,13 +124,16 @@ async fn a_payer_s_one_time_key_is_nowhere_in_the_clear() {
 
     let heard = eventually("the notices", async || {
         let heard = format!("{:?}", merchant.received());
-        ["payment.approved", "payment.declined"].iter().all(|it| heard.contains(it)).then_some(heard)
+        ["payment.approved", "payment.declined"]
+            .iter()
+            .all(|it| heard.contains(it))
+            .then_some(heard)
     })
     .await;
     let metrics = site.site.metrics().await;
     let told: Vec<String> = told.iter().chain([&unknown]).map(|it| format!("{it:?}")).collect();
     look_in("an answer", told.join("\n").as_bytes());
-    look_in("the API", shown(&api).await.to_string().as_bytes());
+    look_in("the API", shown(&api, made.text("/id")).await.to_string().as_bytes());
     look_in("a notice", heard.as_bytes());
     look_in("the metrics", metrics.as_bytes());
     running.stop().await;

@@ -82,8 +82,7 @@ async fn a_confirmation_that_never_reached_the_bank_before_a_kill_can_take_no_ef
     let id = waits(&api, "k-1").await;
     site.cable.cut_towards_server();
     let shown = format!("/v1/payments/{id}");
-    let is_passed_on =
-        async || (api.get(&shown).await.text("/state") == "sent").then_some(());
+    let is_passed_on = async || (api.get(&shown).await.text("/state") == "sent").then_some(());
     killed_while_confirming(running, (&api, &id), is_passed_on).await;
     site.cable.heal();
     is_undone_after_the_restart(&site, &id).await;
