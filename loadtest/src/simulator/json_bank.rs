@@ -85,7 +85,7 @@ pub struct JsonBankSettings {
     pub truth: Option<PathBuf>,
     /// When it answers amounts ending in 69; should lie after the switch's deadline.
     pub late_after: Duration,
-    /// How long it waits for the payer of an amount ending in 70; for others it does not say.
+    /// How long it waits for the payer of an amount ending in 70 or 71; for others it does not say.
     pub short_wait: Duration,
     /// Shares of payments whose answer goes wrong, in basis points.
     pub misconduct: Vec<(Misconduct, u32)>,
@@ -114,8 +114,12 @@ impl JsonBankSettings {
 pub struct JsonBankCounts {
     /// Requests to pay, repeats included.
     pub payments: u64,
+    /// One-time keys that were passed on, repeats included.
+    pub confirmations: u64,
     /// Requests to undo.
     pub reversals: u64,
+    /// Requests to give a part back, repeats included.
+    pub refunds: u64,
     /// Questions.
     pub inquiries: u64,
     /// Requests that were not believed or not understood.
@@ -125,7 +129,9 @@ pub struct JsonBankCounts {
 #[derive(Debug, Default)]
 struct Counters {
     payments: AtomicU64,
+    confirmations: AtomicU64,
     reversals: AtomicU64,
+    refunds: AtomicU64,
     inquiries: AtomicU64,
     refused: AtomicU64,
 }
@@ -170,7 +176,7 @@ impl JsonBank {
 }
 
 impl Bank {
-    /// What goes wrong with the answer to a payment.
+    /// What goes wrong with the answer to a payment or its confirmation.
     fn misconduct(&self, order: &str) -> Option<Misconduct> {
         let always = *self.always.lock().unwrap_or_else(PoisonError::into_inner);
         always.or_else(|| {
@@ -203,7 +209,9 @@ impl JsonBankHandle {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         JsonBankCounts {
             payments: count(&counters.payments),
+            confirmations: count(&counters.confirmations),
             reversals: count(&counters.reversals),
+            refunds: count(&counters.refunds),
             inquiries: count(&counters.inquiries),
             refused: count(&counters.refused),
         }
@@ -219,7 +227,12 @@ impl JsonBankHandle {
         self.bank.book.debits()
     }
 
-    /// Has every answer to a payment go wrong from now on, or none.
+    /// The payer of an order that waits has paid at the bank's own page; whether there is such an order.
+    pub fn paid_at_page(&self, order: &str) -> bool {
+        self.bank.book.paid_at_page(order)
+    }
+
+    /// Has every answer to a payment or a confirmation go wrong from now on, or none.
     pub fn misbehave(&self, misconduct: Option<Misconduct>) {
         *self.bank.always.lock().unwrap_or_else(PoisonError::into_inner) = misconduct;
     }

@@ -136,8 +136,8 @@ pub(super) const METRICS: &[Metric] = &[
     ),
     counter(
         "cauce_json_answers_not_understood_total",
-        "Answers and notifications of JSON banks that say nothing that can be believed, by \
-         participant, operation and problem",
+        "Answers and notifications of JSON banks that say nothing that can be believed, or did not \
+         come whole, by participant, operation and problem",
         &[
             ParticipantOfJson,
             Of("operation", || {
@@ -152,6 +152,8 @@ pub(super) const METRICS: &[Metric] = &[
                     "not_a_value",
                     "contradicts",
                     "too_long",
+                    "timeout",
+                    "broken",
                     "unreadable",
                 ]
             }),

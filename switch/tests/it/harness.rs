@@ -150,6 +150,10 @@ pub async fn start_text(dir: &Path, text: &str, extra: &str) -> App {
         engine.participants().iso8583().all(reachable).then_some(())
     })
     .await;
+    if engine.backoffice.is_configured() {
+        // Until then, whether a bill is registered is not known.
+        eventually("the back office to be open", async || engine.backoffice.office().ok()).await;
+    }
     app
 }
 

@@ -1,6 +1,13 @@
 //! A bank with a JSON API behind the switch: what it answers, whatever it answers, and what it tells by
 //! itself.
 
+mod confirm;
+mod one_time_key;
+mod refunds;
+mod restarts;
+mod site;
+mod wrong_answers;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -195,6 +202,14 @@ fn told(id: PaymentId, state: &str, minor: i64) -> Value {
 fn wallet(minor: i64) -> Value {
     let bill = format!("F-{minor}");
     json!({ "rail": "wallet", "amount": { "currency": "VES", "minor": minor }, "bill": bill })
+}
+
+fn c2p(minor: i64) -> Value {
+    let bill = format!("F-{minor}");
+    json!({
+        "rail": "c2p", "amount": { "currency": "VES", "minor": minor }, "bill": bill,
+        "payer": { "doc": "V12345678", "phone": "04140000000", "bank_code": "0105" },
+    })
 }
 
 fn id_of(reply: &Reply) -> PaymentId {
@@ -436,11 +451,7 @@ async fn a_notification_is_believed_with_its_signature_and_of_its_own_payment_al
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_waits_for_its_one_time_key_is_confirmed_and_given_back_in_parts() {
     let house = JsonHouse::start(LONG_MS).await;
-    let asked = json!({
-        "rail": "c2p", "amount": { "currency": "VES", "minor": 15_000 }, "bill": "F-1",
-        "payer": { "doc": "V12345678", "phone": "04140000000", "bank_code": "0105" },
-    });
-    let waiting = house.api().pay("k-1", &asked).await;
+    let waiting = house.api().pay("k-1", &c2p(15_000)).await;
     assert_eq!((waiting.status, waiting.text("/state")), (202, "awaiting_payer"), "{waiting:?}");
     let id = id_of(&waiting);
     assert_eq!(house.stands(id), Some(0), "nothing is taken before the payer confirms");

@@ -17,6 +17,7 @@ mod cluster;
 mod codec;
 mod demo;
 mod dialect;
+mod dialled;
 mod duplicate;
 mod endpoint_changes;
 mod endpoint_events;

@@ -91,6 +91,17 @@ impl ScriptedBank {
         drop(written);
     }
 
+    /// Sends bytes on a line as they stand; whether the line took them.
+    pub fn say_raw(&self, line: usize, bytes: &[u8]) -> bool {
+        let stream = self.shared.lines.lock()[line].try_clone();
+        stream.is_ok_and(|mut stream| stream.write_all(bytes).is_ok())
+    }
+
+    /// How many lines were opened so far.
+    pub fn lines_opened(&self) -> usize {
+        self.shared.lines.lock().len()
+    }
+
     /// Answers a message on its own line.
     pub fn answer(&self, message: &Message, fields: &Fields) {
         let mti = message.mti.as_bytes().try_into().expect("four digits");

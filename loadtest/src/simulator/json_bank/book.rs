@@ -31,6 +31,8 @@ pub enum DebitState {
     Declined([u8; 2]),
     /// It waits for the payer's one-time key.
     Awaiting,
+    /// It waits for the payer to pay at the bank's page.
+    AwaitingAtPage,
 }
 
 impl JsonDebit {
@@ -38,7 +40,7 @@ impl JsonDebit {
     pub fn stands_minor(&self) -> u64 {
         match self.state {
             DebitState::Approved => self.minor - self.given_back_minor,
-            DebitState::Declined(_) | DebitState::Awaiting => 0,
+            DebitState::Declined(_) | DebitState::Awaiting | DebitState::AwaitingAtPage => 0,
         }
     }
 }
@@ -83,6 +85,8 @@ const WRONG_KEY: &str = "000000";
 const APPROVED: [u8; 2] = *b"00";
 /// Cents of an amount whose payer must confirm soon.
 const SHORT_WAIT_CENTS: u64 = 70;
+/// Cents of an amount whose payer must soon pay at the bank's page.
+const PAGE_CENTS: u64 = 71;
 const NOT_FOUND: [u8; 2] = *b"25";
 const FORMAT: [u8; 2] = *b"30";
 
@@ -122,6 +126,13 @@ impl JsonBook {
     pub(super) fn debits(&self) -> Vec<(String, JsonDebit)> {
         let debits = self.debits.lock().unwrap_or_else(PoisonError::into_inner);
         debits.iter().map(|(order, debit)| (order.clone(), debit.told)).collect()
+    }
+
+    pub(super) fn paid_at_page(&self, order: &str) -> bool {
+        let mut debits = self.debits.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = |debit: &&mut Debit| debit.told.state == DebitState::AwaitingAtPage;
+        let debit = debits.get_mut(order).filter(waits);
+        debit.map(|debit| debit.told.state = DebitState::Approved).is_some()
     }
 
     /// Carries out a request; a repeat of one that was carried out changes nothing.
@@ -166,12 +177,13 @@ impl JsonBook {
         let key = body["payer"]["one_time_key"].as_str();
         let debit = debits.entry(order.to_owned()).or_insert_with(|| {
             let state = match Verdict::of(minor) {
+                _ if minor % 100 == PAGE_CENTS => DebitState::AwaitingAtPage,
                 Verdict::Decline(code) => DebitState::Declined(code),
                 _ if body["rail"] == "c2p" && key.is_none() => DebitState::Awaiting,
                 Verdict::Approve | Verdict::Silent | Verdict::Late => DebitState::Approved,
             };
             let told = JsonDebit { minor, state, given_back_minor: 0 };
-            let waits_until = (minor % 100 == SHORT_WAIT_CENTS).then(|| {
+            let waits_until = [SHORT_WAIT_CENTS, PAGE_CENTS].contains(&(minor % 100)).then(|| {
                 let micros = i64::try_from(self.short_wait.as_micros()).unwrap_or(i64::MAX);
                 clock::now().plus_micros(micros)
             });
@@ -203,6 +215,12 @@ impl JsonBook {
                 }
                 (202, *b"09", "OTP_REQUIRED")
             }
+            DebitState::AwaitingAtPage => {
+                let until = debit.waits_until.map(|until| until.to_string());
+                let url = format!("https://bank.example/pay/{order}");
+                body["next"] = json!({ "url": url, "expires_at": until });
+                (202, *b"09", "REDIRECT")
+            }
         };
         body["status"] = state.into();
         BankAnswer { status, body, code }
@@ -222,7 +240,7 @@ fn confirm(debit: &mut Debit, body: &Value) {
 /// Leaves what is to stand of a payment: told again, it changes nothing.
 fn reverse(order: &str, debit: &mut Debit, body: &Value) -> BankAnswer {
     let stands = minor_of(&body["stands"]).unwrap_or(0).min(debit.told.minor);
-    if debit.told.state == DebitState::Awaiting {
+    if matches!(debit.told.state, DebitState::Awaiting | DebitState::AwaitingAtPage) {
         // Nobody can confirm it any more.
         debit.told.state = DebitState::Declined(*b"05");
     }

@@ -114,8 +114,8 @@ impl Bank {
             Verdict::Late => tokio::time::sleep(self.settings.late_after).await,
             Verdict::Approve | Verdict::Decline(_) => {}
         }
-        let misconduct =
-            (asked == BankApiRequest::Payment).then(|| self.misconduct(order)).flatten();
+        let may_go_wrong = matches!(asked, BankApiRequest::Payment | BankApiRequest::Confirm(_));
+        let misconduct = may_go_wrong.then(|| self.misconduct(order)).flatten();
         self.tell(stream, answer, misconduct).await
     }
 
@@ -133,9 +133,11 @@ impl Bank {
     fn count(&self, asked: BankApiRequest<'_>) {
         let counters = &self.counters;
         let counter: &AtomicU64 = match asked {
-            BankApiRequest::Payment | BankApiRequest::Confirm(_) => &counters.payments,
+            BankApiRequest::Payment => &counters.payments,
+            BankApiRequest::Confirm(_) => &counters.confirmations,
             BankApiRequest::Inquiry(_) => &counters.inquiries,
-            BankApiRequest::Reversal(_) | BankApiRequest::Refund(_) => &counters.reversals,
+            BankApiRequest::Reversal(_) => &counters.reversals,
+            BankApiRequest::Refund(_) => &counters.refunds,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }

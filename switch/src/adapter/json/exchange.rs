@@ -1,6 +1,7 @@
 //! One request and its answer.
 
 use bytes::Bytes;
+use codecs::http_signature::SIGNATURE;
 use codecs::json_bank::{
     BankReading, BankRequest, BankValues, BankVerdict, MissingValue, Operation,
 };
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{JsonParticipant, outcome};
 use crate::clock;
-use crate::outbound::{self, HttpError, MaybeSentCause};
+use crate::outbound::{self, HttpError};
 
 impl JsonParticipant {
     /// The request of an operation; none where the dialect does not have it.
@@ -51,7 +52,7 @@ impl JsonParticipant {
         if let Err(why) = self.check_answer(&answer, clock::now()) {
             outcome::count_not_believed(self.id(), "answer", why.name());
             tracing::warn!(participant = %self.id(), payment_id = about, operation = operation.name(),
-                error = %why, "answer is not believed; the outcome is unknown");
+                field = SIGNATURE, error = %why, "answer is not believed; the outcome is unknown");
             return Err(NoAnswer::MaybeSent(Cause::BadAnswer));
         }
         let reading = self.json.dialect.read(&expected, answer.status().as_u16(), answer.body());
@@ -65,7 +66,8 @@ impl JsonParticipant {
     fn no_answer(&self, operation: Operation, about: &str, error: &HttpError) -> NoAnswer {
         if let Some(left_out) = self.silence_told.is_due() {
             tracing::warn!(participant = %self.id(), payment_id = about, operation = operation.name(),
-                error = %storage::with_causes(error), left_out, "no answer from a participant");
+                field = outcome::field_of(error), error = %storage::with_causes(error), left_out,
+                "no answer from a participant");
         }
         match error {
             HttpError::NotSent { cause: outbound::NotSentCause::NoPlace, .. } => {
@@ -78,15 +80,10 @@ impl JsonParticipant {
                     | outbound::NotSentCause::Connect,
                 ..
             } => NoAnswer::NotSent(NotSent::SignedOff),
-            HttpError::MaybeSent { cause: MaybeSentCause::Timeout, .. } => {
-                NoAnswer::MaybeSent(Cause::Timeout)
-            }
-            HttpError::MaybeSent { cause: MaybeSentCause::Broken, .. } => {
-                NoAnswer::MaybeSent(Cause::LineLost)
-            }
-            HttpError::MaybeSent { cause: MaybeSentCause::TooLong, .. } => {
-                outcome::count_not_understood(self.id(), operation.name(), "too_long");
-                NoAnswer::MaybeSent(Cause::BadAnswer)
+            HttpError::MaybeSent { cause, .. } => {
+                let (problem, cause) = outcome::of_no_answer(*cause);
+                outcome::count_not_understood(self.id(), operation.name(), problem);
+                NoAnswer::MaybeSent(cause)
             }
         }
     }

@@ -6,6 +6,8 @@ use router::id::ParticipantId;
 use router::outcome::{Approval, Cause, Decline, Outcome};
 use router::text::Text;
 
+use crate::outbound::{HttpError, MaybeSentCause};
+
 /// The outcome of a payment that an answer to it tells.
 ///
 /// Errors: the participant guarantees that it did nothing.
@@ -33,6 +35,26 @@ pub(super) fn cause(fault: &AnswerFault) -> Cause {
         | AnswerProblem::Missing
         | AnswerProblem::NotKnown
         | AnswerProblem::NotAValue => Cause::BadAnswer,
+    }
+}
+
+/// The name in metrics of an answer that did not come whole, and what it leaves the payment to be.
+pub(super) fn of_no_answer(cause: MaybeSentCause) -> (&'static str, Cause) {
+    match cause {
+        MaybeSentCause::Timeout => ("timeout", Cause::Timeout),
+        MaybeSentCause::Broken => ("broken", Cause::LineLost),
+        MaybeSentCause::TooLong => ("too_long", Cause::BadAnswer),
+    }
+}
+
+/// The part of an exchange that failed, as the log names it.
+pub(super) fn field_of(error: &HttpError) -> &'static str {
+    match error {
+        HttpError::NotSent { .. } => "request",
+        HttpError::MaybeSent { cause: MaybeSentCause::TooLong, .. } => "body",
+        HttpError::MaybeSent {
+            cause: MaybeSentCause::Timeout | MaybeSentCause::Broken, ..
+        } => "answer",
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use loadtest::simulator::issuer::Mood;
-use rig::{Redis, RedisOptions};
+use rig::{Proxy, Redis, RedisOptions};
 use serde_json::json;
 
 use crate::api::{Reply, card_payment};
@@ -49,8 +49,8 @@ async fn payments_that_wait_at_a_node_that_dies_are_confirmed_and_expire_at_anot
     assert_eq!(expired.text("/reason/code"), "payer_timeout");
     let stands = |id: &str| bank.debit(id).map(|debit| debit.stands_minor());
     assert_eq!((stands(&confirmed), stands(&forgotten)), (Some(15_000), Some(0)));
-    assert_eq!(bank.counts().reversals, 0, "nothing was undone, and nothing asked twice");
-    let payments = bank.counts().payments;
+    let counts = bank.counts();
+    assert_eq!(counts.reversals, 0, "nothing was undone, and nothing asked twice");
 
     town.nodes[0].start().await;
     town.nodes[0].wait_ready().await;
@@ -59,7 +59,46 @@ async fn payments_that_wait_at_a_node_that_dies_are_confirmed_and_expire_at_anot
         let told = shown(&first, id).await.expect("an answer");
         assert_eq!(told.text("/state"), state, "the node that comes back tells the same");
     }
-    assert_eq!(bank.counts().payments, payments);
+    assert_eq!(bank.counts(), counts);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_confirmation_that_another_node_began_and_left_is_undone_by_the_owner_of_its_lane() {
+    let payers_bank = PayersBank::start().await;
+    let (bank, redis) = (&payers_bank.handle, Redis::start(RedisOptions::default()));
+    let redis = redis.expect("a Redis");
+    // What the bank answers reaches no node while the cable is cut.
+    let cable = Proxy::start(&bank.addr().to_string()).expect("a proxy");
+    let extra = payers_bank.entry().replace(&bank.url(), &format!("http://{}", cable.address()));
+    let extra = extra.replace("response_timeout_ms = 500", "response_timeout_ms = 5000");
+    let plan = Plan { nodes: 2, redis: format!("urls = [\"{}\"]", redis.url()), extra: &extra };
+    let town = Town::start(plan).await;
+    let key = town.key("isp-ve").await;
+    let (first, second) = (town.api(0, &key), town.api(1, &key));
+    let started = second.pay("order-1", &order(15_000, "W-1")).await;
+    assert_eq!(started.text("/state"), "awaiting_payer", "{started:?}");
+    let id = started.text("/id").to_owned();
+    within("the other node to see it", NODE_MAX, async || shown(&first, &id).await).await;
+
+    cable.cut_towards_client();
+    let (path, body) = (format!("/v1/payments/{id}/confirm"), json!({ "otp": "12345678" }));
+    let stands = || bank.debit(&id).map(|debit| debit.stands_minor());
+    tokio::select! {
+        told = first.post(&path, &body) => panic!("no answer can have come: {told:?}"),
+        () = within("the bank to be told", NODE_MAX, async || {
+            (stands() == Some(15_000)).then_some(())
+        }) => town.nodes[0].kill(),
+    }
+    cable.heal();
+    within("the owner of its lane to undo it", NODE_MAX, async || {
+        let told = shown(&second, &id).await?;
+        (told.text("/state") == "reversed").then_some(told)
+    })
+    .await;
+    assert_eq!((stands(), bank.counts().confirmations), (Some(0), 1), "the key was told once");
+    let again = second.post(&path, &body).await;
+    assert_eq!((again.status, again.text("/code")), (409, "confirmation_not_awaited"));
+    assert!(town.nodes[1].log().contains("another node began this and left it"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
