@@ -25,8 +25,9 @@ mod view;
 
 pub use bill::{
     BillBody, BillContact, BillDraft, BillEventView, BillExists, BillListView, BillPatchBody,
-    BillStandingView, BillTimelineView, BillView, DraftLine, DueView, LineView, parse_bill,
-    parse_bill_patch,
+    BillStandingView, BillTimelineView, BillView, DraftLine, DueView, ExternalDraft,
+    ExternalPaymentBody, ExternalPaymentView, LineView, StatementBillView, StatementPaymentView,
+    StatementTotalView, StatementView, parse_bill, parse_bill_patch, parse_external_payment,
 };
 pub use event::EventPage;
 pub use key::{

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use router::exchange::{Repeat, Undo, UndoAnswer, UndoOrder};
 use router::id::PaymentId;
-use router::message::ReversalRequest;
+use router::message::{Rail, ReversalRequest};
 use router::outcome::{Approval, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::posting::Entry;
@@ -29,6 +29,7 @@ use crate::clock;
 use crate::config::ReversalsConfig;
 use crate::early;
 use crate::engine::Engine;
+use crate::external;
 use crate::respond::Reply;
 use crate::sealed;
 use inquire::UnknownPayment;
@@ -103,6 +104,17 @@ pub async fn undo_asked(engine: &Engine, payment: Payment) -> Result<Reply, Stor
         | PaymentState::Refunding
         | PaymentState::Refunded => Ok(reply(Reason::ReversalNotAllowed)),
     }
+}
+
+/// Undoes a payment that was made elsewhere: nothing is asked of a participant. What a crash leaves
+/// half done is done by the next start.
+///
+/// Errors: the journal's. Not cancel-safe: a dropped call may leave the payment reversing.
+pub async fn undo_external(engine: &Engine, id: PaymentId) -> Result<(), StoreError> {
+    step_if_legal(engine, id, ReversalStep::Owed(ReversalCause::Asked)).await?;
+    let response_code = external::UNDONE;
+    let confirmed = ReversalConfirmed { response_code, entry: Entry::default() };
+    step_if_due(engine, id, ReversalStep::Confirmed(confirmed)).await.map(|_| ())
 }
 
 /// Whether money of a payment was refunded, or is being refunded: then it is not reversed.
@@ -246,6 +258,9 @@ async fn advise(
     payment: &Payment,
     pending: &mut PendingAdvice,
 ) -> Result<Option<([u8; 2], UndoOrder)>, StoreError> {
+    if payment.request.rail == Rail::External {
+        return Ok(Some((external::UNDONE, UndoOrder::Behind)));
+    }
     let Some(original) = payment.attempt else { return Ok(None) };
     let participants = engine.participants();
     let Some(participant) = participants.by_id(original.participant) else {

@@ -32,6 +32,7 @@ mod query;
 mod rate_limit;
 mod request_notes;
 mod routes;
+mod statement;
 mod write_deadline;
 
 use std::sync::Arc;
