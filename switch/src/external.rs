@@ -31,8 +31,6 @@ use crate::backoffice::{NoBackoffice, moment_of, standing_of};
 use crate::clock;
 use crate::engine::Engine;
 
-/// The response code that stands for a participant's where none was asked.
-pub const UNDONE: [u8; 2] = *b"00";
 /// How often the same words may be said anew of a bill, each time after they were taken back.
 const SAID_MAX: u32 = 100;
 /// How often it is tried while other payments of the bill come and go.

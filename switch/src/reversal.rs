@@ -29,7 +29,6 @@ use crate::clock;
 use crate::config::ReversalsConfig;
 use crate::early;
 use crate::engine::Engine;
-use crate::external;
 use crate::respond::Reply;
 use crate::sealed;
 use inquire::UnknownPayment;
@@ -40,6 +39,8 @@ pub use partial::{PartAmount, PartRequest, asked as part_asked};
 
 /// Response code of what was undone before.
 const DONE_BEFORE: [u8; 2] = *b"21";
+/// The response code that stands for a participant's where none was asked.
+const UNDONE_ELSEWHERE: [u8; 2] = *b"00";
 /// How long the originator of a reversal waits for the payment itself to be concluded.
 const CONCLUDE_WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -112,7 +113,7 @@ pub async fn undo_asked(engine: &Engine, payment: Payment) -> Result<Reply, Stor
 /// Errors: the journal's. Not cancel-safe: a dropped call may leave the payment reversing.
 pub async fn undo_external(engine: &Engine, id: PaymentId) -> Result<(), StoreError> {
     step_if_legal(engine, id, ReversalStep::Owed(ReversalCause::Asked)).await?;
-    let response_code = external::UNDONE;
+    let response_code = UNDONE_ELSEWHERE;
     let confirmed = ReversalConfirmed { response_code, entry: Entry::default() };
     step_if_due(engine, id, ReversalStep::Confirmed(confirmed)).await.map(|_| ())
 }
@@ -259,7 +260,7 @@ async fn advise(
     pending: &mut PendingAdvice,
 ) -> Result<Option<([u8; 2], UndoOrder)>, StoreError> {
     if payment.request.rail == Rail::External {
-        return Ok(Some((external::UNDONE, UndoOrder::Behind)));
+        return Ok(Some((UNDONE_ELSEWHERE, UndoOrder::Behind)));
     }
     let Some(original) = payment.attempt else { return Ok(None) };
     let participants = engine.participants();
