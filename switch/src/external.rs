@@ -6,7 +6,6 @@
 //! The same words about a bill – method, day and reference – name the same payment, however often they
 //! come, until it is taken back.
 
-use router::asked::BillTerms;
 use router::bill::{BillMoment, BillState, PlannedBill};
 use router::exchange::AttemptRef;
 use router::free_text::FreeText;
@@ -21,6 +20,7 @@ use router::plan::{EXTERNAL, Plan, plan_external};
 use router::posting::Entry;
 use router::reason::Reason;
 use router::record::{Attempt, Concluded, Intent, Record};
+use router::request_context::BillTerms;
 use router::time::Date;
 use storage::{Admission, StoreError};
 use storage_backoffice::bill::BillEntry;

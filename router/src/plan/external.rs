@@ -4,7 +4,6 @@
 use smallvec::smallvec;
 
 use super::{Plan, Routes};
-use crate::asked::{BillTerms, RequestContext};
 use crate::detail::ReservedLimits;
 use crate::fee::Fees;
 use crate::id::ParticipantId;
@@ -12,6 +11,7 @@ use crate::limit::bill_claim;
 use crate::message::PaymentRequest;
 use crate::policy::Policy;
 use crate::posting::{self, Entry};
+use crate::request_context::{BillTerms, RequestContext};
 use crate::reservation::{Counter, Reservation};
 use crate::time::Timestamp;
 
