@@ -214,11 +214,15 @@ async fn taken(
                 conclude(engine, id, entry).await?;
                 return Ok(ExternalReply::Stands { id: id.into(), is_replay: false });
             }
-            // A payment of the bill began meanwhile, or ended: looked at anew.
-            Admission::Refused(_) | Admission::Replay(_) if tries < TRIES_MAX => tries += 1,
-            Admission::Refused(_) | Admission::Replay(_) => {
-                return Ok(refused(Reason::BillInProgress));
+            // The same was said by another request, meanwhile.
+            Admission::Replay(payment) => {
+                if let Some(reply) = repeated(&payment, wish) {
+                    return Ok(reply);
+                }
             }
+            // A payment of the bill began meanwhile, or ended: looked at anew.
+            Admission::Refused(_) if tries < TRIES_MAX => tries += 1,
+            Admission::Refused(_) => return Ok(refused(Reason::BillInProgress)),
             Admission::InFlight(..) => return Ok(ExternalReply::InProgress),
             Admission::KeyReused(_) => return Ok(refused(Reason::IdempotencyConflict)),
         }
