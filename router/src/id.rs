@@ -167,6 +167,11 @@ generated_id!(
     "bil_"
 );
 generated_id!(
+    /// A file of bills.
+    BatchId,
+    "bat_"
+);
+generated_id!(
     /// One payment of a bill that was made elsewhere.
     ExternalPaymentId,
     "ext_"

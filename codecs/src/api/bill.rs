@@ -1,7 +1,9 @@
 //! `/v1/bills`: bills as billers register and change them, and as they are shown.
 
+mod batch;
 mod draft;
 mod external;
+mod row;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -12,6 +14,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{AmountBody, FieldError, parse, schema};
+pub use batch::{BatchAcceptedView, BatchResultView, BatchView};
 pub use draft::{BillContact, BillDraft, DraftLine};
 pub use external::{
     ExternalDraft, ExternalPaymentBody, ExternalPaymentView, parse_external_payment,

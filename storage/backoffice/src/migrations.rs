@@ -23,7 +23,7 @@ pub struct SchemaFile {
 }
 
 /// The files of the registered data, oldest first.
-const REGISTERED: [SchemaFile; 2] = [
+const REGISTERED: [SchemaFile; 3] = [
     SchemaFile {
         number: 1,
         name: "bills",
@@ -33,6 +33,11 @@ const REGISTERED: [SchemaFile; 2] = [
         number: 2,
         name: "external payments",
         sql: include_str!("../schema/registered/0002_external_payments.sql"),
+    },
+    SchemaFile {
+        number: 3,
+        name: "batches",
+        sql: include_str!("../schema/registered/0003_batches.sql"),
     },
 ];
 

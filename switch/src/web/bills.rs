@@ -1,5 +1,6 @@
 //! `/v1/bills`: what billers register that is owed to them.
 
+pub(super) mod batch;
 pub(super) mod external;
 mod shown;
 

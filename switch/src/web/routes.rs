@@ -54,6 +54,8 @@ pub(super) fn described(frame: OpenApi) -> OpenApiRouter<Shared> {
         .routes(routes!(bills::external::register))
         .routes(routes!(bills::external::undo))
         .routes(routes!(statement::show))
+        .routes(routes!(bills::batch::create))
+        .routes(routes!(bills::batch::show))
         .routes(routes!(endpoints::create, endpoints::list))
         .routes(routes!(endpoints::show, endpoints::patch, endpoints::delete))
         .routes(routes!(endpoints::rotate_secret))

@@ -1,5 +1,6 @@
 //! Bills by the API: registered once, shown as they stand, changed by version, paid by their terms.
 
+mod batch;
 mod external;
 mod statement;
 

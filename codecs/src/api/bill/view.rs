@@ -184,7 +184,7 @@ pub struct BillEventView {
     pub kind: String,
     /// Who: `key:` and the id of an API key, or who asked for the payment.
     pub actor: String,
-    /// `api` or `iso8583`.
+    /// `api`, `file` or `iso8583`.
     pub channel: String,
     /// The payment.
     #[serde(skip_serializing_if = "Option::is_none")]
