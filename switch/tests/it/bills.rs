@@ -2,6 +2,9 @@
 
 mod batch;
 mod external;
+mod kill;
+mod line;
+mod outage;
 mod statement;
 
 use futures_util::future::join_all;

@@ -27,8 +27,10 @@ async fn done(api: &Api, accepted: &Reply) -> Value {
     .await
 }
 
-/// What became of rows: row, code, field, column.
-fn results(batch: &Value) -> Vec<(u64, Option<&str>, Option<&str>, Option<u64>)> {
+/// What became of a row: its number, code, field and column.
+type RowResult<'a> = (u64, Option<&'a str>, Option<&'a str>, Option<u64>);
+
+fn results(batch: &Value) -> Vec<RowResult<'_>> {
     let rows = batch["results"].as_array().expect("a list").iter();
     rows.map(|row| {
         (
