@@ -30,7 +30,7 @@ pub(in super::super) use run::resume;
 pub(in super::super) struct BatchQuery {
     /// How the file is laid out: `bills-ar-fixed`, `bills-mx-csv` or `bills-xlsx`. Needed with
     /// text/plain; the others may have a header row with the fields' own names instead.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^bills-(ar-fixed|mx-csv|xlsx)$")]
     layout: Option<String>,
 }
 

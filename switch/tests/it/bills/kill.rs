@@ -28,7 +28,7 @@ use crate::harness::{eventually, issuer};
 use crate::kill::{Ports, free_ports, write_config};
 
 const KILLS: usize = 100;
-const WORKERS: usize = 6;
+const WORKERS: usize = 8;
 const PART: i64 = 1_000;
 
 /// What was asked, and what the switch has acknowledged.
@@ -274,7 +274,7 @@ async fn a_hundred_kills(site: Site) {
     for _ in 0..KILLS {
         let mut switch = site.start();
         let _ = site.up().await;
-        let life = Duration::from_millis(random.random_range(5..400));
+        let life = Duration::from_millis(random.random_range(20..500));
         let workers = (0..WORKERS).map(|_| {
             let (random, book) = (StdRng::seed_from_u64(random.random()), &book);
             let api = site.api();
@@ -315,7 +315,7 @@ async fn a_hundred_kills(site: Site) {
         payments.len(),
         book.external.lock().len()
     );
-    assert!(KILLS < payments.len(), "there was a load");
+    assert!(KILLS / 2 < payments.len(), "there was a load");
 }
 
 async fn what_was_acknowledged_is_there(
