@@ -24,9 +24,11 @@ mod schema;
 mod view;
 
 pub use bill::{
-    BillBody, BillContact, BillDraft, BillEventView, BillExists, BillListView, BillPatchBody,
-    BillStandingView, BillTimelineView, BillView, DraftLine, DueView, LineView, parse_bill,
-    parse_bill_patch,
+    BatchAcceptedView, BatchResultView, BatchView, BillBody, BillContact, BillDraft, BillEventView,
+    BillExists, BillListView, BillPatchBody, BillStandingView, BillTimelineView, BillView,
+    DraftLine, DueView, ExternalDraft, ExternalPaymentBody, ExternalPaymentView, LineView,
+    StatementBillView, StatementPaymentView, StatementTotalView, StatementView, parse_bill,
+    parse_bill_patch, parse_external_payment,
 };
 pub use event::EventPage;
 pub use key::{

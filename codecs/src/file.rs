@@ -1,6 +1,7 @@
 //! Bill bases and clearing files: CSV, fixed-width and XLSX, read and written by a layout.
 //!
 //! - [`layout::Layout`]: where each field stands and how it is written, from TOML;
+//! - [`named`]: the layout of a file whose header row has the fields' own names;
 //! - [`bill::BillRow`] and [`clearing::ClearingEntry`]: the two kinds of records;
 //! - [`read::Reader`]: an iterator of good rows and of the mistakes in bad ones, which never holds
 //!   more than one row; control totals are checked at its end;
@@ -17,6 +18,7 @@ pub mod clearing;
 mod error;
 pub mod formula;
 pub mod layout;
+pub mod named;
 pub(crate) mod pattern;
 pub mod read;
 mod record;

@@ -56,6 +56,23 @@ pub struct BillStanding {
     pub paid_minor: i64,
     /// Whether a payment of it is under way.
     pub is_in_payment: bool,
+    /// The most that the bill came to when one of these payments was made; none where the register
+    /// told none of them. What was paid whole on its day stays paid whole.
+    pub whole_minor: Option<i64>,
+    /// Whether the last of these payments was made elsewhere.
+    pub was_last_external: bool,
+}
+
+impl BillStanding {
+    /// Whether all was paid when it was paid last.
+    fn was_whole(&self) -> bool {
+        self.whole_minor.is_some_and(|whole| whole <= self.paid_minor)
+    }
+
+    /// Where a bill stands of which all was paid.
+    fn paid_state(&self) -> BillState {
+        if self.was_last_external { BillState::PaidExternal } else { BillState::Paid }
+    }
 }
 
 /// Where a bill stands. The names are those of the API.
@@ -150,7 +167,7 @@ impl PlannedBill {
     /// Where it stood with what was paid of it on a day.
     pub fn state(&self, standing: BillStanding, today: Date) -> BillState {
         if self.remaining_minor(standing.paid_minor) == 0 {
-            BillState::Paid
+            standing.paid_state()
         } else if standing.is_in_payment {
             BillState::InPayment
         } else if self.last_due.is_some_and(|due| due < today) {
@@ -178,11 +195,25 @@ impl RegisteredBill {
         Money::new(minor, self.amount.currency)
     }
 
-    /// What is left of it on a day; never below zero.
+    /// What is left of it on a day; never below zero. What was paid in time stays paid.
     pub fn remaining(&self, standing: BillStanding, today: Date) -> Money {
         let total = self.amount_on(today);
+        if standing.was_whole() {
+            return Money::new(0, total.currency);
+        }
         let left = total.minor.saturating_sub(standing.paid_minor).max(0);
         Money::new(left, total.currency)
+    }
+
+    /// What is owed of it in all, what was paid of it included: nothing beyond what was paid once it
+    /// was cancelled or has expired.
+    pub fn charged(&self, standing: BillStanding, moment: BillMoment) -> Money {
+        let today = self.amount_on(moment.today);
+        let whole = standing.whole_minor.filter(|_| standing.was_whole());
+        let total = whole.unwrap_or(today.minor);
+        let is_closed = self.closed(moment).is_some();
+        let minor = if is_closed { total.min(standing.paid_minor) } else { total };
+        Money::new(minor, today.currency)
     }
 
     /// Where it stands. What was cancelled or has expired says so, unless all was paid before.
@@ -191,7 +222,7 @@ impl RegisteredBill {
         let is_expired = self.expires_at.is_some_and(|end| end <= moment.now);
         let is_overdue = self.due.last().is_some_and(|due| due.date < moment.today);
         if is_paid {
-            BillState::Paid
+            standing.paid_state()
         } else if standing.is_in_payment {
             BillState::InPayment
         } else if self.cancelled_at.is_some() {

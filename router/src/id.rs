@@ -167,6 +167,16 @@ generated_id!(
     "bil_"
 );
 generated_id!(
+    /// A file of bills.
+    BatchId,
+    "bat_"
+);
+generated_id!(
+    /// One payment of a bill that was made elsewhere.
+    ExternalPaymentId,
+    "ext_"
+);
+generated_id!(
     /// One signing secret of an endpoint. Never told; its seal is bound to it.
     SecretId,
     "sec_"
@@ -182,6 +192,18 @@ pub struct Lane(pub u16);
 impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl From<PaymentId> for ExternalPaymentId {
+    fn from(payment: PaymentId) -> Self {
+        Self(payment.0)
+    }
+}
+
+impl From<ExternalPaymentId> for PaymentId {
+    fn from(external: ExternalPaymentId) -> Self {
+        Self(external.0)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::request_context::RequestContext;
 
-pub(crate) use bill::check as check_bill;
+pub(crate) use bill::{check as check_bill, claim as bill_claim};
 pub(crate) use claim::reservation;
 
 /// The limits that apply to one payment, in the order of the policy.

@@ -42,10 +42,12 @@ pub enum Rail {
     Account,
     /// Cash taken by a collector, paid out of a prefunded float (DE3 51).
     CashFloat,
+    /// Nothing is moved here: the biller says that it was paid elsewhere. Not to be asked for.
+    External,
 }
 
 impl Rail {
-    /// Every rail, in the order the documentation lists them.
+    /// Every rail that a payment can be asked for by, in the order the documentation lists them.
     pub const ALL: [Self; 7] = [
         Self::P2c,
         Self::C2p,
@@ -66,6 +68,7 @@ impl Rail {
             Self::Wallet => "wallet",
             Self::Account => "account",
             Self::CashFloat => "cash_float",
+            Self::External => "external",
         }
     }
 

@@ -1,6 +1,7 @@
 //! The decision that needs no state: routes, fees, the entry of an approval, and what must be
 //! reserved.
 
+mod external;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,8 @@ use crate::request_context::{BillTerms, RequestContext};
 use crate::reservation::Reservation;
 use crate::rules::allows;
 use crate::time::{Date, Timestamp};
+
+pub use external::{EXTERNAL, plan_external};
 
 /// How a payment is to be carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,6 +15,8 @@
 //! | `participant_fee_income` | participant | fees earned from its payments | credit |
 //! | `cap` | participant and currency | memorandum: what is left of a net debit cap, less the cap | credit |
 //! | `cap_used` | participant and currency | memorandum: what approved payments used of the cap | credit |
+//! | `external_received` | biller | memorandum: what a biller says was paid to it elsewhere | debit |
+//! | `external_applied` | biller | memorandum: what of that was applied to its bills | credit |
 //!
 //! The guard keeps the balances of the kinds that have a floor, `float` and `cap`: see
 //! [`is_guarded`]. They are moved by entries alone.
@@ -24,7 +26,7 @@ mod entry;
 use smallvec::SmallVec;
 
 use crate::fee::Charge;
-use crate::id::{AccountId, FloatRef, ParticipantId};
+use crate::id::{AccountId, BillerId, FloatRef, ParticipantId};
 use crate::message::{Originator, Rail};
 use crate::money::{Currency, Money, MoneyError};
 use crate::policy::FloatDebits;
@@ -181,6 +183,18 @@ pub fn approval(
         post(cap_used_account(participant, amount.currency), charge.total)?;
     }
     Ok(Entry::new(postings).expect("invariant: total is amount and fees, whoever bears them"))
+}
+
+/// The entry of a payment that was made elsewhere: a memorandum, for no money is moved or owed here.
+///
+/// Shape: `amount` is more than zero.
+pub fn external(biller: BillerId, amount: Money) -> Entry {
+    let line = |kind, side| Posting { account: account(kind, biller.as_str()), side, amount };
+    let postings: Postings =
+        [line("external_received", Side::Debit), line("external_applied", Side::Credit)]
+            .into_iter()
+            .collect();
+    Entry::new(postings).expect("invariant: both lines are of one amount")
 }
 
 /// The entry of a partial reversal: the payee gives the part back to where the money came from, and

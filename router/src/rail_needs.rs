@@ -46,7 +46,12 @@ impl Rail {
         match self {
             Self::Account => &ACCOUNT,
             Self::C2p => &C2P,
-            Self::P2c | Self::Card | Self::Psd2 | Self::Wallet | Self::CashFloat => &[],
+            Self::P2c
+            | Self::Card
+            | Self::Psd2
+            | Self::Wallet
+            | Self::CashFloat
+            | Self::External => &[],
         }
     }
 
@@ -119,7 +124,12 @@ mod tests {
             let expect = match rail {
                 Rail::Account => Some("payer"),
                 Rail::C2p => Some("payer.doc"),
-                Rail::P2c | Rail::Card | Rail::Psd2 | Rail::Wallet | Rail::CashFloat => None,
+                Rail::P2c
+                | Rail::Card
+                | Rail::Psd2
+                | Rail::Wallet
+                | Rail::CashFloat
+                | Rail::External => None,
             };
             assert_eq!(missing(rail, &payer), expect, "{}", rail.name());
         }

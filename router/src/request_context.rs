@@ -124,6 +124,8 @@ impl<'a> RequestContext<'a> {
                 Ok(Source::Float(float, debits))
             }
             (Rail::CashFloat, None) => Err(self.refuse(Reason::FormatError, "float_ref")),
+            // Nothing is moved here, so no route leads there.
+            (Rail::External, _) => Err(self.refuse(Reason::NoRoute, "rail")),
             (
                 rail @ (Rail::P2c
                 | Rail::C2p

@@ -21,7 +21,7 @@ use storage_backoffice::{Backoffice, BackofficeError, BackofficeLocation, Backof
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::config::BackofficeConfig;
+use crate::config::{BackofficeConfig, BatchConfig};
 pub use source::JournalSource;
 pub use terms::{NoTerms, RegisteredTerms, moment_of, standing_of};
 
@@ -86,6 +86,11 @@ impl BackofficeService {
             let why = self.failure.lock().clone();
             NoBackoffice::NotOpen(why.unwrap_or_else(|| "it is being opened".to_owned()))
         })
+    }
+
+    /// Where files of bills are until their rows were taken.
+    pub fn batches(&self) -> &BatchConfig {
+        &self.config.batches
     }
 
     /// Whether there is, or should be, a back office.

@@ -29,7 +29,7 @@ use codecs::security::KeyUsage;
 use router::policy::Policy;
 
 pub use admin::AdminConfig;
-pub use backoffice::BackofficeConfig;
+pub use backoffice::{BackofficeConfig, BatchConfig};
 pub use cluster::{ClusterConfig, NodeConfig, RedisConfig, RedisForm, ScyllaConfig, SecretText};
 pub use json_participant::{JsonConfig, MessageSigner, SignWith, VerifyConfig, VerifyHow};
 pub use keys::{KeyShown, KeysConfig};

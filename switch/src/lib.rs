@@ -19,6 +19,7 @@ pub mod demo;
 pub mod descriptors;
 pub mod early;
 pub mod engine;
+pub mod external;
 pub mod fingerprint;
 pub mod floats;
 pub mod keys;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use router::bill::PlannedBill;
 use router::exchange::{Ask, Awaiting, NoAnswer, Started};
 use router::id::{Folio, PaymentId};
-use router::message::{InquiryRequest, Originator, PaymentRequest};
+use router::message::{InquiryRequest, Originator, PaymentRequest, Rail};
 use router::outcome::{Cause, Decline, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::plan::{Plan, day_began, plan_on_terms};
@@ -34,7 +34,7 @@ use crate::metrics::payment_told;
 use crate::original::{self, NamedPayment, Purpose};
 use crate::participant::{ParticipantAdapter, Participants, Ready};
 use crate::respond::Reply;
-use crate::{refund, waiting};
+use crate::{external, refund, waiting};
 use way::{NoWay, Way};
 
 /// How long a repeat waits for the payment it repeats.
@@ -460,6 +460,10 @@ fn measured(reply: Reply, started: Instant) -> Reply {
 pub async fn resume(engine: &Arc<Engine>, open: &[Payment]) -> Result<(), StoreError> {
     for payment in open {
         remember(engine, payment);
+        if payment.state == PaymentState::Sent && payment.request.rail == Rail::External {
+            external::conclude(engine, payment.id, payment.planned_entry.clone()).await?;
+            continue;
+        }
         if payment.state == PaymentState::Sent {
             let concluded = Concluded {
                 payment: payment.id,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use router::detail::Detail;
 use router::exchange::{NoAnswer, RefundAsk, Repeat};
 use router::id::{PaymentId, RefundId};
+use router::message::Rail;
 use router::money::Money;
 use router::outcome::{Decline, Outcome};
 use router::payment::{Payment, PaymentRefund, PaymentState};
@@ -120,6 +121,10 @@ fn begun(
     request: &RefundRequest,
 ) -> Result<RefundBegun, RefundReply> {
     let paid = payment.request.amount;
+    if payment.request.rail == Rail::External {
+        // No participant has the money.
+        return Err(RefundReply::refused(Reason::RefundNotAllowed));
+    }
     let Some(refundable_minor) = payment.refundable_minor() else {
         return Err(RefundReply::refused(not_refundable(payment)));
     };

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use router::exchange::{Repeat, Undo, UndoAnswer, UndoOrder};
 use router::id::PaymentId;
-use router::message::ReversalRequest;
+use router::message::{Rail, ReversalRequest};
 use router::outcome::{Approval, Outcome};
 use router::payment::{Payment, PaymentState};
 use router::posting::Entry;
@@ -39,6 +39,8 @@ pub use partial::{PartAmount, PartRequest, asked as part_asked};
 
 /// Response code of what was undone before.
 const DONE_BEFORE: [u8; 2] = *b"21";
+/// The response code that stands for a participant's where none was asked.
+const UNDONE_ELSEWHERE: [u8; 2] = *b"00";
 /// How long the originator of a reversal waits for the payment itself to be concluded.
 const CONCLUDE_WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -103,6 +105,17 @@ pub async fn undo_asked(engine: &Engine, payment: Payment) -> Result<Reply, Stor
         | PaymentState::Refunding
         | PaymentState::Refunded => Ok(reply(Reason::ReversalNotAllowed)),
     }
+}
+
+/// Undoes a payment that was made elsewhere: nothing is asked of a participant. What a crash leaves
+/// half done is done by the next start.
+///
+/// Errors: the journal's. Not cancel-safe: a dropped call may leave the payment reversing.
+pub async fn undo_external(engine: &Engine, id: PaymentId) -> Result<(), StoreError> {
+    step_if_legal(engine, id, ReversalStep::Owed(ReversalCause::Asked)).await?;
+    let response_code = UNDONE_ELSEWHERE;
+    let confirmed = ReversalConfirmed { response_code, entry: Entry::default() };
+    step_if_due(engine, id, ReversalStep::Confirmed(confirmed)).await.map(|_| ())
 }
 
 /// Whether money of a payment was refunded, or is being refunded: then it is not reversed.
@@ -246,6 +259,9 @@ async fn advise(
     payment: &Payment,
     pending: &mut PendingAdvice,
 ) -> Result<Option<([u8; 2], UndoOrder)>, StoreError> {
+    if payment.request.rail == Rail::External {
+        return Ok(Some((UNDONE_ELSEWHERE, UndoOrder::Behind)));
+    }
     let Some(original) = payment.attempt else { return Ok(None) };
     let participants = engine.participants();
     let Some(participant) = participants.by_id(original.participant) else {

@@ -32,6 +32,7 @@ mod query;
 mod rate_limit;
 mod request_notes;
 mod routes;
+mod statement;
 mod write_deadline;
 
 use std::sync::Arc;
@@ -104,6 +105,7 @@ pub async fn run(
         body_timeout: config.body_timeout,
         request_timeout: Duration::from_millis(config.request_timeout_ms),
     };
+    bills::batch::resume(&api);
     let rate_limit = config.requests_per_second_per_key_max.map(RateLimit::new).map(Arc::new);
     let streams = EventStreams::new(config.event_streams);
     let guard = Guard::new(routes::router(Shared { api, limits, rate_limit, streams }), limits);

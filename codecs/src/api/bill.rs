@@ -1,6 +1,10 @@
 //! `/v1/bills`: bills as billers register and change them, and as they are shown.
 
+mod batch;
 mod draft;
+mod external;
+mod row;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -10,7 +14,12 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{AmountBody, FieldError, parse, schema};
+pub use batch::{BatchAcceptedView, BatchResultView, BatchView};
 pub use draft::{BillContact, BillDraft, DraftLine};
+pub use external::{
+    ExternalDraft, ExternalPaymentBody, ExternalPaymentView, parse_external_payment,
+};
+pub use statement::{StatementBillView, StatementPaymentView, StatementTotalView, StatementView};
 pub use view::{
     BillEventView, BillExists, BillListView, BillStandingView, BillTimelineView, BillView, DueView,
     LineView,
@@ -164,7 +173,7 @@ pub struct ClientBody {
 /// One line of a bill.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = BillLine)]
+#[schema(as = BillLineRequest)]
 pub struct LineBody {
     /// What people read.
     #[schema(min_length = 1, max_length = 200)]
@@ -177,7 +186,7 @@ pub struct LineBody {
 /// What a bill comes to until a day.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = BillDue)]
+#[schema(as = BillDueRequest)]
 pub struct DueBody {
     /// The last day, in the biller's time zone.
     #[schema(format = Date)]

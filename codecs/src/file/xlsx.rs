@@ -15,7 +15,7 @@ use calamine::{DataRef, ExcelDateTime, Reader, Xlsx};
 use router::time::Timestamp;
 
 use super::pattern::calendar_day;
-use super::read::{COLUMN_COUNT_MAX, Row};
+use super::read::{COLUMN_COUNT_MAX, Content, Row};
 use super::source::RowPlace;
 use super::value::Cell;
 use super::{FileError, formula};
@@ -59,6 +59,19 @@ pub(super) fn rows(file: &[u8]) -> Result<Vec<Row>, FileError> {
     catch_unwind(AssertUnwindSafe(|| sheet(file))).unwrap_or(Err(FileError::NotXlsx))
 }
 
+/// The texts of the first row that has cells: the header row.
+///
+/// Errors: as for all rows.
+pub fn header(file: &[u8]) -> Result<Vec<String>, FileError> {
+    let first = rows(file)?.into_iter().next().map(|row| row.content);
+    let Some(Content::Cells(cells)) = first else { return Ok(Vec::new()) };
+    let text = |cell: Cell<'static>| match cell {
+        Cell::Text(text) => text.trim().to_owned(),
+        _ => String::new(),
+    };
+    Ok(cells.into_iter().map(text).collect())
+}
+
 fn sheet(file: &[u8]) -> Result<Vec<Row>, FileError> {
     let broken = |_| FileError::NotXlsx;
     let mut workbook = Xlsx::new(Cursor::new(file)).map_err(broken)?;
@@ -91,7 +104,7 @@ impl Sheet {
         }
         if last != Some(number) {
             let place = RowPlace { number, offset: 0, is_too_long: false };
-            self.rows.push(Row { place, content: super::read::Content::Cells(Vec::new()) });
+            self.rows.push(Row { place, content: Content::Cells(Vec::new()) });
         }
         if let Cell::Text(text) = &cell {
             self.text_len += u64::try_from(text.len()).unwrap_or(u64::MAX);
@@ -99,8 +112,7 @@ impl Sheet {
         if self.text_len > TEXT_LEN_MAX {
             return Err(FileError::TooLarge { what: "bytes of text", max: TEXT_LEN_MAX });
         }
-        let Some(Row { content: super::read::Content::Cells(cells), .. }) = self.rows.last_mut()
-        else {
+        let Some(Row { content: Content::Cells(cells), .. }) = self.rows.last_mut() else {
             return Ok(());
         };
         if column >= cells.len() {

@@ -25,7 +25,7 @@ fn at(days: i32) -> BillMoment {
 }
 
 fn paid(paid_minor: i64) -> BillStanding {
-    BillStanding { paid_minor, is_in_payment: false }
+    BillStanding { paid_minor, ..BillStanding::default() }
 }
 
 fn refused(bill: &RegisteredBill, minor: i64, standing: BillStanding) -> (Reason, i64) {
@@ -104,7 +104,7 @@ fn a_bill_that_was_paid_cancelled_or_has_expired_says_which() {
     assert_eq!([state(&cancelled, 0), state(&expired, 0)], ["cancelled", "expired"]);
     assert_eq!([state(&cancelled, 100_000), state(&expired, 100_000)], ["paid", "paid"]);
     assert_eq!([state(&bill(), 0), state(&bill(), 1)], ["open", "partially_paid"]);
-    let under_way = BillStanding { paid_minor: 0, is_in_payment: true };
+    let under_way = BillStanding { is_in_payment: true, ..paid(0) };
     assert_eq!(bill().state(under_way, at(0)), BillState::InPayment);
 }
 
@@ -125,11 +125,36 @@ fn what_the_journal_keeps_of_a_bill_tells_where_it_stands_as_the_register_does()
         assert_eq!((planned.id, planned.version), (id, 3));
         for paid_minor in [0, 40_000, 90_000, 100_000] {
             for is_in_payment in [false, true] {
-                let standing = BillStanding { paid_minor, is_in_payment };
+                let standing = BillStanding { is_in_payment, ..paid(paid_minor) };
                 assert_eq!(planned.state(standing, today), bill.state(standing, at(days)));
                 let remaining = bill.remaining(standing, today).minor;
                 assert_eq!(planned.remaining_minor(paid_minor), remaining);
             }
         }
     }
+}
+
+#[test]
+fn what_was_paid_whole_in_time_stays_paid_when_the_bill_comes_to_more() {
+    let bill = RegisteredBill { due: vec![due(0, 90_000), due(10, 100_000)], ..bill() };
+    let in_time = BillStanding { whole_minor: Some(90_000), ..paid(90_000) };
+    for days in [0, 1, 11] {
+        assert_eq!(bill.remaining(in_time, Date(TODAY.0 + days)).minor, 0);
+        assert_eq!(bill.state(in_time, at(days)), BillState::Paid);
+    }
+    assert_eq!(refused(&bill, 10_000, in_time), (Reason::BillAlreadyPaid, 0));
+    let part = BillStanding { whole_minor: Some(90_000), ..paid(50_000) };
+    assert_eq!(bill.remaining(part, Date(TODAY.0 + 1)).minor, 50_000);
+    let late = BillStanding { whole_minor: Some(100_000), ..paid(90_000) };
+    assert_eq!(bill.remaining(late, Date(TODAY.0 + 1)).minor, 10_000);
+    let refunded = BillStanding { whole_minor: Some(90_000), ..paid(80_000) };
+    assert_eq!(bill.remaining(refunded, Date(TODAY.0 + 1)).minor, 20_000);
+}
+
+#[test]
+fn a_bill_whose_last_payment_was_made_elsewhere_is_paid_externally() {
+    let elsewhere = |paid_minor| BillStanding { was_last_external: true, ..paid(paid_minor) };
+    assert_eq!(bill().state(elsewhere(100_000), at(0)), BillState::PaidExternal);
+    assert_eq!(bill().state(elsewhere(40_000), at(0)), BillState::PartiallyPaid);
+    assert_eq!(bill().state(paid(100_000), at(0)), BillState::Paid);
 }

@@ -60,6 +60,7 @@ fn bit(rail: Rail) -> u8 {
         Rail::Wallet => 1 << 4,
         Rail::Account => 1 << 5,
         Rail::CashFloat => 1 << 6,
+        Rail::External => 1 << 7,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Bills: what billers register that is owed to them.
 
+mod batch;
 mod change;
 mod row;
 
@@ -10,6 +11,9 @@ use router::time::Timestamp;
 use crate::database::read;
 use crate::error::BackofficeError;
 use crate::office::Backoffice;
+pub use batch::{
+    BatchCounts, BatchEntry, BatchOutcome, BatchRow, BatchRowResult, BatchTaken, NewBatch, RowFault,
+};
 pub use change::{Amended, BillChange, Cancelled, RegisteredAs};
 use row::{BillRow, LineRow, columns};
 

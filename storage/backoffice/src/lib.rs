@@ -15,7 +15,8 @@
 //!
 //! 1. [`settings`] and `database`: where it is, and pools with ceilings and deadlines;
 //! 2. [`migrations`]: the schema as numbered files (`schema/`), never changed once they were applied;
-//! 3. [`bill`], [`timeline`]: what billers register, its changes, and what happened to it;
+//! 3. [`bill`], [`external`], [`timeline`]: what billers register, its changes, and what happened
+//!    to it;
 //! 4. [`standing`]: what the journal says was paid;
 //! 5. [`payment_row`], [`projection`], [`projector`]: the rows of payments, and the thread that makes
 //!    them from the journal's records, with its position in the same transaction;
@@ -28,6 +29,7 @@ pub mod backup;
 pub mod bill;
 mod database;
 pub mod error;
+pub mod external;
 pub mod migrations;
 mod office;
 pub mod payment_row;

@@ -23,18 +23,37 @@ pub struct SchemaFile {
 }
 
 /// The files of the registered data, oldest first.
-const REGISTERED: [SchemaFile; 1] = [SchemaFile {
-    number: 1,
-    name: "bills",
-    sql: include_str!("../schema/registered/0001_bills.sql"),
-}];
+const REGISTERED: [SchemaFile; 3] = [
+    SchemaFile {
+        number: 1,
+        name: "bills",
+        sql: include_str!("../schema/registered/0001_bills.sql"),
+    },
+    SchemaFile {
+        number: 2,
+        name: "external payments",
+        sql: include_str!("../schema/registered/0002_external_payments.sql"),
+    },
+    SchemaFile {
+        number: 3,
+        name: "batches",
+        sql: include_str!("../schema/registered/0003_batches.sql"),
+    },
+];
 
 /// The files of the projections, oldest first.
-const PROJECTIONS: [SchemaFile; 1] = [SchemaFile {
-    number: 1,
-    name: "payments",
-    sql: include_str!("../schema/projections/0001_payments.sql"),
-}];
+const PROJECTIONS: [SchemaFile; 2] = [
+    SchemaFile {
+        number: 1,
+        name: "payments",
+        sql: include_str!("../schema/projections/0001_payments.sql"),
+    },
+    SchemaFile {
+        number: 2,
+        name: "external payments",
+        sql: include_str!("../schema/projections/0002_external_payments.sql"),
+    },
+];
 
 /// The files of a part, oldest first.
 pub fn files(part: Part) -> &'static [SchemaFile] {

@@ -17,7 +17,34 @@ struct StandingRow {
     currency: String,
     paid_minor: i64,
     under_way: i64,
+    whole_minor: Option<i64>,
+    last: Option<String>,
+    last_external: Option<String>,
 }
+
+/// An approved payment of a bill.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct PaidRow {
+    /// The payment, as `pay_…`.
+    pub id: String,
+    /// The bill, by the biller's number of it.
+    pub bill_no: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// How money was moved.
+    pub rail: String,
+    /// Where it stands.
+    pub state: String,
+    /// How much was paid, in minor units.
+    pub amount_minor: i64,
+    /// What stands of it, in minor units.
+    pub stands_minor: i64,
+    /// When it was received, in microseconds since 1970.
+    pub received_at: i64,
+}
+
+/// Most payments that are told of the bills of one page.
+const PAID_ROWS_MAX: i64 = 10_000;
 
 /// What was paid of some bills of a biller.
 #[derive(Debug, Default)]
@@ -32,6 +59,32 @@ impl Standings {
 }
 
 impl Backoffice {
+    /// The payments of bills that stand or were given back, oldest first.
+    /// Cancel-safe.
+    pub async fn paid_rows(
+        &self,
+        biller: BillerId,
+        bills: &[BillNo],
+    ) -> Result<Vec<PaidRow>, BackofficeError> {
+        if bills.is_empty() {
+            return Ok(Vec::new());
+        }
+        read!(&self.projections, |on| {
+            let mut query = sqlx::QueryBuilder::<Db>::new(
+                "SELECT id, bill_no, currency, rail, state, amount_minor, stands_minor, received_at \
+                 FROM payments WHERE biller = ",
+            );
+            query.push_bind(biller.to_string()).push(" AND bill_no IN (");
+            let mut numbers = query.separated(", ");
+            for bill_no in bills {
+                numbers.push_bind(bill_no.to_string());
+            }
+            query.push(") AND (stands_minor > 0 OR state IN ('reversed', 'refunded'))");
+            query.push(" ORDER BY id LIMIT ").push_bind(PAID_ROWS_MAX);
+            query.build_query_as::<PaidRow>().fetch_all(on).await
+        })
+    }
+
     /// What was paid of each bill, as far as the projections have come. Cancel-safe.
     pub async fn standings(
         &self,
@@ -45,7 +98,10 @@ impl Backoffice {
             let mut query = sqlx::QueryBuilder::<Db>::new(
                 "SELECT bill_no, currency, CAST(SUM(stands_minor) AS BIGINT) AS paid_minor, \
                  CAST(COUNT(*) FILTER (WHERE state IN \
-                 ('sent', 'awaiting_payer', 'unknown', 'reversing')) AS BIGINT) AS under_way \
+                 ('sent', 'awaiting_payer', 'unknown', 'reversing')) AS BIGINT) AS under_way, \
+                 MAX(bill_minor) FILTER (WHERE stands_minor > 0) AS whole_minor, \
+                 MAX(id) FILTER (WHERE stands_minor > 0) AS last, \
+                 MAX(id) FILTER (WHERE stands_minor > 0 AND rail = 'external') AS last_external \
                  FROM payments WHERE biller = ",
             );
             query.push_bind(biller.to_string()).push(" AND bill_no IN (");
@@ -57,9 +113,12 @@ impl Backoffice {
             query.build_query_as::<StandingRow>().fetch_all(on).await
         })?;
         let standing = |row: StandingRow| {
-            let StandingRow { bill_no, currency, paid_minor, under_way } = row;
+            let was_last_external = row.last.is_some() && row.last == row.last_external;
+            let StandingRow { bill_no, currency, paid_minor, under_way, whole_minor, .. } = row;
             let is_in_payment = under_way > 0;
-            ((bill_no, currency), BillStanding { paid_minor, is_in_payment })
+            let standing =
+                BillStanding { paid_minor, is_in_payment, whole_minor, was_last_external };
+            ((bill_no, currency), standing)
         };
         Ok(Standings(rows.into_iter().map(standing).collect()))
     }

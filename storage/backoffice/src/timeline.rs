@@ -1,10 +1,12 @@
 //! What happened to a bill: its changes, and the steps of its payments, by time.
 
-use router::id::{BillId, BillNo, BillerId, PaymentId};
+use router::id::{BillId, BillNo, BillerId, ExternalPaymentId, PaymentId};
+use router::message::Rail;
 use router::time::Timestamp;
 
 use crate::database::read;
 use crate::error::BackofficeError;
+use crate::external::ExternalPaymentRow;
 use crate::office::Backoffice;
 
 /// Most events of one timeline; the newest are kept.
@@ -26,7 +28,7 @@ pub struct PaidAfterStep {
 pub struct BillEvent {
     /// When.
     pub at: Timestamp,
-    /// What: `bill.registered`, `payment.approved`, …
+    /// What: `bill.registered`, `payment.approved`, `external_payment.registered`, …
     pub kind: Box<str>,
     /// Who: `key:…`, `participant:…`, `biller:…`.
     pub actor: Box<str>,
@@ -52,6 +54,7 @@ struct StepRow {
     at: i64,
     step: String,
     payment_id: String,
+    rail: String,
     originator_kind: String,
     originator: String,
     reason: Option<String>,
@@ -67,7 +70,7 @@ impl Backoffice {
     ) -> Result<Vec<BillEvent>, BackofficeError> {
         const CHANGES: &str = "SELECT at, change, actor, channel, detail FROM bill_changes \
             WHERE bill_id = $1 ORDER BY version DESC LIMIT $2";
-        const STEPS: &str = "SELECT s.at, s.step, s.payment_id, p.originator_kind, p.originator, \
+        const STEPS: &str = "SELECT s.at, s.step, s.payment_id, p.rail, p.originator_kind, p.originator, \
             p.reason FROM payments p JOIN payment_steps s ON s.payment_id = p.id \
             WHERE p.biller = $1 AND p.bill_no = $2 \
             ORDER BY p.id DESC, s.position DESC LIMIT $3";
@@ -79,9 +82,11 @@ impl Backoffice {
             let query = sqlx::query_as::<_, StepRow>(STEPS).bind(biller.as_str());
             query.bind(bill_no.as_str()).bind(TIMELINE_LEN_MAX).fetch_all(on).await
         })?;
+        let external = self.external_payments(id, TIMELINE_LEN_MAX).await?;
         let changes = changes.into_iter().rev().map(ChangeRow::event);
-        let mut events: Vec<BillEvent> =
-            changes.chain(steps.into_iter().rev().map(StepRow::event)).collect();
+        let mut events: Vec<BillEvent> = changes
+            .chain(steps.into_iter().rev().filter_map(|step| step.event(&external)))
+            .collect();
         // A stable sort: of one instant, changes come before payments.
         events.sort_by_key(|event| event.at);
         Ok(events)
@@ -117,13 +122,47 @@ impl ChangeRow {
 }
 
 impl StepRow {
-    fn event(self) -> BillEvent {
+    /// The event; none for what lies between two events of a payment that was made elsewhere.
+    fn event(self, external: &[ExternalPaymentRow]) -> Option<BillEvent> {
+        if self.rail == Rail::External.name() { self.external(external) } else { Some(self.own()) }
+    }
+
+    /// An event of a payment that was made elsewhere, with who said so.
+    fn external(self, said: &[ExternalPaymentRow]) -> Option<BillEvent> {
+        let payment: PaymentId = self.payment_id.parse().ok()?;
+        let id = ExternalPaymentId::from(payment).to_string();
+        let said = said.iter().find(|said| said.id == id);
+        let (kind, actor) = match self.step.as_str() {
+            "approved" => ("registered", said.map(|said| said.registered_by.as_str())),
+            "reversed" => ("undone", said.and_then(|said| said.undone_by.as_deref())),
+            _ => return None,
+        };
+        let detail = said.map(|said| {
+            let ExternalPaymentRow { method, paid_on, reference, .. } = said;
+            format!("{id}: {method}, {paid_on}, {reference}").into()
+        });
+        Some(BillEvent {
+            kind: format!("external_payment.{kind}").into(),
+            actor: actor.map_or_else(|| self.originator(), Into::into),
+            detail,
+            payment: Some(payment),
+            at: Timestamp(self.at),
+            channel: "api".into(),
+        })
+    }
+
+    /// Who asked for the payment.
+    fn originator(&self) -> Box<str> {
+        format!("{}:{}", self.originator_kind, self.originator).into()
+    }
+
+    fn own(self) -> BillEvent {
         let channel = if self.originator_kind == "participant" { "iso8583" } else { "api" };
         let is_refusal = self.step == "declined";
         BillEvent {
             at: Timestamp(self.at),
             kind: format!("payment.{}", self.step).into(),
-            actor: format!("{}:{}", self.originator_kind, self.originator).into(),
+            actor: self.originator(),
             channel: channel.into(),
             payment: self.payment_id.parse().ok(),
             detail: self.reason.filter(|_| is_refusal).map(Into::into),

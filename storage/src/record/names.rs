@@ -36,7 +36,18 @@ impl Field for Reason {
     }
 }
 
-codes!(Rail, "rail", P2c = 1, C2p = 2, Card = 3, Psd2 = 4, Wallet = 5, Account = 6, CashFloat = 7);
+codes!(
+    Rail,
+    "rail",
+    P2c = 1,
+    C2p = 2,
+    Card = 3,
+    Psd2 = 4,
+    Wallet = 5,
+    Account = 6,
+    CashFloat = 7,
+    External = 8
+);
 codes!(Bearer, "fee bearer", Payer = 1, Merchant = 2);
 codes!(FeeTiming, "fee timing", Net = 1, Invoice = 2);
 codes!(Side, "posting side", Debit = 1, Credit = 2);

@@ -2,6 +2,7 @@
 
 use codecs::api::BillStandingView;
 use router::bill::{BillStanding, BillState, PlannedBill};
+use router::message::Rail;
 use router::notice::NoticeType;
 use router::outcome::Outcome;
 use router::payment::Payment;
@@ -81,6 +82,15 @@ fn state_at(
         Some(Reason::BillCancelled) => BillState::Cancelled,
         Some(Reason::BillExpired) => BillState::Expired,
         Some(Reason::BillInProgress) => BillState::InPayment,
-        _ => planned.state(BillStanding { paid_minor, is_in_payment }, today),
+        _ => {
+            let was_last_external = payment.request.rail == Rail::External;
+            let standing = BillStanding {
+                paid_minor,
+                is_in_payment,
+                was_last_external,
+                ..BillStanding::default()
+            };
+            planned.state(standing, today)
+        }
     }
 }

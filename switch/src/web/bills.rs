@@ -1,5 +1,7 @@
 //! `/v1/bills`: what billers register that is owed to them.
 
+pub(super) mod batch;
+pub(super) mod external;
 mod shown;
 
 use axum::extract::State;
@@ -314,7 +316,11 @@ async fn current_standing(
     Ok(standing_of(office, bill).await?)
 }
 
-async fn shown(api: &Api, office: &Backoffice, bill: BillEntry) -> Result<BillView, ApiRefusal> {
+pub(super) async fn shown(
+    api: &Api,
+    office: &Backoffice,
+    bill: BillEntry,
+) -> Result<BillView, ApiRefusal> {
     let standing = current_standing(api, office, &bill).await?;
     let moment = moment_of(&api.engine.policy(), bill.biller, clock::now());
     Ok(view(&bill, standing, moment))
@@ -346,7 +352,7 @@ fn refuse_closed(
     }
 }
 
-fn refusal(reason: Reason) -> ApiRefusal {
+pub(super) fn refusal(reason: Reason) -> ApiRefusal {
     ApiRefusal::new(reason, "bill")
 }
 

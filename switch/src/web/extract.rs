@@ -7,10 +7,10 @@ use axum::extract::{
     FromRequest, FromRequestParts, OptionalFromRequest, OptionalFromRequestParts, Path, Request,
 };
 use codecs::api::{
-    BillBody, BillPatchBody, EndpointBody, EndpointPatchBody, FieldError, KeyBody, KeyRotationBody,
-    PaymentBody, RecoveryBody, RefundWish, parse_bill, parse_bill_patch, parse_confirmation,
-    parse_endpoint, parse_endpoint_patch, parse_key, parse_key_rotation, parse_payment,
-    parse_recovery, parse_refund, parse_reversal,
+    BillBody, BillPatchBody, EndpointBody, EndpointPatchBody, ExternalPaymentBody, FieldError,
+    KeyBody, KeyRotationBody, PaymentBody, RecoveryBody, RefundWish, parse_bill, parse_bill_patch,
+    parse_confirmation, parse_endpoint, parse_endpoint_patch, parse_external_payment, parse_key,
+    parse_key_rotation, parse_payment, parse_recovery, parse_refund, parse_reversal,
 };
 use http::request::Parts;
 use hyper::body::Body as _;
@@ -88,6 +88,12 @@ impl JsonBody for BillBody {
 impl JsonBody for BillPatchBody {
     fn read(bytes: &[u8]) -> Result<Self, FieldError> {
         parse_bill_patch(bytes)
+    }
+}
+
+impl JsonBody for ExternalPaymentBody {
+    fn read(bytes: &[u8]) -> Result<Self, FieldError> {
+        parse_external_payment(bytes)
     }
 }
 

@@ -12,7 +12,6 @@ use router::outcome::Outcome;
 use router::payment::{Payment, PaymentState};
 use router::reason::{Language, Reason};
 use router::secret::Secret;
-use storage::StoreError;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::Instrument;
@@ -211,11 +210,11 @@ async fn own(api: &Api, biller: BillerId, payment: Payment) -> Result<Payment, A
 
 /// Runs work in a task that a client who hangs up does not end, and that a drain waits for. None when
 /// it takes longer than the client is to wait.
-async fn in_its_own_task<T: Send + 'static>(
+pub(super) async fn in_its_own_task<T: Send + 'static>(
     api: &Api,
-    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    work: impl Future<Output = T> + Send + 'static,
     patience: std::time::Duration,
-) -> Result<Option<Result<T, StoreError>>, ApiRefusal> {
+) -> Result<Option<T>, ApiRefusal> {
     let (sender, receiver) = oneshot::channel();
     let work = async move {
         // A client who has hung up asks again.

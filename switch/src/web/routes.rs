@@ -17,7 +17,7 @@ use super::rate_limit::RateLimit;
 use super::request_notes::RequestNotes;
 use super::{
     Api, Limits, bank_notifications, bills, endpoints, events, keys, later, notices, pages,
-    payments,
+    payments, statement,
 };
 
 /// What the handlers work with. Cheap to clone.
@@ -51,6 +51,11 @@ pub(super) fn described(frame: OpenApi) -> OpenApiRouter<Shared> {
         .routes(routes!(bills::show, bills::patch))
         .routes(routes!(bills::cancel))
         .routes(routes!(bills::timeline))
+        .routes(routes!(bills::external::register))
+        .routes(routes!(bills::external::undo))
+        .routes(routes!(statement::show))
+        .routes(routes!(bills::batch::create))
+        .routes(routes!(bills::batch::show))
         .routes(routes!(endpoints::create, endpoints::list))
         .routes(routes!(endpoints::show, endpoints::patch, endpoints::delete))
         .routes(routes!(endpoints::rotate_secret))

@@ -1,5 +1,12 @@
 //! Bills by the API: registered once, shown as they stand, changed by version, paid by their terms.
 
+mod batch;
+mod external;
+mod kill;
+mod line;
+mod outage;
+mod statement;
+
 use futures_util::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
@@ -230,6 +237,13 @@ async fn a_bill_is_paid_by_its_number_or_id_and_its_state_follows() {
     let anew = api.pay("k-4", &card_payment(15_000, "F-1")).await;
     assert_eq!(anew.status, 201, "a reversed bill is payable again: {anew:?}");
     house.stop().await;
+}
+
+/// The timeline of a bill.
+async fn events_of(api: &Api, id: &str) -> Vec<Value> {
+    let timeline = api.get(&format!("/v1/bills/{id}/timeline")).await;
+    assert_eq!(timeline.status, 200, "{timeline:?}");
+    timeline.body["events"].as_array().expect("a list").clone()
 }
 
 /// The bodies of all notices owed so far, oldest first.

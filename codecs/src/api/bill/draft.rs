@@ -179,7 +179,7 @@ impl BillDraft {
     }
 }
 
-fn format_error(field: &str, detail: impl Display) -> FieldError {
+pub(super) fn format_error(field: &str, detail: impl Display) -> FieldError {
     FieldError::new(field, Reason::FormatError, detail)
 }
 
@@ -196,7 +196,7 @@ fn product(text: Option<String>) -> Result<Option<Product>, FieldError> {
 }
 
 /// A text for people: any characters but control characters.
-fn text(
+pub(super) fn text(
     field: &str,
     text: Option<String>,
     chars_max: usize,
@@ -258,7 +258,7 @@ fn due(body: Option<Vec<DueBody>>, currency: Currency) -> Result<Vec<DueAmount>,
 }
 
 /// A day that exists, as 2026-12-10.
-fn day(text: &str) -> Option<Date> {
+pub(super) fn day(text: &str) -> Option<Date> {
     let [year, month, day] = [text.get(..4)?, text.get(5..7)?, text.get(8..)?];
     let [month, day] = [month.parse().ok()?, day.parse().ok()?];
     let date = Date::from_year_month_day(year.parse().ok()?, month, day);
@@ -283,7 +283,7 @@ fn is_online(origin: Option<&str>) -> Result<bool, FieldError> {
     }
 }
 
-fn above_zero(field: &str, amount: &AmountBody) -> Result<Money, FieldError> {
+pub(super) fn above_zero(field: &str, amount: &AmountBody) -> Result<Money, FieldError> {
     let amount = amount.to_money(field)?;
     if amount.minor > 0 {
         return Ok(amount);

@@ -178,13 +178,13 @@ pub struct BillEventView {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Shown<Timestamp>,
-    /// What: `bill.registered`, `bill.amended`, `bill.cancelled`, or `payment.` and the state that a
-    /// payment of it came to.
+    /// What: `bill.registered`, `bill.amended`, `bill.cancelled`, `external_payment.registered`,
+    /// `external_payment.undone`, or `payment.` and the state that a payment of it came to.
     #[serde(rename = "type")]
     pub kind: String,
     /// Who: `key:` and the id of an API key, or who asked for the payment.
     pub actor: String,
-    /// `api` or `iso8583`.
+    /// `api`, `file` or `iso8583`.
     pub channel: String,
     /// The payment.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,6 +220,9 @@ impl From<&BillContact> for Option<ClientBody> {
     }
 }
 
-fn name_of<S: serde::Serializer>(state: &BillState, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn name_of<S: serde::Serializer>(
+    state: &BillState,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(state.name())
 }

@@ -36,7 +36,7 @@ fn file(entries: &[ClearingEntry]) -> Vec<u8> {
 fn numbers_are_numbers_dates_are_dates_and_formulas_are_text() {
     // 2026-11-26T18:47:50Z, from `date -u -d @1795718870`.
     let rows = rows(&file(&[entry("=1+1", -12_345, 1_795_718_870)])).expect("rows");
-    let super::super::read::Content::Cells(cells) = &rows[1].content else { panic!("cells") };
+    let Content::Cells(cells) = &rows[1].content else { panic!("cells") };
     assert_eq!(cells[3], Cell::Number("-123.45".to_owned()));
     assert_eq!(cells[6], Cell::Instant(Timestamp(1_795_718_870_000_000)));
     let mut workbook = Xlsx::new(Cursor::new(file(&[entry("=1+1", 1, 0)]))).expect("a workbook");

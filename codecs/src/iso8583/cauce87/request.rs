@@ -193,9 +193,16 @@ fn processing_code(request: &PaymentRequest) -> &[u8] {
     match (request.trace.processing_code.as_bytes(), request.rail) {
         (code @ [_, ..], _) => code,
         ([], Rail::CashFloat) => b"510000",
-        ([], Rail::P2c | Rail::C2p | Rail::Card | Rail::Psd2 | Rail::Wallet | Rail::Account) => {
-            b"000000"
-        }
+        (
+            [],
+            Rail::P2c
+            | Rail::C2p
+            | Rail::Card
+            | Rail::Psd2
+            | Rail::Wallet
+            | Rail::Account
+            | Rail::External,
+        ) => b"000000",
     }
 }
 

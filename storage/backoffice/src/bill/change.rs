@@ -50,14 +50,14 @@ pub enum Cancelled {
     Before,
 }
 
-const INSERT: &str = concat!(
+pub(super) const INSERT: &str = concat!(
     "INSERT INTO bills (",
     columns!(),
     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
      $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30) \
      ON CONFLICT (biller, bill_no) DO NOTHING"
 );
-const UPDATE: &str = "UPDATE bills SET client_id = $3, contract_no = $4, client_name = $5, \
+pub(super) const UPDATE: &str = "UPDATE bills SET client_id = $3, contract_no = $4, client_name = $5, \
     client_phone = $6, client_email = $7, client_doc = $8, client_language = $9, \
     amount_minor = $10, due_1_date = $11, due_1_minor = $12, due_2_date = $13, \
     due_2_minor = $14, due_3_date = $15, due_3_minor = $16, allow_partial = $17, \
@@ -67,17 +67,17 @@ const UPDATE: &str = "UPDATE bills SET client_id = $3, contract_no = $4, client_
 const CANCEL: &str = "UPDATE bills SET cancelled_at = $2, changed_at = $2, version = version + 1 \
     WHERE id = $1 AND cancelled_at IS NULL";
 const VERSION_OF: &str = "SELECT version FROM bills WHERE id = $1";
-const INSERT_CHANGE: &str = "INSERT INTO bill_changes \
+pub(super) const INSERT_CHANGE: &str = "INSERT INTO bill_changes \
     (bill_id, version, at, change, actor, channel, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-const INSERT_LINE: &str =
+pub(super) const INSERT_LINE: &str =
     "INSERT INTO bill_lines (bill_id, number, line_text, amount_minor) VALUES ($1, $2, $3, $4)";
-const DELETE_LINES: &str = "DELETE FROM bill_lines WHERE bill_id = $1";
+pub(super) const DELETE_LINES: &str = "DELETE FROM bill_lines WHERE bill_id = $1";
 
 /// The due dates of a bill as its columns have them.
-struct DueColumns([(Option<String>, Option<i64>); 3]);
+pub(super) struct DueColumns(pub(super) [(Option<String>, Option<i64>); 3]);
 
 impl DueColumns {
-    fn of(bill: &BillEntry) -> Self {
+    pub(super) fn of(bill: &BillEntry) -> Self {
         let due = &bill.terms.due;
         Self([0, 1, 2].map(|at| {
             let due = due.get(at);
@@ -139,6 +139,44 @@ macro_rules! put_lines {
     };
 }
 
+/// Inserts a bill; gives whether its number was free.
+macro_rules! put_bill {
+    ($on:ident, $id:expr, $bill:expr, $by:expr) => {{
+        let query = sqlx::query(INSERT).bind($id.as_str()).bind($bill.biller.as_str());
+        let query = bind_client!(query.bind($bill.bill_no.as_str()), $bill);
+        let query = bind_terms!(query.bind($bill.terms.amount.currency.code()), $bill);
+        let query = query.bind($bill.origin.name()).bind($bill.metadata.as_deref());
+        let query = query.bind($bill.terms.expires_at.map(|at| at.0)).bind(None::<i64>);
+        let query = query.bind(1_i64).bind($by.at.0).bind($by.at.0);
+        let is_new = query.execute(&mut *$on).await?.rows_affected() == 1;
+        if is_new {
+            put_lines!($on, $id, &$bill.lines);
+            put_change!($on, $id, 1_i64, "registered", $by);
+        }
+        is_new
+    }};
+}
+
+/// Puts a bill in the place of its version before; gives whether that was still the version.
+macro_rules! replace_bill {
+    ($on:ident, $id:expr, $bill:expr, $by:expr) => {{
+        let version = i64::from($bill.version);
+        let query = sqlx::query(UPDATE).bind($id.as_str()).bind(version);
+        let query = bind_terms!(bind_client!(query, $bill), $bill);
+        let query = query.bind($bill.metadata.as_deref());
+        let query = query.bind($bill.terms.expires_at.map(|at| at.0)).bind($by.at.0);
+        let is_done = query.execute(&mut *$on).await?.rows_affected() == 1;
+        if is_done {
+            sqlx::query(DELETE_LINES).bind($id.as_str()).execute(&mut *$on).await?;
+            put_lines!($on, $id, &$bill.lines);
+            put_change!($on, $id, version + 1, "amended", $by);
+        }
+        is_done
+    }};
+}
+
+pub(super) use {bind_client, bind_terms, put_bill, put_change, put_lines, replace_bill};
+
 impl Backoffice {
     /// Registers a bill, unless its biller has one of that number: then nothing is changed.
     ///
@@ -151,17 +189,7 @@ impl Backoffice {
     ) -> Result<RegisteredAs, BackofficeError> {
         let id = bill.id.to_string();
         change!(&self.registered, |on| {
-            let query = sqlx::query(INSERT).bind(id.as_str()).bind(bill.biller.as_str());
-            let query = bind_client!(query.bind(bill.bill_no.as_str()), bill);
-            let query = bind_terms!(query.bind(bill.terms.amount.currency.code()), bill);
-            let query = query.bind(bill.origin.name()).bind(bill.metadata.as_deref());
-            let query = query.bind(bill.terms.expires_at.map(|at| at.0)).bind(None::<i64>);
-            let query = query.bind(1_i64).bind(by.at.0).bind(by.at.0);
-            let is_new = query.execute(&mut *on).await?.rows_affected() == 1;
-            if is_new {
-                put_lines!(on, id, &bill.lines);
-                put_change!(on, id, 1_i64, "registered", by);
-            }
+            let is_new = put_bill!(on, id, bill, by);
             if is_new { RegisteredAs::New } else { RegisteredAs::Repeated }
         })
     }
@@ -178,18 +206,8 @@ impl Backoffice {
         by: &BillChange,
     ) -> Result<Amended, BackofficeError> {
         let id = bill.id.to_string();
-        let version = i64::from(bill.version);
         change!(&self.registered, |on| {
-            let query = sqlx::query(UPDATE).bind(id.as_str()).bind(version);
-            let query = bind_terms!(bind_client!(query, bill), bill);
-            let query = query.bind(bill.metadata.as_deref());
-            let query = query.bind(bill.terms.expires_at.map(|at| at.0)).bind(by.at.0);
-            let is_done = query.execute(&mut *on).await?.rows_affected() == 1;
-            if is_done {
-                sqlx::query(DELETE_LINES).bind(id.as_str()).execute(&mut *on).await?;
-                put_lines!(on, id, &bill.lines);
-                put_change!(on, id, version + 1, "amended", by);
-            }
+            let is_done = replace_bill!(on, id, bill, by);
             if is_done { Amended::Done } else { Amended::Stale }
         })
     }

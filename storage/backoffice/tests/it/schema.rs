@@ -39,7 +39,7 @@ fn described() -> Columns {
 #[test]
 fn the_page_about_the_schema_tells_every_table_and_column_of_both_engines() {
     let described = described();
-    assert_eq!(described.len(), 7);
+    assert_eq!(described.len(), 10);
     let files = Place::files();
     assert_eq!(block_on(of_files(&files)), described);
     let server = Place::server();
