@@ -1,4 +1,4 @@
-//! A registered bill: what it comes to on a day, where it stands, and what may be paid of it.
+//! A registered bill: its amount on a day, its state, and the amount that may be paid of it.
 //!
 //! The register says what is owed, the journal what was paid; the rules here join the two. Whether
 //! a payment is admitted in the end is the guard's to say, which counts what was paid of the bill
@@ -21,7 +21,7 @@ pub const DUE_DATES_MAX: usize = 3;
 /// Shape: all amounts are in the currency of `amount`; due dates ascend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisteredBill {
-    /// What it comes to; more than zero.
+    /// Its amount; more than zero.
     pub amount: Money,
     /// What it comes to until each of these days, the day included; behind the last it stays at the
     /// last amount.
@@ -49,7 +49,7 @@ pub struct DueAmount {
     pub minor: i64,
 }
 
-/// What was paid of a bill, as the journal says.
+/// The payments of a bill, as the journal says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BillStanding {
     /// What stands of approved payments, in minor units of the bill's currency.
@@ -134,14 +134,14 @@ pub struct BillMoment {
 }
 
 /// What the register said of the bill of a payment when the payment was planned. The journal keeps
-/// it, so what a payment's notices tell of its bill does not change with the register.
+/// it, so a payment's notices about its bill do not change with the register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlannedBill {
     /// The bill.
     pub id: BillId,
     /// Its version.
     pub version: u32,
-    /// What it came to that day, in minor units of the payment's currency; more than zero.
+    /// Its amount on that day, in minor units of the payment's currency; more than zero.
     pub amount_minor: i64,
     /// Its last due date, where it has one.
     pub last_due: Option<Date>,
@@ -157,14 +157,14 @@ pub struct BillRefusal {
 }
 
 impl PlannedBill {
-    /// What is left of it once so much was paid; never below zero.
+    /// The rest once so much was paid; never below zero.
     ///
     /// Units: minor units of the payment's currency.
     pub fn remaining_minor(&self, paid_minor: i64) -> i64 {
         self.amount_minor.saturating_sub(paid_minor).max(0)
     }
 
-    /// Where it stood with what was paid of it on a day.
+    /// Its state with the sum that was paid of it on a day.
     pub fn state(&self, standing: BillStanding, today: Date) -> BillState {
         if self.remaining_minor(standing.paid_minor) == 0 {
             standing.paid_state()
@@ -195,7 +195,7 @@ impl RegisteredBill {
         Money::new(minor, self.amount.currency)
     }
 
-    /// What is left of it on a day; never below zero. What was paid in time stays paid.
+    /// The rest on a day; never below zero. A part that was paid in time stays paid.
     pub fn remaining(&self, standing: BillStanding, today: Date) -> Money {
         let total = self.amount_on(today);
         if standing.was_whole() {

@@ -14,7 +14,7 @@ use crate::posting::Entry;
 use crate::text::Text;
 use crate::time::Timestamp;
 
-/// A word of a closed list that a later build may make longer: printable ASCII.
+/// A name of a closed list that a later build may make longer: printable ASCII.
 pub type Word = Text<24>;
 /// An id in its printed form.
 pub type PrintedId = Text<64>;
@@ -30,7 +30,7 @@ pub struct Event {
     pub approver: Option<Actor>,
     /// The subject as the event leaves it.
     pub body: EventBody,
-    /// What it posts; empty where it moves no balance.
+    /// The entry it posts; empty where it moves no balance.
     pub entry: Entry,
     /// The notices it owes; at most one a biller.
     pub notices: Vec<OwedNotice>,
@@ -51,7 +51,7 @@ pub enum EventBody {
 /// hashes, are kept elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKeyChange {
-    /// The key's id, which tells nothing of the key.
+    /// The key's id; the key cannot be derived from it.
     pub id: PrintedId,
     /// Counts the changes of the key that stand in this journal, or in this lane of it.
     pub version: u32,
@@ -127,14 +127,14 @@ pub enum Actor {
     },
 }
 
-/// A notice that an event owes: it tells of a payment, as all notices do today.
+/// A notice that an event owes. All notices today are about a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwedNotice {
-    /// Whose endpoints are told.
+    /// The biller whose endpoints receive it.
     pub biller: BillerId,
-    /// What they are told.
+    /// The type of the notice.
     pub kind: NoticeType,
-    /// The payment it tells of.
+    /// The payment it is about.
     pub payment: PaymentId,
     /// The bill of the payment: its notices go one after the other.
     pub bill: Option<BillNo>,
@@ -167,7 +167,7 @@ impl Event {
         Self { kind, actor, approver: None, body, entry: Entry::default(), notices: Vec::new() }
     }
 
-    /// What it is about.
+    /// Its subject.
     pub fn subject(&self) -> Subject {
         match &self.body {
             EventBody::Endpoint(endpoint) => Subject::Endpoint(endpoint.id),

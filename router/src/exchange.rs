@@ -1,4 +1,4 @@
-//! What the switch says to whoever carries payments out, and what it hears, free of any dialect.
+//! Requests to participants and their answers, free of any dialect.
 //!
 //! A participant is reached by an adapter: ISO 8583 over its lines, or another one. The adapter turns
 //! an [`Ask`] into its participant's own message and the answer into an [`Outcome`]; everything else
@@ -69,7 +69,7 @@ pub struct Undo<'a> {
     pub payment: PaymentId,
     /// Its number for people.
     pub folio: Folio,
-    /// What was asked for it, readable.
+    /// The request, readable.
     pub request: &'a PaymentRequest,
     /// What the payer paid: the amount, and the payer's fees on top of it.
     pub total: Money,
@@ -79,9 +79,9 @@ pub struct Undo<'a> {
     pub original: AttemptRef,
     /// The card number, where the payment had one.
     pub card: Option<&'a Pan>,
-    /// What is to stand, in minor units; none where all of the payment is undone.
+    /// The amount that is to stand, in minor units; none where all of the payment is reversed.
     pub stands_minor: Option<i64>,
-    /// Whether the participant may have been told before, by this process or another.
+    /// Whether this process or another may have sent the request before.
     pub repeat: Repeat,
     /// Whether the request is known to have arrived, so that nothing can overtake it.
     pub has_arrived: bool,
@@ -104,14 +104,14 @@ pub enum Repeat {
 pub enum Started {
     /// The participant answered. An answer that contradicts its request is an unknown outcome.
     Answered(Outcome),
-    /// The participant waits for the payer, or tells later.
+    /// The participant waits for the payer, or answers later.
     Awaiting(Awaiting),
 }
 
 /// What a participant said of an undoing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UndoAnswer {
-    /// What it said, as a response code of ISO 8583: `00` done, `21` done before, `25` no such
+    /// The answer as a response code of ISO 8583: `00` done, `21` done before, `25` no such
     /// payment, any other: not done. An error where it said nothing of this undoing.
     pub code: Result<[u8; 2], NoAnswer>,
     /// Whether the request could still have come behind the undoing.
@@ -123,9 +123,9 @@ pub struct UndoAnswer {
 pub enum UndoOrder {
     /// It cannot: the undoing took the same way, behind it.
     Behind,
-    /// The way of the request is gone. What was on it may still arrive for a while.
+    /// The connection of the request is gone. Messages sent on it may still arrive for a while.
     WayGone,
-    /// What became of the way of the request is not known: a node that knows does not answer.
+    /// The state of the connection is not known: the node that has it does not answer.
     WayUnknown,
 }
 
@@ -183,6 +183,6 @@ pub enum NotReady {
 pub struct Unsayable {
     /// The field of the request, in the terms of the HTTP API; none where no single one is at fault.
     pub field: Option<&'static str>,
-    /// What is wrong with it, for people.
+    /// The fault, for people.
     pub problem: String,
 }

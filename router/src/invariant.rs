@@ -1,6 +1,6 @@
 //! What must hold at every journal position; tests, audits and the start-up check share these.
 //!
-//! Each function looks at values and says what is wrong with them; none of them asks anyone. The
+//! Each function looks at values and gives the violations that it finds; none of them does I/O. The
 //! load audit gathers [`PaymentFacts`] from the client, the journal, the issuer and the merchant
 //! and gives them to [`audit_payment`].
 
@@ -52,7 +52,7 @@ pub enum Violation {
         account: AccountId,
         /// In which currency.
         currency: Currency,
-        /// What it gains by the entry, less what it should gain, in minor units.
+        /// The change of its balance by the entry, less the change due, in minor units.
         off_minor: i128,
     },
     /// Money appeared on an account, or vanished from it.
@@ -60,7 +60,7 @@ pub enum Violation {
     AccountNotConserved {
         /// The account.
         account: AccountId,
-        /// Completed, open and available less what was ever put in; negative where money is lost.
+        /// Completed, open and available less everything put in; negative where money is lost.
         gained_minor: i128,
     },
     /// A counter stands above its ceiling.
@@ -77,12 +77,12 @@ pub enum Violation {
         /// The key.
         key: IdempotencyKey,
     },
-    /// An originator was told something else than the durable outcome.
+    /// The answer to an originator differs from the durable outcome.
     #[error("{payment} was answered `{}` and recorded `{}`", .answer.name(), .recorded.name())]
     AnswerDiffers {
         /// The payment.
         payment: PaymentId,
-        /// What the originator was told.
+        /// The answer to the originator.
         answer: OutcomeKind,
         /// What the journal holds.
         recorded: OutcomeKind,
@@ -119,12 +119,12 @@ pub enum Violation {
         /// What stands without them.
         stands_minor: i64,
     },
-    /// The originator heard an answer the journal does not support.
+    /// The originator received an answer that the journal does not support.
     #[error("{key}: the originator heard `{}`, the journal says {}", .answer.name(), state_name(*.journal))]
     AnswerNotInJournal {
         /// The originator's name of the payment.
         key: Box<str>,
-        /// What it heard.
+        /// The answer or notice it received.
         answer: OutcomeKind,
         /// What the journal says; none where it knows nothing.
         journal: Option<PaymentState>,
@@ -161,25 +161,25 @@ pub enum Violation {
         /// Where it stands.
         state: PaymentState,
     },
-    /// A merchant was not told.
+    /// A notice to a merchant is missing.
     #[error("{key}: the merchant never heard `{}`", .kind.name())]
     NoticeMissing {
         /// The originator's name of the payment.
         key: Box<str>,
-        /// What it should have heard.
+        /// The notice that is missing.
         kind: NoticeType,
     },
-    /// A merchant was told something that did not happen.
+    /// A merchant received a notice of something that did not happen.
     #[error("{key}: the merchant heard `{}`, the journal says {}", .kind.name(), state_name(*.journal))]
     NoticeUntrue {
         /// The originator's name of the payment.
         key: Box<str>,
-        /// What it heard.
+        /// The answer or notice it received.
         kind: NoticeType,
         /// What the journal says; none where it knows nothing.
         journal: Option<PaymentState>,
     },
-    /// One event was told under more than one id.
+    /// Notices of one event have more than one id.
     #[error("{key}: `{}` was told under {ids} ids", .kind.name())]
     NoticeIdsDiffer {
         /// The originator's name of the payment.
@@ -234,9 +234,9 @@ pub fn entry_is_due(entry: &Entry, due: &Entry) -> Result<(), Violation> {
 pub struct AccountFigures {
     /// The account.
     pub account: AccountId,
-    /// What it began with.
+    /// The opening balance.
     pub opening: i128,
-    /// What was put in from outside payments, less what was taken out.
+    /// The sum put in from outside payments, less the sum taken out.
     pub topups: i128,
     /// What approved payments took, less what reversals gave back.
     pub completed: i128,
@@ -246,7 +246,7 @@ pub struct AccountFigures {
     pub available: i128,
 }
 
-/// Opening balance and top-ups are what is completed, open and available.
+/// Opening balance and top-ups equal completed, open and available together.
 pub fn account_conserves(figures: &AccountFigures) -> Result<(), Violation> {
     let put_in = figures.opening + figures.topups;
     match figures.completed + figures.open + figures.available - put_in {
@@ -278,7 +278,7 @@ pub fn one_approval_per_key<'a>(
     Ok(())
 }
 
-/// What the originator was told is what the journal holds.
+/// The answer to the originator is the outcome in the journal.
 pub fn answer_matches_outcome(
     payment: PaymentId,
     answer: OutcomeKind,

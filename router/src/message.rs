@@ -19,7 +19,7 @@ pub enum Message {
     Payment(Box<PaymentRequest>),
     /// Undo a payment (0400, 0401, 0420, 0421).
     Reversal(Box<ReversalRequest>),
-    /// What became of a payment (0200 with DE3 32xxxx).
+    /// An inquiry about the outcome of a payment (0200 with DE3 32xxxx).
     Inquiry(Box<InquiryRequest>),
     /// Sign-on, sign-off, echo and the like (0800).
     Network(NetworkRequest),
@@ -92,7 +92,7 @@ pub enum Channel {
     Api,
 }
 
-/// Who asks.
+/// The originator of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Originator {
     /// A network participant acting as acquirer.
@@ -102,7 +102,7 @@ pub enum Originator {
 }
 
 impl Originator {
-    /// What it is, as dumps and digests name it: two originators of one name and two kinds differ.
+    /// The kind, as dumps and digests name it: two originators of one name and two kinds differ.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Participant(_) => "participant",
@@ -127,7 +127,7 @@ impl Originator {
     }
 }
 
-/// Who asked, boiled down to 128 bits: digests of originator and key fields.
+/// The originator and the key fields as a digest of 128 bits.
 ///
 /// Shape: two requests of one participant that differ in DE7 alone have the upper 64 bits in
 ///        common, so that a repeat with a DE7 of its own is found beside its original.
@@ -148,7 +148,7 @@ impl Fingerprint {
 /// A request to move money.
 #[derive(Debug, Clone)]
 pub struct PaymentRequest {
-    /// Who asks.
+    /// The originator of the request.
     pub originator: Originator,
     /// Repeats of one request share it.
     pub key: IdempotencyKey,
@@ -172,7 +172,7 @@ pub struct PaymentRequest {
     pub operator: Option<OperatorId>,
     /// What the payer still owes before this payment (DE48 tag 09), where known.
     pub remaining_debt: Option<Money>,
-    /// Who pays.
+    /// The payer.
     pub payer: Payer,
     /// The originator's own trace of the request.
     pub trace: Trace,
@@ -180,14 +180,14 @@ pub struct PaymentRequest {
     pub reference: Option<FreeText<40>>,
     /// The originator's own data, a JSON object in canonical form: names in order, no white space.
     pub metadata: Option<Box<str>>,
-    /// What the issuer must see and nobody may keep.
+    /// Secrets that only the issuer may read and nothing may store.
     pub transient: Option<Box<Transient>>,
     /// What the sender wrote in fields that are masked here, as read back from the journal; none
     /// in a request that has just come in.
     pub sealed_texts: Option<Box<SealedTexts>>,
 }
 
-/// Who pays, as far as the originator knows.
+/// The payer, as far as the originator knows.
 #[derive(Debug, Clone, Default)]
 pub struct Payer {
     /// Card number (DE2).
@@ -205,7 +205,7 @@ pub struct Payer {
 }
 
 impl Payer {
-    /// Whether anything tells whose money it is.
+    /// Whether any field names the source of the money.
     pub fn is_named(&self) -> bool {
         let Self { card, expiry: _, account, phone, document, bank_code: _ } = self;
         card.is_some() || account.is_some() || phone.is_some() || document.is_some()
@@ -260,7 +260,7 @@ pub struct Acceptor {
 }
 
 impl Trace {
-    /// The same with what it does not say itself.
+    /// The same trace, its empty fields filled from the configuration.
     pub fn presenting(self, acceptor: &Acceptor) -> Self {
         Self {
             merchant_category: self.merchant_category.or(acceptor.category),
@@ -271,7 +271,7 @@ impl Trace {
         }
     }
 
-    /// How it presents whoever takes the payment.
+    /// The card acceptor as this trace presents it.
     pub fn acceptor(&self) -> Acceptor {
         Acceptor {
             category: self.merchant_category,
@@ -309,7 +309,7 @@ pub struct Transient {
 /// A request to undo a payment.
 #[derive(Debug, Clone)]
 pub struct ReversalRequest {
-    /// Who asks; only the payment's own originator may.
+    /// The originator of this request; it has to be the payment's own originator.
     pub originator: Originator,
     /// The payment meant.
     pub original: Original,
@@ -321,7 +321,7 @@ pub struct ReversalRequest {
     pub amount: Option<Money>,
     /// The same in minor units, where the message repeats it without its currency.
     pub amount_minor: Option<i64>,
-    /// What is to stand of the payment (DE95), in minor units of its amount; none where all of it
+    /// The amount that is to stand of the payment (DE95), in minor units; none where all of it
     /// is to be undone.
     pub stands_minor: Option<i64>,
 }
@@ -329,7 +329,7 @@ pub struct ReversalRequest {
 /// A request for the state of a payment.
 #[derive(Debug, Clone)]
 pub struct InquiryRequest {
-    /// Who asks; only the payment's own originator may.
+    /// The originator of this request; it has to be the payment's own originator.
     pub originator: Originator,
     /// The payment meant.
     pub original: Original,
@@ -337,7 +337,7 @@ pub struct InquiryRequest {
     pub trace: Trace,
 }
 
-/// How a reversal or inquiry names the payment it means. What is filled with zeros is not named.
+/// How a reversal or inquiry names its payment. A field of zeros names nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Original {
     /// MTI of the original (DE90 positions 1–4).
@@ -357,7 +357,7 @@ pub struct Original {
 /// A network management request (0800) by its DE70.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetworkRequest {
-    /// What is asked.
+    /// The request.
     pub kind: NetworkKind,
     /// DE32, the acquirer that says it; empty where the message does not name one.
     pub acquirer: Text<11>,

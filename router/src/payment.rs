@@ -31,7 +31,7 @@ pub use refunds::{PaymentRefund, REFUNDS_MAX, RefundEnd, RefundSums};
 pub use standing::{PARTS_MAX, PartialReversal, Standing};
 pub use state::PaymentState;
 
-/// One payment and what is known of it.
+/// One payment as its records describe it.
 #[derive(Debug, Clone)]
 pub struct Payment {
     /// The payment.
@@ -44,7 +44,7 @@ pub struct Payment {
     pub received_at: Timestamp,
     /// The biller's calendar day it belongs to.
     pub business_date: Date,
-    /// What was asked.
+    /// The request.
     pub request: PaymentRequest,
     /// Itemised fees; empty for a refused payment.
     pub fees: Fees,
@@ -65,7 +65,7 @@ pub struct Payment {
     pub given_up: Option<GivenUp>,
     /// The last inquiry about it.
     pub inquiry: Option<Box<Inquiry>>,
-    /// What it waits for, or waited for last.
+    /// The event it waits for, or waited for last.
     pub wait: Option<Box<WaitBegun>>,
     /// Its refunds, in the order they were begun in.
     pub refunds: Vec<PaymentRefund>,
@@ -284,12 +284,12 @@ impl Payment {
         Some(Standing { amount_minor, confirmed_minor, owed_minor })
     }
 
-    /// What is to stand of an approval, partial reversals under way counted, in minor units.
+    /// The amount that stands of an approval, partial reversals under way counted, in minor units.
     pub fn stands_minor(&self) -> i64 {
         self.parts.last().map_or(self.request.amount.minor, |part| part.stands_minor)
     }
 
-    /// What is to stand while a partial reversal is owed to the participant, in minor units.
+    /// The amount that stands once an owed partial reversal is done, in minor units.
     pub fn part_owed(&self) -> Option<i64> {
         self.progress().part_owed()
     }
@@ -348,7 +348,7 @@ impl Payment {
         }
     }
 
-    /// What a step of a refund posts. Fees stay as they are: what was asked for was done.
+    /// The entry of a step of a refund. Fees stay as they are: the payment was carried out.
     fn due_of_refund(&self, refund: &Refund) -> Option<Entry> {
         self.clone().take_refund(refund).then_some(())?;
         match &refund.step {
@@ -381,12 +381,12 @@ impl Payment {
         Some(Ok(payment))
     }
 
-    /// Whether the participant's yes was what the originator was told.
+    /// Whether the originator was told that the payment is approved.
     pub fn was_approved(&self) -> bool {
         matches!(self.outcome, Some(Outcome::Approved(_)))
     }
 
-    /// Whether a no was what the originator was told.
+    /// Whether the originator was told that the payment is declined.
     pub fn was_declined(&self) -> bool {
         matches!(self.outcome, Some(Outcome::Declined(_)))
     }

@@ -1,5 +1,5 @@
-//! The rules a payment is planned by, validated and ready to use: who may ask, where it may go,
-//! what it costs, what limits it.
+//! The rules a payment is planned by, validated and ready to use: the originators that may
+//! ask, the routes, the fees and the limits.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct Policy {
     pub fees: RuleList<FeeRule>,
     /// Limits; all that match apply.
     pub limits: RuleList<LimitRule>,
-    /// Collectors' floats by reference. Nobody draws on one that is not here.
+    /// Collectors' floats by reference. No payment draws on a float that is not here.
     pub floats: HashMap<FloatRef, Float>,
     /// How long a bill is remembered after its last payment: a payment of a bill that is forgotten
     /// is taken as its first. None: for ever.
@@ -36,12 +36,12 @@ pub struct Policy {
     pub version: u64,
 }
 
-/// A collector's float: who may pay out of it.
+/// A collector's float and the originators that may pay out of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Float {
-    /// Whose money it is; none means that nobody may draw on it yet.
+    /// Its owner; without an owner no payment draws on it.
     pub owner: Option<Originator>,
-    /// Who else may draw on it.
+    /// Other originators that may draw on it.
     pub drawers: HashSet<Originator>,
 }
 
@@ -133,7 +133,7 @@ pub struct LimitRule {
     pub rails: Vec<Rail>,
     /// Products it is for.
     pub products: Vec<Product>,
-    /// What is limited.
+    /// The measure that is limited.
     pub measure: Measure,
     /// Said when it is passed. A rule with both a least and a greatest amount that says
     /// `amount_over_limit` says `amount_below_minimum` at the lower one.
@@ -171,7 +171,7 @@ pub enum Measure {
         /// Most.
         max: Money,
     },
-    /// Debt that must remain after the payment, where the request says what is owed.
+    /// Debt that must remain after the payment, where the request states the debt.
     RemainingDebt {
         /// Least that must stay owed.
         must_leave: Money,

@@ -51,7 +51,7 @@ pub enum Record {
     Confirming(Confirming),
     /// What a payment waited for did not come in time.
     Expired(Expired),
-    /// What is known of an unknown payment after all.
+    /// The finding of an inquiry about an unknown payment.
     Inquiry(Box<Inquiry>),
     /// A step of giving money back by a request of its own.
     Refund(Box<Refund>),
@@ -66,7 +66,7 @@ pub struct Intent {
     pub folio: Folio,
     /// When the request was received.
     pub at: Timestamp,
-    /// What was asked.
+    /// The request.
     pub request: PaymentRequest,
     /// How it is carried out.
     pub plan: Plan,
@@ -75,7 +75,7 @@ pub struct Intent {
 }
 
 impl Intent {
-    /// What is asked of the participant that carries it out.
+    /// The request to the participant that carries it out.
     pub fn ask(&self) -> Ask<'_> {
         let Self { payment, folio, at, request, plan, attempt: _ } = self;
         Ask { payment: *payment, folio: *folio, at: *at, request, plan }
@@ -102,7 +102,7 @@ pub struct Refused {
     pub at: Timestamp,
     /// The biller's calendar day it belongs to.
     pub business_date: Date,
-    /// What was asked.
+    /// The request.
     pub request: PaymentRequest,
     /// Why it was refused.
     pub reason: Reason,
@@ -134,7 +134,7 @@ pub struct Concluded {
     pub at: Timestamp,
     /// What came of it.
     pub outcome: Outcome,
-    /// What it posts; empty unless approved.
+    /// The entry it posts; empty unless approved.
     pub entry: Entry,
 }
 
@@ -169,9 +169,9 @@ pub enum ReversalStep {
 pub struct PartOwed {
     /// The payment's amount.
     pub amount_minor: i64,
-    /// What was to stand before: the record cannot follow where anything else was.
+    /// The amount that stood before: the record cannot follow any other amount.
     pub from_minor: i64,
-    /// What is to stand from now on; more than zero and less than before.
+    /// The amount that stands from now on; more than zero and less than before.
     pub stands_minor: i64,
     /// Digest of the idempotency key it was asked under, where one was given.
     pub key: Option<u128>,
@@ -193,7 +193,7 @@ pub struct PartConfirmed {
     pub stands_minor: i64,
     /// DE39 of the confirmation.
     pub response_code: [u8; 2],
-    /// What is posted: the payee is debited, the source of the money is credited.
+    /// The entry it posts: the payee is debited, the source of the money is credited.
     pub entry: Entry,
 }
 
@@ -217,7 +217,7 @@ pub struct LateAnswer {
     pub payment: PaymentId,
     /// When it came.
     pub at: Timestamp,
-    /// What it said.
+    /// The answer.
     pub outcome: Outcome,
 }
 
@@ -227,7 +227,7 @@ pub struct LateAnswer {
 pub struct AccountMovement {
     /// When.
     pub at: Timestamp,
-    /// What is posted.
+    /// The entry it posts.
     pub entry: Entry,
 }
 

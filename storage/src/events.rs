@@ -1,4 +1,4 @@
-//! What happened to a biller's payments, told by the journal itself: there is no row for an event.
+//! The events of a biller's payments, read from the journal itself: there is no row for an event.
 //!
 //! The last events of all billers are in memory, where the follower puts them. Older ones are read
 //! from the frames of the journal, so many records in one call.

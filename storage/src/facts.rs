@@ -16,9 +16,9 @@ pub struct Facts {
     pub key: IdempotencyKey,
     /// What exactly was asked.
     pub fingerprint: Fingerprint,
-    /// Who is paid.
+    /// The biller that is paid.
     pub biller: Option<BillerId>,
-    /// What is paid.
+    /// The bill that is paid.
     pub bill: Option<BillNo>,
     /// How its originator names it on a line.
     pub trace: Option<TraceName>,
@@ -41,7 +41,7 @@ pub enum NamedBy {
 /// acquirer may share both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceName {
-    /// Who asked.
+    /// The originator.
     pub originator: ParticipantId,
     /// DE11 of the request.
     pub stan: Stan,
@@ -87,7 +87,7 @@ impl Facts {
 }
 
 impl NamedBy {
-    /// The kind, who asked, and the value: what the rows of recent payments are found by.
+    /// The kind, the originator and the value: what the rows of recent payments are found by.
     pub fn parts(&self) -> (&'static str, &ParticipantId, &str) {
         match self {
             Self::Trace(originator, _, transmitted_at) => {

@@ -117,7 +117,7 @@ impl Follower {
         Ok(follower)
     }
 
-    /// Follows until told to stop, then writes everything there is.
+    /// Follows until it is stopped, then writes everything there is.
     pub fn run(mut self, stop: &Arc<AtomicBool>) {
         self.follow(stop);
         self.views.close();
@@ -151,7 +151,7 @@ impl Follower {
         }
     }
 
-    /// Takes what is durable, in batches; gives the number of records taken.
+    /// Takes durable records, in batches; gives the number of records taken.
     pub fn turn(&mut self, flush_all: bool) -> Result<usize, FollowError> {
         self.refresh_endpoints()?;
         let durable = self.shared.durable();
@@ -235,7 +235,7 @@ impl Follower {
         Ok(())
     }
 
-    /// What rows need of an intent: as the writer knows it, or as its bytes tell it.
+    /// The facts of an intent for its rows: from the writer, or decoded from its bytes.
     fn intent(&mut self, sequence: u64, body: &[u8]) -> Result<(PaymentId, Facts), DecodeError> {
         if let Some(known) = self.taken.intent(sequence, &self.shared.written_groups) {
             return Ok((known.payment, known.facts));
@@ -307,7 +307,7 @@ impl Follower {
             if let Some(kind) = effects.notice {
                 self.owe(from, owed(id, kind, &pending.facts), turn);
             }
-            // What a notice tells of is written with it: another node may be who sends it.
+            // The row that a notice is about is written with it: another node may send the notice.
             if pending.row.progress.is_open() && effects.notice.is_none() {
                 self.pending.insert(id, pending);
             } else {
@@ -450,7 +450,7 @@ impl Follower {
         for (id, through) in turn.written {
             self.shared.live.forget(id, through);
         }
-        // Before `written`: whoever waits for the rows reads the notices too.
+        // Before `written`: a caller that waits for the rows reads the notices too.
         if turn.owes {
             self.shared.noticed.send_replace(position.noticed);
         }

@@ -26,7 +26,7 @@ pub struct ReserveAsk<'a> {
     pub payment: PaymentId,
     /// When its request was received.
     pub at: Timestamp,
-    /// What it wants.
+    /// The reservation it asks for.
     pub wants: Wants<'a>,
     /// The request; none where its key alone counts: it is refused already, or was decided before.
     pub requested: Option<Requested<'a>>,
@@ -62,7 +62,7 @@ pub enum Wants<'a> {
 }
 
 impl Wants<'_> {
-    /// Who asked, and what exactly.
+    /// The originator and the exact request.
     pub fn identity(&self) -> (IdempotencyKey, Fingerprint) {
         match self {
             Self::Reserve(reservation) => (reservation.key, reservation.fingerprint),
@@ -149,7 +149,7 @@ pub struct ReservationEnd<'a> {
 /// A durable entry of no payment that lowers no balance of the guard.
 #[derive(Debug, Clone, Copy)]
 pub struct Credit<'a> {
-    /// What it moves.
+    /// The entry it posts.
     pub entry: &'a Entry,
     /// Position of its record.
     pub sequence: u64,
@@ -164,7 +164,7 @@ pub struct Begun {
     pub key: IdempotencyKey,
 }
 
-/// What one durable group of records tells the guard.
+/// The changes of one durable group of records, as the guard takes them.
 #[derive(Debug, Clone, Copy)]
 pub struct GiveBack<'a> {
     /// Payments that were admitted or refused: what the guard granted them has its record now.
@@ -190,7 +190,7 @@ impl GateEpoch {
 /// What an account has in one currency. Accounts of one name in two currencies share nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Balance {
-    /// What was put in less what was posted, in minor units.
+    /// The sum put in less the sum posted, in minor units.
     pub balance: i64,
     /// What open reservations hold of it, in minor units.
     pub held: i64,
@@ -202,7 +202,7 @@ pub enum GuardError {
     /// It cannot be reached, or is being rebuilt.
     #[error("the guard is not available: {detail}")]
     Unavailable {
-        /// What is known of the cause.
+        /// The cause, as far as it is known.
         detail: Box<str>,
     },
 }

@@ -50,7 +50,7 @@ pub enum BackendError {
     /// The disk refused.
     #[error("the journal cannot be {doing}")]
     Io {
-        /// What was tried: `written`, `synced`, …
+        /// The operation: `written`, `synced`, …
         doing: &'static str,
         /// What the system said.
         source: std::io::Error,
@@ -66,15 +66,15 @@ pub enum BackendError {
     LaneLost {
         /// The lane.
         lane: Lane,
-        /// Who has it now.
+        /// The process that has it now.
         owner: Box<str>,
     },
     /// The servers did not answer for too long.
     #[error("the journal cannot be {doing}: {detail}")]
     Unavailable {
-        /// What was tried.
+        /// The operation.
         doing: &'static str,
-        /// What is known of the cause.
+        /// The cause, as far as it is known.
         detail: Box<str>,
     },
 }

@@ -14,16 +14,16 @@ pub(crate) use row::{NoticeOrigin, Outbox, owed_at_first, owed_row};
 /// One notice that must still be delivered to one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndeliveredNotice {
-    /// The journal position of the record it tells of, its lane included; it orders the notices
+    /// The journal position of the record it is about, its lane included; it orders the notices
     /// that one lane owes an endpoint.
     pub sequence: u64,
     /// The notice, the same for every endpoint and attempt.
     pub notice_id: NoticeId,
-    /// The payment it tells of.
+    /// The payment it is about.
     pub payment: PaymentId,
-    /// What it tells.
+    /// Its type.
     pub kind: NoticeType,
-    /// The refund of the payment it tells of, where it tells of one.
+    /// The refund it is about, where it is about one.
     pub refund: Option<RefundId>,
     /// Notices with the same key are delivered in order.
     pub order_key: OrderKey,
@@ -41,9 +41,9 @@ pub struct UndeliveredNotice {
 pub struct OwedPage {
     /// In the order of each lane; between lanes, by time.
     pub rows: Vec<UndeliveredNotice>,
-    /// Nothing else is owed up to here: ask for what is after it next.
+    /// No other notice is owed up to here: the next page begins after it.
     pub through: ReadThrough,
-    /// Whether more may be owed already. If not, the store's signal tells of what comes.
+    /// Whether more may be owed already. If not, the store's signal announces new notices.
     pub is_more: bool,
 }
 
@@ -78,7 +78,7 @@ pub enum Delivery {
     Dead,
 }
 
-/// What became of one attempt.
+/// The result of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempted {
     /// When.
@@ -94,7 +94,7 @@ pub struct Attempted {
 pub struct NoticeRow {
     /// The endpoint.
     pub endpoint: EndpointId,
-    /// What is or was owed.
+    /// The notice that is or was owed.
     pub owed: UndeliveredNotice,
     /// Where it stands.
     pub delivery: Delivery,

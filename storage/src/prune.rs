@@ -64,7 +64,7 @@ pub enum PruneError {
 /// Removes all segments of a data folder that are due, and gives how many that were.
 ///
 /// The store does this by itself while it is open; this is for tools and tests. Blocks.
-/// Errors: [`PruneError`]; what was removed before stays removed.
+/// Errors: [`PruneError`]; segments that were removed before stay removed.
 pub fn prune_now(settings: &Settings, sealer: &Sealer) -> Result<u64, PruneError> {
     let (_lock, views) = open_views(settings, sealer)?;
     let views = Arc::new(views);
@@ -109,7 +109,7 @@ impl Pruner {
         Ok(head.sequence)
     }
 
-    /// Removes every segment that is due, until told to stop; between two it rests as long as one
+    /// Removes every segment that is due, until it is stopped; between two it rests as long as one
     /// took, for payments come first.
     pub fn run(&mut self, stop: &Receiver<()>) {
         let mut rest = Duration::ZERO;
@@ -130,7 +130,7 @@ impl Pruner {
     /// Removes what an earlier removal left, then the oldest segment if it is due; says whether more
     /// may be due.
     pub fn remove_next(&mut self) -> Result<bool, PruneError> {
-        // First: the next `beginning` tells no more which payments ended before this one.
+        // First: the next `beginning` no longer says which payments ended before this one.
         self.finish()?;
         let Some(next) = self.due()? else { return Ok(false) };
         self.begin_before(next)?;
@@ -156,7 +156,7 @@ impl Pruner {
             return Ok(None);
         }
         let Some(then) = self.begun_at(next, written)? else { return Ok(None) };
-        // The end may be written right now: what cannot be read there tells no time.
+        // The end may be written right now: a record that cannot be read there has no time.
         let now = |first: &u64| self.begun_at(*first, u64::MAX).ok().flatten();
         let now = segments.iter().rev().find_map(now);
         let is_due = |now: Timestamp| now.0.saturating_sub(then.0) > micros(self.keep_for);

@@ -83,7 +83,7 @@ pub(crate) struct OpenPayment {
 
 /// What records do to a guard. They are not checked again: they were granted once.
 pub trait Reflect {
-    /// A payment was admitted or refused; its key is remembered, and what it wants is taken.
+    /// A payment was admitted or refused; its key is remembered, and its reservation is taken.
     fn regrant(&mut self, ask: &ReserveAsk<'_>, sequence: u64);
 
     /// A reservation ended.
@@ -243,7 +243,7 @@ impl Fold {
         self.open.contains_key(&payment)
     }
 
-    /// Takes the next frame, and tells a guard what its records do to it.
+    /// Takes the next frame, and applies its records to a guard.
     pub fn take(&mut self, frame: &TailFrame, guard: &mut dyn Reflect) -> Result<(), Damage> {
         for (sequence, body) in (frame.first_sequence..).zip(record::bodies(&frame.body)) {
             let body = body.map_err(|source| Damage::Record { sequence, source })?;
@@ -252,7 +252,7 @@ impl Fold {
         Ok(())
     }
 
-    /// Takes the next record, and tells a guard what it does to it.
+    /// Takes the next record, and applies it to a guard.
     pub fn apply(
         &mut self,
         sequence: u64,

@@ -349,7 +349,7 @@ impl Store {
 }
 
 impl Threads {
-    /// The writer has been told to stop, or nobody can ask it any more.
+    /// The writer was stopped, or no handle is left to ask it.
     fn join(self) {
         // A thread that panicked has said so; there is nothing left to stop.
         let _ = self.writer.join();
@@ -364,7 +364,7 @@ impl Threads {
 impl Drop for Inner {
     fn drop(&mut self) {
         let Some(threads) = self.threads.lock().take() else { return };
-        // Nobody can ask any more: the writer ends once it has served what waits.
+        // No handle is left: the writer ends once it has served the waiting commands.
         self.shared.set_closing();
         self.commands = bounded(1).0;
         threads.join();

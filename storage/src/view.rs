@@ -58,7 +58,7 @@ pub struct ViewPosition {
     pub noticed: u64,
 }
 
-/// An endpoint, and the lane it was set in last: who owns that lane serves it, and nobody else.
+/// An endpoint, and the lane it was set in last. Only that lane's owner serves the endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointHome {
     /// The lane.
@@ -70,7 +70,7 @@ pub struct EndpointHome {
 /// Rows to be written together. Of two rows of one key the later counts.
 #[derive(Debug, Clone, Default)]
 pub struct Rows {
-    /// What is known of payments: their records …
+    /// The records of payments …
     pub histories: Vec<(PaymentId, History)>,
     /// … or where these stand, for a store that points into the journal.
     pub positions: Vec<(PaymentId, Positions)>,
@@ -87,9 +87,9 @@ pub struct Rows {
 /// The row of one notice, opaque to the store of the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoticeBytes {
-    /// Position of the record it tells of.
+    /// Position of the record it is about.
     pub sequence: u64,
-    /// What is kept of it.
+    /// The row that is kept of it.
     pub row: Vec<u8>,
 }
 

@@ -37,7 +37,7 @@ const LAG_WAIT: Duration = Duration::from_millis(20);
 /// How long it waits for them before it says so.
 const TELL_LAG_AFTER: Duration = Duration::from_secs(1);
 
-/// Pause before what the guard could not be told is told again, where nothing else is asked of it.
+/// Pause before a change that the guard did not take is sent to it again.
 const TELL_GUARD_AGAIN: Duration = Duration::from_millis(100);
 
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -79,7 +79,7 @@ pub(crate) enum Command {
     },
 }
 
-/// What became of an admission or refusal.
+/// The result of an admission or refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decided {
     Granted { sequence: u64 },
@@ -192,7 +192,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
         self.shared.fail(StoreFailure::Journal);
     }
 
-    /// After a failure every command is told so, until one asks to stop or nobody can ask.
+    /// After a failure every command is answered with it, until the last handle is gone.
     fn refuse_all(self, stop: Option<Answer<()>>) {
         if let Some(answer) = stop {
             let _ = answer.send(Err(StoreError::Failed));
@@ -202,7 +202,7 @@ impl<G: Guard, B: Backend> Writer<G, B> {
             let is_stop = matches!(command, Command::Stop { .. });
             command.refuse(&StoreError::Failed);
             if is_stop {
-                // What is still queued goes with the queue, and its callers are told the same.
+                // Commands that are still queued go with the queue; their callers get the same.
                 return;
             }
             self.shared.room.notify_waiters();

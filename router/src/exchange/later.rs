@@ -1,4 +1,4 @@
-//! What is said to a participant about a payment that it was asked for before: its payer's
+//! Messages to a participant about a payment that it was asked for before: its payer's
 //! confirmation, an inquiry, a refund.
 
 use super::{AttemptRef, Repeat};
@@ -13,9 +13,9 @@ use crate::time::{Date, Timestamp};
 /// What a payment waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Awaited {
-    /// The payer tells the originator a one-time key.
+    /// The payer gives the originator a one-time key.
     OneTimeKey,
-    /// The payer goes to this address, and the participant tells what came of it.
+    /// The payer goes to this address, and the participant tells the outcome.
     Redirect(Box<str>),
     /// The participant tells later; nothing is asked of the payer.
     Confirmation,
@@ -35,7 +35,7 @@ impl Awaited {
 /// What a participant waits for, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Awaiting {
-    /// What is awaited.
+    /// The event that is awaited.
     pub awaited: Awaited,
     /// When the wait is over.
     pub until: Timestamp,
@@ -50,7 +50,7 @@ pub struct KnownPayment<'a> {
     pub payment: PaymentId,
     /// Its number for people.
     pub folio: Folio,
-    /// What was asked for, readable.
+    /// The request, readable.
     pub request: &'a PaymentRequest,
     /// Its business date.
     pub business_date: Date,
@@ -71,14 +71,14 @@ pub struct KnownPayment<'a> {
 pub struct Confirmation<'a> {
     /// The payment.
     pub of: KnownPayment<'a>,
-    /// The one-time key that the payer told.
+    /// The one-time key from the payer.
     pub one_time_key: &'a Secret,
 }
 
 /// What a participant said of a payment that it was asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InquiryAnswer {
-    /// What became of the payment; none while the participant does not know it itself.
+    /// The outcome of the payment; none while the participant does not know it itself.
     pub finding: Option<InquiryFinding>,
     /// The code it gave, as it came; empty where it gave none.
     pub raw_code: Text<16>,
@@ -91,7 +91,7 @@ pub struct RefundAsk<'a> {
     pub of: KnownPayment<'a>,
     /// Which of its refunds.
     pub refund: RefundId,
-    /// What is given back.
+    /// The amount that is given back.
     pub amount: Money,
     /// How the request is named, the same in each repeat.
     pub own: AttemptRef,

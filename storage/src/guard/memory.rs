@@ -89,9 +89,9 @@ pub enum ClaimTerm {
 /// What an open reservation gives back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Open {
-    /// Accounts, and what it holds of them, in minor units.
+    /// Accounts, and the amount it holds of each, in minor units.
     pub holds: SmallVec<[(AccountId, Currency, i64); 1]>,
-    /// Counters, and what it added to them.
+    /// Counters, and the number it added to each.
     pub counters: SmallVec<[(u128, i64); 1]>,
     /// Slots, and what an approval does to them.
     pub slots: SmallVec<[(u128, Keep); 1]>,
@@ -368,7 +368,7 @@ impl MemoryGuard {
         }
     }
 
-    /// Drops what closed long ago. Changes no decision: what is dropped is known by its time.
+    /// Drops claims that closed long ago. Changes no decision: their time says that they ended.
     fn sweep(&mut self) {
         self.until_sweep = SWEEP_EVERY;
         self.dropped_until = self.forgotten_until();
@@ -438,7 +438,7 @@ impl Guard for MemoryGuard {
         Ok(found.map(|row| Balance { balance: to_i64(row.balance), held: to_i64(row.held) }))
     }
 
-    /// What is given back counts at once.
+    /// An amount that is given back is available at once.
     fn is_behind(&self) -> bool {
         false
     }

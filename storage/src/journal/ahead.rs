@@ -102,7 +102,7 @@ impl SegmentsAhead {
         Ok(Some(room))
     }
 
-    /// Ends the thread and removes the file that nobody took.
+    /// Ends the thread and removes the file that was not used.
     pub fn close(self) -> io::Result<()> {
         let Self { path, asked, made, stop, thread, .. } = self;
         drop((asked, made, stop));
@@ -136,7 +136,7 @@ fn make(path: &Path, len: u64, stopped: &Receiver<()>) -> io::Result<Room> {
         file.sync_all()?;
         Ok(Room { file, len })
     };
-    // What was made in part takes room that the journal may need.
+    // A file that was made in part takes room that the journal may need.
     made().inspect_err(|_| drop(remove(path)))
 }
 

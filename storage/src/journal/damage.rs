@@ -6,7 +6,7 @@ use router::id::Lane;
 
 use super::FrameFault;
 
-/// What is wrong with a journal. Segments are named by their first sequence, offsets in bytes.
+/// The fault of a journal. Segments are named by their first sequence, offsets in bytes.
 #[derive(Debug, thiserror::Error)]
 pub enum Damage {
     /// Bytes were changed.
@@ -16,7 +16,7 @@ pub enum Damage {
         segment: u64,
         /// Offset in it.
         offset: u64,
-        /// What is wrong there.
+        /// The fault.
         fault: FrameFault,
     },
     /// A frame's chain hash does not follow from what stands before it.
@@ -154,7 +154,7 @@ pub enum Damage {
         lane: Lane,
         /// The record the frame should begin with.
         sequence: u64,
-        /// What is wrong.
+        /// The fault.
         fault: FrameFault,
     },
     /// A frame of a lane does not follow from the ones before it.

@@ -193,7 +193,7 @@ impl RecordReader {
     }
 }
 
-/// What is wrong at an offset of a segment.
+/// The fault at an offset of a segment.
 enum WalkError {
     Fault(u64, FrameFault),
     Io(io::Error),

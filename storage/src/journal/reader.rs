@@ -9,10 +9,10 @@ use super::frame::{self, HEADER_LEN, MAGIC};
 use super::{Chain, Head, segment};
 
 const READ_AHEAD: usize = 1 << 20;
-/// Read at once where the writer has overtaken what was read ahead: little is there yet.
+/// Bytes of one read where the writer has overtaken the bytes read ahead: few are there yet.
 const READ_FRESH: usize = 64 << 10;
 
-/// What is wrong with the bytes where a frame should be.
+/// The fault of the bytes where a frame should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameFault {
     /// The segment's own header is not whole.

@@ -41,7 +41,7 @@ impl NoticeOrigin {
     }
 }
 
-/// The id of the notice that tells this of a payment.
+/// The id of the notice of one type about a payment.
 fn id_of(payment: PaymentId, kind: NoticeType, refund: Option<RefundId>) -> NoticeId {
     match refund {
         Some(refund) => refund_notice_id(payment, refund),

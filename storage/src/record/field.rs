@@ -45,7 +45,7 @@ pub(crate) trait Field: Sized {
     }
 }
 
-/// The most fields of a map: one bit each tells which were there.
+/// The most fields of a map: one bit each notes whether the field was there.
 pub(crate) const FIELDS_MAX: u8 = 64;
 
 impl<'a> ValueWriter<'a> {
@@ -140,7 +140,7 @@ impl<'a> ValueReader<'a> {
         self.cbor.position()
     }
 
-    /// What is left.
+    /// The bytes that are left.
     pub fn rest(&self) -> &'a [u8] {
         self.cbor.input().get(self.cbor.position()..).unwrap_or_default()
     }
@@ -260,7 +260,7 @@ impl<'a> ValueReader<'a> {
     }
 }
 
-/// What became of one field of a map.
+/// The result of reading one field of a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FieldFate {
     /// Its value was read.

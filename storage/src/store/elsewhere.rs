@@ -23,6 +23,12 @@ pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How long what another node has made durable may be unseen here.
 pub(super) const UNSEEN_MAX: Duration = Duration::from_millis(1_500);
 
+/// Within this time after a payment began its records are in the tables, a takeover of its lane
+/// included.
+const COMES_UP_WITHIN_MS: i64 = 60_000;
+/// How far the clocks of two nodes may be apart.
+const CLOCKS_APART_MS: i64 = 5_000;
+
 /// Notices of one endpoint that are to be sent once more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redelivery {
@@ -175,6 +181,17 @@ impl Store {
     /// Whether this node holds a lane, by this store or another one. One machine holds all lanes.
     pub fn holds(&self, lane: Lane) -> bool {
         lane == self.lane() || !self.has_others() || self.held(lane).is_some()
+    }
+
+    /// Whether a payment that the read models do not show may still come up in them: its id names a
+    /// lane that another node writes, or wrote until it died, and a time not long ago. The records
+    /// of a lane come into the tables a moment after its writer, and once more after a takeover.
+    pub fn may_come_up(&self, id: PaymentId, now: Timestamp) -> bool {
+        let lane = id.lane();
+        let age_ms = now.millis().saturating_sub(id.unix_ms());
+        (-CLOCKS_APART_MS..=COMES_UP_WITHIN_MS).contains(&age_ms)
+            && !self.holds(lane)
+            && self.inner.other_lanes().any(|other| other.lane == lane)
     }
 
     /// The store of another lane that this node holds.

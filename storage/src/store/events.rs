@@ -36,7 +36,7 @@ impl Store {
         end
     }
 
-    /// Whether any lane has records behind what was read. Reads nothing.
+    /// Whether any lane has records after the position that was read. Reads nothing.
     pub fn has_records_after(&self, read: &ReadThrough) -> bool {
         self.inner.followed_lanes().iter().any(|(lane, through)| *through > read.of(*lane))
     }

@@ -1,4 +1,4 @@
-//! Starting a store, whatever its form: what is known, then the threads.
+//! Starting a store of any form: first its state, then its threads.
 
 use std::io;
 use std::sync::atomic::AtomicBool;
@@ -47,7 +47,7 @@ pub struct Parts<G, B> {
     pub endpoints_every: Option<Duration>,
     /// The other lanes, where there are any: their notices are delivered from here too.
     pub other_lanes: Option<Arc<dyn OtherLanes>>,
-    /// Makes snapshots in the background until it is told to stop.
+    /// Makes snapshots in the background until it is stopped.
     pub snapshots: Box<dyn FnOnce(Receiver<()>) + Send>,
     /// Kept until everything has stopped.
     pub kept: Box<dyn Send + Sync>,
@@ -210,7 +210,7 @@ fn vital_thread(
     thread(name, move || {
         let _watch = watch;
         run();
-        // Whoever waits for room in a queue that nobody reads any more.
+        // Callers that wait for room in a queue without a reader.
         shared.room.notify_waiters();
     })
 }

@@ -42,7 +42,7 @@ pub(crate) struct LocalViews {
     recent: RwLock<Recent>,
     records: RecordReader,
     carried: RwLock<Carried>,
-    /// Held while tables are written: by the follower, and by who removes old rows.
+    /// Held while tables are written: by the follower, and by the removal of old rows.
     writing: Mutex<()>,
     /// Payments whose rows are in memory before they are written to tables.
     gathered_max: usize,

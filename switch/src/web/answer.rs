@@ -115,6 +115,12 @@ impl ApiRefusal {
         Self { allow, ..refusal.saying(format!("this address takes {allowed}")) }
     }
 
+    /// A payment of another node that does not show here yet.
+    pub(super) fn not_seen_yet() -> Self {
+        Self::new(Reason::GateUnavailable, "gate_unavailable")
+            .saying("the payment began at another node a moment ago; ask again")
+    }
+
     /// A payment that is not there, or not the caller's.
     pub(super) fn payment_not_found() -> Self {
         Self::new(Reason::PaymentNotFound, "not_found").saying("there is no such payment")

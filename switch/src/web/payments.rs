@@ -209,7 +209,12 @@ impl Named for Payment {
     async fn find(api: &Api, principal: Principal, id: &str) -> Result<Self, ApiRefusal> {
         let store = &api.engine.store;
         let found = match (id.parse::<PaymentId>(), id.parse::<Folio>()) {
-            (Ok(id), _) => store.payment(id).await?,
+            (Ok(id), _) => match store.payment(id).await? {
+                None if store.may_come_up(id, clock::now()) => {
+                    return Err(ApiRefusal::not_seen_yet());
+                }
+                found => found,
+            },
             (Err(_), Ok(folio)) if id.len() == 12 => store.payment_by_folio(folio).await?,
             (Err(_), Ok(_) | Err(_)) => None,
         };

@@ -1,4 +1,4 @@
-//! What is kept of removed records, and the removal of the rows that lead to them.
+//! The facts that outlive removed records, and the removal of the rows that lead to them.
 
 use foldhash::HashMap;
 use router::event::{Actor, Event, EventKind};
