@@ -56,19 +56,13 @@ pub struct BillStanding {
     pub paid_minor: i64,
     /// Whether a payment of it is under way.
     pub is_in_payment: bool,
-    /// The most that the bill came to when one of these payments was made; none where the register
-    /// told none of them. What was paid whole on its day stays paid whole.
-    pub whole_minor: Option<i64>,
+    /// The day of the last of these payments; what was paid whole on its day stays paid whole.
+    pub last_paid_on: Option<Date>,
     /// Whether the last of these payments was made elsewhere.
     pub was_last_external: bool,
 }
 
 impl BillStanding {
-    /// Whether all was paid when it was paid last.
-    fn was_whole(&self) -> bool {
-        self.whole_minor.is_some_and(|whole| whole <= self.paid_minor)
-    }
-
     /// Where a bill stands of which all was paid.
     fn paid_state(&self) -> BillState {
         if self.was_last_external { BillState::PaidExternal } else { BillState::Paid }
@@ -197,10 +191,7 @@ impl RegisteredBill {
 
     /// The rest on a day; never below zero. A part that was paid in time stays paid.
     pub fn remaining(&self, standing: BillStanding, today: Date) -> Money {
-        let total = self.amount_on(today);
-        if standing.was_whole() {
-            return Money::new(0, total.currency);
-        }
+        let total = self.total(standing, today);
         let left = total.minor.saturating_sub(standing.paid_minor).max(0);
         Money::new(left, total.currency)
     }
@@ -208,12 +199,18 @@ impl RegisteredBill {
     /// What is owed of it in all, what was paid of it included: nothing beyond what was paid once it
     /// was cancelled or has expired.
     pub fn charged(&self, standing: BillStanding, moment: BillMoment) -> Money {
-        let today = self.amount_on(moment.today);
-        let whole = standing.whole_minor.filter(|_| standing.was_whole());
-        let total = whole.unwrap_or(today.minor);
+        let total = self.total(standing, moment.today);
         let is_closed = self.closed(moment).is_some();
-        let minor = if is_closed { total.min(standing.paid_minor) } else { total };
-        Money::new(minor, today.currency)
+        let minor = if is_closed { total.minor.min(standing.paid_minor) } else { total.minor };
+        Money::new(minor, total.currency)
+    }
+
+    /// What it comes to on a day: what it came to on the day of its last payment, where all was paid
+    /// then.
+    fn total(&self, standing: BillStanding, today: Date) -> Money {
+        let then = standing.last_paid_on.map(|day| self.amount_on(day.min(today)));
+        let paid = then.filter(|then| then.minor <= standing.paid_minor);
+        paid.unwrap_or_else(|| self.amount_on(today))
     }
 
     /// Where it stands. What was cancelled or has expired says so, unless all was paid before.

@@ -285,7 +285,7 @@ fn intent(
     let amount = Money::new(planned.amount_minor, wish.amount.currency);
     let terms = BillTerms { amount, allows_partial: true };
     let terms = Some(terms).filter(|_| !is_in_payment);
-    let plan = plan_external(&request, terms, &engine.policy(), at);
+    let plan = plan_external(&request, terms, wish.paid_on, &engine.policy(), at);
     let plan = Plan { bill: Some(planned), ..plan };
     let (payment, folio) = engine.new_payment(at)?;
     let participant = ParticipantId::new(EXTERNAL).expect("invariant: the name is short ASCII");

@@ -137,18 +137,21 @@ fn what_the_journal_keeps_of_a_bill_tells_where_it_stands_as_the_register_does()
 #[test]
 fn what_was_paid_whole_in_time_stays_paid_when_the_bill_comes_to_more() {
     let bill = RegisteredBill { due: vec![due(0, 90_000), due(10, 100_000)], ..bill() };
-    let in_time = BillStanding { whole_minor: Some(90_000), ..paid(90_000) };
+    let paid_on = |days, minor| {
+        let last_paid_on = Some(Date(TODAY.0 + days));
+        BillStanding { last_paid_on, ..paid(minor) }
+    };
     for days in [0, 1, 11] {
-        assert_eq!(bill.remaining(in_time, Date(TODAY.0 + days)).minor, 0);
-        assert_eq!(bill.state(in_time, at(days)), BillState::Paid);
+        assert_eq!(bill.remaining(paid_on(0, 90_000), Date(TODAY.0 + days)).minor, 0);
+        assert_eq!(bill.state(paid_on(0, 90_000), at(days)), BillState::Paid);
     }
-    assert_eq!(refused(&bill, 10_000, in_time), (Reason::BillAlreadyPaid, 0));
-    let part = BillStanding { whole_minor: Some(90_000), ..paid(50_000) };
-    assert_eq!(bill.remaining(part, Date(TODAY.0 + 1)).minor, 50_000);
-    let late = BillStanding { whole_minor: Some(100_000), ..paid(90_000) };
-    assert_eq!(bill.remaining(late, Date(TODAY.0 + 1)).minor, 10_000);
-    let refunded = BillStanding { whole_minor: Some(90_000), ..paid(80_000) };
-    assert_eq!(bill.remaining(refunded, Date(TODAY.0 + 1)).minor, 20_000);
+    assert_eq!(refused(&bill, 10_000, paid_on(0, 90_000)), (Reason::BillAlreadyPaid, 0));
+    let left = |standing| bill.remaining(standing, Date(TODAY.0 + 1)).minor;
+    assert_eq!(left(paid_on(0, 50_000)), 50_000, "a part is no whole");
+    assert_eq!(left(paid_on(1, 90_000)), 10_000, "the last part was late");
+    assert_eq!(left(paid_on(0, 80_000)), 20_000, "something was given back");
+    let amended = RegisteredBill { due: vec![due(0, 95_000), due(10, 100_000)], ..bill };
+    assert_eq!(amended.remaining(paid_on(0, 90_000), TODAY).minor, 5_000, "it says more by now");
 }
 
 #[test]

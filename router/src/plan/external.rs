@@ -13,7 +13,7 @@ use crate::policy::Policy;
 use crate::posting::{self, Entry};
 use crate::request_context::{BillTerms, RequestContext};
 use crate::reservation::{Counter, Reservation};
-use crate::time::Timestamp;
+use crate::time::{Date, Timestamp};
 
 /// The name that stands for a participant where none was asked.
 pub const EXTERNAL: &str = "external";
@@ -23,10 +23,12 @@ pub const EXTERNAL: &str = "external";
 /// Shape: the request names its biller and its bill. `terms` are those of the bill; none while a payment of it is under way: what was paid
 ///        elsewhere was paid, and both stand. What it adds to the guard's count keeps later payments
 ///        within the bill either way.
+///        `paid_on` is the day on which it was paid, to which the payment belongs.
 /// Source: research/domain.md U-16, D-20.
 pub fn plan_external(
     request: &PaymentRequest,
     terms: Option<BillTerms>,
+    paid_on: Date,
     policy: &Policy,
     now: Timestamp,
 ) -> Plan {
@@ -51,7 +53,7 @@ pub fn plan_external(
     let mut routes = Routes::new();
     routes.push(name);
     Plan {
-        business_date: context.business_date,
+        business_date: paid_on,
         routes,
         fees: Fees::default(),
         total: request.amount,

@@ -15,6 +15,7 @@ pub use batch::{
     BatchCounts, BatchEntry, BatchOutcome, BatchRow, BatchRowResult, BatchTaken, NewBatch, RowFault,
 };
 pub use change::{Amended, BillChange, Cancelled, RegisteredAs};
+pub(crate) use row::date_of;
 use row::{BillRow, LineRow, columns};
 
 /// A registered bill, whole.

@@ -42,18 +42,11 @@ const REGISTERED: [SchemaFile; 3] = [
 ];
 
 /// The files of the projections, oldest first.
-const PROJECTIONS: [SchemaFile; 2] = [
-    SchemaFile {
-        number: 1,
-        name: "payments",
-        sql: include_str!("../schema/projections/0001_payments.sql"),
-    },
-    SchemaFile {
-        number: 2,
-        name: "external payments",
-        sql: include_str!("../schema/projections/0002_external_payments.sql"),
-    },
-];
+const PROJECTIONS: [SchemaFile; 1] = [SchemaFile {
+    number: 1,
+    name: "payments",
+    sql: include_str!("../schema/projections/0001_payments.sql"),
+}];
 
 /// The files of a part, oldest first.
 pub fn files(part: Part) -> &'static [SchemaFile] {

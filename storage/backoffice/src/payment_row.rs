@@ -76,8 +76,6 @@ pub struct PaymentRow {
     pub concluded_at: Option<i64>,
     /// When its reversal was confirmed, the first time.
     pub reversed_at: Option<i64>,
-    /// What its bill came to when it was planned; none where the register did not know the bill.
-    pub bill_minor: Option<i64>,
 }
 
 /// Where a record stands in the journal.
@@ -132,7 +130,6 @@ impl PaymentRow {
             total_minor: intent.plan.total.minor,
             participant: Some(intent.attempt.participant.to_string()),
             received_at: intent.at.0,
-            bill_minor: intent.plan.bill.map(|bill| bill.amount_minor),
             ..Self::of_request(place, &intent.request)
         }
     }
@@ -181,7 +178,6 @@ impl PaymentRow {
             received_at: 0,
             concluded_at: None,
             reversed_at: None,
-            bill_minor: None,
         }
     }
 

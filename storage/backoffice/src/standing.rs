@@ -6,6 +6,7 @@ use router::bill::BillStanding;
 use router::id::{BillNo, BillerId};
 use router::money::Currency;
 
+use crate::bill::date_of;
 use crate::database::read;
 use crate::error::BackofficeError;
 use crate::office::Backoffice;
@@ -17,7 +18,7 @@ struct StandingRow {
     currency: String,
     paid_minor: i64,
     under_way: i64,
-    whole_minor: Option<i64>,
+    last_day: Option<String>,
     last: Option<String>,
     last_external: Option<String>,
 }
@@ -99,7 +100,7 @@ impl Backoffice {
                 "SELECT bill_no, currency, CAST(SUM(stands_minor) AS BIGINT) AS paid_minor, \
                  CAST(COUNT(*) FILTER (WHERE state IN \
                  ('sent', 'awaiting_payer', 'unknown', 'reversing')) AS BIGINT) AS under_way, \
-                 MAX(bill_minor) FILTER (WHERE stands_minor > 0) AS whole_minor, \
+                 MAX(business_date) FILTER (WHERE stands_minor > 0) AS last_day, \
                  MAX(id) FILTER (WHERE stands_minor > 0) AS last, \
                  MAX(id) FILTER (WHERE stands_minor > 0 AND rail = 'external') AS last_external \
                  FROM payments WHERE biller = ",
@@ -114,10 +115,11 @@ impl Backoffice {
         })?;
         let standing = |row: StandingRow| {
             let was_last_external = row.last.is_some() && row.last == row.last_external;
-            let StandingRow { bill_no, currency, paid_minor, under_way, whole_minor, .. } = row;
+            let StandingRow { bill_no, currency, paid_minor, under_way, last_day, .. } = row;
             let is_in_payment = under_way > 0;
+            let last_paid_on = last_day.as_deref().and_then(date_of);
             let standing =
-                BillStanding { paid_minor, is_in_payment, whole_minor, was_last_external };
+                BillStanding { paid_minor, is_in_payment, last_paid_on, was_last_external };
             ((bill_no, currency), standing)
         };
         Ok(Standings(rows.into_iter().map(standing).collect()))

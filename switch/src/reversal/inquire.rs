@@ -36,7 +36,10 @@ pub(super) async fn next(
     payment: &Payment,
     sent: &mut u32,
 ) -> Result<UnknownPayment, StoreError> {
-    let Some(of) = SentPayment::of(engine, payment).filter(|_| may_be_known(payment)) else {
+    if !may_be_known(payment) {
+        return Ok(UnknownPayment::Reverse);
+    }
+    let Some(of) = SentPayment::of(engine, payment) else {
         return Ok(UnknownPayment::Reverse);
     };
     let (finding, raw_code) = match of.participant.on_unknown() {

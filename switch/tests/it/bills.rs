@@ -6,6 +6,7 @@ mod kill;
 mod line;
 mod outage;
 mod statement;
+mod under_way;
 
 use futures_util::future::join_all;
 use http::Method;

@@ -9,6 +9,7 @@ pub mod node;
 mod redis;
 mod town;
 
+mod bills;
 mod chaos;
 mod clock;
 mod forget;

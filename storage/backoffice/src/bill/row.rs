@@ -133,7 +133,7 @@ impl BillRow {
 }
 
 /// A day as the tables have it: 2026-12-10.
-fn date_of(text: &str) -> Option<Date> {
+pub(crate) fn date_of(text: &str) -> Option<Date> {
     let mut parts = text.split('-');
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
     let date =

@@ -9,7 +9,7 @@ macro_rules! payment_columns {
         "id, lane, position, folio, originator_kind, originator, biller, business_date, state, \
          rail, currency, amount_minor, total_minor, stands_minor, refunds_pending, client, bill_no, product, \
          float_ref, operator_id, terminal, reference, participant, authorisation, \
-         bank_reference, reason, received_at, concluded_at, reversed_at, bill_minor"
+         bank_reference, reason, received_at, concluded_at, reversed_at"
     };
 }
 
@@ -112,7 +112,6 @@ macro_rules! bind_payment {
         $tuple.push_bind($row.authorisation.as_deref()).push_bind($row.bank_reference.as_deref());
         $tuple.push_bind($row.reason.as_deref()).push_bind($row.received_at);
         $tuple.push_bind($row.concluded_at).push_bind($row.reversed_at);
-        $tuple.push_bind($row.bill_minor);
     }};
 }
 
