@@ -152,7 +152,12 @@ pub async fn start_text(dir: &Path, text: &str, extra: &str) -> App {
     .await;
     if engine.backoffice.is_configured() {
         // Until then, whether a bill is registered is not known.
-        eventually("the back office to be open", async || engine.backoffice.office().ok()).await;
+        eventually("the back office to be open, or to say why not", async || {
+            let health = engine.backoffice.health(&engine.store)?;
+            let is_opening = |why: &str| why.ends_with("it is being opened");
+            (!health.failure.as_deref().is_some_and(is_opening)).then_some(())
+        })
+        .await;
     }
     app
 }
