@@ -29,7 +29,8 @@ async fn record(
     let id = participant.notified_payment(body)?;
     let payment = engine.store.payment(id).await?;
     let payment = payment.filter(|payment| participant.was_asked(payment));
-    let payment = late::concluded(engine, payment.ok_or(NotTakenIn::NoPayment)?).await?;
+    let payment = payment.ok_or_else(|| participant.names_no_payment(Some(id)))?;
+    let payment = late::concluded(engine, payment).await?;
     match participant.told(&payment, body)? {
         // What was awaited has come.
         Some(told) if waiting::is_waiting(&payment) => {

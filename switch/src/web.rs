@@ -30,6 +30,7 @@ mod payments;
 mod principal;
 mod query;
 mod rate_limit;
+mod refused_confirmation;
 mod request_notes;
 mod routes;
 mod statement;

@@ -155,6 +155,7 @@ pub(super) const METRICS: &[Metric] = &[
                     "timeout",
                     "broken",
                     "unreadable",
+                    "no_payment",
                 ]
             }),
         ],

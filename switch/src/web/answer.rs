@@ -175,6 +175,21 @@ impl ApiRefusal {
         Self { retry: Some(seconds), ..self }
     }
 
+    /// The reason of the catalogue.
+    pub(super) fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The code that is told.
+    pub(super) fn code(&self) -> &'static str {
+        self.code.unwrap_or(self.reason.info().code)
+    }
+
+    /// The field to mend.
+    pub(super) fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
     /// The problem, counted.
     pub(super) fn told(self, language: Language) -> Response {
         metrics::counter!("cauce_http_refused_total", "why" => self.why).increment(1);

@@ -18,10 +18,10 @@ use tracing::Instrument;
 
 use super::answer::{Answer, Answered, ApiRefusal};
 use super::document::responses::{NoPayment, PaymentNow, Pending, Usual};
-use super::extract::{Body, Found, Key, Spoken};
+use super::extract::{Body, Found, Id, Key, Spoken};
 use super::payment_answer::{Declined, declined, view};
 use super::principal::{Pay, Permitted};
-use super::{Api, Shared};
+use super::{Api, Shared, refused_confirmation};
 use crate::refund::{self, RefundReply, RefundRequest};
 use crate::respond::Reply;
 use crate::waiting::{self, Confirmed};
@@ -57,21 +57,43 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
     ),
 )]
 pub(super) async fn confirm(
-    State(Shared { api, limits, .. }): State<Shared>,
+    State(shared): State<Shared>,
     Permitted(biller): Permitted<Pay>,
     Spoken(language): Spoken,
-    Found(payment): Found<Payment>,
-    Body(key): Body<Secret>,
+    Id(id): Id,
+    found: Result<Found<Payment>, ApiRefusal>,
+    key: Result<Body<Secret>, ApiRefusal>,
 ) -> Answered<PaymentView<'static>> {
-    let payment = own(&api, biller, payment).await?;
+    let asked = found.and_then(|Found(payment)| key.map(|Body(key)| (payment, key)));
+    let confirmed = match asked {
+        Ok((payment, key)) => confirmed(&shared, biller, payment, key).await,
+        Err(refusal) => Err(refusal),
+    };
+    match confirmed {
+        Ok(payment) => told(&shared.api, &payment, language).await,
+        Err(refusal) => {
+            refused_confirmation::tell(&shared.api, (&id, biller), &refusal).await;
+            Err(refusal)
+        }
+    }
+}
+
+/// The payment after its confirmation, as far as that came in time.
+async fn confirmed(
+    Shared { api, limits, .. }: &Shared,
+    biller: BillerId,
+    payment: Payment,
+    key: Secret,
+) -> Result<Box<Payment>, ApiRefusal> {
+    let payment = own(api, biller, payment).await?;
     let engine = Arc::clone(&api.engine);
     let work = async move { waiting::confirm(&engine, payment, &key).await };
     let patience = limits.request_timeout.saturating_sub(limits.request_timeout / 10);
-    let Some(confirmed) = in_its_own_task(&api, work, patience).await? else {
+    let Some(confirmed) = in_its_own_task(api, work, patience).await? else {
         return Err(ApiRefusal::in_progress());
     };
     match confirmed? {
-        Confirmed::Payment(payment) => told(&api, &payment, language).await,
+        Confirmed::Payment(payment) => Ok(payment),
         Confirmed::NotAwaited(payment) if payment.state == PaymentState::Sent => {
             Err(ApiRefusal::in_progress())
         }

@@ -2,6 +2,7 @@
 //! itself.
 
 mod confirm;
+mod notifications;
 mod one_time_key;
 mod refunds;
 mod restarts;

@@ -30,6 +30,7 @@ mod keys;
 mod kill;
 mod limits;
 mod lines;
+mod lists;
 mod load;
 mod metrics;
 mod named;

@@ -1,7 +1,9 @@
 //! What a bank tells by itself: a payment was carried out, or was not. Signed, it is evidence like an
 //! answer that came late.
 
-use codecs::http_signature::{HttpSignatureError, ReplayRefusal, SignatureId, SignedParts};
+use codecs::http_signature::{
+    HttpSignatureError, ReplayRefusal, SIGNATURE, SignatureId, SignedParts,
+};
 use codecs::json_bank::{BankVerdict, NotificationFault};
 use http::{HeaderMap, Method, Uri};
 use router::id::PaymentId;
@@ -15,6 +17,14 @@ use crate::clock;
 
 /// The name of notifications in metrics.
 const NAME: &str = "notification";
+
+/// The place in a notification that cannot be read.
+fn field_of(fault: &NotificationFault) -> &str {
+    match fault {
+        NotificationFault::None => "body",
+        NotificationFault::Answer(fault) => &fault.field,
+    }
+}
 
 /// A message of a bank, as it came.
 #[derive(Debug)]
@@ -70,7 +80,8 @@ impl JsonParticipant {
         let id = self.signature_id(parts, message.body, clock::now());
         id.map(Believed).inspect_err(|error| {
             outcome::count_not_believed(self.id(), NAME, error.name());
-            tracing::warn!(participant = %self.id(), %error, "notification is not believed");
+            tracing::warn!(participant = %self.id(), field = SIGNATURE, %error,
+                "notification is not believed");
         })
     }
 
@@ -80,9 +91,19 @@ impl JsonParticipant {
     pub fn notified_payment(&self, body: &[u8]) -> Result<PaymentId, NotTakenIn> {
         let named = self.json.dialect.notified_payment(body).inspect_err(|error| {
             outcome::count_not_understood(self.id(), NAME, "unreadable");
-            tracing::warn!(participant = %self.id(), %error, "notification is not understood");
+            tracing::warn!(participant = %self.id(), field = field_of(error), %error,
+                "notification is not understood");
         })?;
-        named.attempt.parse().map_err(|_| NotTakenIn::NoPayment)
+        named.attempt.parse().map_err(|_| self.names_no_payment(None))
+    }
+
+    /// Counts and logs a notification about a payment that is not there, or is another participant's.
+    pub fn names_no_payment(&self, id: Option<PaymentId>) -> NotTakenIn {
+        outcome::count_not_understood(self.id(), NAME, "no_payment");
+        let payment_id = id.map(tracing::field::display);
+        tracing::warn!(participant = %self.id(), payment_id, field = "attempt",
+            "notification names no payment of the participant");
+        NotTakenIn::NoPayment
     }
 
     /// Whether a notification was taken in before: the bank may not have heard that it was.

@@ -49,6 +49,8 @@ async fn is_refused_in(state: &str, site: &JsonSite, id: &str) {
     let detail = format!("the payment is {state}");
     assert_eq!(told, (409, "confirmation_not_awaited", detail.as_str()), "{state}");
     assert_eq!(site.bank.counts().confirmations, passed_on, "{state}: nothing was passed on");
+    let texts = ["confirmation refused", id, "participant=bank-j", "field=\"state\""];
+    assert!(!site.logged(&texts).is_empty(), "{state}: {texts:?}");
     site.told(&api, id, state).await;
 }
 

@@ -94,6 +94,7 @@ async fn give_keys(site: &JsonSite, api: &Api) -> Vec<Reply> {
     let stranger = site.site.api("lender-mx");
     let foreign = confirm(&stranger, &paid, &with_key(FOREIGN)).await;
     assert_eq!(foreign.status, 404, "{foreign:?}");
+    refusals_are_told(site, &paid).await;
     let approved = confirm(api, &paid, &with_key(RIGHT)).await;
     assert_eq!(approved.text("/state"), "approved", "the bank got the key: {approved:?}");
     let closed = confirm(api, &paid, &with_key(CLOSED)).await;
@@ -103,6 +104,21 @@ async fn give_keys(site: &JsonSite, api: &Api) -> Vec<Reply> {
     assert_eq!(declined.text("/state"), "declined", "the bank reads the key: {declined:?}");
     told.extend([foreign, approved, closed, declined]);
     told
+}
+
+/// Each refusal is counted, and told in the log with participant and field.
+async fn refusals_are_told(site: &JsonSite, id: &str) {
+    let told = |field: &str, biller: &str| {
+        let (field, biller) = (format!("field=\"{field}\""), format!("biller={biller}"));
+        let texts = ["confirmation refused", id, "participant=bank-j", &field, &biller];
+        site.logged(&texts).len()
+    };
+    let of_form = told("otp", "isp-ve") + told("body", "isp-ve");
+    assert_eq!(of_form, WRONG_FORMS.len());
+    assert!(told("otp", "isp-ve") >= 2 && told("body", "isp-ve") >= 2);
+    assert_eq!(told("id", "lender-mx"), 1, "the payment of another biller");
+    let refused = site.counted("cauce_http_refused_total{why=").await;
+    assert_eq!(refused, u64::try_from(WRONG_FORMS.len() + 1).expect("a count"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
