@@ -25,7 +25,7 @@ pub(super) const UNSEEN_MAX: Duration = Duration::from_millis(1_500);
 
 /// Within this time after a payment began its records are in the tables, a takeover of its lane
 /// included.
-const COMES_UP_WITHIN_MS: i64 = 60_000;
+const COMES_UP_WITHIN_MS: i64 = 300_000;
 /// How far the clocks of two nodes may be apart.
 const CLOCKS_APART_MS: i64 = 5_000;
 
@@ -185,7 +185,8 @@ impl Store {
 
     /// Whether a payment that the read models do not show may still come up in them: its id names a
     /// lane that another node writes, or wrote until it died, and a time not long ago. The records
-    /// of a lane come into the tables a moment after its writer, and once more after a takeover.
+    /// of a lane come into the tables a moment after its writer, and once more after a takeover. Ask
+    /// before the payment is looked for: meanwhile this node may take the lane over.
     pub fn may_come_up(&self, id: PaymentId, now: Timestamp) -> bool {
         let lane = id.lane();
         let age_ms = now.millis().saturating_sub(id.unix_ms());

@@ -209,12 +209,13 @@ impl Named for Payment {
     async fn find(api: &Api, principal: Principal, id: &str) -> Result<Self, ApiRefusal> {
         let store = &api.engine.store;
         let found = match (id.parse::<PaymentId>(), id.parse::<Folio>()) {
-            (Ok(id), _) => match store.payment(id).await? {
-                None if store.may_come_up(id, clock::now()) => {
-                    return Err(ApiRefusal::not_seen_yet());
+            (Ok(id), _) => {
+                let may_come_up = store.may_come_up(id, clock::now());
+                match store.payment(id).await? {
+                    None if may_come_up => return Err(ApiRefusal::not_seen_yet()),
+                    found => found,
                 }
-                found => found,
-            },
+            }
             (Err(_), Ok(folio)) if id.len() == 12 => store.payment_by_folio(folio).await?,
             (Err(_), Ok(_) | Err(_)) => None,
         };

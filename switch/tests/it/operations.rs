@@ -35,6 +35,9 @@ async fn operations(api: &Api) -> Vec<Operation> {
     let payment = api.pay("order-1", &card_payment(15_000, "B-1")).await;
     let bill = json!({ "bill_no": "F-7", "client_id": "C-7", "amount": ves(100) });
     let bill = api.post("/v1/bills", &bill).await;
+    let file = json!({ "bill_no": "F-8", "client_id": "C-7", "amount": ves(100) }).to_string();
+    let headers = [("content-type", "application/jsonl")];
+    let batch = api.send(Method::POST, "/v1/bills:batch", &headers, file.as_bytes()).await;
     let keys = api.get("/v1/keys").await;
     let of_endpoint = format!("/v1/notices?endpoint={}", endpoint.text("/id"));
     let notice = eventually("a notice", async || {
@@ -49,6 +52,7 @@ async fn operations(api: &Api) -> Vec<Operation> {
             Some("payments") => payment.text("/id"),
             Some("endpoints") => endpoint.text("/id"),
             Some("bills") => bill.text("/id"),
+            Some("batches") => batch.text("/id"),
             Some("keys") => keys.text("/data/0/id"),
             Some("notices") => &notice,
             Some(_) | None => "none",

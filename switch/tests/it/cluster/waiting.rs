@@ -99,7 +99,7 @@ async fn a_confirmation_that_another_node_began_and_left_is_undone_by_the_owner_
     assert_eq!((stands(), bank.counts().confirmations), (Some(0), 1), "the key was told once");
     let again = second.post(&path, &body).await;
     assert_eq!((again.status, again.text("/code")), (409, "confirmation_not_awaited"));
-    assert!(town.nodes[1].log().contains("another node began this and left it"));
+    assert!(town.nodes[1].log().contains("another node began this and did not end it"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
