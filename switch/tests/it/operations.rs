@@ -35,6 +35,11 @@ async fn operations(api: &Api) -> Vec<Operation> {
     let payment = api.pay("order-1", &card_payment(15_000, "B-1")).await;
     let bill = json!({ "bill_no": "F-7", "client_id": "C-7", "amount": ves(100) });
     let bill = api.post("/v1/bills", &bill).await;
+    let external = json!({
+        "method": "cash desk", "amount": ves(100), "date": "2026-11-30", "reference": "R-1",
+    });
+    let of_bill = format!("/v1/bills/{}/external-payments", bill.text("/id"));
+    let external = api.post(&of_bill, &external).await;
     let file = json!({ "bill_no": "F-8", "client_id": "C-7", "amount": ves(100) }).to_string();
     let headers = [("content-type", "application/jsonl")];
     let batch = api.send(Method::POST, "/v1/bills:batch", &headers, file.as_bytes()).await;
@@ -64,7 +69,7 @@ async fn operations(api: &Api) -> Vec<Operation> {
         for (method, described) in item.as_object().expect("operations") {
             operations.push(Operation {
                 method: method.to_uppercase().parse().expect("a method"),
-                path: path.replace("{id}", id).replace("{external}", "ext_x") + query,
+                path: path.replace("{id}", id).replace("{external}", external.text("/id")) + query,
                 described: described.clone(),
             });
         }
