@@ -194,7 +194,7 @@ async fn show_metrics(State(admin): State<Admin>) -> impl IntoResponse {
         let records = u32::try_from(health.lag_records).unwrap_or(u32::MAX);
         metrics::gauge!("cauce_backoffice_lag_records").set(records);
         let age = u32::try_from(health.lag.as_secs()).unwrap_or(u32::MAX);
-        metrics::gauge!("cauce_backoffice_lag_age_s").set(age);
+        metrics::gauge!("cauce_backoffice_lag_age_seconds").set(age);
     }
     let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (content_type, crate::metrics::render(&admin.metrics))

@@ -238,6 +238,9 @@ impl Participants {
                 Some(same) => participants.insert(same.clone()),
                 None => {
                     let new = ParticipantAdapter::new(config, common, tasks)?;
+                    if let Some(known) = known {
+                        new.bulkhead().take_over(known.bulkhead());
+                    }
                     started.push(new.clone());
                     participants.insert(new);
                 }

@@ -66,6 +66,12 @@ impl Bulkhead {
             .set(count);
     }
 
+    /// Takes over the count of the same participant as it was configured before: a change of its entry
+    /// makes no room for more payments. The next look at the journal counts them anew.
+    pub fn take_over(&self, former: &Self) {
+        self.set_owed(former.owed.load(Ordering::Acquire));
+    }
+
     /// Notes one more; the next look at the journal counts them anew.
     pub fn owes_one_more(&self) {
         self.owed.fetch_add(1, Ordering::AcqRel);
@@ -74,5 +80,21 @@ impl Bulkhead {
     /// Whether so many of its payments must be undone that nothing new is sent to it.
     pub fn owes_too_much(&self) -> bool {
         self.owed.load(Ordering::Acquire) >= self.owed_max
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_participant_that_is_configured_in_another_way_owes_what_it_owed_before() {
+        let bulkhead = || Bulkhead::new(ParticipantId::new("bank-b").expect("an id"), 8, 2);
+        let (former, changed) = (bulkhead(), bulkhead());
+        former.set_owed(1);
+        former.owes_one_more();
+        assert!(former.owes_too_much() && !changed.owes_too_much());
+        changed.take_over(&former);
+        assert!(changed.owes_too_much());
     }
 }

@@ -89,7 +89,7 @@ pub(super) const METRICS: &[Metric] = &[
         &[],
     ),
     gauge(
-        "cauce_backoffice_lag_age_s",
+        "cauce_backoffice_lag_age_seconds",
         "Age of the last record that has rows, where there are others behind it, in seconds",
         &[],
     ),
